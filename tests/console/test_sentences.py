@@ -1,0 +1,141 @@
+from __future__ import annotations
+
+import typing
+
+import pytest
+
+from tui_importer.console.sentences import equation, narrate, standing
+from tui_importer.core.counters import Phase, Snapshot
+from tui_importer.events import (
+    AnyEvent,
+    BatchCommitted,
+    Fault,
+    IndexesCreated,
+    LoadingStarted,
+    Noticed,
+    ReadingStarted,
+    Reject,
+    RowRejected,
+    RunFinished,
+    RunStarted,
+    SourceOpened,
+    Stopping,
+    TableCreated,
+    WorkerFailed,
+    WorkerFinished,
+    WorkerStarted,
+)
+
+EVIL = "\x1b[2J\n"
+SHOWN = r"\x1b[2J\n"
+
+
+def rejected(*faults: Fault) -> RowRejected:
+    return RowRejected(worker=1, reject=Reject(sheet="S", row=217, faults=faults, values=()))
+
+
+#: Every event with nasty text in all of its text, and the sentence.
+SENTENCES: list[tuple[AnyEvent, str | None]] = [
+    (
+        RunStarted(run_id="r1", file=EVIL, target=EVIL, strategy="batched"),
+        f"importing {SHOWN} into {SHOWN} (batched, run r1)",
+    ),
+    (ReadingStarted(file=EVIL, reader="calamine", bytes=1_400_000), f"reading {SHOWN} (1.4 MB) with calamine"),
+    (
+        SourceOpened(sheet=EVIL, header_row=1, columns=9, rows=10_000, seconds=0.4),
+        f"opened {SHOWN} in 0.40 s: 9 columns, header in row 1, 10,000 rows",
+    ),
+    (
+        SourceOpened(sheet="S", header_row=0, columns=1, rows=None, seconds=61),
+        "opened S in 1 min 1 s: 1 column, no header, number of rows unknown",
+    ),
+    (Noticed(message=EVIL), f"note: {SHOWN}"),
+    (TableCreated(table=EVIL), f"created table {SHOWN}"),
+    (
+        LoadingStarted(table=EVIL, strategy="batched", workers=2, batch_size=2000),
+        f"writing into {SHOWN}: batched, 2 workers, 2,000 rows a batch",
+    ),
+    (WorkerStarted(worker=2), "worker 2 is connected"),
+    (
+        BatchCommitted(worker=1, first_row=2, last_row=2001, inserted=1999, skipped=0, rejected=1, seconds=0.05),
+        "worker 1 committed rows 2 to 2,001: 1,999 inserted, 1 rejected in 0.05 s",
+    ),
+    (
+        rejected(
+            Fault(cell="S!A217", column=EVIL, value=None, reason=EVIL),
+            Fault(cell="S!217:217", column=None, value=None, reason="refused", sqlstate="23514"),
+        ),
+        f"rejected: S!A217 {SHOWN}: {SHOWN}; S!217:217 refused (SQLSTATE 23514)",
+    ),
+    (
+        WorkerFailed(worker=1, first_row=2, last_row=2001, error=EVIL),
+        f"worker 1 failed at rows 2 to 2,001: {SHOWN}",
+    ),
+    (WorkerFinished(worker=1), "worker 1 is done"),
+    (Stopping(reason=EVIL, at_once=False), f"stopping ({SHOWN}): finishing what is in flight"),
+    (Stopping(reason="SIGINT", at_once=True), "stopping (SIGINT): cancelling what is in flight"),
+    (IndexesCreated(count=6, seconds=1.0), "made 6 indexes in 1.00 s"),
+    (IndexesCreated(count=0, seconds=0.0), None),
+    (
+        RunFinished(
+            outcome="complete_with_rejects",
+            exit_code=3,
+            read=10_000,
+            inserted=9_987,
+            updated=0,
+            skipped=0,
+            rejected=13,
+            blank=0,
+            seconds=0.41,
+        ),
+        "complete, with rejects: read 10,000 = inserted 9,987 + rejected 13 in 0.41 s",
+    ),
+]
+
+
+@pytest.mark.parametrize(("event", "sentence"), SENTENCES, ids=[type(event).__name__ for event, _ in SENTENCES])
+def test_every_event_in_words(event: AnyEvent, sentence: str | None) -> None:
+    assert narrate(event) == sentence
+
+
+def test_no_event_is_forgotten() -> None:
+    assert {type(event) for event, _ in SENTENCES} == set(typing.get_args(AnyEvent))
+
+
+def test_the_equation_leaves_out_what_is_zero() -> None:
+    assert equation(0, 0, 0, 0, 0) == "read 0 = inserted 0"
+    assert equation(10, 4, 3, 2, 1) == "read 10 = inserted 4 + updated 3 + skipped 2 + rejected 1"
+
+
+@pytest.mark.parametrize(
+    ("snapshot", "rate", "seconds", "line"),
+    [
+        (
+            Snapshot(at=0, read=70_000, inserted=62_387, rejected=13, source_rows=100_000, phase=Phase.READING),
+            8_120.4,
+            6.2,
+            "S: 62,400 of 100,000 rows (62 %), 8,120 rows/s, 13 rejected, 00:07 left",
+        ),
+        (Snapshot(at=0, read=70, inserted=50), 0.5, None, "S: 50 rows, 0.5 rows/s, 0 rejected, time left unknown"),
+        (Snapshot(at=0, phase=Phase.OPENING), 0.0, None, "S: reading, size unknown"),
+        (
+            Snapshot(at=0, read=5, inserted=5, all_read=True, phase=Phase.INDEXING),
+            0.0,
+            0.0,
+            "S: 5 rows done, making indexes",
+        ),
+        (
+            Snapshot(at=0, read=200_000, inserted=199_999, all_read=True, phase=Phase.STOPPING),
+            9_000.0,
+            7_300,
+            "S: 199,999 of 200,000 rows (99 %), 9,000 rows/s, 0 rejected, stopping",
+        ),
+    ],
+)
+def test_how_far_a_run_is(snapshot: Snapshot, rate: float, seconds: float | None, line: str) -> None:
+    assert standing("S", snapshot, rate, seconds) == line
+
+
+def test_a_long_wait_is_said_in_hours() -> None:
+    snapshot = Snapshot(at=0, read=2, inserted=1, source_rows=9)
+    assert standing("S", snapshot, 1.0, 3_723).endswith("1:02:03 left")

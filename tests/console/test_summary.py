@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from tui_importer.console.summary import MAX_GROUPS, summary_lines
+from tui_importer.core.report import Outcome, ReasonGroup, Report, SourceReport, Stats, TargetReport, reported
+from tui_importer.events import Fault, Reject
+
+REASONS = [
+    ReasonGroup("Name", "value required but blank", 10, ("Sheet1!A217", "Sheet1!A1803", "Sheet1!A4410")),
+    ReasonGroup(None, "refused\x1b[2J", 3, ("Sheet1!9:9", "'My Sheet'!7:7", "'My Sheet'!8:8")),
+]
+
+
+def report(outcome: Outcome = "complete_with_rejects", **changes: object) -> Report:
+    counts = {"read": 10_000, "inserted": 9_987, "updated": 0, "skipped": 0, "rejected": 13, "blank": 0, "retries": 0}
+    counts |= {key: changes.pop(key) for key in list(changes) if key in counts}  # type: ignore[misc]
+    made = Report(
+        run_id="r1",
+        outcome=outcome,
+        exit_code=0,
+        method="batched",
+        workers=2,
+        batch_size=2000,
+        started_at="",
+        finished_at="",
+        source=SourceReport(file="/data/sample_data.xlsx", sheet="Sheet1"),
+        target=TargetReport(backend="sqlite", database="sample_data.db", table="businesses", created=True),
+        stats=Stats.count(**counts, seconds=0.41),
+        rejects_total=counts["rejected"],
+    )
+    return msgspec.structs.replace(made, **changes)
+
+
+def test_the_whole_summary() -> None:
+    assert summary_lines(report(rejects_file="sample_data.rejects.xlsx"), REASONS) == [
+        "sample_data.xlsx › Sheet1 → sample_data.db · businesses",
+        "finished: 13 rows rejected, every other row is in",
+        "read 10,000 = inserted 9,987 + rejected 13    in 0.41 s (24,390 rows/s)",
+        "rejected:",
+        "  10  Name: value required but blank  Sheet1!A217, A1803, A4410 …",
+        r"   3  refused\x1b[2J                  Sheet1!9:9, 'My Sheet'!7:7, 8:8",
+        "rejects are in sample_data.rejects.xlsx",
+    ]
+
+
+def test_a_stream_without_unicode_gets_ascii() -> None:
+    lines = summary_lines(report(), REASONS, "ascii")
+    assert lines[0] == "sample_data.xlsx > Sheet1 -> sample_data.db / businesses"
+    assert "".join(lines).isascii()
+
+
+@pytest.mark.parametrize(
+    ("made", "sentence"),
+    [
+        (report("complete", inserted=10_000, rejected=0), "finished: every row is in"),
+        (
+            report("complete", inserted=0, skipped=10_000, rejected=0),
+            "finished: nothing to write, every row was in already",
+        ),
+        (report(inserted=0, rejected=10_000), "finished: 10,000 rows rejected, no row is in"),
+        (
+            report("stopped", error="SIGINT"),
+            "stopped before the end: SIGINT; the same command takes it up again",
+        ),
+        (report("failed", error="disk\nfull"), r"failed: disk\nfull"),
+    ],
+)
+def test_the_outcome_in_a_sentence(made: Report, sentence: str) -> None:
+    assert summary_lines(made, [])[1] == sentence
+
+
+def test_blank_rows_and_retries_are_told_apart_from_the_equation() -> None:
+    lines = summary_lines(report("complete", inserted=10_000, rejected=0, blank=5, retries=2))
+    assert lines[2:] == [
+        "read 10,000 = inserted 10,000    in 0.41 s (24,390 rows/s, 2 retries)",
+        "5 blank rows passed over",
+    ]
+
+
+def test_without_reasons_the_rejects_of_the_report_are_grouped() -> None:
+    faults = (Fault(cell="Sheet1!A5", column="Name", value=None, reason="blank"),)
+    listed = reported(Reject(sheet="Sheet1", row=5, faults=faults, values=()))
+    lines = summary_lines(report(rejects=(listed,)))
+    assert lines[3:] == ["rejected (the first 1 of 13):", "  1  Name: blank  Sheet1!A5"]
+    assert summary_lines(report())[3:] == ["rejected: 13 rows"]
+
+
+def test_many_reasons_are_cut_and_said_so() -> None:
+    groups = [ReasonGroup("A", f"reason {number}", 1, ("S!A1",)) for number in range(MAX_GROUPS + 2)]
+    assert summary_lines(report(), groups)[-1] == "  and 2 other reasons"

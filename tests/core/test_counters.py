@@ -1,0 +1,99 @@
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from tui_importer.core.counters import (
+    Phase,
+    ReaderCounters,
+    Snapshot,
+    WorkerCounters,
+    WorkerState,
+    eta,
+    progress,
+    rate,
+    take_snapshot,
+    total,
+)
+
+
+def test_rate_counts_every_settled_row_once() -> None:
+    earlier = Snapshot(at=10.0, inserted=100)
+    later = Snapshot(at=12.0, inserted=150, updated=20, skipped=20, rejected=10)
+    assert later.finished == 200
+    assert rate(earlier, later) == 50.0
+
+
+def test_rate_is_zero_where_no_time_passed() -> None:
+    assert rate(Snapshot(at=1.0), Snapshot(at=1.0, inserted=5)) == 0.0
+    assert rate(Snapshot(at=2.0), Snapshot(at=1.0, inserted=5)) == 0.0
+
+
+def test_blank_rows_of_the_hint_are_not_waited_for() -> None:
+    first = Snapshot(at=0.0, source_rows=120)
+    now = Snapshot(at=2.0, read=60, blank=20, inserted=50, source_rows=120)
+    assert total(now) == 100
+    assert progress(now) == 0.5
+    assert eta(first, now) == 2.0
+
+
+@pytest.mark.parametrize(
+    "now",
+    [
+        Snapshot(at=9.0, read=60, inserted=50),
+        Snapshot(at=9.0, read=200, inserted=50, source_rows=120),
+    ],
+    ids=["no hint", "a hint that was wrong"],
+)
+def test_what_is_not_known_is_not_guessed(now: Snapshot) -> None:
+    assert total(now) is None
+    assert progress(now) is None
+    assert eta(Snapshot(at=0.0), now) is None
+
+
+def test_time_left_is_unknown_until_rows_are_finished_and_a_second_has_passed() -> None:
+    hint = 100
+    assert eta(Snapshot(at=0.0), Snapshot(at=5.0, read=50, source_rows=hint)) is None
+    assert eta(Snapshot(at=0.0), Snapshot(at=0.9, read=50, inserted=10, source_rows=hint)) is None
+    assert eta(Snapshot(at=0.0), Snapshot(at=1.0, read=50, inserted=10, source_rows=hint)) == 9.0
+
+
+def test_once_all_is_read_the_hint_does_not_matter() -> None:
+    now = Snapshot(at=4.0, read=80, inserted=40, source_rows=1_048_576, all_read=True)
+    assert progress(now) == 0.5
+    assert eta(Snapshot(at=0.0), now) == 4.0
+    done = dataclasses.replace(now, inserted=80)
+    assert progress(done) == 1.0
+    assert eta(Snapshot(at=0.0), done) == 0.0
+    assert progress(Snapshot(at=0.0, all_read=True)) == 1.0
+
+
+def test_a_snapshot_adds_up_the_workers_and_does_not_change_afterwards() -> None:
+    reader = ReaderCounters(rows_read=30, blank_rows=2, source_rows=40, phase=Phase.READING)
+    workers = [
+        WorkerCounters(1, inserted=10, rejected=1, state=WorkerState.WRITING, in_hand_first_row=22),
+        WorkerCounters(2, inserted=5, updated=3, skipped=4),
+    ]
+    snapshot = take_snapshot(7.0, reader, workers, queue_depth=1, queue_size=8)
+    workers[0].inserted += 100
+    reader.rows_read += 100
+    assert (snapshot.read, snapshot.blank, snapshot.source_rows) == (30, 2, 40)
+    assert (snapshot.inserted, snapshot.updated, snapshot.skipped, snapshot.rejected) == (15, 3, 4, 1)
+    assert snapshot.workers[0].inserted == 10
+    assert snapshot.workers[0].in_hand_first_row == 22
+    assert snapshot.workers[1].state is WorkerState.CONNECTING
+    assert (snapshot.phase, snapshot.all_read) == (Phase.READING, False)
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        snapshot.read = 0  # type: ignore[misc]
+
+
+def test_every_counter_of_a_worker_is_in_its_snapshot() -> None:
+    values = {field.name: number for number, field in enumerate(dataclasses.fields(WorkerCounters), start=1)}
+    worker = WorkerCounters(**values)  # type: ignore[arg-type]
+    assert dataclasses.asdict(take_snapshot(0.0, ReaderCounters(), [worker]).workers[0]) == values
+
+
+def test_the_engine_knows_the_phase_better_than_the_reader() -> None:
+    snapshot = take_snapshot(0.0, ReaderCounters(phase=Phase.READ), [], phase=Phase.INDEXING)
+    assert (snapshot.phase, snapshot.all_read) == (Phase.INDEXING, True)

@@ -1,0 +1,189 @@
+"""The one door: everything that imports goes through :class:`Run`, and :func:`run_import` is the short way in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from tui_importer.core.cells import column_letters
+from tui_importer.core.counters import Snapshot
+from tui_importer.core.engine import Engine, Parts
+from tui_importer.core.infer import Inferred
+from tui_importer.core.plan import Plan, checked
+from tui_importer.core.planning import resolve, table_wanted
+from tui_importer.core.reading import SheetInfo
+from tui_importer.core.report import ReasonGroup, Report
+from tui_importer.core.session import Backend, ConnectionSettings
+from tui_importer.core.source import open_source
+from tui_importer.core.url import DatabaseAddress, parse_address
+from tui_importer.errors import ExitCode, ImporterError
+from tui_importer.events import Listener, ignore
+from tui_importer.plugins.registry import Registry, load_registry
+from tui_importer.rejects.spool import RejectSpool
+from tui_importer.rejects.workbook import check_reject_path, default_reject_path, write_reject_workbook
+
+
+class Run:
+    """One import. :meth:`execute` carries it out; the other methods may be called from other threads meanwhile.
+
+    Raises :class:`tui_importer.errors.UsageError` at once for what is wrong with the request itself: an unknown
+    strategy or reader, a malformed address, a plan that cannot be.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        *,
+        listener: Listener = ignore,
+        rejects_file: str | Path | None = None,
+        registry: Registry | None = None,
+    ) -> None:
+        registry = registry or load_registry()
+        plan = checked(plan)
+        self._source = Path(plan.source.file)
+        self._rejects_file = None if rejects_file is None else Path(rejects_file)
+        if self._rejects_file is not None:
+            check_reject_path(self._rejects_file, self._source)
+        self._spool = RejectSpool()
+        self._engine = Engine(plan, _parts(plan, registry), self._spool, listener)
+
+    @property
+    def run_id(self) -> str:
+        """Sorts by time; unique on this machine and, in all likelihood, elsewhere."""
+        return self._engine.run_id
+
+    @property
+    def resolved_plan(self) -> Plan | None:
+        """The plan with everything filled in that was left open, once it is known."""
+        return self._engine.resolved_plan
+
+    def snapshot(self) -> Snapshot:
+        """All counters as they stand."""
+        return self._engine.snapshot()
+
+    def stop(self, reason: str = "stopped on request", exit_code: ExitCode = ExitCode.STOPPED) -> None:
+        """Take no further batches, finish those in flight, and report."""
+        self._engine.stop(reason, exit_code)
+
+    def cancel(self, reason: str = "cancelled on request", exit_code: ExitCode = ExitCode.STOPPED) -> None:
+        """Stop, and cancel at the database what is in flight: those batches are undone."""
+        self._engine.cancel(reason, exit_code)
+
+    def execute(self) -> Report:
+        """Carry the import out, once. A run that fails says so in its report; nothing of it is raised."""
+        with self._spool:
+            report = self._engine.execute()
+            self.reasons: list[ReasonGroup] = self._spool.by_reason()
+            if not report.rejects_total:
+                return report
+            path = self._rejects_file or default_reject_path(self._source, Path.cwd())
+            try:
+                write_reject_workbook(path, self._engine.headers, self._spool)
+            except ImporterError as error:
+                return msgspec.structs.replace(
+                    report, outcome="failed", exit_code=int(ExitCode.FAILED), error=report.error or str(error)
+                )
+            return msgspec.structs.replace(report, rejects_file=str(path))
+
+
+def run_import(plan: Plan, *, listener: Listener = ignore, rejects_file: str | Path | None = None) -> Report:
+    """Import a spreadsheet into a database and give back the report.
+
+    ``listener`` hears every event of the run (:mod:`tui_importer.events`), one at a time, from the run's threads.
+    Rows that could not go in are written to ``rejects_file`` (by default ``NAME.rejects.xlsx`` in the current
+    folder). Raises :class:`tui_importer.errors.UsageError` for a request that makes no sense; any other failure is in
+    the report's ``outcome``, ``exit_code`` and ``error``.
+    """
+    return Run(plan, listener=listener, rejects_file=rejects_file).execute()
+
+
+def _parts(plan: Plan, registry: Registry) -> Parts:
+    path = Path(plan.source.file)
+    reader = registry.reader(plan.source.reader) if plan.source.reader else registry.reader_for(path)
+    strategy = registry.strategy(plan.options.strategy)
+    address = target_address(plan)
+    backend = registry.backend_for(address.scheme)
+    return Parts(
+        reader_name=reader.name,
+        reader=registry.make_reader(reader.name),
+        strategy_name=strategy.name,
+        strategy=registry.make_strategy(strategy.name),
+        backend_name=backend.name,
+        open_backend=_opener(registry, backend.name),
+        address=address,
+    )
+
+
+def _opener(registry: Registry, name: str) -> Callable[[ConnectionSettings], Backend]:
+    return lambda settings: registry.make_backend(name, settings)
+
+
+def target_address(plan: Plan) -> DatabaseAddress:
+    """Where the plan's rows go: by default an SQLite file in the current folder, called like the source."""
+    return parse_address(plan.target.database or f"{Path(plan.source.file).stem}.db")
+
+
+@dataclass(frozen=True, slots=True)
+class Inspection:
+    """What is known of a source before anything is written: ``plan`` with all columns, ``evidence`` for each column's
+    type by letter, ``rows`` where the reader knows how many there are, and ``notes`` about all that was found."""
+
+    plan: Plan
+    reader: str
+    sheets: tuple[SheetInfo, ...]
+    rows: int | None
+    evidence: dict[str, str]
+    notes: tuple[str, ...]
+
+
+def inspect_source(plan: Plan, *, ask_database: bool = False, registry: Registry | None = None) -> Inspection:
+    """Open the source and resolve its plan; nothing is written. All cells are looked at, whatever the schema.
+
+    With ``ask_database`` the target table, where there is one, has its say. Raises the errors of
+    :class:`tui_importer.errors.ImporterError` as an import would.
+    """
+    registry = registry or load_registry()
+    plan = checked(plan)
+    parts = _parts(plan, registry)
+    path = Path(plan.source.file)
+    with open_source(path, parts.reader, plan.source) as source:
+        wanted = table_wanted(plan, source.layout, source)
+        existing = None
+        if ask_database:
+            settings = ConnectionSettings(parts.address.text, "tui_importer/inspect", plan.options.connect_timeout)
+            backend = parts.open_backend(settings)
+            try:
+                backend.connect()
+                existing = backend.reflect(wanted.name)
+            finally:
+                backend.close()
+        resolution = resolve(plan, source, wanted, existing)
+        inferred = resolution.inferred or tuple(source.infer())
+        first = source.layout.first_column
+        findings = () if resolution.inferred else _findings(resolution.mapping.headers, inferred)
+        return Inspection(
+            plan=_saveable(resolution.plan, parts.address),
+            reader=parts.reader_name,
+            sheets=tuple(source.workbook.sheets),
+            rows=source.row_hint,
+            evidence={column_letters(first + offset): found.evidence for offset, found in enumerate(inferred)},
+            notes=(*parts.reader.limits(path), *source.layout.notes, *resolution.notes, *findings),
+        )
+
+
+def _findings(headers: Sequence[str], inferred: Sequence[Inferred]) -> tuple[str, ...]:
+    return tuple(
+        f"column {header!r}: {finding}"
+        for header, found in zip(headers, inferred, strict=True)
+        for finding in found.findings
+    )
+
+
+def _saveable(plan: Plan, address: DatabaseAddress) -> Plan:
+    """The plan without a password: an address that holds one is left out, to come from --db or the environment."""
+    if plan.target.database is None or address.display == plan.target.database:
+        return plan
+    return msgspec.structs.replace(plan, target=msgspec.structs.replace(plan.target, database=None))

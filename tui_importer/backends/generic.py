@@ -1,0 +1,166 @@
+"""Any other database that SQLAlchemy knows, by plain INSERT statements."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, ClassVar
+
+import sqlalchemy as sa
+from sqlalchemy import exc
+
+from tui_importer.backends import tables
+from tui_importer.core.batch import Batch
+from tui_importer.core.in_thread import InThread
+from tui_importer.core.session import ConnectionSettings, Destination
+from tui_importer.core.table import Index, Table
+from tui_importer.errors import DatabaseError, DataFault, TransientFault, UnreachableError, UsageError
+
+
+class Generic:
+    """A database behind an SQLAlchemy URL. Its driver has to be installed beside the program."""
+
+    max_writers: ClassVar[int | None] = 1
+    writer_note: ClassVar[str] = "one worker writes: nothing is known here about how this database shares a table"
+
+    def __init__(self, settings: ConnectionSettings) -> None:
+        try:
+            self._engine = sa.create_engine(settings.url, poolclass=sa.NullPool)
+        except exc.NoSuchModuleError as error:
+            raise UsageError("no driver for this database URL is known: install one for SQLAlchemy") from error
+        except ModuleNotFoundError as error:
+            raise UsageError(f"the driver for this database URL is not installed: {error.name}") from error
+        except (exc.ArgumentError, ValueError):
+            # The message may repeat the password.
+            raise UsageError("malformed database URL: write dialect+driver://user@host:port/database") from None
+        if self._engine.dialect.name == "sqlite":
+            _begin_for_real(self._engine)
+
+    def connect(self) -> None:
+        try:
+            self._engine.connect().close()
+        except exc.SQLAlchemyError as error:
+            cause = error.orig if isinstance(error, exc.DBAPIError) and error.orig else error
+            raise UnreachableError(f"no connection to the database: {tables.first_line(cause)}") from error
+
+    def reflect(self, name: str) -> Table | None:
+        return tables.reflect(self._engine, name)
+
+    def create_table(self, table: Table) -> None:
+        tables.create_table(self._engine, table)
+
+    def drop_table(self, table: Table) -> None:
+        tables.drop_table(self._engine, table)
+
+    def create_indexes(self, table: Table, indexes: Sequence[Index], on_made: Callable[[Index], None]) -> None:
+        for index in indexes:
+            tables.create_index(self._engine, table, index)
+            on_made(index)
+
+    def open_session(self, destination: Destination) -> GenericSession:
+        self.connect()
+        return GenericSession(self._engine, destination)
+
+    async def open_async_session(self, destination: Destination) -> InThread:
+        return InThread(self.open_session(destination))
+
+    def cancel(self) -> None:
+        """DB-API 2.0 (PEP 249) knows no way to cancel: statements in flight are waited for."""
+
+    def close(self) -> None:
+        self._engine.dispose()
+
+
+class GenericSession:
+    """One SQLAlchemy connection."""
+
+    def __init__(self, engine: sa.Engine, destination: Destination) -> None:
+        self._connection = engine.connect()
+        self._names = destination.columns
+        described = sa.table(
+            destination.table.name,
+            *(
+                sa.column(name, tables.sql_type(type_))
+                for name, type_ in zip(destination.columns, destination.types, strict=True)
+            ),
+            schema=destination.table.schema,
+        )
+        self._insert = sa.insert(described)
+        self._savepoint: sa.NestedTransaction | None = None
+
+    def begin(self) -> None:
+        with _statement_errors():
+            self._connection.begin()
+
+    def commit(self) -> None:
+        with _statement_errors():
+            self._connection.commit()
+
+    def rollback(self) -> None:
+        with _statement_errors():
+            self._connection.rollback()
+
+    def savepoint(self) -> None:
+        with _statement_errors():
+            self._savepoint = self._connection.begin_nested()
+
+    def release(self) -> None:
+        if self._savepoint is not None:
+            with _statement_errors():
+                self._savepoint.commit()
+
+    def rollback_to_savepoint(self) -> None:
+        if self._savepoint is not None:
+            with _statement_errors():
+                self._savepoint.rollback()
+
+    def load(self, batch: Batch, start: int, stop: int) -> int:
+        names = self._names
+        records = [dict(zip(names, record, strict=True)) for record in batch.records(start, stop)]
+        with _statement_errors():
+            count = self._connection.execute(self._insert, records).rowcount
+        # PEP 249: -1 where the driver cannot tell; it raised nothing, so they are in.
+        return count if count >= 0 else len(records)
+
+    def insert(self, batch: Batch, row: int) -> int:
+        return self.load(batch, row, row + 1)
+
+    def cancel(self) -> None:
+        """See :meth:`Generic.cancel`."""
+
+    def close(self) -> None:
+        self._connection.close()
+
+
+@contextmanager
+def _statement_errors() -> Iterator[None]:
+    """What SQLAlchemy raises becomes one of our errors, by the exception classes of PEP 249."""
+    try:
+        yield
+    except exc.DBAPIError as error:
+        cause: BaseException = error.orig or error
+        sqlstate = getattr(cause, "sqlstate", None)
+        if isinstance(error, exc.IntegrityError | exc.DataError):
+            raise DataFault(tables.first_line(cause), sqlstate=sqlstate) from error
+        if error.connection_invalidated:
+            message = f"the connection was lost: {tables.first_line(cause)}"
+            raise TransientFault(message, sqlstate=sqlstate) from error
+        raise DatabaseError(tables.first_line(cause), sqlstate=sqlstate) from error
+    except exc.StatementError as error:
+        # Raised on this side: a value that the driver or the type cannot adapt.
+        raise DataFault(tables.first_line(error.orig or error)) from error
+    except (UnicodeError, OverflowError) as error:
+        raise DataFault(str(error)) from error
+
+
+def _begin_for_real(engine: sa.Engine) -> None:
+    """Let pysqlite open transactions where we say so: by itself it opens none before a SAVEPOINT (SQLAlchemy's
+    documentation of the SQLite dialect, "Serializable isolation / Savepoints / Transactional DDL")."""
+
+    @sa.event.listens_for(engine, "connect")
+    def _on_connect(connection: Any, record: object) -> None:
+        connection.isolation_level = None
+
+    @sa.event.listens_for(engine, "begin")
+    def _on_begin(connection: sa.Connection) -> None:
+        connection.exec_driver_sql("BEGIN")

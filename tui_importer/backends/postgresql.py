@@ -1,0 +1,318 @@
+"""PostgreSQL through psycopg 3: COPY, binary where every type allows."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from typing import Any, ClassVar, LiteralString
+
+import psycopg
+import sqlalchemy as sa
+from psycopg import sql
+from psycopg.conninfo import conninfo_to_dict
+
+from tui_importer.backends import tables
+from tui_importer.core.batch import Batch
+from tui_importer.core.session import ConnectionSettings, Destination
+from tui_importer.core.table import Index, Table
+from tui_importer.core.types import ColumnType, Kind
+from tui_importer.errors import DatabaseError, DataFault, TransientFault, UnreachableError, UsageError
+
+#: SQLSTATE classes and codes (PostgreSQL manual, appendix A) that are about a row: data exceptions, integrity,
+#: WITH CHECK OPTION, errors raised by triggers; and a row too big for an index.
+_DATA_CLASSES = frozenset({"22", "23", "44", "P0"})
+_DATA_STATES = frozenset({"54000"})
+#: Those that may pass by themselves: connections, rollbacks (deadlock, serialization), resources, operator's hands.
+_TRANSIENT_CLASSES = frozenset({"08", "40", "53"})
+_TRANSIENT_STATES = frozenset({"57014", "57P01", "57P02", "57P03", "55P03"})
+#: Of these the detail names the key; of others it may repeat the whole row.
+_KEY_STATES = frozenset({"23503", "23505", "23P01"})
+
+#: Where COPY says it was: ``COPY businesses, line 3, column phone: ...``, the word for line in the server's language.
+_COPY_CONTEXT = re.compile(r"COPY .+?, \S+ (?P<line>[0-9]+)(?:, \S+ (?P<column>[^:\n]+))?")
+
+#: The binary form of a type is sent where psycopg and COPY agree on it; any other type makes the COPY a text one.
+_BINARY_TYPES = {
+    Kind.TEXT: "text",
+    Kind.NUMERIC: "numeric",
+    Kind.BOOLEAN: "bool",
+    Kind.DATE: "date",
+    Kind.TIME: "time",
+    Kind.TIMESTAMP: "timestamp",
+    Kind.INTERVAL: "interval",
+}
+
+_SAVEPOINT = "SAVEPOINT tui_importer"
+#: Deferred constraints would only fail at COMMIT, where no row can be named; one round trip for both.
+_STRICT_SAVEPOINT = f"SET CONSTRAINTS ALL IMMEDIATE; {_SAVEPOINT}"
+_RELEASE = "RELEASE SAVEPOINT tui_importer"
+_ROLLBACK_TO = "ROLLBACK TO SAVEPOINT tui_importer; RELEASE SAVEPOINT tui_importer"
+
+
+class PostgreSQL:
+    """A PostgreSQL database. Empty parts of the address come from libpq's environment, service file and .pgpass."""
+
+    max_writers: ClassVar[int | None] = None
+    writer_note: ClassVar[str] = ""
+
+    def __init__(self, settings: ConnectionSettings) -> None:
+        url = re.sub(r"^(?:postgres|postgresql\+psycopg)://", "postgresql://", settings.url)
+        try:
+            given = conninfo_to_dict(url)
+        except psycopg.Error:
+            # Its message may repeat parts of the password.
+            raise UsageError(
+                "malformed PostgreSQL address: write postgresql://user@host:port/database or host=... dbname=..."
+            ) from None
+        self._parameters: dict[str, Any] = {
+            "application_name": settings.application_name,
+            "connect_timeout": max(1, round(settings.connect_timeout)),
+            **given,
+        }
+        self._connections: set[psycopg.Connection[Any]] = set()
+
+    def connect(self) -> None:
+        self._connection().close()
+
+    def reflect(self, name: str) -> Table | None:
+        return tables.reflect(self._engine(), name)
+
+    def create_table(self, table: Table) -> None:
+        tables.create_table(self._engine(), table)
+
+    def drop_table(self, table: Table) -> None:
+        tables.drop_table(self._engine(), table)
+
+    def create_indexes(self, table: Table, indexes: Sequence[Index], on_made: Callable[[Index], None]) -> None:
+        """Several at a time, one connection each: the builds share the table's lock (manual, 13.3.1)."""
+
+        def make(index: Index) -> None:
+            tables.create_index(self._engine(), table, index)
+            on_made(index)
+
+        with ThreadPoolExecutor(min(len(indexes), os.cpu_count() or 1), thread_name_prefix="index") as pool:
+            for _ in pool.map(make, indexes):
+                pass
+
+    def open_session(self, destination: Destination) -> PostgreSQLSession:
+        return PostgreSQLSession(self._connection(), destination)
+
+    async def open_async_session(self, destination: Destination) -> AsyncPostgreSQLSession:
+        with _connection_errors():
+            connection = await psycopg.AsyncConnection.connect(**self._parameters)
+        return AsyncPostgreSQLSession(connection, destination)
+
+    def cancel(self) -> None:
+        for connection in list(self._connections):
+            _cancel(connection)
+
+    def close(self) -> None:
+        for connection in list(self._connections):
+            connection.close()
+
+    def _connection(self) -> psycopg.Connection[Any]:
+        with _connection_errors():
+            return psycopg.connect(**self._parameters)
+
+    def _engine(self) -> sa.Engine:
+        def creator() -> psycopg.Connection[Any]:
+            connection = self._connection()
+            self._connections = {known for known in self._connections if not known.closed} | {connection}
+            return connection
+
+        return sa.create_engine("postgresql+psycopg://", creator=creator, poolclass=sa.NullPool)
+
+
+class _Statements:
+    """What both kinds of session send for one destination."""
+
+    def __init__(self, destination: Destination) -> None:
+        table = destination.table
+        name = sql.Identifier(*((table.schema, table.name) if table.schema else (table.name,)))
+        columns = sql.SQL(", ").join(map(sql.Identifier, destination.columns))
+        self.binary_types = _binary_types(destination.types)
+        form = sql.SQL(" (FORMAT BINARY)" if self.binary_types else "")
+        self.copy = sql.SQL("COPY {} ({}) FROM STDIN{}").format(name, columns, form)
+        values = sql.SQL(", ").join([sql.Placeholder()] * len(destination.columns))
+        self.insert = sql.SQL("INSERT INTO {} ({}) VALUES ({})").format(name, columns, values)
+
+
+class PostgreSQLSession:
+    """One psycopg connection. psycopg opens a transaction by itself with the first statement."""
+
+    def __init__(self, connection: psycopg.Connection[Any], destination: Destination) -> None:
+        self._connection = connection
+        self._statements = _Statements(destination)
+
+    def begin(self) -> None:
+        pass
+
+    def commit(self) -> None:
+        with _statement_errors():
+            self._connection.commit()
+
+    def rollback(self) -> None:
+        with _statement_errors():
+            self._connection.rollback()
+
+    def savepoint(self) -> None:
+        self._execute(_STRICT_SAVEPOINT)
+
+    def release(self) -> None:
+        self._execute(_RELEASE)
+
+    def rollback_to_savepoint(self) -> None:
+        self._execute(_ROLLBACK_TO)
+
+    def load(self, batch: Batch, start: int, stop: int) -> int:
+        with _statement_errors(), self._connection.cursor() as cursor:
+            with cursor.copy(self._statements.copy) as copy:
+                if self._statements.binary_types:
+                    copy.set_types(self._statements.binary_types)
+                write_row = copy.write_row
+                for record in batch.records(start, stop):
+                    write_row(record)
+            return cursor.rowcount
+
+    def insert(self, batch: Batch, row: int) -> int:
+        record = next(batch.records(row, row + 1))
+        with _statement_errors():
+            return self._connection.execute(self._statements.insert, record, prepare=True).rowcount
+
+    def cancel(self) -> None:
+        _cancel(self._connection)
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def _execute(self, statement: LiteralString) -> None:
+        with _statement_errors():
+            self._connection.execute(statement)
+
+
+class AsyncPostgreSQLSession:
+    """One psycopg connection for asyncio."""
+
+    def __init__(self, connection: psycopg.AsyncConnection[Any], destination: Destination) -> None:
+        self._connection = connection
+        self._statements = _Statements(destination)
+
+    async def begin(self) -> None:
+        pass
+
+    async def commit(self) -> None:
+        with _statement_errors():
+            await self._connection.commit()
+
+    async def rollback(self) -> None:
+        with _statement_errors():
+            await self._connection.rollback()
+
+    async def savepoint(self) -> None:
+        await self._execute(_STRICT_SAVEPOINT)
+
+    async def release(self) -> None:
+        await self._execute(_RELEASE)
+
+    async def rollback_to_savepoint(self) -> None:
+        await self._execute(_ROLLBACK_TO)
+
+    async def load(self, batch: Batch, start: int, stop: int) -> int:
+        with _statement_errors():
+            async with self._connection.cursor() as cursor:
+                async with cursor.copy(self._statements.copy) as copy:
+                    if self._statements.binary_types:
+                        copy.set_types(self._statements.binary_types)
+                    write_row = copy.write_row
+                    for record in batch.records(start, stop):
+                        await write_row(record)
+                return cursor.rowcount
+
+    async def insert(self, batch: Batch, row: int) -> int:
+        record = next(batch.records(row, row + 1))
+        with _statement_errors():
+            cursor = await self._connection.execute(self._statements.insert, record, prepare=True)
+            return cursor.rowcount
+
+    def cancel(self) -> None:
+        _cancel(self._connection)
+
+    async def close(self) -> None:
+        await self._connection.close()
+
+    async def _execute(self, statement: LiteralString) -> None:
+        with _statement_errors():
+            await self._connection.execute(statement)
+
+
+def _binary_types(types: Sequence[ColumnType]) -> list[str]:
+    """psycopg's names of the columns' types; empty where one of them has to go as text."""
+    names = []
+    for type_ in types:
+        match type_.kind:
+            case Kind.INTEGER:
+                names.append(f"int{type_.bits // 8}")
+            case Kind.FLOAT:
+                names.append(f"float{type_.bits // 8}")
+            case Kind.TIMESTAMP if type_.timezone:
+                return []  # a time without a zone is the server's TimeZone's to read
+            case kind if kind in _BINARY_TYPES:
+                names.append(_BINARY_TYPES[kind])
+            case _:
+                return []
+    return names
+
+
+def _cancel(connection: psycopg.Connection[Any] | psycopg.AsyncConnection[Any]) -> None:
+    # psycopg's cancel() is safe from other threads and does nothing on a closed connection; one that fails is
+    # repeated by whoever is stopping the run.
+    with suppress(psycopg.Error):
+        connection.cancel()
+
+
+@contextmanager
+def _connection_errors() -> Iterator[None]:
+    try:
+        yield
+    except psycopg.Error as error:
+        lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+        raise UnreachableError(f"no connection to the database: {'; '.join(lines)}", sqlstate=error.sqlstate) from error
+
+
+@contextmanager
+def _statement_errors() -> Iterator[None]:
+    """What psycopg raises becomes one of our errors, by SQLSTATE and never by its text."""
+    try:
+        yield
+    except psycopg.Error as error:
+        raise translated(error) from error
+    except (UnicodeError, OverflowError) as error:
+        raise DataFault(f"cannot be sent to PostgreSQL: {error}") from error
+
+
+def translated(error: psycopg.Error) -> DatabaseError:
+    """psycopg's error as one of ours."""
+    diagnosis, sqlstate = error.diag, error.sqlstate
+    message = diagnosis.message_primary or tables.first_line(error)
+    if sqlstate is None:
+        # Raised on this side of the wire: a value that psycopg cannot adapt, or a connection that is gone.
+        if isinstance(error, psycopg.DataError):
+            return DataFault(message)
+        return TransientFault(f"the connection was lost: {message}")
+    if sqlstate[:2] in _DATA_CLASSES or sqlstate in _DATA_STATES:
+        where = _COPY_CONTEXT.search(diagnosis.context or "")
+        if sqlstate in _KEY_STATES and diagnosis.message_detail:
+            message = f"{message}: {diagnosis.message_detail}"
+        return DataFault(
+            message,
+            sqlstate=sqlstate,
+            offset=int(where["line"]) - 1 if where else None,
+            column=diagnosis.column_name or (where["column"] if where else None),
+            constraint=diagnosis.constraint_name,
+        )
+    if sqlstate[:2] in _TRANSIENT_CLASSES or sqlstate in _TRANSIENT_STATES:
+        return TransientFault(message, sqlstate=sqlstate)
+    return DatabaseError(message, sqlstate=sqlstate)

@@ -1,0 +1,296 @@
+"""SQLite: sqlite3 for threads, aiosqlite for asyncio; WAL, one writer."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from operator import length_hint
+from pathlib import Path
+from typing import Any, ClassVar
+
+import aiosqlite
+import sqlalchemy as sa
+
+from tui_importer.backends import tables
+from tui_importer.core.batch import Batch
+from tui_importer.core.parsing import as_text
+from tui_importer.core.session import ConnectionSettings, Destination
+from tui_importer.core.table import Index, Table
+from tui_importer.core.types import Kind
+from tui_importer.core.url import parse_address, sqlite_path
+from tui_importer.errors import DatabaseError, DataFault, TransientFault, UnreachableError
+
+#: How long another process may hold the write lock before we give up, in seconds.
+BUSY_TIMEOUT = 30.0
+#: SQLite sleeps through cancellation while it waits for a lock, so it waits in slices, in seconds.
+BUSY_SLICE = 0.1
+
+#: Readers go on while we write, and a commit does not wait for the disk (SQLite documentation, "Write-Ahead Logging");
+#: a power cut may undo the last commits but never tear one.
+_PRAGMAS = ("PRAGMA journal_mode=WAL", "PRAGMA synchronous=NORMAL", "PRAGMA foreign_keys=ON")
+
+_BEGIN = "BEGIN IMMEDIATE"
+_SAVEPOINT = "SAVEPOINT tui_importer"
+_RELEASE = "RELEASE SAVEPOINT tui_importer"
+_ROLLBACK_TO = "ROLLBACK TO SAVEPOINT tui_importer"
+
+#: Primary result codes (SQLite documentation, "Result and Error Codes"); the low byte of an extended one.
+_BUSY_CODES = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
+_TRANSIENT_CODES = _BUSY_CODES | {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_INTERRUPT}
+_DATA_CODES = frozenset({sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_MISMATCH, sqlite3.SQLITE_TOOBIG})
+
+
+class SQLite:
+    """An SQLite file. It is created with the first table, so that an import that fails before leaves nothing."""
+
+    max_writers: ClassVar[int | None] = 1
+    writer_note: ClassVar[str] = "SQLite takes one writer at a time: one worker writes, the others would only wait"
+
+    def __init__(self, settings: ConnectionSettings) -> None:
+        self._path = Path(sqlite_path(parse_address(settings.url)))
+        self._cancelled = threading.Event()
+        self._connections: set[sqlite3.Connection] = set()
+
+    def connect(self) -> None:
+        if self._path.exists():
+            with _connection_errors(self._path):
+                connection = self._open()
+                try:
+                    connection.execute("PRAGMA schema_version")
+                finally:
+                    connection.close()
+        elif not self._path.parent.is_dir():
+            raise UnreachableError(f"no folder {self._path.parent} for the database {self._path.name}")
+
+    def reflect(self, name: str) -> Table | None:
+        if not self._path.exists():
+            return None
+        return tables.reflect(self._engine(), name, schemas=False)
+
+    def create_table(self, table: Table) -> None:
+        tables.create_table(self._engine(), table)
+
+    def drop_table(self, table: Table) -> None:
+        tables.drop_table(self._engine(), table)
+
+    def create_indexes(self, table: Table, indexes: Sequence[Index], on_made: Callable[[Index], None]) -> None:
+        for index in indexes:
+            tables.create_index(self._engine(), table, index)
+            on_made(index)
+
+    def open_session(self, destination: Destination) -> SQLiteSession:
+        with _connection_errors(self._path):
+            connection = self._open()
+            for pragma in _PRAGMAS:
+                connection.execute(pragma)
+        return SQLiteSession(connection, destination)
+
+    async def open_async_session(self, destination: Destination) -> AsyncSQLiteSession:
+        with _connection_errors(self._path):
+            connection = await aiosqlite.connect(self._path, isolation_level=None, timeout=BUSY_SLICE)
+            for pragma in _PRAGMAS:
+                await connection.execute(pragma)
+        return AsyncSQLiteSession(connection, destination)
+
+    def cancel(self) -> None:
+        for connection in list(self._connections):
+            connection.interrupt()
+
+    def close(self) -> None:
+        for connection in self._connections:
+            connection.close()
+
+    def _open(self) -> sqlite3.Connection:
+        return sqlite3.connect(self._path, isolation_level=None, timeout=BUSY_SLICE, check_same_thread=False)
+
+    def _engine(self) -> sa.Engine:
+        def creator() -> sqlite3.Connection:
+            connection = sqlite3.connect(self._path, timeout=BUSY_TIMEOUT, check_same_thread=False)
+            self._connections.add(connection)
+            return connection
+
+        return sa.create_engine("sqlite://", creator=creator, poolclass=sa.NullPool)
+
+
+class _Statements:
+    """What both kinds of session send for one destination."""
+
+    def __init__(self, destination: Destination) -> None:
+        preparer = sa.create_engine("sqlite://").dialect.identifier_preparer
+        columns = ", ".join(map(preparer.quote_identifier, destination.columns))
+        places = ", ".join("?" * len(destination.columns))
+        table = preparer.quote_identifier(destination.table.name)
+        self.insert = f"INSERT INTO {table} ({columns}) VALUES ({places})"
+        self.bindings = [_BINDINGS.get(type_.kind) for type_ in destination.types]
+
+    def records(self, batch: Batch, start: int, stop: int) -> list[tuple[Any, ...]]:
+        """The rows as SQLite can bind them."""
+        if not any(self.bindings):
+            return list(batch.records(start, stop))
+        columns: list[Sequence[Any]] = []
+        for column, bind in zip(batch.columns, self.bindings, strict=True):
+            cells = column.values()[start:stop]
+            columns.append([None if cell is None else bind(cell) for cell in cells] if bind else cells)
+        return list(zip(*columns, strict=True))
+
+
+class SQLiteSession:
+    """One sqlite3 connection in autocommit mode: transactions are ours."""
+
+    def __init__(self, connection: sqlite3.Connection, destination: Destination) -> None:
+        self._connection = connection
+        self._statements = _Statements(destination)
+        self._cancelled = False
+
+    def begin(self) -> None:
+        deadline = time.monotonic() + BUSY_TIMEOUT
+        while True:
+            try:
+                return self._execute(_BEGIN)
+            except TransientFault:
+                if self._cancelled or time.monotonic() > deadline:
+                    raise
+
+    def commit(self) -> None:
+        self._execute("COMMIT")
+
+    def rollback(self) -> None:
+        if self._connection.in_transaction:
+            self._execute("ROLLBACK")
+
+    def savepoint(self) -> None:
+        self._execute(_SAVEPOINT)
+
+    def release(self) -> None:
+        self._execute(_RELEASE)
+
+    def rollback_to_savepoint(self) -> None:
+        self._execute(_ROLLBACK_TO)
+        self._execute(_RELEASE)
+
+    def load(self, batch: Batch, start: int, stop: int) -> int:
+        records = self._statements.records(batch, start, stop)
+        pending = iter(records)
+        with _statement_errors(records, pending):
+            return self._connection.executemany(self._statements.insert, pending).rowcount
+
+    def insert(self, batch: Batch, row: int) -> int:
+        return self.load(batch, row, row + 1)
+
+    def cancel(self) -> None:
+        self._cancelled = True
+        self._connection.interrupt()
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def _execute(self, statement: str) -> None:
+        with _statement_errors():
+            self._connection.execute(statement)
+
+
+class AsyncSQLiteSession:
+    """One aiosqlite connection: sqlite3 in a thread of its own, so it is no faster, only asynchronous."""
+
+    def __init__(self, connection: aiosqlite.Connection, destination: Destination) -> None:
+        self._connection = connection
+        self._statements = _Statements(destination)
+        self._loop = asyncio.get_running_loop()
+        self._cancelled = False
+
+    async def begin(self) -> None:
+        deadline = time.monotonic() + BUSY_TIMEOUT
+        while True:
+            try:
+                return await self._execute(_BEGIN)
+            except TransientFault:
+                if self._cancelled or time.monotonic() > deadline:
+                    raise
+
+    async def commit(self) -> None:
+        await self._execute("COMMIT")
+
+    async def rollback(self) -> None:
+        if self._connection.in_transaction:
+            await self._execute("ROLLBACK")
+
+    async def savepoint(self) -> None:
+        await self._execute(_SAVEPOINT)
+
+    async def release(self) -> None:
+        await self._execute(_RELEASE)
+
+    async def rollback_to_savepoint(self) -> None:
+        await self._execute(_ROLLBACK_TO)
+        await self._execute(_RELEASE)
+
+    async def load(self, batch: Batch, start: int, stop: int) -> int:
+        records = self._statements.records(batch, start, stop)
+        pending = iter(records)
+        with _statement_errors(records, pending):
+            cursor = await self._connection.executemany(self._statements.insert, pending)
+            return cursor.rowcount
+
+    async def insert(self, batch: Batch, row: int) -> int:
+        return await self.load(batch, row, row + 1)
+
+    def cancel(self) -> None:
+        self._cancelled = True
+        asyncio.run_coroutine_threadsafe(self._connection.interrupt(), self._loop)
+
+    async def close(self) -> None:
+        await self._connection.close()
+
+    async def _execute(self, statement: str) -> None:
+        with _statement_errors():
+            await self._connection.execute(statement)
+
+
+#: SQLite has no types of its own for these (its documentation, "Datatypes In SQLite"): ISO 8601 text, and exact
+#: numbers as text that a NUMERIC column turns into a number where that loses nothing.
+_BINDINGS: dict[Kind, Callable[[Any], Any]] = {
+    Kind.NUMERIC: str,
+    Kind.DATE: str,
+    Kind.TIME: str,
+    Kind.TIMESTAMP: str,
+    Kind.INTERVAL: as_text,
+}
+
+
+@contextmanager
+def _connection_errors(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise UnreachableError(f"cannot open the SQLite database {path}: {error}") from error
+
+
+@contextmanager
+def _statement_errors(records: Sequence[object] = (), pending: Iterator[object] | None = None) -> Iterator[None]:
+    """What sqlite3 raises becomes one of our errors, by result code.
+
+    ``pending`` is what executemany takes its rows from: one row before what is left in it is the refused one.
+    """
+    try:
+        yield
+    except (sqlite3.Error, UnicodeError, OverflowError) as error:
+        code = getattr(error, "sqlite_errorcode", None)
+        if isinstance(error, UnicodeError | OverflowError | sqlite3.DataError) or (
+            code is not None and code & 0xFF in _DATA_CODES
+        ):
+            offset = len(records) - length_hint(pending) - 1 if pending is not None else None
+            column = _named_column(str(error)) if isinstance(error, sqlite3.IntegrityError) else None
+            raise DataFault(str(error), offset=offset, column=column) from error
+        if code is not None and code & 0xFF in _TRANSIENT_CODES:
+            raise TransientFault(str(error)) from error
+        raise DatabaseError(str(error)) from error
+
+
+def _named_column(message: str) -> str | None:
+    """The column that SQLite names only in words: ``NOT NULL constraint failed: table.column``."""
+    _, colon, names = message.partition(": ")
+    return names.split(", ")[0].rpartition(".")[2] if colon and "." in names else None

@@ -1,0 +1,187 @@
+"""Tables through SQLAlchemy: DDL and reflection, the same for every backend. Identifiers are always composed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine.reflection import Inspector
+from sqlalchemy.exc import DBAPIError, NoSuchTableError, SQLAlchemyError
+from sqlalchemy.schema import CreateTable, DropTable
+
+from tui_importer.core.table import Index, Table, TableColumn
+from tui_importer.core.types import ColumnType, Kind
+from tui_importer.errors import DatabaseError
+
+
+@contextmanager
+def one_line_errors(doing: str) -> Iterator[None]:
+    """What SQLAlchemy or the driver raises becomes one line that says what could not be done."""
+    try:
+        yield
+    except DBAPIError as error:
+        sqlstate = getattr(error.orig, "sqlstate", None)
+        raise DatabaseError(f"cannot {doing}: {first_line(error.orig or error)}", sqlstate=sqlstate) from error
+    except SQLAlchemyError as error:
+        raise DatabaseError(f"cannot {doing}: {first_line(error)}") from error
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of an error's text that says anything, or its class where there is none."""
+    lines = (line.strip() for line in str(error).splitlines())
+    return next((line for line in lines if line), type(error).__name__)
+
+
+def split_name(name: str) -> tuple[str | None, str]:
+    """``schema.table`` into its parts; the schema is None where there is none."""
+    schema, dot, table = name.rpartition(".")
+    return (schema or None, table) if dot else (None, name)
+
+
+def reflect(engine: sa.Engine, name: str, *, schemas: bool = True) -> Table | None:
+    """The table (or view) of that name as the database describes it; None where there is none."""
+    schema, table_name = split_name(name) if schemas else (None, name)
+    with one_line_errors(f"read the definition of table {name!r}"), engine.connect() as connection:
+        inspector = sa.inspect(connection)
+        try:
+            columns = inspector.get_columns(table_name, schema=schema)
+        except NoSuchTableError:
+            return None
+        if not columns:
+            return None
+        keys = _keys(inspector, table_name, schema)
+        primary = inspector.get_pk_constraint(table_name, schema=schema)["constrained_columns"]
+    # Every integer of SQLite is 64 bits wide and its declared lengths bind nobody ("Datatypes In SQLite").
+    sqlite = engine.dialect.name == "sqlite"
+    reflected = []
+    for column in columns:
+        computed = "computed" in column
+        identity = column.get("identity")
+        type_ = _column_type(column["type"])
+        # SQLite numbers a lone INTEGER PRIMARY KEY by itself (its documentation, "ROWIDs and the INTEGER PRIMARY KEY").
+        rowid = (
+            engine.dialect.name == "sqlite" and primary == [column["name"]] and isinstance(column["type"], sa.Integer)
+        )
+        reflected.append(
+            TableColumn(
+                name=column["name"],
+                type=replace(type_, bits=64, length=None) if sqlite else type_,
+                nullable=bool(column["nullable"]),
+                default=column.get("default") is not None or computed or identity is not None or rowid,
+                writable=not computed and not (identity is not None and identity.get("always", False)),
+            )
+        )
+    return Table(name=table_name, schema=schema, columns=tuple(reflected), keys=keys)
+
+
+def create_table(engine: sa.Engine, table: Table) -> None:
+    """Create the table without its indexes."""
+    with one_line_errors(f"create table {table.qualified_name!r}"), engine.begin() as connection:
+        connection.execute(CreateTable(sql_table(table)))
+
+
+def drop_table(engine: sa.Engine, table: Table) -> None:
+    """Drop the table."""
+    with one_line_errors(f"drop table {table.qualified_name!r}"), engine.begin() as connection:
+        connection.execute(DropTable(sql_table(table)))
+
+
+def create_index(engine: sa.Engine, table: Table, index: Index) -> None:
+    """Create one index of the table."""
+    described = sql_table(table)
+    columns = [described.c[column] for column in index.columns]
+    with one_line_errors(f"create index {index.name!r}"), engine.begin() as connection:
+        connection.execute(sa.schema.CreateIndex(sa.Index(index.name, *columns, unique=index.unique)))
+
+
+def sql_table(table: Table) -> sa.Table:
+    """The table in SQLAlchemy's words."""
+    columns: list[sa.Column[Any]] = []
+    for column in table.columns:
+        if column.name == table.identity:
+            key = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+            columns.append(sa.Column(column.name, key, sa.Identity(), primary_key=True))
+            continue
+        default = sa.func.now() if column.name in table.timestamps else None
+        columns.append(sa.Column(column.name, sql_type(column.type), nullable=column.nullable, server_default=default))
+    return sa.Table(table.name, sa.MetaData(), *columns, schema=table.schema)
+
+
+def _keys(inspector: Inspector, table: str, schema: str | None) -> dict[str, tuple[str, ...]]:
+    keys: dict[str, tuple[str, ...]] = {}
+    primary = inspector.get_pk_constraint(table, schema=schema)
+    if primary["name"]:
+        keys[primary["name"]] = tuple(primary["constrained_columns"])
+    for unique in inspector.get_unique_constraints(table, schema=schema):
+        if unique["name"]:
+            keys[unique["name"]] = tuple(unique["column_names"])
+    for index in inspector.get_indexes(table, schema=schema):
+        if index["unique"] and index["name"]:
+            keys[index["name"]] = tuple(name for name in index["column_names"] if name is not None)
+    for foreign in inspector.get_foreign_keys(table, schema=schema):
+        if foreign["name"]:
+            keys[foreign["name"]] = tuple(foreign["constrained_columns"])
+    return keys
+
+
+def _column_type(type_: sa.types.TypeEngine[Any]) -> ColumnType:
+    """A database's type as one of ours; what is not listed is left to the database to parse."""
+    match type_:
+        case sa.Enum():
+            return ColumnType(Kind.OTHER, native=str(type_))
+        case sa.String():
+            return ColumnType(Kind.TEXT, length=type_.length)
+        case sa.Boolean():
+            return ColumnType(Kind.BOOLEAN)
+        case sa.SmallInteger():
+            return ColumnType(Kind.INTEGER, bits=16)
+        case sa.BigInteger():
+            return ColumnType(Kind.INTEGER)
+        case sa.Integer():
+            return ColumnType(Kind.INTEGER, bits=32)
+        case sa.Float():
+            return ColumnType(Kind.FLOAT, bits=32 if isinstance(type_, sa.REAL) else 64)
+        case sa.Numeric():
+            return ColumnType(Kind.NUMERIC, precision=type_.precision, scale=type_.scale)
+        case sa.DateTime():
+            return ColumnType(Kind.TIMESTAMP, timezone=bool(type_.timezone))
+        case sa.Date():
+            return ColumnType(Kind.DATE)
+        case sa.Time() if not type_.timezone:
+            return ColumnType(Kind.TIME)
+        case sa.Interval():
+            return ColumnType(Kind.INTERVAL)
+        case _ if type_.__visit_name__ == "INTERVAL":
+            return ColumnType(Kind.INTERVAL)
+        case _:
+            return ColumnType(Kind.OTHER, native=str(type_))
+
+
+def sql_type(type_: ColumnType) -> sa.types.TypeEngine[Any]:
+    """A column type in SQLAlchemy's words."""
+    match type_.kind:
+        case Kind.TEXT:
+            sql: sa.types.TypeEngine[Any] = sa.String(type_.length) if type_.length else sa.Text()
+        case Kind.INTEGER:
+            sql = {16: sa.SmallInteger, 32: sa.Integer, 64: sa.BigInteger}[type_.bits]()
+        case Kind.NUMERIC:
+            sql = sa.Numeric(type_.precision, type_.scale)
+        case Kind.FLOAT:
+            sql = sa.Double()
+        case Kind.BOOLEAN:
+            # Without a CHECK: the conversion lets nothing else through.
+            sql = sa.Boolean(create_constraint=False)
+        case Kind.DATE:
+            sql = sa.Date()
+        case Kind.TIME:
+            sql = sa.Time()
+        case Kind.TIMESTAMP:
+            sql = sa.DateTime(timezone=type_.timezone)
+        case Kind.INTERVAL:
+            sql = sa.Interval().with_variant(sa.Text(), "sqlite")
+        case Kind.OTHER:
+            sql = sa.types.NullType()  # bound as text
+    return sql

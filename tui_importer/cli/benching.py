@@ -1,0 +1,142 @@
+"""``tui-importer bench FILE``"""
+
+from __future__ import annotations
+
+import statistics
+import sys
+import tempfile
+import uuid
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+import msgspec
+
+from tui_importer.api import Run, target_address
+from tui_importer.cli.options import CountOrAuto, build_plan, source_options, target_options
+from tui_importer.console.lines import Enduring
+from tui_importer.console.safe import visible
+from tui_importer.core.plan import Plan
+from tui_importer.core.session import ConnectionSettings
+from tui_importer.errors import ExitCode, ImporterError
+from tui_importer.plugins.registry import Registry, load_registry
+
+#: Tables of a comparison are called so, and dropped when it ends.
+TABLE_PREFIX = "tui_importer_bench"
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """What one strategy took: ``seconds`` is the median of its runs, file opened to last index made."""
+
+    method: str
+    workers: int
+    rows: int
+    rejected: int
+    seconds: float
+
+    @property
+    def rate(self) -> float:
+        """Rows per second."""
+        return self.rows / self.seconds if self.seconds else 0.0
+
+
+@click.command("bench", context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80})
+@click.argument("file")
+@source_options
+@target_options
+@click.option("--strategy", "strategies", multiple=True, metavar="NAME", help="Only these (repeatable).")
+@click.option("--workers", type=CountOrAuto(), help="Connections that write side by side.")
+@click.option("--batch-size", type=CountOrAuto(), help="Rows of a batch.")
+@click.option("--repeat", type=click.IntRange(1), default=1, show_default=True, help="Runs of each; medians count.")
+def command(file: str, *, strategies: tuple[str, ...], repeat: int, **given: Any) -> None:
+    """Compare every strategy on your own data and database, side by side.
+
+    Each strategy imports the file into a table of its own, which is dropped again. Without --db, a temporary SQLite
+    database is used.
+    """
+    registry = load_registry()
+    err = Enduring(sys.stderr)
+    with tempfile.TemporaryDirectory(prefix="tui_importer-bench-") as folder:
+        plan = build_plan(file, given)
+        if plan.target.database is None:
+            plan = _with_target(plan, database=str(Path(folder) / "bench.db"))
+        names = [registry.strategy(name).name for name in strategies] or registry.strategy_names()
+        timings = []
+        for name in names:
+            err.line(f"{name} ...")
+            timings.append(_time(plan, name, repeat, registry, Path(folder)))
+    click.echo(f"{visible(Path(file).name)} → {target_address(plan).display}")
+    for line in comparison(timings):
+        click.echo(line)
+
+
+def comparison(timings: Sequence[Timing]) -> list[str]:
+    """The timings as a table: speed-up and improvement are against the first one."""
+    table = [("METHOD", "WORKERS", "TIME", "RECORDS/S", "SPEED-UP", "IMPROVEMENT", "IN", "REJECTED")]
+    for timing in timings:
+        ratio = timings[0].seconds / timing.seconds if timing.seconds else 0.0
+        table.append(
+            (
+                timing.method,
+                str(timing.workers),
+                f"{timing.seconds:.2f} s",
+                f"{timing.rate:,.0f}",
+                f"{ratio:.1f}x",
+                f"{1 - timing.seconds / timings[0].seconds:.1%}" if timing is not timings[0] else "-",
+                f"{timing.rows - timing.rejected:,}",
+                f"{timing.rejected:,}",
+            )
+        )
+    widths = [max(map(len, cells)) for cells in zip(*table, strict=True)]
+    return [
+        "  ".join(
+            [row[0].ljust(widths[0]), *(text.rjust(width) for text, width in zip(row[1:], widths[1:], strict=True))]
+        )
+        for row in table
+    ]
+
+
+def _time(plan: Plan, strategy: str, repeat: int, registry: Registry, folder: Path) -> Timing:
+    seconds, workers, rows, rejected = [], 0, 0, 0
+    for _ in range(repeat):
+        with _scratch_table(plan, registry) as scratch:
+            options = msgspec.structs.replace(scratch.options, strategy=strategy)
+            run = Run(
+                msgspec.structs.replace(scratch, options=options),
+                rejects_file=folder / f"{uuid.uuid4().hex}.xlsx",
+                registry=registry,
+            )
+            report = run.execute()
+        if report.exit_code not in (ExitCode.OK, ExitCode.REJECTS):
+            failure = ImporterError(f"{strategy}: {report.error}")
+            failure.exit_code = ExitCode(report.exit_code)
+            raise failure
+        seconds.append(report.stats.duration_seconds)
+        workers, rows, rejected = report.workers, report.stats.total_records, report.stats.error_count
+    return Timing(strategy, workers, rows, rejected, statistics.median(seconds))
+
+
+@contextmanager
+def _scratch_table(plan: Plan, registry: Registry) -> Iterator[Plan]:
+    """The plan into a new table, which is dropped at the end."""
+    name = f"{TABLE_PREFIX}_{uuid.uuid4().hex[:12]}"
+    address = target_address(plan)
+    spec = registry.backend_for(address.scheme)
+    try:
+        yield _with_target(plan, table=name)
+    finally:
+        backend = registry.make_backend(spec.name, ConnectionSettings(address.text, "tui_importer/bench", 10.0))
+        try:
+            table = backend.reflect(name)
+            if table is not None:
+                backend.drop_table(table)
+        finally:
+            backend.close()
+
+
+def _with_target(plan: Plan, **values: str) -> Plan:
+    return msgspec.structs.replace(plan, target=msgspec.structs.replace(plan.target, **values))

@@ -1,0 +1,93 @@
+"""The command line: which command, and what the process says and returns when something goes wrong."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Sequence
+
+import click
+
+from tui_importer.errors import ExitCode, ImporterError
+
+#: Command -> its module, which is imported when the command is: ``--version`` and ``--help`` load no driver.
+COMMANDS = {
+    "import": "tui_importer.cli.importing",
+    "inspect": "tui_importer.cli.inspecting",
+    "bench": "tui_importer.cli.benching",
+    "plugins": "tui_importer.cli.plugins",
+}
+DEFAULT_COMMAND = "import"
+
+EXAMPLES = """\b
+Examples:
+  tui-importer sample_data.xlsx
+  tui-importer orders.xlsx --db postgresql://shop@db/shop --table orders
+  tui-importer inspect orders.xlsx --save plan.toml
+"""
+
+
+class LazyGroup(click.Group):
+    """Commands by name, each imported when asked for; a word that is no command is a file to import."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        command = importlib.import_module(COMMANDS[cmd_name]).command
+        assert isinstance(command, click.Command)
+        return command
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if args and args[0] not in COMMANDS and args[0] not in ("--help", "-h", "--version"):
+            args = [DEFAULT_COMMAND, *args]
+        return super().parse_args(ctx, args)
+
+
+@click.group(
+    cls=LazyGroup,
+    no_args_is_help=True,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80},
+    epilog=EXAMPLES,
+    subcommand_metavar="[import] FILE... | COMMAND",
+    options_metavar="",
+)
+@click.version_option(package_name="tui-importer", prog_name="tui-importer")
+def group() -> None:
+    """Spreadsheets into SQL databases: every row, exactly once, and every row that
+    could not go named by sheet, cell and reason.
+
+    Without a command, the files are imported. "tui-importer import --help" lists the
+    options.
+    """
+
+
+def main(args: Sequence[str] | None = None) -> None:
+    """Run the command line and end the process with the exit code that the README lists."""
+    try:
+        code = group.main(args=args, prog_name="tui-importer", standalone_mode=False)
+    except click.exceptions.Exit as leave:
+        code = leave.exit_code
+    except click.ClickException as error:
+        error.show()
+        code = ExitCode.USAGE
+    except click.Abort:
+        code = ExitCode.SIGINT
+    except ImporterError as error:
+        complain(str(error))
+        code = error.exit_code
+    except BrokenPipeError:
+        # Whoever read our output has gone; nobody is left to tell.
+        sys.stderr.close()
+        code = ExitCode.FAILED
+    sys.exit(int(code or 0))
+
+
+def complain(message: str) -> None:
+    """One line on stderr, workbook text in it made harmless."""
+    from tui_importer.console.lines import Enduring
+    from tui_importer.console.safe import visible
+
+    Enduring(sys.stderr).line(f"tui-importer: {visible(message)}")

@@ -1,0 +1,146 @@
+"""Options that several commands share, and how they become a plan."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+import msgspec
+
+from tui_importer.core.plan import Options, Plan, Source, Target, load_plan
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+#: Where the database comes from when ``--db`` is not given, in this order.
+DATABASE_VARIABLES = ("TUI_IMPORTER_DB", "DATABASE_URL")
+
+
+class CountOrAuto(click.ParamType[int | None]):
+    """A whole number from 1, or ``auto``, which is the same as leaving the option out."""
+
+    name = "N|auto"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int | None:
+        if value is None or value == "auto":
+            return None
+        try:
+            number = int(value)
+        except ValueError:
+            number = 0
+        if number < 1:
+            self.fail(f"{value!r} is neither a whole number from 1 nor auto", param, ctx)
+        return number
+
+
+class ColumnType(click.ParamType[tuple[str, str]]):
+    """``COLUMN=TYPE``."""
+
+    name = "COLUMN=TYPE"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, str]:
+        column, equals, type_ = str(value).rpartition("=")
+        if not (equals and column and type_):
+            self.fail(f"{value!r} is not COLUMN=TYPE", param, ctx)
+        return column, type_
+
+
+def source_options(command: Command) -> Command:
+    """Which rows of the file."""
+    for option in reversed(
+        (
+            click.option("--sheet", metavar="NAME|N", help="Sheet by name or number (default: the first one)."),
+            click.option("--range", metavar="A5:F900", help="Part of the sheet, header included."),
+            click.option("--header-row", type=click.IntRange(1), metavar="N", help="Sheet row of the header."),
+            click.option("--no-header", is_flag=True, help="The sheet has no header."),
+            click.option("--reader", metavar="NAME", help="Reader plugin (default: by the file's suffix)."),
+            click.option("--limit", type=click.IntRange(1), metavar="ROWS", help="Read so many rows at most."),
+        )
+    ):
+        command = option(command)
+    return command
+
+
+def target_options(command: Command) -> Command:
+    """Which database and how the columns go there."""
+    for option in reversed(
+        (
+            click.option(
+                "--db",
+                metavar="URL",
+                help="Database: a URL, libpq's host=... dbname=..., or a path for SQLite. Default: TUI_IMPORTER_DB, "
+                "DATABASE_URL, else an SQLite file called like the source.",
+            ),
+            click.option("--table", metavar="NAME", help="Target table (default: by schema or sheet)."),
+            click.option(
+                "--schema",
+                metavar="auto|infer|NAME|plan.toml",
+                help="Where columns and types come from (default: auto).",
+            ),
+            click.option("--type", "types", type=ColumnType(), multiple=True, help="Override a column's type."),
+            click.option("--skip", multiple=True, metavar="COLUMN", help="Leave a column out."),
+            click.option(
+                "--error-cells",
+                type=click.Choice(["reject", "null", "text"]),
+                help="What becomes of cells like #N/A (default: reject the row).",
+            ),
+            click.option("--mode", type=click.Choice(["append", "create"]), help="create: the table must not exist."),
+            click.option(
+                "--connect-timeout", type=click.FloatRange(0, min_open=True), metavar="S", help="Default: 10 s."
+            ),
+        )
+    ):
+        command = option(command)
+    return command
+
+
+def build_plan(file: str, given: Mapping[str, Any]) -> Plan:
+    """The plan of one file: what was typed wins over the plan file, that over the environment, that over defaults."""
+    plan = _base(file, given.get("schema"))
+    header_row = 0 if given.get("no_header") else given.get("header_row")
+    sheet = given.get("sheet")
+    source = _typed(
+        plan.source,
+        file=file,
+        sheet=int(sheet) if sheet is not None and sheet.isdecimal() else sheet,
+        range=given.get("range"),
+        header_row=header_row,
+        reader=given.get("reader"),
+        limit=given.get("limit"),
+    )
+    environment = next((value for name in DATABASE_VARIABLES if (value := os.environ.get(name))), None)
+    target = _typed(
+        plan.target,
+        database=given.get("db") or plan.target.database or environment,
+        table=given.get("table"),
+        mode=given.get("mode"),
+    )
+    named = {name: given.get(name) for name in Options.__struct_fields__ if name not in ("schema", "types", "skip")}
+    options = _typed(
+        plan.options,
+        **named,
+        schema=None if _is_plan_file(given.get("schema")) else given.get("schema"),
+        types={**plan.options.types, **dict(given.get("types") or ())},
+        skip=(*plan.options.skip, *(given.get("skip") or ())),
+    )
+    return msgspec.structs.replace(plan, source=source, target=target, options=options)
+
+
+def _base(file: str, schema: str | None) -> Plan:
+    if schema is not None and _is_plan_file(schema):
+        return load_plan(Path(schema))
+    return Plan(source=Source(file=file), target=Target())
+
+
+def _is_plan_file(schema: str | None) -> bool:
+    return schema is not None and schema.endswith(".toml")
+
+
+StructT = TypeVar("StructT", bound=msgspec.Struct)
+
+
+def _typed(struct: StructT, **values: Any) -> StructT:
+    """The struct with the values that were typed; None means that nothing was."""
+    return msgspec.structs.replace(struct, **{name: value for name, value in values.items() if value is not None})

@@ -1,0 +1,120 @@
+"""A progress bar on a terminal. This module draws with rich and is imported only where there is one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TextIO, cast
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, ProgressColumn, TextColumn
+from rich.table import Column
+
+from tui_importer.console.lines import Enduring
+from tui_importer.console.numbers import left, pace
+from tui_importer.console.progress import Recent, Told, name_of
+from tui_importer.console.safe import encodable, shortened
+from tui_importer.console.sampler import Sampler, SnapshotSource
+from tui_importer.core.counters import Phase, Snapshot, progress, total
+from tui_importer.events import AnyEvent
+
+#: Seconds between two pictures: quick enough to look alive, slow enough for a slow line.
+DRAW_PERIOD = 0.25
+#: Seconds that rate and time left look back: batches come in bursts, which would make both flicker.
+RATE_SPAN = 5.0
+#: Characters of a terminal's line below which there is no bar, and below which only the share is shown.
+_NARROW, _TINY = 80, 50
+_BAR_WIDTH = 12
+_NAME_WIDTH = 18
+
+
+class BarProgress:
+    """Sheet, bar, rows, rate and time left in one line that is redrawn; events scroll by above it."""
+
+    def __init__(
+        self,
+        stream: TextIO,
+        *,
+        period: float = DRAW_PERIOD,
+        verbose: bool = False,
+        console: Callable[[TextIO], Console] | None = None,
+    ) -> None:
+        """``console`` makes rich's console for a stream; by default one that finds out what the terminal can do."""
+        self._out = Enduring(stream)
+        self._period = period
+        self._told = Told(verbose=verbose)
+        self._recent = Recent(RATE_SPAN)
+        self._name = "import"
+        self._console = (console or _console)(cast("TextIO", self._out))
+        width = self._console.width
+        columns: list[ProgressColumn] = [_text("{task.description}")]
+        if width >= _NARROW:
+            columns.append(BarColumn(bar_width=_BAR_WIDTH))
+        columns.append(_text("{task.fields[standing]}"))
+        # Neither stdout nor stderr is taken over, and the picture is drawn by the sampler only.
+        self._picture = Progress(
+            *columns,
+            console=self._console,
+            auto_refresh=False,
+            transient=True,
+            redirect_stdout=False,
+            redirect_stderr=False,
+        )
+        self._task = self._picture.add_task("", total=None, standing="")
+        self._sampler: Sampler | None = None
+
+    def start(self, snapshot: SnapshotSource) -> None:
+        self._show(snapshot())
+        self._picture.start()
+        self._sampler = Sampler(snapshot, self._period, self.sample)
+
+    def on_event(self, event: AnyEvent) -> None:
+        self._name = name_of(event, self._name)
+        sentence = self._told.sentence(event)
+        if sentence is not None:
+            self._console.print(
+                encodable(sentence, self._out.encoding), markup=False, highlight=False, emoji=False, soft_wrap=True
+            )
+
+    def sample(self, snapshot: Snapshot) -> None:
+        """Draw the line anew."""
+        self._show(snapshot)
+        self._picture.refresh()
+
+    def stop(self) -> None:
+        if self._sampler is not None:
+            self._sampler.stop()
+        self._picture.stop()  # gives the cursor back
+
+    def _show(self, snapshot: Snapshot) -> None:
+        rows_per_second, seconds_left = self._recent.add(snapshot)
+        self._picture.update(
+            self._task,
+            description=encodable(shortened(self._name, _NAME_WIDTH), self._out.encoding),
+            total=total(snapshot) if snapshot.read else None,
+            completed=snapshot.finished,
+            standing=_standing(snapshot, rows_per_second, seconds_left, self._console.width),
+        )
+
+
+def _standing(snapshot: Snapshot, rows_per_second: float, seconds_left: float | None, width: int) -> str:
+    """The words beside the bar, as many as there is room for."""
+    if snapshot.phase is Phase.INDEXING:
+        return "making indexes"
+    if not snapshot.read and not snapshot.all_read:
+        return "reading, size unknown"
+    share, rows = progress(snapshot), total(snapshot)
+    percent = [] if share is None else [f"{int(share * 100)} %"]
+    done = f"{snapshot.finished:,}" if rows is None else f"{snapshot.finished:,}/{rows:,}"
+    ending = "stopping" if snapshot.phase is Phase.STOPPING else left(seconds_left)
+    rejected = [f"{snapshot.rejected:,} rejected"] if snapshot.rejected else []
+    if width < _TINY:
+        return "  ".join([*(percent or [done]), *rejected])
+    return "  ".join([*percent, done, pace(rows_per_second), *rejected, ending])
+
+
+def _text(template: str) -> TextColumn:
+    return TextColumn(template, markup=False, table_column=Column(no_wrap=True, overflow="ellipsis"))
+
+
+def _console(stream: TextIO) -> Console:
+    return Console(file=stream, markup=False, highlight=False, emoji=False)

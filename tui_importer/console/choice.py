@@ -1,0 +1,41 @@
+"""Which headless progress a run gets."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TextIO
+
+from tui_importer.console.progress import JsonProgress, LineProgress, PlainProgress, Progress, QuietProgress
+
+
+def draws_on(stream: TextIO, environment: Mapping[str, str]) -> bool:
+    """Whether a line on this stream can be redrawn: a terminal that is not a dumb one, and no CI job's log."""
+    try:
+        terminal = stream.isatty()
+    except (OSError, ValueError):
+        return False
+    return terminal and environment.get("TERM", "dumb") != "dumb" and not environment.get("CI")
+
+
+def choose_progress(
+    stream: TextIO,
+    environment: Mapping[str, str],
+    *,
+    quiet: bool = False,
+    plain: bool = False,
+    json: bool = False,
+    verbose: bool = False,
+) -> Progress:
+    """The style for these options. ``json`` wins over ``quiet`` and ``quiet`` over ``plain``."""
+    if json:
+        return JsonProgress(stream)
+    if quiet:
+        return QuietProgress(stream)
+    if plain:
+        return PlainProgress(stream, verbose=verbose)
+    if draws_on(stream, environment):
+        # Only a terminal is worth the time that rich takes to import.
+        from tui_importer.console.bar import BarProgress
+
+        return BarProgress(stream, verbose=verbose)
+    return LineProgress(stream, verbose=verbose)

@@ -1,0 +1,225 @@
+"""Headless progress: what a user without a dashboard sees on stderr while a run goes on.
+
+Every style hears each event and may look at a snapshot of the counters now and then. None of them writes to stdout,
+and none of them can hurt the run.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections import deque
+from collections.abc import Callable
+from typing import Literal, Protocol, TextIO
+
+import msgspec
+
+from tui_importer.console.lines import Enduring
+from tui_importer.console.sampler import Sampler, SnapshotSource
+from tui_importer.console.sentences import ROUTINE, narrate, standing
+from tui_importer.core.counters import Snapshot, eta, progress, rate
+from tui_importer.errors import ExitCode
+from tui_importer.events import AnyEvent, RowRejected, RunFinished, RunStarted, SourceOpened, Stopping, WorkerFailed
+
+#: Seconds between lines where there is no terminal: often enough for a log, seldom enough for a night's.
+LINE_PERIOD = 30.0
+#: Rejects that are told one by one; the summary groups them and the reject file has all.
+REJECTS_TOLD = 5
+
+Level = Literal["info", "warning", "error"]
+
+
+class Progress(Protocol):
+    """One style of headless progress. ``on_event`` is called from the run's threads, one call at a time."""
+
+    def start(self, snapshot: SnapshotSource) -> None:
+        """The run begins; ``snapshot`` gives its counters at any time from any thread."""
+
+    def on_event(self, event: AnyEvent) -> None: ...
+
+    def stop(self) -> None:
+        """The run is over: no thread is left. Harmless when repeated."""
+
+
+class Recent:
+    """The pace over the last seconds, from the samples it is given."""
+
+    def __init__(self, span: float) -> None:
+        self._span = span
+        self._samples: deque[Snapshot] = deque()
+
+    def add(self, snapshot: Snapshot) -> tuple[float, float | None]:
+        """Take a sample in; gives rows per second and seconds left (None: unknown) over the last ``span`` seconds."""
+        self._samples.append(snapshot)
+        # The oldest one kept is at least a span ago, if there is one.
+        while len(self._samples) > 2 and snapshot.at - self._samples[1].at >= self._span:
+            self._samples.popleft()
+        return rate(self._samples[0], snapshot), eta(self._samples[0], snapshot)
+
+
+class Told:
+    """Which events are worth a line: routine ones only on request, of the rejects the first few."""
+
+    def __init__(self, *, verbose: bool) -> None:
+        self._verbose = verbose
+        self._rejects = 0
+
+    def sentence(self, event: AnyEvent) -> str | None:
+        """What to say of the event, or None."""
+        if self._verbose:
+            return narrate(event)
+        if isinstance(event, ROUTINE):
+            return None
+        if isinstance(event, RowRejected):
+            self._rejects += 1
+            if self._rejects == REJECTS_TOLD + 1:
+                return "rejected: more rows; the summary counts them by reason"
+            if self._rejects > REJECTS_TOLD:
+                return None
+        return narrate(event)
+
+
+class LineProgress:
+    """Without a terminal: a line for each event worth it, and one every ``period`` seconds saying how far it is."""
+
+    def __init__(self, stream: TextIO, *, period: float = LINE_PERIOD, verbose: bool = False) -> None:
+        self._out = Enduring(stream)
+        self._period = period
+        self._told = Told(verbose=verbose)
+        self._recent = Recent(period)
+        self._name = "import"
+        self._sampler: Sampler | None = None
+
+    def start(self, snapshot: SnapshotSource) -> None:
+        self._recent.add(snapshot())
+        self._sampler = Sampler(snapshot, self._period, self.sample)
+
+    def on_event(self, event: AnyEvent) -> None:
+        self._name = name_of(event, self._name)
+        sentence = self._told.sentence(event)
+        if sentence is not None:
+            self._out.line(sentence)
+
+    def sample(self, snapshot: Snapshot) -> None:
+        """Write the periodic line."""
+        self._out.line(standing(self._name, snapshot, *self._recent.add(snapshot)))
+
+    def stop(self) -> None:
+        if self._sampler is not None:
+            self._sampler.stop()
+
+
+class PlainProgress:
+    """For screen readers: one sentence for each change of state; nothing moves and nothing is repeated."""
+
+    def __init__(self, stream: TextIO, *, verbose: bool = False) -> None:
+        self._out = Enduring(stream)
+        self._told = Told(verbose=verbose)
+
+    def start(self, snapshot: SnapshotSource) -> None:
+        """Nothing to sample: only changes are told."""
+
+    def on_event(self, event: AnyEvent) -> None:
+        sentence = self._told.sentence(event)
+        if sentence is not None:
+            self._out.line(f"{sentence[0].upper()}{sentence[1:]}.")
+
+    def stop(self) -> None:
+        """Nothing is left running."""
+
+
+class QuietProgress:
+    """Nothing but errors."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._out = Enduring(stream)
+
+    def start(self, snapshot: SnapshotSource) -> None:
+        """Nothing to sample."""
+
+    def on_event(self, event: AnyEvent) -> None:
+        if level(event) == "error" and (sentence := narrate(event)) is not None:
+            self._out.line(sentence)
+
+    def stop(self) -> None:
+        """Nothing is left running."""
+
+
+def _utc_now() -> dt.datetime:
+    return dt.datetime.now(dt.UTC)
+
+
+class JsonProgress:
+    """For programs: every event, and the counters every ``period`` seconds, as one JSON object a line.
+
+    Each has ``ts`` (UTC, RFC 3339), ``level`` and ``event``. Lines are ASCII: nothing in a cell can reach a terminal.
+    """
+
+    def __init__(
+        self, stream: TextIO, *, period: float = LINE_PERIOD, now: Callable[[], dt.datetime] = _utc_now
+    ) -> None:
+        self._out = Enduring(stream)
+        self._period = period
+        self._now = now
+        self._recent = Recent(period)
+        self._run_id: str | None = None
+        self._sampler: Sampler | None = None
+
+    def start(self, snapshot: SnapshotSource) -> None:
+        self._recent.add(snapshot())
+        self._sampler = Sampler(snapshot, self._period, self.sample)
+
+    def on_event(self, event: AnyEvent) -> None:
+        if isinstance(event, RunStarted):
+            self._run_id = event.run_id
+        self._write(level(event), msgspec.to_builtins(event))
+
+    def sample(self, snapshot: Snapshot) -> None:
+        """Write the periodic object."""
+        rows_per_second, seconds_left = self._recent.add(snapshot)
+        counters = msgspec.to_builtins(snapshot)
+        del counters["at"]  # a monotonic clock's reading means nothing outside the process
+        share = progress(snapshot)
+        self._write(
+            "info",
+            {
+                "event": "progress",
+                **counters,
+                "finished": snapshot.finished,
+                "progress": None if share is None else round(share, 4),
+                "rows_per_second": round(rows_per_second, 1),
+                "eta_seconds": None if seconds_left is None else round(seconds_left, 1),
+            },
+        )
+
+    def stop(self) -> None:
+        if self._sampler is not None:
+            self._sampler.stop()
+
+    def _write(self, severity: Level, fields: dict[str, object]) -> None:
+        moment = self._now().astimezone(dt.UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        self._out.line(json.dumps({"ts": moment, "level": severity, "run_id": self._run_id, **fields}))
+
+
+def level(event: AnyEvent) -> Level:
+    """How grave an event is: ``info``, ``warning`` or ``error``."""
+    match event:
+        case WorkerFailed():
+            return "error"
+        case RowRejected() | Stopping():
+            return "warning"
+        case RunFinished(exit_code=code) if code != ExitCode.OK:
+            return "warning" if event.outcome in {"complete_with_rejects", "stopped"} else "error"
+        case _:
+            return "info"
+
+
+def name_of(event: AnyEvent, known: str) -> str:
+    """What the rows come from, as well as it is known: the file, later the sheet."""
+    match event:
+        case RunStarted(file=file):
+            return file
+        case SourceOpened(sheet=sheet):
+            return sheet
+        case _:
+            return known

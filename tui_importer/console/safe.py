@@ -1,0 +1,58 @@
+"""Text from outside on a terminal: shown, never obeyed."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+#: Characters of a text that go into one line; a cell can hold 32,767.
+MAX_SHOWN = 200
+
+# Format characters that words need: Persian and the Indian scripts join and part letters with them, emoji are made so.
+_HARMLESS = frozenset("\u200c\u200d")
+# Controls, formats (bidirectional overrides among them), halves of surrogate pairs, line and paragraph separators.
+_OBEYED = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
+_SHORT = {"\n": r"\n", "\r": r"\r", "\t": r"\t"}
+_ORDINARY = re.compile(r"[ -~]*")
+
+
+def visible(text: str) -> str:
+    r"""The text with everything a terminal would obey written out: an escape is ``\x1b``, a line break ``\n``, an
+    override of the writing direction ``\u202e``."""
+    if _ORDINARY.fullmatch(text):
+        return text
+    return "".join(map(_shown, text))
+
+
+def shortened(text: str, limit: int = MAX_SHOWN) -> str:
+    """:func:`visible`, cut to ``limit`` characters of the text."""
+    return visible(text) if len(text) <= limit else visible(text[:limit]) + "…"
+
+
+def encodable(text: str, encoding: str | None) -> str:
+    """The text with what the encoding lacks written out: punctuation by its ASCII likeness, letters as ``\\xe9``."""
+    encoding = encoding or "ascii"
+    try:
+        text.encode(encoding)
+    except UnicodeEncodeError:
+        plain = text.translate(_PLAIN)
+        return plain.encode(encoding, "backslashreplace").decode(encoding)
+    except LookupError:
+        return encodable(text, "ascii")
+    return text
+
+
+#: What the program itself says beyond ASCII.
+_PLAIN = str.maketrans({"›": ">", "→": "->", "·": "/", "…": "..."})
+
+
+def _shown(character: str) -> str:
+    if unicodedata.category(character) not in _OBEYED or character in _HARMLESS:
+        return character
+    short = _SHORT.get(character)
+    if short is not None:
+        return short
+    code = ord(character)
+    if code < 0x100:
+        return f"\\x{code:02x}"
+    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"

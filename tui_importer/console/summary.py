@@ -1,0 +1,96 @@
+"""The last words of a run: where the rows went, the counts, and what was wrong with those that stayed behind."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import PurePath
+
+from tui_importer.console.numbers import pace, plural, took
+from tui_importer.console.safe import encodable, shortened, visible
+from tui_importer.console.sentences import equation
+from tui_importer.core.report import ReasonGroup, Report, group_reasons
+
+#: Groups of like rejects that are shown; the reject file has every row.
+MAX_GROUPS = 10
+#: Characters of a reason, so that most lines stay within a terminal's width.
+_MAX_REASON = 60
+#: Width of the column of reasons at most; longer ones push their cells to the right.
+_REASON_WIDTH = 48
+
+
+def summary_lines(report: Report, reasons: Sequence[ReasonGroup] | None = None, encoding: str = "utf-8") -> list[str]:
+    """The summary, a line each. ``reasons`` come from the reject spool; without them the report's own rejects are
+    grouped. What ``encoding`` lacks is written out."""
+    lines = [_way(report), _outcome(report), _counts(report)]
+    if report.stats.blank_rows:
+        lines.append(f"{plural(report.stats.blank_rows, 'blank row')} passed over")
+    if report.rejects_total:
+        lines += _reasons(report, reasons)
+    if report.rejects_file is not None:
+        lines.append(f"rejects are in {visible(report.rejects_file)}")
+    return [encodable(line, encoding) for line in lines]
+
+
+def _way(report: Report) -> str:
+    source = visible(PurePath(report.source.file).name or report.source.file)
+    sheet = f" › {visible(report.source.sheet)}" if report.source.sheet else ""
+    return f"{source}{sheet} → {visible(report.target.database)} · {visible(report.target.table)}"
+
+
+def _outcome(report: Report) -> str:
+    stats = report.stats
+    error = f": {visible(report.error)}" if report.error else ""
+    match report.outcome:
+        case "failed":
+            return f"failed{error}"
+        case "stopped":
+            return f"stopped before the end{error}; the same command takes it up again"
+        case "complete_with_rejects":
+            others = "no row is in" if not stats.success_count + stats.skipped else "every other row is in"
+            return f"finished: {plural(stats.error_count, 'row')} rejected, {others}"
+        case "complete":
+            if stats.skipped and not stats.success_count:
+                return "finished: nothing to write, every row was in already"
+            return "finished: every row is in"
+
+
+def _counts(report: Report) -> str:
+    stats = report.stats
+    counts = equation(stats.total_records, stats.inserted, stats.updated, stats.skipped, stats.error_count)
+    retries = f", {plural(stats.retries, 'retry')}" if stats.retries else ""
+    return f"{counts}    in {took(stats.duration_seconds)} ({pace(stats.records_per_second)}{retries})"
+
+
+def _reasons(report: Report, reasons: Sequence[ReasonGroup] | None) -> list[str]:
+    partial = reasons is None and len(report.rejects) < report.rejects_total
+    groups = group_reasons(report.rejects) if reasons is None else list(reasons)
+    shown = groups[:MAX_GROUPS]
+    if not shown:
+        return [f"rejected: {plural(report.rejects_total, 'row')}"]
+    texts = [_reason(group) for group in shown]
+    count_width = max(len(f"{group.count:,}") for group in shown)
+    reason_width = min(max(map(len, texts)), _REASON_WIDTH)
+    lines = [f"rejected (the first {len(report.rejects):,} of {report.rejects_total:,}):" if partial else "rejected:"]
+    lines += [
+        f"  {group.count:>{count_width},}  {text:<{reason_width}}  {_cells(group)}"
+        for group, text in zip(shown, texts, strict=True)
+    ]
+    if len(groups) > len(shown):
+        lines.append(f"  and {plural(len(groups) - len(shown), 'other reason')}")
+    return lines
+
+
+def _reason(group: ReasonGroup) -> str:
+    column = f"{shortened(group.column, _MAX_REASON)}: " if group.column else ""
+    return column + shortened(group.reason, _MAX_REASON)
+
+
+def _cells(group: ReasonGroup) -> str:
+    """``Sheet1!A217, A1803 …``: the sheet is said once."""
+    said = ""
+    cells = []
+    for cell in group.cells:
+        sheet, mark, address = cell.rpartition("!")
+        cells.append(visible(address if mark and sheet == said else cell))
+        said = sheet
+    return ", ".join(cells) + (" …" if group.count > len(group.cells) else "")

@@ -1,0 +1,82 @@
+"""What a cell can hold besides an ordinary Python value, and how a cell is named."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from decimal import Decimal
+
+#: The limits of a worksheet (ECMA-376 part 1, 18.3.1.73 and Excel's published specifications).
+MAX_ROWS = 1_048_576
+MAX_COLUMNS = 16_384
+
+
+@dataclass(frozen=True, slots=True)
+class CellError:
+    """An error value in a cell, such as ``#N/A`` or ``#DIV/0!``."""
+
+    code: str
+
+    def __str__(self) -> str:
+        return self.code
+
+
+@dataclass(frozen=True, slots=True)
+class UncalculatedFormula:
+    """A formula whose value no program ever calculated and saved: it is not blank, it is unknown."""
+
+    text: str = ""
+
+    def __str__(self) -> str:
+        return f"={self.text}" if self.text else "=?"
+
+
+#: A cell as a reader hands it over. ``None`` and ``''`` are both blank.
+Cell = (
+    None
+    | str
+    | int
+    | float
+    | bool
+    | Decimal
+    | dt.datetime
+    | dt.date
+    | dt.time
+    | dt.timedelta
+    | CellError
+    | UncalculatedFormula
+)
+
+
+def column_letters(index: int) -> str:
+    """The letters of a column: 0 is ``A``, 25 is ``Z``, 26 is ``AA``."""
+    letters = ""
+    index += 1
+    while index:
+        index, rest = divmod(index - 1, 26)
+        letters = chr(ord("A") + rest) + letters
+    return letters
+
+
+def column_index(letters: str) -> int:
+    """The inverse of :func:`column_letters`; raises ``ValueError`` for anything but letters A to XFD."""
+    index = 0
+    for letter in letters.upper():
+        if not "A" <= letter <= "Z":
+            raise ValueError(f"{letters!r} is not a column")
+        index = index * 26 + ord(letter) - ord("A") + 1
+    if not 0 < index <= MAX_COLUMNS:
+        raise ValueError(f"{letters!r} is not a column")
+    return index - 1
+
+
+def cell_name(sheet: str, row: int, column: int) -> str:
+    """A cell as a user finds it: ``Sheet1!B217`` (row from 1, column from 0); odd sheet names are quoted."""
+    return f"{quoted_sheet(sheet)}!{column_letters(column)}{row}"
+
+
+def quoted_sheet(sheet: str) -> str:
+    """A sheet's name as a formula would write it."""
+    if sheet.isascii() and sheet.isidentifier():
+        return sheet
+    return "'" + sheet.replace("'", "''") + "'"

@@ -1,0 +1,72 @@
+"""A rehearsal: everything but the writing (``--dry-run``)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from tui_importer.core.batch import Batch
+from tui_importer.core.in_thread import InThread
+from tui_importer.core.session import Backend, Destination
+from tui_importer.core.table import Index, Table
+
+
+class DryBackend:
+    """Asks the database what there is, and writes nothing into it."""
+
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
+        self.max_writers = backend.max_writers
+        self.writer_note = backend.writer_note
+
+    def connect(self) -> None:
+        self._backend.connect()
+
+    def reflect(self, name: str) -> Table | None:
+        return self._backend.reflect(name)
+
+    def create_table(self, table: Table) -> None:
+        """Not in a rehearsal."""
+
+    def drop_table(self, table: Table) -> None:
+        """Not in a rehearsal."""
+
+    def create_indexes(self, table: Table, indexes: Sequence[Index], on_made: Callable[[Index], None]) -> None:
+        """Not in a rehearsal."""
+
+    def open_session(self, destination: Destination) -> DrySession:
+        return DrySession()
+
+    async def open_async_session(self, destination: Destination) -> InThread:
+        return InThread(DrySession())
+
+    def cancel(self) -> None:
+        self._backend.cancel()
+
+    def close(self) -> None:
+        self._backend.close()
+
+
+class DrySession:
+    """Accepts every row and keeps none."""
+
+    def begin(self) -> None: ...
+
+    def commit(self) -> None: ...
+
+    def rollback(self) -> None: ...
+
+    def savepoint(self) -> None: ...
+
+    def release(self) -> None: ...
+
+    def rollback_to_savepoint(self) -> None: ...
+
+    def load(self, batch: Batch, start: int, stop: int) -> int:
+        return stop - start
+
+    def insert(self, batch: Batch, row: int) -> int:
+        return 1
+
+    def cancel(self) -> None: ...
+
+    def close(self) -> None: ...

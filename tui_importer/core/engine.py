@@ -1,0 +1,443 @@
+"""The engine: one run of one plan, from the file to the report. It returns data and emits facts; it never prints."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import secrets
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from tui_importer.core.counters import Phase, ReaderCounters, Snapshot, take_snapshot
+from tui_importer.core.dry import DryBackend
+from tui_importer.core.feed import Feed, Pacer
+from tui_importer.core.job import ImportJob, RejectSink
+from tui_importer.core.mapping import Mapping
+from tui_importer.core.plan import Plan
+from tui_importer.core.planning import Resolution, resolve, table_wanted
+from tui_importer.core.reading import Reader
+from tui_importer.core.report import (
+    MAX_REPORTED_REJECTS,
+    Outcome,
+    Report,
+    ReportedColumn,
+    SourceReport,
+    Stats,
+    TargetReport,
+    reported,
+)
+from tui_importer.core.session import Backend, ConnectionSettings, Destination
+from tui_importer.core.source import OpenSource, open_source
+from tui_importer.core.stop import Stop
+from tui_importer.core.strategy import Strategy
+from tui_importer.core.url import DatabaseAddress
+from tui_importer.errors import ExitCode, ImporterError, StoppedError
+from tui_importer.events import (
+    AnyEvent,
+    IndexesCreated,
+    Listener,
+    LoadingStarted,
+    Noticed,
+    ReadingStarted,
+    Reject,
+    RunFinished,
+    RunStarted,
+    Stopping,
+    TableCreated,
+)
+
+#: Rows of a batch unless told otherwise: batches of 2,000 to 10,000 rows load equally fast, smaller ones keep less
+#: in memory and lose less to an interruption.
+BATCH_SIZE = 2_000
+#: Workers unless told otherwise: two keep a database on the same two cores busy, more wait for each other.
+WORKERS = 2
+#: A batch is at most what ``--max-rate`` lets through in a second, so that the rate is held second by second.
+_RATE_SECONDS = 1.0
+
+
+class Rejects(RejectSink, Protocol):
+    """Where the rejects of a run are kept until they are reported."""
+
+    def first(self, number: int) -> list[Reject]:
+        """The first so many in the order of the sheet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a run is made of, by name (for events and the report) and in person.
+
+    ``open_backend`` is called once the file is being read, so that importing a driver and parsing go on side by
+    side.
+    """
+
+    reader_name: str
+    reader: Reader
+    strategy_name: str
+    strategy: Strategy
+    backend_name: str
+    open_backend: Callable[[ConnectionSettings], Backend]
+    address: DatabaseAddress
+
+
+class Engine:
+    """One run. :meth:`execute` carries it out once; the other methods may be called from other threads meanwhile."""
+
+    def __init__(self, plan: Plan, parts: Parts, rejects: Rejects, listener: Listener) -> None:
+        self.run_id = f"{dt.datetime.now(dt.UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
+        self._plan = plan
+        self._parts = parts
+        self._rejects = rejects
+        self._listener = listener
+        self._listening = threading.Lock()
+        self._stop = Stop()
+        self._feed = Feed(self._stop)
+        self._reader = ReaderCounters()
+        self._job: ImportJob | None = None
+        self._phase: Phase | None = None
+        self._notes: list[str] = []
+        self._source: OpenSource | None = None
+        self._resolution: Resolution | None = None
+        self._created = False
+        self._workers = 0
+        self._batch_size = plan.options.batch_size or BATCH_SIZE
+        if plan.options.max_rate:
+            self._batch_size = max(1, min(self._batch_size, int(plan.options.max_rate * _RATE_SECONDS)))
+        self._sha256: Future[str] | None = None
+        self._error: ImporterError | None = None
+        self._started_at = dt.datetime.now(dt.UTC)
+        self._started = time.perf_counter()
+
+    @property
+    def headers(self) -> tuple[str, ...]:
+        """The sheet's headers, once they are known."""
+        return self._resolution.mapping.headers if self._resolution else ()
+
+    @property
+    def resolved_plan(self) -> Plan | None:
+        """The plan with everything filled in that was left open, once it is known."""
+        return self._resolution.plan if self._resolution else None
+
+    def snapshot(self) -> Snapshot:
+        """All counters as they stand."""
+        return take_snapshot(
+            time.monotonic(),
+            self._reader,
+            self._job.counters if self._job else (),
+            queue_depth=self._feed.depth,
+            queue_size=self._feed.capacity,
+            phase=self._phase,
+        )
+
+    def stop(self, reason: str, exit_code: ExitCode = ExitCode.STOPPED) -> None:
+        """Take no further batches, finish those in flight, and report."""
+        if self._stop.drain(reason, exit_code):
+            self._emit(Stopping(reason=reason, at_once=False))
+
+    def cancel(self, reason: str, exit_code: ExitCode = ExitCode.STOPPED) -> None:
+        """Stop, and cancel at the database what is in flight: those batches are undone."""
+        if self._stop.abort(reason, exit_code):
+            self._emit(Stopping(reason=reason, at_once=True))
+
+    def execute(self) -> Report:
+        """Carry the run out. Whatever happens, there is a report; no thread, task or connection is left."""
+        plan, parts = self._plan, self._parts
+        self._emit(
+            RunStarted(
+                run_id=self.run_id, file=plan.source.file, target=parts.address.display, strategy=parts.strategy_name
+            )
+        )
+        with self._deadline(plan.options.timeout):
+            try:
+                self._import()
+            except StoppedError:
+                pass
+            except ImporterError as error:
+                self._error = error
+            except BaseExceptionGroup as group:
+                self._error = _several(group)
+            finally:
+                self._stop.close()
+        report = self._report()
+        self._phase = Phase.FINISHED
+        stats = report.stats
+        self._emit(
+            RunFinished(
+                outcome=report.outcome,
+                exit_code=report.exit_code,
+                read=stats.total_records,
+                inserted=stats.inserted,
+                updated=stats.updated,
+                skipped=stats.skipped,
+                rejected=stats.error_count,
+                blank=stats.blank_rows,
+                seconds=stats.duration_seconds,
+            )
+        )
+        return report
+
+    def _import(self) -> None:
+        plan, parts = self._plan, self._parts
+        path = Path(plan.source.file)
+        with ThreadPoolExecutor(2, thread_name_prefix="source") as pool:
+            self._reader.phase = Phase.OPENING
+            opening = pool.submit(open_source, path, parts.reader, plan.source)
+            self._emit(ReadingStarted(file=plan.source.file, reader=parts.reader_name, bytes=_size(path)))
+            # Drivers are imported and the database is asked while the file is being parsed, which takes no GIL.
+            backend = self._open_backend()
+            try:
+                with self._stop.cancelling(backend.cancel):
+                    backend.connect()
+                    with opening.result() as source:
+                        self._load(source, backend, pool)
+            finally:
+                backend.close()
+
+    def _open_backend(self) -> Backend:
+        options = self._plan.options
+        backend = self._parts.open_backend(
+            ConnectionSettings(
+                url=self._parts.address.text,
+                application_name=f"tui_importer/{self.run_id}",
+                connect_timeout=options.connect_timeout,
+            )
+        )
+        return DryBackend(backend) if options.dry_run else backend
+
+    def _load(self, source: OpenSource, backend: Backend, pool: ThreadPoolExecutor) -> None:
+        plan, parts = self._plan, self._parts
+        self._source = source
+        self._emit(source.opened)
+        for note in (*parts.reader.limits(source.path), *source.layout.notes):
+            self._notice(note)
+        self._reader.source_rows = source.row_hint
+        wanted = table_wanted(plan, source.layout, source)
+        resolution = self._resolution = resolve(plan, source, wanted, backend.reflect(wanted.name))
+        for note in resolution.notes:
+            self._notice(note)
+        mapping = resolution.mapping
+        self._workers = self._worker_count(backend)
+        self._sha256 = pool.submit(_sha256, source.path)
+        if self._stop.draining:
+            return
+        if resolution.create:
+            backend.create_table(mapping.table)
+            self._created = True
+            self._emit(TableCreated(table=mapping.table.qualified_name))
+        job = self._job = ImportJob(
+            workers=self._workers,
+            feed=self._feed,
+            stop=self._stop,
+            backend=backend,
+            mapping=mapping,
+            destination=_destination(mapping),
+            rejects=self._rejects,
+            max_rejects=plan.options.max_rejects,
+            emit=self._emit,
+        )
+        self._emit(
+            LoadingStarted(
+                table=mapping.table.qualified_name,
+                strategy=parts.strategy_name,
+                workers=self._workers,
+                batch_size=self._batch_size,
+            )
+        )
+        self._stop.on_change(self._feed.wake)
+        reading = pool.submit(self._read, source, mapping)
+        try:
+            parts.strategy.run(job)
+        finally:
+            # A strategy that returns or raises while there are batches left must not leave the reader waiting.
+            early = not reading.done()
+            if early:
+                self._stop.drain("the strategy ended before the last batch")
+        reading.result()
+        if self._created and not self._stop.aborting:
+            self._finish_table(mapping, backend)
+
+    def _read(self, source: OpenSource, mapping: Mapping) -> None:
+        """The reading thread: blocks into batches, batches into the feed."""
+        pacer = None
+        if self._plan.options.max_rate:
+            pacer = Pacer(self._plan.options.max_rate, self._stop.wait)
+        self._reader.phase = Phase.READING
+        try:
+            for batch in source.batches(mapping, self._batch_size, self._reader, self._notice):
+                if pacer is not None and not pacer.spend(batch.row_count):
+                    return
+                if not self._feed.put(batch):
+                    return
+            self._reader.phase = Phase.READ
+        except BaseException as error:
+            self._stop.drain(str(error), ExitCode.FAILED)
+            raise
+        finally:
+            self._feed.end()
+
+    def _finish_table(self, mapping: Mapping, backend: Backend) -> None:
+        """Make the indexes of a table that this run created, now that its rows are in."""
+        if not mapping.table.indexes:
+            return
+        self._phase = Phase.INDEXING
+        started = time.perf_counter()
+        backend.create_indexes(mapping.table, mapping.table.indexes, lambda index: None)
+        self._emit(IndexesCreated(count=len(mapping.table.indexes), seconds=time.perf_counter() - started))
+
+    def _worker_count(self, backend: Backend) -> int:
+        asked, limits = self._plan.options.workers, (self._parts.strategy.max_workers, backend.max_writers)
+        workers = min([asked or WORKERS, *(limit for limit in limits if limit is not None)])
+        if backend.max_writers is not None and (asked or 1) > backend.max_writers:
+            self._notice(backend.writer_note)
+        return workers
+
+    @contextmanager
+    def _deadline(self, seconds: float | None) -> Iterator[None]:
+        if seconds is None:
+            yield
+            return
+        timer = threading.Timer(seconds, self.cancel, [f"the time limit of {seconds:g} s has passed (--timeout)"])
+        timer.name = "deadline"
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
+            timer.join()
+
+    def _notice(self, message: str) -> None:
+        self._notes.append(message)
+        self._emit(Noticed(message=message))
+
+    def _emit(self, event: AnyEvent) -> None:
+        with self._listening:
+            self._listener(event)
+
+    def _report(self) -> Report:
+        """The result, after checking that it adds up."""
+        plan, parts, source, resolution = self._plan, self._parts, self._source, self._resolution
+        counts = self.snapshot()
+        seconds = time.perf_counter() - self._started
+        # What was read but never settled (waiting in the queue, or undone with its batch) counts as not read: it
+        # will be, when the import is taken up again. A run that came to its end has none of it.
+        whole = self._error is None and not self._stop.draining
+        exit_code, outcome = self._outcome(counts.rejected)
+        try:
+            stats = Stats.count(
+                read=counts.read if whole else counts.finished,
+                inserted=counts.inserted,
+                updated=counts.updated,
+                skipped=counts.skipped,
+                rejected=counts.rejected,
+                blank=counts.blank,
+                retries=sum(worker.retries for worker in counts.workers),
+                seconds=seconds,
+            )
+        except ImporterError as error:
+            self._error = error
+            exit_code, outcome = self._outcome(counts.rejected)
+            stats = Stats.unreconciled(
+                read=counts.read,
+                inserted=counts.inserted,
+                updated=counts.updated,
+                skipped=counts.skipped,
+                rejected=counts.rejected,
+                blank=counts.blank,
+                retries=0,
+                seconds=seconds,
+            )
+        layout = source.layout if source else None
+        mapping = resolution.mapping if resolution else None
+        return Report(
+            run_id=self.run_id,
+            outcome=outcome,
+            exit_code=exit_code,
+            method=parts.strategy_name,
+            workers=self._workers,
+            batch_size=self._batch_size,
+            started_at=_rfc3339(self._started_at),
+            finished_at=_rfc3339(dt.datetime.now(dt.UTC)),
+            source=SourceReport(
+                file=plan.source.file,
+                sheet=source.name if source else None,
+                reader=parts.reader_name,
+                range=plan.source.range,
+                header_row=layout.header_row if layout else None,
+                first_row=layout.first_row if layout else None,
+                last_row=source.last_row if source else None,
+                rows=counts.read if whole else None,
+                sha256=self._sha256.result() if self._sha256 else None,
+            ),
+            target=TargetReport(
+                backend=parts.backend_name,
+                database=parts.address.display,
+                table=mapping.table.qualified_name if mapping else plan.target.table or "",
+                created=self._created,
+            ),
+            stats=stats,
+            columns=tuple(
+                ReportedColumn(source=column.source, letter=column.letter, target=column.target, type=column.type)
+                for column in (resolution.plan.columns or () if resolution else ())
+            ),
+            notes=tuple(self._notes),
+            error=str(self._error) if self._error else self._stop.reason,
+            rejects=tuple(map(reported, self._rejects.first(MAX_REPORTED_REJECTS))),
+            rejects_total=counts.rejected,
+        )
+
+    def _outcome(self, rejected: int) -> tuple[ExitCode, Outcome]:
+        if self._error is not None:
+            return self._error.exit_code, "failed"
+        if self._stop.draining:
+            return self._stop.exit_code, "stopped"
+        if rejected:
+            return ExitCode.REJECTS, "complete_with_rejects"
+        return ExitCode.OK, "complete"
+
+
+def _destination(mapping: Mapping) -> Destination:
+    return Destination(
+        table=mapping.table,
+        columns=tuple(column.target for column in mapping.columns),
+        types=tuple(column.conversion.type for column in mapping.columns),
+    )
+
+
+def _several(group: BaseExceptionGroup[BaseException]) -> ImporterError:
+    """Several workers failed: all are named; a failure that is no error of ours goes on up."""
+    errors = [error for error in _leaves(group) if not isinstance(error, StoppedError)]
+    ours = [error for error in errors if isinstance(error, ImporterError)]
+    if len(ours) < len(errors) or not ours:
+        raise group
+    failure = ImporterError("; ".join(map(str, ours)))
+    failure.exit_code = ours[0].exit_code
+    return failure
+
+
+def _leaves(group: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]:
+    for error in group.exceptions:
+        if isinstance(error, BaseExceptionGroup):
+            yield from _leaves(error)
+        else:
+            yield error
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0  # opening it says why
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _rfc3339(moment: dt.datetime) -> str:
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,0 +1,88 @@
+"""The bounded queue between the reading thread and the workers: back-pressure, and the end of a run."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+
+from tui_importer.core.batch import Batch
+from tui_importer.core.stop import Stop
+
+#: How many finished batches may wait for a worker. Enough that no worker waits while the reader converts, few
+#: enough that memory stays at a handful of batches (measured: 4, 8 and 16 load equally fast).
+QUEUE_BATCHES = 8
+
+
+class Feed:
+    """Batches on their way from one producer to any number of consumers.
+
+    ``put`` blocks while the queue is full, ``take`` while it is empty; both end at once when the run is stopped.
+    """
+
+    def __init__(self, stop: Stop, capacity: int = QUEUE_BATCHES) -> None:
+        self.capacity = capacity
+        self._stop = stop
+        self._waiting: deque[Batch] = deque()
+        self._changed = threading.Condition()
+        self._ended = False
+
+    @property
+    def depth(self) -> int:
+        """How many batches are waiting."""
+        return len(self._waiting)
+
+    def put(self, batch: Batch) -> bool:
+        """Hand a batch over; False when the run is being stopped and it was not taken in."""
+        with self._changed:
+            self._changed.wait_for(lambda: len(self._waiting) < self.capacity or self._stop.draining)
+            if self._stop.draining:
+                return False
+            self._waiting.append(batch)
+            self._changed.notify()
+            return True
+
+    def end(self) -> None:
+        """No more batches will come."""
+        with self._changed:
+            self._ended = True
+            self._changed.notify_all()
+
+    def take(self) -> Batch | None:
+        """The next batch, each given out once; None when there are no more or the run is being stopped."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._waiting or self._ended or self._stop.draining)
+            if self._stop.draining or not self._waiting:
+                return None
+            batch = self._waiting.popleft()
+            self._changed.notify_all()
+            return batch
+
+    def wake(self) -> None:
+        """Let those who wait look at the stop switch again."""
+        with self._changed:
+            self._changed.notify_all()
+
+
+class Pacer:
+    """Holds a stream of rows below a rate. ``wait`` sleeps and says whether the run is being stopped."""
+
+    def __init__(
+        self,
+        rows_per_second: float,
+        wait: Callable[[float], bool],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._rate = rows_per_second
+        self._wait = wait
+        self._clock = clock
+        self._free_at = clock()
+
+    def spend(self, rows: int) -> bool:
+        """Wait until ``rows`` more may go; False when the run is being stopped meanwhile."""
+        now = self._clock()
+        if now < self._free_at and self._wait(self._free_at - now):
+            return False
+        self._free_at = max(self._free_at, self._clock()) + rows / self._rate
+        return True

@@ -1,0 +1,204 @@
+"""The job a strategy is given: batches from the feed, writers on sessions, and the account of what they do."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from typing import Protocol
+
+from tui_importer.core.batch import Batch
+from tui_importer.core.counters import WorkerCounters, WorkerState
+from tui_importer.core.feed import Feed
+from tui_importer.core.mapping import Mapping
+from tui_importer.core.session import Backend, Destination
+from tui_importer.core.stop import Stop
+from tui_importer.core.writer import BatchWriter, run, run_async
+from tui_importer.errors import WorkerError
+from tui_importer.events import (
+    AnyEvent,
+    BatchCommitted,
+    Reject,
+    RowRejected,
+    WorkerFailed,
+    WorkerFinished,
+    WorkerStarted,
+)
+
+#: Below so many settled rows a percentage of rejects says nothing yet.
+MIN_ROWS_FOR_PERCENT = 1_000
+#: How often a task that rests looks whether the run is being stopped, in seconds.
+_REST_SLICE = 0.1
+
+
+class RejectSink(Protocol):
+    """Where rejects are kept. Called by one thread at a time; raises rather than lose one."""
+
+    def add_many(self, rejects: list[Reject]) -> None: ...
+
+
+class RejectLimit(Protocol):
+    """``--max-rejects``: whether so many rejects among so many settled rows are too many."""
+
+    def __call__(self, rejected: int, settled: int) -> bool: ...
+
+
+def reject_limit(text: str | None) -> RejectLimit:
+    """``"N"`` rows or ``"P%"`` of the rows settled; None sets no limit. The text has been checked."""
+    if text is None:
+        return lambda rejected, settled: False
+    if text.endswith("%"):
+        share = float(text[:-1]) / 100
+        return lambda rejected, settled: settled >= MIN_ROWS_FOR_PERCENT and rejected > share * settled
+    most = int(text)
+    return lambda rejected, settled: rejected > most
+
+
+class ImportJob:
+    """Implements :class:`tui_importer.core.strategy.Job` and keeps the journal of its writers."""
+
+    def __init__(
+        self,
+        *,
+        workers: int,
+        feed: Feed,
+        stop: Stop,
+        backend: Backend,
+        mapping: Mapping,
+        destination: Destination,
+        rejects: RejectSink,
+        max_rejects: str | None,
+        emit: Callable[[AnyEvent], None],
+    ) -> None:
+        self.workers = workers
+        self.counters: list[WorkerCounters] = []
+        self._feed = feed
+        self._stop = stop
+        self._backend = backend
+        self._mapping = mapping
+        self._destination = destination
+        self._rejects = rejects
+        self._too_many = reject_limit(max_rejects)
+        self._max_rejects = max_rejects
+        self._emit = emit
+        self._lock = threading.Lock()
+        self._settled = 0
+        self._rejected = 0
+
+    def batches(self) -> Iterator[Batch]:
+        return iter(self._feed.take, None)
+
+    async def next_batch(self) -> Batch | None:
+        return await asyncio.to_thread(self._feed.take)
+
+    def rest(self, seconds: float) -> bool:
+        return not self._stop.wait(seconds)
+
+    async def async_rest(self, seconds: float) -> bool:
+        until = time.monotonic() + seconds
+        while not self._stop.draining and (left := until - time.monotonic()) > 0:
+            await asyncio.sleep(min(left, _REST_SLICE))
+        return not self._stop.draining
+
+    @contextmanager
+    def writer(self) -> Iterator[ThreadWriter]:
+        counters = self._new_worker()
+        with self._ending(counters):
+            session = self._backend.open_session(self._destination)
+            try:
+                with self._stop.cancelling(session.cancel):
+                    self._started(counters)
+                    yield ThreadWriter(BatchWriter(session, self._mapping, counters, self, self._stop))
+            finally:
+                session.close()
+
+    @asynccontextmanager
+    async def async_writer(self) -> AsyncIterator[TaskWriter]:
+        counters = self._new_worker()
+        with self._ending(counters):
+            session = await self._backend.open_async_session(self._destination)
+            try:
+                with self._stop.cancelling(session.cancel):
+                    self._started(counters)
+                    yield TaskWriter(BatchWriter(session, self._mapping, counters, self, self._stop))
+            finally:
+                await session.close()
+
+    def committed(self, event: BatchCommitted, rejects: list[Reject]) -> None:
+        """The account of a batch that is in: its rejects are kept before anything else hears of them."""
+        with self._lock:
+            if rejects:
+                self._rejects.add_many(rejects)
+            self._rejected += event.rejected
+            self._settled += event.inserted + event.skipped + event.rejected
+            too_many = self._too_many(self._rejected, self._settled)
+        self._emit(event)
+        for reject in rejects:
+            self._emit(RowRejected(worker=event.worker, reject=reject))
+        if too_many:
+            self._stop.drain(f"more than {self._max_rejects} rows were rejected (--max-rejects)")
+
+    def worker_failed(self, failure: WorkerError) -> None:
+        self._emit(
+            WorkerFailed(
+                worker=failure.worker, first_row=failure.first_row, last_row=failure.last_row, error=str(failure)
+            )
+        )
+
+    def _new_worker(self) -> WorkerCounters:
+        with self._lock:
+            counters = WorkerCounters(worker=len(self.counters) + 1)
+            self.counters.append(counters)
+        return counters
+
+    def _started(self, counters: WorkerCounters) -> None:
+        counters.state = WorkerState.IDLE
+        self._emit(WorkerStarted(worker=counters.worker))
+
+    @contextmanager
+    def _ending(self, counters: WorkerCounters) -> Iterator[None]:
+        try:
+            yield
+        except BaseException as error:
+            counters.state = WorkerState.FAILED
+            # The others finish what they have in hand; without this they would wait for work for ever.
+            self._stop.drain(str(error) or type(error).__name__)
+            raise
+        counters.state = WorkerState.DONE
+        self._emit(WorkerFinished(worker=counters.worker))
+
+
+class ThreadWriter:
+    """Implements :class:`tui_importer.core.strategy.Writer`."""
+
+    def __init__(self, writer: BatchWriter) -> None:
+        self._writer = writer
+
+    @property
+    def worker(self) -> int:
+        return self._writer.worker
+
+    def write(self, batch: Batch) -> None:
+        run(self._writer.batch(batch))
+
+    def write_each(self, batch: Batch) -> None:
+        run(self._writer.each(batch))
+
+
+class TaskWriter:
+    """Implements :class:`tui_importer.core.strategy.AsyncWriter`."""
+
+    def __init__(self, writer: BatchWriter) -> None:
+        self._writer = writer
+
+    @property
+    def worker(self) -> int:
+        return self._writer.worker
+
+    async def write(self, batch: Batch) -> None:
+        await run_async(self._writer.batch(batch))
+
+    async def write_each(self, batch: Batch) -> None:
+        await run_async(self._writer.each(batch))

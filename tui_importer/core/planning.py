@@ -1,0 +1,335 @@
+"""Resolving a plan: from the sheet's header, a known schema, the types of all cells and the table that is there."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Mapping as Dictionary
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import msgspec
+
+from tui_importer.core.cells import column_index, column_letters
+from tui_importer.core.convert import Conversion
+from tui_importer.core.header import Layout
+from tui_importer.core.infer import Inferred
+from tui_importer.core.mapping import MappedColumn, Mapping
+from tui_importer.core.names import normalized, table_name, target_names
+from tui_importer.core.plan import ColumnPlan, Plan
+from tui_importer.core.schemas import SCHEMAS, Schema
+from tui_importer.core.source import OpenSource
+from tui_importer.core.table import Index, Table, TableColumn
+from tui_importer.core.types import ColumnType, Kind
+from tui_importer.errors import PlanError
+
+#: Names that spreadsheet programs give to sheets by themselves; the file's name says more.
+_DEFAULT_SHEET = re.compile(r"(?:sheet|tabelle|feuil|hoja|foglio|planilha|blad|arkusz|лист|sayfa)\s*\d*", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """The table's name, and the known schema that the sheet follows, if any."""
+
+    name: str
+    schema: Schema | None
+
+
+@dataclass(frozen=True, slots=True)
+class Resolution:
+    """A plan with nothing left open: what goes where, whether the table is to be created, and what to tell."""
+
+    plan: Plan
+    mapping: Mapping
+    create: bool
+    inferred: tuple[Inferred, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """One column's way, before its conversion is settled."""
+
+    header: str
+    position: int
+    target: str
+    type: ColumnType
+    required: bool
+
+
+def table_wanted(plan: Plan, layout: Layout, source: OpenSource) -> Wanted:
+    """The target table's name, by the plan, the schema, the sheet or the file."""
+    schema = None if plan.columns is not None else _schema(plan.options.schema, layout)
+    if plan.target.table:
+        name = plan.target.table
+    elif schema:
+        name = schema.table.name
+    elif _DEFAULT_SHEET.fullmatch(source.name):
+        name = table_name(source.path.stem)
+    else:
+        name = table_name(source.name)
+    return Wanted(name, schema)
+
+
+def resolve(plan: Plan, source: OpenSource, wanted: Wanted, existing: Table | None) -> Resolution:
+    """Settle every column. ``existing`` is the target table where there is one already: then its types, lengths, NOT
+    NULL and keys are the truth.
+
+    Raises :class:`PlanError` naming the column for which there is no way.
+    """
+    notes = list[str]()
+    inferred: tuple[Inferred, ...] = ()
+    if plan.columns is None and existing is None and wanted.schema is None:
+        inferred = tuple(source.infer())  # may find more columns
+    layout = source.layout
+    headers = _shown_headers(layout)
+    skipped = _skipped(plan.options.skip, headers)
+    if existing is not None and plan.target.mode == "create":
+        raise PlanError(f"table {existing.qualified_name!r} exists already, and --mode create makes a new one")
+    if plan.columns is not None:
+        ways = _planned(plan.columns, layout, headers)
+        table = existing or _new_table(wanted.name, ways)
+        if existing is not None:
+            ways = [_fitting(way, existing) for way in ways]
+    elif existing is not None:
+        table = existing
+        ways = _matched(headers, layout.first_column, skipped, existing, wanted.schema, notes)
+    elif wanted.schema is not None:
+        table = _renamed(wanted.schema.table, wanted.name)
+        notes.append(f"the header is that of schema {wanted.schema.name!r}: its table and types are used")
+        ways = _matched(headers, layout.first_column, skipped, table, wanted.schema, notes)
+    else:
+        ways = _inferred(layout, headers, skipped, inferred, notes)
+        table = _new_table(wanted.name, ways)
+    if not ways:
+        raise PlanError("no column is left to import")
+    ways = _overridden(ways, plan.options.types, notes, existing)
+    if existing is None:
+        table = _with_types(table, ways)
+    _check_targets(ways, table)
+    mapping = Mapping(
+        sheet=source.name,
+        first_column=layout.first_column,
+        headers=headers,
+        columns=tuple(
+            MappedColumn(
+                way.header, way.position, way.target, Conversion(way.type, way.required, plan.options.error_cells)
+            )
+            for way in ways
+        ),
+        table=table,
+    )
+    return Resolution(_resolved(plan, source, table, ways), mapping, existing is None, inferred, tuple(notes))
+
+
+def _schema(wanted: str, layout: Layout) -> Schema | None:
+    if wanted == "infer":
+        return None
+    if wanted == "auto":
+        headers = sorted(normalized(header) for header in layout.headers)
+        return next((schema for schema in SCHEMAS.values() if sorted(_known(schema)) == headers), None)
+    if wanted not in SCHEMAS:
+        raise PlanError(
+            f"unknown schema {wanted!r}: use auto, infer, a plan file (plan.toml), or one of {', '.join(SCHEMAS)}"
+        )
+    return SCHEMAS[wanted]
+
+
+def _known(schema: Schema) -> dict[str, str]:
+    return {normalized(header): target for header, target in schema.headers}
+
+
+def _shown_headers(layout: Layout) -> tuple[str, ...]:
+    """The headers, a blank one by its column's letter."""
+    return tuple(
+        header or f"column {column_letters(layout.first_column + offset)}"
+        for offset, header in enumerate(layout.headers)
+    )
+
+
+def _skipped(skip: Sequence[str], headers: Sequence[str]) -> frozenset[str]:
+    known = {normalized(header): header for header in headers}
+    for name in skip:
+        if normalized(name) not in known:
+            raise PlanError(f"--skip: {_no_column(name, headers)}")
+    return frozenset(map(normalized, skip))
+
+
+def _no_column(name: str, headers: Sequence[str]) -> str:
+    close = difflib.get_close_matches(name, headers, n=1)
+    hint = f"did you mean {close[0]!r}?" if close else f"there are {', '.join(map(repr, headers[:20]))}"
+    return f"the sheet has no column {name!r}: {hint}"
+
+
+def _planned(columns: Sequence[ColumnPlan], layout: Layout, headers: Sequence[str]) -> list[_Way]:
+    """The ways of a plan file: by header where it is there once, else by letter."""
+    places = [normalized(header) for header in headers]
+    ways = []
+    for column in columns:
+        wanted = normalized(column.source)
+        if places.count(wanted) == 1:
+            offset = places.index(wanted)
+        else:
+            try:
+                offset = column_index(column.letter) - layout.first_column
+            except ValueError as error:
+                raise PlanError(f"column {column.source!r}: {error}") from error
+            if not (0 <= offset < len(headers) and places[offset] == wanted):
+                raise PlanError(_no_column(column.source, headers))
+        type_ = ColumnType.parse(column.type)
+        ways.append(_Way(headers[offset], layout.first_column + offset, column.target, type_, column.required))
+    return ways
+
+
+def _matched(
+    headers: Sequence[str],
+    first_column: int,
+    skipped: frozenset[str],
+    table: Table,
+    schema: Schema | None,
+    notes: list[str],
+) -> list[_Way]:
+    """Columns by name: as the schema says, else those that are called alike."""
+    targets = {normalized(column.name): column.name for column in table.columns}
+    by_schema = _known(schema) if schema else {}
+    ways, strangers = [], []
+    for offset, header in enumerate(headers):
+        name = normalized(header)
+        if name in skipped:
+            continue
+        target = table.column(by_schema.get(name) or targets.get(name, ""))
+        if target is None:
+            strangers.append(f"{header!r} (column {column_letters(first_column + offset)})")
+        else:
+            ways.append(_fitting(_Way(header, first_column + offset, target.name, target.type, required=False), table))
+    if strangers:
+        raise PlanError(
+            f"table {table.qualified_name!r} has no column for {', '.join(strangers)}: leave it out with --skip, "
+            "or say where it goes in a plan file (tui-importer inspect FILE --save plan.toml)"
+        )
+    return ways
+
+
+def _fitting(way: _Way, table: Table) -> _Way:
+    """The way with the type and NOT NULL of the table's column."""
+    column = table.column(way.target)
+    if column is None:
+        names = [column.name for column in table.columns]
+        close = difflib.get_close_matches(way.target, names, n=1)
+        hint = f": did you mean {close[0]!r}?" if close else ""
+        raise PlanError(f"table {table.qualified_name!r} has no column {way.target!r}{hint}")
+    if not column.writable:
+        raise PlanError(
+            f"column {way.target!r} of table {table.qualified_name!r} is filled by the database itself: "
+            f"leave {way.header!r} out with --skip"
+        )
+    return replace(way, type=column.type, required=way.required or not column.nullable)
+
+
+def _inferred(
+    layout: Layout,
+    headers: Sequence[str],
+    skipped: frozenset[str],
+    inferred: Sequence[Inferred],
+    notes: list[str],
+) -> list[_Way]:
+    kept = [
+        offset
+        for offset, (header, found) in enumerate(zip(layout.headers, inferred, strict=True))
+        # A column without a header and without a cell is only a gap in the sheet.
+        if normalized(headers[offset]) not in skipped and (header or found.cells > found.blanks)
+    ]
+    positions = [layout.first_column + offset for offset in kept]
+    names = target_names([layout.headers[offset] for offset in kept], taken=("id",), positions=positions)
+    notes += names.notes
+    for offset in kept:
+        notes += [f"column {headers[offset]!r}: {finding}" for finding in inferred[offset].findings]
+    return [
+        _Way(headers[offset], layout.first_column + offset, name, inferred[offset].type, required=False)
+        for offset, name in zip(kept, names.names, strict=True)
+    ]
+
+
+def _overridden(ways: list[_Way], types: Dictionary[str, str], notes: list[str], existing: Table | None) -> list[_Way]:
+    """The ways with the types of ``--type``, by header or target name."""
+    places = {normalized(name): place for place, way in enumerate(ways) for name in (way.target, way.header)}
+    ways = list(ways)
+    for name, text in types.items():
+        place = places.get(normalized(name))
+        if place is None:
+            raise PlanError(f"--type: {_no_column(name, [way.header for way in ways])}")
+        type_ = ColumnType.parse(text)
+        if existing is None:
+            ways[place] = replace(ways[place], type=type_)
+        elif type_ != ways[place].type:
+            notes.append(
+                f"--type {name}={text} has no effect: table {existing.qualified_name!r} is there already and says "
+                f"{ways[place].type}"
+            )
+    return ways
+
+
+def _new_table(name: str, ways: Sequence[_Way]) -> Table:
+    schema, _, bare = name.rpartition(".")
+    columns = tuple(TableColumn(way.target, way.type, nullable=not way.required) for way in ways)
+    return Table(name=bare, schema=schema or None, columns=columns)
+
+
+def _with_types(table: Table, ways: Sequence[_Way]) -> Table:
+    types = {way.target: way.type for way in ways}
+    for way in ways:
+        if way.type.kind is Kind.OTHER:
+            raise PlanError(f"column {way.target!r}: a table with a column of type {way.type} cannot be created here")
+    return replace(
+        table,
+        columns=tuple(replace(column, type=types.get(column.name, column.type)) for column in table.columns),
+    )
+
+
+def _renamed(table: Table, name: str) -> Table:
+    if name == table.name:
+        return table
+    schema, _, bare = name.rpartition(".")
+    indexes = tuple(
+        Index(table_name(f"idx_{bare}_{'_'.join(index.columns)}"), index.columns, index.unique)
+        for index in table.indexes
+    )
+    return replace(table, name=bare, schema=schema or None, indexes=indexes)
+
+
+def _check_targets(ways: Sequence[_Way], table: Table) -> None:
+    """No column is filled twice, and none that must be filled is left out."""
+    filled = [way.target for way in ways]
+    for way in ways:
+        if filled.count(way.target) > 1:
+            raise PlanError(f"two columns of the sheet go into {way.target!r}: leave one out (--skip)")
+    missing = [
+        repr(column.name)
+        for column in table.columns
+        if not (column.nullable or column.default or column.name in filled)
+        and column.name != table.identity
+        and column.name not in table.timestamps
+    ]
+    if missing:
+        raise PlanError(
+            f"table {table.qualified_name!r} needs a value in {', '.join(missing)}, "
+            "and no column of the sheet gives one"
+        )
+
+
+def _resolved(plan: Plan, source: OpenSource, table: Table, ways: Sequence[_Way]) -> Plan:
+    return msgspec.structs.replace(
+        plan,
+        source=msgspec.structs.replace(plan.source, sheet=source.name, header_row=source.layout.header_row),
+        target=msgspec.structs.replace(plan.target, table=table.qualified_name),
+        columns=tuple(
+            ColumnPlan(
+                source=way.header,
+                letter=column_letters(way.position),
+                target=way.target,
+                type=str(way.type),
+                required=way.required,
+            )
+            for way in ways
+        ),
+    )

@@ -1,0 +1,30 @@
+"""The worker pool that thread-based strategies share: fan-out over workers, fan-in of their ends."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+from tui_importer.core.batch import Batch
+from tui_importer.core.strategy import Job, Writer
+
+
+def run_workers(job: Job, write: Callable[[Writer, Batch], None]) -> None:
+    """Let ``job.workers`` threads, each with a connection of its own, write batches until there are no more.
+
+    Raises what a worker raised, as an ``ExceptionGroup`` where several did; every thread has ended by then. The
+    failure of one ends the job's batches, so the others finish what they have in hand and end too.
+    """
+
+    def work() -> None:
+        with job.writer() as writer:
+            for batch in job.batches():
+                write(writer, batch)
+
+    with ThreadPoolExecutor(job.workers, thread_name_prefix="worker") as pool:
+        ends = [pool.submit(work) for _ in range(job.workers)]
+    failures = [error for end in ends if (error := end.exception()) is not None]
+    if len(failures) == 1:
+        raise failures[0]
+    if failures:
+        raise BaseExceptionGroup("several workers failed", failures)

@@ -1,0 +1,136 @@
+"""What a backend plugin is: a kind of database, its sessions, and what the engine asks of them.
+
+A session is one connection, used by one worker. :class:`Session` and :class:`AsyncSession` say the same words, one
+plainly and one awaitably, so that the batch writer needs one algorithm for both
+(:mod:`tui_importer.core.writer`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from tui_importer.core.batch import Batch
+from tui_importer.core.table import Index, Table
+from tui_importer.core.types import ColumnType
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """Where a session writes: the table, and the columns that an import fills, in the order of a batch's."""
+
+    table: Table
+    columns: tuple[str, ...]
+    types: tuple[ColumnType, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionSettings:
+    """How connections are made. ``application_name`` lets a DBA find them; ``connect_timeout`` is in seconds."""
+
+    url: str
+    application_name: str
+    connect_timeout: float
+
+
+class Session(Protocol):
+    """One connection. Every method raises only the errors of :mod:`tui_importer.errors`.
+
+    ``load`` and ``insert`` give back how many rows the database says went in.
+    """
+
+    def begin(self) -> None:
+        """Open a transaction."""
+
+    def commit(self) -> None: ...
+
+    def rollback(self) -> None:
+        """Undo the transaction, however it stands; harmless where there is none."""
+
+    def savepoint(self) -> None:
+        """Set the savepoint, of which there is one at a time."""
+
+    def release(self) -> None:
+        """Keep what came after the savepoint and forget it."""
+
+    def rollback_to_savepoint(self) -> None:
+        """Undo what came after the savepoint and forget it."""
+
+    def load(self, batch: Batch, start: int, stop: int) -> int:
+        """Write rows ``start`` to ``stop`` (exclusive) of the batch, the fastest way the database has.
+
+        Raises :class:`tui_importer.errors.DataFault` when the database refuses one for what it holds; the
+        transaction is then good for nothing but going back to the savepoint.
+        """
+
+    def insert(self, batch: Batch, row: int) -> int:
+        """Write one row of the batch by one INSERT statement; raises as :meth:`load` does."""
+
+    def cancel(self) -> None:
+        """Make the statement in progress fail soon. The one method that other threads may call."""
+
+    def close(self) -> None:
+        """Close the connection; an open transaction is undone."""
+
+
+class AsyncSession(Protocol):
+    """:class:`Session` for asyncio."""
+
+    async def begin(self) -> None: ...
+
+    async def commit(self) -> None: ...
+
+    async def rollback(self) -> None: ...
+
+    async def savepoint(self) -> None: ...
+
+    async def release(self) -> None: ...
+
+    async def rollback_to_savepoint(self) -> None: ...
+
+    async def load(self, batch: Batch, start: int, stop: int) -> int: ...
+
+    async def insert(self, batch: Batch, row: int) -> int: ...
+
+    def cancel(self) -> None: ...
+
+    async def close(self) -> None: ...
+
+
+class Backend(Protocol):
+    """A kind of database, opened for one URL; made with the :class:`ConnectionSettings` and nothing else.
+
+    ``max_writers`` is how many connections may write side by side (None: no limit) and ``writer_note`` the
+    sentence that explains it to a user.
+    """
+
+    @property
+    def max_writers(self) -> int | None: ...
+
+    @property
+    def writer_note(self) -> str: ...
+
+    def connect(self) -> None:
+        """Make sure the database is there and lets us in; raises :class:`UnreachableError` where it is not."""
+
+    def reflect(self, name: str) -> Table | None:
+        """The table of that name (``schema.table`` where the database has schemas), or None."""
+
+    def create_table(self, table: Table) -> None:
+        """Create the table without its indexes."""
+
+    def drop_table(self, table: Table) -> None:
+        """Drop a table that this run created and nothing went into."""
+
+    def create_indexes(self, table: Table, indexes: Sequence[Index], on_made: Callable[[Index], None]) -> None:
+        """Create the indexes, side by side where the database can."""
+
+    def open_session(self, destination: Destination) -> Session: ...
+
+    async def open_async_session(self, destination: Destination) -> AsyncSession: ...
+
+    def cancel(self) -> None:
+        """Make whatever the backend itself is waiting for fail soon; other threads may call it."""
+
+    def close(self) -> None: ...

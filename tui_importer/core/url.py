@@ -1,0 +1,87 @@
+"""Database addresses as users write them: which kind they mean, and how to show them without a password."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from urllib.parse import unquote
+
+from tui_importer.errors import UsageError
+
+#: The first words of a libpq connection string in its keyword form (PostgreSQL manual, 34.1.2).
+_LIBPQ_KEYWORDS = ("host", "hostaddr", "port", "dbname", "user", "password", "service", "passfile", "sslmode")
+
+_URL = re.compile(r"(?P<scheme>[a-zA-Z][a-zA-Z0-9+.-]*)://(?P<rest>.*)", re.DOTALL)
+_KEYWORDS = re.compile(rf"\s*(?:{'|'.join(_LIBPQ_KEYWORDS)})\s*=")
+_SECRET_KEYWORD = re.compile(r"(\b(?:password|sslpassword)\s*=\s*)(?:'(?:\\.|[^'\\])*'|[^\s&#]*)", re.IGNORECASE)
+_BAD_PERCENT = re.compile(r"%(?![0-9a-fA-F]{2})")
+
+_MALFORMED = (
+    "malformed database URL: in the user name and the password, write @ as %40, : as %3A, / as %2F, "
+    "? as %3F, # as %23 and % as %25 (or leave the password out and use ~/.pgpass or PGPASSWORD)"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class DatabaseAddress:
+    """An address: ``scheme`` chooses the backend, ``text`` is what was written, secrets included.
+
+    ``display`` is safe to show and to store.
+    """
+
+    scheme: str
+    text: str
+    display: str
+
+    def __repr__(self) -> str:
+        return f"DatabaseAddress({self.display!r})"
+
+
+def parse_address(text: str) -> DatabaseAddress:
+    """Read a URL, a libpq keyword string (``host=db dbname=shop``) or a path (SQLite).
+
+    Raises :class:`UsageError` for what cannot be an address. Its message never repeats the address: a URL that was
+    put together wrongly may have its password anywhere.
+    """
+    text = text.strip()
+    if not text:
+        raise UsageError("the database address is empty: give a URL, or a path for SQLite")
+    if match := _URL.fullmatch(text):
+        scheme, rest = match.group("scheme").lower(), match.group("rest")
+        if scheme.split("+")[0] == "sqlite":
+            return DatabaseAddress(scheme, text, _sqlite_path(rest) if scheme == "sqlite" else text)
+        return DatabaseAddress(scheme, text, f"{scheme}://{_without_password(rest)}")
+    if _KEYWORDS.match(text):
+        return DatabaseAddress("postgresql", text, _SECRET_KEYWORD.sub(r"\1***", text))
+    if "://" in text or "\0" in text:
+        raise UsageError("malformed database URL: it must look like postgresql://user@host/database or a path")
+    return DatabaseAddress("sqlite", text, text)
+
+
+def sqlite_path(address: DatabaseAddress) -> str:
+    """The file of a ``sqlite`` address: ``sqlite:///relative``, ``sqlite:////absolute`` or the plain path."""
+    match = _URL.fullmatch(address.text)
+    path = _sqlite_path(match.group("rest")) if match else address.text
+    if path in ("", ":memory:"):
+        raise UsageError("an SQLite database in memory would be gone when the import ends: give a file")
+    return path
+
+
+def _sqlite_path(rest: str) -> str:
+    path = rest.partition("?")[0]
+    if not path:
+        return ""
+    if not path.startswith("/"):
+        raise UsageError(f"malformed SQLite URL: write sqlite:///{path} for a file in this folder")
+    return unquote(path[1:])
+
+
+def _without_password(rest: str) -> str:
+    """What comes after ``scheme://``, less the password, wherever it may stand."""
+    head, at, tail = rest.rpartition("@")
+    if at:
+        user, _, password = head.partition(":")
+        if _BAD_PERCENT.search(head) or any(mark in head for mark in "@/?#") or ":" in password:
+            raise UsageError(_MALFORMED)
+        rest = f"{user}@{tail}"
+    return _SECRET_KEYWORD.sub(r"\1***", rest)

@@ -1,0 +1,192 @@
+"""What a run can say.
+
+Rare facts are pushed as events, each a frozen, past-tense struct; numbers that change all the time are sampled
+as snapshots instead (:mod:`tui_importer.core.counters`). :func:`encode` and :func:`decode` give every event one
+form as JSON, with the event's name under ``"event"``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import msgspec
+
+
+class Fault(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing wrong with one row. ``cell`` is its address (``Sheet1!B217``), or the row's range where the
+    database does not say which column; ``value`` is the cell as text; ``sqlstate`` is set where the database
+    refused."""
+
+    cell: str
+    column: str | None
+    value: str | None
+    reason: str
+    sqlstate: str | None = None
+
+
+class Reject(msgspec.Struct, frozen=True, kw_only=True):
+    """A row that did not go in. ``row`` is its sheet row (from 1), ``values`` its cells as text in sheet order."""
+
+    sheet: str
+    row: int
+    faults: tuple[Fault, ...]
+    values: tuple[str | None, ...]
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="event"):
+    """Base of all events."""
+
+
+class RunStarted(Event, frozen=True, kw_only=True, tag="run_started"):
+    """A run began; nothing is read or written yet. ``target`` is redacted."""
+
+    run_id: str
+    file: str
+    target: str
+    strategy: str
+
+
+class ReadingStarted(Event, frozen=True, kw_only=True, tag="reading_started"):
+    """The reader began to open the file; how many rows there are is not known yet."""
+
+    file: str
+    reader: str
+    bytes: int
+
+
+class SourceOpened(Event, frozen=True, kw_only=True, tag="source_opened"):
+    """The sheet is open. ``rows`` is the number of data rows where the reader knows it."""
+
+    sheet: str
+    header_row: int
+    columns: int
+    rows: int | None
+    seconds: float
+
+
+class Noticed(Event, frozen=True, kw_only=True, tag="noticed"):
+    """Something the user should know: a choice that was made, or a limit of the reader or the database."""
+
+    message: str
+
+
+class TableCreated(Event, frozen=True, kw_only=True, tag="table_created"):
+    """The target table did not exist and was created, its indexes to follow after the load."""
+
+    table: str
+
+
+class LoadingStarted(Event, frozen=True, kw_only=True, tag="loading_started"):
+    """The workers begin to write."""
+
+    table: str
+    strategy: str
+    workers: int
+    batch_size: int
+
+
+class WorkerStarted(Event, frozen=True, kw_only=True, tag="worker_started"):
+    """A worker has its connection. Workers are numbered from 1."""
+
+    worker: int
+
+
+class BatchCommitted(Event, frozen=True, kw_only=True, tag="batch_committed"):
+    """The rows of one interval of the sheet are in, its rejects noted. ``seconds`` is from first statement to
+    commit."""
+
+    worker: int
+    first_row: int
+    last_row: int
+    inserted: int
+    skipped: int
+    rejected: int
+    seconds: float
+
+
+class RowRejected(Event, frozen=True, kw_only=True, tag="row_rejected"):
+    """A row did not go in; it is said once its batch is committed."""
+
+    worker: int
+    reject: Reject
+
+
+class WorkerFailed(Event, frozen=True, kw_only=True, tag="worker_failed"):
+    """A worker stopped before its work was done; the others finish what they have in hand."""
+
+    worker: int
+    first_row: int
+    last_row: int
+    error: str
+
+
+class WorkerFinished(Event, frozen=True, kw_only=True, tag="worker_finished"):
+    """A worker closed its connection."""
+
+    worker: int
+
+
+class Stopping(Event, frozen=True, kw_only=True, tag="stopping"):
+    """No further batch will be taken; those in flight are finished, or cancelled where ``at_once`` is true."""
+
+    reason: str
+    at_once: bool
+
+
+class IndexesCreated(Event, frozen=True, kw_only=True, tag="indexes_created"):
+    """The indexes of a table that this run created are made."""
+
+    count: int
+    seconds: float
+
+
+class RunFinished(Event, frozen=True, kw_only=True, tag="run_finished"):
+    """The last event of a run."""
+
+    outcome: str
+    exit_code: int
+    read: int
+    inserted: int
+    updated: int
+    skipped: int
+    rejected: int
+    blank: int
+    seconds: float
+
+
+AnyEvent = (
+    RunStarted
+    | ReadingStarted
+    | SourceOpened
+    | Noticed
+    | TableCreated
+    | LoadingStarted
+    | WorkerStarted
+    | BatchCommitted
+    | RowRejected
+    | WorkerFailed
+    | WorkerFinished
+    | Stopping
+    | IndexesCreated
+    | RunFinished
+)
+
+#: Whoever wants to hear of a run. Called from the run's threads, one call at a time.
+Listener = Callable[[AnyEvent], None]
+
+_encoder = msgspec.json.Encoder()
+_decoder: msgspec.json.Decoder[AnyEvent] = msgspec.json.Decoder(AnyEvent)
+
+
+def encode(event: AnyEvent) -> bytes:
+    """The event as one line of JSON, without a line break."""
+    return _encoder.encode(event)
+
+
+def decode(line: bytes) -> AnyEvent:
+    """The inverse of :func:`encode`; raises ``msgspec.ValidationError`` for anything else."""
+    return _decoder.decode(line)
+
+
+def ignore(event: AnyEvent) -> None:
+    """The listener nobody gave."""

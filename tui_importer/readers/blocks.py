@@ -1,0 +1,62 @@
+"""Records into blocks: what the built-in readers share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice, repeat, zip_longest
+
+from tui_importer.core.batch import Block
+from tui_importer.core.cells import Cell
+from tui_importer.core.column import ListColumn
+from tui_importer.readers.hidden_cells import HiddenCell
+
+#: A row as libraries hand it over: cells from the first column on.
+Record = Sequence[Cell]
+
+
+def blocks(records: Iterable[Record], rows: int, *, first_column: int = 0) -> Iterator[Block]:
+    """Cut records, the first of which is sheet row 1, into blocks of ``rows``; short records end in blanks."""
+    source = iter(records)
+    first_row = 1
+    while cut := list(islice(source, rows)):
+        try:
+            columns = list(zip(*cut, strict=True))
+        except ValueError:
+            columns = list(zip_longest(*cut))
+        yield Block(
+            first_row=first_row,
+            columns=tuple(map(ListColumn.from_cells, columns)) or (ListColumn([None] * len(cut)),),
+            first_column=first_column,
+        )
+        first_row += len(cut)
+
+
+def revealed(
+    records: Iterable[Record], hidden: Mapping[int, Sequence[HiddenCell]], first_column: int
+) -> Iterator[Record]:
+    """The records with the cells put in that the library hid; also where they lie beyond its last row or column.
+
+    ``hidden`` is by sheet row (from 1); no hidden cell may lie before ``first_column``.
+    """
+    row = 0
+    for row, record in enumerate(records, start=1):  # the last row is needed below
+        cells = hidden.get(row)
+        yield _patched(record, cells, first_column) if cells else record
+    for later in range(row + 1, max(hidden, default=0) + 1):
+        yield _patched((), hidden.get(later, ()), first_column)
+
+
+def shifted(records: Iterable[Record], columns: int) -> Iterator[Record]:
+    """The records with ``columns`` blanks before them."""
+    blanks: list[Cell] = list(repeat(None, columns))
+    for record in records:
+        yield blanks + list(record)
+
+
+def _patched(record: Record, cells: Iterable[HiddenCell], first_column: int) -> Record:
+    patched = list(record)
+    for cell in cells:
+        place = cell.column - first_column
+        patched.extend(repeat(None, place + 1 - len(patched)))
+        patched[place] = cell.value
+    return patched

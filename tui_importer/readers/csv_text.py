@@ -1,0 +1,110 @@
+"""csv, tsv and other delimited text, record by record."""
+
+from __future__ import annotations
+
+import codecs
+import csv
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from types import TracebackType
+
+from tui_importer.core.batch import Block
+from tui_importer.core.reading import SheetInfo
+from tui_importer.errors import SourceError
+from tui_importer.readers.blocks import blocks
+from tui_importer.readers.files import check_file
+
+#: What text that is no UTF-8 most likely is: what Excel writes as "CSV" on a western Windows.
+FALLBACK_ENCODING = "cp1252"
+_DELIMITERS = ",;\t|"
+_SNIFFED_LINES = 20
+_CHUNK = 1 << 20
+#: The csv module refuses fields over 128 KiB unless told otherwise (process-wide); PostgreSQL's own limit is 1 GiB.
+_FIELD_LIMIT = (1 << 30) - 1
+
+
+class CsvReader:
+    """Cells are texts; numbers and dates among them are inferred from whole columns."""
+
+    typed = False
+
+    def open(self, path: Path) -> CsvFile:
+        check_file(path)
+        csv.field_size_limit(_FIELD_LIMIT)
+        encoding = _encoding(path)
+        return CsvFile(path, encoding, _delimiter(path, encoding))
+
+    def limits(self, path: Path) -> tuple[str, ...]:
+        if _encoding(path) != FALLBACK_ENCODING:
+            return ()
+        return (f"{path.name} is not UTF-8: read as Windows-1252",)
+
+
+class CsvFile:
+    """One file is one sheet, called by the file's name; also the sheet, which every call of ``blocks`` reads anew."""
+
+    def __init__(self, path: Path, encoding: str, delimiter: str) -> None:
+        self._path = path
+        self._encoding = encoding
+        self._delimiter = delimiter
+        self.name = path.stem
+        self.row_hint: int | None = None
+        self.sheets: Sequence[SheetInfo] = [SheetInfo(self.name)]
+
+    def sheet(self, name: str) -> CsvFile:
+        return self
+
+    def blocks(self, rows: int) -> Iterator[Block]:
+        # Rows are records, as a spreadsheet program would number them, not lines.
+        try:
+            with self._path.open(encoding=self._encoding, newline="") as file:
+                yield from blocks(csv.reader(file, delimiter=self._delimiter), rows)
+        except csv.Error as error:
+            raise SourceError(f"{self._path}: cannot be read as delimited text: {error}") from error
+        except OSError as error:
+            raise SourceError(f"{self._path}: cannot be read: {error.strerror}") from error
+
+    def close(self) -> None:
+        """Nothing is open between two calls of :meth:`blocks`."""
+
+    def __enter__(self) -> CsvFile:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def _encoding(path: Path) -> str:
+    """By byte order mark, else UTF-8 where the whole file is that: a wrong guess would show at row 350,000."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(4)
+            if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+                return "utf-16"
+            file.seek(0)
+            decoder = codecs.getincrementaldecoder("utf-8-sig")()
+            while chunk := file.read(_CHUNK):
+                decoder.decode(chunk)
+            decoder.decode(b"", final=True)
+    except UnicodeDecodeError:
+        return FALLBACK_ENCODING
+    except OSError as error:
+        raise SourceError(f"{path}: cannot be read: {error.strerror}") from error
+    return "utf-8-sig"
+
+
+def _delimiter(path: Path, encoding: str) -> str:
+    """The delimiter that cuts the first lines into the same number of fields, most of them where several do."""
+    if path.suffix.lower() == ".tsv":
+        return "\t"
+    best, most = ",", 1
+    for delimiter in _DELIMITERS:
+        with path.open(encoding=encoding, errors="replace", newline="") as file:
+            records = csv.reader(file, delimiter=delimiter)
+            widths = [len(record) for _, record in zip(range(_SNIFFED_LINES), records, strict=False) if record]
+        usual = max(set(widths), key=widths.count, default=0)
+        if usual > most and widths.count(usual) * 2 > len(widths):
+            best, most = delimiter, usual
+    return best

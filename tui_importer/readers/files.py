@@ -1,0 +1,70 @@
+"""What can be said of a file before any library opens it."""
+
+from __future__ import annotations
+
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tui_importer.errors import SourceError
+
+#: Compound File Binary Format ([MS-CFB] 2.2): an xls workbook, or an encrypted xlsx.
+_CFB_SIGNATURE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+#: ZIP local file header (PKWARE APPNOTE 4.3.7): xlsx, xlsm, xlsb and ods are ZIP archives.
+_ZIP_SIGNATURE = b"PK\x03\x04"
+#: The stream of an encrypted workbook ([MS-OFFCRYPTO] 2.3.4.4), as its directory entry spells it.
+_ENCRYPTED_STREAM = "EncryptedPackage".encode("utf-16-le")
+#: Directory entries of a compound file stand within its first sectors in all but hostile files.
+_DIRECTORY_REACH = 1 << 20
+
+_WORKBOOK_SUFFIXES = frozenset({".xlsx", ".xlsm", ".xlsb", ".ods"})
+
+
+def check_file(path: Path) -> bytes:
+    """Make sure there is a file with something in it; gives its first bytes. Raises :class:`SourceError`."""
+    try:
+        if stat.S_ISDIR(path.stat().st_mode):
+            raise SourceError(f"{path}: is a folder, not a file")
+        with path.open("rb") as file:
+            head = file.read(_DIRECTORY_REACH)
+    except FileNotFoundError as error:
+        raise SourceError(f"{path}: no such file") from error
+    except (OSError, ValueError) as error:
+        raise SourceError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}") from error
+    if not head:
+        raise SourceError(f"{path}: the file is empty")
+    return head
+
+
+def check_workbook(path: Path) -> None:
+    """As :func:`check_file`, and refuse what cannot be a workbook, saying why."""
+    head = check_file(path)
+    if head.startswith(_CFB_SIGNATURE):
+        if _ENCRYPTED_STREAM in head:
+            raise SourceError(f"{path}: the workbook is encrypted: open it, save it without a password, and try again")
+    elif not head.startswith(_ZIP_SIGNATURE) and path.suffix.lower() in _WORKBOOK_SUFFIXES:
+        raise SourceError(f"{path}: not a workbook, whatever its name says (no {path.suffix} file begins like this)")
+
+
+def is_zip(path: Path) -> bool:
+    """Whether the file begins like a ZIP archive."""
+    with path.open("rb") as file:
+        return file.read(len(_ZIP_SIGNATURE)) == _ZIP_SIGNATURE
+
+
+@contextmanager
+def library_errors(path: Path) -> Iterator[None]:
+    """Whatever a library raises over a broken workbook becomes one line.
+
+    They raise all sorts: KeyError, TypeError, struct.error, and from Rust a PanicException, which is no Exception.
+    """
+    try:
+        yield
+    except (SourceError, KeyboardInterrupt, SystemExit, GeneratorExit):
+        raise
+    except MemoryError as error:
+        raise SourceError(f"{path}: needs more memory than there is; --reader openpyxl takes less") from error
+    except BaseException as error:
+        text = " ".join(str(error).split()) or type(error).__name__
+        raise SourceError(f"{path}: cannot be read as a workbook, it may be damaged ({text})") from error

@@ -1,0 +1,97 @@
+"""xlsx and xlsm through openpyxl, row by row: slower, and in little memory."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import openpyxl
+from openpyxl.utils.escape import unescape
+
+from tui_importer.core.batch import Block
+from tui_importer.core.cells import Cell
+from tui_importer.core.reading import SheetInfo
+from tui_importer.errors import SourceError
+from tui_importer.readers.blocks import Record, blocks, revealed
+from tui_importer.readers.files import check_workbook, library_errors
+from tui_importer.readers.hidden_cells import can_look, hidden_cells
+
+_SUFFIXES = (".xlsx", ".xlsm")
+_MIDNIGHT = dt.time()
+
+
+class OpenpyxlReader:
+    """The reader for workbooks larger than memory (``--reader openpyxl``)."""
+
+    typed = True
+
+    def open(self, path: Path) -> OpenpyxlFile:
+        check_workbook(path)
+        if not can_look(path):
+            raise SourceError(f"{path}: the openpyxl reader reads {' and '.join(_SUFFIXES)} files only")
+        with library_errors(path):
+            return OpenpyxlFile(path, openpyxl.load_workbook(path, read_only=True, data_only=True, keep_links=False))
+
+    def limits(self, path: Path) -> tuple[str, ...]:
+        return ()
+
+
+class OpenpyxlFile:
+    """An open workbook."""
+
+    def __init__(self, path: Path, workbook: Any) -> None:
+        self._path = path
+        self._workbook = workbook
+        self.sheets: Sequence[SheetInfo] = [
+            SheetInfo(sheet.title, hidden=sheet.sheet_state != "visible") for sheet in workbook.worksheets
+        ]
+
+    def sheet(self, name: str) -> OpenpyxlSheet:
+        return OpenpyxlSheet(self._path, self._workbook[name])
+
+    def close(self) -> None:
+        self._workbook.close()
+
+    def __enter__(self) -> OpenpyxlFile:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+class OpenpyxlSheet:
+    """A sheet that is read anew by every call of :meth:`blocks`."""
+
+    def __init__(self, path: Path, sheet: Any) -> None:
+        self._path = path
+        self._sheet = sheet
+        self.name: str = sheet.title
+        # The dimension that a sheet declares may lie, so rows are read until they end and nothing is foretold.
+        sheet.reset_dimensions()
+        self.row_hint: int | None = None
+        self._hidden = hidden_cells(path, self.name)
+
+    def blocks(self, rows: int) -> Iterator[Block]:
+        with library_errors(self._path):
+            records: Iterator[Record] = map(_as_calamine, self._sheet.iter_rows(values_only=True))
+            if self._hidden:
+                records = revealed(records, self._hidden, 0)
+            yield from blocks(records, rows)
+
+
+def _as_calamine(record: tuple[Cell, ...]) -> Record:
+    """The same cells as python-calamine would give: ``_xHHHH_`` decoded (ECMA-376 part 1, 22.9.2.19), midnights as
+    dates."""
+    kinds = set(map(type, record))
+    if str in kinds and any("_x" in cell for cell in record if type(cell) is str):
+        record = tuple(unescape(cell) if type(cell) is str else cell for cell in record)
+    if dt.datetime in kinds:
+        record = tuple(
+            cell.date() if isinstance(cell, dt.datetime) and cell.time() == _MIDNIGHT else cell for cell in record
+        )
+    return record
