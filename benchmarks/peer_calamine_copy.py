@@ -13,6 +13,7 @@ COLUMNS = ("name", "category", "phone", "email", "address", "city", "country", "
 
 
 def main(path: str, dsn: str, table: str) -> None:
+    """Read everything, then send everything."""
     rows = CalamineWorkbook.from_path(path).get_sheet_by_index(0).to_python()
     statement = f"COPY {table} ({', '.join(COLUMNS)}) FROM STDIN (FORMAT BINARY)"
     with psycopg.connect(dsn) as connection, connection.cursor() as cursor, cursor.copy(statement) as copy:

@@ -1,1 +1,183 @@
-"""Spreadsheets into SQL databases: every row, exactly once, and every row that could not go named."""
+"""Spreadsheets into SQL databases: every row, exactly once, and every row that could not go named.
+
+In ten lines::
+
+    from tui_importer import Options, Plan, Source, Target, run_import
+
+    report = run_import(
+        Plan(
+            source=Source(file="sample_data.xlsx"),
+            target=Target(database="sample_data.db"),
+            options=Options(strategy="batched"),
+        ),
+        listener=print,
+    )
+    print(report.outcome, report.stats.success_count, report.stats.error_count)
+
+All public names are imported from here, each when it is first used: ``import tui_importer`` loads next to nothing.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tui_importer.api import Inspection, Run, inspect_source, run_import
+    from tui_importer.core.batch import Batch, Block
+    from tui_importer.core.cells import Cell, CellError, UncalculatedFormula
+    from tui_importer.core.column import Column, ListColumn
+    from tui_importer.core.counters import Snapshot, eta, progress, rate
+    from tui_importer.core.in_thread import InThread
+    from tui_importer.core.plan import ColumnPlan, Options, Plan, Source, Target, load_plan, save_plan
+    from tui_importer.core.pool import run_workers
+    from tui_importer.core.reading import OpenSheet, Reader, SheetInfo, Workbook
+    from tui_importer.core.report import Report
+    from tui_importer.core.session import AsyncSession, Backend, ConnectionSettings, Destination, Session
+    from tui_importer.core.strategy import AsyncWriter, Job, Strategy, Writer
+    from tui_importer.core.table import Index, Table, TableColumn
+    from tui_importer.core.types import ColumnType, Kind
+    from tui_importer.errors import (
+        DatabaseError,
+        DataFault,
+        ExitCode,
+        ImporterError,
+        PlanError,
+        ReconciliationError,
+        SourceError,
+        StoppedError,
+        TransientFault,
+        UnreachableError,
+        UsageError,
+        WorkerError,
+    )
+    from tui_importer.events import AnyEvent, Fault, Listener, Reject
+    from tui_importer.plugins.hookspecs import hookimpl
+    from tui_importer.plugins.specs import BackendSpec, ReaderSpec, StrategySpec
+
+#: Public name -> the module it lives in.
+_HOMES = {
+    name: module
+    for module, names in {
+        "tui_importer.api": ("Inspection", "Run", "inspect_source", "run_import"),
+        "tui_importer.core.batch": ("Batch", "Block"),
+        "tui_importer.core.cells": ("Cell", "CellError", "UncalculatedFormula"),
+        "tui_importer.core.column": ("Column", "ListColumn"),
+        "tui_importer.core.counters": ("Snapshot", "eta", "progress", "rate"),
+        "tui_importer.core.in_thread": ("InThread",),
+        "tui_importer.core.plan": ("ColumnPlan", "Options", "Plan", "Source", "Target", "load_plan", "save_plan"),
+        "tui_importer.core.pool": ("run_workers",),
+        "tui_importer.core.reading": ("OpenSheet", "Reader", "SheetInfo", "Workbook"),
+        "tui_importer.core.report": ("Report",),
+        "tui_importer.core.session": (
+            "AsyncSession",
+            "Backend",
+            "ConnectionSettings",
+            "Destination",
+            "Session",
+        ),
+        "tui_importer.core.strategy": ("AsyncWriter", "Job", "Strategy", "Writer"),
+        "tui_importer.core.table": ("Index", "Table", "TableColumn"),
+        "tui_importer.core.types": ("ColumnType", "Kind"),
+        "tui_importer.errors": (
+            "DatabaseError",
+            "DataFault",
+            "ExitCode",
+            "ImporterError",
+            "PlanError",
+            "ReconciliationError",
+            "SourceError",
+            "StoppedError",
+            "TransientFault",
+            "UnreachableError",
+            "UsageError",
+            "WorkerError",
+        ),
+        "tui_importer.events": ("AnyEvent", "Fault", "Listener", "Reject"),
+        "tui_importer.plugins.hookspecs": ("hookimpl",),
+        "tui_importer.plugins.specs": ("BackendSpec", "ReaderSpec", "StrategySpec"),
+    }.items()
+    for name in names
+}
+
+__all__ = [
+    "AnyEvent",
+    "AsyncSession",
+    "AsyncWriter",
+    "Backend",
+    "BackendSpec",
+    "Batch",
+    "Block",
+    "Cell",
+    "CellError",
+    "Column",
+    "ColumnPlan",
+    "ColumnType",
+    "ConnectionSettings",
+    "DataFault",
+    "DatabaseError",
+    "Destination",
+    "ExitCode",
+    "Fault",
+    "ImporterError",
+    "InThread",
+    "Index",
+    "Inspection",
+    "Job",
+    "Kind",
+    "ListColumn",
+    "Listener",
+    "OpenSheet",
+    "Options",
+    "Plan",
+    "PlanError",
+    "Reader",
+    "ReaderSpec",
+    "ReconciliationError",
+    "Reject",
+    "Report",
+    "Run",
+    "Session",
+    "SheetInfo",
+    "Snapshot",
+    "Source",
+    "SourceError",
+    "StoppedError",
+    "Strategy",
+    "StrategySpec",
+    "Table",
+    "TableColumn",
+    "Target",
+    "TransientFault",
+    "UncalculatedFormula",
+    "UnreachableError",
+    "UsageError",
+    "Workbook",
+    "WorkerError",
+    "Writer",
+    "eta",
+    "hookimpl",
+    "inspect_source",
+    "load_plan",
+    "progress",
+    "rate",
+    "run_import",
+    "run_workers",
+    "save_plan",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("tui-importer")
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

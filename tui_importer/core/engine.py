@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
-import secrets
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Protocol
 
 from tui_importer.core.counters import Phase, ReaderCounters, Snapshot, take_snapshot
-from tui_importer.core.dry import DryBackend
 from tui_importer.core.feed import Feed, Pacer
 from tui_importer.core.job import ImportJob, RejectSink
 from tui_importer.core.mapping import Mapping
@@ -89,7 +88,7 @@ class Engine:
     """One run. :meth:`execute` carries it out once; the other methods may be called from other threads meanwhile."""
 
     def __init__(self, plan: Plan, parts: Parts, rejects: Rejects, listener: Listener) -> None:
-        self.run_id = f"{dt.datetime.now(dt.UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
+        self.run_id = f"{dt.datetime.now(dt.UTC):%Y%m%d-%H%M%S}-{os.urandom(3).hex()}"
         self._plan = plan
         self._parts = parts
         self._rejects = rejects
@@ -207,7 +206,11 @@ class Engine:
                 connect_timeout=options.connect_timeout,
             )
         )
-        return DryBackend(backend) if options.dry_run else backend
+        if not options.dry_run:
+            return backend
+        from tui_importer.core.dry import DryBackend  # asyncio comes with it, which few runs need
+
+        return DryBackend(backend)
 
     def _load(self, source: OpenSource, backend: Backend, pool: ThreadPoolExecutor) -> None:
         plan, parts = self._plan, self._parts

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -91,12 +90,16 @@ class ImportJob:
         return iter(self._feed.take, None)
 
     async def next_batch(self) -> Batch | None:
+        import asyncio  # 60 ms that only asyncio strategies need, before the file is even being read
+
         return await asyncio.to_thread(self._feed.take)
 
     def rest(self, seconds: float) -> bool:
         return not self._stop.wait(seconds)
 
     async def async_rest(self, seconds: float) -> bool:
+        import asyncio
+
         until = time.monotonic() + seconds
         while not self._stop.draining and (left := until - time.monotonic()) > 0:
             await asyncio.sleep(min(left, _REST_SLICE))

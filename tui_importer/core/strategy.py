@@ -50,6 +50,12 @@ class Job(Protocol):
     async def next_batch(self) -> Batch | None:
         """The same without blocking the event loop; None at the end."""
 
+    def rest(self, seconds: float) -> bool:
+        """Wait, but no longer than until the run is being stopped; False when it is."""
+
+    async def async_rest(self, seconds: float) -> bool:
+        """The same without blocking the event loop."""
+
     def writer(self) -> AbstractContextManager[Writer]:
         """Open a connection for one worker, to be used by one thread at a time and closed by it."""
 

@@ -1,0 +1,1 @@
+"""How readers, strategies and backends are found, built-in and strangers' alike."""

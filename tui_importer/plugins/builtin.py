@@ -1,0 +1,75 @@
+"""The built-in readers, strategies and backends: a plugin like any other."""
+
+from __future__ import annotations
+
+from tui_importer.plugins.hookspecs import hookimpl
+from tui_importer.plugins.specs import BackendSpec, ReaderSpec, StrategySpec
+
+
+@hookimpl
+def tui_importer_readers() -> list[ReaderSpec]:
+    """Spreadsheets and delimited text."""
+    return [
+        ReaderSpec(
+            "calamine",
+            "fast; holds one sheet in memory",
+            "tui_importer.readers.calamine:CalamineReader",
+            extensions=(".xlsx", ".xlsm", ".xlsb", ".xls", ".ods"),
+        ),
+        ReaderSpec(
+            "openpyxl",
+            "slow; little memory, however large the sheet",
+            "tui_importer.readers.openpyxl_streaming:OpenpyxlReader",
+            extensions=(".xlsx", ".xlsm"),
+            priority=-1,
+        ),
+        ReaderSpec(
+            "csv",
+            "delimited text",
+            "tui_importer.readers.csv_text:CsvReader",
+            extensions=(".csv", ".tsv", ".txt"),
+        ),
+    ]
+
+
+@hookimpl
+def tui_importer_strategies() -> list[StrategySpec]:
+    """From the honest baseline to the fastest."""
+    return [
+        StrategySpec(
+            "sequential", "one worker, one row an INSERT and a commit", "tui_importer.strategies.sequential:Sequential"
+        ),
+        StrategySpec(
+            "threaded",
+            "a pool of workers, row by row",
+            "tui_importer.strategies.threaded:Threaded",
+            aliases=("concurrent",),
+        ),
+        StrategySpec(
+            "batched",
+            "a pool of workers, whole batches (the default)",
+            "tui_importer.strategies.batched:Batched",
+            aliases=("batch",),
+        ),
+        StrategySpec("async", "asyncio tasks, whole batches", "tui_importer.strategies.asynchronous:Async"),
+    ]
+
+
+@hookimpl
+def tui_importer_backends() -> list[BackendSpec]:
+    """PostgreSQL, SQLite, and whatever SQLAlchemy knows."""
+    return [
+        BackendSpec(
+            "postgresql",
+            "COPY, binary where every type allows",
+            "tui_importer.backends.postgresql:PostgreSQL",
+            schemes=("postgresql", "postgres", "postgresql+psycopg"),
+        ),
+        BackendSpec("sqlite", "one file, one writer", "tui_importer.backends.sqlite:SQLite", schemes=("sqlite",)),
+        BackendSpec(
+            "sqlalchemy",
+            "any other SQLAlchemy URL, by plain INSERTs",
+            "tui_importer.backends.generic:Generic",
+            schemes=("*",),
+        ),
+    ]

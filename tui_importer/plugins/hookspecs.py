@@ -1,0 +1,28 @@
+"""The hooks. A plugin is a module or an object with any of them, found through the entry point group
+``tui_importer``."""
+
+from __future__ import annotations
+
+import pluggy
+
+from tui_importer.plugins.specs import BackendSpec, ReaderSpec, StrategySpec
+
+PROJECT = "tui_importer"
+
+hookspec = pluggy.HookspecMarker(PROJECT)
+hookimpl = pluggy.HookimplMarker(PROJECT)
+
+
+@hookspec
+def tui_importer_readers() -> list[ReaderSpec]:  # type: ignore[empty-body]
+    """The readers this plugin brings."""
+
+
+@hookspec
+def tui_importer_strategies() -> list[StrategySpec]:  # type: ignore[empty-body]
+    """The strategies this plugin brings."""
+
+
+@hookspec
+def tui_importer_backends() -> list[BackendSpec]:  # type: ignore[empty-body]
+    """The kinds of database this plugin brings."""

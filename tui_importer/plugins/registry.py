@@ -1,0 +1,273 @@
+"""Which readers, strategies and backends there are: the built-in ones, and those of installed distributions.
+
+Plugins are loaded one by one, so that a broken one never stops the others (pluggy's own loader would): it is listed
+with the reason, and only missed by those who ask for it.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import partial
+from importlib.metadata import EntryPoint, PackageNotFoundError, entry_points, version
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pluggy
+
+from tui_importer.core.reading import Reader
+from tui_importer.core.session import Backend, ConnectionSettings
+from tui_importer.core.strategy import Strategy
+from tui_importer.errors import ImporterError, SourceError, UsageError
+from tui_importer.plugins import builtin, hookspecs
+from tui_importer.plugins.specs import AnySpec, BackendSpec, ReaderSpec, StrategySpec
+
+#: The entry point group of plugins.
+GROUP = "tui_importer"
+#: Distributions or entry points that are not to be loaded, with commas between them; ``*`` is all.
+DISABLE_VARIABLE = "TUI_IMPORTER_DISABLE_PLUGINS"
+DISTRIBUTION = "tui-importer"
+
+_KINDS: dict[str, type[AnySpec]] = {"reader": ReaderSpec, "strategy": StrategySpec, "backend": BackendSpec}
+_HOOKS = {"reader": "tui_importer_readers", "strategy": "tui_importer_strategies", "backend": "tui_importer_backends"}
+#: What the thing that a factory makes must have, beside what type checkers see.
+_NEEDS = {
+    "reader": ("open", "limits", "typed"),
+    "strategy": ("run", "max_workers"),
+    "backend": ("connect", "reflect", "create_table", "open_session", "open_async_session", "close", "max_writers"),
+}
+
+SpecT = TypeVar("SpecT", StrategySpec, ReaderSpec, BackendSpec)
+T = TypeVar("T")
+
+
+class State(StrEnum):
+    """What became of a plugin."""
+
+    ACTIVE = "active"
+    DISABLED = "disabled"
+    BROKEN = "broken"
+
+
+@dataclass(frozen=True, slots=True)
+class PluginInfo:
+    """A line of ``tui-importer plugins``. ``kind`` and ``name`` are those of what it brings, or ``plugin`` and the
+    entry point where nothing could be asked; ``detail`` is a summary, or why it is broken."""
+
+    kind: str
+    name: str
+    distribution: str
+    version: str
+    state: State
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """Who brings a plugin."""
+
+    entry_point: str
+    distribution: str
+    version: str
+
+    def __str__(self) -> str:
+        return f"{self.distribution} {self.version}"
+
+
+class Registry:
+    """The names that can be asked for. Made by :func:`load_registry`."""
+
+    def __init__(self) -> None:
+        self._specs: dict[str, dict[str, tuple[AnySpec, Owner]]] = {kind: {} for kind in _KINDS}
+        self._claims: dict[tuple[str, str], Owner] = {}
+        self._infos: list[PluginInfo] = []
+        self._broken: dict[str, str] = {}
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """A line about each plugin that is broken."""
+        return tuple(
+            f"plugin {info.name!r} of {info.distribution} is broken and left out: {info.detail}"
+            for info in self._infos
+            if info.state is State.BROKEN
+        )
+
+    def plugins(self) -> list[PluginInfo]:
+        """All of them, the broken and disabled too."""
+        return list(self._infos)
+
+    def strategy_names(self) -> list[str]:
+        """The strategies in the order of their plugins, without aliases."""
+        return list(self._specs["strategy"])
+
+    def strategy(self, name: str) -> StrategySpec:
+        """The strategy of that name or alias; raises :class:`UsageError` with the names that are known."""
+        return self._find("strategy", name, StrategySpec)
+
+    def reader(self, name: str) -> ReaderSpec:
+        """The reader of that name; raises :class:`UsageError` with the names that are known."""
+        return self._find("reader", name, ReaderSpec)
+
+    def reader_for(self, path: Path) -> ReaderSpec:
+        """The reader for a file, by its suffix; raises :class:`SourceError` with the suffixes that are known."""
+        suffix = path.suffix.lower()
+        specs = [spec for spec, _ in self._specs["reader"].values() if isinstance(spec, ReaderSpec)]
+        able = [spec for spec in specs if suffix in spec.extensions and spec.priority >= 0]
+        if able:
+            return max(able, key=lambda spec: spec.priority)
+        known = ", ".join(sorted({extension for spec in specs for extension in spec.extensions}))
+        raise SourceError(
+            f"{path}: no reader opens {suffix or 'files without a suffix'}: known are {known} (or --reader)"
+        )
+
+    def backend_for(self, scheme: str) -> BackendSpec:
+        """The backend for a URL's scheme; raises :class:`UsageError` where there is none."""
+        specs = [spec for spec, _ in self._specs["backend"].values() if isinstance(spec, BackendSpec)]
+        able = [spec for wanted in (scheme, "*") for spec in specs if wanted in spec.schemes]
+        if able:
+            return able[0]
+        known = ", ".join(sorted({known for spec in specs for known in spec.schemes}))
+        raise UsageError(f"no backend knows {scheme}:// URLs: known are {known}")
+
+    def make_strategy(self, name: str) -> Strategy:
+        """A new strategy of that name."""
+        return self._make("strategy", self.strategy(name))  # type: ignore[no-any-return]
+
+    def make_reader(self, name: str) -> Reader:
+        """A new reader of that name."""
+        return self._make("reader", self.reader(name))  # type: ignore[no-any-return]
+
+    def make_backend(self, name: str, settings: ConnectionSettings) -> Backend:
+        """A new backend of that name."""
+        return self._make("backend", self._find("backend", name, BackendSpec), settings)  # type: ignore[no-any-return]
+
+    def add(self, plugin: object, owner: Owner, hooks: Mapping[str, Callable[[], Any]]) -> None:
+        """Take in what a plugin's hooks give. Raises ``ValueError`` or ``TypeError`` for what is unusable."""
+        offered: list[tuple[str, AnySpec]] = []
+        for kind, hook in hooks.items():
+            specs = hook()
+            if not isinstance(specs, Sequence) or not all(isinstance(spec, _KINDS[kind]) for spec in specs):
+                raise TypeError(f"{_HOOKS[kind]} must return a list of {_KINDS[kind].__name__}")
+            offered += [(kind, spec) for spec in specs]
+        if not offered:
+            raise ValueError(f"it has none of the hooks {', '.join(_HOOKS.values())}")
+        for kind, spec in offered:
+            for claim in _claims(kind, spec):
+                if claim in self._claims:
+                    raise ValueError(f"{claim[0]} {claim[1]!r} is already brought by {self._claims[claim]}")
+        for kind, spec in offered:
+            self._claims.update(dict.fromkeys(_claims(kind, spec), owner))
+            self._specs[kind][spec.name] = (spec, owner)
+            self._infos.append(
+                PluginInfo(kind, spec.name, owner.distribution, owner.version, State.ACTIVE, spec.summary)
+            )
+
+    def leave_out(self, owner: Owner, state: State, why: str) -> None:
+        """Note a plugin that takes no part."""
+        self._infos.append(PluginInfo("plugin", owner.entry_point, owner.distribution, owner.version, state, why))
+        for name in (owner.entry_point, owner.distribution):
+            self._broken[name] = f"plugin {owner.entry_point!r} of {owner} is {state}: {why}"
+
+    def _find(self, kind: str, name: str, type_: type[SpecT]) -> SpecT:
+        specs: list[AnySpec] = [pair[0] for pair in self._specs[kind].values()]
+        found = [spec for spec in specs if name in _names(spec)]
+        if found and isinstance(found[0], type_):
+            return found[0]
+        if name in self._broken:
+            raise UsageError(f"{kind} {name!r} cannot be used: {self._broken[name]}")
+        close = difflib.get_close_matches(name, [known for spec in specs for known in _names(spec)], n=1)
+        hint = f"did you mean {close[0]!r}? " if close else ""
+        raise UsageError(f"unknown {kind} {name!r}: {hint}known are {', '.join(sorted(spec.name for spec in specs))}")
+
+    def _make(self, kind: str, spec: AnySpec, *args: object) -> Any:
+        owner = self._specs[kind][spec.name][1]
+        try:
+            made: Any = spec.make(*args)
+        except ImporterError:
+            raise
+        except Exception as error:  # a stranger's code may raise anything
+            raise UsageError(f"{kind} {spec.name!r} of {owner} cannot be used: {_said(error)}") from error
+        missing = [need for need in _NEEDS[kind] if not hasattr(made, need)]
+        if missing:
+            raise UsageError(f"{kind} {spec.name!r} of {owner} cannot be used: it has no {', '.join(missing)}")
+        return made
+
+
+def load_registry(found: Iterable[EntryPoint] | None = None, environment: Mapping[str, str] = os.environ) -> Registry:
+    """Load the built-in plugin and those of the entry points ``found`` (by default all that are installed)."""
+    registry = Registry()
+    own = Owner("builtin", DISTRIBUTION, _version(DISTRIBUTION))
+    _register(registry, builtin, own)
+    disabled = {name.strip() for name in environment.get(DISABLE_VARIABLE, "").split(",")} - {""}
+    for entry_point in entry_points(group=GROUP) if found is None else found:
+        distribution = entry_point.dist
+        owner = Owner(
+            entry_point.name,
+            distribution.name if distribution else "unknown",
+            distribution.version if distribution else "?",
+        )
+        if disabled & {"*", owner.entry_point, owner.distribution}:
+            registry.leave_out(owner, State.DISABLED, f"by {DISABLE_VARIABLE}")
+            continue
+        try:
+            _register(registry, entry_point.load(), owner)
+        except (KeyboardInterrupt, GeneratorExit):
+            raise
+        except BaseException as error:  # noqa: BLE001  # a stranger's code: a Rust panic and SystemExit are no Exception
+            registry.leave_out(owner, State.BROKEN, _said(error))
+    return registry
+
+
+def _register(registry: Registry, plugin: object, owner: Owner) -> None:
+    """Check one plugin by pluggy, alone, so that its faults are its own."""
+    manager = pluggy.PluginManager(hookspecs.PROJECT)
+    manager.add_hookspecs(hookspecs)
+    manager.register(plugin, owner.entry_point)
+    try:
+        manager.check_pending()
+    except pluggy.PluginValidationError as error:
+        raise ValueError(_with_close_hook(str(error))) from error
+    hooks: dict[str, Callable[[], Any]] = {}
+    for kind, name in _HOOKS.items():
+        caller = getattr(manager.hook, name)
+        if caller.get_hookimpls():
+            hooks[kind] = partial(_first_result, caller)
+    registry.add(plugin, owner, hooks)
+
+
+def _first_result(caller: pluggy.HookCaller) -> Any:
+    return caller()[0]
+
+
+def _claims(kind: str, spec: AnySpec) -> list[tuple[str, str]]:
+    """What must be unique: names and aliases within a kind, and URL schemes."""
+    claims = [(kind, name) for name in _names(spec)]
+    if isinstance(spec, BackendSpec):
+        claims += [("URL scheme", scheme) for scheme in spec.schemes]
+    return claims
+
+
+def _names(spec: AnySpec) -> tuple[str, ...]:
+    return (spec.name, *spec.aliases) if isinstance(spec, StrategySpec) else (spec.name,)
+
+
+def _with_close_hook(message: str) -> str:
+    words = message.replace("'", " ").split()
+    unknown = next((word for word in words if word.startswith("tui_importer_")), "")
+    close = difflib.get_close_matches(unknown, _HOOKS.values(), n=1)
+    return f"unknown hook {unknown!r}" + (f": did you mean {close[0]!r}?" if close else "")
+
+
+def _said(error: BaseException) -> str:
+    text = " ".join(str(error).split())
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def _version(distribution: str) -> str:
+    try:
+        return version(distribution)
+    except PackageNotFoundError:
+        return "?"  # run from a checkout that is not installed

@@ -1,0 +1,61 @@
+"""What plugins offer: small descriptions, so that listing plugins imports no driver and no library."""
+
+from __future__ import annotations
+
+import pkgutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from tui_importer.core.reading import Reader
+from tui_importer.core.session import Backend
+from tui_importer.core.strategy import Strategy
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class _Spec(Generic[T]):
+    """``factory`` makes the thing: a callable, or ``"package.module:attribute"``, imported when it is first needed."""
+
+    name: str
+    summary: str
+    factory: Callable[..., T] | str
+
+    def make(self, *args: Any) -> T:
+        """Call the factory. Raises whatever a stranger's code may raise."""
+        factory = pkgutil.resolve_name(self.factory) if isinstance(self.factory, str) else self.factory
+        made: T = factory(*args)
+        return made
+
+
+@dataclass(frozen=True, slots=True)
+class StrategySpec(_Spec[Strategy]):
+    """A strategy; ``factory()`` gives a ``Strategy``. ``aliases`` are further names for it."""
+
+    aliases: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ReaderSpec(_Spec[Reader]):
+    """A reader; ``factory()`` gives a :class:`~tui_importer.core.reading.Reader`.
+
+    ``extensions`` are the suffixes (``.xlsx``) of the files it opens; where several readers open a file, that of the
+    highest ``priority`` does, and one below 0 only when it is asked for by name.
+    """
+
+    extensions: tuple[str, ...] = ()
+    priority: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class BackendSpec(_Spec[Backend]):
+    """A kind of database; ``factory(settings)`` gives a :class:`~tui_importer.core.session.Backend`.
+
+    ``schemes`` are the beginnings of its URLs (``postgresql``); ``*`` is any that no other backend has.
+    """
+
+    schemes: tuple[str, ...] = ()
+
+
+AnySpec = StrategySpec | ReaderSpec | BackendSpec

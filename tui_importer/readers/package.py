@@ -1,0 +1,145 @@
+"""The parts of an Office Open XML workbook: which one holds a sheet, and its bytes piece by piece.
+
+ECMA-376 part 2 (packages and relationships) and part 1, 18.2 (workbook). Sheets are found as the format says, through
+relationships, never by the usual file names.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import struct
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from urllib.parse import unquote
+from xml.parsers import expat
+
+from tui_importer.errors import SourceError
+
+#: Bytes of XML in hand at once: enough that passes in C are long, little beside any workbook.
+CHUNK = 1 << 20
+#: Parts other than sheets are small; a larger one is an attack on memory.
+_MAX_SMALL_PART = 64 << 20
+
+#: Local file header up to the lengths of name and extra field (PKWARE APPNOTE 4.3.7).
+_LOCAL_HEADER = struct.Struct("<26xHH")
+_ENCRYPTED_FLAG = 0x1
+
+StartHandler = Callable[[str, dict[str, str]], None]
+
+
+def damaged(path: Path, why: object) -> SourceError:
+    """The error for a workbook that is not what its format says."""
+    return SourceError(f"{path}: cannot be read as a workbook, it may be damaged ({' '.join(str(why).split())})")
+
+
+def local(name: str) -> str:
+    """An element's or attribute's name without its prefix."""
+    return name.rpartition(":")[2]
+
+
+class Package:
+    """A workbook as a ZIP archive. Raises :class:`SourceError` where it is none."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        try:
+            with zipfile.ZipFile(path) as archive:
+                # Names of parts are equal without regard to case (ECMA-376 part 2, 6.2.2.3).
+                self._members = {member.filename.lstrip("/").lower(): member for member in archive.infolist()}
+        except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
+            raise damaged(path, error) from error
+
+    def workbook_part(self) -> str | None:
+        """The name of the workbook part; None where the archive is no Office Open XML package."""
+        for type_, target in self._relationships("").values():
+            if type_.endswith("/officeDocument"):
+                return target
+        return None
+
+    def sheet_part(self, sheet: str) -> str:
+        """The name of the part that holds the sheet of that name."""
+        workbook = self.workbook_part()
+        if workbook is None:
+            raise damaged(self.path, "no workbook part")
+        identities: dict[str, str] = {}
+
+        def start(name: str, attributes: dict[str, str]) -> None:
+            if local(name) == "sheet" and "name" in attributes:
+                found = next((value for key, value in attributes.items() if key.endswith(":id")), "")
+                identities.setdefault(attributes["name"], found)
+
+        self._parse(workbook, start)
+        relationship = self._relationships(workbook).get(identities.get(sheet, ""))
+        if relationship is None or relationship[1].lower() not in self._members:
+            raise damaged(self.path, f"no part for sheet {sheet!r}")
+        return relationship[1]
+
+    def pieces(self, part: str, size: int = CHUNK) -> Iterator[bytes]:
+        """The part's bytes in pieces of ``size`` at most, without checksums: the parser beside us checks them."""
+        member = self._members.get(part.lower())
+        if member is None:
+            raise damaged(self.path, f"no part {part}")
+        if member.flag_bits & _ENCRYPTED_FLAG or member.compress_type not in (zipfile.ZIP_DEFLATED, zipfile.ZIP_STORED):
+            raise damaged(self.path, f"part {part} is encrypted or compressed in a way that no workbook is")
+        try:
+            with self.path.open("rb") as file:
+                file.seek(member.header_offset)
+                file.seek(sum(_LOCAL_HEADER.unpack(file.read(_LOCAL_HEADER.size))), 1)
+                left = member.compress_size
+                inflate = zlib.decompressobj(-15) if member.compress_type == zipfile.ZIP_DEFLATED else None
+                while left > 0 and (raw := file.read(min(left, size))):
+                    left -= len(raw)
+                    if inflate is None:
+                        yield raw
+                        continue
+                    while raw:
+                        yield inflate.decompress(raw, size)
+                        raw = inflate.unconsumed_tail
+                if inflate is not None:
+                    yield inflate.flush()
+        except (OSError, zlib.error, struct.error) as error:
+            raise damaged(self.path, error) from error
+
+    def _relationships(self, part: str) -> dict[str, tuple[str, str]]:
+        """A part's relationships: identity -> (type, name of the part meant)."""
+        folder, name = posixpath.split(part)
+        relationships: dict[str, tuple[str, str]] = {}
+
+        def start(element: str, attributes: dict[str, str]) -> None:
+            if local(element) == "Relationship" and attributes.get("TargetMode") != "External":
+                target = unquote(attributes.get("Target", "")).replace("\\", "/")
+                whole = posixpath.normpath(posixpath.join("/", folder, target)).lstrip("/")
+                relationships[attributes.get("Id", "")] = (attributes.get("Type", ""), whole)
+
+        rels = posixpath.join(folder, "_rels", f"{name}.rels")
+        if rels.lower() in self._members:
+            self._parse(rels, start)
+        return relationships
+
+    def _parse(self, part: str, start: StartHandler) -> None:
+        parser = xml_parser(self.path)
+        parser.StartElementHandler = start
+        size = 0
+        try:
+            for piece in self.pieces(part):
+                size += len(piece)
+                if size > _MAX_SMALL_PART:
+                    raise damaged(self.path, f"part {part} is absurdly large")
+                parser.Parse(piece, False)
+            parser.Parse(b"", True)
+        except expat.ExpatError as error:
+            raise damaged(self.path, f"part {part}: {error}") from error
+
+
+def xml_parser(path: Path) -> expat.XMLParserType:
+    """A parser that refuses document type declarations: no workbook has one, entity bombs need one."""
+    parser = expat.ParserCreate()
+    parser.buffer_text = True
+
+    def refuse(*declaration: object) -> None:
+        raise damaged(path, "it holds a document type declaration")
+
+    parser.StartDoctypeDeclHandler = refuse
+    return parser
