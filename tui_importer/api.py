@@ -17,7 +17,7 @@ from tui_importer.core.planning import resolve, table_wanted
 from tui_importer.core.reading import SheetInfo
 from tui_importer.core.report import ReasonGroup, Report
 from tui_importer.core.session import Backend, ConnectionSettings
-from tui_importer.core.source import open_source
+from tui_importer.core.source import Opening, open_source
 from tui_importer.core.url import DatabaseAddress, parse_address
 from tui_importer.errors import ExitCode, ImporterError
 from tui_importer.events import Listener, ignore
@@ -40,7 +40,9 @@ class Run:
         listener: Listener = ignore,
         rejects_file: str | Path | None = None,
         registry: Registry | None = None,
+        opening: Opening | None = None,
     ) -> None:
+        """``opening`` is the plan's source, where it is being opened already."""
         registry = registry or load_registry()
         plan = checked(plan)
         self._source = Path(plan.source.file)
@@ -48,7 +50,7 @@ class Run:
         if self._rejects_file is not None:
             check_reject_path(self._rejects_file, self._source)
         self._spool = RejectSpool()
-        self._engine = Engine(plan, _parts(plan, registry), self._spool, listener)
+        self._engine = Engine(plan, _parts(plan, registry), self._spool, listener, opening)
 
     @property
     def run_id(self) -> str:

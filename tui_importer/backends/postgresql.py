@@ -73,24 +73,27 @@ class PostgreSQL:
             **given,
         }
         self._connections: set[psycopg.Connection[Any]] = set()
+        self._idle: list[psycopg.Connection[Any]] = []
+        # SQLAlchemy's pool keeps what reflection and DDL need open until the end.
+        self._engine = sa.create_engine("postgresql+psycopg://", creator=self._tracked_connection)
 
     def connect(self) -> None:
-        self._connection().close()
+        self._idle.append(self._tracked_connection())  # the first session's
 
     def reflect(self, name: str) -> Table | None:
-        return tables.reflect(self._engine(), name)
+        return tables.reflect(self._engine, name)
 
     def create_table(self, table: Table) -> None:
-        tables.create_table(self._engine(), table)
+        tables.create_table(self._engine, table)
 
     def drop_table(self, table: Table) -> None:
-        tables.drop_table(self._engine(), table)
+        tables.drop_table(self._engine, table)
 
     def create_indexes(self, table: Table, indexes: Sequence[Index], on_made: Callable[[Index], None]) -> None:
         """Several at a time, one connection each: the builds share the table's lock (manual, 13.3.1)."""
 
         def make(index: Index) -> None:
-            tables.create_index(self._engine(), table, index)
+            tables.create_index(self._engine, table, index)
             on_made(index)
 
         with ThreadPoolExecutor(min(len(indexes), os.cpu_count() or 1), thread_name_prefix="index") as pool:
@@ -98,7 +101,8 @@ class PostgreSQL:
                 pass
 
     def open_session(self, destination: Destination) -> PostgreSQLSession:
-        return PostgreSQLSession(self._connection(), destination)
+        connection = self._idle.pop() if self._idle else self._connection()
+        return PostgreSQLSession(connection, destination)
 
     async def open_async_session(self, destination: Destination) -> AsyncPostgreSQLSession:
         with _connection_errors():
@@ -110,20 +114,19 @@ class PostgreSQL:
             _cancel(connection)
 
     def close(self) -> None:
-        for connection in list(self._connections):
+        self._engine.dispose()
+        for connection in self._idle:
             connection.close()
 
     def _connection(self) -> psycopg.Connection[Any]:
         with _connection_errors():
             return psycopg.connect(**self._parameters)
 
-    def _engine(self) -> sa.Engine:
-        def creator() -> psycopg.Connection[Any]:
-            connection = self._connection()
-            self._connections = {known for known in self._connections if not known.closed} | {connection}
-            return connection
-
-        return sa.create_engine("postgresql+psycopg://", creator=creator, poolclass=sa.NullPool)
+    def _tracked_connection(self) -> psycopg.Connection[Any]:
+        """A connection that :meth:`cancel` reaches."""
+        connection = self._connection()
+        self._connections.add(connection)
+        return connection
 
 
 class _Statements:

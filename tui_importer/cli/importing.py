@@ -2,30 +2,26 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import sys
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
-from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from tui_importer.api import Run
 from tui_importer.cli.options import CountOrAuto, build_plan, source_options, target_options
-from tui_importer.console.choice import choose_progress
-from tui_importer.console.lines import Enduring
-from tui_importer.console.summary import summary_lines
-from tui_importer.core.report import Report, to_json
+from tui_importer.console.complaint import complain
+from tui_importer.core.plan import checked
+from tui_importer.core.source import Opening
+from tui_importer.core.url import parse_address
 from tui_importer.errors import ExitCode, ImporterError, UsageError
+from tui_importer.plugins.registry import Registry, load_registry
 
-#: After a second signal, how long what is left may take before the process leaves without it, in seconds.
-LEAVE_WITHIN = 2.0
+if TYPE_CHECKING:
+    from tui_importer.core.report import Report
 
-_SIGNALS = {signal.SIGINT: ExitCode.SIGINT, signal.SIGTERM: ExitCode.SIGTERM}
+SIGNAL_CODES = (ExitCode.SIGINT, ExitCode.SIGTERM)
+#: Exit codes, the gravest first.
+_GRAVITY = (*SIGNAL_CODES, *map(ExitCode, (1, 5, 2, 6, 4, 3, 0)))
 
 
 @click.command("import", context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80})
@@ -53,92 +49,40 @@ def command(files: tuple[str, ...], **given: Any) -> int:
     """
     if len(files) > 1 and given["rejects"]:
         raise UsageError("--rejects names one file: import the workbooks one by one, or leave it out")
+    registry = load_registry()
+    for warning in registry.warnings:
+        complain(warning)
     reports, codes = [], []
     for file in files:
         try:
-            report = import_file(file, given)
+            reports.append(_import(file, given, registry))
+            codes.append(reports[-1].exit_code)
         except ImporterError as error:
-            if len(files) == 1:
-                raise
-            Enduring(sys.stderr).line(f"tui-importer: {error}")
+            complain(str(error))
             codes.append(error.exit_code)
-            continue
-        reports.append(report)
-        codes.append(ExitCode(report.exit_code))
-        if report.exit_code in _SIGNALS.values():
+        if codes[-1] in SIGNAL_CODES:
             break
     if given["report"]:
+        from tui_importer.cli.running import write_reports
+
         write_reports(given["report"], reports)
     return worst(codes)
 
 
-def import_file(file: str, given: dict[str, Any]) -> Report:
-    """Import one file, narrated as the options say."""
-    plan = build_plan(file, given)
-    quiet, json = given["quiet"], given["log_format"] == "json"
-    progress = choose_progress(
-        sys.stderr, os.environ, quiet=quiet, plain=given["plain"], json=json, verbose=given["verbose"]
-    )
-    run = Run(plan, listener=progress.on_event, rejects_file=given["rejects"])
-    with signals_stop(run):
-        progress.start(run.snapshot)
-        try:
-            report = run.execute()
-        finally:
-            progress.stop()
-    err = Enduring(sys.stderr)
-    if report.outcome == "failed":
-        err.line(f"tui-importer: {report.error}")
-    if not quiet and not json and report.source.sheet is not None:
-        for line in summary_lines(report, run.reasons, err.encoding):
-            err.line(line)
-    return report
+def _import(file: str, given: dict[str, Any], registry: Registry) -> Report:
+    plan = checked(build_plan(file, given))
+    registry.strategy(plan.options.strategy)
+    if plan.target.database:
+        registry.backend_for(parse_address(plan.target.database).scheme)
+    reader = registry.reader(plan.source.reader) if plan.source.reader else registry.reader_for(Path(file))
+    # Everything that is wrong with the request is said by now. The file is parsed while the rest of the program is
+    # being imported, which takes a fifth of a second.
+    opening = Opening(registry.make_reader(reader.name), plan.source)
+    from tui_importer.cli.running import import_file
+
+    return import_file(plan, given, registry, opening)
 
 
-@contextmanager
-def signals_stop(run: Run) -> Iterator[None]:
-    """The first SIGINT or SIGTERM drains the run, the second cancels it; SIGHUP never ends it."""
-    received: list[int] = []
-
-    def on_signal(number: int, frame: FrameType | None) -> None:
-        received.append(number)
-        name, code = signal.Signals(number).name, _SIGNALS[signal.Signals(number)]
-        if len(received) == 1:
-            # In a thread: a handler runs between two instructions of the very code whose locks it would need.
-            threading.Thread(target=run.stop, args=(f"stopped by {name}", code), name="signal").start()
-        else:
-            threading.Thread(target=run.cancel, args=(f"cancelled by {name}", code), name="signal").start()
-            leave = threading.Timer(LEAVE_WITHIN, os._exit, [int(code)])
-            leave.daemon = True
-            leave.start()
-
-    before = {number: signal.signal(number, on_signal) for number in _SIGNALS}
-    before_hangup = signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-        signal.signal(signal.SIGHUP, before_hangup)
-
-
-def write_reports(where: str, reports: list[Report]) -> None:
-    """One report as an object, several as a list; ``-`` is stdout."""
-    texts = [to_json(report) for report in reports]
-    data = texts[0] if len(texts) == 1 else b"[\n" + b",\n".join(text.rstrip() for text in texts) + b"\n]\n"
-    if where == "-":
-        sys.stdout.buffer.write(data)
-        sys.stdout.buffer.flush()
-        return
-    try:
-        # Reports hold values of rejected cells: for their owner only.
-        with os.fdopen(os.open(where, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-            file.write(data)
-    except OSError as error:
-        raise UsageError(f"{Path(where)}: cannot write the report: {error.strerror}") from error
-
-
-def worst(codes: list[ExitCode]) -> int:
+def worst(codes: Sequence[int]) -> int:
     """The exit code of several files: that of a signal, else of the gravest failure, else of rejects."""
-    gravity = (130, 143, 1, 5, 2, 6, 4, 3, 0)
-    return min((int(code) for code in codes), key=gravity.index, default=0)
+    return min((int(code) for code in codes), key=_GRAVITY.index, default=0)

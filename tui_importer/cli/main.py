@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 from collections.abc import Sequence
+from typing import NoReturn
 
 import click
 
+from tui_importer.console.complaint import complain
 from tui_importer.errors import ExitCode, ImporterError
 
 #: Command -> its module, which is imported when the command is: ``--version`` and ``--help`` load no driver.
@@ -64,7 +67,7 @@ def group() -> None:
     """
 
 
-def main(args: Sequence[str] | None = None) -> None:
+def main(args: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and end the process with the exit code that the README lists."""
     try:
         code = group.main(args=args, prog_name="tui-importer", standalone_mode=False)
@@ -80,14 +83,17 @@ def main(args: Sequence[str] | None = None) -> None:
         code = error.exit_code
     except BrokenPipeError:
         # Whoever read our output has gone; nobody is left to tell.
-        sys.stderr.close()
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = ExitCode.FAILED
-    sys.exit(int(code or 0))
+    _leave(int(code or 0))
 
 
-def complain(message: str) -> None:
-    """One line on stderr, workbook text in it made harmless."""
-    from tui_importer.console.lines import Enduring
-    from tui_importer.console.safe import visible
-
-    Enduring(sys.stderr).line(f"tui-importer: {visible(message)}")
+def _leave(code: int) -> NoReturn:
+    """End the process without tearing it down: to free a large workbook cell by cell would take a tenth of a run."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (OSError, ValueError):
+            # What was to be the result may be lost (a full disk); a closed stream has nothing left to say.
+            code = code or ExitCode.FAILED
+    os._exit(code)

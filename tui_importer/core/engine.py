@@ -18,6 +18,7 @@ from tui_importer.core.counters import Phase, ReaderCounters, Snapshot, take_sna
 from tui_importer.core.feed import Feed, Pacer
 from tui_importer.core.job import ImportJob, RejectSink
 from tui_importer.core.mapping import Mapping
+from tui_importer.core.names import table_name
 from tui_importer.core.plan import Plan
 from tui_importer.core.planning import Resolution, resolve, table_wanted
 from tui_importer.core.reading import Reader
@@ -32,9 +33,10 @@ from tui_importer.core.report import (
     reported,
 )
 from tui_importer.core.session import Backend, ConnectionSettings, Destination
-from tui_importer.core.source import OpenSource, open_source
+from tui_importer.core.source import Opening, OpenSource
 from tui_importer.core.stop import Stop
 from tui_importer.core.strategy import Strategy
+from tui_importer.core.table import Table
 from tui_importer.core.url import DatabaseAddress
 from tui_importer.errors import ExitCode, ImporterError, StoppedError
 from tui_importer.events import (
@@ -87,12 +89,15 @@ class Parts:
 class Engine:
     """One run. :meth:`execute` carries it out once; the other methods may be called from other threads meanwhile."""
 
-    def __init__(self, plan: Plan, parts: Parts, rejects: Rejects, listener: Listener) -> None:
+    def __init__(
+        self, plan: Plan, parts: Parts, rejects: Rejects, listener: Listener, opening: Opening | None = None
+    ) -> None:
         self.run_id = f"{dt.datetime.now(dt.UTC):%Y%m%d-%H%M%S}-{os.urandom(3).hex()}"
         self._plan = plan
         self._parts = parts
         self._rejects = rejects
         self._listener = listener
+        self._opening = opening
         self._listening = threading.Lock()
         self._stop = Stop()
         self._feed = Feed(self._stop)
@@ -102,6 +107,7 @@ class Engine:
         self._notes: list[str] = []
         self._source: OpenSource | None = None
         self._resolution: Resolution | None = None
+        self._reflected: dict[str, Table | None] = {}
         self._created = False
         self._workers = 0
         self._batch_size = plan.options.batch_size or BATCH_SIZE
@@ -183,19 +189,28 @@ class Engine:
     def _import(self) -> None:
         plan, parts = self._plan, self._parts
         path = Path(plan.source.file)
-        with ThreadPoolExecutor(2, thread_name_prefix="source") as pool:
-            self._reader.phase = Phase.OPENING
-            opening = pool.submit(open_source, path, parts.reader, plan.source)
-            self._emit(ReadingStarted(file=plan.source.file, reader=parts.reader_name, bytes=_size(path)))
-            # Drivers are imported and the database is asked while the file is being parsed, which takes no GIL.
+        self._reader.phase = Phase.OPENING
+        self._emit(ReadingStarted(file=plan.source.file, reader=parts.reader_name, bytes=_size(path)))
+        opening = self._opening or Opening(parts.reader, plan.source)
+        try:
+            # Drivers are imported and the database is asked while the file is being parsed.
             backend = self._open_backend()
             try:
                 with self._stop.cancelling(backend.cancel):
                     backend.connect()
+                    self._reflect_ahead(backend, path)
                     with opening.result() as source:
-                        self._load(source, backend, pool)
+                        self._load(source, backend)
             finally:
                 backend.close()
+        finally:
+            if self._source is None:
+                opening.abandon()
+
+    def _reflect_ahead(self, backend: Backend, path: Path) -> None:
+        """Ask for the table that is most likely meant; where it is another, the way there is at least warm."""
+        likely = self._plan.target.table or table_name(path.stem)
+        self._reflected[likely] = backend.reflect(likely)
 
     def _open_backend(self) -> Backend:
         options = self._plan.options
@@ -212,7 +227,7 @@ class Engine:
 
         return DryBackend(backend)
 
-    def _load(self, source: OpenSource, backend: Backend, pool: ThreadPoolExecutor) -> None:
+    def _load(self, source: OpenSource, backend: Backend) -> None:
         plan, parts = self._plan, self._parts
         self._source = source
         self._emit(source.opened)
@@ -220,12 +235,13 @@ class Engine:
             self._notice(note)
         self._reader.source_rows = source.row_hint
         wanted = table_wanted(plan, source.layout, source)
-        resolution = self._resolution = resolve(plan, source, wanted, backend.reflect(wanted.name))
+        if wanted.name not in self._reflected:
+            self._reflected[wanted.name] = backend.reflect(wanted.name)
+        resolution = self._resolution = resolve(plan, source, wanted, self._reflected[wanted.name])
         for note in resolution.notes:
             self._notice(note)
         mapping = resolution.mapping
         self._workers = self._worker_count(backend)
-        self._sha256 = pool.submit(_sha256, source.path)
         if self._stop.draining:
             return
         if resolution.create:
@@ -252,14 +268,14 @@ class Engine:
             )
         )
         self._stop.on_change(self._feed.wake)
-        reading = pool.submit(self._read, source, mapping)
-        try:
-            parts.strategy.run(job)
-        finally:
-            # A strategy that returns or raises while there are batches left must not leave the reader waiting.
-            early = not reading.done()
-            if early:
-                self._stop.drain("the strategy ended before the last batch")
+        with ThreadPoolExecutor(2, thread_name_prefix="reading") as pool:
+            reading = pool.submit(self._read, source, mapping)
+            self._sha256 = pool.submit(_sha256, source.path)
+            try:
+                parts.strategy.run(job)
+            finally:
+                # A strategy that ends while there are batches left must not leave the reader waiting.
+                self._feed.abandon()
         reading.result()
         if self._created and not self._stop.aborting:
             self._finish_table(mapping, backend)

@@ -27,6 +27,7 @@ class Feed:
         self._waiting: deque[Batch] = deque()
         self._changed = threading.Condition()
         self._ended = False
+        self._abandoned = False
 
     @property
     def depth(self) -> int:
@@ -34,10 +35,10 @@ class Feed:
         return len(self._waiting)
 
     def put(self, batch: Batch) -> bool:
-        """Hand a batch over; False when the run is being stopped and it was not taken in."""
+        """Hand a batch over; False when it was not taken in: the run is being stopped, or nobody takes batches."""
         with self._changed:
-            self._changed.wait_for(lambda: len(self._waiting) < self.capacity or self._stop.draining)
-            if self._stop.draining:
+            self._changed.wait_for(lambda: len(self._waiting) < self.capacity or self._stop.draining or self._abandoned)
+            if self._stop.draining or self._abandoned:
                 return False
             self._waiting.append(batch)
             self._changed.notify()
@@ -47,6 +48,12 @@ class Feed:
         """No more batches will come."""
         with self._changed:
             self._ended = True
+            self._changed.notify_all()
+
+    def abandon(self) -> None:
+        """Nobody will take batches any more."""
+        with self._changed:
+            self._abandoned = True
             self._changed.notify_all()
 
     def take(self) -> Batch | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -133,6 +134,27 @@ class OpenSource:
             counters.rows_read += 1
             counters.skipped += 1
             notice(f"row {row:,} is the last and looks like totals: left out (with --range it would be read)")
+
+
+class Opening:
+    """A file that is being opened in a thread, so that whoever wants it can do something else meanwhile.
+
+    Parsing takes no GIL, so imports and connections cost no time beside it.
+    """
+
+    def __init__(self, reader: Reader, wanted: Source) -> None:
+        pool = ThreadPoolExecutor(1, thread_name_prefix="opening")
+        self._opened = pool.submit(open_source, Path(wanted.file), reader, wanted)
+        pool.shutdown(wait=False)
+
+    def result(self) -> OpenSource:
+        """The open file; waits for it and raises what :func:`open_source` raised."""
+        return self._opened.result()
+
+    def abandon(self) -> None:
+        """Wait for the file only to close it."""
+        if self._opened.exception() is None:
+            self._opened.result().workbook.close()
 
 
 def open_source(path: Path, reader: Reader, wanted: Source) -> OpenSource:
