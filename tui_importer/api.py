@@ -12,12 +12,13 @@ from tui_importer.core.cells import column_letters
 from tui_importer.core.counters import Snapshot
 from tui_importer.core.engine import Engine, Parts
 from tui_importer.core.infer import Inferred
+from tui_importer.core.opening import Opening
 from tui_importer.core.plan import Plan, checked
 from tui_importer.core.planning import resolve, table_wanted
 from tui_importer.core.reading import SheetInfo
 from tui_importer.core.report import ReasonGroup, Report
 from tui_importer.core.session import Backend, ConnectionSettings
-from tui_importer.core.source import Opening, open_source
+from tui_importer.core.source import open_source
 from tui_importer.core.url import DatabaseAddress, parse_address
 from tui_importer.errors import ExitCode, ImporterError
 from tui_importer.events import Listener, ignore
@@ -49,8 +50,9 @@ class Run:
         self._rejects_file = None if rejects_file is None else Path(rejects_file)
         if self._rejects_file is not None:
             check_reject_path(self._rejects_file, self._source)
+        parts = _parts(plan, registry)
         self._spool = RejectSpool()
-        self._engine = Engine(plan, _parts(plan, registry), self._spool, listener, opening)
+        self._engine = Engine(plan, parts, self._spool, listener, opening)
 
     @property
     def run_id(self) -> str:

@@ -10,8 +10,8 @@ import click
 
 from tui_importer.cli.options import CountOrAuto, build_plan, source_options, target_options
 from tui_importer.console.complaint import complain
+from tui_importer.core.opening import Opening
 from tui_importer.core.plan import checked
-from tui_importer.core.source import Opening
 from tui_importer.core.url import parse_address
 from tui_importer.errors import ExitCode, ImporterError, UsageError
 from tui_importer.plugins.registry import Registry, load_registry

@@ -18,9 +18,9 @@ from tui_importer.console.choice import choose_progress
 from tui_importer.console.complaint import complain
 from tui_importer.console.lines import Enduring
 from tui_importer.console.summary import summary_lines
+from tui_importer.core.opening import Opening
 from tui_importer.core.plan import Plan
 from tui_importer.core.report import Report, to_json
-from tui_importer.core.source import Opening
 from tui_importer.errors import ExitCode, UsageError
 from tui_importer.plugins.registry import Registry
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
-import hashlib
 import os
 import threading
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +18,7 @@ from tui_importer.core.feed import Feed, Pacer
 from tui_importer.core.job import ImportJob, RejectSink
 from tui_importer.core.mapping import Mapping
 from tui_importer.core.names import table_name
+from tui_importer.core.opening import Opening
 from tui_importer.core.plan import Plan
 from tui_importer.core.planning import Resolution, resolve, table_wanted
 from tui_importer.core.reading import Reader
@@ -33,7 +33,7 @@ from tui_importer.core.report import (
     reported,
 )
 from tui_importer.core.session import Backend, ConnectionSettings, Destination
-from tui_importer.core.source import Opening, OpenSource
+from tui_importer.core.source import OpenSource
 from tui_importer.core.stop import Stop
 from tui_importer.core.strategy import Strategy
 from tui_importer.core.table import Table
@@ -113,7 +113,7 @@ class Engine:
         self._batch_size = plan.options.batch_size or BATCH_SIZE
         if plan.options.max_rate:
             self._batch_size = max(1, min(self._batch_size, int(plan.options.max_rate * _RATE_SECONDS)))
-        self._sha256: Future[str] | None = None
+        self._sha256: str | None = None
         self._error: ImporterError | None = None
         self._started_at = dt.datetime.now(dt.UTC)
         self._started = time.perf_counter()
@@ -200,6 +200,7 @@ class Engine:
                     backend.connect()
                     self._reflect_ahead(backend, path)
                     with opening.result() as source:
+                        self._sha256 = opening.sha256()
                         self._load(source, backend)
             finally:
                 backend.close()
@@ -268,9 +269,8 @@ class Engine:
             )
         )
         self._stop.on_change(self._feed.wake)
-        with ThreadPoolExecutor(2, thread_name_prefix="reading") as pool:
+        with ThreadPoolExecutor(1, thread_name_prefix="reading") as pool:
             reading = pool.submit(self._read, source, mapping)
-            self._sha256 = pool.submit(_sha256, source.path)
             try:
                 parts.strategy.run(job)
             finally:
@@ -390,7 +390,7 @@ class Engine:
                 first_row=layout.first_row if layout else None,
                 last_row=source.last_row if source else None,
                 rows=counts.read if whole else None,
-                sha256=self._sha256.result() if self._sha256 else None,
+                sha256=self._sha256,
             ),
             target=TargetReport(
                 backend=parts.backend_name,
@@ -451,11 +451,6 @@ def _size(path: Path) -> int:
         return path.stat().st_size
     except OSError:
         return 0  # opening it says why
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _rfc3339(moment: dt.datetime) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -136,43 +135,29 @@ class OpenSource:
             notice(f"row {row:,} is the last and looks like totals: left out (with --range it would be read)")
 
 
-class Opening:
-    """A file that is being opened in a thread, so that whoever wants it can do something else meanwhile.
-
-    Parsing takes no GIL, so imports and connections cost no time beside it.
-    """
-
-    def __init__(self, reader: Reader, wanted: Source) -> None:
-        pool = ThreadPoolExecutor(1, thread_name_prefix="opening")
-        self._opened = pool.submit(open_source, Path(wanted.file), reader, wanted)
-        pool.shutdown(wait=False)
-
-    def result(self) -> OpenSource:
-        """The open file; waits for it and raises what :func:`open_source` raised."""
-        return self._opened.result()
-
-    def abandon(self) -> None:
-        """Wait for the file only to close it."""
-        if self._opened.exception() is None:
-            self._opened.result().workbook.close()
-
-
 def open_source(path: Path, reader: Reader, wanted: Source) -> OpenSource:
     """Open the file and find the table in the sheet that is wanted.
 
     Raises :class:`SourceError` for a file that cannot be read, a sheet that is not there, or one with nothing in it.
     """
     started = time.perf_counter()
-    bounds = parse_range(wanted.range) if wanted.range else None
-    workbook = reader.open(path)
+    return find_source(path, reader.open(path), wanted, typed=reader.typed, started=started)
+
+
+def find_source(path: Path, workbook: Workbook, wanted: Source, *, typed: bool, started: float) -> OpenSource:
+    """Find the table in an open workbook, which is closed where that fails; raises as :func:`open_source` does.
+
+    ``started`` is when opening began (``time.perf_counter``).
+    """
     try:
+        bounds = parse_range(wanted.range) if wanted.range else None
         sheet = workbook.sheet(_choose(workbook.sheets, wanted.sheet, path))
         layout = find_layout(
             _head(sheet, path, max(wanted.header_row or 0, bounds.first_row if bounds else 0)),
             header_row=wanted.header_row,
             within=bounds,
             known=[frozenset(normalized(header) for header, _ in schema.headers) for schema in SCHEMAS.values()],
-            typed=reader.typed,
+            typed=typed,
         )
         if not layout.headers:
             raise SourceError(f"{path}: sheet {sheet.name!r} has no cells in the range {bounds}")
@@ -186,7 +171,7 @@ def open_source(path: Path, reader: Reader, wanted: Source) -> OpenSource:
             rows=rows if wanted.limit is None or rows is None else min(rows, wanted.limit),
             seconds=time.perf_counter() - started,
         )
-        return OpenSource(path, workbook, sheet, layout, reader.typed, wanted.limit, opened)
+        return OpenSource(path, workbook, sheet, layout, typed, wanted.limit, opened)
     except BaseException:
         workbook.close()
         raise

@@ -1,0 +1,56 @@
+"""A file that is being opened while the rest of the program is still being imported."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tui_importer.core.plan import Source
+from tui_importer.core.reading import Reader
+
+if TYPE_CHECKING:
+    from tui_importer.core.source import OpenSource
+
+
+class Opening:
+    """A file that is being opened in a thread, so that whoever wants it can do something else meanwhile.
+
+    Parsing takes no GIL, so imports and connections cost no time beside it.
+    """
+
+    def __init__(self, reader: Reader, wanted: Source) -> None:
+        pool = ThreadPoolExecutor(2, thread_name_prefix="opening")
+        self._opened = pool.submit(_open, reader, wanted)
+        self._sha256 = pool.submit(_sha256, Path(wanted.file))
+        pool.shutdown(wait=False)
+
+    def result(self) -> OpenSource:
+        """The open file; waits for it and raises what :func:`tui_importer.core.source.open_source` raised."""
+        return self._opened.result()
+
+    def sha256(self) -> str:
+        """The digest of the file's bytes in hexadecimal; raises ``OSError`` where they cannot be read."""
+        return self._sha256.result()
+
+    def abandon(self) -> None:
+        """Wait for the file only to close it."""
+        self._sha256.exception()
+        if self._opened.exception() is None:
+            self._opened.result().workbook.close()
+
+
+def _open(reader: Reader, wanted: Source) -> OpenSource:
+    started, path = time.perf_counter(), Path(wanted.file)
+    workbook = reader.open(path)
+    # Not before the file is being parsed: what finds tables takes a while to import.
+    from tui_importer.core.source import find_source
+
+    return find_source(path, workbook, wanted, typed=reader.typed, started=started)
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
