@@ -64,6 +64,8 @@ def postgres(postgres_server: str) -> Iterator[Database]:
     name = f"test_{uuid.uuid4().hex}"
     with psycopg.connect(postgres_server, autocommit=True) as admin:
         admin.execute(f"CREATE DATABASE {name}")
+        # Ten thousand commits of the row by row strategies need not wait for the disk.
+        admin.execute(f"ALTER DATABASE {name} SET synchronous_commit = off")
         parameters = psycopg.conninfo.conninfo_to_dict(postgres_server)
         host, port = parameters.get("host", ""), parameters.get("port", "")
         user, password = parameters.get("user", ""), parameters.get("password", "")

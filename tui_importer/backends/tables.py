@@ -54,7 +54,8 @@ def reflect(engine: sa.Engine, name: str, *, schemas: bool = True) -> Table | No
             return None
         keys = _keys(inspector, table_name, schema)
         primary = inspector.get_pk_constraint(table_name, schema=schema)["constrained_columns"]
-    # Every integer of SQLite is 64 bits wide and its declared lengths bind nobody ("Datatypes In SQLite").
+    # Every integer of SQLite is 64 bits wide ("Datatypes In SQLite"). It holds nobody to a declared length, but whoever
+    # declared one meant it, and gets the same rejects as with any other database.
     sqlite = engine.dialect.name == "sqlite"
     reflected = []
     for column in columns:
@@ -62,13 +63,11 @@ def reflect(engine: sa.Engine, name: str, *, schemas: bool = True) -> Table | No
         identity = column.get("identity")
         type_ = _column_type(column["type"])
         # SQLite numbers a lone INTEGER PRIMARY KEY by itself (its documentation, "ROWIDs and the INTEGER PRIMARY KEY").
-        rowid = (
-            engine.dialect.name == "sqlite" and primary == [column["name"]] and isinstance(column["type"], sa.Integer)
-        )
+        rowid = sqlite and primary == [column["name"]] and isinstance(column["type"], sa.Integer)
         reflected.append(
             TableColumn(
                 name=column["name"],
-                type=replace(type_, bits=64, length=None) if sqlite else type_,
+                type=replace(type_, bits=64) if sqlite else type_,
                 nullable=bool(column["nullable"]),
                 default=column.get("default") is not None or computed or identity is not None or rowid,
                 writable=not computed and not (identity is not None and identity.get("always", False)),
