@@ -10,7 +10,8 @@ from __future__ import annotations
 import time
 from collections.abc import Awaitable, Callable, Generator
 from dataclasses import dataclass, field
-from typing import Any, ParamSpec, Protocol, TypeVar
+from enum import Enum, auto
+from typing import Any, NamedTuple, ParamSpec, Protocol, TypeVar
 
 from tui_importer.core.batch import Batch
 from tui_importer.core.counters import WorkerCounters, WorkerState
@@ -158,24 +159,26 @@ class BatchWriter:
         """
         session = self._session
         accepted, rejects = 0, list[Reject]()
+        # Whoever names a row says two things: the rows before it are good, and it is not. Where either proves wrong,
+        # names are not believed again, or a batch could cost a statement a row.
         trusted = True
         todo = _parts(0, len(batch), fault.offset)
         while todo:
-            start, stop = todo.pop()
+            part = todo.pop()
+            start, stop = part.start, part.stop
             yield from self._step(session.savepoint)
             try:
                 accepted += yield from self._step(session.load, batch, start, stop)
             except DataFault as refusal:
                 yield from self._step(session.rollback_to_savepoint)
+                trusted = trusted and part.said is not Said.GOOD
                 if stop - start == 1:
                     rejects.append(self._reject(batch, start, refusal))
                 else:
                     todo += _parts(start, stop, refusal.offset if trusted else None)
             else:
                 yield from self._step(session.release)
-                # A row that was named and goes in alone: whoever names rows so is not believed again, or a
-                # batch could cost a statement a row.
-                trusted = trusted and stop - start > 1
+                trusted = trusted and part.said is not Said.BAD
         return accepted, rejects
 
     def _step(self, method: Callable[P, T | Awaitable[T]], *args: P.args, **kwargs: P.kwargs) -> Steps[T]:
@@ -198,15 +201,32 @@ class BatchWriter:
         )
 
 
-def _parts(start: int, stop: int, offset: int | None) -> list[tuple[int, int]]:
-    """The intervals to try next, last one first."""
+class Said(Enum):
+    """What the database said of some rows."""
+
+    GOOD = auto()
+    BAD = auto()
+    NOTHING = auto()
+
+
+class Part(NamedTuple):
+    """Rows ``start`` to ``stop`` (exclusive) of a batch, to be tried together."""
+
+    start: int
+    stop: int
+    said: Said = Said.NOTHING
+
+
+def _parts(start: int, stop: int, offset: int | None) -> list[Part]:
+    """What to try next, the last one first: in the order of the sheet, so that of two rows with one key the first goes
+    in."""
     if offset is not None and 0 <= offset < stop - start:
         bad = start + offset
-        parts = [(bad + 1, stop), (bad, bad + 1), (start, bad)]
+        parts = [Part(bad + 1, stop), Part(bad, bad + 1, Said.BAD), Part(start, bad, Said.GOOD)]
     else:
         middle = (start + stop) // 2
-        parts = [(middle, stop), (start, middle)]
-    return [(first, last) for first, last in parts if first < last]
+        parts = [Part(middle, stop), Part(start, middle)]
+    return [part for part in parts if part.start < part.stop]
 
 
 def run(steps: Steps[T]) -> T:

@@ -1,0 +1,294 @@
+"""Isolation of bad rows: what it costs, counted, and that it finds just them."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tui_importer.backends.postgresql import PostgreSQL
+from tui_importer.backends.sqlite import SQLite
+from tui_importer.core.batch import Batch
+from tui_importer.core.column import ListColumn
+from tui_importer.core.convert import Conversion
+from tui_importer.core.counters import WorkerCounters, WorkerState
+from tui_importer.core.in_thread import InThread
+from tui_importer.core.mapping import MappedColumn, Mapping
+from tui_importer.core.session import Backend, ConnectionSettings, Destination, Session
+from tui_importer.core.stop import Stop
+from tui_importer.core.table import Table, TableColumn
+from tui_importer.core.types import INTEGER
+from tui_importer.core.writer import BatchWriter, run, run_async
+from tui_importer.errors import DataFault, StoppedError, WorkerError
+from tui_importer.events import BatchCommitted, Reject
+
+if TYPE_CHECKING:
+    from tests.conftest import Database
+
+TABLE = Table(name="t", columns=(TableColumn("n", INTEGER, nullable=False),))
+MAPPING = Mapping(
+    sheet="Sheet1",
+    first_column=0,
+    headers=("n",),
+    columns=(MappedColumn("n", 0, "n", Conversion(INTEGER)),),
+    table=TABLE,
+)
+DESTINATION = Destination(table=TABLE, columns=("n",), types=(INTEGER,))
+
+
+def batch_of(numbers: Sequence[int]) -> Batch:
+    """Sheet rows from 2 on, one column."""
+    column = ListColumn(list(numbers))
+    rows = range(2, 2 + len(numbers))
+    return Batch(
+        number=1, sheet="Sheet1", first_row=2, last_row=rows[-1], rows=rows, columns=(column,), origin=(column,)
+    )
+
+
+class Fake:
+    """A session in memory that refuses negative numbers, in the way that ``offset`` names the refused row: given
+    the rows of a load and the place of the first bad one. Keeps transactions honestly and counts statements."""
+
+    def __init__(self, offset: Callable[[int, int], int | None] = lambda size, bad: None) -> None:
+        self.stored: list[int] = []
+        self.statements = 0
+        self._offset = offset
+        self._open: list[int] | None = None
+        self._saved: list[int] | None = None
+        self._failed = False
+
+    def begin(self) -> None:
+        assert self._open is None
+        self._open, self._failed = [], False
+
+    def commit(self) -> None:
+        self._statement()
+        assert self._open is not None
+        self.stored += self._open
+        self._open = None
+
+    def rollback(self) -> None:
+        self._open, self._failed = None, False
+
+    def savepoint(self) -> None:
+        self._statement()
+        assert self._open is not None
+        assert self._saved is None, "one savepoint at a time"
+        self._saved = list(self._open)
+
+    def release(self) -> None:
+        self._statement()
+        self._saved = None
+
+    def rollback_to_savepoint(self) -> None:
+        self._failed = False
+        self._statement()
+        self._open, self._saved = self._saved, None
+
+    def load(self, batch: Batch, start: int, stop: int) -> int:
+        self._statement()
+        assert self._open is not None
+        numbers = [number for (number,) in batch.records(start, stop)]
+        for place, number in enumerate(numbers):
+            assert isinstance(number, int)
+            if number < 0:
+                self._failed = True
+                raise DataFault("negative", offset=self._offset(len(numbers), place), column="n")
+            self._open.append(number)
+        return len(numbers)
+
+    def insert(self, batch: Batch, row: int) -> int:
+        return self.load(batch, row, row + 1)
+
+    def cancel(self) -> None: ...
+
+    def close(self) -> None: ...
+
+    def _statement(self) -> None:
+        self.statements += 1
+        assert not self._failed, "a failed transaction takes no statement but the way back"
+
+
+class Notes:
+    """A journal that keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.events: list[BatchCommitted] = []
+        self.rejects: list[Reject] = []
+        self.failures: list[WorkerError] = []
+
+    def committed(self, event: BatchCommitted, rejects: list[Reject]) -> None:
+        self.events.append(event)
+        self.rejects += rejects
+
+    def worker_failed(self, failure: WorkerError) -> None:
+        self.failures.append(failure)
+
+
+def write(session: Session, numbers: Sequence[int], *, asynchronous: bool = False, each: bool = False) -> Notes:
+    notes, counters = Notes(), WorkerCounters(worker=1)
+    if asynchronous:
+        writer = BatchWriter(InThread(session), MAPPING, counters, notes, Stop())
+        asyncio.run(run_async(writer.each(batch_of(numbers)) if each else writer.batch(batch_of(numbers))))
+    else:
+        writer = BatchWriter(session, MAPPING, counters, notes, Stop())
+        run(writer.each(batch_of(numbers)) if each else writer.batch(batch_of(numbers)))
+    assert counters.state is WorkerState.IDLE
+    assert counters.inserted + counters.skipped + counters.rejected == len(numbers)
+    return notes
+
+
+#: Ways in which a database may say which row it refused.
+NAMING: dict[str, Callable[[int, int], int | None]] = {
+    "says nothing": lambda size, bad: None,
+    "says the row": lambda size, bad: bad,
+    "says the first": lambda size, bad: 0,
+    "says the last": lambda size, bad: size - 1,
+    "says one beyond": lambda size, bad: size,
+    "says one too early": lambda size, bad: bad - 1,
+}
+
+
+@pytest.mark.parametrize("asynchronous", [False, True])
+@pytest.mark.parametrize("naming", NAMING)
+@given(numbers=st.lists(st.integers(-2, 10), min_size=1, max_size=40))
+@settings(max_examples=40, deadline=None)
+def test_just_the_bad_rows_are_rejected(naming: str, numbers: list[int], *, asynchronous: bool) -> None:
+    session = Fake(NAMING[naming])
+    notes = write(session, numbers, asynchronous=asynchronous)
+    assert session.stored == [number for number in numbers if number >= 0]
+    assert [reject.row for reject in notes.rejects] == [row for row, n in enumerate(numbers, start=2) if n < 0]
+    [event] = notes.events
+    assert (event.first_row, event.last_row) == (2, 1 + len(numbers))
+    assert (event.inserted, event.rejected) == (len(session.stored), len(notes.rejects))
+
+
+@given(numbers=st.lists(st.integers(-2, 10), min_size=1, max_size=30))
+@settings(max_examples=40, deadline=None)
+def test_row_by_row_gives_the_same(numbers: list[int]) -> None:
+    one, other = Fake(), Fake()
+    assert write(one, numbers, each=True).rejects == write(other, numbers).rejects
+    assert one.stored == other.stored
+
+
+@pytest.mark.parametrize("size", [64, 1_024, 8_192])
+@pytest.mark.parametrize("naming", NAMING)
+def test_a_bad_row_costs_statements_by_the_logarithm_of_the_batch(naming: str, size: int) -> None:
+    clean = Fake()
+    write(clean, range(size))
+    for place in (0, 1, size // 3, size - 1):
+        numbers = list(range(size))
+        numbers[place] = -1
+        session = Fake(NAMING[naming])
+        write(session, numbers)
+        # Each of log2(size) halvings: a savepoint, a load, and the way back or on, for both halves.
+        assert session.statements - clean.statements <= 6 * (math.log2(size) + 2), place
+        if naming == "says the row":
+            assert session.statements - clean.statements <= 10
+
+
+@pytest.mark.parametrize("bad", [2, 10, 50])
+def test_several_bad_rows_cost_no_more_than_each_of_them(bad: int) -> None:
+    size = 2_048
+    numbers = [-1 if number % (size // bad) == 5 else number for number in range(size)]
+    for naming, most in (("says nothing", 6 * (math.log2(size) + 2)), ("says the row", 10)):
+        session = Fake(NAMING[naming])
+        write(session, numbers)
+        assert session.statements <= 2 + numbers.count(-1) * most, naming
+
+
+class Counting:
+    """Hands everything on to a real session and counts what goes to the database."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self.statements = 0
+
+    def __getattr__(self, name: str) -> object:
+        if name in ("begin", "commit", "rollback", "savepoint", "release", "rollback_to_savepoint", "load", "insert"):
+            self.statements += 1
+        return getattr(self._session, name)
+
+
+@pytest.mark.parametrize("size", [128, 2_048])
+def test_real_databases_keep_to_it(sqlite: Database, postgres: Database, size: int) -> None:
+    backends: list[tuple[Database, type[Backend]]] = [(sqlite, SQLite), (postgres, PostgreSQL)]
+    for database, kind in backends:
+        database.execute("CREATE TABLE t (n bigint NOT NULL CHECK (n >= 0))")
+        numbers = list(range(size))
+        numbers[size // 3] = -1
+        url = database.url if database.kind == "postgresql" else f"sqlite:///{database.url}"
+        backend = kind(ConnectionSettings(url, "tui_importer/test", 10))  # type: ignore[call-arg]
+        session = Counting(backend.open_session(DESTINATION))
+        try:
+            notes = write(session, numbers)  # type: ignore[arg-type]
+        finally:
+            session.close()  # type: ignore[operator]
+            backend.close()
+        assert [reject.row for reject in notes.rejects] == [2 + size // 3]
+        assert database.scalar("SELECT count(*) FROM t") == size - 1
+        # Both say which row it was, so the size of the batch does not matter.
+        assert session.statements <= 16, database.kind
+
+
+def test_an_error_that_is_no_row_s_ends_the_worker_and_says_where() -> None:
+    class Broken(Fake):
+        def load(self, batch: Batch, start: int, stop: int) -> int:
+            raise RuntimeError("boom")
+
+    notes, counters = Notes(), WorkerCounters(worker=3)
+    writer = BatchWriter(Broken(), MAPPING, counters, notes, Stop())
+    with pytest.raises(WorkerError, match=r"worker 3 failed at Sheet1 rows 2 to 11: RuntimeError: boom"):
+        run(writer.batch(batch_of(range(10))))
+    assert counters.state is WorkerState.FAILED
+    assert counters.inserted == counters.rejected == 0
+    assert [failure.worker for failure in notes.failures] == [3]
+
+
+def test_row_by_row_keeps_what_is_committed_when_the_worker_fails() -> None:
+    class Breaking(Fake):
+        def load(self, batch: Batch, start: int, stop: int) -> int:
+            if start == 4:
+                raise RuntimeError("boom")
+            return super().load(batch, start, stop)
+
+    session, notes, counters = Breaking(), Notes(), WorkerCounters(worker=1)
+    writer = BatchWriter(session, MAPPING, counters, notes, Stop())
+    with pytest.raises(WorkerError):
+        run(writer.each(batch_of([0, 1, -1, 3, 4, 5])))
+    assert session.stored == [0, 1, 3]
+    assert (counters.inserted, counters.rejected) == (3, 1)
+    [event] = notes.events
+    assert (event.first_row, event.last_row, event.inserted, event.rejected) == (2, 5, 3, 1)
+
+
+def test_an_aborted_run_takes_no_further_statement() -> None:
+    session, notes, counters, stop = Fake(), Notes(), WorkerCounters(worker=1), Stop()
+    stop.abort("enough")
+    writer = BatchWriter(session, MAPPING, counters, notes, stop)
+    with pytest.raises(StoppedError):
+        run(writer.batch(batch_of(range(5))))
+    stop.close()
+    assert session.statements == 0
+    assert (notes.events, notes.failures) == ([], [])
+
+
+def test_rows_that_a_database_swallows_are_counted_as_skipped(sqlite: Database, tmp_path: Path) -> None:
+    sqlite.execute(
+        "CREATE TABLE t (n integer); CREATE TRIGGER odd BEFORE INSERT ON t WHEN NEW.n % 2 = 1 "
+        "BEGIN SELECT RAISE(IGNORE); END"
+    )
+    backend = SQLite(ConnectionSettings(f"sqlite:///{sqlite.url}", "tui_importer/test", 10))
+    session = backend.open_session(DESTINATION)
+    try:
+        [event] = write(session, range(10)).events
+    finally:
+        session.close()
+        backend.close()
+    assert (event.inserted, event.skipped, event.rejected) == (5, 5, 0)
