@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from tui_importer.core.session import AsyncSession, Backend, ConnectionSettings, Destination, Session
     from tui_importer.core.strategy import AsyncWriter, Job, Strategy, Writer
     from tui_importer.core.table import Index, Table, TableColumn
+    from tui_importer.core.tasks import run_tasks
     from tui_importer.core.types import ColumnType, Kind
     from tui_importer.errors import (
         DatabaseError,
@@ -78,6 +79,7 @@ _HOMES = {
         ),
         "tui_importer.core.strategy": ("AsyncWriter", "Job", "Strategy", "Writer"),
         "tui_importer.core.table": ("Index", "Table", "TableColumn"),
+        "tui_importer.core.tasks": ("run_tasks",),
         "tui_importer.core.types": ("ColumnType", "Kind"),
         "tui_importer.errors": (
             "DatabaseError",
@@ -162,6 +164,7 @@ __all__ = [
     "progress",
     "rate",
     "run_import",
+    "run_tasks",
     "run_workers",
     "save_plan",
 ]

@@ -97,7 +97,7 @@ class DataFault(DatabaseError):
 
 
 class WorkerError(ImporterError):
-    """A worker stopped: ``str()`` says which worker, at which rows, and why; the cause is chained.
+    """A worker stopped: ``str()`` says which worker, at which rows, and why (``why`` alone); the cause is chained.
 
     The exit code is the cause's, so that a database that went away is told from a defect.
     """
@@ -105,6 +105,7 @@ class WorkerError(ImporterError):
     def __init__(self, worker: int, sheet: str, first_row: int, last_row: int, cause: Exception) -> None:
         why = str(cause) if isinstance(cause, ImporterError) else f"{type(cause).__name__}: {cause}"
         super().__init__(f"worker {worker} failed at {sheet} rows {first_row:,} to {last_row:,}: {why}")
+        self.why = why
         self.worker = worker
         self.first_row = first_row
         self.last_row = last_row

@@ -62,9 +62,10 @@ def test_a_stream_without_unicode_gets_ascii() -> None:
         (report(inserted=0, rejected=10_000), "finished: 10,000 rows rejected, no row is in"),
         (
             report("stopped", error="SIGINT"),
-            "stopped before the end: SIGINT; the same command takes it up again",
+            "stopped before the end: SIGINT",
         ),
-        (report("failed", error="disk\nfull"), r"failed: disk\nfull"),
+        (report("failed", error="disk full"), "failed"),
+        (report("stopped", error="disk\nfull"), r"stopped before the end: disk\nfull"),
     ],
 )
 def test_the_outcome_in_a_sentence(made: Report, sentence: str) -> None:

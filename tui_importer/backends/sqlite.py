@@ -7,7 +7,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
 from operator import length_hint
 from pathlib import Path
 from typing import Any, ClassVar
@@ -31,7 +31,8 @@ BUSY_SLICE = 0.1
 
 #: Readers go on while we write, and a commit does not wait for the disk (SQLite documentation, "Write-Ahead Logging");
 #: a power cut may undo the last commits but never tear one.
-_PRAGMAS = ("PRAGMA journal_mode=WAL", "PRAGMA synchronous=NORMAL", "PRAGMA foreign_keys=ON")
+_WAL = "PRAGMA journal_mode=WAL"  # stays with the file
+_PRAGMAS = ("PRAGMA synchronous=NORMAL", "PRAGMA foreign_keys=ON")
 
 _BEGIN = "BEGIN IMMEDIATE"
 _SAVEPOINT = "SAVEPOINT tui_importer"
@@ -57,12 +58,7 @@ class SQLite:
 
     def connect(self) -> None:
         if self._path.exists():
-            with _connection_errors(self._path):
-                connection = self._open()
-                try:
-                    connection.execute("PRAGMA schema_version")
-                finally:
-                    connection.close()
+            self._ask("PRAGMA schema_version")
         elif not self._path.parent.is_dir():
             raise UnreachableError(f"no folder {self._path.parent} for the database {self._path.name}")
 
@@ -83,6 +79,7 @@ class SQLite:
             on_made(index)
 
     def open_session(self, destination: Destination) -> SQLiteSession:
+        self._ask(_WAL)
         with _connection_errors(self._path):
             connection = self._open()
             for pragma in _PRAGMAS:
@@ -90,6 +87,7 @@ class SQLite:
         return SQLiteSession(connection, destination)
 
     async def open_async_session(self, destination: Destination) -> AsyncSQLiteSession:
+        await asyncio.to_thread(self._ask, _WAL)
         with _connection_errors(self._path):
             connection = await aiosqlite.connect(self._path, isolation_level=None, timeout=BUSY_SLICE)
             for pragma in _PRAGMAS:
@@ -97,12 +95,28 @@ class SQLite:
         return AsyncSQLiteSession(connection, destination)
 
     def cancel(self) -> None:
+        self._cancelled.set()
         for connection in list(self._connections):
-            connection.interrupt()
+            with suppress(sqlite3.ProgrammingError):  # one that is closed already
+                connection.interrupt()
 
     def close(self) -> None:
         for connection in self._connections:
             connection.close()
+
+    def _ask(self, statement: str) -> None:
+        """One statement on a connection of its own, as soon as nobody else's lock is in the way."""
+        deadline = time.monotonic() + BUSY_TIMEOUT
+        with _connection_errors(self._path), closing(self._open()) as connection:
+            while True:
+                try:
+                    connection.execute(statement)
+                except sqlite3.OperationalError as error:
+                    busy = error.sqlite_errorcode & 0xFF in _BUSY_CODES
+                    if not busy or self._cancelled.is_set() or time.monotonic() > deadline:
+                        raise
+                else:
+                    return
 
     def _open(self) -> sqlite3.Connection:
         return sqlite3.connect(self._path, isolation_level=None, timeout=BUSY_SLICE, check_same_thread=False)
@@ -183,7 +197,8 @@ class SQLiteSession:
 
     def cancel(self) -> None:
         self._cancelled = True
-        self._connection.interrupt()
+        with suppress(sqlite3.ProgrammingError):  # closed already
+            self._connection.interrupt()
 
     def close(self) -> None:
         self._connection.close()

@@ -50,11 +50,11 @@ def import_file(plan: Plan, given: Mapping[str, Any], registry: Registry, openin
         finally:
             progress.stop()
     err = Enduring(sys.stderr)
-    if report.outcome == "failed":
-        complain(report.error or "the run failed")
     if not quiet and not json and report.source.sheet is not None:
         for line in summary_lines(report, run.reasons, err.encoding):
             err.line(line)
+    if report.outcome == "failed" or (quiet and report.outcome == "stopped"):
+        complain(report.error or "the run failed")
     return report
 
 

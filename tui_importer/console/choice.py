@@ -30,7 +30,7 @@ def choose_progress(
     if json:
         return JsonProgress(stream)
     if quiet:
-        return QuietProgress(stream)
+        return QuietProgress()
     if plain:
         return PlainProgress(stream, verbose=verbose)
     if draws_on(stream, environment):

@@ -129,17 +129,13 @@ class PlainProgress:
 
 
 class QuietProgress:
-    """Nothing but errors."""
-
-    def __init__(self, stream: TextIO) -> None:
-        self._out = Enduring(stream)
+    """Nothing: why a run failed or was stopped is said by whoever ends with its exit code."""
 
     def start(self, snapshot: SnapshotSource) -> None:
         """Nothing to sample."""
 
     def on_event(self, event: AnyEvent) -> None:
-        if level(event) == "error" and (sentence := narrate(event)) is not None:
-            self._out.line(sentence)
+        """Nothing to say."""
 
     def stop(self) -> None:
         """Nothing is left running."""

@@ -39,12 +39,11 @@ def _way(report: Report) -> str:
 
 def _outcome(report: Report) -> str:
     stats = report.stats
-    error = f": {visible(report.error)}" if report.error else ""
     match report.outcome:
         case "failed":
-            return f"failed{error}"
+            return "failed"  # why is said by whoever ends with the exit code
         case "stopped":
-            return f"stopped before the end{error}; the same command takes it up again"
+            return "stopped before the end" + (f": {visible(report.error)}" if report.error else "")
         case "complete_with_rejects":
             others = "no row is in" if not stats.success_count + stats.skipped else "every other row is in"
             return f"finished: {plural(stats.error_count, 'row')} rejected, {others}"

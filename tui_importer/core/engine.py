@@ -6,6 +6,7 @@ import datetime as dt
 import os
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -38,7 +39,7 @@ from tui_importer.core.stop import Stop
 from tui_importer.core.strategy import Strategy
 from tui_importer.core.table import Table
 from tui_importer.core.url import DatabaseAddress
-from tui_importer.errors import ExitCode, ImporterError, StoppedError
+from tui_importer.errors import DatabaseError, ExitCode, ImporterError, StoppedError
 from tui_importer.events import (
     AnyEvent,
     IndexesCreated,
@@ -98,7 +99,9 @@ class Engine:
         self._rejects = rejects
         self._listener = listener
         self._opening = opening
-        self._listening = threading.Lock()
+        self._listening = threading.RLock()
+        self._unsaid: deque[AnyEvent] = deque()
+        self._error_of_listener: ImporterError | None = None
         self._stop = Stop()
         self._feed = Feed(self._stop)
         self._reader = ReaderCounters()
@@ -163,11 +166,14 @@ class Engine:
             except StoppedError:
                 pass
             except ImporterError as error:
-                self._error = error
+                # What was cancelled at the database because the run is being aborted is no failure of it.
+                if not (self._stop.aborting and isinstance(error, DatabaseError)):
+                    self._error = error
             except BaseExceptionGroup as group:
                 self._error = _several(group)
             finally:
                 self._stop.close()
+        self._error = self._error or self._error_of_listener
         report = self._report()
         self._phase = Phase.FINISHED
         stats = report.stats
@@ -334,8 +340,23 @@ class Engine:
         self._emit(Noticed(message=message))
 
     def _emit(self, event: AnyEvent) -> None:
+        """Tell the listener; what it causes by calling :meth:`stop` it hears of next, not in the middle."""
         with self._listening:
+            self._unsaid.append(event)
+            if len(self._unsaid) > 1:
+                return
+            while self._unsaid:
+                self._tell(self._unsaid[0])
+                self._unsaid.popleft()
+
+    def _tell(self, event: AnyEvent) -> None:
+        if self._error_of_listener is not None:
+            return
+        try:
             self._listener(event)
+        except Exception as error:  # noqa: BLE001  # a stranger's code: it must not cost a row its account
+            self._error_of_listener = ImporterError(f"the listener failed: {type(error).__name__}: {error}")
+            self._stop.drain(str(self._error_of_listener), ExitCode.FAILED)
 
     def _report(self) -> Report:
         """The result, after checking that it adds up."""
@@ -427,11 +448,14 @@ def _destination(mapping: Mapping) -> Destination:
     )
 
 
-def _several(group: BaseExceptionGroup[BaseException]) -> ImporterError:
-    """Several workers failed: all are named; a failure that is no error of ours goes on up."""
+def _several(group: BaseExceptionGroup[BaseException]) -> ImporterError | None:
+    """Several workers failed: all are named; a failure that is no error of ours goes on up. None where they were
+    only stopped."""
     errors = [error for error in _leaves(group) if not isinstance(error, StoppedError)]
+    if not errors:
+        return None
     ours = [error for error in errors if isinstance(error, ImporterError)]
-    if len(ours) < len(errors) or not ours:
+    if len(ours) < len(errors):
         raise group
     failure = ImporterError("; ".join(map(str, ours)))
     failure.exit_code = ours[0].exit_code

@@ -15,7 +15,7 @@ from tui_importer.core.mapping import Mapping
 from tui_importer.core.session import Backend, Destination
 from tui_importer.core.stop import Stop
 from tui_importer.core.writer import BatchWriter, run, run_async
-from tui_importer.errors import WorkerError
+from tui_importer.errors import DatabaseError, StoppedError, WorkerError
 from tui_importer.events import (
     AnyEvent,
     BatchCommitted,
@@ -146,7 +146,7 @@ class ImportJob:
     def worker_failed(self, failure: WorkerError) -> None:
         self._emit(
             WorkerFailed(
-                worker=failure.worker, first_row=failure.first_row, last_row=failure.last_row, error=str(failure)
+                worker=failure.worker, first_row=failure.first_row, last_row=failure.last_row, error=failure.why
             )
         )
 
@@ -166,6 +166,8 @@ class ImportJob:
             yield
         except BaseException as error:
             counters.state = WorkerState.FAILED
+            if self._stop.aborting and isinstance(error, DatabaseError):
+                raise StoppedError(self._stop.reason) from error  # cancelled by us
             # The others finish what they have in hand; without this they would wait for work for ever.
             self._stop.drain(str(error) or type(error).__name__)
             raise

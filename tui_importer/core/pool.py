@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 
 from tui_importer.core.batch import Batch
@@ -12,7 +12,7 @@ from tui_importer.core.strategy import Job, Writer
 def run_workers(job: Job, write: Callable[[Writer, Batch], None]) -> None:
     """Let ``job.workers`` threads, each with a connection of its own, write batches until there are no more.
 
-    Raises what a worker raised, as an ``ExceptionGroup`` where several did; every thread has ended by then. The
+    Raises what a worker raised, as a ``BaseExceptionGroup`` where several did; every thread has ended by then. The
     failure of one ends the job's batches, so the others finish what they have in hand and end too.
     """
 
@@ -23,7 +23,12 @@ def run_workers(job: Job, write: Callable[[Writer, Batch], None]) -> None:
 
     with ThreadPoolExecutor(job.workers, thread_name_prefix="worker") as pool:
         ends = [pool.submit(work) for _ in range(job.workers)]
-    failures = [error for end in ends if (error := end.exception()) is not None]
+    raise_failures([end.exception() for end in ends])
+
+
+def raise_failures(ends: Iterable[BaseException | None]) -> None:
+    """Raise what workers ended with: nothing, the one failure, or a ``BaseExceptionGroup`` of them."""
+    failures = [error for error in ends if error is not None]
     if len(failures) == 1:
         raise failures[0]
     if failures:

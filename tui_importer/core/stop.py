@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from tui_importer.errors import ExitCode
 
@@ -91,6 +91,8 @@ class Stop:
                     return
                 cancels = list(self._cancels)
             for cancel in cancels:
-                cancel()
+                # A stranger's code; whoever fails to let go is asked again, and keeps nobody else from being asked.
+                with suppress(Exception):
+                    cancel()
             with self._changed:
                 self._changed.wait_for(lambda: self._closed, CANCEL_PERIOD)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from tui_importer.core.strategy import Job
+from tui_importer.core.tasks import run_tasks
 
 
 class Async:
@@ -13,14 +14,4 @@ class Async:
     max_workers: int | None = None
 
     def run(self, job: Job) -> None:
-        asyncio.run(self._run(job))
-
-    async def _run(self, job: Job) -> None:
-        async with asyncio.TaskGroup() as tasks:
-            for _ in range(job.workers):
-                tasks.create_task(self._work(job))
-
-    async def _work(self, job: Job) -> None:
-        async with job.async_writer() as writer:
-            while (batch := await job.next_batch()) is not None:
-                await writer.write(batch)
+        asyncio.run(run_tasks(job, lambda writer, batch: writer.write(batch)))

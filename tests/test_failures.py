@@ -1,0 +1,481 @@
+"""What goes wrong while an import runs: it ends cleanly, says what it was, and its numbers are those of the table."""
+
+from __future__ import annotations
+
+import gc
+import os
+import resource
+import sqlite3
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+import pytest
+from openpyxl import Workbook
+
+from tui_importer import (
+    BackendSpec,
+    Batch,
+    ConnectionSettings,
+    Destination,
+    InThread,
+    Job,
+    Options,
+    Plan,
+    Report,
+    Run,
+    Session,
+    Source,
+    StrategySpec,
+    Target,
+)
+from tui_importer.backends.postgresql import PostgreSQL
+from tui_importer.core.feed import QUEUE_BATCHES
+from tui_importer.events import AnyEvent, BatchCommitted, LoadingStarted, WorkerFailed, WorkerStarted
+from tui_importer.plugins.registry import Owner, Registry, load_registry
+
+if TYPE_CHECKING:
+    from tests.conftest import Database
+
+STRATEGIES = load_registry(found=[]).strategy_names()
+ROWS = 300
+
+
+@pytest.fixture
+def numbers(tmp_path: Path) -> Path:
+    """A workbook with one column of 300 numbers."""
+    book = Workbook()
+    sheet = book.active
+    assert sheet is not None
+    for row in [["n"], *([number] for number in range(ROWS))]:
+        sheet.append(row)
+    path = tmp_path / "numbers.xlsx"
+    book.save(path)
+    return path
+
+
+class Observed:
+    """A run with an ear on it. ``on_event`` may act on the run while it goes."""
+
+    def __init__(
+        self,
+        path: Path,
+        database: str,
+        *,
+        registry: Registry | None = None,
+        on_event: Callable[[Run, AnyEvent], None] = lambda run, event: None,
+        table: str | None = None,
+        limit: int | None = None,
+        **options: Any,
+    ) -> None:
+        self.events: list[AnyEvent] = []
+
+        def listener(event: AnyEvent) -> None:
+            self.events.append(event)
+            on_event(self.run, event)
+
+        plan = Plan(
+            source=Source(file=str(path), limit=limit),
+            target=Target(database=database, table=table),
+            options=Options(**options),
+        )
+        self.run = Run(plan, listener=listener, registry=registry, rejects_file=path.with_suffix(".rejects.xlsx"))
+
+    def execute(self) -> Report:
+        report = self.run.execute()
+        stats = report.stats
+        if report.outcome != "failed" or "do not add up" not in (report.error or ""):
+            assert stats.total_records == stats.inserted + stats.updated + stats.skipped + stats.error_count
+        return report
+
+    def heard(self, kind: type) -> list[Any]:
+        return [event for event in self.events if isinstance(event, kind)]
+
+
+def registry_with(**offers: Any) -> Registry:
+    registry = load_registry(found=[])
+    registry.add(object(), Owner("test", "test", "1"), {kind: partial(list, specs) for kind, specs in offers.items()})
+    return registry
+
+
+# A worker raises.
+
+
+class FailingSession:
+    """A session of PostgreSQL that breaks at some batches, as code with a defect would."""
+
+    def __init__(self, session: Session, error: Callable[[Batch], None]) -> None:
+        self._session = session
+        self._error = error
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._session, name)
+
+    def load(self, batch: Batch, start: int, stop: int) -> int:
+        self._error(batch)
+        return self._session.load(batch, start, stop)
+
+    def insert(self, batch: Batch, row: int) -> int:
+        self._error(batch)
+        return self._session.insert(batch, row)
+
+
+class FailingBackend(PostgreSQL):
+    """Its sessions fail."""
+
+    def __init__(self, settings: ConnectionSettings, error: Callable[[Batch], None]) -> None:
+        url = settings.url.replace("failing:", "postgresql:")
+        super().__init__(ConnectionSettings(url, settings.application_name, settings.connect_timeout))
+        self._error = error
+
+    def open_session(self, destination: Destination) -> Any:
+        return FailingSession(super().open_session(destination), self._error)
+
+    async def open_async_session(self, destination: Destination) -> Any:
+        return InThread(self.open_session(destination))
+
+
+def failing(error: Callable[[Batch], None]) -> Registry:
+    spec = BackendSpec("failing", "", lambda settings: FailingBackend(settings, error), schemes=("failing",))
+    return registry_with(backend=[spec])
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_a_worker_that_raises_ends_the_run_and_is_named(
+    numbers: Path, postgres: Database, strategy: str, workers: int
+) -> None:
+    def error(batch: Batch) -> None:
+        if batch.number == 4:
+            raise ZeroDivisionError("a defect")
+
+    url = postgres.url.replace("postgresql:", "failing:")
+    observed = Observed(numbers, url, registry=failing(error), strategy=strategy, workers=workers, batch_size=20)
+    report = observed.execute()
+    assert (report.outcome, report.exit_code) == ("failed", 1)
+    assert "failed at Sheet rows 61 to 80: ZeroDivisionError: a defect" in (report.error or "")
+    [failed] = observed.heard(WorkerFailed)
+    assert (failed.first_row, failed.last_row) == (61, 80)
+    assert postgres.scalar("SELECT count(*) FROM numbers") == report.stats.inserted
+    assert report.stats.inserted < ROWS
+
+
+@pytest.mark.parametrize("strategy", ["threaded", "batched", "async"])
+def test_when_several_workers_raise_all_are_named(numbers: Path, postgres: Database, strategy: str) -> None:
+    together = threading.Barrier(3, timeout=10)
+
+    def error(batch: Batch) -> None:
+        together.wait()
+        raise ValueError(f"defect at batch {batch.number}")
+
+    url = postgres.url.replace("postgresql:", "failing:")
+    report = Observed(numbers, url, registry=failing(error), strategy=strategy, workers=3, batch_size=20).execute()
+    assert (report.outcome, report.exit_code, report.stats.inserted) == ("failed", 1, 0)
+    for number in (1, 2, 3):
+        assert f"defect at batch {number}" in (report.error or "")
+
+
+# A strategy that does not do its work.
+
+
+def strategy_of(run: Callable[[Job], None]) -> Registry:
+    class Strategy:
+        max_workers: int | None = None
+
+        def run(self, job: Job) -> None:
+            run(job)
+
+    return registry_with(strategy=[StrategySpec("odd", "", Strategy)])
+
+
+def test_a_strategy_that_swallows_batches_is_found_out(numbers: Path, sqlite: Database) -> None:
+    def swallow(job: Job) -> None:
+        with job.writer() as writer:
+            for batch in job.batches():
+                if batch.number % 2:
+                    writer.write(batch)
+
+    report = Observed(numbers, sqlite.url, registry=strategy_of(swallow), strategy="odd", batch_size=20).execute()
+    assert (report.outcome, report.exit_code) == ("failed", 1)
+    assert "300" in (report.error or "")
+    assert "159" in (report.error or "")
+
+
+@pytest.mark.parametrize("batches", [0, 1])
+def test_a_strategy_that_ends_early_leaves_nobody_waiting(numbers: Path, sqlite: Database, batches: int) -> None:
+    def end_early(job: Job) -> None:
+        with job.writer() as writer:
+            for _, batch in zip(range(batches), job.batches(), strict=False):
+                writer.write(batch)
+
+    # More batches than the queue holds: the reader is waiting for room when the strategy ends.
+    assert QUEUE_BATCHES + batches < ROWS / 10
+    report = Observed(numbers, sqlite.url, registry=strategy_of(end_early), strategy="odd", batch_size=10).execute()
+    assert (report.outcome, report.exit_code) == ("failed", 1)
+    assert sqlite.scalar("SELECT count(*) FROM numbers") == 9 * batches  # the header is a row of the first block
+
+
+def test_a_strategy_that_writes_a_batch_twice_is_found_out(numbers: Path, sqlite: Database) -> None:
+    def twice(job: Job) -> None:
+        with job.writer() as writer:
+            for batch in job.batches():
+                writer.write(batch)
+                if batch.number == 1:
+                    writer.write(batch)
+
+    report = Observed(numbers, sqlite.url, registry=strategy_of(twice), strategy="odd", batch_size=100).execute()
+    assert (report.outcome, report.exit_code) == ("failed", 1)
+
+
+# Somebody else holds the table.
+
+
+@contextmanager
+def held(database: Database, table: str) -> Iterator[None]:
+    """Another program that has locked the table."""
+    if database.kind == "postgresql":
+        with psycopg.connect(database.url) as other:
+            other.execute(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")
+            yield
+            other.rollback()
+    else:
+        with closing(sqlite3.connect(database.url, isolation_level=None, check_same_thread=False)) as plain:
+            plain.execute("BEGIN EXCLUSIVE")
+            yield
+            plain.execute("ROLLBACK")
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_the_time_limit_reaches_a_worker_that_waits_for_the_database(
+    postgres: Database, sqlite: Database, numbers: Path, strategy: str
+) -> None:
+    for database in (postgres, sqlite):
+        database.execute("CREATE TABLE numbers (n integer)")
+        # What reads definitions would wait too; so the lock is taken when the workers begin.
+        locked: list[Any] = []
+
+        def lock(run: Run, event: AnyEvent, database: Database = database, locked: list[Any] = locked) -> None:
+            if isinstance(event, LoadingStarted):
+                locked.append(held(database, "numbers"))
+                locked[-1].__enter__()
+
+        observed = Observed(numbers, database.url, on_event=lock, strategy=strategy, workers=2, timeout=1.0)
+        report = observed.execute()
+        locked[-1].__exit__(None, None, None)
+        assert (report.outcome, report.exit_code) == ("stopped", 4), database.kind
+        assert "--timeout" in (report.error or "")
+        assert report.stats.inserted == 0
+        assert database.scalar("SELECT count(*) FROM numbers") == 0
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_cancelling_reaches_a_worker_that_waits_for_the_database(
+    postgres: Database, numbers: Path, strategy: str
+) -> None:
+    postgres.execute("CREATE TABLE numbers (n integer)")
+    locks: list[Any] = []
+
+    def lock_then_cancel(run: Run, event: AnyEvent) -> None:
+        if isinstance(event, LoadingStarted):
+            locks.append(held(postgres, "numbers"))
+            locks[-1].__enter__()
+        if isinstance(event, WorkerStarted):
+            waiting = (
+                "DO $$ BEGIN FOR attempt IN 1..200 LOOP PERFORM pg_stat_clear_snapshot(); "
+                "EXIT WHEN EXISTS (SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock'); "
+                "PERFORM pg_sleep(0.02); END LOOP; END $$"
+            )
+
+            def cancel() -> None:
+                postgres.execute(waiting)
+                run.cancel("enough")
+
+            threading.Thread(target=cancel).start()
+
+    report = Observed(numbers, postgres.url, on_event=lock_then_cancel, strategy=strategy, workers=1).execute()
+    locks[-1].__exit__(None, None, None)
+    assert (report.outcome, report.exit_code, report.error) == ("stopped", 4, "enough")
+    assert postgres.scalar("SELECT count(*) FROM numbers") == 0
+
+
+def test_a_lock_that_is_let_go_costs_nothing_but_time(sqlite: Database, numbers: Path) -> None:
+    sqlite.execute("CREATE TABLE numbers (n integer)")
+    locks: list[Any] = []
+
+    def lock_for_a_while(run: Run, event: AnyEvent) -> None:
+        if isinstance(event, WorkerStarted):
+            locks.append(held(sqlite, "numbers"))
+            locks[-1].__enter__()
+            threading.Timer(0.5, locks[-1].__exit__, (None, None, None)).start()
+
+    report = Observed(numbers, sqlite.url, on_event=lock_for_a_while).execute()
+    assert (report.outcome, report.stats.inserted) == ("complete", ROWS)
+
+
+# The database goes away.
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_a_server_that_ends_connections_loses_and_doubles_nothing(
+    postgres: Database, numbers: Path, strategy: str
+) -> None:
+    def kill(run: Run, event: AnyEvent) -> None:
+        if isinstance(event, BatchCommitted) and event.first_row == 2:
+            postgres.fetch(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'tui_importer/%'"
+            )
+
+    report = Observed(numbers, postgres.url, on_event=kill, strategy=strategy, workers=2, batch_size=20).execute()
+    assert report.outcome == "failed"
+    assert report.exit_code in (1, 4)
+    assert "worker" in (report.error or "")
+    assert postgres.scalar("SELECT count(*) FROM numbers") == report.stats.inserted
+    assert postgres.scalar("SELECT count(DISTINCT n) FROM numbers") == report.stats.inserted
+
+
+def test_a_table_that_is_dropped_meanwhile_fails_in_one_line(postgres: Database, numbers: Path) -> None:
+    def drop(run: Run, event: AnyEvent) -> None:
+        if isinstance(event, LoadingStarted):
+            postgres.execute("DROP TABLE numbers")
+
+    report = Observed(numbers, postgres.url, on_event=drop).execute()
+    assert (report.outcome, report.exit_code) == ("failed", 1)
+    assert 'relation "numbers" does not exist' in (report.error or "")
+    assert "\n" not in (report.error or "")
+
+
+def test_a_full_disk_fails_in_one_line_and_keeps_what_is_in(numbers: Path, tmp_path: Path) -> None:
+    """The limit on file sizes stands for the full disk: SQLite hears of both by a write that fails."""
+    book = Workbook(write_only=True)
+    sheet = book.create_sheet("S")
+    sheet.append(["n", "text"])
+    for number in range(4_000):
+        sheet.append([number, f"{number:04}" * 50])
+    path = tmp_path / "wide.xlsx"
+    book.save(path)
+    ended = subprocess.run(
+        [sys.executable, "-m", "tui_importer", str(path), "--db", "full.db", "--batch-size", "100", "-q"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, 300_000)),
+    )
+    assert ended.returncode in (1, 4), ended.stderr
+    [line] = ended.stderr.splitlines()
+    assert line.startswith("tui-importer: worker 1 failed at S rows ")
+    with closing(sqlite3.connect(tmp_path / "full.db")) as database:
+        [[rows, distinct]] = database.execute("SELECT count(*), count(DISTINCT n) FROM s").fetchall()
+        assert database.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+    assert rows == distinct
+    assert (rows + 1) % 100 == 0  # the header is a row of the first block
+    assert 0 < rows < 4_000
+
+
+# Limits that the user sets.
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_too_many_rejects_stop_the_run(sqlite: Database, numbers: Path, strategy: str) -> None:
+    sqlite.execute("CREATE TABLE numbers (n integer CHECK (n % 10 <> 0))")
+    report = Observed(numbers, sqlite.url, strategy=strategy, batch_size=10, max_rejects="5").execute()
+    assert (report.outcome, report.exit_code) == ("stopped", 4)
+    assert "--max-rejects" in (report.error or "")
+    assert 6 <= report.stats.error_count < 30
+    assert sqlite.scalar("SELECT count(*) FROM numbers") == report.stats.inserted
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_stopping_finishes_what_is_in_hand_and_takes_no_more(database: Database, numbers: Path, strategy: str) -> None:
+    def stop(run: Run, event: AnyEvent) -> None:
+        if isinstance(event, BatchCommitted):
+            run.stop("that will do")
+
+    report = Observed(numbers, database.url, on_event=stop, strategy=strategy, workers=2, batch_size=10).execute()
+    assert (report.outcome, report.exit_code, report.error) == ("stopped", 4, "that will do")
+    assert 0 < report.stats.inserted < ROWS
+    assert database.scalar("SELECT count(*) FROM numbers") == report.stats.inserted
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_a_limit_reads_so_many_rows_and_a_rehearsal_writes_none(
+    database: Database, numbers: Path, strategy: str
+) -> None:
+    rehearsed = Observed(numbers, database.url, strategy=strategy, dry_run=True, limit=120).execute()
+    assert (rehearsed.outcome, rehearsed.stats.total_records) == ("complete", 120)
+    assert not Path(database.url).exists() or database.kind == "postgresql"
+    report = Observed(numbers, database.url, strategy=strategy, limit=120).execute()
+    assert report.stats.inserted == 120
+    assert database.fetch("SELECT min(n), max(n), count(*) FROM numbers") == [(0, 119, 120)]
+
+
+def test_back_pressure_holds_a_stated_number_of_batches(sqlite: Database, numbers: Path) -> None:
+    """While a worker is stuck with the first batch, the reader gets no further than the queue is long."""
+    reached: list[int] = []
+
+    def observe(run: Run, event: AnyEvent) -> None:
+        if isinstance(event, BatchCommitted):
+            # The reading thread may run as long as it likes here; what it has read by now is all it could.
+            for _ in range(2_000):
+                if run.snapshot().queue_depth == QUEUE_BATCHES:
+                    break
+                threading.Event().wait(0.001)
+            reached.append(run.snapshot().read)
+
+    Observed(numbers, sqlite.url, on_event=observe, strategy="batched", batch_size=10).execute()
+    # The first batch is in, the queue is full, and one more batch waits for room.
+    assert reached[0] <= 10 * (1 + QUEUE_BATCHES + 1)
+
+
+def test_a_listener_hears_one_event_at_a_time(postgres: Database, numbers: Path) -> None:
+    inside: list[int] = []
+    overlaps: list[int] = []
+
+    def listen(run: Run, event: AnyEvent) -> None:
+        if inside:
+            overlaps.append(1)
+        inside.append(1)
+        os.sched_yield()
+        inside.pop()
+
+    Observed(numbers, postgres.url, on_event=listen, strategy="threaded", workers=4, batch_size=5).execute()
+    assert overlaps == []
+
+
+def test_a_listener_that_raises_ends_the_run_without_costing_a_row(sqlite: Database, numbers: Path) -> None:
+    def fail(run: Run, event: AnyEvent) -> None:
+        if isinstance(event, BatchCommitted):
+            raise LookupError("a defect of the listener")
+
+    report = Observed(numbers, sqlite.url, on_event=fail, batch_size=10).execute()
+    assert (report.outcome, report.exit_code) == ("failed", 1)
+    assert report.error == "the listener failed: LookupError: a defect of the listener"
+    assert sqlite.scalar("SELECT count(*) FROM numbers") == report.stats.inserted > 0
+
+
+def test_memory_of_a_run_does_not_hold_its_rows(sqlite: Database, numbers: Path) -> None:
+    """Batches are let go once they are written."""
+
+    def living() -> int:
+        return sum(isinstance(thing, Batch) for thing in gc.get_objects())
+
+    gc.collect()
+    before = living()
+    most: list[int] = []
+
+    def count(run: Run, event: AnyEvent) -> None:
+        if isinstance(event, BatchCommitted):
+            most.append(living() - before)
+
+    Observed(numbers, sqlite.url, on_event=count, strategy="batched", batch_size=5).execute()
+    assert len(most) > ROWS / 5
+    # Those waiting, the one that waits for room, those in hand and just let go.
+    assert max(most) <= QUEUE_BATCHES + 5
+    assert living() == before

@@ -1,0 +1,25 @@
+"""The worker pool of asyncio strategies: :mod:`tui_importer.core.pool` with tasks for threads."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from tui_importer.core.batch import Batch
+from tui_importer.core.pool import raise_failures
+from tui_importer.core.strategy import AsyncWriter, Job
+
+
+async def run_tasks(job: Job, write: Callable[[AsyncWriter, Batch], Awaitable[None]]) -> None:
+    """Let ``job.workers`` tasks, each with a connection of its own, write batches until there are no more.
+
+    Raises as :func:`tui_importer.core.pool.run_workers` does. No ``TaskGroup``: it would cancel the others where one
+    fails, and they are to finish what they have in hand.
+    """
+
+    async def work() -> None:
+        async with job.async_writer() as writer:
+            while (batch := await job.next_batch()) is not None:
+                await write(writer, batch)
+
+    raise_failures(await asyncio.gather(*(work() for _ in range(job.workers)), return_exceptions=True))
