@@ -68,7 +68,7 @@ class Told:
         """What to say of the event, or None."""
         if self._verbose:
             return narrate(event)
-        if isinstance(event, ROUTINE):
+        if isinstance(event, (*ROUTINE, RunFinished)):  # the summary says how it ended
             return None
         if isinstance(event, RowRejected):
             self._rejects += 1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import PurePath
+from pathlib import Path, PurePath
 
 from tui_importer.console.numbers import pace, plural, took
 from tui_importer.console.safe import encodable, shortened, visible
@@ -27,8 +27,14 @@ def summary_lines(report: Report, reasons: Sequence[ReasonGroup] | None = None, 
     if report.rejects_total:
         lines += _reasons(report, reasons)
     if report.rejects_file is not None:
-        lines.append(f"rejects are in {visible(report.rejects_file)}")
+        lines.append(f"rejects are in {visible(_short(report.rejects_file))}")
     return [encodable(line, encoding) for line in lines]
+
+
+def _short(path: str) -> str:
+    """The path as one would type it here."""
+    here = Path.cwd()
+    return str(PurePath(path).relative_to(here)) if PurePath(path).is_relative_to(here) else path
 
 
 def _way(report: Report) -> str:

@@ -1,0 +1,55 @@
+"""Peak memory of an import beside that of the reader alone, for two lengths of one sheet.
+
+``python -m benchmarks.memory [--rows N]``. What an import needs on top of its reader is not to grow with the rows.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from benchmarks.business_data import business_rows, write_workbook
+from benchmarks.server import postgres
+
+READ = """
+import sys
+from python_calamine import CalamineWorkbook
+for row in CalamineWorkbook.from_path(sys.argv[1]).get_sheet_by_index(0).iter_rows(): pass
+"""
+
+
+def peak(command: list[str]) -> float:
+    """The most memory a process ever had resident, in MB (getrusage(2): ru_maxrss is in kB)."""
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        sys.exit(f"{command} ended with {process.returncode}")
+    return usage.ru_maxrss / 1024
+
+
+def main() -> None:
+    """Measure both readers at two lengths."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rows", type=int, default=100_000)
+    most = parser.parse_args().rows
+    with tempfile.TemporaryDirectory() as folder, postgres() as url:
+        for rows in (most // 5, most):
+            file = Path(folder) / f"businesses_{rows}.xlsx"
+            write_workbook(file, business_rows(rows))
+            ours = [sys.executable, "-m", "tui_importer", str(file), "--db", url, "-q", "--table", f"t{rows}"]
+            reader = peak([sys.executable, "-c", READ, str(file)])
+            calamine = peak(ours)
+            streaming = peak([*ours, "--reader", "openpyxl", "--table", f"u{rows}"])
+            print(
+                f"{rows:>9,} rows: reader alone {reader:.0f} MB, import {calamine:.0f} MB "
+                f"(+{calamine - reader:.0f} MB); import by --reader openpyxl {streaming:.0f} MB"
+            )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,158 @@
+"""What the documentation says is true: its blocks run, its links lead somewhere, its tables are those of the code."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from benchmarks.make_sample import SAMPLE_PATH
+from tui_importer import ExitCode
+from tui_importer.plugins.registry import load_registry
+
+if TYPE_CHECKING:
+    from tests.conftest import Database
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+PAGES = [ROOT / "README.md", ROOT / "benchmarks" / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+#: What stands in the README for a server of the reader's own.
+SERVER = "postgresql://shop@db.example/shop"
+
+
+def blocks(language: str) -> list[str]:
+    """The README's fenced blocks in a language, in order."""
+    return re.findall(rf"^```{language}\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+
+
+@pytest.fixture
+def environment(tmp_path: Path) -> dict[str, str]:
+    """A folder with the sample in it, and the installed program on the path."""
+    shutil.copy(SAMPLE_PATH, tmp_path)
+    return {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+
+
+def run(command: list[str], folder: Path, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=100, check=False
+    )
+
+
+def test_the_first_two_blocks_install_import_and_test() -> None:
+    """They are run, as they stand, by the project's CI script; here only that it takes them from the README."""
+    first, second, *_ = blocks("sh")
+    assert first.splitlines()[0].endswith(".venv/bin/tui-importer sample_data.xlsx")
+    assert ".[test]" in second
+    assert "pytest" in second
+    script = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+    assert "$(block 1)" in script
+    assert "$(block 2)" in script
+
+
+@pytest.mark.parametrize("number", range(3, 1 + len(blocks("sh"))))
+def test_shell_blocks_run(number: int, tmp_path: Path, environment: dict[str, str], postgres: Database) -> None:
+    script = blocks("sh")[number - 1].replace(SERVER, postgres.url)
+    ended = run(["bash", "-euo", "pipefail", "-c", script], tmp_path, environment)
+    assert ended.returncode == 0, ended.stderr
+    if SERVER in blocks("sh")[number - 1]:
+        assert ended.stdout == "9987\n"
+        assert postgres.scalar("SELECT count(*) FROM businesses") == 9_987
+
+
+def test_what_the_first_command_says(tmp_path: Path, environment: dict[str, str]) -> None:
+    ended = run([sys.executable, "-m", "tui_importer", "sample_data.xlsx"], tmp_path, environment)
+    assert ended.returncode == 3
+    [shown] = blocks("text")
+
+    def timeless(text: str) -> list[str]:
+        return [re.sub(r"in [\d.]+ s \([\d,]+ rows/s\)", "in TIME", line) for line in text.splitlines()]
+
+    assert timeless(ended.stderr)[-len(shown.splitlines()) :] == timeless(shown)
+
+
+def test_the_python_script_runs(tmp_path: Path, environment: dict[str, str]) -> None:
+    script = next(block for block in blocks("python") if "run_import(" in block)
+    ended = run([sys.executable, "-c", script], tmp_path, environment)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert ended.stdout.splitlines()[-1] == "complete_with_rejects 9987 13"
+    assert len(ended.stdout.splitlines()) == 14
+
+
+def test_the_plugin_is_found_and_imports(tmp_path: Path, environment: dict[str, str]) -> None:
+    module = next(block for block in blocks("python") if "hookimpl" in block)
+    project = tomllib.loads(next(block for block in blocks("toml") if "entry-points" in block))
+    (tmp_path / "backwards.py").write_text(module, encoding="utf-8")
+    # What an installer writes of it.
+    [(group, entry_points)] = project["project"]["entry-points"].items()
+    info = tmp_path / "tui_importer_backwards-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text(
+        f"Metadata-Version: 2.1\nName: {project['project']['name']}\nVersion: {project['project']['version']}\n"
+    )
+    lines = "".join(f"{name} = {value}\n" for name, value in entry_points.items())
+    (info / "entry_points.txt").write_text(f"[{group}]\n{lines}")
+    environment["PYTHONPATH"] = str(tmp_path)
+    program = [sys.executable, "-m", "tui_importer"]
+    ended = run([*program, "sample_data.xlsx", "--strategy", "backwards", "-q"], tmp_path, environment)
+    assert (ended.returncode, ended.stderr) == (3, "")
+    listed = run([*program, "plugins"], tmp_path, environment).stdout
+    assert re.search(r"^strategy +backwards +active +tui-importer-backwards +1\.0 ", listed, re.MULTILINE)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_lead_to_files_that_are_there(page: Path) -> None:
+    for target in re.findall(r"\]\((?!https?:)([^)#]+)\)", page.read_text(encoding="utf-8")):
+        assert (page.parent / target).exists(), target
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_names_are_defined_where_their_links_lead(page: Path) -> None:
+    for name, target in re.findall(r"\[`([\w.]+)`\]\(([^)]+\.py)\)", page.read_text(encoding="utf-8")):
+        source = (page.parent / target).read_text(encoding="utf-8")
+        for part in name.split("."):
+            assert re.search(rf"^ *(?:(?:async )?def|class) {part}\b|^{part}\b", source, re.MULTILINE), (name, target)
+
+
+def test_the_page_about_the_machinery_has_every_pattern() -> None:
+    page = (ROOT / "docs" / "concurrency.md").read_text(encoding="utf-8")
+    headings = set(re.findall(r"^## (.+)$", page, re.MULTILINE))
+    assert headings == {
+        "Worker pool",
+        "Bounded queue",
+        "Pipeline",
+        "Fan-out and fan-in",
+        "Confinement",
+        "Lock",
+        "Cancellation and deadline",
+        "Graceful shutdown",
+        "Error propagation from workers",
+        "Select among several events",
+    }
+
+
+def test_every_exit_code_is_in_the_table() -> None:
+    table = README.split("## Exit codes")[1].split("\n\n")[1]
+    listed = {int(code) for row in table.splitlines()[2:] for code in re.findall(r"\d+", row.split("|")[1])}
+    assert listed == set(map(int, ExitCode))
+
+
+def test_every_strategy_is_in_the_table() -> None:
+    for name in load_registry(found=[]).strategy_names():
+        assert f"| `{name}`" in README
+
+
+def test_every_option_that_is_mentioned_exists(tmp_path: Path, environment: dict[str, str]) -> None:
+    program = [sys.executable, "-m", "tui_importer"]
+    known = "".join(
+        run([*program, command, "--help"], tmp_path, environment).stdout for command in ("import", "inspect")
+    )
+    for option in set(re.findall(r"(?<=[ `])--[a-z][a-z-]+", README)) - {"--quiet"}:
+        assert option in known, option
