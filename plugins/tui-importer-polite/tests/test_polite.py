@@ -1,0 +1,149 @@
+"""The installed plugin at work: everything through the public names of tui_importer."""
+
+from __future__ import annotations
+
+import sqlite3
+import subprocess
+import sys
+import threading
+import tomllib
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from importlib.metadata import distribution
+from pathlib import Path
+
+import openpyxl
+import pytest
+from tui_importer_polite import Polite
+
+from tui_importer import Options, Plan, Report, Run, Source, Target
+from tui_importer.events import AnyEvent, BatchCommitted, RunFinished
+
+HERE = Path(__file__).parent.parent
+
+
+@pytest.fixture
+def orders(tmp_path: Path) -> Path:
+    """300 rows, of which row 7 has a text where the table wants a number."""
+    book = openpyxl.Workbook()
+    sheet = book.active
+    assert sheet is not None
+    sheet.append(["number", "customer"])
+    for number in range(300):
+        sheet.append(["?" if number == 5 else number, f"customer {number}"])
+    path = tmp_path / "orders.xlsx"
+    book.save(path)
+    with closing(sqlite3.connect(tmp_path / "shop.db")) as database:
+        database.execute("CREATE TABLE orders (number integer NOT NULL, customer text)")
+    return path
+
+
+def plan(orders: Path) -> Plan:
+    return Plan(
+        source=Source(file=str(orders)),
+        target=Target(database=str(orders.with_name("shop.db")), table="orders"),
+        options=Options(strategy="polite", batch_size=50, workers=4),
+    )
+
+
+def imported(orders: Path) -> list[tuple[int]]:
+    with closing(sqlite3.connect(orders.with_name("shop.db"))) as database:
+        return database.execute("SELECT number FROM orders ORDER BY number").fetchall()
+
+
+def run(orders: Path) -> Report:
+    heard: list[AnyEvent] = []
+    report = Run(plan(orders), listener=heard.append, rejects_file=orders.with_name("rejects.xlsx")).execute()
+    assert isinstance(heard[-1], RunFinished)
+    return report
+
+
+def test_every_good_row_is_in_and_the_bad_one_is_named(orders: Path) -> None:
+    report = run(orders)
+    assert (report.outcome, report.exit_code, report.method, report.workers) == (
+        "complete_with_rejects",
+        3,
+        "polite",
+        1,
+    )
+    assert [(reject.cell, reject.value) for reject in report.rejects] == [("Sheet!A7", "?")]
+    assert imported(orders) == [(number,) for number in range(300) if number != 5]
+
+
+def test_stopping_ends_a_rest_and_keeps_what_is_in(orders: Path) -> None:
+    def listener(event: AnyEvent) -> None:
+        if isinstance(event, BatchCommitted):
+            going.stop("enough")
+
+    going = Run(plan(orders), listener=listener, rejects_file=orders.with_name("rejects.xlsx"))
+    report = going.execute()
+    assert (report.outcome, report.exit_code, report.error) == ("stopped", 4, "enough")
+    assert len(imported(orders)) == report.stats.inserted < 299
+
+
+class FakeJob:
+    """Three batches that take no time, and notes about rests."""
+
+    workers = 1
+
+    def __init__(self) -> None:
+        self.written: list[object] = []
+        self.rests: list[float] = []
+
+    def batches(self) -> Iterator[object]:
+        return iter(["first", "second", "third"])
+
+    @contextmanager
+    def writer(self) -> Iterator[FakeJob]:
+        yield self
+
+    def write(self, batch: object) -> None:
+        threading.Event().wait(0.01)
+        self.written.append(batch)
+
+    def rest(self, seconds: float) -> bool:
+        self.rests.append(seconds)
+        return True
+
+
+def test_it_rests_after_each_batch_as_long_as_the_batch_took() -> None:
+    job = FakeJob()
+    Polite().run(job)  # type: ignore[arg-type]
+    assert job.written == ["first", "second", "third"]
+    assert len(job.rests) == 3
+    assert min(job.rests) >= 0.01
+
+
+def test_it_is_listed_with_its_distribution_and_version() -> None:
+    listed = subprocess.run(
+        [sys.executable, "-m", "tui_importer", "plugins"], capture_output=True, text=True, check=True
+    ).stdout
+    [line] = [line for line in listed.splitlines() if "polite" in line]
+    assert line.split()[:5] == [
+        "strategy",
+        "polite",
+        "active",
+        "tui-importer-polite",
+        distribution("tui-importer-polite").version,
+    ]
+
+
+def test_the_command_line_runs_it(orders: Path) -> None:
+    ended = subprocess.run(
+        [sys.executable, "-m", "tui_importer", "orders.xlsx", "--db", "shop.db", "--strategy", "polite", "-q"],
+        cwd=orders.parent,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (ended.returncode, ended.stderr) == (3, "")
+    assert len(imported(orders)) == 299
+
+
+def test_the_readme_shows_the_whole_code() -> None:
+    readme = (HERE / "README.md").read_text(encoding="utf-8")
+    code = (HERE / "tui_importer_polite" / "__init__.py").read_text(encoding="utf-8")
+    assert f"```python\n{code}```" in readme
+    shown = tomllib.loads(readme.split("```toml\n")[1].split("```")[0])
+    project = tomllib.loads((HERE / "pyproject.toml").read_text(encoding="utf-8"))
+    assert shown["project"]["entry-points"] == project["project"]["entry-points"]
