@@ -67,6 +67,8 @@ class PostgreSQL:
             raise UsageError(
                 "malformed PostgreSQL address: write postgresql://user@host:port/database or host=... dbname=..."
             ) from None
+        if not re.fullmatch(r"[0-9,]*", port := given.get("port", "")):
+            raise UsageError(f"malformed PostgreSQL address: {port!r} is no port number")
         self._parameters: dict[str, Any] = {
             "application_name": settings.application_name,
             "connect_timeout": max(1, round(settings.connect_timeout)),

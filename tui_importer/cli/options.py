@@ -18,7 +18,7 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 DATABASE_VARIABLES = ("TUI_IMPORTER_DB", "DATABASE_URL")
 
 
-class CountOrAuto(click.ParamType[int | None]):
+class CountOrAuto(click.ParamType):  # type: ignore[type-arg]  # older versions of click have no argument here
     """A whole number from 1, or ``auto``, which is the same as leaving the option out."""
 
     name = "N|auto"
@@ -35,7 +35,7 @@ class CountOrAuto(click.ParamType[int | None]):
         return number
 
 
-class ColumnType(click.ParamType[tuple[str, str]]):
+class ColumnType(click.ParamType):  # type: ignore[type-arg]
     """``COLUMN=TYPE``."""
 
     name = "COLUMN=TYPE"

@@ -1,0 +1,104 @@
+"""The program as a process: what a user gets."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from openpyxl import Workbook
+
+PROGRAM = [sys.executable, "-m", "tui_importer"]
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A process that ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def lines(self) -> list[str]:
+        """What it said on stderr."""
+        return self.err.splitlines()
+
+
+class Program:
+    """Runs the command line in a folder of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.environment = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith("PG") and name not in ("TUI_IMPORTER_DB", "DATABASE_URL", "CI", "TERM")
+        }
+
+    def __call__(self, *arguments: str, code: int | None = None, **environment: str) -> Ended:
+        """Run to the end; with ``code``, that must be the exit code."""
+        done = subprocess.run(
+            [*PROGRAM, *arguments],
+            cwd=self.folder,
+            env={**self.environment, **environment},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        ended = Ended(done.returncode, done.stdout, done.stderr)
+        assert "Traceback" not in ended.err + ended.out, ended.err
+        assert code is None or ended.code == code, ended
+        return ended
+
+    def start(self, *arguments: str) -> subprocess.Popen[str]:
+        """Start it and go on."""
+        return subprocess.Popen(
+            [*PROGRAM, *arguments],
+            cwd=self.folder,
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def files(self) -> set[str]:
+        """What there is in the folder."""
+        return {path.name for path in self.folder.iterdir()}
+
+
+@pytest.fixture
+def program(tmp_path: Path) -> Program:
+    folder = tmp_path / "here"
+    folder.mkdir()
+    return Program(folder)
+
+
+@pytest.fixture
+def workbook(program: Program) -> Callable[..., Path]:
+    """Write a workbook into the program's folder."""
+
+    def write(name: str, rows: Sequence[Sequence[Any]], sheet: str = "Sheet1") -> Path:
+        book = Workbook(write_only=True)
+        page = book.create_sheet(sheet)
+        for row in rows:
+            page.append(row)
+        path = program.folder / name
+        book.save(path)
+        return path
+
+    return write
+
+
+@pytest.fixture
+def orders(workbook: Callable[..., Path]) -> Path:
+    """300 orders, all good."""
+    return workbook("orders.xlsx", [["number", "customer"], *([n, f"customer {n}"] for n in range(300))])

@@ -1,0 +1,157 @@
+"""What cannot be done: one line, the right exit code, and nothing half-made."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from tests.cli.conftest import Program
+    from tests.conftest import Database
+
+OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"  # the first bytes of a compound file: an encrypted xlsx is one
+
+
+def broken_files(folder: Path, good: Path) -> None:
+    """Files that are no workbooks, each in its own way."""
+    (folder / "folder.xlsx").mkdir()
+    (folder / "text.xlsx").write_text("no workbook at all")
+    (folder / "empty.xlsx").touch()
+    (folder / "encrypted.xlsx").write_bytes(OLE + bytes(1024) + "EncryptedPackage".encode("utf-16-le") + bytes(1024))
+    (folder / "truncated.xlsx").write_bytes(good.read_bytes()[:-500])
+    (folder / "half.xlsx").write_bytes(good.read_bytes()[: good.stat().st_size // 2])
+    with zipfile.ZipFile(folder / "other.xlsx", "w") as archive:
+        archive.writestr("readme.txt", "a zip, but no workbook")
+    (folder / "empty.csv").touch()
+    (folder / "word.docx").write_bytes(good.read_bytes())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (["missing.xlsx"], 2, "missing.xlsx"),
+        (["folder.xlsx"], 2, "folder.xlsx"),
+        (["text.xlsx"], 2, "text.xlsx"),
+        (["empty.xlsx"], 2, "empty.xlsx"),
+        (["empty.csv"], 2, "empty.csv"),
+        (["encrypted.xlsx"], 2, "password"),
+        (["truncated.xlsx"], 2, "truncated.xlsx"),
+        (["half.xlsx"], 2, "half.xlsx"),
+        (["other.xlsx"], 2, "other.xlsx"),
+        (["word.docx"], 2, ".docx"),
+        (["orders.xlsx", "--sheet", "Nowhere"], 2, "Sheet1"),
+        (["orders.xlsx", "--sheet", "7"], 2, "Sheet1"),
+        (["orders.xlsx", "--strategy", "bathced"], 2, "did you mean 'batched'?"),
+        (["orders.xlsx", "--strategy", "zzz"], 2, "async, batched, sequential, threaded"),
+        (["orders.xlsx", "--reader", "calamime"], 2, "calamine"),
+        (["orders.xlsx", "--range", "nonsense"], 2, "nonsense"),
+        (["orders.xlsx", "--header-row", "5000"], 2, "5000"),
+        (["orders.xlsx", "--type", "number=intger"], 2, "integer"),
+        (["orders.xlsx", "--type", "nmber=integer"], 2, "number"),
+        (["orders.xlsx", "--max-rejects", "many"], 2, "many"),
+        (["orders.xlsx", "--workers", "0"], 2, "0"),
+        (["orders.xlsx", "--timeout", "-1"], 2, "-1"),
+        (["orders.xlsx", "--unknown"], 2, "--unknown"),
+        (["orders.xlsx", "--db", "mysqll://host/db"], 2, "mysqll"),
+        (["orders.xlsx", "--db", "postgresql://u@h:port/db"], 2, "port"),
+        (["orders.xlsx", "--db", "nowhere/at/all.db"], 5, "nowhere"),
+        (["orders.xlsx", "--db", "postgresql://nobody@127.0.0.1:1/none", "--connect-timeout", "2"], 5, "127.0.0.1"),
+        (["orders.xlsx", "--schema", "missing.toml"], 2, "missing.toml"),
+        (["orders.xlsx", "--schema", "broken.toml"], 2, "broken.toml"),
+        (["orders.xlsx", "--schema", "typo.toml"], 2, "did you mean 'workers'?"),
+        (["orders.xlsx", "--schema", "nosuch"], 2, "nosuch"),
+        (["orders.xlsx", "other.xlsx", "--rejects", "r.xlsx"], 2, "--rejects"),
+        (["orders.xlsx", "--rejects", "orders.xlsx"], 2, "orders.xlsx"),
+        (["inspect", "missing.xlsx"], 2, "missing.xlsx"),
+        (["bench", "missing.xlsx"], 2, "missing.xlsx"),
+        (["bench", "orders.xlsx", "--strategy", "zzz"], 2, "zzz"),
+    ],
+)
+def test_a_request_that_cannot_be(program: Program, orders: Path, arguments: list[str], code: int, said: str) -> None:
+    broken_files(program.folder, orders)
+    (program.folder / "broken.toml").write_text("[source\n")
+    (program.folder / "typo.toml").write_text('[source]\nfile = "orders.xlsx"\n[options]\nworkrs = 2\n')
+    before = program.files()
+    ended = program(*arguments, code=code)
+    assert said in ended.err
+    assert ended.out == ""
+    assert program.files() == before
+    errors = [line for line in ended.lines if line.startswith(("tui-importer: ", "Error: "))]
+    assert len(errors) == 1, ended.err
+
+
+@pytest.mark.parametrize("name", ["text.xlsx", "truncated.xlsx", "encrypted.xlsx", "empty.xlsx", "missing.xlsx"])
+def test_quietly_it_is_one_line_and_nothing_else(program: Program, orders: Path, name: str) -> None:
+    broken_files(program.folder, orders)
+    [line] = program(name, "-q", code=2).lines
+    assert line.startswith("tui-importer: ")
+    assert name in line
+
+
+def test_a_file_of_several_that_cannot_be_read_costs_the_others_nothing(program: Program, orders: Path) -> None:
+    broken_files(program.folder, orders)
+    ended = program("text.xlsx", "orders.xlsx", "-q", code=2)
+    assert "text.xlsx" in ended.err
+    assert "orders.db" in program.files()
+
+
+TARGETS = {
+    "a column that the table has not": "CREATE TABLE orders (number integer)",
+    "a column that must be filled and is not": "CREATE TABLE orders (number integer, customer text, vat text NOT NULL)",
+}
+
+
+@pytest.mark.parametrize("what", TARGETS)
+def test_a_table_that_cannot_take_the_columns(
+    program: Program, orders: Path, sqlite: Database, postgres: Database, what: str
+) -> None:
+    for database in (sqlite, postgres):
+        database.execute(TARGETS[what])
+        before = program.files()
+        [line] = program("orders.xlsx", "--db", database.url, "-q", code=2).lines
+        assert ("customer" if "has not" in what else "vat") in line
+        assert database.scalar("SELECT count(*) FROM orders") == 0
+        assert program.files() == before
+
+
+def test_a_table_that_must_not_exist_but_does(program: Program, orders: Path, sqlite: Database) -> None:
+    sqlite.execute("CREATE TABLE orders (number integer, customer text)")
+    [line] = program("orders.xlsx", "--db", sqlite.url, "--mode", "create", "-q", code=2).lines
+    assert "orders" in line
+    assert sqlite.scalar("SELECT count(*) FROM orders") == 0
+
+
+def test_a_password_that_is_refused(program: Program, orders: Path, postgres: Database) -> None:
+    """A server of the suite's own trusts everybody, so a role without a login stands for it."""
+    postgres.execute("DO $$ BEGIN CREATE ROLE nologin_role NOLOGIN; EXCEPTION WHEN duplicate_object THEN END $$")
+    url = postgres.url.replace("://", "://nologin_role:canary-7f3a@", 1).replace("postgres@/", "/", 1)
+    ended = program("orders.xlsx", "--db", url, "-q", code=5)
+    assert len(ended.lines) == 1
+    assert "canary" not in ended.err
+
+
+def test_a_report_that_cannot_be_written_is_said(program: Program, orders: Path) -> None:
+    ended = program("orders.xlsx", "-q", "--report", "no/such/folder/report.json")
+    assert ended.code == 2
+    assert "report" in ended.err
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+def test_a_result_that_is_lost_is_no_success(program: Program, orders: Path) -> None:
+    assert program("orders.xlsx", "-q", "--report", "/dev/full").code != 0
+
+
+def test_nothing_is_made_when_the_database_refuses_the_table(
+    program: Program, workbook: Callable[..., Path], postgres: Database
+) -> None:
+    """More columns than a table can have (PostgreSQL manual, appendix K)."""
+    workbook("wide.xlsx", [[f"c{n}" for n in range(1_700)], list(range(1_700))])
+    before = program.files()
+    [line] = program("wide.xlsx", "--db", postgres.url, "-q", code=1).lines
+    assert "1600" in line
+    assert program.files() == before
+    assert postgres.fetch("SELECT tablename FROM pg_tables WHERE schemaname = 'public'") == []

@@ -1,0 +1,62 @@
+"""The founding example, as a user runs it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sqlite3
+import stat
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+import openpyxl
+import pytest
+
+from benchmarks.make_sample import BAD_ROWS, SAMPLE_PATH
+
+if TYPE_CHECKING:
+    from tests.cli.conftest import Program
+    from tests.conftest import Database
+
+
+@pytest.fixture
+def sample(program: Program) -> str:
+    return str(shutil.copy(SAMPLE_PATH, program.folder / "sample_data.xlsx"))
+
+
+def test_a_file_alone_goes_into_sqlite_beside_it(program: Program, sample: str) -> None:
+    ended = program("sample_data.xlsx", code=3)
+    assert ended.out == ""
+    assert "read 10,000 = inserted 9,987 + rejected 13" in ended.err
+    with closing(sqlite3.connect(program.folder / "sample_data.db")) as database:
+        assert database.execute("SELECT count(*) FROM businesses").fetchall() == [(9_987,)]
+        indexed = {row[0] for row in database.execute("SELECT sql FROM sqlite_master WHERE type = 'index'") if row[0]}
+    assert len(indexed) == 6
+    rejects = program.folder / "sample_data.rejects.xlsx"
+    assert stat.S_IMODE(rejects.stat().st_mode) == 0o600
+    sheet = openpyxl.load_workbook(rejects).active
+    assert sheet is not None
+    assert sheet.max_row == 1 + 13
+    assert program.files() == {"sample_data.xlsx", "sample_data.db", "sample_data.rejects.xlsx"}
+
+
+@pytest.mark.parametrize("strategy", ["threaded", "batched", "async"])
+def test_postgresql_and_the_report_on_stdout(program: Program, sample: str, postgres: Database, strategy: str) -> None:
+    ended = program("import", sample, "--db", postgres.url, "--report", "-", "--strategy", strategy, "--no-ui", code=3)
+    report = json.loads(ended.out)
+    stats = report["stats"]
+    assert (stats["total_records"], stats["success_count"], stats["error_count"]) == (10_000, 9_987, 13)
+    assert stats["inserted"] + stats["updated"] + stats["skipped"] + stats["error_count"] == stats["total_records"]
+    assert (report["schema_version"], report["outcome"], report["exit_code"]) == (1, "complete_with_rejects", 3)
+    assert (report["method"], report["target"]["table"]) == (strategy, "businesses")
+    assert [reject["row"] for reject in report["rejects"]] == sorted(BAD_ROWS)
+    assert {"sheet", "row", "cell", "column", "value", "reason", "sqlstate"} <= set(report["rejects"][0])
+    assert postgres.scalar("SELECT count(*) FROM businesses") == 9_987
+
+
+def test_a_second_file_of_rejects_never_replaces_the_first(program: Program, sample: str) -> None:
+    program("sample_data.xlsx", "-q", "--limit", "300", code=3)
+    first = (program.folder / "sample_data.rejects.xlsx").read_bytes()
+    program("sample_data.xlsx", "-q", "--limit", "300", "--db", "other.db", code=3)
+    assert (program.folder / "sample_data.rejects.xlsx").read_bytes() == first
+    assert sum(name.startswith("sample_data.rejects") for name in program.files()) == 2
