@@ -67,7 +67,7 @@ class PostgreSQL:
             raise UsageError(
                 "malformed PostgreSQL address: write postgresql://user@host:port/database or host=... dbname=..."
             ) from None
-        if not re.fullmatch(r"[0-9,]*", port := given.get("port", "")):
+        if not re.fullmatch(r"[0-9,]*", port := str(given.get("port", ""))):
             raise UsageError(f"malformed PostgreSQL address: {port!r} is no port number")
         self._parameters: dict[str, Any] = {
             "application_name": settings.application_name,

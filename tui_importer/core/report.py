@@ -243,5 +243,8 @@ def to_json(report: Report) -> bytes:
 
 
 def from_json(data: bytes) -> Report:
-    """The inverse of :func:`to_json`; raises ``ValueError`` (``msgspec.ValidationError`` is one) for anything else."""
-    return msgspec.convert(json.loads(data), Report)
+    """The inverse of :func:`to_json`; raises ``ValueError`` for anything else."""
+    try:
+        return msgspec.convert(json.loads(data), Report)
+    except msgspec.ValidationError as error:  # in older versions it is no ValueError
+        raise ValueError(str(error)) from error
