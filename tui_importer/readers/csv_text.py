@@ -59,7 +59,7 @@ class CsvFile:
         try:
             with self._path.open(encoding=self._encoding, newline="") as file:
                 yield from blocks(csv.reader(file, delimiter=self._delimiter), rows)
-        except csv.Error as error:
+        except (csv.Error, UnicodeError) as error:
             raise SourceError(f"{self._path}: cannot be read as delimited text: {error}") from error
         except OSError as error:
             raise SourceError(f"{self._path}: cannot be read: {error.strerror}") from error

@@ -18,7 +18,13 @@ from tui_importer.errors import SourceError
 from tui_importer.readers.blocks import Record, blocks, revealed
 from tui_importer.readers.files import check_workbook, library_errors
 from tui_importer.readers.hidden_cells import can_look, hidden_cells
+from tui_importer.readers.package import Package
 
+#: openpyxl takes the escape of an escape away and leaves the others, so the two can no longer be told.
+ESCAPES = (
+    "some texts hold something like _x0041_ literally: the openpyxl reader takes it for the character that it would "
+    "stand for; the calamine reader does not"
+)
 _SUFFIXES = (".xlsx", ".xlsm")
 _MIDNIGHT = dt.time()
 
@@ -36,7 +42,7 @@ class OpenpyxlReader:
             return OpenpyxlFile(path, openpyxl.load_workbook(path, read_only=True, data_only=True, keep_links=False))
 
     def limits(self, path: Path) -> tuple[str, ...]:
-        return ()
+        return (ESCAPES,) if Package(path).shared_strings_hold(b"_x005F_") else ()
 
 
 class OpenpyxlFile:

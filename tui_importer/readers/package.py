@@ -76,6 +76,17 @@ class Package:
             raise damaged(self.path, f"no part for sheet {sheet!r}")
         return relationship[1]
 
+    def shared_strings_hold(self, needle: bytes) -> bool:
+        """Whether the XML of the shared strings holds these bytes."""
+        for type_, target in self._relationships(self.workbook_part() or "").values():
+            if type_.endswith("/sharedStrings"):
+                tail = b""
+                for piece in self.pieces(target):
+                    if needle in tail + piece:
+                        return True
+                    tail = piece[-len(needle) :]
+        return False
+
     def pieces(self, part: str, size: int = CHUNK) -> Iterator[bytes]:
         """The part's bytes in pieces of ``size`` at most, without checksums: the parser beside us checks them."""
         member = self._members.get(part.lower())
