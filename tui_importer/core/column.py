@@ -79,12 +79,17 @@ class ListColumn:
         return f"ListColumn({self._values!r})"
 
     @cached_property
+    def _types(self) -> frozenset[type]:
+        return frozenset(map(type, self._values))
+
+    @cached_property
     def kinds(self) -> frozenset[type]:
-        return frozenset(map(type, self._values)) - {type(None)}
+        return self._types - {type(None)}
 
     @cached_property
     def blanks(self) -> int:
-        return self._values.count(None)
+        # Only where there are any: to compare with None may cost a call of Python (Decimal does).
+        return self._values.count(None) if type(None) in self._types else 0
 
     @cached_property
     def longest(self) -> int:

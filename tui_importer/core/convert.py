@@ -11,7 +11,9 @@ import datetime as dt
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
+from itertools import repeat
+from operator import eq
 from typing import Any
 
 from tui_importer.core.cells import Cell, CellError, UncalculatedFormula
@@ -134,6 +136,10 @@ def _clear_numeric(column: Column, type_: ColumnType) -> Column | None:
         if not all(map(math.isfinite, values)):
             return None
         decimals = list(map(Decimal, map(repr, values)))
+    elif column.kinds == {Decimal}:
+        decimals = list(values)
+        if not all(map(Decimal.is_finite, decimals)):
+            return None
     elif column.kinds <= {int, Decimal}:
         decimals = list(map(Decimal, values))
         if not all(map(Decimal.is_finite, decimals)):
@@ -145,9 +151,12 @@ def _clear_numeric(column: Column, type_: ColumnType) -> Column | None:
         limit = Decimal(10) ** (type_.precision - scale)
         if max(map(abs, decimals)) >= limit:
             return None
-        places = [number.as_tuple().exponent for number in map(Decimal.normalize, decimals)]
-        if min(int(place) for place in places) < -scale:
-            return None
+        try:
+            rounded = map(Decimal.quantize, decimals, repeat(Decimal(1).scaleb(-scale)))
+            if not all(map(eq, decimals, rounded)):
+                return None
+        except InvalidOperation:
+            return None  # more digits than the context has: rare enough to be walked
     return _mapped(column, lambda cells: iter(decimals))
 
 

@@ -100,10 +100,14 @@ def to_integer(cell: Cell, bits: int = 64) -> int:
             raise Refused("an integer is expected, this is a boolean")
         case int() as number:
             pass
-        case float() | Decimal() as fraction:
-            if fraction != fraction or fraction in (float("inf"), float("-inf")) or fraction % 1:
+        case float() as double:
+            if not double.is_integer():  # not a number and the infinities are none either
                 raise Refused("an integer is expected, this has a fraction")
-            number = int(fraction)
+            number = int(double)
+        case Decimal() as decimal:
+            if not decimal.is_finite() or decimal != decimal.to_integral_value():
+                raise Refused("an integer is expected, this has a fraction")
+            number = int(decimal)
         case str() as text if _INTEGER.fullmatch(text.strip()):
             number = int(text)
         case _:
@@ -119,7 +123,10 @@ def to_float(cell: Cell) -> float:
         case bool():
             pass
         case int() | float() | Decimal() as number:
-            return float(number)
+            try:
+                return float(number)
+            except (OverflowError, ValueError):  # a signalling NaN
+                raise Refused("out of the range of a double") from None
         case str() as text if _DECIMAL.fullmatch(text.strip()):
             return float(text)
         case _:
