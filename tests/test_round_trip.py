@@ -133,7 +133,7 @@ def as_stored(kind: str, database: Database, value: Any) -> Any:
         return value
     if kind == "interval":
         hours, seconds = divmod(int(value.total_seconds()), 3600)
-        return f"{hours:02}:{seconds // 60:02}:{seconds % 60:02}"
+        return f"{hours}:{seconds // 60:02}:{seconds % 60:02}"
     if kind in ("date", "time", "timestamp"):
         return str(value)
     return value
