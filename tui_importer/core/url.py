@@ -14,6 +14,8 @@ _LIBPQ_KEYWORDS = ("host", "hostaddr", "port", "dbname", "user", "password", "se
 _URL = re.compile(r"(?P<scheme>[a-zA-Z][a-zA-Z0-9+.-]*)://(?P<rest>.*)", re.DOTALL)
 _KEYWORDS = re.compile(rf"\s*(?:{'|'.join(_LIBPQ_KEYWORDS)})\s*=")
 _SECRET_KEYWORD = re.compile(r"(\b(?:password|sslpassword)\s*=\s*)(?:'(?:\\.|[^'\\])*'|[^\s&#]*)", re.IGNORECASE)
+#: ``user:password@``, which stands in a URL that was mistyped sooner than in the name of a file.
+_LOOKS_LIKE_A_LOGIN = re.compile(r":[^@]*@")
 _BAD_PERCENT = re.compile(r"%(?![0-9a-fA-F]{2})")
 
 _MALFORMED = (
@@ -53,7 +55,7 @@ def parse_address(text: str) -> DatabaseAddress:
         return DatabaseAddress(scheme, text, f"{scheme}://{_without_password(rest)}")
     if _KEYWORDS.match(text):
         return DatabaseAddress("postgresql", text, _SECRET_KEYWORD.sub(r"\1***", text))
-    if "://" in text or "\0" in text:
+    if "://" in text or "\0" in text or _LOOKS_LIKE_A_LOGIN.search(text):
         raise UsageError("malformed database URL: it must look like postgresql://user@host/database or a path")
     return DatabaseAddress("sqlite", text, text)
 

@@ -1,0 +1,133 @@
+"""Signals and limits: what the report says is in the table is exactly what is in the table."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sqlite3
+import subprocess
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from tests.cli.conftest import Program
+    from tests.conftest import Database
+
+
+def until(process: subprocess.Popen[str], event: str) -> list[dict[str, Any]]:
+    """Read the process's JSON lines until one is of this event."""
+    said = []
+    assert process.stderr is not None
+    for line in process.stderr:
+        said.append(json.loads(line))
+        if said[-1]["event"] == event:
+            return said
+    raise AssertionError(f"no {event} in {said}")
+
+
+def slow(program: Program, *options: str) -> subprocess.Popen[str]:
+    """An import of 300 rows that takes 30 seconds unless it is stopped."""
+    return program.start(
+        "orders.xlsx", "--db", "o.db", "--max-rate", "10", "--log-format", "json", "--report", "r.json", *options
+    )
+
+
+def in_table(program: Program) -> int:
+    with closing(sqlite3.connect(program.folder / "o.db")) as database:
+        [[rows]] = database.execute("SELECT count(*) FROM orders").fetchall()
+        return int(rows)
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize("strategy", ["sequential", "batched", "async"])
+def test_a_signal_finishes_what_is_in_hand_and_reports(
+    program: Program, orders: Path, strategy: str, number: int, code: int
+) -> None:
+    process = slow(program, "--strategy", strategy)
+    until(process, "batch_committed")
+    process.send_signal(signal.SIGHUP)  # a terminal that closes ends no run
+    process.send_signal(number)
+    said = until(process, "run_finished")
+    process.communicate(timeout=30)
+    assert process.returncode == code
+    assert "stopping" in [line["event"] for line in said]
+    report = json.loads((program.folder / "r.json").read_text())
+    stats = report["stats"]
+    assert (report["outcome"], report["exit_code"]) == ("stopped", code)
+    assert 0 < stats["inserted"] < 300
+    assert stats["total_records"] == stats["inserted"] == in_table(program)
+    assert report["notes"] == [] or all("SIG" not in note for note in report["notes"])
+
+
+def test_hanging_up_ends_no_run(program: Program, orders: Path) -> None:
+    process = program.start("orders.xlsx", "--max-rate", "300", "--log-format", "json")
+    until(process, "loading_started")
+    process.send_signal(signal.SIGHUP)
+    process.communicate(timeout=60)
+    assert process.returncode == 0
+
+
+def test_a_second_signal_cancels_at_the_database(program: Program, orders: Path, sqlite: Database) -> None:
+    sqlite.execute("CREATE TABLE orders (number integer, customer text); PRAGMA journal_mode = WAL")
+    with closing(sqlite3.connect(sqlite.url, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        process = program.start("orders.xlsx", "--db", sqlite.url, "--log-format", "json", "--report", "r.json")
+        until(process, "worker_started")
+        process.send_signal(signal.SIGINT)
+        until(process, "stopping")
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=30)
+        other.execute("ROLLBACK")
+    assert process.returncode == 130
+    report = json.loads((program.folder / "r.json").read_text())
+    assert (report["outcome"], report["stats"]["inserted"]) == ("stopped", 0)
+    assert sqlite.scalar("SELECT count(*) FROM orders") == 0
+
+
+def test_a_time_limit(program: Program, orders: Path) -> None:
+    process = slow(program, "--timeout", "2")
+    process.communicate(timeout=60)
+    assert process.returncode == 4
+    report = json.loads((program.folder / "r.json").read_text())
+    assert "--timeout" in report["error"]
+    assert report["stats"]["inserted"] == in_table(program) > 0
+
+
+def test_too_many_rejects(program: Program, workbook: Callable[..., Path]) -> None:
+    workbook("bad.xlsx", [["n"], *([number if number % 2 else f"x{number}"] for number in range(200))])
+    options = ["--type", "n=integer", "--batch-size", "10", "-q", "--report", "-"]
+    ended = program("bad.xlsx", *options, "--max-rejects", "20", code=4)
+    assert "--max-rejects" in ended.err
+    stats = json.loads(ended.out)["stats"]
+    assert 20 < stats["error_count"] < 100
+    assert program("bad.xlsx", *options, "--db", "2.db", "--max-rejects", "100", code=3).err == ""
+
+
+def test_a_rehearsal_writes_nothing(program: Program, orders: Path, postgres: Database) -> None:
+    before = program.files()
+    program("orders.xlsx", "--dry-run", code=0)
+    program("orders.xlsx", "--dry-run", "--db", postgres.url, code=0)
+    assert program.files() == before
+    assert postgres.fetch("SELECT * FROM pg_tables WHERE schemaname = 'public'") == []
+
+
+def test_a_limit(program: Program, orders: Path) -> None:
+    stats = json.loads(program("orders.xlsx", "-q", "--limit", "42", "--report", "-", code=0).out)["stats"]
+    assert (stats["total_records"], stats["inserted"]) == (42, 42)
+
+
+def test_killing_it_leaves_whole_batches(program: Program, orders: Path) -> None:
+    process = slow(program)
+    until(process, "batch_committed")
+    process.kill()
+    process.communicate(timeout=30)
+    rows = in_table(program)
+    assert rows > 0
+    with closing(sqlite3.connect(program.folder / "o.db")) as database:
+        numbers = [number for (number,) in database.execute("SELECT number FROM orders ORDER BY number")]
+    assert numbers == list(range(rows))
+    assert (rows + 1) % 10 == 0  # the header is a row of the first batch

@@ -1,0 +1,160 @@
+"""stdout is the result, stderr the narration, and a secret is in neither."""
+
+from __future__ import annotations
+
+import json
+import stat
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from tests.cli.conftest import Program
+    from tests.conftest import Database
+
+CANARY = "canary-7f3a"
+
+
+def test_quiet_says_nothing(program: Program, orders: Path) -> None:
+    ended = program("orders.xlsx", "-q", code=0)
+    assert (ended.out, ended.err) == ("", "")
+
+
+def test_plain_says_sentences(program: Program, orders: Path) -> None:
+    ended = program("orders.xlsx", "--plain", code=0)
+    assert "Created table orders." in ended.lines
+    assert ended.lines[-1].startswith("read 300 = inserted 300")
+
+
+def test_json_is_one_object_a_line(program: Program, orders: Path) -> None:
+    ended = program("orders.xlsx", "--log-format", "json", "--batch-size", "100", code=0)
+    said = [json.loads(line) for line in ended.lines]
+    assert {"ts", "level", "run_id", "event"} <= set(said[1])
+    names = [line["event"] for line in said]
+    assert (names[0], names[-1]) == ("run_started", "run_finished")
+    assert names.count("batch_committed") in (3, 4)
+    assert sum(line.get("inserted", 0) for line in said if line["event"] == "batch_committed") == 300
+
+
+def test_verbose_says_every_batch(program: Program, orders: Path) -> None:
+    quiet, verbose = program("orders.xlsx", code=0), program("orders.xlsx", "-v", "--batch-size", "50", "--db", "b.db")
+    assert len(verbose.lines) >= len(quiet.lines) + 6
+
+
+@pytest.mark.parametrize("options", [[], ["--plain"], ["-v"], ["--log-format", "json"]])
+def test_what_stands_in_cells_never_reaches_a_terminal_as_it_is(
+    program: Program, workbook: Callable[..., Path], sqlite: Database, options: list[str]
+) -> None:
+    csv = program.folder / "evil.csv"
+    evil = "\x1b]0;owned\x07\x1b[2J\u202e[red]markup[/red]\x9b31m"
+    csv.write_text(f'n,"{evil}"\n{evil},2\n', encoding="utf-8")
+    sqlite.execute("CREATE TABLE evil (n integer)")
+    ended = program("evil.csv", "--db", sqlite.url, "--table", "evil", "--skip", evil, *options)
+    assert ended.code == 3
+    for mark in "\x1b\x9b\x07\u202e":
+        assert mark not in ended.err + ended.out
+    inspected = program("inspect", "evil.csv", code=0)
+    for mark in "\x1b\x9b\x07\u202e":
+        assert mark not in inspected.err + inspected.out
+
+
+def test_no_colours_into_a_pipe(program: Program, orders: Path) -> None:
+    assert "\x1b" not in program("orders.xlsx", code=0, TERM="xterm-256color").err
+
+
+def test_the_report_is_private_and_whole(program: Program, orders: Path) -> None:
+    program("orders.xlsx", "-q", "--report", "report.json", code=0)
+    path = program.folder / "report.json"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    report = json.loads(path.read_text())
+    assert list(report)[:4] == ["schema_version", "run_id", "outcome", "exit_code"]
+    assert report["stats"]["duration"].endswith("s")
+    assert len(report["source"]["sha256"]) == 64
+
+
+def test_several_files_give_a_list_of_reports_and_the_gravest_code(
+    program: Program, orders: Path, workbook: Callable[..., Path]
+) -> None:
+    workbook("bad.xlsx", [["n"], ["#"]])
+    ended = program("orders.xlsx", "bad.xlsx", "-q", "--report", "-", "--type", "n=integer", "--db", "all.db")
+    # The first has no column n, so for it that is a wrong request; the second has a bad row.
+    assert (ended.code, [report["exit_code"] for report in json.loads(ended.out)]) == (2, [2, 3])
+    ended = program("orders.xlsx", "bad.xlsx", "-q", "--report", "-", "--db", "two.db")
+    assert (ended.code, [report["exit_code"] for report in json.loads(ended.out)]) == (0, [0, 0])
+
+
+def test_a_reader_of_stdout_that_leaves_is_no_traceback(program: Program, orders: Path) -> None:
+    process = program.start("orders.xlsx", "-q", "--report", "-")
+    assert process.stdout is not None
+    process.stdout.close()
+    assert process.stderr is not None
+    assert "Traceback" not in process.stderr.read()
+    process.stderr.close()
+    process.wait(30)
+
+
+# Secrets.
+
+
+def everything(program: Program) -> str:
+    """All that is in the folder, as text."""
+    return "".join(
+        path.read_bytes().decode("latin-1")
+        for path in program.folder.rglob("*")
+        if path.is_file() and path.suffix != ".db"
+    )
+
+
+@pytest.mark.parametrize("form", ["url", "keywords", "query"])
+@pytest.mark.parametrize("way", ["--db", "TUI_IMPORTER_DB", "DATABASE_URL", "plan"])
+def test_a_password_is_nowhere(program: Program, orders: Path, postgres: Database, way: str, form: str) -> None:
+    name, host = postgres.url.split("@/")[1].split("?host=")
+    url = {
+        "url": f"postgresql://postgres:{CANARY}@/{name}?host={host}",
+        "keywords": f"host={host} dbname={name} user=postgres password={CANARY}",
+        "query": f"postgresql://postgres@/{name}?host={host}&password={CANARY}",
+    }[form]
+    given: list[str] = []
+    environment: dict[str, str] = {}
+    if way == "--db":
+        given = ["--db", url]
+    elif way == "plan":
+        (program.folder / "p.toml").write_text(f'[source]\nfile = "x"\n[target]\ndatabase = {json.dumps(url)}\n')
+        given = ["--schema", "p.toml"]
+    else:
+        environment = {way: url}
+    said = ""
+    for options, code in (
+        (["--report", "report.json", "-v"], 0),
+        (["--log-format", "json", "--table", "again"], 0),
+        (["--type", "number=nonsense"], 2),
+        (["--table", "orders", "--type", "customer=integer", "--mode", "create"], 2),
+    ):
+        ended = program("orders.xlsx", *given, *options, code=code, **environment)
+        said += ended.out + ended.err
+    said += program("inspect", "orders.xlsx", *given, "--save", "saved.toml", code=0, **environment).out
+    (program.folder / "p.toml").unlink(missing_ok=True)
+    assert CANARY not in said
+    assert CANARY not in everything(program)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        f"postgresql://u:{CANARY}@127.0.0.1:1/x",
+        f"postgresql://u:p@{CANARY}/x@y:z/db",
+        f"postgresql://u:{CANARY}%zz@h/db",
+        f"host=127.0.0.1 port=1 password={CANARY}",
+        f"host=127.0.0.1 port=1 password='{CANARY} and more'",
+        f"mysql+pymysql://u:{CANARY}@h/db",
+        f"nosuch://u:{CANARY}@h/db",
+        f"postgresql//u:{CANARY}@h/db",
+        f"oracle://u:{CANARY}@h/db?password={CANARY}",
+    ],
+)
+def test_an_address_that_does_not_work_does_not_tell_its_password(program: Program, orders: Path, url: str) -> None:
+    ended = program("orders.xlsx", "--db", url, "--connect-timeout", "2")
+    assert ended.code in (1, 2, 5)
+    assert CANARY not in ended.out + ended.err
