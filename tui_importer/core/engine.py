@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import logging
 import os
 import threading
 import time
@@ -53,6 +54,8 @@ from tui_importer.events import (
     Stopping,
     TableCreated,
 )
+
+_log = logging.getLogger(__name__)
 
 #: Rows of a batch unless told otherwise: batches of 2,000 to 10,000 rows load equally fast, smaller ones keep less
 #: in memory and lose less to an interruption.
@@ -171,6 +174,8 @@ class Engine:
                     self._error = error
             except BaseExceptionGroup as group:
                 self._error = _several(group)
+            except Exception as error:  # noqa: BLE001  # a stranger's strategy or backend, or a defect of ours
+                self._error = _unexpected(error)
             finally:
                 self._stop.close()
         self._error = self._error or self._error_of_listener
@@ -278,13 +283,21 @@ class Engine:
         with ThreadPoolExecutor(1, thread_name_prefix="reading") as pool:
             reading = pool.submit(self._read, source, mapping)
             try:
-                parts.strategy.run(job)
+                self._run_strategy(job)
             finally:
                 # A strategy that ends while there are batches left must not leave the reader waiting.
                 self._feed.abandon()
         reading.result()
         if self._created and not self._stop.aborting:
             self._finish_table(mapping, backend)
+
+    def _run_strategy(self, job: ImportJob) -> None:
+        try:
+            self._parts.strategy.run(job)
+        except (ImporterError, BaseExceptionGroup):
+            raise
+        except Exception as error:
+            raise ImporterError(f"strategy {self._parts.strategy_name!r} failed: {_unexpected(error)}") from error
 
     def _read(self, source: OpenSource, mapping: Mapping) -> None:
         """The reading thread: blocks into batches, batches into the feed."""
@@ -301,7 +314,10 @@ class Engine:
             self._reader.phase = Phase.READ
         except BaseException as error:
             self._stop.drain(str(error), ExitCode.FAILED)
-            raise
+            if isinstance(error, ImporterError) or not isinstance(error, Exception):
+                raise
+            after = f" after row {source.last_row:,}" if source.last_row else ""
+            raise ImporterError(f"reader {self._parts.reader_name!r} failed{after}: {_unexpected(error)}") from error
         finally:
             self._feed.end()
 
@@ -449,17 +465,24 @@ def _destination(mapping: Mapping) -> Destination:
 
 
 def _several(group: BaseExceptionGroup[BaseException]) -> ImporterError | None:
-    """Several workers failed: all are named; a failure that is no error of ours goes on up. None where they were
-    only stopped."""
+    """Several workers failed: all are named. None where they were only stopped."""
     errors = [error for error in _leaves(group) if not isinstance(error, StoppedError)]
     if not errors:
         return None
-    ours = [error for error in errors if isinstance(error, ImporterError)]
-    if len(ours) < len(errors):
-        raise group
-    failure = ImporterError("; ".join(map(str, ours)))
-    failure.exit_code = ours[0].exit_code
+    failures = []
+    for error in errors:
+        if not isinstance(error, Exception):
+            raise group  # an interrupt, or worse
+        failures.append(error if isinstance(error, ImporterError) else _unexpected(error))
+    failure = ImporterError("; ".join(map(str, failures)))
+    failure.exit_code = failures[0].exit_code
     return failure
+
+
+def _unexpected(error: Exception) -> ImporterError:
+    """An error that is none of ours, in one line; its traceback goes to the log."""
+    _log.debug("unexpected", exc_info=error)
+    return ImporterError(f"{type(error).__name__}: {' '.join(str(error).split())}")
 
 
 def _leaves(group: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]:

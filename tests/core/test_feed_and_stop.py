@@ -1,0 +1,149 @@
+"""The queue between reader and workers, the switch that ends a run, and the pace of a run that is held back."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tui_importer.core.batch import Batch
+from tui_importer.core.column import ListColumn
+from tui_importer.core.feed import QUEUE_BATCHES, Feed, Pacer
+from tui_importer.core.stop import Stop
+from tui_importer.errors import ExitCode
+
+
+def batch(number: int) -> Batch:
+    column = ListColumn([number])
+    return Batch(number=number, sheet="S", first_row=1, last_row=1, rows=[1], columns=(column,), origin=(column,))
+
+
+def feed_with(stop: Stop, capacity: int = QUEUE_BATCHES) -> Feed:
+    feed = Feed(stop, capacity)
+    stop.on_change(feed.wake)
+    return feed
+
+
+def test_every_batch_is_given_out_once_and_never_more_than_the_queue_holds_wait() -> None:
+    feed = feed_with(Stop(), capacity=3)
+    depths: list[int] = []
+
+    def consume() -> list[int]:
+        taken = []
+        while (one := feed.take()) is not None:
+            depths.append(feed.depth)
+            taken.append(one.number)
+        return taken
+
+    with ThreadPoolExecutor(4) as pool:
+        consumers = [pool.submit(consume) for _ in range(4)]
+        for number in range(500):
+            assert feed.put(batch(number))
+            depths.append(feed.depth)
+        feed.end()
+        taken = [consumer.result(10) for consumer in consumers]
+    assert sorted(number for numbers in taken for number in numbers) == list(range(500))
+    assert all(numbers == sorted(numbers) for numbers in taken)
+    assert max(depths) <= 3
+
+
+@pytest.mark.parametrize("ending", ["drain", "abort", "abandon"])
+def test_a_reader_that_waits_for_room_is_let_go(ending: str) -> None:
+    stop = Stop()
+    feed = feed_with(stop, capacity=1)
+    assert feed.put(batch(1))
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(feed.put, batch(2))
+        {"drain": lambda: stop.drain("x"), "abort": lambda: stop.abort("x"), "abandon": feed.abandon}[ending]()
+        assert waiting.result(10) is False
+    stop.close()
+    assert feed.depth == 1
+
+
+@pytest.mark.parametrize("ending", ["drain", "abort", "end"])
+def test_workers_that_wait_for_a_batch_are_let_go(ending: str) -> None:
+    stop = Stop()
+    feed = feed_with(stop)
+    with ThreadPoolExecutor(3) as pool:
+        waiting = [pool.submit(feed.take) for _ in range(3)]
+        {"drain": lambda: stop.drain("x"), "abort": lambda: stop.abort("x"), "end": feed.end}[ending]()
+        assert [one.result(10) for one in waiting] == [None] * 3
+    stop.close()
+
+
+def test_the_first_reason_stays() -> None:
+    stop = Stop()
+    assert stop.drain("first", ExitCode.SIGINT)
+    assert not stop.drain("second", ExitCode.FAILED)
+    assert stop.abort("third")
+    assert not stop.abort("fourth")
+    stop.close()
+    assert (stop.reason, stop.exit_code, stop.draining, stop.aborting) == ("first", ExitCode.SIGINT, True, True)
+
+
+def test_cancelling_goes_on_until_the_run_is_over_and_reaches_latecomers() -> None:
+    stop, twice, late = Stop(), threading.Event(), threading.Event()
+    calls: list[int] = []
+
+    def cancel() -> None:
+        calls.append(1)
+        if len(calls) >= 2:
+            twice.set()
+        raise RuntimeError("a stranger's defect keeps nobody else from being cancelled")
+
+    with stop.cancelling(cancel):
+        stop.abort("x")
+        with stop.cancelling(late.set):
+            assert twice.wait(10)
+            assert late.wait(10)
+    stop.close()
+    assert not any(thread.name == "canceller" for thread in threading.enumerate())
+
+
+def test_who_waits_is_woken_by_the_end_of_the_run() -> None:
+    for drained in (True, False):
+        stop = Stop()
+        with ThreadPoolExecutor(1) as pool:
+            waiting = pool.submit(stop.wait, 60)
+            if drained:
+                stop.drain("x")
+            else:
+                stop.close()
+            assert waiting.result(10) is True
+    assert Stop().wait(0.001) is False
+
+
+@given(
+    rate=st.floats(1, 1e6),
+    batches=st.lists(st.tuples(st.integers(1, 5_000), st.floats(0, 3)), min_size=1, max_size=30),
+)
+def test_the_pace_is_held_over_every_stretch(rate: float, batches: list[tuple[int, float]]) -> None:
+    """Between any two batches, no more rows go than the rate allows in the time between them."""
+    now = 100.0
+    sent: list[tuple[float, int]] = []
+
+    def wait(seconds: float) -> bool:
+        nonlocal now
+        now += seconds
+        return False
+
+    pacer = Pacer(rate, wait, lambda: now)
+    for rows, pause in batches:
+        now += pause
+        assert pacer.spend(rows)
+        sent.append((now, rows))
+    for start in range(len(sent)):
+        for stop in range(start + 1, len(sent)):
+            rows = sum(count for _, count in sent[start:stop])
+            assert rows <= (sent[stop][0] - sent[start][0]) * rate * (1 + 1e-6) + 1e-6
+
+
+def test_a_pace_ends_with_the_run() -> None:
+    clock: Callable[[], float] = lambda: 0.0  # noqa: E731
+    pacer = Pacer(1.0, lambda seconds: True, clock)
+    assert pacer.spend(10)
+    assert not pacer.spend(1)

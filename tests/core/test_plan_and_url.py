@@ -1,0 +1,154 @@
+"""Plans by file, and addresses that never show their password."""
+
+from __future__ import annotations
+
+import stat
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from tui_importer import ColumnPlan, Options, Plan, PlanError, Source, Target, UsageError, load_plan, save_plan
+from tui_importer.core.plan import checked
+from tui_importer.core.url import parse_address, sqlite_path
+
+NAMES = st.text(st.characters(codec="utf-8"), min_size=1, max_size=12)
+PLANS = st.builds(
+    Plan,
+    source=st.builds(
+        Source,
+        file=NAMES,
+        sheet=st.one_of(st.none(), NAMES, st.integers(1, 9)),
+        range=st.sampled_from([None, "A1:B2"]),
+        header_row=st.one_of(st.none(), st.integers(0, 99)),
+        limit=st.one_of(st.none(), st.integers(1, 99)),
+    ),
+    target=st.builds(Target, database=st.one_of(st.none(), NAMES), table=st.one_of(st.none(), NAMES)),
+    options=st.builds(
+        Options,
+        strategy=NAMES,
+        workers=st.one_of(st.none(), st.integers(1, 64)),
+        types=st.dictionaries(NAMES, st.sampled_from(["text", "integer"]), max_size=3),
+        skip=st.lists(NAMES, max_size=2).map(tuple),
+        max_rejects=st.sampled_from([None, "5", "2.5%"]),
+        timeout=st.one_of(st.none(), st.floats(0.1, 1e6)),
+        dry_run=st.booleans(),
+    ),
+    columns=st.one_of(
+        st.none(),
+        st.lists(
+            st.builds(ColumnPlan, source=NAMES, letter=st.just("A"), target=NAMES, type=st.just("date")), max_size=3
+        ).map(tuple),
+    ),
+)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(plan=PLANS)
+def test_a_saved_plan_comes_back(tmp_path: Path, plan: Plan) -> None:
+    path = tmp_path / "plan.toml"
+    save_plan(plan, path)
+    assert load_plan(path) == plan
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('[source]\nfile = "a"\nsheeet = "S"\n', "unknown key 'sheeet' in [source]: did you mean 'sheet'?"),
+        ('[source]\nfile = "a"\n[option]\n', "unknown key 'option': did you mean 'options'?"),
+        ('[source]\nfile = "a"\n[[columns]]\nsource = "x"\nletter = "A"\ntarget = "x"\ntyp = "text"\n', "'type'"),
+        ('[source]\nfile = "a"\n[options]\nzzz = 1\n', "known keys: strategy, workers"),
+        ('[source]\nfile = "a"\n[options]\nworkers = "two"\n', "workers"),
+        ("[source]\n", "file"),
+        ("[source\n", "TOML"),
+        ('version = 99\n[source]\nfile = "a"\n', "99"),
+        ("\0", "TOML"),
+    ],
+)
+def test_a_plan_that_is_wrong_names_the_key(tmp_path: Path, text: str, said: str) -> None:
+    path = tmp_path / "plan.toml"
+    path.write_text(text)
+    with pytest.raises(PlanError) as error:
+        load_plan(path)
+    assert str(path) in str(error.value)
+    assert said in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"workers": 0}, "workers"),
+        ({"batch_size": -1}, "batch_size"),
+        ({"timeout": 0.0}, "timeout"),
+        ({"timeout": float("nan")}, "timeout"),
+        ({"max_rate": float("inf")}, "max_rate"),
+        ({"max_rejects": "5 %"}, "max_rejects"),
+        ({"max_rejects": "-1"}, "max_rejects"),
+        ({"types": {"a": "intger"}}, "'a'"),
+    ],
+)
+def test_values_that_make_no_sense_are_refused(options: dict[str, object], said: str) -> None:
+    with pytest.raises(PlanError, match=said):
+        checked(Plan(source=Source(file="a.xlsx"), options=Options(**options)))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("text", "scheme", "display"),
+    [
+        ("postgresql://u:secret@h:5/d", "postgresql", "postgresql://u@h:5/d"),
+        ("postgres://u@h/d", "postgres", "postgres://u@h/d"),
+        ("postgresql:///d", "postgresql", "postgresql:///d"),
+        (
+            "postgresql://h/d?password=secret&sslmode=require",
+            "postgresql",
+            "postgresql://h/d?password=***&sslmode=require",
+        ),
+        ("host=h dbname=d password=secret", "postgresql", "host=h dbname=d password=***"),
+        ("host=h password='a secret' dbname=d", "postgresql", "host=h password=*** dbname=d"),
+        ("service=shop", "postgresql", "service=shop"),
+        ("sqlite:///a/b.db", "sqlite", "a/b.db"),
+        ("sqlite:////a/b.db", "sqlite", "/a/b.db"),
+        ("a b.db", "sqlite", "a b.db"),
+        ("mysql+pymysql://u:secret@h/d", "mysql+pymysql", "mysql+pymysql://u@h/d"),
+    ],
+)
+def test_addresses(text: str, scheme: str, display: str) -> None:
+    address = parse_address(text)
+    assert (address.scheme, address.display) == (scheme, display)
+    assert "secret" not in repr(address)
+
+
+@pytest.mark.parametrize("text", ["", "  ", "http:/x://y", "sqlite://a.db", "postgresql//u:p@h/d", "u:p@h/d"])
+def test_what_is_no_address_is_refused_without_repeating_it(text: str) -> None:
+    with pytest.raises(UsageError) as error:
+        parse_address(text)
+    assert "u:p" not in str(error.value)
+
+
+@pytest.mark.parametrize("text", [":memory:", "sqlite://", "sqlite:///:memory:"])
+def test_a_database_in_memory_is_refused(text: str) -> None:
+    with pytest.raises(UsageError, match="memory"):
+        sqlite_path(parse_address(text))
+
+
+@given(password=st.text(st.characters(codec="utf-8", categories=("L", "N", "P", "S")), min_size=4, max_size=12))
+@example("p@ss:w/rd?#%")
+@example("'quo''ted'")
+def test_no_password_is_ever_shown(password: str) -> None:
+    secret = f"Z9{password}9Z"
+    for text in (
+        f"postgresql://user:{quote(secret, safe='')}@host/db",
+        f"postgresql://user:{secret}@host/db",
+        f"postgresql://host/db?password={quote(secret, safe='')}",
+        "host=h password='" + secret.replace("\\", "\\\\").replace("'", "\\'") + "'",
+    ):
+        try:
+            shown = repr(parse_address(text)) + parse_address(text).display
+        except UsageError as error:
+            shown = str(error)
+        assert secret not in shown
+        assert quote(secret, safe="") not in shown

@@ -1,0 +1,285 @@
+"""Strangers' plugins, well-behaved and not: real distributions on the path, each in a folder of its own."""
+
+from __future__ import annotations
+
+import sqlite3
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from importlib.metadata import EntryPoint, distributions
+from pathlib import Path
+
+import pytest
+
+from tui_importer import Options, Plan, Run, Source, SourceError, Target, UsageError
+from tui_importer.plugins.registry import DISTRIBUTION, Registry, State, load_registry
+
+Install = Callable[[str, str], EntryPoint]
+
+HEAD = "from tui_importer import *\n"
+
+
+@pytest.fixture
+def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Install]:
+    """Install a distribution of one module, as an installer would lay it out, and give its entry point."""
+    site = tmp_path / "site"
+    site.mkdir()
+    monkeypatch.syspath_prepend(str(site))
+    names: list[str] = []
+
+    def one(name: str, code: str) -> EntryPoint:
+        info = site / f"{name}-1.2.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.2\n")
+        (info / "entry_points.txt").write_text(f"[tui_importer]\n{name}_plugin = {name}\n")
+        (site / f"{name}.py").write_text(HEAD + code)
+        names.append(name)
+        [entry_point] = [
+            found
+            for distribution in distributions(path=[str(site)])
+            if distribution.name == name
+            for found in distribution.entry_points
+        ]
+        return entry_point
+
+    yield one
+    for name in names:
+        sys.modules.pop(name, None)
+
+
+STRATEGY = """
+class Own:
+    max_workers = None
+    def run(self, job):
+        run_workers(job, lambda writer, batch: writer.write(batch))
+
+@hookimpl
+def tui_importer_strategies():
+    return [StrategySpec({name!r}, "a stranger's", Own, aliases={aliases!r})]
+"""
+
+
+def strategy(name: str, *aliases: str) -> str:
+    return STRATEGY.format(name=name, aliases=aliases)
+
+
+def names(registry: Registry) -> list[str]:
+    return registry.strategy_names()
+
+
+BUILT_IN = ["sequential", "threaded", "batched", "async"]
+
+
+def test_the_built_in_ones_are_plugins_like_any_other() -> None:
+    registry = load_registry(found=[])
+    assert {(info.kind, info.name) for info in registry.plugins()} == {
+        *(("reader", name) for name in ("calamine", "openpyxl", "csv")),
+        *(("strategy", name) for name in BUILT_IN),
+        *(("backend", name) for name in ("postgresql", "sqlite", "sqlalchemy")),
+    }
+    assert {info.distribution for info in registry.plugins()} == {DISTRIBUTION}
+    assert {info.state for info in registry.plugins()} == {State.ACTIVE}
+
+
+def test_a_stranger_is_listed_with_distribution_and_version(install: Install) -> None:
+    registry = load_registry(found=[install("friendly", strategy("kind", "nice"))])
+    assert names(registry) == [*BUILT_IN, "kind"]
+    assert registry.strategy("nice").name == "kind"
+    info = registry.plugins()[-1]
+    assert (info.kind, info.name, info.distribution, info.version, info.state) == (
+        "strategy",
+        "kind",
+        "friendly",
+        "1.2",
+        State.ACTIVE,
+    )
+
+
+@pytest.mark.parametrize(
+    ("code", "why"),
+    [
+        ("raise RuntimeError('no luck')", "RuntimeError: no luck"),
+        ("raise SystemExit(3)", "SystemExit: 3"),
+        ("class Panic(BaseException): pass\nraise Panic('from elsewhere')", "Panic: from elsewhere"),
+        ("import no_such_module_at_all", "ModuleNotFoundError: No module named 'no_such_module_at_all'"),
+        ("def broken(:", "SyntaxError"),
+        ("", "it has none of the hooks"),
+        ("@hookimpl\ndef tui_importer_strategys(): return []", "did you mean 'tui_importer_strategies'?"),
+        ("@hookimpl\ndef tui_importer_readers(surprise): return []", "surprise"),
+        ("@hookimpl\ndef tui_importer_readers(): return 5", "must return a list of ReaderSpec"),
+        (
+            "@hookimpl\ndef tui_importer_readers(): return [StrategySpec('a', '', object)]",
+            "must return a list of ReaderSpec",
+        ),
+        ("@hookimpl\ndef tui_importer_strategies(): raise ValueError('inside')", "ValueError: inside"),
+        (strategy("batched"), "strategy 'batched' is already brought by tui-importer"),
+        (strategy("other", "concurrent"), "strategy 'concurrent' is already brought by tui-importer"),
+        (
+            "@hookimpl\ndef tui_importer_backends(): return [BackendSpec('mine', '', object, schemes=('sqlite',))]",
+            "URL scheme 'sqlite' is already brought by tui-importer",
+        ),
+    ],
+)
+def test_a_broken_one_is_named_with_its_reason_and_stops_nobody(install: Install, code: str, why: str) -> None:
+    found = [install("broken", code), install("friendly", strategy("kind"))]
+    registry = load_registry(found=found)
+    assert names(registry) == [*BUILT_IN, "kind"]
+    [info] = [info for info in registry.plugins() if info.state is State.BROKEN]
+    assert (info.kind, info.name, info.distribution) == ("plugin", "broken_plugin", "broken")
+    assert why in info.detail
+    assert "\n" not in info.detail
+    [warning] = registry.warnings
+    assert why in warning
+    # Whoever asks for it hears why it is not there.
+    with pytest.raises(UsageError, match="broken"):
+        registry.strategy("broken_plugin")
+
+
+def test_of_two_strangers_with_one_name_both_are_named(install: Install) -> None:
+    registry = load_registry(found=[install("first", strategy("same")), install("second", strategy("same"))])
+    [info] = [info for info in registry.plugins() if info.state is State.BROKEN]
+    assert (info.distribution, "first 1.2" in info.detail) == ("second", True)
+    assert names(registry) == [*BUILT_IN, "same"]
+
+
+@pytest.mark.parametrize("disabled", ["friendly", "friendly_plugin", "*", "other, friendly"])
+def test_a_plugin_can_be_left_out(install: Install, disabled: str) -> None:
+    entry_point = install("friendly", strategy("kind"))
+    registry = load_registry(found=[entry_point], environment={"TUI_IMPORTER_DISABLE_PLUGINS": disabled})
+    assert names(registry) == BUILT_IN
+    assert registry.plugins()[-1].state is State.DISABLED
+    assert registry.warnings == ()
+    assert "friendly" not in sys.modules
+
+
+@pytest.mark.parametrize(
+    ("code", "why"),
+    [
+        ("def make(): raise OSError('no licence')", "OSError: no licence"),
+        ("class make: pass", "it has no run, max_workers"),
+        ("class make:\n  def run(self, job): pass", "it has no max_workers"),
+        ("make = 'no.such.module:thing'", "No module named 'no'"),
+    ],
+)
+def test_a_factory_that_fails_is_the_stranger_s_fault(install: Install, code: str, why: str) -> None:
+    hook = "\n@hookimpl\ndef tui_importer_strategies(): return [StrategySpec('odd', '', make)]"
+    registry = load_registry(found=[install("odd", code + hook)])
+    with pytest.raises(UsageError) as error:
+        registry.make_strategy("odd")
+    assert "odd 1.2" in str(error.value)
+    assert why in str(error.value)
+
+
+def test_unknown_names_come_with_the_known_ones() -> None:
+    registry = load_registry(found=[])
+    with pytest.raises(UsageError, match=r"did you mean 'sequential'\? known are async, batched, sequential, threaded"):
+        registry.strategy("sequental")
+    with pytest.raises(UsageError, match="known are calamine, csv, openpyxl"):
+        registry.reader("nothing")
+    with pytest.raises(SourceError, match=r"no reader opens \.pdf"):
+        registry.reader_for(Path("a.pdf"))
+    with pytest.raises(SourceError, match="without a suffix"):
+        registry.reader_for(Path("a"))
+    assert registry.reader_for(Path("A.XLSX")).name == "calamine"
+    assert registry.backend_for("oracle").name == "sqlalchemy"
+
+
+READER = """
+class Lines:
+    typed = False
+    def limits(self, path): return ("lines are all there is",)
+    def open(self, path): return Opened(path)
+
+class Opened:
+    row_hint = None
+    def __init__(self, path):
+        self.path, self.name, self.sheets = path, "lines", [SheetInfo("lines")]
+    def __enter__(self): return self
+    def __exit__(self, *error): pass
+    def close(self): pass
+    def sheet(self, name): return self
+    def blocks(self, rows):
+        lines = self.path.read_text().splitlines()
+        for start in range(0, len(lines), rows):
+            yield Block(first_row=start + 1, columns=(ListColumn(lines[start:start + rows]),))
+
+@hookimpl
+def tui_importer_readers():
+    return [ReaderSpec("lines", "a line is a row", Lines, extensions=(".lines", ".xlsx"), priority=PRIORITY)]
+"""
+
+
+@pytest.mark.parametrize(("priority", "chosen"), [(-1, "calamine"), (1, "lines")])
+def test_a_reader_of_a_stranger(install: Install, tmp_path: Path, priority: int, chosen: str) -> None:
+    registry = load_registry(found=[install("lines", READER.replace("PRIORITY", str(priority)))])
+    assert registry.reader_for(Path("a.xlsx")).name == chosen
+    path = tmp_path / "words.lines"
+    path.write_text("word\n" + "".join(f"w{number}\n" for number in range(50)))
+    plan = Plan(source=Source(file=str(path), reader="lines"), target=Target(database=str(tmp_path / "w.db")))
+    report = Run(plan, registry=registry).execute()
+    assert (report.outcome, report.stats.inserted, report.source.reader) == ("complete", 50, "lines")
+    assert "lines are all there is" in report.notes
+    with closing(sqlite3.connect(tmp_path / "w.db")) as database:
+        assert database.execute("SELECT count(*), min(word) FROM lines").fetchall() == [(50, "w0")]
+
+
+BACKEND = """
+from tui_importer.backends.sqlite import SQLite
+
+class Mine(SQLite):
+    def __init__(self, settings):
+        super().__init__(ConnectionSettings(settings.url.replace("mine:", "sqlite:"), "", 1.0))
+
+@hookimpl
+def tui_importer_backends():
+    return [BackendSpec("mine", "", Mine, schemes=("mine",))]
+"""
+
+
+def test_a_backend_of_a_stranger(install: Install, tmp_path: Path) -> None:
+    registry = load_registry(found=[install("mine", BACKEND), install("friendly", strategy("kind"))])
+    path = tmp_path / "words.csv"
+    path.write_text("word\na\nb\n")
+    plan = Plan(
+        source=Source(file=str(path)),
+        target=Target(database=f"mine:///{tmp_path}/w.db"),
+        options=Options(strategy="kind"),
+    )
+    report = Run(plan, registry=registry).execute()
+    assert (report.outcome, report.target.backend, report.method) == ("complete", "mine", "kind")
+    assert report.stats.inserted == 2
+
+
+READER_THAT_BREAKS = READER.replace("PRIORITY", "0").replace(
+    "yield Block", "if start: raise KeyError('a defect of the reader')\n            yield Block"
+)
+
+
+def test_a_reader_that_breaks_in_the_middle_ends_the_run_and_loses_nothing(install: Install, tmp_path: Path) -> None:
+    registry = load_registry(found=[install("breaking", READER_THAT_BREAKS.replace('"lines", "a', '"breaking", "a'))])
+    path = tmp_path / "words.lines"
+    path.write_text("word\n" + "".join(f"w{number}\n" for number in range(50)))
+    plan = Plan(
+        source=Source(file=str(path), reader="breaking"),
+        target=Target(database=str(tmp_path / "w.db"), table="words"),
+        options=Options(batch_size=10, schema="infer", types={"word": "text"}),
+    )
+    with closing(sqlite3.connect(tmp_path / "w.db")) as database:
+        database.execute("CREATE TABLE words (word text)")
+    report = Run(plan, registry=registry).execute()
+    assert (report.outcome, report.exit_code) == ("failed", 1)
+    assert report.error == "reader 'breaking' failed after row 10: KeyError: 'a defect of the reader'"
+
+
+def test_a_strategy_that_breaks_is_said_in_one_line(install: Install, tmp_path: Path) -> None:
+    code = strategy("odd").replace(
+        "run_workers(job, lambda writer, batch: writer.write(batch))", "raise LookupError('x')"
+    )
+    registry = load_registry(found=[install("odd", code)])
+    path = tmp_path / "words.csv"
+    path.write_text("word\na\nb\n")
+    plan = Plan(
+        source=Source(file=str(path)), target=Target(database=str(tmp_path / "w.db")), options=Options(strategy="odd")
+    )
+    report = Run(plan, registry=registry).execute()
+    assert (report.outcome, report.exit_code, report.error) == ("failed", 1, "strategy 'odd' failed: LookupError: x")
