@@ -18,6 +18,7 @@ from tui_importer.core.cells import Cell, CellError, UncalculatedFormula
 from tui_importer.core.column import ListColumn
 from tui_importer.core.convert import Conversion, cleared_column, walk
 from tui_importer.core.mapping import MappedColumn, Mapping, fitted, without_blank_rows
+from tui_importer.core.rows import Rows, records_of
 from tui_importer.core.table import Table, TableColumn
 from tui_importer.core.types import TEXT, ColumnType
 from tui_importer.errors import DataFault
@@ -144,6 +145,50 @@ def test_facts_are_what_a_look_at_every_cell_gives(cells: list[Any], data: st.Da
         texts = [cell for cell in expected if isinstance(cell, str)]
         assert part.longest == max(map(len, texts), default=0)
         assert part.has_nul == any("\0" in text for text in texts)
+
+
+@given(
+    grid=st.integers(1, 4).flatmap(
+        lambda width: st.lists(st.lists(TEXTS | st.just(""), min_size=width, max_size=width), min_size=1, max_size=8)
+    ),
+    data=st.data(),
+)
+def test_columns_over_rows_are_columns(grid: list[list[str]], data: st.DataObject) -> None:
+    rows = Rows.of(grid)
+    assert rows is not None
+    start = data.draw(st.integers(0, len(grid)))
+    stop = data.draw(st.integers(start, len(grid)))
+    selected = data.draw(st.lists(st.booleans(), min_size=len(grid), max_size=len(grid)))
+    expected = [ListColumn.from_cells(cells) for cells in zip(*grid, strict=True)]
+    for column, other in zip(rows.columns(), expected, strict=True):
+        for one, two in (
+            (column, other),
+            (column.slice(start, stop), other.slice(start, stop)),
+            (column.keep(selected), other.keep(selected)),
+        ):
+            assert list(one.values()) == list(two.values())
+            assert (one.kinds, one.blanks, one.longest, one.has_nul, len(one)) == (
+                two.kinds,
+                two.blanks,
+                two.longest,
+                two.has_nul,
+                len(two),
+            )
+    order = data.draw(
+        st.permutations(range(len(expected))).flatmap(lambda all_: st.just(all_[: 1 + start % len(all_)]))
+    )
+    over_rows, over_lists = (
+        [columns[index].slice(start, stop) for index in order] for columns in (rows.columns(), expected)
+    )
+    found = records_of(over_rows)
+    plain = list(zip(*(column.values() for column in over_lists), strict=True))
+    assert found is None or list(map(tuple, found)) == plain
+
+
+@pytest.mark.parametrize("grid", [[["a"], ["b", "c"]], [["a", 1.0]], [["a", None]], [[]]])
+def test_rows_that_are_not_all_texts_are_left_to_others(grid: list[list[Cell]]) -> None:
+    rows = Rows.of(grid)
+    assert rows is None or rows.width == 0
 
 
 @given(cells=CELLS)

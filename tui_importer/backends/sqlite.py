@@ -141,7 +141,7 @@ class _Statements:
         self.insert = f"INSERT INTO {table} ({columns}) VALUES ({places})"
         self.bindings = [_BINDINGS.get(type_.kind) for type_ in destination.types]
 
-    def records(self, batch: Batch, start: int, stop: int) -> list[tuple[Any, ...]]:
+    def records(self, batch: Batch, start: int, stop: int) -> list[Sequence[Any]]:
         """The rows as SQLite can bind them."""
         if not any(self.bindings):
             return list(batch.records(start, stop))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from tui_importer.core.cells import Cell
 from tui_importer.core.column import Column
+from tui_importer.core.rows import records_of
 from tui_importer.events import Reject
 
 
@@ -54,8 +55,11 @@ class Batch:
         """How many rows of the source it stands for: those to be written and those already refused."""
         return len(self.rows) + len(self.rejects)
 
-    def records(self, start: int = 0, stop: int | None = None) -> Iterator[tuple[Cell, ...]]:
-        """Rows ``start`` to ``stop`` (exclusive) as tuples in the order of the target columns."""
+    def records(self, start: int = 0, stop: int | None = None) -> Iterator[Sequence[Cell]]:
+        """Rows ``start`` to ``stop`` (exclusive), their cells in the order of the target columns."""
         if start == 0 and (stop is None or stop == len(self)):
-            return zip(*(column.values() for column in self.columns), strict=True)
-        return zip(*(column.values()[start:stop] for column in self.columns), strict=True)
+            columns = self.columns
+        else:
+            columns = tuple(column.slice(start, len(self) if stop is None else stop) for column in self.columns)
+        rows = records_of(columns)
+        return zip(*(column.values() for column in columns), strict=True) if rows is None else iter(rows)

@@ -118,7 +118,10 @@ def _clear_float(column: Column, type_: ColumnType) -> Column | None:
     if column.kinds == _FLOATS:
         return column
     if column.kinds <= _INTS | _FLOATS:
-        return _mapped(column, lambda cells: map(float, cells))
+        try:
+            return _mapped(column, lambda cells: map(float, cells))
+        except OverflowError:
+            return None
     values = _filled(column)
     if column.kinds == _TEXTS and _NUMBER.issuperset("".join(values)):
         try:

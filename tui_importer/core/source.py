@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Self
 
 from tui_importer.core.batch import Batch, Block
-from tui_importer.core.cells import MAX_ROWS, column_letters
+from tui_importer.core.cells import MAX_ROWS, Cell, column_letters
 from tui_importer.core.column import Column
 from tui_importer.core.counters import ReaderCounters
 from tui_importer.core.header import PREVIEW_ROWS, Layout, find_layout
@@ -123,7 +123,7 @@ class OpenSource:
                 yield block, rows
                 return
             # A totals row can only be told once it is the last: it waits, everything before it goes on.
-            if is_totals_row([column.values()[-1] for column in block.columns], typed=self.typed):
+            if is_totals_row([_last(column) for column in block.columns], typed=self.typed):
                 held = _cut(block, rows, len(rows) - 1, len(rows))
                 block, rows = _cut(block, rows, 0, len(rows) - 1)
             if rows:
@@ -217,6 +217,10 @@ def _between(block: Block, first_row: int, last_row: int | None) -> Block:
 def _cut(block: Block, rows: Sequence[int], start: int, stop: int) -> tuple[Block, Sequence[int]]:
     columns = tuple(column.slice(start, stop) for column in block.columns)
     return Block(first_row=block.first_row, columns=columns, first_column=block.first_column), rows[start:stop]
+
+
+def _last(column: Column) -> Cell:
+    return column.slice(len(column) - 1, len(column)).values()[0]
 
 
 def _outside(block: Block, first_column: int, width: int) -> str | None:

@@ -7,7 +7,8 @@ from itertools import islice, repeat, zip_longest
 
 from tui_importer.core.batch import Block
 from tui_importer.core.cells import Cell
-from tui_importer.core.column import ListColumn
+from tui_importer.core.column import Column, ListColumn
+from tui_importer.core.rows import Rows
 from tui_importer.readers.hidden_cells import HiddenCell
 
 #: A row as libraries hand it over: cells from the first column on.
@@ -19,16 +20,18 @@ def blocks(records: Iterable[Record], rows: int, *, first_column: int = 0) -> It
     source = iter(records)
     first_row = 1
     while cut := list(islice(source, rows)):
-        try:
-            columns = list(zip(*cut, strict=True))
-        except ValueError:
-            columns = list(zip_longest(*cut))
+        texts = Rows.of(cut)
+        columns: tuple[Column, ...] = texts.columns() if texts is not None else _columns(cut)
         yield Block(
             first_row=first_row,
-            columns=tuple(map(ListColumn.from_cells, columns)) or (ListColumn([None] * len(cut)),),
+            columns=columns or (ListColumn([None] * len(cut)),),
             first_column=first_column,
         )
         first_row += len(cut)
+
+
+def _columns(records: Sequence[Record]) -> tuple[ListColumn, ...]:
+    return tuple(map(ListColumn.from_cells, zip_longest(*records)))
 
 
 def revealed(
