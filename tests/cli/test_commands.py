@@ -45,7 +45,7 @@ def test_without_arguments_it_says_how(program: Program) -> None:
 def test_a_headless_import_loads_no_user_interface(program: Program, orders: Path) -> None:
     code = (
         "import sys, os; from tui_importer.cli import main; leave = os._exit\n"
-        "def show(code): print(code, sorted({name.partition('.')[0] for name in sys.modules}), flush=True); leave(code)\n"
+        "def show(code): print(code, *{one.partition('.')[0] for one in sys.modules}, flush=True); leave(code)\n"
         "main.os._exit = show; main.main(['orders.xlsx', '--no-ui', '-q'])"
     )
     out = subprocess.run(
@@ -57,9 +57,9 @@ def test_a_headless_import_loads_no_user_interface(program: Program, orders: Pat
         check=False,
     ).stdout
     assert out.startswith("0 ")
-    assert "'sqlalchemy'" in out
+    assert "sqlalchemy" in out.split()
     for module in ("textual", "rich", "psycopg"):
-        assert f"'{module}'" not in out
+        assert module not in out.split()
 
 
 def test_inspect_shows_and_saves_what_an_import_does(program: Program, orders: Path, sqlite: Database) -> None:
