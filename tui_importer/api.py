@@ -42,8 +42,10 @@ class Run:
         rejects_file: str | Path | None = None,
         registry: Registry | None = None,
         opening: Opening | None = None,
+        command: str | None = None,
     ) -> None:
-        """``opening`` is the plan's source, where it is being opened already."""
+        """``opening`` is the plan's source, where it is being opened already; ``command`` is what a person would type
+        to repeat the run, without secrets."""
         registry = registry or load_registry()
         plan = checked(plan)
         self._source = Path(plan.source.file)
@@ -52,7 +54,7 @@ class Run:
             check_reject_path(self._rejects_file, self._source)
         parts = _parts(plan, registry)
         self._spool = RejectSpool()
-        self._engine = Engine(plan, parts, self._spool, listener, opening)
+        self._engine = Engine(plan, parts, self._spool, listener, opening, command)
 
     @property
     def run_id(self) -> str:

@@ -10,6 +10,8 @@
     │   └── TransientFault           4  may pass by itself: connection lost, deadlock, lock
     ├── WorkerError                  1  a worker failed: says which, at which rows, and why
     ├── StoppedError                 4  stopped before the end, resumable
+    ├── BusyError                    4  another run is importing the same right now
+    ├── SupersededError              4  another run has taken this import over
     └── ReconciliationError          1  the counts of a run do not add up
 
 A user sees the message as one line on stderr, so it names the file, sheet or cell and says what to do.
@@ -115,6 +117,18 @@ class WorkerError(ImporterError):
 
 class StoppedError(ImporterError):
     """The run was stopped before its end and can be taken up again."""
+
+    exit_code = ExitCode.STOPPED
+
+
+class BusyError(ImporterError):
+    """Another run of the same import is alive: nothing was touched."""
+
+    exit_code = ExitCode.STOPPED
+
+
+class SupersededError(ImporterError):
+    """Another run has taken this import over, so this one may write no more; what it committed is in."""
 
     exit_code = ExitCode.STOPPED
 

@@ -104,6 +104,42 @@ class BatchCommitted(Event, frozen=True, kw_only=True, tag="batch_committed"):
     seconds: float
 
 
+class Resumed(Event, frozen=True, kw_only=True, tag="resumed"):
+    """The import was begun by an earlier run and is taken up again: ``rows`` of it are settled and passed over,
+    ``rejected`` of these are rejects; the first row that is not is ``next_row``. ``taken_over`` says that the earlier
+    run had died without a word."""
+
+    run_id: str
+    rows: int
+    rejected: int
+    next_row: int
+    taken_over: bool
+
+
+class AlreadyImported(Event, frozen=True, kw_only=True, tag="already_imported"):
+    """Run ``run_id`` has imported all of this, and ended at ``finished_at`` (UTC): nothing is written."""
+
+    run_id: str
+    finished_at: str
+    inserted: int
+    updated: int
+    skipped: int
+    rejected: int
+
+
+class Retrying(Event, frozen=True, kw_only=True, tag="retrying"):
+    """A fault that may pass: attempt number ``attempt`` failed, the next one comes in ``seconds`` on a new connection.
+    Worker 0 is the engine itself, which has no rows in hand."""
+
+    worker: int
+    first_row: int
+    last_row: int
+    attempt: int
+    seconds: float
+    error: str
+    sqlstate: str | None
+
+
 class RowRejected(Event, frozen=True, kw_only=True, tag="row_rejected"):
     """A row did not go in; it is said once its batch is committed."""
 
@@ -162,7 +198,10 @@ AnyEvent = (
     | TableCreated
     | LoadingStarted
     | WorkerStarted
+    | Resumed
+    | AlreadyImported
     | BatchCommitted
+    | Retrying
     | RowRejected
     | WorkerFailed
     | WorkerFinished

@@ -71,14 +71,12 @@ def test_hanging_up_ends_no_run(program: Program, orders: Path) -> None:
     assert process.returncode == 0
 
 
-def test_a_second_signal_cancels_at_the_database(program: Program, orders: Path, sqlite: Database) -> None:
+def test_a_signal_ends_the_wait_for_a_locked_database(program: Program, orders: Path, sqlite: Database) -> None:
     sqlite.execute("CREATE TABLE orders (number integer, customer text); PRAGMA journal_mode = WAL")
     with closing(sqlite3.connect(sqlite.url, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         process = program.start("orders.xlsx", "--db", sqlite.url, "--log-format", "json", "--report", "r.json")
-        until(process, "worker_started")
-        process.send_signal(signal.SIGINT)
-        until(process, "stopping")
+        until(process, "retrying")
         process.send_signal(signal.SIGINT)
         process.communicate(timeout=30)
         other.execute("ROLLBACK")

@@ -7,6 +7,7 @@ import pytest
 from tui_importer.console.sentences import equation, narrate, standing
 from tui_importer.core.counters import Phase, Snapshot
 from tui_importer.events import (
+    AlreadyImported,
     AnyEvent,
     BatchCommitted,
     Fault,
@@ -15,6 +16,8 @@ from tui_importer.events import (
     Noticed,
     ReadingStarted,
     Reject,
+    Resumed,
+    Retrying,
     RowRejected,
     RunFinished,
     RunStarted,
@@ -54,6 +57,26 @@ SENTENCES: list[tuple[AnyEvent, str | None]] = [
     (
         LoadingStarted(table=EVIL, strategy="batched", workers=2, batch_size=2000),
         f"writing into {SHOWN}: batched, 2 workers, 2,000 rows a batch",
+    ),
+    (
+        Resumed(run_id=EVIL, rows=6_000, rejected=8, next_row=6_002, taken_over=True),
+        f"going on with run {SHOWN}, which died: 6,000 rows settled already (8 of them rejected), passed over; "
+        "the first that is not is row 6,002",
+    ),
+    (
+        AlreadyImported(
+            run_id=EVIL, finished_at="2026-01-02T03:04:05Z", inserted=9_987, updated=0, skipped=0, rejected=13
+        ),
+        f"already imported by run {SHOWN} on 2026-01-02T03:04:05Z: read 10,000 = inserted 9,987 + rejected 13; "
+        "nothing is written (--again imports it once more)",
+    ),
+    (
+        Retrying(worker=1, first_row=2, last_row=2001, attempt=1, seconds=2.0, error=EVIL, sqlstate="40P01"),
+        f"worker 1 at rows 2 to 2,001: {SHOWN}; attempt 2 in 2.00 s",
+    ),
+    (
+        Retrying(worker=0, first_row=0, last_row=0, attempt=3, seconds=2.0, error="gone", sqlstate=None),
+        "the database: gone; attempt 4 in 2.00 s",
     ),
     (WorkerStarted(worker=2), "worker 2 is connected"),
     (

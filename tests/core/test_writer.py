@@ -6,7 +6,7 @@ import asyncio
 import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given, settings
@@ -19,14 +19,15 @@ from tui_importer.core.column import ListColumn
 from tui_importer.core.convert import Conversion
 from tui_importer.core.counters import WorkerCounters, WorkerState
 from tui_importer.core.in_thread import InThread
+from tui_importer.core.ledger import Entry
 from tui_importer.core.mapping import MappedColumn, Mapping
-from tui_importer.core.session import Backend, ConnectionSettings, Destination, Session
+from tui_importer.core.session import AsyncSession, Backend, ConnectionSettings, Destination, Session
 from tui_importer.core.stop import Stop
 from tui_importer.core.table import Table, TableColumn
 from tui_importer.core.types import INTEGER
 from tui_importer.core.writer import BatchWriter, run, run_async
 from tui_importer.errors import DataFault, StoppedError, WorkerError
-from tui_importer.events import BatchCommitted, Reject
+from tui_importer.events import BatchCommitted, Reject, Retrying
 
 if TYPE_CHECKING:
     from tests.conftest import Database
@@ -57,6 +58,7 @@ class Fake:
 
     def __init__(self, offset: Callable[[int, int], int | None] = lambda size, bad: None) -> None:
         self.stored: list[int] = []
+        self.entries: list[Entry] = []
         self.statements = 0
         self._offset = offset
         self._open: list[int] | None = None
@@ -106,6 +108,14 @@ class Fake:
     def insert(self, batch: Batch, row: int) -> int:
         return self.load(batch, row, row + 1)
 
+    def record(self, entry: Entry) -> bool:
+        self._statement()
+        self.entries.append(entry)
+        return True
+
+    def recorded(self, entry: Entry) -> bool:
+        return entry in self.entries
+
     def cancel(self) -> None: ...
 
     def close(self) -> None: ...
@@ -115,6 +125,21 @@ class Fake:
         assert not self._failed, "a failed transaction takes no statement but the way back"
 
 
+class Given:
+    """A hand that has one session to give."""
+
+    def __init__(self, session: Session | AsyncSession) -> None:
+        self.session = session
+
+    def open(self) -> Any:
+        if isinstance(self.session, InThread):
+            return asyncio.sleep(0, self.session)
+        return self.session
+
+    def rest(self, seconds: float) -> Any:
+        return True
+
+
 class Notes:
     """A journal that keeps what it is told."""
 
@@ -122,10 +147,14 @@ class Notes:
         self.events: list[BatchCommitted] = []
         self.rejects: list[Reject] = []
         self.failures: list[WorkerError] = []
+        self.retries: list[Retrying] = []
 
     def committed(self, event: BatchCommitted, rejects: list[Reject]) -> None:
         self.events.append(event)
         self.rejects += rejects
+
+    def retrying(self, event: Retrying) -> None:
+        self.retries.append(event)
 
     def worker_failed(self, failure: WorkerError) -> None:
         self.failures.append(failure)
@@ -134,10 +163,10 @@ class Notes:
 def write(session: Session, numbers: Sequence[int], *, asynchronous: bool = False, each: bool = False) -> Notes:
     notes, counters = Notes(), WorkerCounters(worker=1)
     if asynchronous:
-        writer = BatchWriter(InThread(session), MAPPING, counters, notes, Stop())
+        writer = BatchWriter(Given(InThread(session)), MAPPING, counters, notes, Stop())
         asyncio.run(run_async(writer.each(batch_of(numbers)) if each else writer.batch(batch_of(numbers))))
     else:
-        writer = BatchWriter(session, MAPPING, counters, notes, Stop())
+        writer = BatchWriter(Given(session), MAPPING, counters, notes, Stop())
         run(writer.each(batch_of(numbers)) if each else writer.batch(batch_of(numbers)))
     assert counters.state is WorkerState.IDLE
     assert counters.inserted + counters.skipped + counters.rejected == len(numbers)
@@ -243,7 +272,7 @@ def test_an_error_that_is_no_row_s_ends_the_worker_and_says_where() -> None:
             raise RuntimeError("boom")
 
     notes, counters = Notes(), WorkerCounters(worker=3)
-    writer = BatchWriter(Broken(), MAPPING, counters, notes, Stop())
+    writer = BatchWriter(Given(Broken()), MAPPING, counters, notes, Stop())
     with pytest.raises(WorkerError, match=r"worker 3 failed at Sheet1 rows 2 to 11: RuntimeError: boom"):
         run(writer.batch(batch_of(range(10))))
     assert counters.state is WorkerState.FAILED
@@ -259,7 +288,7 @@ def test_row_by_row_keeps_what_is_committed_when_the_worker_fails() -> None:
             return super().load(batch, start, stop)
 
     session, notes, counters = Breaking(), Notes(), WorkerCounters(worker=1)
-    writer = BatchWriter(session, MAPPING, counters, notes, Stop())
+    writer = BatchWriter(Given(session), MAPPING, counters, notes, Stop())
     with pytest.raises(WorkerError):
         run(writer.each(batch_of([0, 1, -1, 3, 4, 5])))
     assert session.stored == [0, 1, 3]
@@ -271,7 +300,7 @@ def test_row_by_row_keeps_what_is_committed_when_the_worker_fails() -> None:
 def test_an_aborted_run_takes_no_further_statement() -> None:
     session, notes, counters, stop = Fake(), Notes(), WorkerCounters(worker=1), Stop()
     stop.abort("enough")
-    writer = BatchWriter(session, MAPPING, counters, notes, stop)
+    writer = BatchWriter(Given(session), MAPPING, counters, notes, stop)
     with pytest.raises(StoppedError):
         run(writer.batch(batch_of(range(5))))
     stop.close()

@@ -10,8 +10,11 @@ import sqlalchemy as sa
 from sqlalchemy import exc
 
 from tui_importer.backends import tables
+from tui_importer.backends.faults import is_transient
+from tui_importer.backends.ledger import LedgerStatements, SqlLedger
 from tui_importer.core.batch import Batch
 from tui_importer.core.in_thread import InThread
+from tui_importer.core.ledger import Entry
 from tui_importer.core.session import ConnectionSettings, Destination
 from tui_importer.core.table import Index, Table
 from tui_importer.errors import DatabaseError, DataFault, TransientFault, UnreachableError, UsageError
@@ -42,6 +45,9 @@ class Generic:
         except exc.SQLAlchemyError as error:
             cause = error.orig if isinstance(error, exc.DBAPIError) and error.orig else error
             raise UnreachableError(f"no connection to the database: {tables.first_line(cause)}") from error
+
+    def ledger(self, schema: str | None) -> SqlLedger:
+        return SqlLedger(self._engine, schema)
 
     def reflect(self, name: str) -> Table | None:
         return tables.reflect(self._engine, name)
@@ -87,6 +93,9 @@ class GenericSession:
         )
         self._insert = sa.insert(described)
         self._savepoint: sa.NestedTransaction | None = None
+        self._ledger: LedgerStatements[sa.Executable] | None = None
+        if destination.claim is not None:
+            self._ledger = LedgerStatements(destination.claim, engine.dialect, lambda statement: statement)
 
     def begin(self) -> None:
         with _statement_errors():
@@ -125,6 +134,28 @@ class GenericSession:
     def insert(self, batch: Batch, row: int) -> int:
         return self.load(batch, row, row + 1)
 
+    def record(self, entry: Entry) -> bool:
+        if self._ledger is None:
+            return True
+        statement, values = self._ledger.record(entry)
+        try:
+            with _statement_errors():
+                made = self._connection.execute(statement, values).rowcount == 1
+        except DataFault:
+            return False  # the key is there already, and the database has no INSERT that passes over it
+        if made and entry.rejects:
+            with _statement_errors():
+                self._connection.execute(self._ledger.reject, self._ledger.rejects(entry))
+        return made
+
+    def recorded(self, entry: Entry) -> bool:
+        if self._ledger is None:
+            return False
+        with _statement_errors():
+            answer = self._connection.execute(self._ledger.recorded, self._ledger.key(entry)).scalar_one()
+            self._connection.rollback()
+        return bool(answer)
+
     def cancel(self) -> None:
         """See :meth:`Generic.cancel`."""
 
@@ -145,6 +176,8 @@ def _statement_errors() -> Iterator[None]:
         if error.connection_invalidated:
             message = f"the connection was lost: {tables.first_line(cause)}"
             raise TransientFault(message, sqlstate=sqlstate) from error
+        if is_transient(cause):
+            raise TransientFault(tables.first_line(cause), sqlstate=sqlstate) from error
         raise DatabaseError(tables.first_line(cause), sqlstate=sqlstate) from error
     except exc.StatementError as error:
         # Raised on this side: a value that the driver or the type cannot adapt.

@@ -4,30 +4,29 @@ from __future__ import annotations
 
 import os
 import re
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from functools import cached_property
 from typing import Any, ClassVar, LiteralString
 
 import psycopg
 import sqlalchemy as sa
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
+from sqlalchemy.dialects.postgresql import psycopg as psycopg_dialect
 
 from tui_importer.backends import tables
+from tui_importer.backends.faults import is_about_data, is_transient
+from tui_importer.backends.ledger import LedgerStatements, SqlLedger, text_for
 from tui_importer.core.batch import Batch
+from tui_importer.core.ledger import Entry
 from tui_importer.core.session import ConnectionSettings, Destination
 from tui_importer.core.table import Index, Table
 from tui_importer.core.types import ColumnType, Kind
 from tui_importer.errors import DatabaseError, DataFault, TransientFault, UnreachableError, UsageError
 
-#: SQLSTATE classes and codes (PostgreSQL manual, appendix A) that are about a row: data exceptions, integrity,
-#: WITH CHECK OPTION, errors raised by triggers; and a row too big for an index.
-_DATA_CLASSES = frozenset({"22", "23", "44", "P0"})
-_DATA_STATES = frozenset({"54000"})
-#: Those that may pass by themselves: connections, rollbacks (deadlock, serialization), resources, operator's hands.
-_TRANSIENT_CLASSES = frozenset({"08", "40", "53"})
-_TRANSIENT_STATES = frozenset({"57014", "57P01", "57P02", "57P03", "55P03"})
 #: Of these the detail names the key; of others it may repeat the whole row.
 _KEY_STATES = frozenset({"23503", "23505", "23P01"})
 
@@ -44,6 +43,10 @@ _BINARY_TYPES = {
     Kind.TIMESTAMP: "timestamp",
     Kind.INTERVAL: "interval",
 }
+
+#: How long a lock is waited for that a process just killed may still seem to hold, and how often, in seconds.
+_LOCK_PATIENCE = 2.0
+_LOCK_PERIOD = 0.05
 
 _SAVEPOINT = "SAVEPOINT tui_importer"
 #: Deferred constraints would only fail at COMMIT, where no row can be named; one round trip for both.
@@ -81,6 +84,9 @@ class PostgreSQL:
 
     def connect(self) -> None:
         self._idle.append(self._tracked_connection())  # the first session's
+
+    def ledger(self, schema: str | None) -> SqlLedger:
+        return SqlLedger(self._engine, schema, lock=_take_lock)
 
     def reflect(self, name: str) -> Table | None:
         return tables.reflect(self._engine, name)
@@ -143,6 +149,16 @@ class _Statements:
         self.copy = sql.SQL("COPY {} ({}) FROM STDIN{}").format(name, columns, form)
         values = sql.SQL(", ").join([sql.Placeholder()] * len(destination.columns))
         self.insert = sql.SQL("INSERT INTO {} ({}) VALUES ({})").format(name, columns, values)
+        self._claim = destination.claim
+
+    @cached_property
+    def ledger(self) -> LedgerStatements[bytes] | None:
+        """The ledger's statements, where the session writes under a claim."""
+        if self._claim is None:
+            return None
+        dialect: sa.Dialect = psycopg_dialect.dialect()  # type: ignore[no-untyped-call]
+        text = text_for(dialect)
+        return LedgerStatements(self._claim, dialect, lambda statement: text(statement).encode())
 
 
 class PostgreSQLSession:
@@ -186,6 +202,25 @@ class PostgreSQLSession:
         record = next(batch.records(row, row + 1))
         with _statement_errors():
             return self._connection.execute(self._statements.insert, record, prepare=True).rowcount
+
+    def record(self, entry: Entry) -> bool:
+        ledger = self._statements.ledger
+        if ledger is None:
+            return True
+        with _statement_errors():
+            made = self._connection.execute(*ledger.record(entry), prepare=True).rowcount == 1
+            if made and entry.rejects:
+                with self._connection.cursor() as cursor:
+                    cursor.executemany(ledger.reject, ledger.rejects(entry))
+            return made
+
+    def recorded(self, entry: Entry) -> bool:
+        ledger = self._statements.ledger
+        if ledger is None:
+            return False
+        with _statement_errors():
+            answer = self._connection.execute(ledger.recorded, ledger.key(entry)).fetchone()
+        return answer is not None and answer[0] > 0
 
     def cancel(self) -> None:
         _cancel(self._connection)
@@ -242,6 +277,26 @@ class AsyncPostgreSQLSession:
             cursor = await self._connection.execute(self._statements.insert, record, prepare=True)
             return cursor.rowcount
 
+    async def record(self, entry: Entry) -> bool:
+        ledger = self._statements.ledger
+        if ledger is None:
+            return True
+        with _statement_errors():
+            cursor = await self._connection.execute(*ledger.record(entry), prepare=True)
+            made = cursor.rowcount == 1
+            if made and entry.rejects:
+                await cursor.executemany(ledger.reject, ledger.rejects(entry))
+            return made
+
+    async def recorded(self, entry: Entry) -> bool:
+        ledger = self._statements.ledger
+        if ledger is None:
+            return False
+        with _statement_errors():
+            cursor = await self._connection.execute(ledger.recorded, ledger.key(entry))
+            answer = await cursor.fetchone()
+        return answer is not None and answer[0] > 0
+
     def cancel(self) -> None:
         _cancel(self._connection)
 
@@ -251,6 +306,23 @@ class AsyncPostgreSQLSession:
     async def _execute(self, statement: LiteralString) -> None:
         with _statement_errors():
             await self._connection.execute(statement)
+
+
+def _take_lock(connection: sa.Connection, import_id: str) -> bool:
+    """Take the session's advisory lock of an import: the server gives it back when the connection ends, however that
+    comes (manual, 13.3.5). The server notices at once that a process is gone, but not before it looks."""
+    # A machine that is gone says nothing: let the server ask after it (manual, 19.3.2).
+    connection.exec_driver_sql(
+        "SELECT set_config('tcp_keepalives_idle', '30', false), set_config('tcp_keepalives_interval', '10', false), "
+        "set_config('tcp_keepalives_count', '3', false)"
+    )
+    key = int.from_bytes(bytes.fromhex(import_id)[:8], signed=True)
+    until = time.monotonic() + _LOCK_PATIENCE
+    while not connection.execute(sa.select(sa.func.pg_try_advisory_lock(key))).scalar_one():
+        if time.monotonic() > until:
+            return False
+        time.sleep(_LOCK_PERIOD)
+    return True
 
 
 def _binary_types(types: Sequence[ColumnType]) -> list[str]:
@@ -307,7 +379,7 @@ def translated(error: psycopg.Error) -> DatabaseError:
         if isinstance(error, psycopg.DataError):
             return DataFault(message)
         return TransientFault(f"the connection was lost: {message}")
-    if sqlstate[:2] in _DATA_CLASSES or sqlstate in _DATA_STATES:
+    if is_about_data(sqlstate):
         where = _COPY_CONTEXT.search(diagnosis.context or "")
         if sqlstate in _KEY_STATES and diagnosis.message_detail:
             message = f"{message}: {diagnosis.message_detail}"
@@ -318,6 +390,6 @@ def translated(error: psycopg.Error) -> DatabaseError:
             column=diagnosis.column_name or (where["column"] if where else None),
             constraint=diagnosis.constraint_name,
         )
-    if sqlstate[:2] in _TRANSIENT_CLASSES or sqlstate in _TRANSIENT_STATES:
+    if is_transient(error):
         return TransientFault(message, sqlstate=sqlstate)
     return DatabaseError(message, sqlstate=sqlstate)

@@ -8,24 +8,29 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
+from functools import cached_property
 from operator import length_hint
 from pathlib import Path
 from typing import Any, ClassVar
 
 import aiosqlite
 import sqlalchemy as sa
+from sqlalchemy.dialects.sqlite import pysqlite as sqlite_dialect
 
 from tui_importer.backends import tables
+from tui_importer.backends.faults import SQLITE_BUSY_CODES, SQLITE_DATA_CODES, SQLITE_TRANSIENT_CODES
+from tui_importer.backends.ledger import LedgerStatements, SqlLedger, text_for
 from tui_importer.core.batch import Batch
+from tui_importer.core.ledger import Entry, PastRun
 from tui_importer.core.parsing import as_text
 from tui_importer.core.session import ConnectionSettings, Destination
 from tui_importer.core.table import Index, Table
 from tui_importer.core.types import Kind
 from tui_importer.core.url import parse_address, sqlite_path
-from tui_importer.errors import DatabaseError, DataFault, TransientFault, UnreachableError
+from tui_importer.errors import DatabaseError, DataFault, TransientFault, UnreachableError, UsageError
 
-#: How long another process may hold the write lock before we give up, in seconds.
-BUSY_TIMEOUT = 30.0
+#: How long another process may hold the write lock before a batch counts as failed, to be tried again, in seconds.
+BUSY_TIMEOUT = 5.0
 #: SQLite sleeps through cancellation while it waits for a lock, so it waits in slices, in seconds.
 BUSY_SLICE = 0.1
 
@@ -38,11 +43,6 @@ _BEGIN = "BEGIN IMMEDIATE"
 _SAVEPOINT = "SAVEPOINT tui_importer"
 _RELEASE = "RELEASE SAVEPOINT tui_importer"
 _ROLLBACK_TO = "ROLLBACK TO SAVEPOINT tui_importer"
-
-#: Primary result codes (SQLite documentation, "Result and Error Codes"); the low byte of an extended one.
-_BUSY_CODES = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
-_TRANSIENT_CODES = _BUSY_CODES | {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_INTERRUPT}
-_DATA_CODES = frozenset({sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_MISMATCH, sqlite3.SQLITE_TOOBIG})
 
 
 class SQLite:
@@ -61,6 +61,11 @@ class SQLite:
             self._ask("PRAGMA schema_version")
         elif not self._path.parent.is_dir():
             raise UnreachableError(f"no folder {self._path.parent} for the database {self._path.name}")
+
+    def ledger(self, schema: str | None) -> SQLiteLedger:
+        if schema is not None:
+            raise UsageError("SQLite has no schemas: leave --ledger-schema out")
+        return SQLiteLedger(self._path, self._engine())
 
     def reflect(self, name: str) -> Table | None:
         if not self._path.exists():
@@ -112,7 +117,7 @@ class SQLite:
                 try:
                     connection.execute(statement)
                 except sqlite3.OperationalError as error:
-                    busy = error.sqlite_errorcode & 0xFF in _BUSY_CODES
+                    busy = error.sqlite_errorcode & 0xFF in SQLITE_BUSY_CODES
                     if not busy or self._cancelled.is_set() or time.monotonic() > deadline:
                         raise
                 else:
@@ -123,11 +128,25 @@ class SQLite:
 
     def _engine(self) -> sa.Engine:
         def creator() -> sqlite3.Connection:
-            connection = sqlite3.connect(self._path, timeout=BUSY_TIMEOUT, check_same_thread=False)
+            connection = sqlite3.connect(self._path, timeout=BUSY_SLICE, check_same_thread=False)
             self._connections.add(connection)
             return connection
 
         return sa.create_engine("sqlite://", creator=creator, poolclass=sa.NullPool)
+
+
+class SQLiteLedger(SqlLedger):
+    """The ledger in an SQLite file, which is not made before there is something to write."""
+
+    def __init__(self, path: Path, engine: sa.Engine) -> None:
+        super().__init__(engine, begin=_BEGIN)
+        self._path = path
+
+    def history(self, table: str) -> Sequence[PastRun]:
+        return super().history(table) if self._path.exists() else ()
+
+    def runs(self, limit: int) -> Sequence[PastRun]:
+        return super().runs(limit) if self._path.exists() else ()
 
 
 class _Statements:
@@ -139,7 +158,16 @@ class _Statements:
         places = ", ".join("?" * len(destination.columns))
         table = preparer.quote_identifier(destination.table.name)
         self.insert = f"INSERT INTO {table} ({columns}) VALUES ({places})"
+        self._claim = destination.claim
         self.bindings = [_BINDINGS.get(type_.kind) for type_ in destination.types]
+
+    @cached_property
+    def ledger(self) -> LedgerStatements[str] | None:
+        """The ledger's statements, where the session writes under a claim."""
+        if self._claim is None:
+            return None
+        dialect = sqlite_dialect.dialect(paramstyle="named")
+        return LedgerStatements(self._claim, dialect, text_for(dialect))
 
     def records(self, batch: Batch, start: int, stop: int) -> list[Sequence[Any]]:
         """The rows as SQLite can bind them."""
@@ -194,6 +222,23 @@ class SQLiteSession:
 
     def insert(self, batch: Batch, row: int) -> int:
         return self.load(batch, row, row + 1)
+
+    def record(self, entry: Entry) -> bool:
+        ledger = self._statements.ledger
+        if ledger is None:
+            return True
+        with _statement_errors():
+            made = self._connection.execute(*ledger.record(entry)).rowcount == 1
+            if made and entry.rejects:
+                self._connection.executemany(ledger.reject, ledger.rejects(entry))
+            return made
+
+    def recorded(self, entry: Entry) -> bool:
+        ledger = self._statements.ledger
+        if ledger is None:
+            return False
+        with _statement_errors():
+            return bool(self._connection.execute(ledger.recorded, ledger.key(entry)).fetchone()[0])
 
     def cancel(self) -> None:
         self._cancelled = True
@@ -253,6 +298,26 @@ class AsyncSQLiteSession:
     async def insert(self, batch: Batch, row: int) -> int:
         return await self.load(batch, row, row + 1)
 
+    async def record(self, entry: Entry) -> bool:
+        ledger = self._statements.ledger
+        if ledger is None:
+            return True
+        with _statement_errors():
+            cursor = await self._connection.execute(*ledger.record(entry))
+            made = cursor.rowcount == 1
+            if made and entry.rejects:
+                await self._connection.executemany(ledger.reject, ledger.rejects(entry))
+            return made
+
+    async def recorded(self, entry: Entry) -> bool:
+        ledger = self._statements.ledger
+        if ledger is None:
+            return False
+        with _statement_errors():
+            cursor = await self._connection.execute(ledger.recorded, ledger.key(entry))
+            answer = await cursor.fetchone()
+        return answer is not None and bool(answer[0])
+
     def cancel(self) -> None:
         self._cancelled = True
         asyncio.run_coroutine_threadsafe(self._connection.interrupt(), self._loop)
@@ -281,6 +346,8 @@ def _connection_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as error:
+        if getattr(error, "sqlite_errorcode", 0) & 0xFF in SQLITE_BUSY_CODES:
+            raise TransientFault(f"another process has locked the SQLite database {path}") from error
         raise UnreachableError(f"cannot open the SQLite database {path}: {error}") from error
 
 
@@ -295,12 +362,12 @@ def _statement_errors(records: Sequence[object] = (), pending: Iterator[object] 
     except (sqlite3.Error, UnicodeError, OverflowError) as error:
         code = getattr(error, "sqlite_errorcode", None)
         if isinstance(error, UnicodeError | OverflowError | sqlite3.DataError) or (
-            code is not None and code & 0xFF in _DATA_CODES
+            code is not None and code & 0xFF in SQLITE_DATA_CODES
         ):
             offset = len(records) - length_hint(pending) - 1 if pending is not None else None
             column = _named_column(str(error)) if isinstance(error, sqlite3.IntegrityError) else None
             raise DataFault(str(error), offset=offset, column=column) from error
-        if code is not None and code & 0xFF in _TRANSIENT_CODES:
+        if code is not None and code & 0xFF in SQLITE_TRANSIENT_CODES:
             raise TransientFault(str(error)) from error
         raise DatabaseError(str(error)) from error
 

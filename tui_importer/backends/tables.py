@@ -12,9 +12,10 @@ from sqlalchemy.engine.reflection import Inspector
 from sqlalchemy.exc import DBAPIError, NoSuchTableError, SQLAlchemyError
 from sqlalchemy.schema import CreateTable, DropTable
 
+from tui_importer.backends.faults import is_transient
 from tui_importer.core.table import Index, Table, TableColumn
 from tui_importer.core.types import ColumnType, Kind
-from tui_importer.errors import DatabaseError
+from tui_importer.errors import DatabaseError, TransientFault
 
 
 @contextmanager
@@ -23,8 +24,11 @@ def one_line_errors(doing: str) -> Iterator[None]:
     try:
         yield
     except DBAPIError as error:
-        sqlstate = getattr(error.orig, "sqlstate", None)
-        raise DatabaseError(f"cannot {doing}: {first_line(error.orig or error)}", sqlstate=sqlstate) from error
+        cause = error.orig or error
+        sqlstate = getattr(cause, "sqlstate", None)
+        passing = error.connection_invalidated or is_transient(cause)
+        kind = TransientFault if passing else DatabaseError
+        raise kind(f"cannot {doing}: {first_line(cause)}", sqlstate=sqlstate) from error
     except SQLAlchemyError as error:
         raise DatabaseError(f"cannot {doing}: {first_line(error)}") from error
 
@@ -89,11 +93,13 @@ def drop_table(engine: sa.Engine, table: Table) -> None:
 
 
 def create_index(engine: sa.Engine, table: Table, index: Index) -> None:
-    """Create one index of the table."""
+    """Create one index of the table, unless there is one of that name."""
     described = sql_table(table)
     columns = [described.c[column] for column in index.columns]
     with one_line_errors(f"create index {index.name!r}"), engine.begin() as connection:
-        connection.execute(sa.schema.CreateIndex(sa.Index(index.name, *columns, unique=index.unique)))
+        made = {known["name"] for known in sa.inspect(connection).get_indexes(table.name, schema=table.schema)}
+        if index.name not in made:
+            connection.execute(sa.schema.CreateIndex(sa.Index(index.name, *columns, unique=index.unique)))
 
 
 def sql_table(table: Table) -> sa.Table:

@@ -134,6 +134,7 @@ def _scratch_table(plan: Plan, registry: Registry) -> Iterator[Plan]:
             table = backend.reflect(name)
             if table is not None:
                 backend.drop_table(table)
+            backend.ledger(plan.options.ledger_schema).forget(name)
         finally:
             backend.close()
 

@@ -34,6 +34,13 @@ _GRAVITY = (*SIGNAL_CODES, *map(ExitCode, (1, 5, 2, 6, 4, 3, 0)))
 @click.option("--max-rejects", metavar="N|P%", help="Stop when more rows than that are rejected.")
 @click.option("--max-rate", type=click.FloatRange(0, min_open=True), metavar="ROWS/S", help="Spare a busy database.")
 @click.option("--timeout", type=click.FloatRange(0, min_open=True), metavar="S", help="Stop after so many seconds.")
+@click.option(
+    "--retry-for",
+    type=click.FloatRange(0),
+    metavar="S",
+    help="How long to try again what may pass by itself (default: 300).",
+)
+@click.option("--again", is_flag=True, default=None, help="Import what is in already once more.")
 @click.option("--dry-run", is_flag=True, default=None, help="Read and check everything, write nothing.")
 @click.option("--rejects", metavar="FILE", help="Workbook for rejected rows (default: NAME.rejects.xlsx).")
 @click.option("--report", metavar="FILE|-", help="Write the report as JSON.")

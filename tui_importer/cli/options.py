@@ -87,6 +87,7 @@ def target_options(command: Command) -> Command:
                 help="What becomes of cells like #N/A (default: reject the row).",
             ),
             click.option("--mode", type=click.Choice(["append", "create"]), help="create: the table must not exist."),
+            click.option("--ledger-schema", metavar="NAME", help="PostgreSQL schema for the ledger's tables."),
             click.option(
                 "--connect-timeout", type=click.FloatRange(0, min_open=True), metavar="S", help="Default: 10 s."
             ),

@@ -19,7 +19,16 @@ from tui_importer.console.sampler import Sampler, SnapshotSource
 from tui_importer.console.sentences import ROUTINE, narrate, standing
 from tui_importer.core.counters import Snapshot, eta, progress, rate
 from tui_importer.errors import ExitCode
-from tui_importer.events import AnyEvent, RowRejected, RunFinished, RunStarted, SourceOpened, Stopping, WorkerFailed
+from tui_importer.events import (
+    AnyEvent,
+    Retrying,
+    RowRejected,
+    RunFinished,
+    RunStarted,
+    SourceOpened,
+    Stopping,
+    WorkerFailed,
+)
 
 #: Seconds between lines where there is no terminal: often enough for a log, seldom enough for a night's.
 LINE_PERIOD = 30.0
@@ -202,7 +211,7 @@ def level(event: AnyEvent) -> Level:
     match event:
         case WorkerFailed():
             return "error"
-        case RowRejected() | Stopping():
+        case RowRejected() | Stopping() | Retrying():
             return "warning"
         case RunFinished(exit_code=code) if code != ExitCode.OK:
             return "warning" if event.outcome in {"complete_with_rejects", "stopped"} else "error"

@@ -8,6 +8,7 @@ from tui_importer.console.numbers import left, pace, plural, size, took
 from tui_importer.console.safe import shortened, visible
 from tui_importer.core.counters import Phase, Snapshot, progress, total
 from tui_importer.events import (
+    AlreadyImported,
     AnyEvent,
     BatchCommitted,
     Fault,
@@ -15,6 +16,8 @@ from tui_importer.events import (
     LoadingStarted,
     Noticed,
     ReadingStarted,
+    Resumed,
+    Retrying,
     RowRejected,
     RunFinished,
     RunStarted,
@@ -51,6 +54,14 @@ def narrate(event: AnyEvent) -> str | None:
                 f"writing into {visible(event.table)}: {visible(event.strategy)}, {plural(event.workers, 'worker')}, "
                 f"{plural(event.batch_size, 'row')} a batch"
             )
+        case Resumed():
+            return _resumed(event)
+        case AlreadyImported():
+            return _already(event)
+        case Retrying():
+            who = f"worker {event.worker}" if event.worker else "the database"
+            rows = f" at rows {event.first_row:,} to {event.last_row:,}" if event.worker else ""
+            return f"{who}{rows}: {shortened(event.error)}; attempt {event.attempt + 1} in {took(event.seconds)}"
         case WorkerStarted():
             return f"worker {event.worker} is connected"
         case BatchCommitted():
@@ -80,6 +91,8 @@ def narrate(event: AnyEvent) -> str | None:
 _OUTCOMES = {
     "complete": "complete",
     "complete_with_rejects": "complete, with rejects",
+    "already_imported": "already imported",
+    "mismatch": "the table does not hold what was imported",
     "stopped": "stopped before the end",
     "failed": "failed",
 }
@@ -118,6 +131,29 @@ def _opened(event: SourceOpened) -> str:
     header = f"header in row {event.header_row:,}" if event.header_row else "no header"
     columns = plural(event.columns, "column")
     return f"opened {visible(event.sheet)} in {took(event.seconds)}: {columns}, {header}, {rows}"
+
+
+def _resumed(event: Resumed) -> str:
+    how = "which died" if event.taken_over else "which did not finish"
+    rejected = f" ({event.rejected:,} of them rejected)" if event.rejected else ""
+    return (
+        f"going on with run {visible(event.run_id)}, {how}: {plural(event.rows, 'row')} settled already{rejected}, "
+        f"passed over; the first that is not is row {event.next_row:,}"
+    )
+
+
+def _already(event: AlreadyImported) -> str:
+    counts = equation(
+        event.inserted + event.updated + event.skipped + event.rejected,
+        event.inserted,
+        event.updated,
+        event.skipped,
+        event.rejected,
+    )
+    return (
+        f"already imported by run {visible(event.run_id)} on {visible(event.finished_at)}: {counts}; nothing is "
+        "written (--again imports it once more)"
+    )
 
 
 def _committed(event: BatchCommitted) -> str:

@@ -34,6 +34,7 @@ class WorkerState(StrEnum):
     IDLE = "idle"
     WRITING = "writing"
     COMMITTING = "committing"
+    RETRYING = "retrying"  # waiting for the next try after a fault that may pass
     ISOLATING = "isolating"  # looking for the rows of a batch that the database refuses
     DONE = "done"
     FAILED = "failed"
@@ -41,12 +42,17 @@ class WorkerState(StrEnum):
 
 @dataclass(slots=True)
 class ReaderCounters:
-    """Written by the reading thread only. ``rows_read`` leaves out blank rows; ``skipped`` of them go no further (a
-    totals row); ``source_rows`` is how many rows will come, blank ones included, where the reader can tell."""
+    """Written by the reading thread only.
+
+    ``rows_read`` leaves out blank rows. Of them, ``skipped`` go no further (a totals row, or an earlier run has put
+    them in) and an earlier run has rejected ``rejected``. ``source_rows`` is how many rows will come, blank ones
+    included, where the reader can tell.
+    """
 
     rows_read: int = 0
     blank_rows: int = 0
     skipped: int = 0
+    rejected: int = 0
     blocks: int = 0
     source_rows: int | None = None
     phase: Phase = Phase.WAITING
@@ -132,15 +138,15 @@ def take_snapshot(
     """The counters as they stand. ``phase`` is the engine's word, where it knows better than the reading thread."""
     # Workers before the reader: a row is read before it is finished, so finished never exceeds read.
     sampled = tuple(_sample(worker) for worker in workers)
-    reader_phase = reader.phase
+    passed_over, rejected, reader_phase = reader.skipped, reader.rejected, reader.phase
     return Snapshot(
         at=at,
         read=reader.rows_read,
         blank=reader.blank_rows,
         inserted=sum(worker.inserted for worker in sampled),
         updated=sum(worker.updated for worker in sampled),
-        skipped=reader.skipped + sum(worker.skipped for worker in sampled),
-        rejected=sum(worker.rejected for worker in sampled),
+        skipped=passed_over + sum(worker.skipped for worker in sampled),
+        rejected=rejected + sum(worker.rejected for worker in sampled),
         source_rows=reader.source_rows,
         queue_depth=queue_depth,
         queue_size=queue_size,

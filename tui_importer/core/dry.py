@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 from tui_importer.core.batch import Batch
 from tui_importer.core.in_thread import InThread
+from tui_importer.core.ledger import Entry, Ledger
 from tui_importer.core.session import Backend, Destination
 from tui_importer.core.table import Index, Table
 
@@ -20,6 +21,9 @@ class DryBackend:
 
     def connect(self) -> None:
         self._backend.connect()
+
+    def ledger(self, schema: str | None) -> Ledger:
+        return self._backend.ledger(schema)
 
     def reflect(self, name: str) -> Table | None:
         return self._backend.reflect(name)
@@ -66,6 +70,12 @@ class DrySession:
 
     def insert(self, batch: Batch, row: int) -> int:
         return 1
+
+    def record(self, entry: Entry) -> bool:
+        return True
+
+    def recorded(self, entry: Entry) -> bool:
+        return False
 
     def cancel(self) -> None: ...
 

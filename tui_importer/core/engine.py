@@ -13,11 +13,13 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
 
+from tui_importer.core.books import Books, Run
 from tui_importer.core.counters import Phase, ReaderCounters, Snapshot, take_snapshot
 from tui_importer.core.feed import Feed, Pacer
 from tui_importer.core.job import ImportJob, RejectSink
+from tui_importer.core.ledger import Counts, PastRun, RunState, Standing
 from tui_importer.core.mapping import Mapping
 from tui_importer.core.names import table_name
 from tui_importer.core.opening import Opening
@@ -32,16 +34,20 @@ from tui_importer.core.report import (
     SourceReport,
     Stats,
     TargetReport,
+    reconcile,
     reported,
 )
+from tui_importer.core.retry import PASSING, retried
 from tui_importer.core.session import Backend, ConnectionSettings, Destination
-from tui_importer.core.source import OpenSource
+from tui_importer.core.settled import Settled
+from tui_importer.core.source import NOTHING_SETTLED, OpenSource
 from tui_importer.core.stop import Stop
 from tui_importer.core.strategy import Strategy
 from tui_importer.core.table import Table
 from tui_importer.core.url import DatabaseAddress
-from tui_importer.errors import DatabaseError, ExitCode, ImporterError, StoppedError
+from tui_importer.errors import DatabaseError, ExitCode, ImporterError, StoppedError, TransientFault
 from tui_importer.events import (
+    AlreadyImported,
     AnyEvent,
     IndexesCreated,
     Listener,
@@ -49,11 +55,15 @@ from tui_importer.events import (
     Noticed,
     ReadingStarted,
     Reject,
+    Resumed,
+    Retrying,
     RunFinished,
     RunStarted,
     Stopping,
     TableCreated,
 )
+
+T = TypeVar("T")
 
 _log = logging.getLogger(__name__)
 
@@ -62,6 +72,8 @@ _log = logging.getLogger(__name__)
 BATCH_SIZE = 2_000
 #: Workers unless told otherwise: two keep a database on the same two cores busy, more wait for each other.
 WORKERS = 2
+#: How long a run that failed or was stopped tries to tell the ledger so, in seconds.
+_LAST_WORDS = 0.5
 #: A batch is at most what ``--max-rate`` lets through in a second, so that the rate is held second by second.
 _RATE_SECONDS = 1.0
 
@@ -94,14 +106,25 @@ class Engine:
     """One run. :meth:`execute` carries it out once; the other methods may be called from other threads meanwhile."""
 
     def __init__(
-        self, plan: Plan, parts: Parts, rejects: Rejects, listener: Listener, opening: Opening | None = None
+        self,
+        plan: Plan,
+        parts: Parts,
+        rejects: Rejects,
+        listener: Listener,
+        opening: Opening | None = None,
+        command: str | None = None,
     ) -> None:
+        """``command`` is what a person would type for this run, for the ledger."""
         self.run_id = f"{dt.datetime.now(dt.UTC):%Y%m%d-%H%M%S}-{os.urandom(3).hex()}"
         self._plan = plan
         self._parts = parts
         self._rejects = rejects
         self._listener = listener
         self._opening = opening
+        self._command = command
+        self._books: Books | None = None
+        self._standing: Standing | None = None
+        self._done: PastRun | None = None
         self._listening = threading.RLock()
         self._unsaid: deque[AnyEvent] = deque()
         self._error_of_listener: ImporterError | None = None
@@ -207,13 +230,21 @@ class Engine:
             # Drivers are imported and the database is asked while the file is being parsed.
             backend = self._open_backend()
             try:
-                with self._stop.cancelling(backend.cancel):
-                    backend.connect()
-                    self._reflect_ahead(backend, path)
-                    with opening.result() as source:
-                        self._sha256 = opening.sha256()
-                        self._load(source, backend)
+                try:
+                    with self._stop.cancelling(backend.cancel):
+                        # A database that was never reached is not waited for, only one that is busy.
+                        self._retried(backend.connect, (TransientFault,))
+                        self._retried(lambda: self._reflect_ahead(backend, path))
+                        with opening.result() as source:
+                            self._sha256 = opening.sha256()
+                            self._load(source, backend)
+                except BaseException as error:
+                    self._close_books(error)
+                    raise
+                self._close_books(None)
             finally:
+                if self._books is not None:
+                    self._books.close()
                 backend.close()
         finally:
             if self._source is None:
@@ -246,19 +277,14 @@ class Engine:
         for note in (*parts.reader.limits(source.path), *source.layout.notes):
             self._notice(note)
         self._reader.source_rows = source.row_hint
-        wanted = table_wanted(plan, source.layout, source)
-        if wanted.name not in self._reflected:
-            self._reflected[wanted.name] = backend.reflect(wanted.name)
-        resolution = self._resolution = resolve(plan, source, wanted, self._reflected[wanted.name])
-        for note in resolution.notes:
-            self._notice(note)
+        resolution = self._resolve(source, backend)
         mapping = resolution.mapping
         self._workers = self._worker_count(backend)
-        if self._stop.draining:
+        if self._done is not None or self._stop.draining:
             return
+        settled = self._claim(resolution)
         if resolution.create:
-            backend.create_table(mapping.table)
-            self._created = True
+            self._retried(lambda: backend.create_table(mapping.table))
             self._emit(TableCreated(table=mapping.table.qualified_name))
         job = self._job = ImportJob(
             workers=self._workers,
@@ -266,9 +292,10 @@ class Engine:
             stop=self._stop,
             backend=backend,
             mapping=mapping,
-            destination=_destination(mapping),
+            destination=_destination(mapping, self._standing),
             rejects=self._rejects,
             max_rejects=plan.options.max_rejects,
+            retry_for=plan.options.retry_for,
             emit=self._emit,
         )
         self._emit(
@@ -281,15 +308,133 @@ class Engine:
         )
         self._stop.on_change(self._feed.wake)
         with ThreadPoolExecutor(1, thread_name_prefix="reading") as pool:
-            reading = pool.submit(self._read, source, mapping)
+            reading = pool.submit(self._read, source, mapping, settled)
             try:
                 self._run_strategy(job)
             finally:
                 # A strategy that ends while there are batches left must not leave the reader waiting.
                 self._feed.abandon()
         reading.result()
+        if not self._stop.draining:
+            # Before the ledger is told that all is in.
+            now = self.snapshot()
+            reconcile(now.read, now.inserted, now.updated, now.skipped, now.rejected)
         if self._created and not self._stop.aborting:
-            self._finish_table(mapping, backend)
+            self._finish_table(resolution, backend)
+
+    def _resolve(self, source: OpenSource, backend: Backend) -> Resolution:
+        """Settle what goes where, and whether it has gone there already."""
+        plan = self._plan
+        wanted = table_wanted(plan, source.layout, source)
+        if wanted.name not in self._reflected:
+            self._reflected[wanted.name] = self._retried(lambda: backend.reflect(wanted.name))
+        existing = self._reflected[wanted.name]
+        books = None
+        if not plan.options.dry_run:
+            run = Run(self.run_id, self._parts.strategy_name, self._command)
+            ledger, sha256 = backend.ledger(plan.options.ledger_schema), self._sha256 or ""
+            books = self._books = self._retried(lambda: Books(ledger, run, plan, source, sha256, wanted.name))
+            plan = books.plan(existing)
+        resolution = self._resolution = resolve(plan, source, wanted, existing)
+        for note in resolution.notes:
+            self._notice(note)
+        if books is not None:
+            self._done = self._retried(lambda: books.done(resolution, existing))
+            for note in books.notes:
+                self._notice(note)
+        if self._done is not None:
+            counts = self._done.counts
+            self._reader.rows_read = self._reader.skipped = counts.rows
+            self._reader.blank_rows = self._done.blank_rows
+            self._reader.phase = Phase.READ
+            self._emit(
+                AlreadyImported(
+                    run_id=self._done.run_id,
+                    finished_at=self._done.finished_at or "",
+                    inserted=counts.inserted,
+                    updated=counts.updated,
+                    skipped=counts.skipped,
+                    rejected=counts.rejected,
+                )
+            )
+        return resolution
+
+    def _claim(self, resolution: Resolution) -> Settled:
+        """Claim the import, and find out what earlier runs have settled of it."""
+        books = self._books
+        if books is None:
+            self._created = resolution.create
+            return NOTHING_SETTLED
+        standing = self._standing = self._retried(lambda: books.begin(resolution))
+        self._created = resolution.create or books.made_table
+        settled = Settled(standing.intervals, standing.rejected_rows)
+        if settled and books.resumes is not None:
+            self._rejects.add_many(books.rejects())
+            self._emit(
+                Resumed(
+                    run_id=books.resumes.run_id,
+                    rows=standing.counts.rows,
+                    rejected=standing.counts.rejected,
+                    next_row=settled.first_gap(settled.intervals[0].first),
+                    taken_over=standing.taken_over is not None,
+                )
+            )
+        return settled
+
+    def _close_books(self, error: BaseException | None) -> None:
+        """Write into the ledger how the run ended. Where it failed, the ledger may be out of reach as well: then the
+        next run finds out by itself."""
+        books = self._books
+        if books is None or self._done is not None:
+            return
+        state = RunState.COMPLETE
+        if error is not None or self._stop.draining:
+            stopped = error is None or isinstance(error, StoppedError) or self._stop.aborting
+            state = RunState.STOPPED if stopped else RunState.FAILED
+        reason = " ".join(str(error or self._stop.reason or "").split()) or None
+        counts, blank = self._counts_of_import(whole=state is RunState.COMPLETE), self._reader.blank_rows
+        if state is RunState.COMPLETE:
+            self._retried(lambda: books.finish(state, counts, blank, reason))
+            return
+        try:
+            retried(lambda: books.finish(state, counts, blank, reason), _LAST_WORDS, _sleep, lambda *_: None)
+        except DatabaseError as failure:
+            self._notice(f"the ledger does not know how this run ended: {failure}")
+
+    def _counts_of_import(self, *, whole: bool) -> Counts:
+        """What is settled of the import, by earlier runs and this one."""
+        before = self._standing.counts if self._standing else Counts()
+        workers = self.snapshot().workers
+        inserted = before.inserted + sum(worker.inserted for worker in workers)
+        updated = before.updated + sum(worker.updated for worker in workers)
+        rejected = before.rejected + sum(worker.rejected for worker in workers)
+        skipped = before.skipped + sum(worker.skipped for worker in workers)
+        if whole:  # with the totals row, which no entry tells of
+            skipped = max(skipped, self._reader.rows_read - inserted - updated - rejected)
+        return Counts(inserted, updated, skipped, rejected)
+
+    def _retried(self, action: Callable[[], T], passing: tuple[type[DatabaseError], ...] = PASSING) -> T:
+        """The result of something that the engine itself asks of the database."""
+        seconds = self._plan.options.retry_for
+        try:
+            return retried(action, seconds, lambda pause: not self._stop.wait(pause), self._again, passing)
+        except passing as fault:
+            if self._stop.draining:
+                raise StoppedError(self._stop.reason) from fault
+            raise
+
+    def _again(self, attempt: int, seconds: float, fault: DatabaseError) -> None:
+        self._emit(
+            Retrying(
+                worker=0,
+                first_row=0,
+                last_row=0,
+                attempt=attempt,
+                seconds=seconds,
+                error=str(fault),
+                sqlstate=fault.sqlstate,
+            )
+        )
 
     def _run_strategy(self, job: ImportJob) -> None:
         try:
@@ -299,14 +444,14 @@ class Engine:
         except Exception as error:
             raise ImporterError(f"strategy {self._parts.strategy_name!r} failed: {_unexpected(error)}") from error
 
-    def _read(self, source: OpenSource, mapping: Mapping) -> None:
+    def _read(self, source: OpenSource, mapping: Mapping, settled: Settled) -> None:
         """The reading thread: blocks into batches, batches into the feed."""
         pacer = None
         if self._plan.options.max_rate:
             pacer = Pacer(self._plan.options.max_rate, self._stop.wait)
         self._reader.phase = Phase.READING
         try:
-            for batch in source.batches(mapping, self._batch_size, self._reader, self._notice):
+            for batch in source.batches(mapping, self._batch_size, self._reader, self._notice, settled):
                 if pacer is not None and not pacer.spend(batch.row_count):
                     return
                 if not self._feed.put(batch):
@@ -321,14 +466,15 @@ class Engine:
         finally:
             self._feed.end()
 
-    def _finish_table(self, mapping: Mapping, backend: Backend) -> None:
-        """Make the indexes of a table that this run created, now that its rows are in."""
-        if not mapping.table.indexes:
+    def _finish_table(self, resolution: Resolution, backend: Backend) -> None:
+        """Make the indexes of a table that this import created, now that its rows are in."""
+        table, indexes = resolution.mapping.table, resolution.indexes
+        if not indexes:
             return
         self._phase = Phase.INDEXING
         started = time.perf_counter()
-        backend.create_indexes(mapping.table, mapping.table.indexes, lambda index: None)
-        self._emit(IndexesCreated(count=len(mapping.table.indexes), seconds=time.perf_counter() - started))
+        self._retried(lambda: backend.create_indexes(table, indexes, lambda index: None))
+        self._emit(IndexesCreated(count=len(indexes), seconds=time.perf_counter() - started))
 
     def _worker_count(self, backend: Backend) -> int:
         asked, limits = self._plan.options.workers, (self._parts.strategy.max_workers, backend.max_writers)
@@ -383,6 +529,7 @@ class Engine:
         # will be, when the import is taken up again. A run that came to its end has none of it.
         whole = self._error is None and not self._stop.draining
         exit_code, outcome = self._outcome(counts.rejected)
+        earlier = self._standing.counts.rows if self._standing else counts.skipped if self._done else 0
         try:
             stats = Stats.count(
                 read=counts.read if whole else counts.finished,
@@ -393,6 +540,7 @@ class Engine:
                 blank=counts.blank,
                 retries=sum(worker.retries for worker in counts.workers),
                 seconds=seconds,
+                earlier=earlier,
             )
         except ImporterError as error:
             self._error = error
@@ -406,6 +554,7 @@ class Engine:
                 blank=counts.blank,
                 retries=0,
                 seconds=seconds,
+                earlier=earlier,
             )
         layout = source.layout if source else None
         mapping = resolution.mapping if resolution else None
@@ -442,22 +591,31 @@ class Engine:
             ),
             notes=tuple(self._notes),
             error=str(self._error) if self._error else self._stop.reason,
+            resumes=self._resumes(),
             rejects=tuple(map(reported, self._rejects.first(MAX_REPORTED_REJECTS))),
             rejects_total=counts.rejected,
         )
+
+    def _resumes(self) -> str | None:
+        if self._done is not None:
+            return self._done.run_id
+        return self._books.resumes.run_id if self._books and self._books.resumes else None
 
     def _outcome(self, rejected: int) -> tuple[ExitCode, Outcome]:
         if self._error is not None:
             return self._error.exit_code, "failed"
         if self._stop.draining:
             return self._stop.exit_code, "stopped"
+        if self._done is not None:
+            return ExitCode.OK, "already_imported"
         if rejected:
             return ExitCode.REJECTS, "complete_with_rejects"
         return ExitCode.OK, "complete"
 
 
-def _destination(mapping: Mapping) -> Destination:
+def _destination(mapping: Mapping, standing: Standing | None) -> Destination:
     return Destination(
+        claim=standing.claim if standing else None,
         table=mapping.table,
         columns=tuple(column.target for column in mapping.columns),
         types=tuple(column.conversion.type for column in mapping.columns),
@@ -491,6 +649,11 @@ def _leaves(group: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]
             yield from _leaves(error)
         else:
             yield error
+
+
+def _sleep(seconds: float) -> bool:
+    time.sleep(seconds)
+    return True
 
 
 def _size(path: Path) -> int:

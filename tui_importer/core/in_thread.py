@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from tui_importer.core.batch import Batch
+from tui_importer.core.ledger import Entry
 from tui_importer.core.session import Session
 
 
@@ -38,6 +39,12 @@ class InThread:
 
     async def insert(self, batch: Batch, row: int) -> int:
         return await asyncio.to_thread(self._session.insert, batch, row)
+
+    async def record(self, entry: Entry) -> bool:
+        return await asyncio.to_thread(self._session.record, entry)
+
+    async def recorded(self, entry: Entry) -> bool:
+        return await asyncio.to_thread(self._session.recorded, entry)
 
     def cancel(self) -> None:
         self._session.cancel()

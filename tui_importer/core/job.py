@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Protocol
 
@@ -12,14 +12,15 @@ from tui_importer.core.batch import Batch
 from tui_importer.core.counters import WorkerCounters, WorkerState
 from tui_importer.core.feed import Feed
 from tui_importer.core.mapping import Mapping
-from tui_importer.core.session import Backend, Destination
+from tui_importer.core.session import AsyncSession, Backend, Destination, Session
 from tui_importer.core.stop import Stop
-from tui_importer.core.writer import BatchWriter, run, run_async
+from tui_importer.core.writer import BatchWriter, Hand, run, run_async
 from tui_importer.errors import DatabaseError, StoppedError, WorkerError
 from tui_importer.events import (
     AnyEvent,
     BatchCommitted,
     Reject,
+    Retrying,
     RowRejected,
     WorkerFailed,
     WorkerFinished,
@@ -35,7 +36,7 @@ _REST_SLICE = 0.1
 class RejectSink(Protocol):
     """Where rejects are kept. Called by one thread at a time; raises rather than lose one."""
 
-    def add_many(self, rejects: list[Reject]) -> None: ...
+    def add_many(self, rejects: Iterable[Reject]) -> None: ...
 
 
 class RejectLimit(Protocol):
@@ -69,6 +70,7 @@ class ImportJob:
         destination: Destination,
         rejects: RejectSink,
         max_rejects: str | None,
+        retry_for: float,
         emit: Callable[[AnyEvent], None],
     ) -> None:
         self.workers = workers
@@ -81,6 +83,7 @@ class ImportJob:
         self._rejects = rejects
         self._too_many = reject_limit(max_rejects)
         self._max_rejects = max_rejects
+        self._retry_for = retry_for
         self._emit = emit
         self._lock = threading.Lock()
         self._settled = 0
@@ -109,25 +112,30 @@ class ImportJob:
     def writer(self) -> Iterator[ThreadWriter]:
         counters = self._new_worker()
         with self._ending(counters):
-            session = self._backend.open_session(self._destination)
+            writer = self._batch_writer(_ThreadHand(self, self._backend, self._destination), counters)
             try:
-                with self._stop.cancelling(session.cancel):
+                with self._stop.cancelling(writer.cancel):
+                    run(writer.connect())
                     self._started(counters)
-                    yield ThreadWriter(BatchWriter(session, self._mapping, counters, self, self._stop))
+                    yield ThreadWriter(writer)
             finally:
-                session.close()
+                run(writer.close())
 
     @asynccontextmanager
     async def async_writer(self) -> AsyncIterator[TaskWriter]:
         counters = self._new_worker()
         with self._ending(counters):
-            session = await self._backend.open_async_session(self._destination)
+            writer = self._batch_writer(_TaskHand(self, self._backend, self._destination), counters)
             try:
-                with self._stop.cancelling(session.cancel):
+                with self._stop.cancelling(writer.cancel):
+                    await run_async(writer.connect())
                     self._started(counters)
-                    yield TaskWriter(BatchWriter(session, self._mapping, counters, self, self._stop))
+                    yield TaskWriter(writer)
             finally:
-                await session.close()
+                await run_async(writer.close())
+
+    def _batch_writer(self, hand: Hand, counters: WorkerCounters) -> BatchWriter:
+        return BatchWriter(hand, self._mapping, counters, self, self._stop, self._retry_for)
 
     def committed(self, event: BatchCommitted, rejects: list[Reject]) -> None:
         """The account of a batch that is in: its rejects are kept before anything else hears of them."""
@@ -142,6 +150,9 @@ class ImportJob:
             self._emit(RowRejected(worker=event.worker, reject=reject))
         if too_many:
             self._stop.drain(f"more than {self._max_rejects} rows were rejected (--max-rejects)")
+
+    def retrying(self, event: Retrying) -> None:
+        self._emit(event)
 
     def worker_failed(self, failure: WorkerError) -> None:
         self._emit(
@@ -207,3 +218,33 @@ class TaskWriter:
 
     async def write_each(self, batch: Batch) -> None:
         await run_async(self._writer.each(batch))
+
+
+class _ThreadHand:
+    """Sessions and waits for a worker in a thread."""
+
+    def __init__(self, job: ImportJob, backend: Backend, destination: Destination) -> None:
+        self._job = job
+        self._backend = backend
+        self._destination = destination
+
+    def open(self) -> Session:
+        return self._backend.open_session(self._destination)
+
+    def rest(self, seconds: float) -> bool:
+        return self._job.rest(seconds)
+
+
+class _TaskHand:
+    """Sessions and waits for a worker in a task."""
+
+    def __init__(self, job: ImportJob, backend: Backend, destination: Destination) -> None:
+        self._job = job
+        self._backend = backend
+        self._destination = destination
+
+    async def open(self) -> AsyncSession:
+        return await self._backend.open_async_session(self._destination)
+
+    async def rest(self, seconds: float) -> bool:
+        return await self._job.async_rest(seconds)

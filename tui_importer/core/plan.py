@@ -66,7 +66,9 @@ class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """How an import is carried out. ``None`` for ``workers`` and ``batch_size`` means: let the program choose.
 
     ``max_rejects`` is ``"N"`` rows or ``"P%"`` of the rows read; ``max_rate`` is in rows per second, timeouts are
-    in seconds.
+    in seconds, as is ``retry_for``, the time for which faults that may pass are met by another try (0: none).
+    ``again`` imports once more what is in already; ``atomic`` shows the rows in one commit or not at all; ``verify``
+    compares checksums of source and table at the end.
     """
 
     strategy: str = "batched"
@@ -80,6 +82,11 @@ class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     max_rate: float | None = None
     timeout: float | None = None
     connect_timeout: float = 10.0
+    retry_for: float = 300.0
+    ledger_schema: str | None = None
+    again: bool = False
+    atomic: bool = False
+    verify: bool = False
     dry_run: bool = False
 
 
@@ -134,6 +141,10 @@ def checked(plan: Plan) -> Plan:
     for name, seconds in (("timeout", options.timeout), ("connect_timeout", options.connect_timeout)):
         if seconds is not None and not 0 < seconds < MAX_SECONDS:
             raise PlanError(f"{name} must be a number of seconds above 0, not {seconds:g}")
+    if not 0 <= options.retry_for < MAX_SECONDS:
+        raise PlanError(f"retry_for must be a number of seconds from 0, not {options.retry_for:g}")
+    if options.ledger_schema is not None and not options.ledger_schema.strip():
+        raise PlanError("ledger_schema must be the name of a schema")
     if options.max_rate is not None and not 0 < options.max_rate < float("inf"):
         raise PlanError(f"max_rate must be a number of rows per second above 0, not {options.max_rate:g}")
     if options.max_rejects is not None and not _MAX_REJECTS.fullmatch(options.max_rejects):

@@ -6,6 +6,7 @@ import difflib
 import re
 from collections.abc import Mapping as Dictionary
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 import msgspec
@@ -37,11 +38,13 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Resolution:
-    """A plan with nothing left open: what goes where, whether the table is to be created, and what to tell."""
+    """A plan with nothing left open: what goes where, whether the table is to be created, the indexes that its schema
+    wants, and what to tell."""
 
     plan: Plan
     mapping: Mapping
     create: bool
+    indexes: tuple[Index, ...] = ()
     inferred: tuple[Inferred, ...] = ()
     notes: tuple[str, ...] = ()
 
@@ -81,6 +84,8 @@ def resolve(plan: Plan, source: OpenSource, wanted: Wanted, existing: Table | No
     inferred: tuple[Inferred, ...] = ()
     if plan.columns is None and existing is None and wanted.schema is None:
         inferred = tuple(source.infer())  # may find more columns
+    if plan.columns is not None:
+        source.layout = source.layout.stretched(_positions(plan.columns))
     layout = source.layout
     headers = _shown_headers(layout)
     skipped = _skipped(plan.options.skip, headers)
@@ -119,7 +124,8 @@ def resolve(plan: Plan, source: OpenSource, wanted: Wanted, existing: Table | No
         ),
         table=table,
     )
-    return Resolution(_resolved(plan, source, table, ways), mapping, existing is None, inferred, tuple(notes))
+    indexes = _renamed(wanted.schema.table, wanted.name).indexes if wanted.schema else ()
+    return Resolution(_resolved(plan, source, table, ways), mapping, existing is None, indexes, inferred, tuple(notes))
 
 
 def _schema(wanted: str, layout: Layout) -> Schema | None:
@@ -159,6 +165,15 @@ def _no_column(name: str, headers: Sequence[str]) -> str:
     close = difflib.get_close_matches(name, headers, n=1)
     hint = f"did you mean {close[0]!r}?" if close else f"there are {', '.join(map(repr, headers[:20]))}"
     return f"the sheet has no column {name!r}: {hint}"
+
+
+def _positions(columns: Sequence[ColumnPlan]) -> list[int]:
+    """The sheet columns (from 0) of a plan's columns that have a letter that can be one."""
+    positions = []
+    for column in columns:
+        with suppress(ValueError):  # it is complained about where it is needed
+            positions.append(column_index(column.letter))
+    return positions
 
 
 def _planned(columns: Sequence[ColumnPlan], layout: Layout, headers: Sequence[str]) -> list[_Way]:

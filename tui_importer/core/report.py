@@ -20,7 +20,7 @@ MAX_REPORTED_REJECTS = 100
 #: Cells that stand for a group of rejects.
 CELLS_PER_REASON = 3
 
-Outcome = Literal["complete", "complete_with_rejects", "stopped", "failed"]
+Outcome = Literal["complete", "complete_with_rejects", "already_imported", "stopped", "failed", "mismatch"]
 
 
 class SourceReport(msgspec.Struct, frozen=True, kw_only=True):
@@ -75,8 +75,11 @@ class Stats(msgspec.Struct, frozen=True, kw_only=True):
         blank: int,
         retries: int,
         seconds: float,
+        earlier: int = 0,
     ) -> Self:
-        """The stats of a run; raises :class:`ReconciliationError` where the counts do not add up."""
+        """The stats of a run, ``earlier`` of whose rows earlier runs have dealt with.
+
+        Raises :class:`ReconciliationError` where the counts do not add up."""
         reconcile(read, inserted, updated, skipped, rejected)
         return cls.unreconciled(
             read=read,
@@ -87,6 +90,7 @@ class Stats(msgspec.Struct, frozen=True, kw_only=True):
             blank=blank,
             retries=retries,
             seconds=seconds,
+            earlier=earlier,
         )
 
     @classmethod
@@ -101,11 +105,12 @@ class Stats(msgspec.Struct, frozen=True, kw_only=True):
         blank: int,
         retries: int,
         seconds: float,
+        earlier: int = 0,
     ) -> Self:
         """The stats as counted, whether they add up or not: a run that fails for that shows its numbers."""
         # JSON knows neither NaN nor infinity.
         seconds = round(seconds, 6) if math.isfinite(seconds) and seconds > 0 else 0.0
-        pace = (inserted + updated + skipped + rejected) / seconds if seconds else 0.0
+        pace = max(0, inserted + updated + skipped + rejected - earlier) / seconds if seconds else 0.0
         return cls(
             total_records=read,
             success_count=inserted + updated,
@@ -155,7 +160,8 @@ class ReportedReject(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
     """The result of a run. Times are UTC as RFC 3339 writes them; ``rejects`` is capped, ``rejects_total`` and the
-    file ``rejects_file`` are not."""
+    file ``rejects_file`` are not. ``resumes`` is the run whose import this one went on with, or found already done:
+    what that run has put in counts as skipped, what it rejected as rejected."""
 
     schema_version: int = SCHEMA_VERSION
     run_id: str
@@ -172,6 +178,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     columns: tuple[ReportedColumn, ...] = ()
     notes: tuple[str, ...] = ()
     error: str | None = None
+    resumes: str | None = None
     rejects: tuple[ReportedReject, ...] = ()
     rejects_total: int = 0
     rejects_file: str | None = None

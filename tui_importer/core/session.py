@@ -12,17 +12,20 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from tui_importer.core.batch import Batch
+from tui_importer.core.ledger import Claim, Entry, Ledger
 from tui_importer.core.table import Index, Table
 from tui_importer.core.types import ColumnType
 
 
 @dataclass(frozen=True, slots=True)
 class Destination:
-    """Where a session writes: the table, and the columns that an import fills, in the order of a batch's."""
+    """Where a session writes: the table, the columns that an import fills, in the order of a batch's, and the claim
+    under which it writes; without one it keeps no ledger."""
 
     table: Table
     columns: tuple[str, ...]
     types: tuple[ColumnType, ...]
+    claim: Claim | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +70,19 @@ class Session(Protocol):
     def insert(self, batch: Batch, row: int) -> int:
         """Write one row of the batch by one INSERT statement; raises as :meth:`load` does."""
 
+    def record(self, entry: Entry) -> bool:
+        """Write the entry and its rejects into the ledger, in the open transaction; True without a claim.
+
+        False where that cannot be: the claim has ended, or the rows are in the ledger already. The transaction is then
+        good for nothing but a rollback. Until it ends, nobody can end the claim.
+        """
+
+    def recorded(self, entry: Entry) -> bool:
+        """Whether the entry is in the ledger; False without a claim.
+
+        Asked outside of a transaction; one that it opens is left to a rollback.
+        """
+
     def cancel(self) -> None:
         """Make the statement in progress fail soon. The one method that other threads may call."""
 
@@ -93,6 +109,10 @@ class AsyncSession(Protocol):
 
     async def insert(self, batch: Batch, row: int) -> int: ...
 
+    async def record(self, entry: Entry) -> bool: ...
+
+    async def recorded(self, entry: Entry) -> bool: ...
+
     def cancel(self) -> None: ...
 
     async def close(self) -> None: ...
@@ -114,6 +134,9 @@ class Backend(Protocol):
     def connect(self) -> None:
         """Make sure the database is there and lets us in; raises :class:`UnreachableError` where it is not."""
 
+    def ledger(self, schema: str | None) -> Ledger:
+        """The ledger in this database, in the schema of that name where it is given."""
+
     def reflect(self, name: str) -> Table | None:
         """The table of that name (``schema.table`` where the database has schemas), or None."""
 
@@ -124,7 +147,7 @@ class Backend(Protocol):
         """Drop a table that this run created and nothing went into."""
 
     def create_indexes(self, table: Table, indexes: Sequence[Index], on_made: Callable[[Index], None]) -> None:
-        """Create the indexes, side by side where the database can."""
+        """Create the indexes that are not there yet, side by side where the database can."""
 
     def open_session(self, destination: Destination) -> Session: ...
 

@@ -21,12 +21,15 @@ from tui_importer.core.plan import Source
 from tui_importer.core.ranges import parse_range
 from tui_importer.core.reading import OpenSheet, Reader, SheetInfo, Workbook
 from tui_importer.core.schemas import SCHEMAS
+from tui_importer.core.settled import Settled
 from tui_importer.core.totals import is_totals_row
 from tui_importer.errors import SourceError
 from tui_importer.events import SourceOpened
 
 #: Rows of a block while types are inferred: nothing waits for the first one.
 INFERENCE_ROWS = 10_000
+
+NOTHING_SETTLED = Settled()
 
 #: Told something that the user should know.
 Notice = Callable[[str], None]
@@ -85,11 +88,21 @@ class OpenSource:
             for position in range(first, first + len(self.layout.headers))
         ]
 
-    def batches(self, mapping: Mapping, size: int, counters: ReaderCounters, notice: Notice) -> Iterator[Batch]:
-        """All rows as batches of ``size`` at most, each as soon as the reader has it."""
+    def batches(
+        self, mapping: Mapping, size: int, counters: ReaderCounters, notice: Notice, settled: Settled = NOTHING_SETTLED
+    ) -> Iterator[Batch]:
+        """All rows but those settled already as batches of ``size`` at most, each as soon as the reader has it."""
         for number, (block, rows) in enumerate(self._data(size, counters, notice), start=1):
-            counters.rows_read += len(rows)
             self.last_row = rows[-1]
+            selected = settled.open_rows(rows)
+            counters.rows_read += len(rows)
+            if selected is not None:
+                rejected = settled.rejected_among(rows, selected)
+                counters.rejected += rejected
+                counters.skipped += selected.count(False) - rejected
+                if not any(selected):
+                    continue
+                block, rows = _kept(block, rows, selected)
             yield mapping.batch(number, block, rows)
 
     def _data(self, size: int, counters: ReaderCounters, notice: Notice) -> Iterator[tuple[Block, Sequence[int]]]:
@@ -217,6 +230,12 @@ def _between(block: Block, first_row: int, last_row: int | None) -> Block:
 def _cut(block: Block, rows: Sequence[int], start: int, stop: int) -> tuple[Block, Sequence[int]]:
     columns = tuple(column.slice(start, stop) for column in block.columns)
     return Block(first_row=block.first_row, columns=columns, first_column=block.first_column), rows[start:stop]
+
+
+def _kept(block: Block, rows: Sequence[int], selected: Sequence[bool]) -> tuple[Block, Sequence[int]]:
+    columns = tuple(column.keep(selected) for column in block.columns)
+    kept = [row for row, wanted in zip(rows, selected, strict=True) if wanted]
+    return Block(first_row=block.first_row, columns=columns, first_column=block.first_column), kept
 
 
 def _last(column: Column) -> Cell:

@@ -1,4 +1,8 @@
-"""The batch writer: one transaction a batch, bad rows isolated inside it.
+"""The batch writer: one transaction a batch with its ledger entry, bad rows isolated inside it, faults outlived.
+
+A batch's rows, its entry in the ledger and its rejects commit together or not at all. Where a COMMIT is never answered,
+a new connection asks the ledger. It may be asked too early, while the old transaction is still on its way: then the
+second try finds the entry there when it wants to make it, and is undone.
 
 The algorithm is written once, as generators that never wait: they yield what a session's methods gave back. For a
 :class:`Session` that is the result, and :func:`run` hands it straight back in; for an :class:`AsyncSession` it is an
@@ -7,56 +11,142 @@ awaitable, which :func:`run_async` awaits first. An error comes up at the ``yiel
 
 from __future__ import annotations
 
+import logging
 import time
-from collections.abc import Awaitable, Callable, Generator
+from collections.abc import Awaitable, Callable, Generator, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Any, NamedTuple, ParamSpec, Protocol, TypeVar
 
 from tui_importer.core.batch import Batch
 from tui_importer.core.counters import WorkerCounters, WorkerState
+from tui_importer.core.ledger import Entry
 from tui_importer.core.mapping import Mapping
+from tui_importer.core.retry import PASSING, Attempts
 from tui_importer.core.session import AsyncSession, Session
+from tui_importer.core.settled import Interval
 from tui_importer.core.stop import Stop
-from tui_importer.errors import DatabaseError, DataFault, StoppedError, WorkerError
-from tui_importer.events import BatchCommitted, Reject
+from tui_importer.errors import (
+    DatabaseError,
+    DataFault,
+    ImporterError,
+    StoppedError,
+    SupersededError,
+    WorkerError,
+)
+from tui_importer.events import BatchCommitted, Reject, Retrying
 
 T = TypeVar("T")
 P = ParamSpec("P")
+
+_log = logging.getLogger(__name__)
 
 #: A computation that yields what a session gave back and is sent the result.
 Steps = Generator[Any, Any, T]
 
 
 class Journal(Protocol):
-    """Whoever keeps account of a run: told what a batch came to once it is in, and of workers that fail."""
+    """Whoever keeps account of a run: told what a batch came to once it is in, and of what goes wrong."""
 
     def committed(self, event: BatchCommitted, rejects: list[Reject]) -> None: ...
+
+    def retrying(self, event: Retrying) -> None: ...
 
     def worker_failed(self, failure: WorkerError) -> None: ...
 
 
+class Hand(Protocol):
+    """How a worker gets a session, and how it waits: plainly, or awaitably for asyncio."""
+
+    def open(self) -> Session | Awaitable[AsyncSession]:
+        """A new session."""
+
+    def rest(self, seconds: float) -> bool | Awaitable[bool]:
+        """Wait, but no longer than until the run is being stopped; False when it is."""
+
+
 @dataclass(slots=True)
 class Tally:
-    """What has become of a batch so far: ``rows`` of those to be written are settled, ``accepted`` of them are in."""
+    """What has become of a batch so far: ``rows`` of those to be written are settled, ``accepted`` of them are in and
+    ``refused`` were refused by the database; the batch's interval is settled up to ``last_row``."""
 
     rows: int = 0
     accepted: int = 0
+    refused: int = 0
+    last_row: int | None = None
     rejects: list[Reject] = field(default_factory=list)
 
 
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What one transaction settles: its ledger entry, and what that adds to the batch's tally."""
+
+    entry: Entry
+    rows: int
+    refused: int = 0
+
+    def settle(self, tally: Tally) -> None:
+        """Add it to the tally, now that it is committed."""
+        tally.rows += self.rows
+        tally.accepted += self.entry.inserted
+        tally.refused += self.refused
+        tally.last_row = self.entry.last_row
+        tally.rejects += self.entry.rejects
+
+
 class BatchWriter:
-    """One worker's hand on one session. All counters of ``counters`` are written here and nowhere else."""
+    """One worker's hand on one session at a time. All counters of ``counters`` are written here and nowhere else.
+
+    Faults that may pass are met by a new session and another try, for ``retry_for`` seconds from the first.
+    """
 
     def __init__(
-        self, session: Session | AsyncSession, mapping: Mapping, counters: WorkerCounters, journal: Journal, stop: Stop
+        self,
+        hand: Hand,
+        mapping: Mapping,
+        counters: WorkerCounters,
+        journal: Journal,
+        stop: Stop,
+        retry_for: float = 0.0,
     ) -> None:
         self.worker = counters.worker
-        self._session = session
+        self._hand = hand
+        self._held: Session | AsyncSession | None = None
         self._mapping = mapping
         self._counters = counters
         self._journal = journal
         self._stop = stop
+        self._retry_for = retry_for
+        # The worker's latest entry in the ledger: one that follows it lengthens it.
+        self._latest: Interval | None = None
+        # Sent to be committed, and nobody has said yet whether it is.
+        self._unsure: Step | None = None
+        # Asked after, and not in the ledger then: it may come in yet.
+        self._doubted: Step | None = None
+
+    def connect(self) -> Steps[None]:
+        """Open the first session. Where that fails in a way that may pass, the first batch tries again."""
+        try:
+            yield from self._open()
+        except PASSING:
+            if self._stop.draining or not self._retry_for:
+                raise
+
+    def _open(self) -> Steps[None]:
+        opened: Any = self._hand.open
+        self._held = yield from self._step(opened)
+
+    def close(self) -> Steps[None]:
+        """Close the session, if one is open."""
+        session, self._held = self._held, None
+        if session is not None:
+            yield session.close()
+
+    def cancel(self) -> None:
+        """Make the statement in progress fail soon. Other threads may call it."""
+        session = self._held
+        if session is not None:
+            session.cancel()
 
     def batch(self, batch: Batch) -> Steps[None]:
         """Write the batch as one transaction."""
@@ -66,34 +156,87 @@ class BatchWriter:
         """Write the batch row by row, one INSERT and one commit a row, until the run is being stopped."""
         return self._accounted(batch, self._row_by_row)
 
+    @property
+    def _session(self) -> Session | AsyncSession:
+        assert self._held is not None
+        return self._held
+
     def _accounted(self, batch: Batch, write: Callable[[Batch, Tally], Steps[None]]) -> Steps[None]:
         counters, tally = self._counters, Tally()
         counters.in_hand_first_row, counters.in_hand_last_row = batch.first_row, batch.last_row
-        counters.state = WorkerState.WRITING
         started = time.perf_counter()
         try:
-            yield from write(batch, tally)
+            yield from self._persistently(batch, write, tally)
         except BaseException as error:
             counters.state = WorkerState.FAILED
-            if tally.rows:  # what is committed is in, whatever happened to the rest
+            if tally.last_row is not None:  # what is committed is in, whatever happened to the rest
                 self._settle(batch, tally, time.perf_counter() - started)
             if not isinstance(error, Exception) or isinstance(error, StoppedError):
                 raise
             failure = WorkerError(self.worker, batch.sheet, batch.first_row, batch.last_row, error)
             self._journal.worker_failed(failure)
             raise failure from error
-        if tally.rows or not len(batch):
+        if tally.last_row is not None:
             self._settle(batch, tally, time.perf_counter() - started)
         counters.state = WorkerState.IDLE
 
+    def _persistently(self, batch: Batch, write: Callable[[Batch, Tally], Steps[None]], tally: Tally) -> Steps[None]:
+        """Write what the tally lacks of the batch, on as many sessions as that takes."""
+        attempts, last_chance = Attempts(self._retry_for), True
+        while True:
+            try:
+                if self._held is None:
+                    yield from self._open()
+                if self._unsure is not None:
+                    yield from self._ask(self._unsure, tally)
+                self._counters.state = WorkerState.WRITING
+                yield from write(batch, tally)
+            except PASSING as fault:
+                yield from self._let_go()
+                pause = attempts.after(fault)
+                self._counters.retries += 1
+                self._counters.state = WorkerState.RETRYING
+                self._journal.retrying(
+                    Retrying(
+                        worker=self.worker,
+                        first_row=batch.first_row,
+                        last_row=batch.last_row,
+                        attempt=attempts.failed,
+                        seconds=pause,
+                        error=str(fault),
+                        sqlstate=fault.sqlstate,
+                    )
+                )
+                if not (yield self._hand.rest(pause)):
+                    # What may be in is asked after once more, so that the report knows.
+                    if self._unsure is None or not last_chance:
+                        raise StoppedError(self._stop.reason) from fault
+                    last_chance = False
+            else:
+                return
+
+    def _let_go(self) -> Steps[None]:
+        """Close a session that failed; what its connection has to say about that is nothing new."""
+        try:
+            yield from self.close()
+        except Exception as error:  # noqa: BLE001  # a broken connection may fail to close in any way
+            _log.debug("a failed session did not close", exc_info=error)
+
+    def _ask(self, step: Step, tally: Tally) -> Steps[None]:
+        """Ask the ledger whether a transaction is in whose COMMIT was never answered."""
+        there = yield from self._is_recorded(step.entry)
+        self._unsure = None
+        if there:
+            self._settled(step, tally)
+        else:
+            self._doubted = step
+
     def _settle(self, batch: Batch, tally: Tally, seconds: float) -> None:
         """Count what is committed, and tell the journal."""
-        complete = tally.rows == len(batch)
-        last_row = batch.last_row if complete else batch.rows[tally.rows - 1]
-        known = [reject for reject in batch.rejects if reject.row <= last_row]
-        rejects = sorted([*known, *tally.rejects], key=lambda reject: reject.row)
+        assert tally.last_row is not None
+        rejects = sorted(tally.rejects, key=lambda reject: reject.row)
         # Rows that the database swallowed without an error (a trigger that returns NULL, a rule).
-        skipped = tally.rows - tally.accepted - len(tally.rejects)
+        skipped = tally.rows - tally.accepted - tally.refused
         counters = self._counters
         counters.inserted += tally.accepted
         counters.skipped += skipped
@@ -106,7 +249,7 @@ class BatchWriter:
             BatchCommitted(
                 worker=self.worker,
                 first_row=batch.first_row,
-                last_row=last_row,
+                last_row=tally.last_row,
                 inserted=tally.accepted,
                 skipped=skipped,
                 rejected=len(rejects),
@@ -116,40 +259,97 @@ class BatchWriter:
         )
 
     def _whole(self, batch: Batch, tally: Tally) -> Steps[None]:
-        if not len(batch):
-            return
-        session = self._session
-        accepted, rejects = 0, list[Reject]()
+        if tally.last_row is not None:
+            return  # it was in, as the ledger says
+        accepted = 0
         try:
             # The savepoints of isolation cost round trips, so a batch is first tried without.
-            yield from self._step(session.begin)
-            accepted = yield from self._step(session.load, batch, 0, len(batch))
-            self._counters.state = WorkerState.COMMITTING
-            yield from self._step(session.commit)
+            yield from self._step(self._session.begin)
+            if len(batch):
+                accepted = yield from self._step(self._session.load, batch, 0, len(batch))
+            yield from self._commit(self._whole_step(batch, accepted, []), tally)
         except DataFault as fault:
+            self._unsure = None
             self._counters.state = WorkerState.ISOLATING
-            yield from self._step(session.rollback)
-            yield from self._step(session.begin)
+            yield from self._step(self._session.rollback)
+            yield from self._step(self._session.begin)
             accepted, rejects = yield from self._isolate(batch, fault)
-            self._counters.state = WorkerState.COMMITTING
-            yield from self._step(session.commit)
-        tally.rows, tally.accepted, tally.rejects = len(batch), accepted, rejects
+            yield from self._commit(self._whole_step(batch, accepted, rejects), tally)
+
+    def _whole_step(self, batch: Batch, accepted: int, refused: list[Reject]) -> Step:
+        skipped = len(batch) - accepted - len(refused)
+        entry = self._entry(batch, None, batch.last_row, accepted, skipped, [*batch.rejects, *refused])
+        return Step(entry, len(batch), len(refused))
 
     def _row_by_row(self, batch: Batch, tally: Tally) -> Steps[None]:
-        session = self._session
-        for row in range(len(batch)):
+        while tally.rows < len(batch):
             if self._stop.draining:
                 return
+            row = tally.rows
+            # The last row's transaction takes along what conversion refused after it.
+            last_row = batch.rows[row] if row < len(batch) - 1 else batch.last_row
+            known = [reject for reject in batch.rejects if (tally.last_row or 0) < reject.row <= last_row]
             try:
-                yield from self._step(session.begin)
-                accepted = yield from self._step(session.insert, batch, row)
-                yield from self._step(session.commit)
+                yield from self._step(self._session.begin)
+                accepted = yield from self._step(self._session.insert, batch, row)
+                entry = self._entry(batch, tally.last_row, last_row, accepted, 1 - accepted, known)
+                yield from self._commit(Step(entry, 1), tally)
             except DataFault as fault:
-                yield from self._step(session.rollback)
-                tally.rejects.append(self._reject(batch, row, fault))
-            else:
-                tally.accepted += accepted
-            tally.rows += 1
+                self._unsure = None
+                yield from self._step(self._session.rollback)
+                yield from self._step(self._session.begin)
+                refused = self._reject(batch, row, fault)
+                entry = self._entry(batch, tally.last_row, last_row, 0, 0, [*known, refused])
+                yield from self._commit(Step(entry, 1, 1), tally)
+        if tally.last_row is None:  # conversion has refused all rows
+            yield from self._step(self._session.begin)
+            entry = self._entry(batch, None, batch.last_row, 0, 0, batch.rejects)
+            yield from self._commit(Step(entry, 0), tally)
+
+    def _entry(
+        self,
+        batch: Batch,
+        settled: int | None,
+        last_row: int,
+        inserted: int,
+        skipped: int,
+        rejects: Sequence[Reject],
+    ) -> Entry:
+        """The ledger's entry for the batch's rows after ``settled`` (None: from its first) up to ``last_row``."""
+        latest = self._latest
+        if latest is None or (settled is None and latest.last + 1 != batch.first_row):
+            return Entry(batch.first_row, last_row, None, inserted, skipped, rejects)
+        return Entry(latest.first, last_row, latest.last, inserted, skipped, rejects)
+
+    def _commit(self, step: Step, tally: Tally) -> Steps[None]:
+        """Write the ledger's entry and commit it with the rows."""
+        made = yield from self._step(self._session.record, step.entry)
+        if not made:
+            yield from self._step(self._session.rollback)
+            there = yield from self._is_recorded(step.entry)
+            if not there:
+                raise SupersededError("another run has taken this import over: this one may write no more")
+            if self._doubted is None or self._doubted.entry.last_row != step.entry.last_row:
+                raise ImporterError(
+                    f"rows up to {step.entry.last_row:,} were handed out to be written a second time: they are in once"
+                )
+            # An earlier try was still on its way when the ledger was asked after it.
+            self._settled(step, tally)
+            return
+        self._counters.state = WorkerState.COMMITTING
+        self._unsure = step
+        yield from self._step(self._session.commit)
+        self._settled(step, tally)
+
+    def _settled(self, step: Step, tally: Tally) -> None:
+        self._unsure = self._doubted = None
+        self._latest = Interval(step.entry.first_row, step.entry.last_row)
+        step.settle(tally)
+
+    def _is_recorded(self, entry: Entry) -> Steps[bool]:
+        there = yield from self._step(self._session.recorded, entry)
+        yield from self._step(self._session.rollback)
+        return there
 
     def _isolate(self, batch: Batch, fault: DataFault) -> Steps[tuple[int, list[Reject]]]:
         """Load what can be loaded around the rows that cannot, inside the open transaction.

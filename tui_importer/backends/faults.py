@@ -1,0 +1,33 @@
+"""Which refusals of a database are about rows, and which may pass by themselves: by code, never by text."""
+
+from __future__ import annotations
+
+import sqlite3
+
+#: SQLSTATE classes and codes (PostgreSQL manual, appendix A) that are about a row: data exceptions, integrity,
+#: WITH CHECK OPTION, errors raised by triggers; and a row too big for an index.
+DATA_CLASSES = frozenset({"22", "23", "44", "P0"})
+DATA_STATES = frozenset({"54000"})
+#: Those that may pass by themselves: connections, rollbacks (deadlock, serialization), resources, operator's hands,
+#: statements and transactions that took too long, locks.
+TRANSIENT_CLASSES = frozenset({"08", "40", "53"})
+TRANSIENT_STATES = frozenset({"25P03", "25P04", "55P03", "57014", "57P01", "57P02", "57P03", "57P05"})
+
+#: Primary result codes (SQLite documentation, "Result and Error Codes"); the low byte of an extended one.
+SQLITE_BUSY_CODES = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
+SQLITE_TRANSIENT_CODES = SQLITE_BUSY_CODES | {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_INTERRUPT}
+SQLITE_DATA_CODES = frozenset({sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_MISMATCH, sqlite3.SQLITE_TOOBIG})
+
+
+def is_about_data(sqlstate: str) -> bool:
+    """Whether an SQLSTATE says that a row is refused for what it holds."""
+    return sqlstate[:2] in DATA_CLASSES or sqlstate in DATA_STATES
+
+
+def is_transient(error: BaseException) -> bool:
+    """Whether a driver's error may pass by itself, by its SQLSTATE or SQLite's result code."""
+    sqlstate = getattr(error, "sqlstate", None)
+    if sqlstate is not None:
+        return sqlstate[:2] in TRANSIENT_CLASSES or sqlstate in TRANSIENT_STATES
+    code = getattr(error, "sqlite_errorcode", None)
+    return code is not None and code & 0xFF in SQLITE_TRANSIENT_CODES

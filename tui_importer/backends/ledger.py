@@ -1,0 +1,597 @@
+"""The ledger through SQLAlchemy: the same tables and statements for every backend.
+
+What is done once a run goes through :class:`SqlLedger`; what every transaction of a worker does are
+:class:`LedgerStatements`, which a session sends by its own driver.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import os
+import socket
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+import msgspec
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import IntegrityError
+
+from tui_importer.backends import tables
+from tui_importer.core.ledger import (
+    LEDGER_VERSION,
+    Claim,
+    Counts,
+    Entry,
+    NewRun,
+    PastRun,
+    RunState,
+    Standing,
+)
+from tui_importer.core.plan import ColumnPlan
+from tui_importer.core.settled import Interval
+from tui_importer.core.table import Table
+from tui_importer.errors import BusyError, DatabaseError, UsageError
+from tui_importer.events import Reject
+
+RUN_TABLE = "tui_importer_run"
+BATCH_TABLE = "tui_importer_batch"
+REJECT_TABLE = "tui_importer_reject"
+#: Rejects read back at once.
+_PAGE = 500
+
+S = TypeVar("S")
+
+#: A run of another machine counts as dead so many seconds after its last sign of life: its process cannot be asked.
+STALE_SECONDS = 600
+
+#: Runs of this process that are alive: of those in other processes the system can be asked.
+_alive: set[str] = set()
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerTables:
+    """The three tables in SQLAlchemy's words."""
+
+    run: sa.Table
+    batch: sa.Table
+    reject: sa.Table
+
+    @classmethod
+    def of(cls, schema: str | None) -> LedgerTables:
+        """The tables in that schema, or where the database puts what is not told a schema."""
+        meta = sa.MetaData(schema=schema)
+        key = sa.String(64)
+        moment = sa.DateTime(timezone=True)
+        run = sa.Table(
+            RUN_TABLE,
+            meta,
+            sa.Column("run_id", key, primary_key=True),
+            sa.Column("ledger_version", sa.Integer, nullable=False),
+            sa.Column("import_id", key, nullable=False),
+            sa.Column("round", sa.Integer, nullable=False),
+            # The import's id while the run may write, else NULL: there is one such run of an import at most.
+            sa.Column("claim", key, unique=True),
+            sa.Column("state", sa.String(16), nullable=False),
+            sa.Column("file", sa.Text, nullable=False),
+            sa.Column("sha256", key, nullable=False),
+            sa.Column("sheet", sa.Text, nullable=False),
+            sa.Column("extent", sa.Text, nullable=False),
+            sa.Column("request", key, nullable=False),
+            sa.Column("mapping", key, nullable=False),
+            sa.Column("columns", sa.Text, nullable=False),
+            sa.Column("target_table", sa.Text, nullable=False),
+            sa.Column("row_limit", sa.BigInteger),
+            sa.Column("atomic", sa.Boolean(create_constraint=False), nullable=False),
+            sa.Column("created_table", sa.Boolean(create_constraint=False), nullable=False),
+            sa.Column("strategy", sa.Text, nullable=False),
+            sa.Column("host", sa.Text, nullable=False),
+            sa.Column("process", sa.Text, nullable=False),
+            sa.Column("command", sa.Text),
+            sa.Column("started_at", moment, nullable=False, server_default=sa.func.now()),
+            sa.Column("finished_at", moment),
+            sa.Column("inserted", sa.BigInteger, nullable=False, server_default="0"),
+            sa.Column("updated", sa.BigInteger, nullable=False, server_default="0"),
+            sa.Column("skipped", sa.BigInteger, nullable=False, server_default="0"),
+            sa.Column("rejected", sa.BigInteger, nullable=False, server_default="0"),
+            sa.Column("blank_rows", sa.BigInteger, nullable=False, server_default="0"),
+            sa.Column("error", sa.Text),
+            sa.Column("before_checksums", sa.Text),
+        )
+        number = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+        batch = sa.Table(
+            BATCH_TABLE,
+            meta,
+            sa.Column("import_id", key, primary_key=True),
+            sa.Column("round", sa.Integer, primary_key=True, autoincrement=False),
+            sa.Column("first_row", number, primary_key=True, autoincrement=False),
+            sa.Column("last_row", number, nullable=False),
+            sa.Column("run_id", key, nullable=False),
+            sa.Column("inserted", sa.BigInteger, nullable=False),
+            sa.Column("updated", sa.BigInteger, nullable=False, server_default="0"),
+            sa.Column("skipped", sa.BigInteger, nullable=False),
+            sa.Column("rejected", sa.BigInteger, nullable=False),
+            sa.Column("committed_at", moment, nullable=False, server_default=sa.func.now()),
+        )
+        reject = sa.Table(
+            REJECT_TABLE,
+            meta,
+            sa.Column("import_id", key, primary_key=True),
+            sa.Column("round", sa.Integer, primary_key=True, autoincrement=False),
+            sa.Column("sheet_row", number, primary_key=True, autoincrement=False),
+            sa.Column("run_id", key, nullable=False),
+            sa.Column("cell", sa.Text, nullable=False),
+            sa.Column("column_name", sa.Text),
+            sa.Column("value", sa.Text),
+            sa.Column("reason", sa.Text, nullable=False),
+            sa.Column("sqlstate", sa.String(5)),
+            # All faults and cells as JSON in ASCII: it carries every text, a NUL included.
+            sa.Column("body", sa.Text, nullable=False),
+        )
+        return cls(run, batch, reject)
+
+
+class LedgerStatements(Generic[S]):
+    """The statements of a worker's transaction for one claim, with named parameters.
+
+    ``written`` gives them the form in which a session sends them (:func:`text_for` for a driver).
+    """
+
+    def __init__(self, claim: Claim, dialect: sa.Dialect, written: Callable[[sa.Executable], S]) -> None:
+        self._claim = claim
+        ledger = LedgerTables.of(claim.schema)
+        batch, fence = ledger.batch, _fence(ledger.run)
+        names = ["first_row", "last_row", "inserted", "skipped", "rejected", "import_id", "round", "run_id"]
+        values = [_given(name, batch.c[name].type) for name in names]
+        source = sa.select(*values).select_from(ledger.run).where(fence).with_for_update(read=True)
+        added = _insert(dialect, batch).from_select(names, source)
+        of_claim = sa.and_(
+            batch.c.import_id == _given("import_id"),
+            batch.c.round == _given("round"),
+            batch.c.run_id == _given("run_id"),
+            batch.c.first_row == _given("first_row"),
+        )
+        lengthened = (
+            sa.update(batch)
+            .where(
+                of_claim,
+                batch.c.last_row == _given("extends"),
+                sa.exists(
+                    sa.select(sa.literal_column("1")).select_from(ledger.run).where(fence).with_for_update(read=True)
+                ),
+            )
+            .values(
+                last_row=_given("last_row"),
+                inserted=batch.c.inserted + _given("inserted", sa.BigInteger()),
+                skipped=batch.c.skipped + _given("skipped", sa.BigInteger()),
+                rejected=batch.c.rejected + _given("rejected", sa.BigInteger()),
+            )
+        )
+        asked = sa.select(sa.func.count()).where(of_claim, batch.c.last_row >= _given("last_row"))
+        self._add = written(added)
+        self._lengthen = written(lengthened)
+        #: Gives one number: whether the entry is in.
+        self.recorded = written(asked)
+        #: To be executed with each of :meth:`rejects`.
+        self.reject = written(sa.insert(ledger.reject))
+
+    def record(self, entry: Entry) -> tuple[S, dict[str, Any]]:
+        """The statement that records an entry: it touches one row, or none where it must not be made."""
+        values = self.key(entry)
+        values |= {
+            "given_inserted": entry.inserted,
+            "given_skipped": entry.skipped,
+            "given_rejected": len(entry.rejects),
+        }
+        if entry.extends is None:
+            return self._add, values
+        return self._lengthen, values | {"given_extends": entry.extends}
+
+    def key(self, entry: Entry) -> dict[str, Any]:
+        """The parameters of :attr:`recorded`."""
+        claim = self._claim
+        return {
+            "given_import_id": claim.import_id,
+            "given_round": claim.round,
+            "given_run_id": claim.run_id,
+            "given_first_row": entry.first_row,
+            "given_last_row": entry.last_row,
+        }
+
+    def rejects(self, entry: Entry) -> list[dict[str, Any]]:
+        """The parameters of :attr:`reject`, one dictionary a reject."""
+        return [_reject_row(self._claim, reject) for reject in entry.rejects]
+
+
+class SqlLedger:
+    """Implements :class:`tui_importer.core.ledger.Ledger` on an SQLAlchemy engine.
+
+    ``lock`` takes a lock for an import on a connection, which keeps it as long as it lives, and says whether it got
+    it; a database with such locks knows by itself that a process is gone. Without it, the operating system is asked
+    after a process of this machine, and one of another machine counts as dead :data:`STALE_SECONDS` after its last
+    commit.
+    """
+
+    def __init__(
+        self,
+        engine: sa.Engine,
+        schema: str | None = None,
+        lock: Callable[[sa.Connection, str], bool] | None = None,
+        begin: str | None = None,
+    ) -> None:
+        """``begin`` is a statement that opens a transaction that may write, for a database that opens others."""
+        self._engine = engine
+        self._schema = schema
+        self._lock = lock
+        self._begin = begin
+        self._tables = LedgerTables.of(schema)
+        self._holder: sa.Connection | None = None
+        self._run_id: str | None = None
+
+    def history(self, table: str) -> Sequence[PastRun]:
+        return self._past(self._tables.run.c.target_table == table, None)
+
+    def runs(self, limit: int) -> Sequence[PastRun]:
+        return self._past(sa.true(), limit)
+
+    def begin(self, run: NewRun) -> Standing:
+        self._make_tables()
+        if self._lock is not None:
+            self._hold(run)
+        run_table = self._tables.run
+        try:
+            with self._transaction("claim the import in the ledger") as connection:
+                before = connection.execute(
+                    sa.select(run_table).where(run_table.c.claim == run.import_id).with_for_update()
+                ).one_or_none()
+                if before is not None:
+                    if self._lock is None and self._is_alive(connection, before._mapping):
+                        raise _busy(run, before.run_id)
+                    connection.execute(
+                        sa.update(run_table)
+                        .where(run_table.c.run_id == before.run_id)
+                        .values(claim=None, state=RunState.SUPERSEDED.value, finished_at=sa.func.now())
+                    )
+                connection.execute(sa.insert(run_table).values(_new_row(run)))
+        except DatabaseError as error:
+            if isinstance(error.__cause__, IntegrityError):
+                raise _busy(run, None) from error
+            raise
+        _alive.add(run.run_id)
+        self._run_id = run.run_id
+        claim = Claim(run.import_id, run.round, run.run_id, self._schema)
+        return self._standing(claim, None if before is None else before.run_id)
+
+    def counts(self, import_id: str, round_: int) -> Counts:
+        batch = self._tables.batch
+        sums = [sa.func.coalesce(sa.func.sum(batch.c[name]), 0) for name in _COUNTS]
+        with self._reading("read the ledger") as connection:
+            query = sa.select(*sums).where(batch.c.import_id == import_id, batch.c.round == round_)
+            return Counts(*map(int, connection.execute(query).one()))
+
+    def rejects(self, claim: Claim) -> Iterator[Reject]:
+        reject, last = self._tables.reject, 0
+        while True:
+            with self._reading("read the rejects in the ledger") as connection:
+                page = connection.execute(
+                    sa.select(reject.c.sheet_row, reject.c.body)
+                    .where(_of_round(reject, claim), reject.c.sheet_row > last)
+                    .order_by(reject.c.sheet_row)
+                    .limit(_PAGE)
+                ).all()
+            for _, body in page:
+                yield msgspec.convert(json.loads(body), Reject)
+            if len(page) < _PAGE:
+                return
+            last = page[-1].sheet_row
+
+    def note_before(self, claim: Claim, before: str) -> None:
+        run = self._tables.run
+        with self._transaction("write the ledger") as connection:
+            connection.execute(sa.update(run).where(run.c.run_id == claim.run_id).values(before_checksums=before))
+
+    def finish(self, claim: Claim, state: RunState, counts: Counts, blank_rows: int, error: str | None) -> None:
+        run = self._tables.run
+        with self._transaction("write the ledger") as connection:
+            self._merge(connection, claim)
+            connection.execute(
+                sa.update(run)
+                .where(run.c.run_id == claim.run_id, run.c.claim.is_not(None))
+                .values(
+                    claim=None,
+                    state=state.value,
+                    finished_at=sa.func.now(),
+                    inserted=counts.inserted,
+                    updated=counts.updated,
+                    skipped=counts.skipped,
+                    rejected=counts.rejected,
+                    blank_rows=blank_rows,
+                    error=None if error is None else _storable(error),
+                )
+            )
+
+    def forget(self, table: str) -> None:
+        run = self._tables.run
+        with self._transaction("write the ledger") as connection:
+            if not self._is_there(connection):
+                return
+            imports = sa.select(run.c.import_id).where(run.c.target_table == table)
+            for written in (self._tables.batch, self._tables.reject):
+                connection.execute(sa.delete(written).where(written.c.import_id.in_(imports)))
+            connection.execute(sa.delete(run).where(run.c.target_table == table))
+            if connection.execute(sa.select(run.c.run_id).limit(1)).first() is None:
+                run.metadata.drop_all(connection)
+
+    def holds_rows(self, table: Table) -> bool:
+        target = sa.table(table.name, schema=table.schema)
+        with self._reading(f"look into table {table.qualified_name!r}") as connection:
+            query: sa.Select[Any] = sa.select(sa.literal_column("1")).select_from(target).limit(1)
+            return connection.execute(query).first() is not None
+
+    def close(self) -> None:
+        if self._run_id is not None:
+            _alive.discard(self._run_id)
+        if self._holder is not None:
+            # Not back into the pool: the lock is the connection's.
+            self._holder.invalidate()
+            self._holder.close()
+            self._holder = None
+
+    def _hold(self, run: NewRun) -> None:
+        """Take the import's lock on a connection that lives as long as the run."""
+        assert self._lock is not None
+        with tables.one_line_errors("lock the import"):
+            if self._holder is None or self._holder.closed or self._holder.invalidated:
+                self._holder = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+            if not self._lock(self._holder, run.import_id):
+                raise _busy(run, self._claimant(run.import_id))
+
+    def _claimant(self, import_id: str) -> str | None:
+        run = self._tables.run
+        with self._reading("read the ledger") as connection:
+            return connection.execute(sa.select(run.c.run_id).where(run.c.claim == import_id)).scalar_one_or_none()
+
+    def _is_alive(self, connection: sa.Connection, run: sa.RowMapping) -> bool:
+        """Whether the run's process is there: the system is asked where it ran on this machine."""
+        if run["host"] != socket.gethostname():
+            batch = self._tables.batch
+            last = connection.execute(
+                sa.select(sa.func.max(batch.c.committed_at)).where(batch.c.run_id == run["run_id"])
+            ).scalar_one_or_none()
+            now = connection.execute(sa.select(sa.func.now())).scalar_one()
+            return bool((_utc(now) - _utc(last or run["started_at"])).total_seconds() < STALE_SECONDS)
+        if run["process"] == _process(os.getpid()):
+            return run["run_id"] in _alive
+        process = str(run["process"])
+        return _process(int(process.partition("/")[0])) == process
+
+    def _standing(self, claim: Claim, taken_over: str | None) -> Standing:
+        batch, reject = self._tables.batch, self._tables.reject
+        with self._reading("read the ledger") as connection:
+            settled = connection.execute(
+                sa.select(batch.c.first_row, batch.c.last_row).where(_of_round(batch, claim))
+            ).all()
+            rejected = connection.execute(sa.select(reject.c.sheet_row).where(_of_round(reject, claim))).scalars().all()
+        return Standing(
+            claim=claim,
+            intervals=[Interval(first, last) for first, last in settled],
+            rejected_rows=rejected,
+            counts=self.counts(claim.import_id, claim.round),
+            taken_over=taken_over,
+        )
+
+    def _merge(self, connection: sa.Connection, claim: Claim) -> None:
+        """Entries of the round that touch become one."""
+        batch = self._tables.batch
+        entries = connection.execute(sa.select(batch).where(_of_round(batch, claim)).order_by(batch.c.first_row)).all()
+        whole: list[dict[str, Any]] = []
+        for entry in entries:
+            values = dict(entry._mapping)
+            if whole and values["first_row"] <= whole[-1]["last_row"] + 1:
+                whole[-1]["last_row"] = max(whole[-1]["last_row"], values["last_row"])
+                whole[-1]["run_id"] = claim.run_id
+                for name in _COUNTS:
+                    whole[-1][name] += values[name]
+            else:
+                whole.append(values)
+        if len(whole) < len(entries):
+            connection.execute(sa.delete(batch).where(_of_round(batch, claim)))
+            connection.execute(sa.insert(batch), whole)
+
+    def _past(self, condition: sa.ColumnElement[bool], limit: int | None) -> Sequence[PastRun]:
+        run = self._tables.run
+        with self._reading("read the ledger") as connection:
+            if not self._is_there(connection):
+                return ()
+            newest = connection.execute(sa.select(sa.func.max(run.c.ledger_version))).scalar_one_or_none() or 0
+            if newest > LEDGER_VERSION:
+                raise UsageError(
+                    f"the ledger in this database is of version {newest}, this program knows {LEDGER_VERSION}: "
+                    "use a newer tui-importer, or another ledger (--ledger-schema)"
+                )
+            query = sa.select(run).where(condition).order_by(run.c.started_at.desc(), run.c.run_id.desc()).limit(limit)
+            return [_past_run(row._mapping) for row in connection.execute(query)]
+
+    def _is_there(self, connection: sa.Connection) -> bool:
+        return sa.inspect(connection).has_table(RUN_TABLE, schema=self._schema)
+
+    def _make_tables(self) -> None:
+        """Make the ledger's tables where they are missing; two runs may do so at once."""
+        with self._reading("read the ledger") as connection:
+            if self._is_there(connection):
+                return
+        try:
+            with self._transaction("make the ledger's tables") as connection:
+                if self._schema is not None and self._schema not in sa.inspect(connection).get_schema_names():
+                    connection.execute(sa.schema.CreateSchema(self._schema, if_not_exists=True))
+                self._tables.run.metadata.create_all(connection)
+        except DatabaseError:
+            with self._reading("read the ledger") as connection:
+                if not self._is_there(connection):
+                    raise
+
+    @contextmanager
+    def _reading(self, doing: str) -> Iterator[sa.Connection]:
+        with tables.one_line_errors(doing), self._engine.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def _transaction(self, doing: str) -> Iterator[sa.Connection]:
+        with tables.one_line_errors(doing), self._engine.connect() as connection, connection.begin():
+            if self._begin is not None:
+                connection.exec_driver_sql(self._begin)
+            yield connection
+
+
+_COUNTS = ("inserted", "updated", "skipped", "rejected")
+
+
+def _fence(run: sa.Table) -> sa.ColumnElement[bool]:
+    """True while the run has its claim. To be read under a shared lock: whoever ends the claim waits for it."""
+    return sa.and_(run.c.run_id == _given("run_id"), run.c.claim.is_not(None))
+
+
+def _given(name: str, type_: sa.types.TypeEngine[Any] | None = None) -> sa.BindParameter[Any]:
+    """A parameter. SQLAlchemy keeps the names of columns for itself."""
+    return sa.bindparam(f"given_{name}", type_=type_)
+
+
+def _insert(dialect: sa.Dialect, table: sa.Table) -> Any:
+    """INSERT that adds nothing where the key is there already; where the database has none such, it fails."""
+    match dialect.name:
+        case "postgresql":
+            return postgresql.insert(table).on_conflict_do_nothing()
+        case "sqlite":
+            return sqlite.insert(table).on_conflict_do_nothing()
+        case _:
+            return sa.insert(table)
+
+
+def text_for(dialect: sa.Dialect) -> Callable[[sa.Executable], str]:
+    """Statements as the text that a driver of this dialect takes."""
+    return lambda statement: str(statement.compile(dialect=dialect))  # type: ignore[attr-defined]
+
+
+def _of_round(table: sa.Table, claim: Claim) -> sa.ColumnElement[bool]:
+    return sa.and_(table.c.import_id == claim.import_id, table.c.round == claim.round)
+
+
+def _busy(run: NewRun, other: str | None) -> BusyError:
+    return BusyError(
+        f"run {other or 'of another process'} is importing the same rows into {run.table!r} right now: "
+        "wait for it, or stop it"
+    )
+
+
+def _new_row(run: NewRun) -> dict[str, Any]:
+    return {
+        "run_id": run.run_id,
+        "ledger_version": LEDGER_VERSION,
+        "import_id": run.import_id,
+        "round": run.round,
+        "claim": run.import_id,
+        "state": RunState.RUNNING.value,
+        "file": _storable(run.file),
+        "sha256": run.sha256,
+        "sheet": _storable(run.sheet),
+        "extent": run.extent,
+        "request": run.request,
+        "mapping": run.mapping,
+        "columns": _ascii(run.columns),
+        "target_table": run.table,
+        "row_limit": run.row_limit,
+        "atomic": run.atomic,
+        "created_table": run.created_table,
+        "strategy": run.strategy,
+        "host": socket.gethostname(),
+        "process": _process(os.getpid()) or str(os.getpid()),
+        "command": None if run.command is None else _storable(run.command),
+    }
+
+
+def _past_run(row: sa.RowMapping) -> PastRun:
+    return PastRun(
+        run_id=row["run_id"],
+        import_id=row["import_id"],
+        round=row["round"],
+        state=RunState(row["state"]),
+        file=row["file"],
+        sha256=row["sha256"],
+        sheet=row["sheet"],
+        extent=row["extent"],
+        request=row["request"],
+        mapping=row["mapping"],
+        columns=msgspec.json.decode(row["columns"], type=tuple[ColumnPlan, ...]),
+        table=row["target_table"],
+        row_limit=row["row_limit"],
+        atomic=row["atomic"],
+        created_table=row["created_table"],
+        host=row["host"],
+        process=row["process"],
+        command=row["command"],
+        started_at=_moment(row["started_at"]) or "",
+        finished_at=_moment(row["finished_at"]),
+        counts=Counts(*(row[name] for name in _COUNTS)),
+        blank_rows=row["blank_rows"],
+        error=row["error"],
+        before=row["before_checksums"],
+    )
+
+
+def _reject_row(claim: Claim, reject: Reject) -> dict[str, Any]:
+    first = reject.faults[0]
+    return {
+        "import_id": claim.import_id,
+        "round": claim.round,
+        "sheet_row": reject.row,
+        "run_id": claim.run_id,
+        "cell": _storable(first.cell),
+        "column_name": None if first.column is None else _storable(first.column),
+        "value": None if first.value is None else _storable(first.value),
+        "reason": _storable(first.reason),
+        "sqlstate": first.sqlstate,
+        "body": _ascii(reject),
+    }
+
+
+def _ascii(value: Any) -> str:
+    return json.dumps(msgspec.to_builtins(value))
+
+
+def _storable(text: str) -> str:
+    """The text without what no database takes: NUL, and halves of surrogate pairs."""
+    return text.replace("\0", "\ufffd").encode("utf-8", "replace").decode("utf-8")
+
+
+def _moment(value: Any) -> str | None:
+    """A time of the database as RFC 3339 in UTC, to the second."""
+    return None if value is None else _utc(value).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def _utc(value: dt.datetime) -> dt.datetime:
+    aware = value if value.tzinfo else value.replace(tzinfo=dt.UTC)  # SQLite's CURRENT_TIMESTAMP is UTC
+    return aware.astimezone(dt.UTC)
+
+
+def _process(number: int) -> str | None:
+    """The process by its number and, where the system says it (proc(5), field 22 of stat), when it began: numbers are
+    used again. None where there is no such process."""
+    try:
+        os.kill(number, 0)
+    except ProcessLookupError:
+        return None
+    except PermissionError:
+        pass  # it is somebody else's
+    try:
+        stat = Path(f"/proc/{number}/stat").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return f"{number}"
+    fields = stat.rpartition(")")[2].split()
+    if fields[0] in "ZX":
+        return None  # dead, only nobody has asked how it ended
+    return f"{number}/{next(islice(fields, 19, None), '')}"

@@ -1,0 +1,162 @@
+"""A run's account in the ledger: what earlier runs did, whether this one goes on with it, and how it ended."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import msgspec
+
+from tui_importer.core.identity import Identity, identify
+from tui_importer.core.ledger import Counts, Ledger, NewRun, PastRun, RunState, Standing
+from tui_importer.core.plan import Plan
+from tui_importer.core.planning import Resolution
+from tui_importer.core.source import OpenSource
+from tui_importer.core.table import Table
+from tui_importer.errors import PlanError
+from tui_importer.events import Reject
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What the ledger keeps of the run itself."""
+
+    run_id: str
+    strategy: str
+    command: str | None
+
+
+class Books:
+    """One import's books. Methods raise what :class:`tui_importer.core.ledger.Ledger` raises."""
+
+    def __init__(self, ledger: Ledger, run: Run, plan: Plan, source: OpenSource, sha256: str, table: str) -> None:
+        self.notes: list[str] = []
+        self._ledger = ledger
+        self._run = run
+        self._plan = plan
+        self._source = source
+        self._sha256 = sha256
+        self._table = table
+        self._history = ledger.history(table)
+        self._round: Sequence[PastRun] = ()
+        self._number = 1
+        self._standing: Standing | None = None
+
+    def plan(self, existing: Table | None) -> Plan:
+        """The plan, with the columns of an earlier run that was asked for the same, where its table is still there: its
+        names and types were settled then."""
+        request = self._identity(None)
+        for past in self._history if existing is not None else ():
+            if request.same_request(past):
+                target = self._plan.target
+                if past.created_table:
+                    target = msgspec.structs.replace(target, mode="append")
+                return msgspec.structs.replace(self._plan, columns=past.columns, target=target)
+        return self._plan
+
+    def done(self, resolution: Resolution, existing: Table | None) -> PastRun | None:
+        """The run that has imported all of this already, unless it is to be imported again."""
+        identity = self._identity(resolution)
+        runs = [past for past in self._history if past.import_id == identity.import_id]
+        if not runs:
+            self.notes += _changes(identity, self._history)
+            return None
+        self._number = max(past.round for past in runs)
+        self._round = [past for past in runs if past.round == self._number]
+        done = next((past for past in self._round if self._covers(past)), None)
+        if self._is_gone(existing, done):
+            self.notes.append(f"table {self._table!r} has been emptied since run {runs[0].run_id}: starting over")
+        elif done is None:
+            self._check_way(self._round[0])
+            return None
+        elif not self._plan.options.again:
+            return done
+        self._number, self._round = self._number + 1, ()
+        return None
+
+    def begin(self, resolution: Resolution) -> Standing:
+        """Claim the import."""
+        identity, options = self._identity(resolution), self._plan.options
+        made = resolution.create or any(past.created_table for past in self._round)
+        self._standing = self._ledger.begin(
+            NewRun(
+                run_id=self._run.run_id,
+                import_id=identity.import_id,
+                round=self._number,
+                file=identity.file,
+                sha256=identity.sha256,
+                sheet=identity.sheet,
+                extent=identity.extent,
+                request=identity.request,
+                mapping=identity.mapping,
+                columns=resolution.plan.columns or (),
+                table=self._table,
+                row_limit=self._plan.source.limit,
+                atomic=options.atomic,
+                created_table=made,
+                strategy=self._run.strategy,
+                command=self._run.command,
+            )
+        )
+        return self._standing
+
+    @property
+    def resumes(self) -> PastRun | None:
+        """The latest earlier run of what this one goes on with."""
+        return self._round[0] if self._round else None
+
+    @property
+    def made_table(self) -> bool:
+        """Whether an earlier run of what this one goes on with has made the table."""
+        return any(past.created_table for past in self._round)
+
+    def rejects(self) -> Iterable[Reject]:
+        """The rejects of the import so far."""
+        return () if self._standing is None else self._ledger.rejects(self._standing.claim)
+
+    def finish(self, state: RunState, counts: Counts, blank_rows: int, error: str | None) -> None:
+        """Say how the run ended, if it has begun."""
+        if self._standing is not None:
+            self._ledger.finish(self._standing.claim, state, counts, blank_rows, error)
+
+    def close(self) -> None:
+        """Let go of the import."""
+        self._ledger.close()
+
+    def _identity(self, resolution: Resolution | None) -> Identity:
+        return identify(
+            self._plan,
+            sha256=self._sha256,
+            sheet=self._source.name,
+            layout=self._source.layout,
+            columns=resolution.plan.columns if resolution else None,
+            table=self._table,
+        )
+
+    def _covers(self, past: PastRun) -> bool:
+        limit = self._plan.source.limit
+        enough = past.row_limit is None or (limit is not None and limit <= past.row_limit)
+        return past.state is RunState.COMPLETE and enough
+
+    def _is_gone(self, existing: Table | None, done: PastRun | None) -> bool:
+        """Whether the rows that the ledger counts are in the table no more: dropped, or emptied."""
+        latest = self._round[0]
+        if latest.atomic and done is None:
+            return False  # they are not in the table yet
+        if not self._ledger.counts(latest.import_id, latest.round).inserted:
+            return False
+        return existing is None or not self._ledger.holds_rows(existing)
+
+    def _check_way(self, past: PastRun) -> None:
+        if past.atomic is not self._plan.options.atomic:
+            way = "with" if past.atomic else "without"
+            raise PlanError(f"run {past.run_id} began this import {way} --atomic: go on {way} it")
+
+
+def _changes(identity: Identity, history: Sequence[PastRun]) -> Sequence[str]:
+    """A sentence about the latest run of a file of that name, where it was another import."""
+    for past in history:
+        if changes := identity.changes(past):
+            ended = "" if past.state is RunState.COMPLETE else " (which did not finish)"
+            return [f"{' and '.join(changes)} since run {past.run_id}{ended}: this is another import"]
+    return ()
