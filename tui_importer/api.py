@@ -21,8 +21,10 @@ from tui_importer.core.session import Backend, ConnectionSettings
 from tui_importer.core.source import open_source
 from tui_importer.core.url import DatabaseAddress, parse_address
 from tui_importer.errors import ExitCode, ImporterError
-from tui_importer.events import Listener, ignore
+from tui_importer.events import AnyEvent, Listener, ignore
 from tui_importer.plugins.registry import Registry, load_registry
+from tui_importer.recording.folders import recordings_folder
+from tui_importer.recording.recorder import Recorder
 from tui_importer.rejects.spool import RejectSpool
 from tui_importer.rejects.workbook import check_reject_path, default_reject_path, write_reject_workbook
 
@@ -43,9 +45,10 @@ class Run:
         registry: Registry | None = None,
         opening: Opening | None = None,
         command: str | None = None,
+        recordings: Path | None = None,
     ) -> None:
-        """``opening`` is the plan's source, where it is being opened already; ``command`` is what a person would type
-        to repeat the run, without secrets."""
+        """``recordings`` is the folder in which the run is recorded, if it is to be; ``opening`` is the plan's source,
+        where it is being opened already; ``command`` is what a person would type to repeat the run, without secrets."""
         registry = registry or load_registry()
         plan = checked(plan)
         self._source = Path(plan.source.file)
@@ -54,7 +57,11 @@ class Run:
             check_reject_path(self._rejects_file, self._source)
         parts = _parts(plan, registry)
         self._spool = RejectSpool()
-        self._engine = Engine(plan, parts, self._spool, listener, opening, command)
+        self._listener = listener
+        self._engine = Engine(plan, parts, self._spool, self._on_event, opening, command)
+        self._recorder: Recorder | None = None
+        if recordings is not None:
+            self._recorder = Recorder(recordings, self._engine.run_id, command)
 
     @property
     def run_id(self) -> str:
@@ -78,8 +85,24 @@ class Run:
         """Stop, and cancel at the database what is in flight: those batches are undone."""
         self._engine.cancel(reason, exit_code)
 
+    @property
+    def recording_trouble(self) -> str | None:
+        """Why the run is not, or not wholly, recorded; None where nothing went wrong."""
+        return self._recorder.trouble if self._recorder else None
+
     def execute(self) -> Report:
         """Carry the import out, once. A run that fails says so in its report; nothing of it is raised."""
+        if self._recorder is not None:
+            self._recorder.start(self.snapshot)
+        report = None
+        try:
+            report = self._execute()
+        finally:
+            if self._recorder is not None:
+                self._recorder.close(report)
+        return report
+
+    def _execute(self) -> Report:
         with self._spool:
             report = self._engine.execute()
             self.reasons: list[ReasonGroup] = self._spool.by_reason()
@@ -94,16 +117,25 @@ class Run:
                 )
             return msgspec.structs.replace(report, rejects_file=str(path))
 
+    def _on_event(self, event: AnyEvent) -> None:
+        if self._recorder is not None:
+            self._recorder.on_event(event)
+        self._listener(event)
 
-def run_import(plan: Plan, *, listener: Listener = ignore, rejects_file: str | Path | None = None) -> Report:
+
+def run_import(
+    plan: Plan, *, listener: Listener = ignore, rejects_file: str | Path | None = None, record: bool = True
+) -> Report:
     """Import a spreadsheet into a database and give back the report.
 
     ``listener`` hears every event of the run (:mod:`tui_importer.events`), one at a time, from the run's threads.
     Rows that could not go in are written to ``rejects_file`` (by default ``NAME.rejects.xlsx`` in the current
-    folder). Raises :class:`tui_importer.errors.UsageError` for a request that makes no sense; any other failure is in
-    the report's ``outcome``, ``exit_code`` and ``error``.
+    folder). Unless ``record`` is false, the run is recorded in a private folder of the user's state directory. Raises
+    :class:`tui_importer.errors.UsageError` for a request that makes no sense; any other failure is in the report's
+    ``outcome``, ``exit_code`` and ``error``.
     """
-    return Run(plan, listener=listener, rejects_file=rejects_file).execute()
+    folder = recordings_folder() if record else None
+    return Run(plan, listener=listener, rejects_file=rejects_file, recordings=folder).execute()
 
 
 def _parts(plan: Plan, registry: Registry) -> Parts:

@@ -12,6 +12,7 @@
     ├── StoppedError                 4  stopped before the end, resumable
     ├── BusyError                    4  another run is importing the same right now
     ├── SupersededError              4  another run has taken this import over
+    ├── VerificationError            6  the table does not hold what was imported
     └── ReconciliationError          1  the counts of a run do not add up
 
 A user sees the message as one line on stderr, so it names the file, sheet or cell and says what to do.
@@ -131,6 +132,12 @@ class SupersededError(ImporterError):
     """Another run has taken this import over, so this one may write no more; what it committed is in."""
 
     exit_code = ExitCode.STOPPED
+
+
+class VerificationError(ImporterError):
+    """The table does not hold what was imported: the message names the columns."""
+
+    exit_code = ExitCode.VERIFICATION
 
 
 class ReconciliationError(ImporterError):

@@ -22,7 +22,6 @@ from tui_importer.console.progress import (
     QuietProgress,
     Recent,
 )
-from tui_importer.console.sampler import Sampler
 from tui_importer.core.counters import Phase, Snapshot
 from tui_importer.events import (
     AnyEvent,
@@ -36,6 +35,7 @@ from tui_importer.events import (
     SourceOpened,
     WorkerFailed,
 )
+from tui_importer.recording.sampler import Sampler
 
 STARTED = RunStarted(run_id="r1", file="a.xlsx", target="a.db", strategy="batched")
 OPENED = SourceOpened(sheet="Sheet1", header_row=1, columns=9, rows=100_000, seconds=0.4)

@@ -36,7 +36,7 @@ from tui_importer.core.ledger import (
 from tui_importer.core.plan import ColumnPlan
 from tui_importer.core.settled import Interval
 from tui_importer.core.table import Table
-from tui_importer.errors import BusyError, DatabaseError, UsageError
+from tui_importer.errors import BusyError, DatabaseError, SupersededError, UsageError
 from tui_importer.events import Reject
 
 RUN_TABLE = "tui_importer_run"
@@ -102,6 +102,7 @@ class LedgerTables:
             sa.Column("blank_rows", sa.BigInteger, nullable=False, server_default="0"),
             sa.Column("error", sa.Text),
             sa.Column("before_checksums", sa.Text),
+            sa.Column("published", sa.Boolean(create_constraint=False), nullable=False, server_default=sa.false()),
         )
         number = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
         batch = sa.Table(
@@ -327,9 +328,40 @@ class SqlLedger:
             if connection.execute(sa.select(run.c.run_id).limit(1)).first() is None:
                 run.metadata.drop_all(connection)
 
+    def publish(self, claim: Claim, stage: Table, table: Table, columns: Sequence[str], *, create: bool) -> None:
+        run = self._tables.run
+        names: list[sa.ColumnClause[Any]] = [sa.column(name) for name in columns]
+        staged: list[sa.ColumnClause[Any]] = [sa.column(name) for name in columns]
+        source = sa.table(stage.name, *staged, schema=stage.schema)
+        target = sa.table(table.name, *names, schema=table.schema)
+        with self._transaction(f"put the staged rows into table {table.qualified_name!r}") as connection:
+            ours = sa.and_(run.c.run_id == claim.run_id, run.c.claim.is_not(None))
+            first = sa.update(run).where(ours, sa.not_(run.c.published)).values(published=True)
+            if connection.execute(first).rowcount != 1:
+                if connection.execute(sa.select(run.c.run_id).where(ours)).first() is not None:
+                    return  # it is done already, only the answer to its COMMIT was lost
+                raise SupersededError("another run has taken this import over: this one may write no more")
+            if create:
+                connection.execute(sa.schema.CreateTable(tables.sql_table(table)))
+            connection.execute(sa.insert(target).from_select(columns, sa.select(*staged).select_from(source)))
+            connection.execute(sa.schema.DropTable(tables.sql_table(stage)))
+
+    def count(self, table: Table) -> int:
+        target = sa.table(table.name, schema=table.schema)
+        with self._reading(f"count the rows of table {table.qualified_name!r}") as connection:
+            return int(connection.execute(sa.select(sa.func.count()).select_from(target)).scalar_one())
+
+    def read(self, table: Table, columns: Sequence[str], rows: int) -> Iterator[Sequence[Sequence[Any]]]:
+        names: list[sa.ColumnClause[Any]] = [sa.column(name) for name in columns]
+        query: sa.Select[Any] = sa.select(*names).select_from(sa.table(table.name, *names, schema=table.schema))
+        with self._reading(f"read table {table.qualified_name!r}") as connection:
+            yield from connection.execution_options(yield_per=rows).execute(query).partitions()
+
     def holds_rows(self, table: Table) -> bool:
         target = sa.table(table.name, schema=table.schema)
         with self._reading(f"look into table {table.qualified_name!r}") as connection:
+            if not sa.inspect(connection).has_table(table.name, schema=table.schema):
+                return False
             query: sa.Select[Any] = sa.select(sa.literal_column("1")).select_from(target).limit(1)
             return connection.execute(query).first() is not None
 
@@ -540,6 +572,7 @@ def _past_run(row: sa.RowMapping) -> PastRun:
         blank_rows=row["blank_rows"],
         error=row["error"],
         before=row["before_checksums"],
+        published=row["published"],
     )
 
 

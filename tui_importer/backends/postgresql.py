@@ -94,6 +94,9 @@ class PostgreSQL:
     def create_table(self, table: Table) -> None:
         tables.create_table(self._engine, table)
 
+    def create_stage(self, table: Table, stage: Table, *, exists: bool) -> None:
+        tables.create_stage(self._engine, table, stage, exists=exists)
+
     def drop_table(self, table: Table) -> None:
         tables.drop_table(self._engine, table)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -84,6 +85,41 @@ def create_table(engine: sa.Engine, table: Table) -> None:
     """Create the table without its indexes."""
     with one_line_errors(f"create table {table.qualified_name!r}"), engine.begin() as connection:
         connection.execute(CreateTable(sql_table(table)))
+
+
+def create_stage(engine: sa.Engine, table: Table, stage: Table, *, exists: bool) -> None:
+    """Create a staging table with the columns of ``stage``, under the constraints that ``table`` has on them alone.
+
+    A table that ``exists`` is looked at: its native types, its keys and checks. Foreign keys are left to the moment at
+    which the rows go over.
+    """
+    doing = f"create the staging table {stage.qualified_name!r}"
+    with one_line_errors(doing), engine.begin() as connection:
+        if not exists:
+            connection.execute(CreateTable(sql_table(stage)))
+            return
+        inspector = sa.inspect(connection)
+        names = {column.name for column in stage.columns}
+        known = inspector.get_columns(table.name, schema=table.schema)
+        parts: list[sa.schema.SchemaItem] = [
+            sa.Column(column["name"], column["type"], nullable=column["nullable"])
+            for column in known
+            if column["name"] in names
+        ]
+        primary = tuple(inspector.get_pk_constraint(table.name, schema=table.schema)["constrained_columns"])
+        unique = {tuple(found["column_names"]) for found in inspector.get_unique_constraints(table.name, table.schema)}
+        unique |= {
+            tuple(name for name in found["column_names"] if name is not None)
+            for found in inspector.get_indexes(table.name, table.schema)
+            # One on an expression, or on some rows only, is left to the moment at which the rows go over.
+            if found["unique"] and None not in found["column_names"] and not found.get("dialect_options")
+        }
+        parts += [sa.UniqueConstraint(*key) for key in sorted({*unique, primary}) if key and names.issuperset(key)]
+        others = {column["name"] for column in known} - names
+        for check in inspector.get_check_constraints(table.name, table.schema):
+            if not any(re.search(rf"\b{re.escape(other)}\b", check["sqltext"]) for other in others):
+                parts.append(sa.CheckConstraint(sa.text(check["sqltext"])))
+        connection.execute(CreateTable(sa.Table(stage.name, sa.MetaData(), *parts, schema=stage.schema)))
 
 
 def drop_table(engine: sa.Engine, table: Table) -> None:

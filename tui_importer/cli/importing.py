@@ -41,6 +41,8 @@ _GRAVITY = (*SIGNAL_CODES, *map(ExitCode, (1, 5, 2, 6, 4, 3, 0)))
     help="How long to try again what may pass by itself (default: 300).",
 )
 @click.option("--again", is_flag=True, default=None, help="Import what is in already once more.")
+@click.option("--atomic", is_flag=True, default=None, help="Show the rows all at once, or none of them.")
+@click.option("--verify", is_flag=True, default=None, help="Compare checksums of source and table at the end.")
 @click.option("--dry-run", is_flag=True, default=None, help="Read and check everything, write nothing.")
 @click.option("--rejects", metavar="FILE", help="Workbook for rejected rows (default: NAME.rejects.xlsx).")
 @click.option("--report", metavar="FILE|-", help="Write the report as JSON.")

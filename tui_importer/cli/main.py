@@ -18,6 +18,7 @@ COMMANDS = {
     "import": "tui_importer.cli.importing",
     "inspect": "tui_importer.cli.inspecting",
     "bench": "tui_importer.cli.benching",
+    "runs": "tui_importer.cli.runs",
     "plugins": "tui_importer.cli.plugins",
 }
 DEFAULT_COMMAND = "import"

@@ -13,8 +13,9 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from tui_importer.api import Run
+from tui_importer.api import Run, target_address
 from tui_importer.console.choice import choose_progress
+from tui_importer.console.command import command_of
 from tui_importer.console.complaint import complain
 from tui_importer.console.lines import Enduring
 from tui_importer.console.summary import summary_lines
@@ -23,6 +24,7 @@ from tui_importer.core.plan import Plan
 from tui_importer.core.report import Report, to_json
 from tui_importer.errors import ExitCode, UsageError
 from tui_importer.plugins.registry import Registry
+from tui_importer.recording.folders import recordings_folder
 
 #: After a second signal, how long what is left may take before the process leaves without it, in seconds.
 LEAVE_WITHIN = 2.0
@@ -42,7 +44,15 @@ def import_file(plan: Plan, given: Mapping[str, Any], registry: Registry, openin
     progress = choose_progress(
         sys.stderr, os.environ, quiet=quiet, plain=given["plain"], json=json, verbose=given["verbose"]
     )
-    run = Run(plan, listener=progress.on_event, rejects_file=given["rejects"], registry=registry, opening=opening)
+    run = Run(
+        plan,
+        listener=progress.on_event,
+        rejects_file=given["rejects"],
+        registry=registry,
+        opening=opening,
+        command=command_of(plan, target_address(plan).display, _plan_file(given)),
+        recordings=recordings_folder(),
+    )
     with signals_stop(run):
         progress.start(run.snapshot)
         try:
@@ -50,12 +60,19 @@ def import_file(plan: Plan, given: Mapping[str, Any], registry: Registry, openin
         finally:
             progress.stop()
     err = Enduring(sys.stderr)
+    if run.recording_trouble is not None and not quiet and not json:
+        err.line(f"note: not all of this run is recorded: {run.recording_trouble}")
     if not quiet and not json and report.source.sheet is not None:
         for line in summary_lines(report, run.reasons, err.encoding):
             err.line(line)
     if report.outcome == "failed" or (quiet and report.outcome == "stopped"):
         complain(report.error or "the run failed")
     return report
+
+
+def _plan_file(given: Mapping[str, Any]) -> str | None:
+    schema: str | None = given.get("schema")
+    return schema if schema is not None and schema.endswith(".toml") else None
 
 
 @contextmanager

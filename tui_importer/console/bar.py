@@ -13,9 +13,9 @@ from tui_importer.console.lines import Enduring
 from tui_importer.console.numbers import left, pace
 from tui_importer.console.progress import Recent, Told, name_of
 from tui_importer.console.safe import encodable, shortened
-from tui_importer.console.sampler import Sampler, SnapshotSource
 from tui_importer.core.counters import Phase, Snapshot, progress, total
 from tui_importer.events import AnyEvent
+from tui_importer.recording.sampler import Sampler, SnapshotSource
 
 #: Seconds between two pictures: quick enough to look alive, slow enough for a slow line.
 DRAW_PERIOD = 0.25

@@ -7,28 +7,22 @@ and none of them can hurt the run.
 from __future__ import annotations
 
 import datetime as dt
-import json
 from collections import deque
 from collections.abc import Callable
 from typing import Literal, Protocol, TextIO
 
-import msgspec
-
 from tui_importer.console.lines import Enduring
-from tui_importer.console.sampler import Sampler, SnapshotSource
 from tui_importer.console.sentences import ROUTINE, narrate, standing
-from tui_importer.core.counters import Snapshot, eta, progress, rate
-from tui_importer.errors import ExitCode
+from tui_importer.core.counters import Snapshot, eta, rate
 from tui_importer.events import (
     AnyEvent,
-    Retrying,
     RowRejected,
     RunFinished,
     RunStarted,
     SourceOpened,
-    Stopping,
-    WorkerFailed,
 )
+from tui_importer.recording.lines import event_line, progress_line
+from tui_importer.recording.sampler import Sampler, SnapshotSource
 
 #: Seconds between lines where there is no terminal: often enough for a log, seldom enough for a night's.
 LINE_PERIOD = 30.0
@@ -157,7 +151,7 @@ def _utc_now() -> dt.datetime:
 class JsonProgress:
     """For programs: every event, and the counters every ``period`` seconds, as one JSON object a line.
 
-    Each has ``ts`` (UTC, RFC 3339), ``level`` and ``event``. Lines are ASCII: nothing in a cell can reach a terminal.
+    They are those of a recording (:mod:`tui_importer.recording.lines`).
     """
 
     def __init__(
@@ -177,46 +171,15 @@ class JsonProgress:
     def on_event(self, event: AnyEvent) -> None:
         if isinstance(event, RunStarted):
             self._run_id = event.run_id
-        self._write(level(event), msgspec.to_builtins(event))
+        self._out.line(event_line(event, self._run_id, self._now()))
 
     def sample(self, snapshot: Snapshot) -> None:
         """Write the periodic object."""
-        rows_per_second, seconds_left = self._recent.add(snapshot)
-        counters = msgspec.to_builtins(snapshot)
-        del counters["at"]  # a monotonic clock's reading means nothing outside the process
-        share = progress(snapshot)
-        self._write(
-            "info",
-            {
-                "event": "progress",
-                **counters,
-                "finished": snapshot.finished,
-                "progress": None if share is None else round(share, 4),
-                "rows_per_second": round(rows_per_second, 1),
-                "eta_seconds": None if seconds_left is None else round(seconds_left, 1),
-            },
-        )
+        self._out.line(progress_line(snapshot, *self._recent.add(snapshot), self._run_id, self._now()))
 
     def stop(self) -> None:
         if self._sampler is not None:
             self._sampler.stop()
-
-    def _write(self, severity: Level, fields: dict[str, object]) -> None:
-        moment = self._now().astimezone(dt.UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-        self._out.line(json.dumps({"ts": moment, "level": severity, "run_id": self._run_id, **fields}))
-
-
-def level(event: AnyEvent) -> Level:
-    """How grave an event is: ``info``, ``warning`` or ``error``."""
-    match event:
-        case WorkerFailed():
-            return "error"
-        case RowRejected() | Stopping() | Retrying():
-            return "warning"
-        case RunFinished(exit_code=code) if code != ExitCode.OK:
-            return "warning" if event.outcome in {"complete_with_rejects", "stopped"} else "error"
-        case _:
-            return "info"
 
 
 def name_of(event: AnyEvent, known: str) -> str:

@@ -92,7 +92,6 @@ _OUTCOMES = {
     "complete": "complete",
     "complete_with_rejects": "complete, with rejects",
     "already_imported": "already imported",
-    "mismatch": "the table does not hold what was imported",
     "stopped": "stopped before the end",
     "failed": "failed",
 }

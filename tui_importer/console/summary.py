@@ -55,10 +55,6 @@ def _outcome(report: Report) -> str:
             return f"finished: {plural(stats.error_count, 'row')} rejected, {others}"
         case "already_imported":
             return f"already imported by run {visible(report.resumes or '')}: nothing was written (--again does)"
-        case "mismatch":
-            return (
-                "the table does not hold what was imported"  # which column is said by whoever ends with the exit code
-            )
         case "complete":
             if stats.skipped and not stats.success_count:
                 return "finished: nothing to write, every row was in already"

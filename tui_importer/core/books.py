@@ -7,14 +7,19 @@ from dataclasses import dataclass
 
 import msgspec
 
+from tui_importer.core import verify
 from tui_importer.core.identity import Identity, identify
-from tui_importer.core.ledger import Counts, Ledger, NewRun, PastRun, RunState, Standing
+from tui_importer.core.ledger import Claim, Counts, Ledger, NewRun, PastRun, RunState, Standing
+from tui_importer.core.mapping import Mapping
 from tui_importer.core.plan import Plan
 from tui_importer.core.planning import Resolution
 from tui_importer.core.source import OpenSource
 from tui_importer.core.table import Table
-from tui_importer.errors import PlanError
+from tui_importer.errors import PlanError, VerificationError
 from tui_importer.events import Reject
+
+#: Rows at once while source and table are compared.
+_VERIFIED_ROWS = 5_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +46,8 @@ class Books:
         self._round: Sequence[PastRun] = ()
         self._number = 1
         self._standing: Standing | None = None
+        self._creates = False
+        self._before: str | None = None
 
     def plan(self, existing: Table | None) -> Plan:
         """The plan, with the columns of an earlier run that was asked for the same, where its table is still there: its
@@ -77,7 +84,7 @@ class Books:
     def begin(self, resolution: Resolution) -> Standing:
         """Claim the import."""
         identity, options = self._identity(resolution), self._plan.options
-        made = resolution.create or any(past.created_table for past in self._round)
+        self._creates = resolution.create
         self._standing = self._ledger.begin(
             NewRun(
                 run_id=self._run.run_id,
@@ -93,7 +100,7 @@ class Books:
                 table=self._table,
                 row_limit=self._plan.source.limit,
                 atomic=options.atomic,
-                created_table=made,
+                created_table=self.made_table,
                 strategy=self._run.strategy,
                 command=self._run.command,
             )
@@ -107,8 +114,67 @@ class Books:
 
     @property
     def made_table(self) -> bool:
-        """Whether an earlier run of what this one goes on with has made the table."""
-        return any(past.created_table for past in self._round)
+        """Whether this run, or an earlier one of what it goes on with, makes the table."""
+        return self._creates or any(past.created_table for past in self._round)
+
+    @property
+    def published(self) -> bool:
+        """Whether the rows of an atomic import are in their table already."""
+        return any(past.published for past in self._round)
+
+    def stage(self, mapping: Mapping) -> Table:
+        """The staging table of an atomic import: the columns that are filled, under a name of its own."""
+        filled = {column.target for column in mapping.columns}
+        return Table(
+            name=_stage_name(self._claim.import_id, self._claim.round),
+            columns=tuple(column for column in mapping.table.columns if column.name in filled),
+            schema=mapping.table.schema,
+        )
+
+    def publish(self, stage: Table, resolution: Resolution) -> None:
+        """Put the staged rows into the table."""
+        columns = [column.target for column in resolution.mapping.columns]
+        self._ledger.publish(self._claim, stage, resolution.mapping.table, columns, create=resolution.create)
+
+    def take_before(self, mapping: Mapping, *, empty: bool) -> None:
+        """Keep the checksums of what the table holds before anything of this round is in it, for :meth:`verify`."""
+        if self._round:
+            self._before = next((past.before for past in self._round if past.before is not None), None)
+            return
+        before = None if empty else verify.of_table(self._ledger, mapping, _VERIFIED_ROWS)
+        self._before = "" if before is None else before.kept()
+        self._ledger.note_before(self._claim, self._before)
+
+    def verify(self, mapping: Mapping) -> list[str]:
+        """Compare the table with the source; gives back the columns of types that cannot be compared.
+
+        Raises :class:`~tui_importer.errors.VerificationError` where they differ, or where nobody knows any more what
+        the table held before.
+        """
+        if self._before is None:
+            raise VerificationError(
+                f"table {self._table!r} cannot be verified: what it held before this import was not noted, because the "
+                "run that began it was not told to --verify"
+            )
+        rejected = [reject.row for reject in self.rejects()]
+        ours = verify.of_source(self._source, mapping, rejected, _VERIFIED_ROWS)
+        theirs = verify.of_table(self._ledger, mapping, _VERIFIED_ROWS).less(self._before or None)
+        verify.compare(ours, theirs, mapping)
+        return [column.target for column, compared in zip(mapping.columns, ours.compared, strict=True) if not compared]
+
+    def check_count(self, table: Table) -> None:
+        """Count a table that only this round has written, as far as the ledger knows; raises as :meth:`verify` does.
+
+        Rows that somebody else has added are none of our business; rows that are missing are.
+        """
+        others = any(past.table == self._table and past not in self._round for past in self._history)
+        if others or not self.made_table:
+            return
+        expected = self._ledger.counts(self._claim.import_id, self._claim.round).inserted
+        if (found := self._ledger.count(table)) < expected:
+            raise VerificationError(
+                f"table {table.qualified_name!r} holds {found:,} rows, though {expected:,} were written into it"
+            )
 
     def rejects(self) -> Iterable[Reject]:
         """The rejects of the import so far."""
@@ -122,6 +188,11 @@ class Books:
     def close(self) -> None:
         """Let go of the import."""
         self._ledger.close()
+
+    @property
+    def _claim(self) -> Claim:
+        assert self._standing is not None
+        return self._standing.claim
 
     def _identity(self, resolution: Resolution | None) -> Identity:
         return identify(
@@ -141,8 +212,12 @@ class Books:
     def _is_gone(self, existing: Table | None, done: PastRun | None) -> bool:
         """Whether the rows that the ledger counts are in the table no more: dropped, or emptied."""
         latest = self._round[0]
-        if latest.atomic and done is None:
-            return False  # they are not in the table yet
+        if latest.atomic and not self.published:
+            # They are not in the table yet.
+            stage = Table(_stage_name(latest.import_id, latest.round), (), _schema(self._table))
+            return bool(self._ledger.counts(latest.import_id, latest.round).inserted) and not self._ledger.holds_rows(
+                stage
+            )
         if not self._ledger.counts(latest.import_id, latest.round).inserted:
             return False
         return existing is None or not self._ledger.holds_rows(existing)
@@ -151,6 +226,14 @@ class Books:
         if past.atomic is not self._plan.options.atomic:
             way = "with" if past.atomic else "without"
             raise PlanError(f"run {past.run_id} began this import {way} --atomic: go on {way} it")
+
+
+def _stage_name(import_id: str, round_: int) -> str:
+    return f"tui_importer_stage_{import_id[:12]}_{round_}"
+
+
+def _schema(name: str) -> str | None:
+    return name.rpartition(".")[0] or None
 
 
 def _changes(identity: Identity, history: Sequence[PastRun]) -> Sequence[str]:

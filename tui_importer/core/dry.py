@@ -31,6 +31,9 @@ class DryBackend:
     def create_table(self, table: Table) -> None:
         """Not in a rehearsal."""
 
+    def create_stage(self, table: Table, stage: Table, *, exists: bool) -> None:
+        """Not in a rehearsal."""
+
     def drop_table(self, table: Table) -> None:
         """Not in a rehearsal."""
 

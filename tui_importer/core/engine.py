@@ -283,16 +283,14 @@ class Engine:
         if self._done is not None or self._stop.draining:
             return
         settled = self._claim(resolution)
-        if resolution.create:
-            self._retried(lambda: backend.create_table(mapping.table))
-            self._emit(TableCreated(table=mapping.table.qualified_name))
+        stage = self._prepare(resolution, backend)
         job = self._job = ImportJob(
             workers=self._workers,
             feed=self._feed,
             stop=self._stop,
             backend=backend,
             mapping=mapping,
-            destination=_destination(mapping, self._standing),
+            destination=_destination(mapping, stage or mapping.table, self._standing),
             rejects=self._rejects,
             max_rejects=plan.options.max_rejects,
             retry_for=plan.options.retry_for,
@@ -319,8 +317,7 @@ class Engine:
             # Before the ledger is told that all is in.
             now = self.snapshot()
             reconcile(now.read, now.inserted, now.updated, now.skipped, now.rejected)
-        if self._created and not self._stop.aborting:
-            self._finish_table(resolution, backend)
+            self._finish(resolution, stage, backend)
 
     def _resolve(self, source: OpenSource, backend: Backend) -> Resolution:
         """Settle what goes where, and whether it has gone there already."""
@@ -366,7 +363,7 @@ class Engine:
             self._created = resolution.create
             return NOTHING_SETTLED
         standing = self._standing = self._retried(lambda: books.begin(resolution))
-        self._created = resolution.create or books.made_table
+        self._created = books.made_table
         settled = Settled(standing.intervals, standing.rejected_rows)
         if settled and books.resumes is not None:
             self._rejects.add_many(books.rejects())
@@ -396,6 +393,8 @@ class Engine:
         if state is RunState.COMPLETE:
             self._retried(lambda: books.finish(state, counts, blank, reason))
             return
+        if self._plan.options.atomic and not books.published:
+            self._notice("nothing of this import is to be seen before it is whole (--atomic)")
         try:
             retried(lambda: books.finish(state, counts, blank, reason), _LAST_WORDS, _sleep, lambda *_: None)
         except DatabaseError as failure:
@@ -466,10 +465,38 @@ class Engine:
         finally:
             self._feed.end()
 
-    def _finish_table(self, resolution: Resolution, backend: Backend) -> None:
-        """Make the indexes of a table that this import created, now that its rows are in."""
-        table, indexes = resolution.mapping.table, resolution.indexes
-        if not indexes:
+    def _prepare(self, resolution: Resolution, backend: Backend) -> Table | None:
+        """Make the table, or where the rows of an atomic import wait; gives back the latter."""
+        books, options = self._books, self._plan.options
+        mapping = resolution.mapping
+        if books is not None and options.verify:
+            self._retried(lambda: books.take_before(mapping, empty=resolution.create))
+        if books is not None and options.atomic and not books.published:
+            stage = books.stage(mapping)
+
+            def make_stage() -> None:
+                if backend.reflect(stage.qualified_name) is None:
+                    backend.create_stage(mapping.table, stage, exists=not resolution.create)
+
+            self._retried(make_stage)
+            return stage
+        if resolution.create:
+            self._retried(lambda: backend.create_table(mapping.table))
+            self._emit(TableCreated(table=mapping.table.qualified_name))
+        return None
+
+    def _finish(self, resolution: Resolution, stage: Table | None, backend: Backend) -> None:
+        """What is left once every row is in: to show it, to check it, and to index a table that is new."""
+        books, table, indexes = self._books, resolution.mapping.table, resolution.indexes
+        if books is not None and stage is not None:
+            self._retried(lambda: books.publish(stage, resolution))
+        if books is not None:
+            if self._plan.options.verify:
+                for column in self._retried(lambda: books.verify(resolution.mapping)):
+                    self._notice(f"column {column!r} was not verified: its values come back in another form")
+            else:
+                self._retried(lambda: books.check_count(table))
+        if not (self._created and indexes):
             return
         self._phase = Phase.INDEXING
         started = time.perf_counter()
@@ -613,10 +640,10 @@ class Engine:
         return ExitCode.OK, "complete"
 
 
-def _destination(mapping: Mapping, standing: Standing | None) -> Destination:
+def _destination(mapping: Mapping, table: Table, standing: Standing | None) -> Destination:
     return Destination(
         claim=standing.claim if standing else None,
-        table=mapping.table,
+        table=table,
         columns=tuple(column.target for column in mapping.columns),
         types=tuple(column.conversion.type for column in mapping.columns),
     )

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Protocol
+from typing import Any, Protocol
 
 from tui_importer.core.plan import ColumnPlan
 from tui_importer.core.settled import Interval
@@ -77,7 +77,8 @@ class Counts:
 @dataclass(frozen=True, slots=True)
 class PastRun:
     """A run that the ledger knows. Times are UTC as RFC 3339 writes them; ``counts`` are of the import's round up to
-    the end of this run, zero where it did not say how it ended."""
+    the end of this run, zero where it did not say how it ended. ``before`` are the checksums of what the table held
+    before the round; ``published`` says that the rows of an atomic import are in their table."""
 
     run_id: str
     import_id: str
@@ -103,6 +104,7 @@ class PastRun:
     blank_rows: int = 0
     error: str | None = None
     before: str | None = None
+    published: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,8 +174,18 @@ class Ledger(Protocol):
     def forget(self, table: str) -> None:
         """Forget every run into this table, and the ledger itself where nothing else is in it."""
 
+    def publish(self, claim: Claim, stage: Table, table: Table, columns: Sequence[str], *, create: bool) -> None:
+        """Move the rows of a staging table into the table, which is created first where ``create`` says so, and drop
+        the staging table; all in one transaction, which no run without a claim can commit."""
+
     def holds_rows(self, table: Table) -> bool:
-        """Whether the table holds any row."""
+        """Whether the table is there and holds any row."""
+
+    def count(self, table: Table) -> int:
+        """How many rows the table holds."""
+
+    def read(self, table: Table, columns: Sequence[str], rows: int) -> Iterator[Sequence[Sequence[Any]]]:
+        """These columns of all rows of the table, so many rows at a time, as the driver gives them."""
 
     def close(self) -> None:
         """Let go of the claim's lock and the connection."""

@@ -20,7 +20,7 @@ MAX_REPORTED_REJECTS = 100
 #: Cells that stand for a group of rejects.
 CELLS_PER_REASON = 3
 
-Outcome = Literal["complete", "complete_with_rejects", "already_imported", "stopped", "failed", "mismatch"]
+Outcome = Literal["complete", "complete_with_rejects", "already_imported", "stopped", "failed"]
 
 
 class SourceReport(msgspec.Struct, frozen=True, kw_only=True):

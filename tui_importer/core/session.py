@@ -143,6 +143,10 @@ class Backend(Protocol):
     def create_table(self, table: Table) -> None:
         """Create the table without its indexes."""
 
+    def create_stage(self, table: Table, stage: Table, *, exists: bool) -> None:
+        """Create an empty table with the columns of ``stage``, under those of the constraints of ``table`` that can be
+        checked on them alone; where that one ``exists``, its own definition counts."""
+
     def drop_table(self, table: Table) -> None:
         """Drop a table that this run created and nothing went into."""
 

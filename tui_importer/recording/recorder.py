@@ -1,0 +1,100 @@
+"""Writes a run down as it happens. Whatever goes wrong with that, the import goes on."""
+
+from __future__ import annotations
+
+import datetime as dt
+import fcntl
+import logging
+import os
+import threading
+from pathlib import Path
+
+from tui_importer.core.counters import Snapshot, rate
+from tui_importer.core.report import Report, to_json
+from tui_importer.events import AnyEvent
+from tui_importer.recording.folders import COMMAND_FILE, EVENTS_FILE, REPORT_FILE
+from tui_importer.recording.lines import event_line, progress_line
+from tui_importer.recording.sampler import Sampler, SnapshotSource
+
+#: Seconds between the counters in a recording: what a dashboard draws ten times a second it reads four times.
+SAMPLE_PERIOD = 0.25
+
+_log = logging.getLogger(__name__)
+
+
+class Recorder:
+    """The recording of one run, in a folder of its own that only its owner can read.
+
+    Its file is locked as long as the run lives, so that others can tell. ``trouble`` says why nothing more is written
+    (a full disk), if that is so.
+    """
+
+    def __init__(self, folder: Path, run_id: str, command: str | None = None) -> None:
+        self.trouble: str | None = None
+        self._folder = folder / run_id
+        self._run_id = run_id
+        self._lock = threading.Lock()
+        self._sampler: Sampler | None = None
+        self._before: Snapshot | None = None
+        self._file: int | None = None
+        try:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._folder.mkdir(mode=0o700)
+            self._file = _open_new(self._folder / EVENTS_FILE)
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if command is not None:
+                _write_new(self._folder / COMMAND_FILE, command.encode("utf-8", "replace") + b"\n")
+        except OSError as error:
+            self._give_up(error)
+
+    def start(self, snapshot: SnapshotSource) -> None:
+        """Write the counters down now and then, until :meth:`close`."""
+        if self._file is not None:
+            self._sampler = Sampler(snapshot, SAMPLE_PERIOD, self._sample)
+
+    def on_event(self, event: AnyEvent) -> None:
+        """Write an event down."""
+        self._write(event_line(event, self._run_id, dt.datetime.now(dt.UTC)))
+
+    def close(self, report: Report | None) -> None:
+        """Write the report and end the recording."""
+        if self._sampler is not None:
+            self._sampler.stop()
+        if report is not None and self._file is not None:
+            try:
+                _write_new(self._folder / REPORT_FILE, to_json(report))
+            except OSError as error:
+                self._give_up(error)
+        with self._lock:
+            if self._file is not None:
+                os.close(self._file)
+                self._file = None
+
+    def _sample(self, snapshot: Snapshot) -> None:
+        before, self._before = self._before or snapshot, snapshot
+        self._write(progress_line(snapshot, rate(before, snapshot), None, self._run_id, dt.datetime.now(dt.UTC)))
+
+    def _write(self, line: str) -> None:
+        data = line.encode("ascii") + b"\n"
+        with self._lock:
+            if self._file is None or self.trouble is not None:
+                return
+            try:
+                if os.write(self._file, data) < len(data):
+                    raise OSError("the disk is full")
+            except OSError as error:
+                self._give_up(error)
+
+    def _give_up(self, error: OSError) -> None:
+        """Nothing more is written; the file stays locked, because the run lives."""
+        _log.debug("the run is not recorded", exc_info=error)
+        self.trouble = error.strerror or str(error)
+
+
+def _open_new(path: Path) -> int:
+    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
+
+
+def _write_new(path: Path, data: bytes) -> None:
+    with os.fdopen(_open_new(path), "wb") as file:
+        file.write(data)
