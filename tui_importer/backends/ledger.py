@@ -381,6 +381,7 @@ class SqlLedger:
             if self._holder is None or self._holder.closed or self._holder.invalidated:
                 self._holder = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
             if not self._lock(self._holder, run.import_id):
+                self.close()
                 raise _busy(run, self._claimant(run.import_id))
 
     def _claimant(self, import_id: str) -> str | None:

@@ -37,7 +37,10 @@ _HOOKS = {"reader": "tui_importer_readers", "strategy": "tui_importer_strategies
 _NEEDS = {
     "reader": ("open", "limits", "typed"),
     "strategy": ("run", "max_workers"),
-    "backend": ("connect", "reflect", "create_table", "open_session", "open_async_session", "close", "max_writers"),
+    "backend": (
+        *("connect", "ledger", "reflect", "create_table", "create_stage", "open_session", "open_async_session"),
+        *("close", "max_writers"),
+    ),
 }
 
 SpecT = TypeVar("SpecT", StrategySpec, ReaderSpec, BackendSpec)

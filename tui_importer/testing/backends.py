@@ -1,0 +1,207 @@
+"""What every backend has to keep."""
+
+from __future__ import annotations
+
+import dataclasses
+import random
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from tui_importer.api import Run
+from tui_importer.core.batch import Batch
+from tui_importer.core.column import ListColumn
+from tui_importer.core.ledger import Claim, Counts, Entry, Ledger, NewRun, RunState
+from tui_importer.core.report import Report
+from tui_importer.core.session import Backend, ConnectionSettings, Destination
+from tui_importer.core.types import INTEGER, TEXT
+from tui_importer.core.url import parse_address
+from tui_importer.errors import BusyError, DataFault
+from tui_importer.plugins.specs import BackendSpec
+from tui_importer.testing.databases import Database
+from tui_importer.testing.failpoints import Failpoint, Trap, failing, failpoint_url, lose_connection
+from tui_importer.testing.oracle import ContractError, Oracle
+from tui_importer.testing.processes import KILLED, Import, registry_with
+
+STRATEGIES = ("sequential", "threaded", "batched", "async")
+
+
+def check_backend(database: Database, folder: Path, *specs: BackendSpec, kills: int = 10) -> None:
+    """Raise :class:`~tui_importer.testing.ContractError` unless the backend keeps what every backend has to.
+
+    ``database`` is empty and reached by the backend to be checked, which is installed or among ``specs``. With
+    ``kills`` above 0, these must be such that another process can import their factories.
+    """
+    _keeps_transactions(database, folder, specs)
+    _imports_by_every_strategy(database, folder, specs)
+    _outlives_lost_connections(database, folder, specs)
+    if kills:
+        _survives_kills(database, folder, specs, kills)
+
+
+def _keeps_transactions(database: Database, folder: Path, specs: Sequence[BackendSpec]) -> None:
+    """Rows and ledger go in together or not at all, each entry once, and none without a claim."""
+    oracle = _prepared(database, folder, "check_sessions")
+    backend = _opened(database, specs)
+    try:
+        backend.connect()
+        ledger = backend.ledger(None)
+        claim = _claimed(ledger, oracle, "run-1")
+        session = backend.open_session(_destination(backend, oracle, claim))
+        try:
+            batch, entry = _batch(range(3)), Entry(2, 4, None, 3)
+            session.begin()
+            session.load(batch, 0, 3)
+            _must(session.record(entry), "an entry is taken under a claim")
+            session.rollback()
+            _must(not session.recorded(entry), "a rollback undoes the entry")
+            session.rollback()
+            _must(_count(database, oracle) == 0, "a rollback undoes the rows")
+
+            session.begin()
+            session.load(batch, 0, 3)
+            session.record(entry)
+            session.commit()
+            _must(_count(database, oracle) == 3, "a commit keeps the rows")
+            _must(session.recorded(entry), "a commit keeps the entry")
+            session.rollback()
+
+            session.begin()
+            _must(not session.record(entry), "an entry is not taken twice")
+            session.rollback()
+            session.begin()
+            session.insert(batch, 0)
+            _must(session.record(Entry(2, 5, 4, 1)), "an entry can be lengthened")
+            session.commit()
+            session.begin()
+            _must(not session.record(Entry(2, 6, 4, 1)), "an entry is only lengthened from where it ends")
+            session.rollback()
+
+            session.begin()
+            session.savepoint()
+            try:
+                session.load(_batch([-1]), 0, 1)
+            except DataFault:
+                session.rollback_to_savepoint()
+            else:
+                raise ContractError("a row that violates a CHECK is refused by a DataFault")
+            session.insert(batch, 1)
+            session.rollback()
+            _must(_count(database, oracle) == 4, "a savepoint keeps the transaction in hand")
+
+            try:
+                _claimed(backend.ledger(None), oracle, "run-2")
+            except BusyError:
+                pass
+            else:
+                raise ContractError("a second run of an import whose first one is alive is refused")
+            ledger.finish(claim, RunState.STOPPED, Counts(), 0, None)
+            session.begin()
+            session.insert(batch, 2)
+            _must(not session.record(Entry(20, 20, None, 1)), "nothing is taken once the claim has ended")
+            session.rollback()
+            _must(_count(database, oracle) == 4, "nothing goes in once the claim has ended")
+        finally:
+            session.close()
+            ledger.close()
+    finally:
+        backend.close()
+
+
+def _imports_by_every_strategy(database: Database, folder: Path, specs: Sequence[BackendSpec]) -> None:
+    for strategy in STRATEGIES:
+        oracle = _prepared(database, folder, f"check_{strategy}")
+        oracle.check(database, _run(oracle, database.url, specs, strategy=strategy, batch_size=9, workers=3))
+
+
+def _outlives_lost_connections(database: Database, folder: Path, specs: Sequence[BackendSpec]) -> None:
+    """A lost answer to COMMIT included."""
+    for number, failpoint in enumerate(Failpoint):
+        for strategy in ("sequential", "batched"):
+            oracle = _prepared(database, folder, f"check_lost_{number}_{strategy}")
+            broken = failing(registry_with(*specs), Trap(failpoint, lose_connection, 2))
+            url = failpoint_url(database.url)
+            oracle.check(database, _run(oracle, url, (*specs, broken), strategy=strategy, batch_size=6))
+
+
+def _survives_kills(database: Database, folder: Path, specs: Sequence[BackendSpec], kills: int) -> None:
+    """Killed again and again, with another strategy and batch size each time, the import comes to its end."""
+    oracle = _prepared(database, folder, "check_kills")
+    chosen = random.Random(kills)  # noqa: S311  # the same places every time
+    points = list(Failpoint)
+    for number in range(kills):
+        plan = oracle.plan(database.url, strategy=STRATEGIES[number % 4], batch_size=chosen.randint(2, 7))
+        task = Import(plan, folder, specs, points[number % len(points)], chosen.randint(1, 3))
+        if task.carry_out()[0] != KILLED:
+            break
+    code, report = Import(oracle.plan(database.url), folder, specs).carry_out()
+    if report is None:
+        raise ContractError(f"the import ended with {code} and without a report")
+    oracle.check(database)
+
+
+def _prepared(database: Database, folder: Path, table: str) -> Oracle:
+    oracle = Oracle(folder, table=table)
+    oracle.prepare(database)
+    return oracle
+
+
+def _opened(database: Database, specs: Sequence[BackendSpec]) -> Backend:
+    registry = registry_with(*specs)
+    spec = registry.backend_for(parse_address(database.url).scheme)
+    return registry.make_backend(spec.name, ConnectionSettings(database.url, "tui_importer/check", 10.0))
+
+
+def _run(oracle: Oracle, url: str, specs: Sequence[BackendSpec], **options: Any) -> Report:
+    rejects = oracle.file.with_suffix(".rejects.xlsx")
+    return Run(oracle.plan(url, **options), registry=registry_with(*specs), rejects_file=rejects).execute()
+
+
+def _claimed(ledger: Ledger, oracle: Oracle, run_id: str) -> Claim:
+    run = NewRun(
+        run_id=run_id,
+        import_id="0123456789abcdef0123456789abcdef",
+        round=1,
+        file=str(oracle.file),
+        sha256="0" * 64,
+        sheet="",
+        extent="",
+        request="",
+        mapping="",
+        columns=(),
+        table="none",
+        row_limit=None,
+        atomic=False,
+        created_table=False,
+        strategy="check",
+        command=None,
+    )
+    return ledger.begin(run).claim
+
+
+def _destination(backend: Backend, oracle: Oracle, claim: Claim) -> Destination:
+    table = backend.reflect(oracle.table)
+    if table is None:
+        raise ContractError(f"table {oracle.table!r} is there, and reflect() does not find it")
+    types = tuple(dataclasses.replace(column.type) for column in table.columns)
+    kinds = [type_.kind for type_ in types]
+    if kinds != [INTEGER.kind, INTEGER.kind, TEXT.kind]:
+        raise ContractError(f"integer, integer and varchar are reflected as {kinds}")
+    return Destination(table=table, columns=("n", "amount", "note"), types=types, claim=claim)
+
+
+def _batch(amounts: Sequence[int]) -> Batch:
+    numbers = list(amounts)
+    columns = (ListColumn(numbers), ListColumn(numbers), ListColumn([f"note {number}" for number in numbers]))
+    rows = range(2, 2 + len(numbers))
+    return Batch(number=1, sheet="", first_row=2, last_row=rows[-1], rows=rows, columns=columns, origin=columns)
+
+
+def _count(database: Database, oracle: Oracle) -> int:
+    [[count]] = database.fetch(f"SELECT count(*) FROM {oracle.table}")
+    return int(count)
+
+
+def _must(kept: bool, promise: str) -> None:
+    if not kept:
+        raise ContractError(f"not so: {promise}")

@@ -1,0 +1,165 @@
+"""Plugins with a fault each, to see that the checks find it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import replace
+from typing import Any
+
+from tui_importer.core.batch import Batch
+from tui_importer.core.ledger import Entry
+from tui_importer.core.pool import run_workers
+from tui_importer.core.session import ConnectionSettings, Destination, Session
+from tui_importer.core.strategy import Job
+from tui_importer.errors import ImporterError
+from tui_importer.plugins.registry import load_registry
+from tui_importer.plugins.specs import BackendSpec, StrategySpec
+from tui_importer.testing.failpoints import open_wrapped, wrapped_url
+
+_SCHEME = "faulty"
+
+
+class LosesBatches:
+    """Leaves every third batch out."""
+
+    max_workers: int | None = None
+
+    def run(self, job: Job) -> None:
+        """See :class:`Strategy`."""
+        run_workers(job, lambda writer, batch: None if batch.number % 3 == 0 else writer.write(batch))
+
+
+class WritesTwice:
+    """Writes every third batch a second time."""
+
+    max_workers: int | None = None
+
+    def run(self, job: Job) -> None:
+        """See :class:`Strategy`."""
+
+        def write(writer: Any, batch: Batch) -> None:
+            for _ in range(2 if batch.number % 3 == 0 else 1):
+                writer.write(batch)
+
+        run_workers(job, write)
+
+
+class SwallowsFailures:
+    """Says nothing of a worker that fails."""
+
+    max_workers: int | None = None
+
+    def run(self, job: Job) -> None:
+        """See :class:`Strategy`."""
+
+        def write(writer: Any, batch: Batch) -> None:
+            with suppress(ImporterError):
+                writer.write(batch)
+
+        run_workers(job, write)
+
+
+class EndsEarly:
+    """Leaves before the last batch is written."""
+
+    max_workers: int | None = 1
+
+    def run(self, job: Job) -> None:
+        """See :class:`Strategy`."""
+        with job.writer() as writer:
+            for batch in job.batches():
+                if batch.number > 2:
+                    return
+                writer.write(batch)
+
+
+FAULTY_STRATEGIES: Sequence[StrategySpec] = [
+    StrategySpec(f"faulty-{number}", kind.__doc__ or "", f"{__name__}:{kind.__name__}")
+    for number, kind in enumerate((LosesBatches, WritesTwice, SwallowsFailures, EndsEarly))
+]
+
+
+class _Faulty:
+    """A session that passes everything on."""
+
+    def __init__(self, inner: Session) -> None:
+        self._inner = inner
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)
+
+
+class LosesRows(_Faulty):
+    """Says that a row is in which it has left out."""
+
+    def load(self, batch: Batch, start: int, stop: int) -> int:
+        """See :class:`Session`."""
+        if stop - start > 1:
+            self._inner.load(batch, start, stop - 1)
+        return stop - start
+
+
+class CommitsTooEarly(_Faulty):
+    """Commits the rows before the ledger has its entry."""
+
+    def record(self, entry: Entry) -> bool:
+        """See :class:`Session`."""
+        self._inner.commit()
+        self._inner.begin()
+        return self._inner.record(entry)
+
+
+class NeedsNoClaim(_Faulty):
+    """Goes on when its claim has ended, or an entry is there already."""
+
+    def record(self, entry: Entry) -> bool:
+        """See :class:`Session`."""
+        self._inner.record(entry)
+        return True
+
+
+class ForgetsRejects(_Faulty):
+    """Leaves the rejects out of the ledger."""
+
+    def record(self, entry: Entry) -> bool:
+        """See :class:`Session`."""
+        return self._inner.record(replace(entry, rejects=()))
+
+
+class _FaultyBackend:
+    """SQLite or PostgreSQL with faulty sessions."""
+
+    def __init__(self, settings: ConnectionSettings, kind: type[_Faulty]) -> None:
+        self._inner = open_wrapped(load_registry(), settings)
+        self._kind = kind
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)
+
+    def open_session(self, destination: Destination) -> Any:
+        """A faulty one."""
+        return self._kind(self._inner.open_session(destination))
+
+    async def open_async_session(self, destination: Destination) -> Any:
+        """A faulty one."""
+        from tui_importer.core.in_thread import InThread
+
+        return InThread(self.open_session(destination))
+
+
+def _spec(kind: type[_Faulty]) -> BackendSpec:
+    def factory(settings: ConnectionSettings) -> Any:
+        return _FaultyBackend(settings, kind)
+
+    return BackendSpec(_SCHEME, kind.__doc__ or "", factory, schemes=(_SCHEME,))
+
+
+FAULTY_BACKENDS: Sequence[BackendSpec] = [
+    _spec(kind) for kind in (LosesRows, CommitsTooEarly, NeedsNoClaim, ForgetsRejects)
+]
+
+
+def faulty_url(url: str) -> str:
+    """The address by which the faulty backends open a database."""
+    return wrapped_url(_SCHEME, url)

@@ -1,0 +1,103 @@
+"""Imports in processes of their own, which may die."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from tui_importer.api import Run
+from tui_importer.core.plan import Plan
+from tui_importer.core.report import Report, from_json, to_json
+from tui_importer.plugins.registry import Owner, Registry, load_registry
+from tui_importer.plugins.specs import AnySpec, BackendSpec, ReaderSpec, StrategySpec
+from tui_importer.testing.failpoints import Failpoint, Trap, failing, failpoint_url, kill
+
+#: What a process that was killed ends with.
+KILLED = -signal.SIGKILL
+#: No import of a check takes so long, in seconds.
+_PATIENCE = 60.0
+
+_KINDS = {"strategy": StrategySpec, "reader": ReaderSpec, "backend": BackendSpec}
+
+
+def registry_with(*specs: AnySpec) -> Registry:
+    """What is installed, and these."""
+    registry = load_registry()
+    specs = tuple(spec for spec in specs if not _is_installed(spec, registry))
+    if specs:
+        hooks: dict[str, Callable[[], Any]] = {
+            kind: partial(list, [spec for spec in specs if isinstance(spec, type_)])
+            for kind, type_ in _KINDS.items()
+            if any(isinstance(spec, type_) for spec in specs)
+        }
+        registry.add(object(), Owner("tui_importer.testing", "tui-importer", ""), hooks)
+    return registry
+
+
+def _is_installed(spec: AnySpec, registry: Registry) -> bool:
+    return (
+        isinstance(spec, StrategySpec)
+        and spec.name in registry.strategy_names()
+        and registry.strategy(spec.name) == spec
+    )
+
+
+@dataclass(frozen=True)
+class Import:
+    """An import to be carried out by another process. ``specs`` must be such that they can be pickled.
+
+    At the ``passes``-th pass of ``failpoint``, if there is one, the process kills itself.
+    """
+
+    plan: Plan
+    folder: Path
+    specs: Sequence[AnySpec] = ()
+    failpoint: Failpoint | None = None
+    passes: int = 1
+
+    def carry_out(self, *, kill_after: float | None = None) -> tuple[int, Report | None]:
+        """Start the process, kill it after so many seconds if asked to, and wait for it.
+
+        Gives back what it ended with (:data:`KILLED`, or the import's exit code) and its report, if it came so far.
+        """
+        # A server forks the processes: quicker than new interpreters, safe beside threads.
+        context = multiprocessing.get_context("forkserver")
+        context.set_forkserver_preload(["tui_importer.testing.preload"])
+        report_file = self.folder / "report.json"
+        report_file.unlink(missing_ok=True)
+        process = context.Process(target=_carry_out, args=(self, report_file))
+        process.start()
+        process.join(kill_after if kill_after is not None else _PATIENCE)
+        if process.is_alive():
+            process.kill()
+            process.join(_PATIENCE)
+        code = process.exitcode
+        process.close()
+        report = from_json(report_file.read_bytes()) if report_file.exists() else None
+        return KILLED if code is None else code, report
+
+
+def _carry_out(task: Import, report_file: Path) -> None:
+    """The other process."""
+    plan, registry = task.plan, registry_with(*task.specs)
+    if task.failpoint is not None:
+        registry = registry_with(*task.specs, failing(registry, Trap(task.failpoint, kill, task.passes)))
+        plan = _with_database(plan, failpoint_url(plan.target.database or ""))
+    report = Run(plan, registry=registry, rejects_file=report_file.with_suffix(".xlsx")).execute()
+    unfinished = report_file.with_suffix(".part")
+    unfinished.write_bytes(to_json(report))
+    unfinished.rename(report_file)
+    os._exit(report.exit_code)
+
+
+def _with_database(plan: Plan, url: str) -> Plan:
+    import msgspec
+
+    target: Any = msgspec.structs.replace(plan.target, database=url)
+    return msgspec.structs.replace(plan, target=target)
