@@ -42,6 +42,7 @@ from tui_importer.events import Reject
 RUN_TABLE = "tui_importer_run"
 BATCH_TABLE = "tui_importer_batch"
 REJECT_TABLE = "tui_importer_reject"
+_NOT_ALLOWED = "42501"
 #: Rejects read back at once.
 _PAGE = 500
 
@@ -463,10 +464,14 @@ class SqlLedger:
                 if self._schema is not None and self._schema not in sa.inspect(connection).get_schema_names():
                     connection.execute(sa.schema.CreateSchema(self._schema, if_not_exists=True))
                 self._tables.run.metadata.create_all(connection)
-        except DatabaseError:
+        except DatabaseError as error:
             with self._reading("read the ledger") as connection:
-                if not self._is_there(connection):
-                    raise
+                if self._is_there(connection):
+                    return
+            if error.sqlstate == _NOT_ALLOWED:
+                hint = "name a schema in which they may be with --ledger-schema"
+                raise DatabaseError(f"{error}: {hint}", sqlstate=error.sqlstate) from error
+            raise
 
     @contextmanager
     def _reading(self, doing: str) -> Iterator[sa.Connection]:

@@ -115,7 +115,8 @@ class Engine:
         command: str | None = None,
     ) -> None:
         """``command`` is what a person would type for this run, for the ledger."""
-        self.run_id = f"{dt.datetime.now(dt.UTC):%Y%m%d-%H%M%S}-{os.urandom(3).hex()}"
+        now = dt.datetime.now(dt.UTC)
+        self.run_id = f"{now:%Y%m%d-%H%M%S}-{now.microsecond // 1000:03x}{os.urandom(2).hex()}"
         self._plan = plan
         self._parts = parts
         self._rejects = rejects

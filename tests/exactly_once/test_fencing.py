@@ -1,0 +1,135 @@
+"""Two runs of one import at once: the second is refused, and a run that takes over locks the one before out."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import psycopg
+import pytest
+
+from tests.exactly_once.conftest import Importer
+from tui_importer import Report, Run
+from tui_importer.backends import ledger
+from tui_importer.events import AnyEvent, BatchCommitted, LoadingStarted, Resumed
+
+if TYPE_CHECKING:
+    from tests.conftest import Database
+
+
+def numbers(database: Database) -> Counter[int]:
+    return Counter(number for (number,) in database.fetch("SELECT n FROM t"))
+
+
+class Paused:
+    """A run that holds its breath after its first batch, until it is told to go on."""
+
+    def __init__(self, importer: Importer, database: Database, **options: object) -> None:
+        self.importer = importer
+        self.reached, self.goes_on = threading.Event(), threading.Event()
+        self.report: Report | None = None
+        self._thread = threading.Thread(target=self._run, args=(database.url, options))
+        self._thread.start()
+        assert self.reached.wait(30)
+
+    def _run(self, url: str, options: dict[str, object]) -> None:
+        self.report = self.importer.run(url, on_event=self._hold, batch_size=20, workers=1, **options)  # type: ignore[arg-type]
+
+    def _hold(self, run: Run, event: AnyEvent) -> None:
+        if isinstance(event, BatchCommitted) and not self.reached.is_set():
+            self.reached.set()
+            self.goes_on.wait(30)
+
+    def finish(self) -> Report:
+        self.goes_on.set()
+        self._thread.join(60)
+        assert self.report is not None
+        return self.report
+
+
+def test_a_second_run_is_refused_and_the_first_is_not_disturbed(database: Database, importer: Importer) -> None:
+    first = Paused(Importer(importer.folder), database)
+    second = importer.run(database.url)
+    assert (second.outcome, second.exit_code) == ("failed", 4)
+    assert "is importing the same rows into 't' right now" in (second.error or "")
+    assert first.finish().outcome == "complete"
+    assert numbers(database) == Counter(range(300))
+
+
+def test_another_import_into_the_same_table_is_not_refused(postgres: Database, importer: Importer) -> None:
+    other = Importer(importer.folder / "other")
+    other.folder.mkdir()
+    other.write([(number, "other") for number in range(1000, 1100)])
+    first = Paused(other, postgres)
+    assert importer.run(postgres.url).outcome == "complete"
+    assert first.finish().outcome == "complete"
+    assert numbers(postgres) == Counter([*range(300), *range(1000, 1100)])
+
+
+@pytest.mark.parametrize("strategy", ["sequential", "batched", "async"])
+def test_who_is_taken_over_can_commit_nothing_more(
+    database: Database, importer: Importer, strategy: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run that only seems to be dead: its connection is gone, or nobody knows its process."""
+    straggler = Paused(Importer(importer.folder), database, strategy=strategy)
+    pretend_dead(database, monkeypatch)
+    report = importer.run(database.url)
+    [resumed] = importer.heard(Resumed)
+    assert resumed.taken_over
+    assert report.outcome == "complete"
+    late = straggler.finish()
+    assert (late.outcome, late.exit_code) == ("failed", 4)
+    assert "taken this import over" in (late.error or "")
+    assert numbers(database) == Counter(range(300))
+    states = dict(database.fetch("SELECT run_id, state FROM tui_importer_run"))
+    assert states == {resumed.run_id: "superseded", report.run_id: "complete"}
+
+
+def pretend_dead(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    if database.kind == "postgresql":
+        database.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' "
+            "AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+        )
+    else:
+        monkeypatch.setattr(ledger, "_alive", set())
+
+
+def test_a_takeover_waits_for_transactions_in_flight(postgres: Database, importer: Importer) -> None:
+    """The dead run's last transaction has its entry, holds its lock, and commits while the next run waits."""
+    importer.run(postgres.url, on_event=stop_at_once, batch_size=20)
+    [[import_id]] = postgres.fetch("SELECT import_id FROM tui_importer_run")
+    postgres.execute(f"UPDATE tui_importer_run SET claim = '{import_id}', state = 'running'")
+    with psycopg.connect(postgres.url) as late:
+        late.execute("SELECT 1 FROM tui_importer_run FOR SHARE")
+        late.execute("INSERT INTO t (n, note) SELECT n, 'late' FROM generate_series(280, 299) n")
+        late.execute(
+            "INSERT INTO tui_importer_batch "
+            "(import_id, round, first_row, last_row, run_id, inserted, skipped, rejected) "
+            "SELECT import_id, round, 282, 301, run_id, 20, 0, 0 FROM tui_importer_run"
+        )
+        reports: list[Report] = []
+        thread = threading.Thread(target=lambda: reports.append(importer.run(postgres.url)))
+        thread.start()
+        wait_for(lambda: postgres.scalar("SELECT count(*) FROM pg_locks WHERE NOT granted") > 0)
+        assert not importer.heard(LoadingStarted)
+        late.commit()
+        thread.join(60)
+    assert reports[0].outcome == "complete"
+    assert numbers(postgres) == Counter(range(300))
+
+
+def stop_at_once(run: Run, event: AnyEvent) -> None:
+    if isinstance(event, BatchCommitted):
+        run.stop("enough")
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    pause = threading.Event()
+    for _ in range(600):
+        if condition():
+            return
+        pause.wait(0.05)
+    raise AssertionError("nothing came of it in 30 s")
