@@ -151,19 +151,25 @@ def test_a_real_deadlock(postgres: Database, importer: Importer) -> None:
         CREATE FUNCTION touch() RETURNS trigger LANGUAGE plpgsql AS $$
         BEGIN
             UPDATE pair SET hits = hits + 1 WHERE id = 1;
-            PERFORM pg_sleep(0.3);
+            PERFORM pg_sleep(1);
             UPDATE pair SET hits = hits + 1 WHERE id = 2;
             RETURN NULL;
         END $$;
         CREATE TRIGGER touch AFTER INSERT ON t FOR EACH STATEMENT EXECUTE FUNCTION touch();
         """
     )
-    # Ours is to be the victim: whoever notices first is.
-    url = f"{postgres.url}&options=-cdeadlock_timeout%3D50ms"
+    # Ours is to be the victim: whoever is the last to wait notices it.
     with psycopg.connect(postgres.url) as other:
         other.execute("SET deadlock_timeout = '1min'")
         other.execute("UPDATE pair SET hits = 0 WHERE id = 2")
-        crossing = threading.Timer(0.8, lambda: other.execute("UPDATE pair SET hits = 0 WHERE id = 1"))
+
+        def wait_for_the_first() -> None:
+            sleeping = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'"
+            while not postgres.scalar(sleeping):
+                time.sleep(0.02)
+            other.execute("UPDATE pair SET hits = 0 WHERE id = 1")
+
+        crossing = threading.Thread(target=wait_for_the_first)
 
         def cross(run: Run, event: AnyEvent) -> None:
             if isinstance(event, Retrying):
@@ -171,7 +177,7 @@ def test_a_real_deadlock(postgres: Database, importer: Importer) -> None:
                 other.rollback()
 
         crossing.start()
-        report = importer.run(url, on_event=cross, batch_size=300)
+        report = importer.run(postgres.url, on_event=cross, batch_size=300)
     assert (report.outcome, report.stats.inserted) == ("complete", 300)
     assert "40P01" in {event.sqlstate for event in importer.heard(Retrying)}
     assert numbers(postgres) == Counter(range(300))
