@@ -6,12 +6,16 @@ import json
 import signal
 import sqlite3
 import subprocess
+import time
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import psycopg
 import pytest
+
+from tui_importer.cli.running import LEAVE_WITHIN
 
 if TYPE_CHECKING:
     from tests.cli.conftest import Program
@@ -129,3 +133,48 @@ def test_killing_it_leaves_whole_batches(program: Program, orders: Path) -> None
         numbers = [number for (number,) in database.execute("SELECT number FROM orders ORDER BY number")]
     assert numbers == list(range(rows))
     assert (rows + 1) % 10 == 0  # the header is a row of the first batch
+
+
+@pytest.mark.parametrize("strategy", ["sequential", "batched", "async"])
+def test_a_second_signal_cancels_on_the_server_and_leaves_within_two_seconds(
+    program: Program, orders: Path, postgres: Database, strategy: str
+) -> None:
+    """A lock that somebody else holds keeps a statement waiting for ever."""
+    postgres.execute("CREATE TABLE orders (number integer, customer text)")
+    with psycopg.connect(postgres.url) as other:
+        other.execute("LOCK TABLE orders IN EXCLUSIVE MODE")
+        process = program.start(
+            *("orders.xlsx", "--db", postgres.url, "--log-format", "json", "--report", "r.json"),
+            *("--strategy", strategy),
+        )
+        until(process, "worker_started")
+        waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted"
+        while not postgres.scalar(waiting):
+            time.sleep(0.02)
+        process.send_signal(signal.SIGTERM)
+        until(process, "stopping")
+        process.send_signal(signal.SIGTERM)
+        asked = time.monotonic()
+        process.communicate(timeout=30)
+        took = time.monotonic() - asked
+        assert process.returncode == 143
+        assert postgres.scalar(waiting) == 0, "the statement still waits on the server"
+    assert took < LEAVE_WITHIN + 5  # generous: machines are shared; the program's own limit is what counts
+    report = json.loads((program.folder / "r.json").read_text())
+    assert (report["outcome"], report["exit_code"], report["stats"]["inserted"]) == ("stopped", 143, 0)
+    assert postgres.fetch("SELECT state FROM tui_importer_run") == [("stopped",)]
+    resumed = program("orders.xlsx", "--db", postgres.url, "-q", code=0)
+    assert resumed.err == ""
+    assert postgres.scalar("SELECT count(*) FROM orders") == 300
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_what_a_signal_stopped_goes_on_with_the_same_command(program: Program, orders: Path, number: int) -> None:
+    process = slow(program, "--batch-size", "10")
+    until(process, "batch_committed")
+    process.send_signal(number)
+    process.communicate(timeout=30)
+    assert 0 < in_table(program) < 300
+    ended = program("orders.xlsx", "--db", "o.db", "--batch-size", "10", "--no-ui", code=0)
+    assert "going on with run" in ended.err
+    assert in_table(program) == 300

@@ -14,6 +14,7 @@ from sqlalchemy.exc import DBAPIError, NoSuchTableError, SQLAlchemyError
 from sqlalchemy.schema import CreateTable, DropTable
 
 from tui_importer.backends.faults import is_transient
+from tui_importer.core.parsing import as_text
 from tui_importer.core.table import Index, Table, TableColumn
 from tui_importer.core.types import ColumnType, Kind
 from tui_importer.errors import DatabaseError, TransientFault
@@ -201,6 +202,17 @@ def _column_type(type_: sa.types.TypeEngine[Any]) -> ColumnType:
             return ColumnType(Kind.OTHER, native=str(type_))
 
 
+class IntervalText(sa.types.TypeDecorator[Any]):
+    """Intervals as text, for databases that have none."""
+
+    impl = sa.Text
+    cache_ok = True
+
+    def process_bind_param(self, value: Any, dialect: sa.Dialect) -> Any:
+        """What is bound for a cell."""
+        return None if value is None else as_text(value)
+
+
 def sql_type(type_: ColumnType) -> sa.types.TypeEngine[Any]:
     """A column type in SQLAlchemy's words."""
     match type_.kind:
@@ -222,7 +234,7 @@ def sql_type(type_: ColumnType) -> sa.types.TypeEngine[Any]:
         case Kind.TIMESTAMP:
             sql = sa.DateTime(timezone=type_.timezone)
         case Kind.INTERVAL:
-            sql = sa.Interval().with_variant(sa.Text(), "sqlite")
+            sql = sa.Interval().with_variant(IntervalText(), "sqlite")
         case Kind.OTHER:
             sql = sa.types.NullType()  # bound as text
     return sql

@@ -121,7 +121,15 @@ def _form(type_: ColumnType) -> Callable[[Any], object] | None:
 
 def _number(value: Any) -> Decimal:
     number = Decimal(str(value))
-    return number.normalize(_EXACT) if number.is_finite() and number else abs(number)
+    if not number.is_finite():
+        return number
+    return number.normalize(_EXACT) if number else Decimal(0)
+
+
+def _moment(value: Any) -> str:
+    """ISO 8601, no matter how many zeros a database writes behind the seconds."""
+    text = str(value)
+    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def _duration(value: Any) -> object:
@@ -135,7 +143,7 @@ _FORMS: dict[Kind, Callable[[Any], object]] = {
     Kind.FLOAT: float,
     Kind.BOOLEAN: bool,
     Kind.DATE: str,
-    Kind.TIME: str,
-    Kind.TIMESTAMP: str,
+    Kind.TIME: _moment,
+    Kind.TIMESTAMP: _moment,
     Kind.INTERVAL: _duration,
 }
