@@ -33,7 +33,8 @@ INDEXED = ("name", "category", "email", "city", "country", "deleted_at")
 def fresh(url: str, *, plain: bool, indexed: bool) -> None:
     """Drop the table, and make it again where it has to be there."""
     with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute("DROP TABLE IF EXISTS businesses")
+        ledger = "tui_importer_run, tui_importer_batch, tui_importer_reject"
+        connection.execute(f"DROP TABLE IF EXISTS businesses, {ledger}")
         if plain:
             connection.execute(f"CREATE TABLE businesses ({COLUMNS})")
         elif indexed:

@@ -11,7 +11,7 @@ from sqlalchemy import exc
 
 from tui_importer.backends import tables
 from tui_importer.backends.faults import is_transient
-from tui_importer.backends.ledger import LedgerStatements, SqlLedger
+from tui_importer.backends.ledger import LedgerStatements, SqlLedger, worker_statements
 from tui_importer.core.batch import Batch
 from tui_importer.core.in_thread import InThread
 from tui_importer.core.ledger import Entry
@@ -98,7 +98,8 @@ class GenericSession:
         self._savepoint: sa.NestedTransaction | None = None
         self._ledger: LedgerStatements[sa.Executable] | None = None
         if destination.claim is not None:
-            self._ledger = LedgerStatements(destination.claim, engine.dialect, lambda statement: statement)
+            statements = worker_statements(destination.claim.schema, engine.dialect, lambda statement: statement)
+            self._ledger = LedgerStatements(destination.claim, statements)
 
     def begin(self) -> None:
         with _statement_errors():

@@ -138,49 +138,71 @@ class LedgerTables:
         return cls(run, batch, reject)
 
 
+@dataclass(frozen=True, slots=True)
+class WorkerStatements(Generic[S]):
+    """What the transactions of a worker send to the ledger, with named parameters."""
+
+    add: S
+    lengthen: S
+    recorded: S
+    reject: S
+
+
+def worker_statements(
+    schema: str | None, dialect: sa.Dialect, written: Callable[[sa.Executable], S]
+) -> WorkerStatements[S]:
+    """The statements for the ledger in that schema; ``written`` gives them the form in which a session sends them."""
+    ledger = LedgerTables.of(schema)
+    batch, fence = ledger.batch, _fence(ledger.run)
+    names = ["first_row", "last_row", "inserted", "skipped", "rejected", "import_id", "round", "run_id"]
+    values = [_given(name, batch.c[name].type) for name in names]
+    source = sa.select(*values).select_from(ledger.run).where(fence).with_for_update(read=True)
+    of_claim = sa.and_(
+        batch.c.import_id == _given("import_id"),
+        batch.c.round == _given("round"),
+        batch.c.run_id == _given("run_id"),
+        batch.c.first_row == _given("first_row"),
+    )
+    lengthened = (
+        sa.update(batch)
+        .where(
+            of_claim,
+            batch.c.last_row == _given("extends"),
+            sa.exists(
+                sa.select(sa.literal_column("1")).select_from(ledger.run).where(fence).with_for_update(read=True)
+            ),
+        )
+        .values(
+            last_row=_given("last_row"),
+            inserted=batch.c.inserted + _given("inserted", sa.BigInteger()),
+            skipped=batch.c.skipped + _given("skipped", sa.BigInteger()),
+            rejected=batch.c.rejected + _given("rejected", sa.BigInteger()),
+        )
+    )
+    return WorkerStatements(
+        add=written(_insert(dialect, batch).from_select(names, source)),
+        lengthen=written(lengthened),
+        recorded=written(sa.select(sa.func.count()).where(of_claim, batch.c.last_row >= _given("last_row"))),
+        reject=written(sa.insert(ledger.reject)),
+    )
+
+
 class LedgerStatements(Generic[S]):
-    """The statements of a worker's transaction for one claim, with named parameters.
+    """A worker's statements with their parameters, for one claim."""
 
-    ``written`` gives them the form in which a session sends them (:func:`text_for` for a driver).
-    """
-
-    def __init__(self, claim: Claim, dialect: sa.Dialect, written: Callable[[sa.Executable], S]) -> None:
+    def __init__(self, claim: Claim, statements: WorkerStatements[S]) -> None:
         self._claim = claim
-        ledger = LedgerTables.of(claim.schema)
-        batch, fence = ledger.batch, _fence(ledger.run)
-        names = ["first_row", "last_row", "inserted", "skipped", "rejected", "import_id", "round", "run_id"]
-        values = [_given(name, batch.c[name].type) for name in names]
-        source = sa.select(*values).select_from(ledger.run).where(fence).with_for_update(read=True)
-        added = _insert(dialect, batch).from_select(names, source)
-        of_claim = sa.and_(
-            batch.c.import_id == _given("import_id"),
-            batch.c.round == _given("round"),
-            batch.c.run_id == _given("run_id"),
-            batch.c.first_row == _given("first_row"),
-        )
-        lengthened = (
-            sa.update(batch)
-            .where(
-                of_claim,
-                batch.c.last_row == _given("extends"),
-                sa.exists(
-                    sa.select(sa.literal_column("1")).select_from(ledger.run).where(fence).with_for_update(read=True)
-                ),
-            )
-            .values(
-                last_row=_given("last_row"),
-                inserted=batch.c.inserted + _given("inserted", sa.BigInteger()),
-                skipped=batch.c.skipped + _given("skipped", sa.BigInteger()),
-                rejected=batch.c.rejected + _given("rejected", sa.BigInteger()),
-            )
-        )
-        asked = sa.select(sa.func.count()).where(of_claim, batch.c.last_row >= _given("last_row"))
-        self._add = written(added)
-        self._lengthen = written(lengthened)
-        #: Gives one number: whether the entry is in.
-        self.recorded = written(asked)
-        #: To be executed with each of :meth:`rejects`.
-        self.reject = written(sa.insert(ledger.reject))
+        self._statements = statements
+
+    @property
+    def recorded(self) -> S:
+        """Gives one number: whether the entry of :meth:`key` is in."""
+        return self._statements.recorded
+
+    @property
+    def reject(self) -> S:
+        """To be executed with each of :meth:`rejects`."""
+        return self._statements.reject
 
     def record(self, entry: Entry) -> tuple[S, dict[str, Any]]:
         """The statement that records an entry: it touches one row, or none where it must not be made."""
@@ -191,8 +213,8 @@ class LedgerStatements(Generic[S]):
             "given_rejected": len(entry.rejects),
         }
         if entry.extends is None:
-            return self._add, values
-        return self._lengthen, values | {"given_extends": entry.extends}
+            return self._statements.add, values
+        return self._statements.lengthen, values | {"given_extends": entry.extends}
 
     def key(self, entry: Entry) -> dict[str, Any]:
         """The parameters of :attr:`recorded`."""
@@ -406,16 +428,19 @@ class SqlLedger:
 
     def _standing(self, claim: Claim, taken_over: str | None) -> Standing:
         batch, reject = self._tables.batch, self._tables.reject
+        counted = [batch.c[name] for name in _COUNTS]
         with self._reading("read the ledger") as connection:
-            settled = connection.execute(
-                sa.select(batch.c.first_row, batch.c.last_row).where(_of_round(batch, claim))
-            ).all()
-            rejected = connection.execute(sa.select(reject.c.sheet_row).where(_of_round(reject, claim))).scalars().all()
+            query = sa.select(batch.c.first_row, batch.c.last_row, *counted).where(_of_round(batch, claim))
+            entries = connection.execute(query).all()
+            rejected: Sequence[int] = ()
+            if entries:
+                rows = sa.select(reject.c.sheet_row).where(_of_round(reject, claim))
+                rejected = connection.execute(rows).scalars().all()
         return Standing(
             claim=claim,
-            intervals=[Interval(first, last) for first, last in settled],
+            intervals=[Interval(entry.first_row, entry.last_row) for entry in entries],
             rejected_rows=rejected,
-            counts=self.counts(claim.import_id, claim.round),
+            counts=Counts(*(sum(entry[place] for entry in entries) for place in range(2, 2 + len(_COUNTS)))),
             taken_over=taken_over,
         )
 

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any, ClassVar, LiteralString
 
 import psycopg
@@ -19,7 +19,7 @@ from sqlalchemy.dialects.postgresql import psycopg as psycopg_dialect
 
 from tui_importer.backends import tables
 from tui_importer.backends.faults import is_about_data, is_transient
-from tui_importer.backends.ledger import LedgerStatements, SqlLedger, text_for
+from tui_importer.backends.ledger import LedgerStatements, SqlLedger, WorkerStatements, text_for, worker_statements
 from tui_importer.core.batch import Batch
 from tui_importer.core.ledger import Entry
 from tui_importer.core.session import ConnectionSettings, Destination
@@ -86,6 +86,7 @@ class PostgreSQL:
         self._idle.append(self._tracked_connection())  # the first session's
 
     def ledger(self, schema: str | None) -> SqlLedger:
+        _ledger_statements(schema)  # made while there is time: the file is still being parsed
         return SqlLedger(self._engine, schema, lock=_take_lock)
 
     def reflect(self, name: str) -> Table | None:
@@ -159,9 +160,7 @@ class _Statements:
         """The ledger's statements, where the session writes under a claim."""
         if self._claim is None:
             return None
-        dialect: sa.Dialect = psycopg_dialect.dialect()  # type: ignore[no-untyped-call]
-        text = text_for(dialect)
-        return LedgerStatements(self._claim, dialect, lambda statement: text(statement).encode())
+        return LedgerStatements(self._claim, _ledger_statements(self._claim.schema))
 
 
 class PostgreSQLSession:
@@ -309,6 +308,13 @@ class AsyncPostgreSQLSession:
     async def _execute(self, statement: LiteralString) -> None:
         with _statement_errors():
             await self._connection.execute(statement)
+
+
+@cache
+def _ledger_statements(schema: str | None) -> WorkerStatements[bytes]:
+    dialect: sa.Dialect = psycopg_dialect.dialect()  # type: ignore[no-untyped-call]
+    text = text_for(dialect)
+    return worker_statements(schema, dialect, lambda statement: text(statement).encode())
 
 
 def _take_lock(connection: sa.Connection, import_id: str) -> bool:

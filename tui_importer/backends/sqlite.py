@@ -19,7 +19,7 @@ from sqlalchemy.dialects.sqlite import pysqlite as sqlite_dialect
 
 from tui_importer.backends import tables
 from tui_importer.backends.faults import SQLITE_BUSY_CODES, SQLITE_DATA_CODES, SQLITE_TRANSIENT_CODES
-from tui_importer.backends.ledger import LedgerStatements, SqlLedger, text_for
+from tui_importer.backends.ledger import LedgerStatements, SqlLedger, text_for, worker_statements
 from tui_importer.core.batch import Batch
 from tui_importer.core.ledger import Entry, PastRun
 from tui_importer.core.parsing import as_text
@@ -170,7 +170,7 @@ class _Statements:
         if self._claim is None:
             return None
         dialect = sqlite_dialect.dialect(paramstyle="named")
-        return LedgerStatements(self._claim, dialect, text_for(dialect))
+        return LedgerStatements(self._claim, worker_statements(None, dialect, text_for(dialect)))
 
     def records(self, batch: Batch, start: int, stop: int) -> list[Sequence[Any]]:
         """The rows as SQLite can bind them."""

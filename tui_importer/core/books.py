@@ -34,7 +34,17 @@ class Run:
 class Books:
     """One import's books. Methods raise what :class:`tui_importer.core.ledger.Ledger` raises."""
 
-    def __init__(self, ledger: Ledger, run: Run, plan: Plan, source: OpenSource, sha256: str, table: str) -> None:
+    def __init__(
+        self,
+        ledger: Ledger,
+        history: Sequence[PastRun],
+        run: Run,
+        plan: Plan,
+        source: OpenSource,
+        sha256: str,
+        table: str,
+    ) -> None:
+        """``history`` are the runs into the table."""
         self.notes: list[str] = []
         self._ledger = ledger
         self._run = run
@@ -42,7 +52,7 @@ class Books:
         self._source = source
         self._sha256 = sha256
         self._table = table
-        self._history = ledger.history(table)
+        self._history = history
         self._round: Sequence[PastRun] = ()
         self._number = 1
         self._standing: Standing | None = None
@@ -184,10 +194,6 @@ class Books:
         """Say how the run ended, if it has begun."""
         if self._standing is not None:
             self._ledger.finish(self._standing.claim, state, counts, blank_rows, error)
-
-    def close(self) -> None:
-        """Let go of the import."""
-        self._ledger.close()
 
     @property
     def _claim(self) -> Claim:

@@ -8,7 +8,7 @@ import os
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ from tui_importer.core.books import Books, Run
 from tui_importer.core.counters import Phase, ReaderCounters, Snapshot, take_snapshot
 from tui_importer.core.feed import Feed, Pacer
 from tui_importer.core.job import ImportJob, RejectSink
-from tui_importer.core.ledger import Counts, PastRun, RunState, Standing
+from tui_importer.core.ledger import Counts, Ledger, PastRun, RunState, Standing
 from tui_importer.core.mapping import Mapping
 from tui_importer.core.names import table_name
 from tui_importer.core.opening import Opening
@@ -138,6 +138,8 @@ class Engine:
         self._source: OpenSource | None = None
         self._resolution: Resolution | None = None
         self._reflected: dict[str, Table | None] = {}
+        self._ledger: Ledger | None = None
+        self._histories: dict[str, Sequence[PastRun]] = {}
         self._created = False
         self._workers = 0
         self._batch_size = plan.options.batch_size or BATCH_SIZE
@@ -244,8 +246,8 @@ class Engine:
                     raise
                 self._close_books(None)
             finally:
-                if self._books is not None:
-                    self._books.close()
+                if self._ledger is not None:
+                    self._ledger.close()
                 backend.close()
         finally:
             if self._source is None:
@@ -255,6 +257,9 @@ class Engine:
         """Ask for the table that is most likely meant; where it is another, the way there is at least warm."""
         likely = self._plan.target.table or table_name(path.stem)
         self._reflected[likely] = backend.reflect(likely)
+        if not self._plan.options.dry_run:
+            self._ledger = backend.ledger(self._plan.options.ledger_schema)
+            self._histories[likely] = self._ledger.history(likely)
 
     def _open_backend(self) -> Backend:
         options = self._plan.options
@@ -327,11 +332,13 @@ class Engine:
         if wanted.name not in self._reflected:
             self._reflected[wanted.name] = self._retried(lambda: backend.reflect(wanted.name))
         existing = self._reflected[wanted.name]
-        books = None
-        if not plan.options.dry_run:
+        books, ledger = None, self._ledger
+        if ledger is not None:
+            if wanted.name not in self._histories:
+                self._histories[wanted.name] = self._retried(lambda: ledger.history(wanted.name))
+            history = self._histories[wanted.name]
             run = Run(self.run_id, self._parts.strategy_name, self._command)
-            ledger, sha256 = backend.ledger(plan.options.ledger_schema), self._sha256 or ""
-            books = self._books = self._retried(lambda: Books(ledger, run, plan, source, sha256, wanted.name))
+            books = self._books = Books(ledger, history, run, plan, source, self._sha256 or "", wanted.name)
             plan = books.plan(existing)
         resolution = self._resolution = resolve(plan, source, wanted, existing)
         for note in resolution.notes:
