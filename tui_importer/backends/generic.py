@@ -11,7 +11,8 @@ from sqlalchemy import exc
 
 from tui_importer.backends import tables
 from tui_importer.backends.faults import is_transient
-from tui_importer.backends.ledger import LedgerStatements, SqlLedger, worker_statements
+from tui_importer.backends.ledger import SqlLedger
+from tui_importer.backends.ledger_tables import LedgerStatements, worker_statements
 from tui_importer.core.batch import Batch
 from tui_importer.core.in_thread import InThread
 from tui_importer.core.ledger import Entry

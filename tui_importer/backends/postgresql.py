@@ -19,7 +19,8 @@ from sqlalchemy.dialects.postgresql import psycopg as psycopg_dialect
 
 from tui_importer.backends import tables
 from tui_importer.backends.faults import is_about_data, is_transient
-from tui_importer.backends.ledger import LedgerStatements, SqlLedger, WorkerStatements, text_for, worker_statements
+from tui_importer.backends.ledger import SqlLedger
+from tui_importer.backends.ledger_tables import LedgerStatements, WorkerStatements, text_for, worker_statements
 from tui_importer.core.batch import Batch
 from tui_importer.core.ledger import Entry
 from tui_importer.core.session import ConnectionSettings, Destination

@@ -19,7 +19,8 @@ from sqlalchemy.dialects.sqlite import pysqlite as sqlite_dialect
 
 from tui_importer.backends import tables
 from tui_importer.backends.faults import SQLITE_BUSY_CODES, SQLITE_DATA_CODES, SQLITE_TRANSIENT_CODES
-from tui_importer.backends.ledger import LedgerStatements, SqlLedger, text_for, worker_statements
+from tui_importer.backends.ledger import SqlLedger
+from tui_importer.backends.ledger_tables import LedgerStatements, text_for, worker_statements
 from tui_importer.core.batch import Batch
 from tui_importer.core.ledger import Entry, PastRun
 from tui_importer.core.parsing import as_text

@@ -74,42 +74,13 @@ class Counts:
         return self.inserted + self.updated + self.skipped + self.rejected
 
 
-@dataclass(frozen=True, slots=True)
-class PastRun:
-    """A run that the ledger knows. Times are UTC as RFC 3339 writes them; ``counts`` are of the import's round up to
-    the end of this run, zero where it did not say how it ended. ``before`` are the checksums of what the table held
-    before the round; ``published`` says that the rows of an atomic import are in their table."""
-
-    run_id: str
-    import_id: str
-    round: int
-    state: RunState
-    file: str
-    sha256: str
-    sheet: str
-    extent: str
-    request: str
-    mapping: str
-    columns: tuple[ColumnPlan, ...]
-    table: str
-    row_limit: int | None
-    atomic: bool
-    created_table: bool
-    host: str
-    process: str
-    command: str | None
-    started_at: str
-    finished_at: str | None
-    counts: Counts
-    blank_rows: int = 0
-    error: str | None = None
-    before: str | None = None
-    published: bool = False
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NewRun:
-    """A run that is about to begin; what the words mean is said at :class:`PastRun`."""
+    """A run as it begins: what it imports (see :class:`tui_importer.core.identity.Identity`), and how.
+
+    ``columns`` are the resolved ones; ``created_table`` says that this import makes its table, ``command`` is what a
+    person would type to repeat the run.
+    """
 
     run_id: str
     import_id: str
@@ -127,6 +98,27 @@ class NewRun:
     created_table: bool
     strategy: str
     command: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PastRun(NewRun):
+    """A run that the ledger knows.
+
+    Times are UTC as RFC 3339 writes them; ``counts`` are of the import's round up to the end of this run, zero where it
+    did not say how it ended. ``before`` are the checksums of what the table held before the round; ``published`` says
+    that the rows of an atomic import are in their table.
+    """
+
+    state: RunState
+    host: str
+    process: str
+    started_at: str
+    finished_at: str | None
+    counts: Counts
+    blank_rows: int = 0
+    error: str | None = None
+    before: str | None = None
+    published: bool = False
 
 
 @dataclass(frozen=True, slots=True)
