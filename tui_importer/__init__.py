@@ -24,11 +24,14 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from tui_importer.api import Inspection, Run, inspect_source, run_import
+    from tui_importer.backends.ledger import SqlLedger
+    from tui_importer.backends.ledger_tables import LedgerStatements, text_for, worker_statements
     from tui_importer.core.batch import Batch, Block
     from tui_importer.core.cells import Cell, CellError, UncalculatedFormula
     from tui_importer.core.column import Column, ListColumn
     from tui_importer.core.counters import Snapshot, eta, progress, rate
     from tui_importer.core.in_thread import InThread
+    from tui_importer.core.ledger import Claim, Entry, Ledger
     from tui_importer.core.plan import ColumnPlan, Options, Plan, Source, Target, load_plan, save_plan
     from tui_importer.core.pool import run_workers
     from tui_importer.core.reading import OpenSheet, Reader, SheetInfo, Workbook
@@ -39,6 +42,7 @@ if TYPE_CHECKING:
     from tui_importer.core.tasks import run_tasks
     from tui_importer.core.types import ColumnType, Kind
     from tui_importer.errors import (
+        BusyError,
         DatabaseError,
         DataFault,
         ExitCode,
@@ -47,9 +51,11 @@ if TYPE_CHECKING:
         ReconciliationError,
         SourceError,
         StoppedError,
+        SupersededError,
         TransientFault,
         UnreachableError,
         UsageError,
+        VerificationError,
         WorkerError,
     )
     from tui_importer.events import AnyEvent, Fault, Listener, Reject
@@ -61,11 +67,14 @@ _HOMES = {
     name: module
     for module, names in {
         "tui_importer.api": ("Inspection", "Run", "inspect_source", "run_import"),
+        "tui_importer.backends.ledger": ("SqlLedger",),
+        "tui_importer.backends.ledger_tables": ("LedgerStatements", "text_for", "worker_statements"),
         "tui_importer.core.batch": ("Batch", "Block"),
         "tui_importer.core.cells": ("Cell", "CellError", "UncalculatedFormula"),
         "tui_importer.core.column": ("Column", "ListColumn"),
         "tui_importer.core.counters": ("Snapshot", "eta", "progress", "rate"),
         "tui_importer.core.in_thread": ("InThread",),
+        "tui_importer.core.ledger": ("Claim", "Entry", "Ledger"),
         "tui_importer.core.plan": ("ColumnPlan", "Options", "Plan", "Source", "Target", "load_plan", "save_plan"),
         "tui_importer.core.pool": ("run_workers",),
         "tui_importer.core.reading": ("OpenSheet", "Reader", "SheetInfo", "Workbook"),
@@ -75,6 +84,7 @@ _HOMES = {
             "Backend",
             "ConnectionSettings",
             "Destination",
+            "Entry",
             "Session",
         ),
         "tui_importer.core.strategy": ("AsyncWriter", "Job", "Strategy", "Writer"),
@@ -82,6 +92,7 @@ _HOMES = {
         "tui_importer.core.tasks": ("run_tasks",),
         "tui_importer.core.types": ("ColumnType", "Kind"),
         "tui_importer.errors": (
+            "BusyError",
             "DatabaseError",
             "DataFault",
             "ExitCode",
@@ -90,9 +101,12 @@ _HOMES = {
             "ReconciliationError",
             "SourceError",
             "StoppedError",
+            "SupersededError",
             "TransientFault",
             "UnreachableError",
             "UsageError",
+            "VerificationError",
+            "VerificationError",
             "WorkerError",
         ),
         "tui_importer.events": ("AnyEvent", "Fault", "Listener", "Reject"),
@@ -110,8 +124,10 @@ __all__ = [
     "BackendSpec",
     "Batch",
     "Block",
+    "BusyError",
     "Cell",
     "CellError",
+    "Claim",
     "Column",
     "ColumnPlan",
     "ColumnType",
@@ -119,6 +135,7 @@ __all__ = [
     "DataFault",
     "DatabaseError",
     "Destination",
+    "Entry",
     "ExitCode",
     "Fault",
     "ImporterError",
@@ -127,6 +144,8 @@ __all__ = [
     "Inspection",
     "Job",
     "Kind",
+    "Ledger",
+    "LedgerStatements",
     "ListColumn",
     "Listener",
     "OpenSheet",
@@ -144,9 +163,11 @@ __all__ = [
     "Snapshot",
     "Source",
     "SourceError",
+    "SqlLedger",
     "StoppedError",
     "Strategy",
     "StrategySpec",
+    "SupersededError",
     "Table",
     "TableColumn",
     "Target",
@@ -154,6 +175,7 @@ __all__ = [
     "UncalculatedFormula",
     "UnreachableError",
     "UsageError",
+    "VerificationError",
     "Workbook",
     "WorkerError",
     "Writer",
@@ -167,6 +189,8 @@ __all__ = [
     "run_tasks",
     "run_workers",
     "save_plan",
+    "text_for",
+    "worker_statements",
 ]
 
 

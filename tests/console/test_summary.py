@@ -62,10 +62,13 @@ def test_a_stream_without_unicode_gets_ascii() -> None:
         (report(inserted=0, rejected=10_000), "finished: 10,000 rows rejected, no row is in"),
         (
             report("stopped", error="SIGINT"),
-            "stopped before the end: SIGINT",
+            "stopped before the end: SIGINT; the same command goes on from here",
         ),
         (report("failed", error="disk full"), "failed"),
-        (report("stopped", error="disk\nfull"), r"stopped before the end: disk\nfull"),
+        (
+            report("stopped", error="disk\nfull"),
+            r"stopped before the end: disk\nfull; the same command goes on from here",
+        ),
     ],
 )
 def test_the_outcome_in_a_sentence(made: Report, sentence: str) -> None:

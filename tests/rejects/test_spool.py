@@ -3,6 +3,7 @@ from __future__ import annotations
 import stat
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -84,14 +85,24 @@ def test_reasons_are_counted_with_the_first_cells_of_the_sheet(spool: RejectSpoo
     assert spool.by_reason(1) == [most]
 
 
-def test_only_the_owner_can_read_it_and_nothing_stays(tmp_path: Path) -> None:
-    spool = RejectSpool(tmp_path)
-    spool.add(reject(1))
-    assert stat.S_IMODE(spool.path.stat().st_mode) == 0o600
-    assert stat.S_IMODE(spool.path.parent.stat().st_mode) == 0o700
-    spool.close()
-    spool.close()
+def test_only_the_owner_can_read_it_and_nothing_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    modes: list[int] = []
+    cleanup = tempfile.TemporaryDirectory.cleanup
+
+    def look(folder: tempfile.TemporaryDirectory[str]) -> None:
+        place = Path(folder.name)
+        modes.extend(stat.S_IMODE(path.stat().st_mode) for path in (place, *place.iterdir()))
+        cleanup(folder)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(tempfile.TemporaryDirectory, "cleanup", look)
+        spool = RejectSpool(tmp_path)
+    assert modes == [0o700, 0o600]
     assert list(tmp_path.iterdir()) == []
+    spool.add(reject(1))
+    assert spool.first(2) == [reject(1)]
+    spool.close()
+    spool.close()
 
 
 def test_a_closed_spool_refuses_instead_of_forgetting(tmp_path: Path) -> None:

@@ -49,7 +49,8 @@ def _outcome(report: Report) -> str:
         case "failed":
             return "failed"  # why is said by whoever ends with the exit code
         case "stopped":
-            return "stopped before the end" + (f": {visible(report.error)}" if report.error else "")
+            why = f": {visible(report.error)}" if report.error else ""
+            return f"stopped before the end{why}; the same command goes on from here"
         case "complete_with_rejects":
             others = "no row is in" if not stats.success_count + stats.skipped else "every other row is in"
             return f"finished: {plural(stats.error_count, 'row')} rejected, {others}"

@@ -46,9 +46,8 @@ class Attempts:
         return min(wait, left)
 
     def _gave_up(self) -> str:
-        if self.failed == 1:
-            return "not tried again (--retry-for 0)"
-        return f"gave up after {self.failed} attempts in {self._seconds:g} s (--retry-for)"
+        tried = f"gave up after {self.failed} attempts in {self._seconds:g} s (--retry-for)"
+        return f"{tried if self._seconds else 'not tried again (--retry-for 0)'}; the same command goes on from here"
 
 
 def retried(

@@ -39,7 +39,8 @@ CREATE TABLE fault (
 
 
 class RejectSpool:
-    """The rejects of one run, in a private temporary file that is gone after :meth:`close`.
+    """The rejects of one run, in a temporary file without a name: nobody else can open it, and however the process
+    ends, nothing of it stays.
 
     Safe from several threads. Every method raises :class:`ImporterError` where the file cannot be written or read
     (a full disk): a reject is kept or the caller hears that it was not.
@@ -55,19 +56,20 @@ class RejectSpool:
             self._folder = tempfile.TemporaryDirectory(prefix="tui_importer-rejects-", dir=folder)
         except OSError as error:
             raise ImporterError(f"no place to keep rejected rows: {error.strerror}; set TMPDIR") from error
-        self.path = Path(self._folder.name) / "rejects.sqlite"
+        self._path = Path(self._folder.name) / "rejects.sqlite"
         try:
-            os.close(os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
-            self._connection = sqlite3.connect(self.path, check_same_thread=False, isolation_level=None)
+            os.close(os.open(self._path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+            self._connection = sqlite3.connect(self._path, check_same_thread=False, isolation_level=None)
         except (OSError, sqlite3.Error) as error:
             self._folder.cleanup()
-            raise ImporterError(f"cannot keep rejected rows in {self.path}: {error}") from error
+            raise ImporterError(f"cannot keep rejected rows in {self._path}: {error}") from error
         try:
             with self._held() as connection:
                 connection.executescript(_SCHEMA)
         except ImporterError:
             self.close()
             raise
+        self._folder.cleanup()  # the file lives on as long as it is open
 
     @property
     def count(self) -> int:
@@ -122,7 +124,7 @@ class RejectSpool:
         return result
 
     def close(self) -> None:
-        """Forget the rejects and remove the file. Harmless when repeated."""
+        """Forget the rejects. Harmless when repeated."""
         with self._lock:
             self._connection.close()
             self._folder.cleanup()
@@ -168,7 +170,7 @@ class RejectSpool:
             except sqlite3.Error as error:
                 self._undo()
                 raise ImporterError(
-                    f"cannot keep rejected rows in {self.path}: {error}; free some space or set TMPDIR"
+                    f"cannot keep rejected rows in {self._path}: {error}; free some space or set TMPDIR"
                 ) from error
             except BaseException:
                 self._undo()

@@ -1,0 +1,41 @@
+"""What earlier runs have settled, against sets of rows."""
+
+from __future__ import annotations
+
+from itertools import compress, pairwise
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tui_importer.core.settled import Interval, Settled, merged
+
+ROWS = st.integers(1, 60)
+INTERVALS = st.lists(st.tuples(ROWS, st.integers(0, 12)).map(lambda pair: Interval(pair[0], pair[0] + pair[1])))
+
+
+@given(INTERVALS)
+def test_merged_intervals_hold_the_same_rows_and_lie_apart(intervals: list[Interval]) -> None:
+    result = merged(intervals)
+    assert [row for first, last in result for row in range(first, last + 1)] == sorted(
+        {row for first, last in intervals for row in range(first, last + 1)}
+    )
+    assert all(left.last + 1 < right.first for left, right in pairwise(result))
+
+
+@given(INTERVALS, st.sets(ROWS, min_size=1), st.sets(ROWS))
+def test_open_rows_are_those_in_no_interval(intervals: list[Interval], rows: set[int], rejected: set[int]) -> None:
+    settled, ordered = Settled(intervals, rejected), sorted(rows)
+    inside = {row for first, last in intervals for row in range(first, last + 1)}
+    selected = settled.open_rows(ordered)
+    kept = ordered if selected is None else list(compress(ordered, selected))
+    assert kept == [row for row in ordered if row not in inside]
+    if selected is not None:
+        assert settled.rejected_among(ordered, selected) == len(rejected & rows & inside)
+    assert settled.rejected == len(rejected)
+    assert bool(settled) is bool(intervals)
+
+
+@given(INTERVALS, ROWS)
+def test_the_first_gap(intervals: list[Interval], start: int) -> None:
+    inside = {row for first, last in intervals for row in range(first, last + 1)}
+    assert Settled(intervals).first_gap(start) == next(row for row in range(start, 200) if row not in inside)

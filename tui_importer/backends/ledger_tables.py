@@ -1,0 +1,253 @@
+"""The ledger's tables, and what the transactions of workers send to them.
+
+Statements are built once with SQLAlchemy, the same for every backend; a session sends them by its own driver.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+import msgspec
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+
+from tui_importer.core.ledger import Claim, Entry
+from tui_importer.events import Reject
+
+RUN_TABLE = "tui_importer_run"
+BATCH_TABLE = "tui_importer_batch"
+REJECT_TABLE = "tui_importer_reject"
+
+S = TypeVar("S")
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerTables:
+    """The three tables in SQLAlchemy's words."""
+
+    run: sa.Table
+    batch: sa.Table
+    reject: sa.Table
+
+    @classmethod
+    def of(cls, schema: str | None) -> LedgerTables:
+        """The tables in that schema, or where the database puts what is not told a schema."""
+        meta = sa.MetaData(schema=schema)
+        key = sa.String(64)
+        moment = sa.DateTime(timezone=True)
+        run = sa.Table(
+            RUN_TABLE,
+            meta,
+            sa.Column("run_id", key, primary_key=True),
+            sa.Column("ledger_version", sa.Integer, nullable=False),
+            sa.Column("import_id", key, nullable=False),
+            sa.Column("round", sa.Integer, nullable=False),
+            # The import's id while the run may write, else NULL: there is one such run of an import at most.
+            sa.Column("claim", key, unique=True),
+            sa.Column("state", sa.String(16), nullable=False),
+            sa.Column("file", sa.Text, nullable=False),
+            sa.Column("sha256", key, nullable=False),
+            sa.Column("sheet", sa.Text, nullable=False),
+            sa.Column("extent", sa.Text, nullable=False),
+            sa.Column("request", key, nullable=False),
+            sa.Column("mapping", key, nullable=False),
+            sa.Column("columns", sa.Text, nullable=False),
+            sa.Column("target_table", sa.Text, nullable=False),
+            sa.Column("row_limit", sa.BigInteger),
+            sa.Column("atomic", sa.Boolean(create_constraint=False), nullable=False),
+            sa.Column("created_table", sa.Boolean(create_constraint=False), nullable=False),
+            sa.Column("strategy", sa.Text, nullable=False),
+            sa.Column("host", sa.Text, nullable=False),
+            sa.Column("process", sa.Text, nullable=False),
+            sa.Column("command", sa.Text),
+            sa.Column("started_at", moment, nullable=False, server_default=sa.func.now()),
+            sa.Column("finished_at", moment),
+            sa.Column("inserted", sa.BigInteger, nullable=False, server_default="0"),
+            sa.Column("updated", sa.BigInteger, nullable=False, server_default="0"),
+            sa.Column("skipped", sa.BigInteger, nullable=False, server_default="0"),
+            sa.Column("rejected", sa.BigInteger, nullable=False, server_default="0"),
+            sa.Column("blank_rows", sa.BigInteger, nullable=False, server_default="0"),
+            sa.Column("error", sa.Text),
+            sa.Column("before_checksums", sa.Text),
+            sa.Column("published", sa.Boolean(create_constraint=False), nullable=False, server_default=sa.false()),
+        )
+        number = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+        batch = sa.Table(
+            BATCH_TABLE,
+            meta,
+            sa.Column("import_id", key, primary_key=True),
+            sa.Column("round", sa.Integer, primary_key=True, autoincrement=False),
+            sa.Column("first_row", number, primary_key=True, autoincrement=False),
+            sa.Column("last_row", number, nullable=False),
+            sa.Column("run_id", key, nullable=False),
+            sa.Column("inserted", sa.BigInteger, nullable=False),
+            sa.Column("updated", sa.BigInteger, nullable=False, server_default="0"),
+            sa.Column("skipped", sa.BigInteger, nullable=False),
+            sa.Column("rejected", sa.BigInteger, nullable=False),
+            sa.Column("committed_at", moment, nullable=False, server_default=sa.func.now()),
+        )
+        reject = sa.Table(
+            REJECT_TABLE,
+            meta,
+            sa.Column("import_id", key, primary_key=True),
+            sa.Column("round", sa.Integer, primary_key=True, autoincrement=False),
+            sa.Column("sheet_row", number, primary_key=True, autoincrement=False),
+            sa.Column("run_id", key, nullable=False),
+            sa.Column("cell", sa.Text, nullable=False),
+            sa.Column("column_name", sa.Text),
+            sa.Column("value", sa.Text),
+            sa.Column("reason", sa.Text, nullable=False),
+            sa.Column("sqlstate", sa.String(5)),
+            # All faults and cells as JSON in ASCII: it carries every text, a NUL included.
+            sa.Column("body", sa.Text, nullable=False),
+        )
+        return cls(run, batch, reject)
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerStatements(Generic[S]):
+    """What the transactions of a worker send to the ledger, with named parameters."""
+
+    add: S
+    lengthen: S
+    recorded: S
+    reject: S
+
+
+def worker_statements(
+    schema: str | None, dialect: sa.Dialect, written: Callable[[sa.Executable], S]
+) -> WorkerStatements[S]:
+    """The statements for the ledger in that schema; ``written`` gives them the form in which a session sends them."""
+    ledger = LedgerTables.of(schema)
+    batch, fence = ledger.batch, _fence(ledger.run)
+    names = ["first_row", "last_row", "inserted", "skipped", "rejected", "import_id", "round", "run_id"]
+    values = [_given(name, batch.c[name].type) for name in names]
+    source = sa.select(*values).select_from(ledger.run).where(fence).with_for_update(read=True)
+    of_claim = sa.and_(
+        batch.c.import_id == _given("import_id"),
+        batch.c.round == _given("round"),
+        batch.c.run_id == _given("run_id"),
+        batch.c.first_row == _given("first_row"),
+    )
+    lengthened = (
+        sa.update(batch)
+        .where(
+            of_claim,
+            batch.c.last_row == _given("extends"),
+            sa.exists(
+                sa.select(sa.literal_column("1")).select_from(ledger.run).where(fence).with_for_update(read=True)
+            ),
+        )
+        .values(
+            last_row=_given("last_row"),
+            inserted=batch.c.inserted + _given("inserted", sa.BigInteger()),
+            skipped=batch.c.skipped + _given("skipped", sa.BigInteger()),
+            rejected=batch.c.rejected + _given("rejected", sa.BigInteger()),
+        )
+    )
+    return WorkerStatements(
+        add=written(_insert(dialect, batch).from_select(names, source)),
+        lengthen=written(lengthened),
+        recorded=written(sa.select(sa.func.count()).where(of_claim, batch.c.last_row >= _given("last_row"))),
+        reject=written(sa.insert(ledger.reject)),
+    )
+
+
+class LedgerStatements(Generic[S]):
+    """A worker's statements with their parameters, for one claim."""
+
+    def __init__(self, claim: Claim, statements: WorkerStatements[S]) -> None:
+        self._claim = claim
+        self._statements = statements
+
+    @property
+    def recorded(self) -> S:
+        """Gives one number: whether the entry of :meth:`key` is in."""
+        return self._statements.recorded
+
+    @property
+    def reject(self) -> S:
+        """To be executed with each of :meth:`rejects`."""
+        return self._statements.reject
+
+    def record(self, entry: Entry) -> tuple[S, dict[str, Any]]:
+        """The statement that records an entry: it touches one row, or none where it must not be made."""
+        values = self.key(entry)
+        values |= {
+            "given_inserted": entry.inserted,
+            "given_skipped": entry.skipped,
+            "given_rejected": len(entry.rejects),
+        }
+        if entry.extends is None:
+            return self._statements.add, values
+        return self._statements.lengthen, values | {"given_extends": entry.extends}
+
+    def key(self, entry: Entry) -> dict[str, Any]:
+        """The parameters of :attr:`recorded`."""
+        claim = self._claim
+        return {
+            "given_import_id": claim.import_id,
+            "given_round": claim.round,
+            "given_run_id": claim.run_id,
+            "given_first_row": entry.first_row,
+            "given_last_row": entry.last_row,
+        }
+
+    def rejects(self, entry: Entry) -> list[dict[str, Any]]:
+        """The parameters of :attr:`reject`, one dictionary a reject."""
+        return [_reject_row(self._claim, reject) for reject in entry.rejects]
+
+
+def _fence(run: sa.Table) -> sa.ColumnElement[bool]:
+    """True while the run has its claim. To be read under a shared lock: whoever ends the claim waits for it."""
+    return sa.and_(run.c.run_id == _given("run_id"), run.c.claim.is_not(None))
+
+
+def _given(name: str, type_: sa.types.TypeEngine[Any] | None = None) -> sa.BindParameter[Any]:
+    """A parameter. SQLAlchemy keeps the names of columns for itself."""
+    return sa.bindparam(f"given_{name}", type_=type_)
+
+
+def _insert(dialect: sa.Dialect, table: sa.Table) -> Any:
+    """INSERT that adds nothing where the key is there already; where the database has none such, it fails."""
+    match dialect.name:
+        case "postgresql":
+            return postgresql.insert(table).on_conflict_do_nothing()
+        case "sqlite":
+            return sqlite.insert(table).on_conflict_do_nothing()
+        case _:
+            return sa.insert(table)
+
+
+def text_for(dialect: sa.Dialect) -> Callable[[sa.Executable], str]:
+    """Statements as the text that a driver of this dialect takes."""
+    return lambda statement: str(statement.compile(dialect=dialect))  # type: ignore[attr-defined]
+
+
+def _reject_row(claim: Claim, reject: Reject) -> dict[str, Any]:
+    first = reject.faults[0]
+    return {
+        "import_id": claim.import_id,
+        "round": claim.round,
+        "sheet_row": reject.row,
+        "run_id": claim.run_id,
+        "cell": storable(first.cell),
+        "column_name": None if first.column is None else storable(first.column),
+        "value": None if first.value is None else storable(first.value),
+        "reason": storable(first.reason),
+        "sqlstate": first.sqlstate,
+        "body": ascii_json(reject),
+    }
+
+
+def ascii_json(value: Any) -> str:
+    """The value as JSON in ASCII, which carries every text, a NUL included."""
+    return json.dumps(msgspec.to_builtins(value))
+
+
+def storable(text: str) -> str:
+    """The text without what no database takes: NUL, and halves of surrogate pairs."""
+    return text.replace("\0", "\ufffd").encode("utf-8", "replace").decode("utf-8")
