@@ -14,12 +14,19 @@ from pathlib import Path
 
 import openpyxl
 import pytest
-from tui_importer_polite import Polite
+from tui_importer_polite import Polite, tui_importer_strategies
 
 from tui_importer import Options, Plan, Report, Run, Source, Target
 from tui_importer.events import AnyEvent, BatchCommitted, RunFinished
+from tui_importer.testing import check_strategy
 
 HERE = Path(__file__).parent.parent
+
+
+@pytest.fixture(autouse=True)
+def own_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Recordings are kept away from those of whoever runs the tests."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
 
 
 @pytest.fixture
@@ -112,6 +119,11 @@ def test_it_rests_after_each_batch_as_long_as_the_batch_took() -> None:
     assert job.written == ["first", "second", "third"]
     assert len(job.rests) == 3
     assert min(job.rests) >= 0.01
+
+
+def test_it_keeps_the_contract_of_strategies(tmp_path: Path) -> None:
+    [spec] = tui_importer_strategies()
+    check_strategy(spec, tmp_path, kills=4)
 
 
 def test_it_is_listed_with_its_distribution_and_version() -> None:
