@@ -83,6 +83,7 @@ def test_who_is_taken_over_can_commit_nothing_more(
     assert (late.outcome, late.exit_code) == ("failed", 4)
     assert "taken this import over" in (late.error or "")
     assert numbers(database) == Counter(range(300))
+    assert database.fetch("SELECT first_row, last_row, inserted FROM tui_importer_batch") == [(2, 301, 300)]
     states = dict(database.fetch("SELECT run_id, state FROM tui_importer_run"))
     assert states == {resumed.run_id: "superseded", report.run_id: "complete"}
 

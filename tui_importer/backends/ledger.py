@@ -79,13 +79,16 @@ class SqlLedger:
         self._make_tables()
         if self._lock is not None:
             self._hold(run)
-        run_table = self._tables.run
+        run_table, claimed = self._tables.run, False
         try:
             with self._transaction("claim the import in the ledger") as connection:
                 before = connection.execute(
                     sa.select(run_table).where(run_table.c.claim == run.import_id).with_for_update()
                 ).one_or_none()
-                if before is not None:
+                if before is not None and before.run_id == run.run_id:
+                    before = None  # it is claimed already, only the answer was lost
+                    claimed = True
+                elif before is not None:
                     if self._lock is None and self._is_alive(connection, before._mapping):
                         raise _busy(run, before.run_id)
                     connection.execute(
@@ -93,7 +96,8 @@ class SqlLedger:
                         .where(run_table.c.run_id == before.run_id)
                         .values(claim=None, state=RunState.SUPERSEDED.value, finished_at=sa.func.now())
                     )
-                connection.execute(sa.insert(run_table).values(_new_row(run)))
+                if not claimed:
+                    connection.execute(sa.insert(run_table).values(_new_row(run)))
         except DatabaseError as error:
             if isinstance(error.__cause__, IntegrityError):
                 raise _busy(run, None) from error
@@ -134,8 +138,8 @@ class SqlLedger:
     def finish(self, claim: Claim, state: RunState, counts: Counts, blank_rows: int, error: str | None) -> None:
         run = self._tables.run
         with self._transaction("write the ledger") as connection:
-            self._merge(connection, claim)
-            connection.execute(
+            # First, for it waits for transactions of ours that are still on their way, and lets nobody else in.
+            ended = connection.execute(
                 sa.update(run)
                 .where(run.c.run_id == claim.run_id, run.c.claim.is_not(None))
                 .values(
@@ -150,6 +154,8 @@ class SqlLedger:
                     error=None if error is None else storable(error),
                 )
             )
+            if ended.rowcount == 1:
+                self._merge(connection, claim)
 
     def forget(self, table: str) -> None:
         run = self._tables.run

@@ -129,7 +129,7 @@ def _table(lines: Sequence[Line]) -> list[str]:
     rows = [("RUN", "STATE", "READ", "INSERTED", "REJECTED", "WHAT")]
     rows += [
         (
-            line.run_id,
+            visible(line.run_id),
             line.state,
             number(line.read),
             number(line.inserted),

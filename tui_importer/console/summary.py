@@ -66,6 +66,8 @@ def _counts(report: Report) -> str:
     stats = report.stats
     counts = equation(stats.total_records, stats.inserted, stats.updated, stats.skipped, stats.error_count)
     retries = f", {plural(stats.retries, 'retry')}" if stats.retries else ""
+    if not stats.records_per_second:
+        return f"{counts}    in {took(stats.duration_seconds)}"
     return f"{counts}    in {took(stats.duration_seconds)} ({pace(stats.records_per_second)}{retries})"
 
 
