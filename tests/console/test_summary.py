@@ -94,3 +94,18 @@ def test_without_reasons_the_rejects_of_the_report_are_grouped() -> None:
 def test_many_reasons_are_cut_and_said_so() -> None:
     groups = [ReasonGroup("A", f"reason {number}", 1, ("S!A1",)) for number in range(MAX_GROUPS + 2)]
     assert summary_lines(report(), groups)[-1] == "  and 2 other reasons"
+
+
+@pytest.mark.parametrize("width", [200, 80, 60, 40, 30])
+def test_reasons_fit_the_terminal(width: int) -> None:
+    groups = [
+        ReasonGroup("Name", "value required but blank", 5, ("Sheet1!A43", "Sheet1!A1024", "Sheet1!A4096")),
+        ReasonGroup("Address", "holds a NUL character (U+0000, position 12), which SQL text", 1, ("Sheet1!E2718",)),
+    ]
+    lines = summary_lines(report(), groups, width=width)
+    [start] = [number for number, line in enumerate(lines) if line == "rejected:"]
+    assert all(len(line) <= max(width, 36) for line in lines[start:])
+    text = "\n".join(lines)
+    assert "Sheet1!A43, A1024, A4096 …" in text
+    assert "Sheet1!E2718" in text
+    assert ("which SQL" in text) is (width == 200)

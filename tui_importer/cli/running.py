@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import shutil
 import signal
 import sys
 import threading
@@ -63,7 +64,8 @@ def import_file(plan: Plan, given: Mapping[str, Any], registry: Registry, openin
     if run.recording_trouble is not None and not quiet and not json:
         err.line(f"note: not all of this run is recorded: {run.recording_trouble}")
     if not quiet and not json and report.source.sheet is not None:
-        for line in summary_lines(report, run.reasons, err.encoding):
+        width = shutil.get_terminal_size().columns if err.isatty() else None
+        for line in summary_lines(report, run.reasons, err.encoding, width):
             err.line(line)
     if report.outcome == "failed" or (quiet and report.outcome == "stopped"):
         complain(report.error or "the run failed")

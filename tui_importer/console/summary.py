@@ -14,18 +14,25 @@ from tui_importer.core.report import ReasonGroup, Report, group_reasons
 MAX_GROUPS = 10
 #: Characters of a reason, so that most lines stay within a terminal's width.
 _MAX_REASON = 60
+#: Narrower than this, a reason says nothing.
+_MIN_REASON = 24
 #: Width of the column of reasons at most; longer ones push their cells to the right.
 _REASON_WIDTH = 48
 
 
-def summary_lines(report: Report, reasons: Sequence[ReasonGroup] | None = None, encoding: str = "utf-8") -> list[str]:
+def summary_lines(
+    report: Report,
+    reasons: Sequence[ReasonGroup] | None = None,
+    encoding: str = "utf-8",
+    width: int | None = None,
+) -> list[str]:
     """The summary, a line each. ``reasons`` come from the reject spool; without them the report's own rejects are
-    grouped. What ``encoding`` lacks is written out."""
+    grouped. What ``encoding`` lacks is written out. With a ``width``, reasons are cut to fit a terminal's line."""
     lines = [_way(report), _outcome(report), _counts(report)]
     if report.stats.blank_rows:
         lines.append(f"{plural(report.stats.blank_rows, 'blank row')} passed over")
     if report.rejects_total:
-        lines += _reasons(report, reasons)
+        lines += _reasons(report, reasons, width)
     if report.rejects_file is not None:
         lines.append(f"rejects are in {visible(_short(report.rejects_file))}")
     return [encodable(line, encoding) for line in lines]
@@ -71,20 +78,28 @@ def _counts(report: Report) -> str:
     return f"{counts}    in {took(stats.duration_seconds)} ({pace(stats.records_per_second)}{retries})"
 
 
-def _reasons(report: Report, reasons: Sequence[ReasonGroup] | None) -> list[str]:
+def _reasons(report: Report, reasons: Sequence[ReasonGroup] | None, width: int | None) -> list[str]:
     partial = reasons is None and len(report.rejects) < report.rejects_total
     groups = group_reasons(report.rejects) if reasons is None else list(reasons)
     shown = groups[:MAX_GROUPS]
     if not shown:
         return [f"rejected: {plural(report.rejects_total, 'row')}"]
-    texts = [_reason(group) for group in shown]
+    texts, cells = [_reason(group) for group in shown], [_cells(group) for group in shown]
     count_width = max(len(f"{group.count:,}") for group in shown)
     reason_width = min(max(map(len, texts)), _REASON_WIDTH)
+    between = "  "
+    if width is not None:
+        room = width - len("    ") - count_width - len(between) - max(map(len, cells))
+        if room >= _MIN_REASON:
+            reason_width = min(max(map(len, texts)), room)
+        else:  # a narrow terminal: cells below their reason
+            between = "\n" + " " * (count_width + len("    "))
+            reason_width = max(_MIN_REASON, width - len("    ") - count_width)
+        texts = [text if len(text) <= reason_width else text[: reason_width - 1].rstrip() + "…" for text in texts]
     lines = [f"rejected (the first {len(report.rejects):,} of {report.rejects_total:,}):" if partial else "rejected:"]
-    lines += [
-        f"  {group.count:>{count_width},}  {text:<{reason_width}}  {_cells(group)}"
-        for group, text in zip(shown, texts, strict=True)
-    ]
+    for group, text, found in zip(shown, texts, cells, strict=True):
+        padded = text if "\n" in between else f"{text:<{reason_width}}"
+        lines += f"  {group.count:>{count_width},}  {padded}{between}{found}".split("\n")
     if len(groups) > len(shown):
         lines.append(f"  and {plural(len(groups) - len(shown), 'other reason')}")
     return lines
