@@ -85,6 +85,18 @@ class Run:
         """Stop, and cancel at the database what is in flight: those batches are undone."""
         self._engine.cancel(reason, exit_code)
 
+    def pause(self) -> None:
+        """Finish what is in flight and take no further batches until :meth:`resume`."""
+        self._engine.pause(paused=True)
+
+    def resume(self) -> None:
+        """Let a paused run go on."""
+        self._engine.pause(paused=False)
+
+    def change_workers(self, workers: int) -> None:
+        """Have so many workers from now on; raises :class:`tui_importer.errors.UsageError` where that cannot be."""
+        self._engine.change_workers(workers)
+
     @property
     def recording_trouble(self) -> str | None:
         """Why the run is not, or not wholly, recorded; None where nothing went wrong."""
@@ -92,14 +104,17 @@ class Run:
 
     def execute(self) -> Report:
         """Carry the import out, once. A run that fails says so in its report; nothing of it is raised."""
-        if self._recorder is not None:
-            self._recorder.start(self.snapshot)
+        if self._recorder is None:
+            return self._execute()
         report = None
+        self._recorder.start(self.snapshot)
+        control = self._recorder.open_control(self)
         try:
             report = self._execute()
         finally:
-            if self._recorder is not None:
-                self._recorder.close(report)
+            if control is not None:
+                control.close()
+            self._recorder.close(report)
         return report
 
     def _execute(self) -> Report:

@@ -77,12 +77,13 @@ class TableCreated(Event, frozen=True, kw_only=True, tag="table_created"):
 
 
 class LoadingStarted(Event, frozen=True, kw_only=True, tag="loading_started"):
-    """The workers begin to write."""
+    """The workers begin to write. ``headers`` are those of all columns of the sheet's table, in their order."""
 
     table: str
     strategy: str
     workers: int
     batch_size: int
+    headers: tuple[str, ...] = ()
 
 
 class WorkerStarted(Event, frozen=True, kw_only=True, tag="worker_started"):
@@ -162,6 +163,20 @@ class WorkerFinished(Event, frozen=True, kw_only=True, tag="worker_finished"):
     worker: int
 
 
+class Paused(Event, frozen=True, kw_only=True, tag="paused"):
+    """The run rests: what is in flight is finished, no further batch is taken until it goes on."""
+
+
+class Continued(Event, frozen=True, kw_only=True, tag="continued"):
+    """A paused run goes on."""
+
+
+class WorkersChanged(Event, frozen=True, kw_only=True, tag="workers_changed"):
+    """So many workers are to be at work from now on; one too many leaves once its batch is in."""
+
+    workers: int
+
+
 class Stopping(Event, frozen=True, kw_only=True, tag="stopping"):
     """No further batch will be taken; those in flight are finished, or cancelled where ``at_once`` is true."""
 
@@ -205,6 +220,9 @@ AnyEvent = (
     | RowRejected
     | WorkerFailed
     | WorkerFinished
+    | WorkersChanged
+    | Paused
+    | Continued
     | Stopping
     | IndexesCreated
     | RunFinished

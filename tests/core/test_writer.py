@@ -136,6 +136,9 @@ class Given:
             return asyncio.sleep(0, self.session)
         return self.session
 
+    def pause(self) -> Any:
+        raise AssertionError("the run is not paused")
+
     def rest(self, seconds: float) -> Any:
         return True
 

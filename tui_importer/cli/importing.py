@@ -72,7 +72,7 @@ def command(files: tuple[str, ...], **given: Any) -> int:
         if codes[-1] in SIGNAL_CODES:
             break
     if given["report"]:
-        from tui_importer.cli.running import write_reports
+        from tui_importer.process.reports import write_reports
 
         write_reports(given["report"], reports)
     return worst(codes)

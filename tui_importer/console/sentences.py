@@ -11,10 +11,12 @@ from tui_importer.events import (
     AlreadyImported,
     AnyEvent,
     BatchCommitted,
+    Continued,
     Fault,
     IndexesCreated,
     LoadingStarted,
     Noticed,
+    Paused,
     ReadingStarted,
     Resumed,
     Retrying,
@@ -26,6 +28,7 @@ from tui_importer.events import (
     TableCreated,
     WorkerFailed,
     WorkerFinished,
+    WorkersChanged,
     WorkerStarted,
 )
 
@@ -73,6 +76,12 @@ def narrate(event: AnyEvent) -> str | None:
             return f"worker {event.worker} failed at {rows}: {visible(event.error)}"
         case WorkerFinished():
             return f"worker {event.worker} is done"
+        case WorkersChanged():
+            return f"from now on {plural(event.workers, 'worker')}"
+        case Paused():
+            return "paused: what is in flight is finished, nothing more is taken"
+        case Continued():
+            return "going on"
         case Stopping():
             way = "cancelling what is in flight" if event.at_once else "finishing what is in flight"
             return f"stopping ({visible(event.reason)}): {way}"

@@ -34,6 +34,7 @@ class WorkerState(StrEnum):
     IDLE = "idle"
     WRITING = "writing"
     COMMITTING = "committing"
+    PAUSED = "paused"  # between two rows of a batch; between two batches a worker is idle
     RETRYING = "retrying"  # waiting for the next try after a fault that may pass
     ISOLATING = "isolating"  # looking for the rows of a batch that the database refuses
     DONE = "done"
@@ -103,7 +104,8 @@ class Snapshot:
     """All counters of a run at one moment. ``at`` is in seconds of a monotonic clock.
 
     ``all_read`` says that ``read`` and ``blank`` are final; ``queue_size`` is how many batches the queue can hold,
-    ``queue_depth`` how many wait in it.
+    ``queue_depth`` how many wait in it. ``paused`` says that no batch is handed out until the run goes on;
+    ``workers_wanted`` is how many workers are to be at work, which a live run can be told to change.
     """
 
     at: float
@@ -118,6 +120,8 @@ class Snapshot:
     queue_size: int = 0
     phase: Phase = Phase.WAITING
     all_read: bool = False
+    paused: bool = False
+    workers_wanted: int = 0
     workers: tuple[WorkerSnapshot, ...] = ()
 
     @property
@@ -134,6 +138,8 @@ def take_snapshot(
     queue_depth: int = 0,
     queue_size: int = 0,
     phase: Phase | None = None,
+    paused: bool = False,
+    workers_wanted: int = 0,
 ) -> Snapshot:
     """The counters as they stand. ``phase`` is the engine's word, where it knows better than the reading thread."""
     # Workers before the reader: a row is read before it is finished, so finished never exceeds read.
@@ -152,6 +158,8 @@ def take_snapshot(
         queue_size=queue_size,
         phase=reader_phase if phase is None else phase,
         all_read=reader_phase is Phase.READ,
+        paused=paused,
+        workers_wanted=workers_wanted,
         workers=sampled,
     )
 

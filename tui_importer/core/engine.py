@@ -17,6 +17,7 @@ from typing import Protocol, TypeVar
 
 from tui_importer.core.books import Books, Run
 from tui_importer.core.counters import Phase, ReaderCounters, Snapshot, take_snapshot
+from tui_importer.core.crew import MAX_CREW
 from tui_importer.core.feed import Feed, Pacer
 from tui_importer.core.job import ImportJob, RejectSink
 from tui_importer.core.ledger import Counts, Ledger, PastRun, RunState, Standing
@@ -45,14 +46,16 @@ from tui_importer.core.stop import Stop
 from tui_importer.core.strategy import Strategy
 from tui_importer.core.table import Table
 from tui_importer.core.url import DatabaseAddress
-from tui_importer.errors import DatabaseError, ExitCode, ImporterError, StoppedError, TransientFault
+from tui_importer.errors import DatabaseError, ExitCode, ImporterError, StoppedError, TransientFault, UsageError
 from tui_importer.events import (
     AlreadyImported,
     AnyEvent,
+    Continued,
     IndexesCreated,
     Listener,
     LoadingStarted,
     Noticed,
+    Paused,
     ReadingStarted,
     Reject,
     Resumed,
@@ -61,6 +64,7 @@ from tui_importer.events import (
     RunStarted,
     Stopping,
     TableCreated,
+    WorkersChanged,
 )
 
 T = TypeVar("T")
@@ -142,6 +146,8 @@ class Engine:
         self._histories: dict[str, Sequence[PastRun]] = {}
         self._created = False
         self._workers = 0
+        self._max_writers: int | None = None
+        self._writer_note = ""
         self._batch_size = plan.options.batch_size or BATCH_SIZE
         if plan.options.max_rate:
             self._batch_size = max(1, min(self._batch_size, int(plan.options.max_rate * _RATE_SECONDS)))
@@ -169,6 +175,8 @@ class Engine:
             queue_depth=self._feed.depth,
             queue_size=self._feed.capacity,
             phase=self._phase,
+            paused=self._stop.paused,
+            workers_wanted=self._job.crew.wanted if self._job else self._workers,
         )
 
     def stop(self, reason: str, exit_code: ExitCode = ExitCode.STOPPED) -> None:
@@ -180,6 +188,28 @@ class Engine:
         """Stop, and cancel at the database what is in flight: those batches are undone."""
         if self._stop.abort(reason, exit_code):
             self._emit(Stopping(reason=reason, at_once=True))
+
+    def pause(self, *, paused: bool) -> None:
+        """Take no further batches until the run is told to go on; harmless where that changes nothing."""
+        if self._stop.pause(paused=paused):
+            self._emit(Paused() if paused else Continued())
+
+    def change_workers(self, workers: int) -> None:
+        """Have so many workers from now on. Raises :class:`UsageError` with the reason where that cannot be."""
+        job, strategy = self._job, self._parts.strategy
+        if job is None or self._stop.draining:
+            raise UsageError("the workers can be changed while rows are being written")
+        if not job.crew.flexible:
+            raise UsageError(f"strategy {self._parts.strategy_name!r} keeps the workers that it began with")
+        limits = (strategy.max_workers, self._max_writers, MAX_CREW)
+        most = min(limit for limit in limits if limit is not None)
+        if not 1 <= workers <= most:
+            if self._max_writers == most:
+                raise UsageError(self._writer_note)
+            raise UsageError(f"strategy {self._parts.strategy_name!r} takes 1 to {most} workers here")
+        if workers != job.crew.wanted:
+            job.crew.wanted = workers
+            self._emit(WorkersChanged(workers=workers))
 
     def execute(self) -> Report:
         """Carry the run out. Whatever happens, there is a report; no thread, task or connection is left."""
@@ -308,6 +338,7 @@ class Engine:
                 strategy=parts.strategy_name,
                 workers=self._workers,
                 batch_size=self._batch_size,
+                headers=mapping.headers,
             )
         )
         self._stop.on_change(self._feed.wake)
@@ -318,6 +349,7 @@ class Engine:
             finally:
                 # A strategy that ends while there are batches left must not leave the reader waiting.
                 self._feed.abandon()
+                job.close()
         reading.result()
         if not self._stop.draining:
             # Before the ledger is told that all is in.
@@ -512,6 +544,7 @@ class Engine:
         self._emit(IndexesCreated(count=len(indexes), seconds=time.perf_counter() - started))
 
     def _worker_count(self, backend: Backend) -> int:
+        self._max_writers, self._writer_note = backend.max_writers, backend.writer_note
         asked, limits = self._plan.options.workers, (self._parts.strategy.max_workers, backend.max_writers)
         workers = min([asked or WORKERS, *(limit for limit in limits if limit is not None)])
         if backend.max_writers is not None and (asked or 1) > backend.max_writers:

@@ -57,9 +57,15 @@ class Feed:
             self._changed.notify_all()
 
     def take(self) -> Batch | None:
-        """The next batch, each given out once; None when there are no more or the run is being stopped."""
+        """The next batch, each given out once; None when there are no more or the run is being stopped.
+
+        Nothing is given out while the run is paused.
+        """
+        stop = self._stop
         with self._changed:
-            self._changed.wait_for(lambda: self._waiting or self._ended or self._stop.draining)
+            self._changed.wait_for(
+                lambda: stop.draining or (not stop.paused and self._waiting) or (self._ended and not self._waiting)
+            )
             if self._stop.draining or not self._waiting:
                 return None
             batch = self._waiting.popleft()

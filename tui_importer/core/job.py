@@ -5,11 +5,13 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager
 from typing import Protocol
 
 from tui_importer.core.batch import Batch
 from tui_importer.core.counters import WorkerCounters, WorkerState
+from tui_importer.core.crew import MAX_CREW, Crew
 from tui_importer.core.feed import Feed
 from tui_importer.core.mapping import Mapping
 from tui_importer.core.session import AsyncSession, Backend, Destination, Session
@@ -74,6 +76,7 @@ class ImportJob:
         emit: Callable[[AnyEvent], None],
     ) -> None:
         self.workers = workers
+        self.crew = Crew(workers)
         self.counters: list[WorkerCounters] = []
         self._feed = feed
         self._stop = stop
@@ -85,6 +88,7 @@ class ImportJob:
         self._max_rejects = max_rejects
         self._retry_for = retry_for
         self._emit = emit
+        self._takers: ThreadPoolExecutor | None = None
         self._lock = threading.Lock()
         self._settled = 0
         self._rejected = 0
@@ -95,7 +99,21 @@ class ImportJob:
     async def next_batch(self) -> Batch | None:
         import asyncio  # 60 ms that only asyncio strategies need, before the file is even being read
 
-        return await asyncio.to_thread(self._feed.take)
+        # Not the event loop's own few threads: tasks that wait for a batch would keep them from those that write one.
+        if self._takers is None:
+            self._takers = ThreadPoolExecutor(max(self.workers, MAX_CREW), thread_name_prefix="taking")
+        return await asyncio.get_running_loop().run_in_executor(self._takers, self._feed.take)
+
+    def close(self) -> None:
+        """The strategy has ended: no thread is left."""
+        if self._takers is not None:
+            self._takers.shutdown()
+
+    def vacancy(self) -> bool:
+        return self.crew.vacancy() and not self._stop.draining
+
+    def dismissed(self) -> bool:
+        return self.crew.dismissed()
 
     def rest(self, seconds: float) -> bool:
         return not self._stop.wait(seconds)
@@ -107,6 +125,17 @@ class ImportJob:
         while not self._stop.draining and (left := until - time.monotonic()) > 0:
             await asyncio.sleep(min(left, _REST_SLICE))
         return not self._stop.draining
+
+    def pause(self) -> None:
+        """Wait until a paused run goes on or is being stopped."""
+        self._stop.wait_while_paused()
+
+    async def async_pause(self) -> None:
+        """The same without blocking the event loop."""
+        import asyncio
+
+        while self._stop.paused and not self._stop.draining:
+            await asyncio.sleep(_REST_SLICE)
 
     @contextmanager
     def writer(self) -> Iterator[ThreadWriter]:
@@ -234,6 +263,9 @@ class _ThreadHand:
     def rest(self, seconds: float) -> bool:
         return self._job.rest(seconds)
 
+    def pause(self) -> None:
+        self._job.pause()
+
 
 class _TaskHand:
     """Sessions and waits for a worker in a task."""
@@ -248,3 +280,6 @@ class _TaskHand:
 
     async def rest(self, seconds: float) -> bool:
         return await self._job.async_rest(seconds)
+
+    async def pause(self) -> None:
+        await self._job.async_pause()

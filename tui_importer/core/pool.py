@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 
 from tui_importer.core.batch import Batch
+from tui_importer.core.crew import MAX_CREW
 from tui_importer.core.strategy import Job, Writer
+
+#: How often a pool looks whether more workers are wanted, in seconds: soon enough for the person who pressed a key.
+VACANCY_PERIOD = 0.2
 
 
 def run_workers(job: Job, write: Callable[[Writer, Batch], None]) -> None:
-    """Let ``job.workers`` threads, each with a connection of its own, write batches until there are no more.
+    """Let ``job.workers`` threads, each with a connection of its own, write batches until there are no more; their
+    number follows what is wanted of the job meanwhile.
 
     Raises what a worker raised, as a ``BaseExceptionGroup`` where several did; every thread has ended by then. The
     failure of one ends the job's batches, so the others finish what they have in hand and end too.
@@ -20,9 +25,14 @@ def run_workers(job: Job, write: Callable[[Writer, Batch], None]) -> None:
         with job.writer() as writer:
             for batch in job.batches():
                 write(writer, batch)
+                if job.dismissed():
+                    return
 
-    with ThreadPoolExecutor(job.workers, thread_name_prefix="worker") as pool:
+    with ThreadPoolExecutor(max(job.workers, MAX_CREW), thread_name_prefix="worker") as pool:
         ends = [pool.submit(work) for _ in range(job.workers)]
+        while wait(ends, VACANCY_PERIOD).not_done:
+            while job.vacancy():
+                ends.append(pool.submit(work))
     raise_failures([end.exception() for end in ends])
 
 

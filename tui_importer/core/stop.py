@@ -1,4 +1,4 @@
-"""Whether, why and how quickly a run is being stopped: one object that everyone who waits has an ear on."""
+"""Whether a run goes, rests or is being stopped, and why: one object that everyone who waits has an ear on."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ class Stop:
     """The stop switch of a run. It goes from running to draining to aborting and never back.
 
     Draining: no further batch is taken, those in flight are finished. Aborting: what is in flight is cancelled at
-    the database as well. The first reason given stays.
+    the database as well. The first reason given stays. A run that is not being stopped can be ``paused`` and go on
+    again: no further batch is taken meanwhile, and whoever writes row by row waits before the next row.
     """
 
     def __init__(self) -> None:
@@ -28,6 +29,7 @@ class Stop:
         self._closed = False
         self.draining = False
         self.aborting = False
+        self.paused = False
         self.reason: str | None = None
         self.exit_code = ExitCode.STOPPED
 
@@ -55,8 +57,20 @@ class Stop:
             self._changed.notify_all()
         return first
 
+    def pause(self, *, paused: bool) -> bool:
+        """Let the run rest, or go on; True where that is a change."""
+        with self._changed:
+            changed = paused is not self.paused and not self.draining
+            if changed:
+                self.paused = paused
+            self._changed.notify_all()
+            wakes = list(self._wakes)
+        for wake in wakes:
+            wake()
+        return changed
+
     def on_change(self, wake: Callable[[], None]) -> None:
-        """Call ``wake`` whenever the run begins to stop, so that whoever waits for something else looks up."""
+        """Call ``wake`` whenever the run begins to stop, to rest or to go on, so that whoever waits looks up."""
         with self._changed:
             self._wakes.append(wake)
 
@@ -64,6 +78,11 @@ class Stop:
         """Wait, but no longer than until the run is being stopped; True when it is."""
         with self._changed:
             return self._changed.wait_for(lambda: self.draining or self._closed, seconds)
+
+    def wait_while_paused(self) -> None:
+        """Wait until the run goes on or is being stopped."""
+        with self._changed:
+            self._changed.wait_for(lambda: not self.paused or self.draining or self._closed)
 
     @contextmanager
     def cancelling(self, cancel: Callable[[], None]) -> Iterator[None]:

@@ -39,7 +39,7 @@ class Job(Protocol):
 
     @property
     def workers(self) -> int:
-        """How many workers the user asked for, within what the database can take."""
+        """How many workers to begin with: what the user asked for, within what the database can take."""
 
     def batches(self) -> Iterator[Batch]:
         """The batches, each handed out once. Safe from several threads; blocks until the reader has one.
@@ -49,6 +49,15 @@ class Job(Protocol):
 
     async def next_batch(self) -> Batch | None:
         """The same without blocking the event loop; None at the end."""
+
+    def vacancy(self) -> bool:
+        """Whether another worker is wanted beside those at work: True once for each that is to begin.
+
+        A strategy that never asks keeps the workers that it began with, whatever the user of a live run wants.
+        """
+
+    def dismissed(self) -> bool:
+        """Whether the worker that asks, between two batches, is one too many: then it is to end."""
 
     def rest(self, seconds: float) -> bool:
         """Wait, but no longer than until the run is being stopped; False when it is."""

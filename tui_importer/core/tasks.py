@@ -6,12 +6,13 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from tui_importer.core.batch import Batch
-from tui_importer.core.pool import raise_failures
+from tui_importer.core.pool import VACANCY_PERIOD, raise_failures
 from tui_importer.core.strategy import AsyncWriter, Job
 
 
 async def run_tasks(job: Job, write: Callable[[AsyncWriter, Batch], Awaitable[None]]) -> None:
-    """Let ``job.workers`` tasks, each with a connection of its own, write batches until there are no more.
+    """Let ``job.workers`` tasks, each with a connection of its own, write batches until there are no more; their
+    number follows what is wanted of the job meanwhile.
 
     Raises as :func:`tui_importer.core.pool.run_workers` does. No ``TaskGroup``: it would cancel the others where one
     fails, and they are to finish what they have in hand.
@@ -21,5 +22,11 @@ async def run_tasks(job: Job, write: Callable[[AsyncWriter, Batch], Awaitable[No
         async with job.async_writer() as writer:
             while (batch := await job.next_batch()) is not None:
                 await write(writer, batch)
+                if job.dismissed():
+                    return
 
-    raise_failures(await asyncio.gather(*(work() for _ in range(job.workers)), return_exceptions=True))
+    ends = [asyncio.create_task(work()) for _ in range(job.workers)]
+    while (await asyncio.wait(ends, timeout=VACANCY_PERIOD))[1]:
+        while job.vacancy():
+            ends.append(asyncio.create_task(work()))
+    raise_failures([end.exception() for end in ends])

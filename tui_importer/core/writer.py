@@ -64,6 +64,9 @@ class Hand(Protocol):
     def rest(self, seconds: float) -> bool | Awaitable[bool]:
         """Wait, but no longer than until the run is being stopped; False when it is."""
 
+    def pause(self) -> None | Awaitable[None]:
+        """Wait until a paused run goes on or is being stopped."""
+
 
 @dataclass(slots=True)
 class Tally:
@@ -283,6 +286,10 @@ class BatchWriter:
 
     def _row_by_row(self, batch: Batch, tally: Tally) -> Steps[None]:
         while tally.rows < len(batch):
+            if self._stop.paused:
+                self._counters.state = WorkerState.PAUSED
+                yield self._hand.pause()
+                self._counters.state = WorkerState.WRITING
             if self._stop.draining:
                 return
             row = tally.rows

@@ -7,7 +7,7 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -78,7 +78,7 @@ class Recording:
     def lines(self) -> Iterator[dict[str, Any]]:
         """The lines from the first on; one that a dying process left unfinished is passed over."""
         with self.events_file.open("rb") as file:
-            yield from _decoded(file.read().splitlines())
+            yield from _decoded(file)
 
     def latest(self, event: str) -> dict[str, Any] | None:
         """The last line of an event among the last :data:`_TAIL` bytes."""
@@ -119,7 +119,7 @@ def prune(folder: Path, older_than: float) -> int:
     return removed
 
 
-def _decoded(lines: list[bytes]) -> Iterator[dict[str, Any]]:
+def _decoded(lines: Iterable[bytes]) -> Iterator[dict[str, Any]]:
     for line in lines:
         try:
             decoded = json.loads(line)

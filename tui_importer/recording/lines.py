@@ -1,19 +1,22 @@
 """The form in which a run's events are written down: one JSON object a line, in recordings and in logs alike.
 
 Each line has ``v`` (the form's version), ``ts`` (UTC, RFC 3339), ``level``, ``run_id`` and ``event``, beside the
-event's own fields. ``progress`` lines are the counters at one moment. Lines are ASCII: nothing in a cell can reach a
-terminal, and no text is lost on the way.
+event's own fields. ``progress`` lines are the counters at one moment, ``reject_groups`` lines the rejects so far by
+column and reason. Lines are ASCII: nothing in a cell can reach a terminal, and no text is lost on the way.
 """
 
 from __future__ import annotations
 
 import datetime as dt
 import json
-from typing import Literal
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
 
 import msgspec
 
 from tui_importer.core.counters import Snapshot, progress
+from tui_importer.core.report import ReasonGroup
 from tui_importer.errors import ExitCode
 from tui_importer.events import AnyEvent, Retrying, RowRejected, RunFinished, Stopping, WorkerFailed
 
@@ -22,8 +25,19 @@ LINE_VERSION = 1
 
 #: What the lines with counters have for an event.
 PROGRESS = "progress"
+#: What the lines with grouped rejects have for an event.
+REJECT_GROUPS = "reject_groups"
 
 Level = Literal["info", "warning", "error"]
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line that was read back. ``at`` is its time in seconds since the epoch; ``what`` is the event, the counters
+    (whose own ``at`` is the line's) or the groups of rejects."""
+
+    at: float
+    what: AnyEvent | Snapshot | tuple[ReasonGroup, ...]
 
 
 def event_line(event: AnyEvent, run_id: str | None, moment: dt.datetime) -> str:
@@ -51,6 +65,32 @@ def progress_line(
             "eta_seconds": None if eta_seconds is None else round(eta_seconds, 1),
         },
     )
+
+
+def groups_line(groups: Sequence[ReasonGroup], run_id: str | None, moment: dt.datetime) -> str:
+    """The rejects by column and reason as a line, without a line break."""
+    return _line(moment, "info", run_id, {"event": REJECT_GROUPS, "groups": msgspec.to_builtins(groups)})
+
+
+def decode_line(data: bytes) -> Line | None:
+    """A line as it was said; None for one that is torn, or from a program that says what this one does not know."""
+    try:
+        fields = json.loads(data)
+        at = dt.datetime.fromisoformat(fields["ts"]).timestamp()
+        return Line(at, _decoded(fields, at))
+    except (ValueError, TypeError, KeyError, msgspec.ValidationError):
+        return None
+
+
+def _decoded(fields: dict[str, Any], at: float) -> AnyEvent | Snapshot | tuple[ReasonGroup, ...]:
+    match fields["event"]:
+        case "progress":
+            return msgspec.convert({**fields, "at": at}, Snapshot)
+        case "reject_groups":
+            return msgspec.convert(fields["groups"], tuple[ReasonGroup, ...])
+        case _:
+            event: AnyEvent = msgspec.convert(fields, AnyEvent)
+            return event
 
 
 def level(event: AnyEvent) -> Level:

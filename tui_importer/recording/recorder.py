@@ -11,9 +11,11 @@ from pathlib import Path
 
 from tui_importer.core.counters import Snapshot, rate
 from tui_importer.core.report import Report, to_json
-from tui_importer.events import AnyEvent
+from tui_importer.events import AnyEvent, RowRejected
+from tui_importer.recording.control import Controlled, ControlServer
 from tui_importer.recording.folders import COMMAND_FILE, EVENTS_FILE, REPORT_FILE
-from tui_importer.recording.lines import event_line, progress_line
+from tui_importer.recording.groups import RejectGroups
+from tui_importer.recording.lines import event_line, groups_line, progress_line
 from tui_importer.recording.sampler import Sampler, SnapshotSource
 
 #: Seconds between the counters in a recording: what a dashboard draws ten times a second it reads four times.
@@ -36,6 +38,8 @@ class Recorder:
         self._lock = threading.Lock()
         self._sampler: Sampler | None = None
         self._before: Snapshot | None = None
+        self._snapshot: SnapshotSource | None = None
+        self._groups = RejectGroups()
         self._file: int | None = None
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -50,16 +54,32 @@ class Recorder:
     def start(self, snapshot: SnapshotSource) -> None:
         """Write the counters down now and then, until :meth:`close`."""
         if self._file is not None:
+            self._snapshot = snapshot
             self._sampler = Sampler(snapshot, SAMPLE_PERIOD, self._sample)
+
+    def open_control(self, run: Controlled) -> ControlServer | None:
+        """Take orders for the run in its folder; None where that cannot be: then it can be watched only."""
+        if self._file is None:
+            return None
+        try:
+            return ControlServer(self._folder, run)
+        except OSError as error:
+            _log.debug("the run takes no orders", exc_info=error)
+            return None
 
     def on_event(self, event: AnyEvent) -> None:
         """Write an event down."""
+        if isinstance(event, RowRejected):
+            with self._lock:
+                self._groups.add(event.reject)
         self._write(event_line(event, self._run_id, dt.datetime.now(dt.UTC)))
 
     def close(self, report: Report | None) -> None:
         """Write the report and end the recording."""
         if self._sampler is not None:
             self._sampler.stop()
+        if self._snapshot is not None:
+            self._sample(self._snapshot())  # the counters as they ended
         if report is not None and self._file is not None:
             try:
                 _write_new(self._folder / REPORT_FILE, to_json(report))
@@ -72,7 +92,12 @@ class Recorder:
 
     def _sample(self, snapshot: Snapshot) -> None:
         before, self._before = self._before or snapshot, snapshot
-        self._write(progress_line(snapshot, rate(before, snapshot), None, self._run_id, dt.datetime.now(dt.UTC)))
+        with self._lock:
+            groups = self._groups.take() if self._groups.changed else None
+        now = dt.datetime.now(dt.UTC)
+        if groups is not None:
+            self._write(groups_line(groups, self._run_id, now))
+        self._write(progress_line(snapshot, rate(before, snapshot), None, self._run_id, now))
 
     def _write(self, line: str) -> None:
         data = line.encode("ascii") + b"\n"

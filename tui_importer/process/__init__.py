@@ -1,0 +1,1 @@
+"""A run as a process of its own: how it is begun, what it is told, and how it behaves towards signals."""

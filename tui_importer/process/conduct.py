@@ -1,0 +1,56 @@
+"""How a process that imports behaves: towards signals, and with memory."""
+
+from __future__ import annotations
+
+import gc
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+from tui_importer.api import Run
+from tui_importer.errors import ExitCode
+
+#: After a second signal, how long what is left may take before the process leaves without it, in seconds.
+LEAVE_WITHIN = 2.0
+
+#: Cells hold no references to each other, so looking for cycles among them by the hundred thousand finds nothing
+#: and takes a fifth of the time of a load; seldom is enough for everything else.
+_GARBAGE_THRESHOLDS = (200_000, 20, 20)
+
+_SIGNALS = {signal.SIGINT: ExitCode.SIGINT, signal.SIGTERM: ExitCode.SIGTERM}
+
+
+def seldom_collect_garbage() -> None:
+    """Make the garbage collector leave the cells of a workbook alone."""
+    gc.freeze()
+    gc.set_threshold(*_GARBAGE_THRESHOLDS)
+
+
+@contextmanager
+def signals_stop(run: Run) -> Iterator[None]:
+    """The first SIGINT or SIGTERM drains the run, the second cancels it; SIGHUP never ends it."""
+    received: list[int] = []
+
+    def on_signal(number: int, frame: FrameType | None) -> None:
+        received.append(number)
+        name, code = signal.Signals(number).name, _SIGNALS[signal.Signals(number)]
+        if len(received) == 1:
+            # In a thread: a handler runs between two instructions of the very code whose locks it would need.
+            threading.Thread(target=run.stop, args=(f"stopped by {name}", code), name="signal").start()
+        else:
+            threading.Thread(target=run.cancel, args=(f"cancelled by {name}", code), name="signal").start()
+            leave = threading.Timer(LEAVE_WITHIN, os._exit, [int(code)])
+            leave.daemon = True
+            leave.start()
+
+    before = {number: signal.signal(number, on_signal) for number in _SIGNALS}
+    before_hangup = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        signal.signal(signal.SIGHUP, before_hangup)

@@ -1,0 +1,181 @@
+"""Speaking with a live run: a Unix socket in the run's private folder, an order and its answer as a line of JSON each."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import selectors
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Protocol
+
+import msgspec
+
+from tui_importer.errors import ExitCode, ImporterError, UsageError
+
+CONTROL_SOCKET = "control"
+
+#: What a path to a socket may take (``sun_path``: 104 bytes on macOS, 108 on Linux; unix(7)), the final NUL included.
+_MAX_PATH = 104
+#: Seconds in which an order and its answer have to come.
+_PATIENCE = 5.0
+#: Bytes of an order or an answer at most.
+_MAX_LINE = 64 << 10
+
+_log = logging.getLogger(__name__)
+
+
+class Order(msgspec.Struct, frozen=True, kw_only=True, tag_field="order"):
+    """Base of what a run can be told."""
+
+
+class Pause(Order, frozen=True, kw_only=True, tag="pause"):
+    """Finish what is in flight and take nothing more until :class:`Resume`."""
+
+
+class Resume(Order, frozen=True, kw_only=True, tag="resume"):
+    """Go on."""
+
+
+class Drain(Order, frozen=True, kw_only=True, tag="drain"):
+    """Stop after what is in flight."""
+
+
+class Abort(Order, frozen=True, kw_only=True, tag="abort"):
+    """Stop, and cancel at the database what is in flight."""
+
+
+class ChangeWorkers(Order, frozen=True, kw_only=True, tag="change_workers"):
+    """Have so many workers from now on."""
+
+    workers: int
+
+
+AnyOrder = Pause | Resume | Drain | Abort | ChangeWorkers
+
+
+class Answer(msgspec.Struct, frozen=True, kw_only=True):
+    """What a run says to an order: None, or why it cannot be."""
+
+    refused: str | None = None
+
+
+class Controlled(Protocol):
+    """What is controlled: :class:`tui_importer.api.Run`."""
+
+    def pause(self) -> None: ...
+
+    def resume(self) -> None: ...
+
+    def stop(self, reason: str = ..., exit_code: ExitCode = ...) -> None: ...
+
+    def cancel(self, reason: str = ..., exit_code: ExitCode = ...) -> None: ...
+
+    def change_workers(self, workers: int) -> None: ...
+
+
+class ControlServer:
+    """Takes orders for a run in a thread, until :meth:`close`. Raises ``OSError`` where there can be no socket."""
+
+    def __init__(self, folder: Path, run: Controlled) -> None:
+        self._run = run
+        self._path = folder / CONTROL_SOCKET
+        self._listening = socket.socket(socket.AF_UNIX)
+        self._wake, self._woken = socket.socketpair()
+        try:
+            with _address(folder) as address:
+                self._listening.bind(address)
+            self._path.chmod(0o600)
+            self._listening.listen()
+        except OSError:
+            self._close_sockets()
+            raise
+        self._thread = threading.Thread(target=self._serve, name="control", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Take no more orders; the thread has ended."""
+        self._wake.send(b"x")
+        self._thread.join()
+        self._close_sockets()
+        self._path.unlink(missing_ok=True)
+
+    def _close_sockets(self) -> None:
+        for each in (self._listening, self._wake, self._woken):
+            each.close()
+
+    def _serve(self) -> None:
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._listening, selectors.EVENT_READ)
+            selector.register(self._woken, selectors.EVENT_READ)
+            while True:
+                ready = {key.fileobj for key, _ in selector.select()}
+                if self._woken in ready:
+                    return
+                try:
+                    connection, _ = self._listening.accept()
+                    with connection:
+                        connection.settimeout(_PATIENCE)
+                        order = msgspec.json.decode(_line_from(connection), type=AnyOrder)
+                        connection.sendall(msgspec.json.encode(self._carry_out(order)) + b"\n")
+                except (OSError, msgspec.DecodeError) as error:
+                    _log.debug("an order was not understood", exc_info=error)
+
+    def _carry_out(self, order: AnyOrder) -> Answer:
+        try:
+            match order:
+                case Pause():
+                    self._run.pause()
+                case Resume():
+                    self._run.resume()
+                case Drain():
+                    self._run.stop("stopped on request")
+                case Abort():
+                    self._run.cancel("cancelled on request")
+                case ChangeWorkers(workers=workers):
+                    self._run.change_workers(workers)
+        except ImporterError as error:
+            return Answer(refused=str(error))
+        return Answer()
+
+
+def give_order(folder: Path, order: AnyOrder) -> None:
+    """Tell the run in this folder what to do; raises :class:`UsageError` with the reason where it does not."""
+    try:
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.settimeout(_PATIENCE)
+            with _address(folder) as address:
+                connection.connect(address)
+            connection.sendall(msgspec.json.encode(order) + b"\n")
+            answer = msgspec.json.decode(_line_from(connection), type=Answer)
+    except (OSError, msgspec.DecodeError) as error:
+        raise UsageError("the run does not answer: it has ended, or cannot be spoken to") from error
+    if answer.refused is not None:
+        raise UsageError(answer.refused)
+
+
+def _line_from(connection: socket.socket) -> bytes:
+    data = b""
+    while not data.endswith(b"\n"):
+        piece = connection.recv(4096)
+        if not piece or len(data) > _MAX_LINE:
+            raise OSError("no whole line came")
+        data += piece
+    return data
+
+
+@contextmanager
+def _address(folder: Path) -> Iterator[str]:
+    """A path to the folder's socket that is short enough, whatever the folder's own path is."""
+    path = folder / CONTROL_SOCKET
+    if len(os.fsencode(path)) < _MAX_PATH:
+        yield str(path)
+        return
+    with contextlib.ExitStack() as stack:
+        handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        stack.callback(os.close, handle)
+        yield f"/proc/self/fd/{handle}/{CONTROL_SOCKET}"
