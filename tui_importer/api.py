@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,12 +14,13 @@ from tui_importer.core.counters import Snapshot
 from tui_importer.core.engine import Engine, Parts
 from tui_importer.core.infer import Inferred
 from tui_importer.core.opening import Opening
+from tui_importer.core.parsing import as_text
 from tui_importer.core.plan import Plan, checked
 from tui_importer.core.planning import resolve, table_wanted
 from tui_importer.core.reading import SheetInfo
 from tui_importer.core.report import ReasonGroup, Report
 from tui_importer.core.session import Backend, ConnectionSettings
-from tui_importer.core.source import open_source
+from tui_importer.core.source import OpenSource, open_source
 from tui_importer.core.url import DatabaseAddress, parse_address
 from tui_importer.errors import ExitCode, ImporterError
 from tui_importer.events import AnyEvent, Listener, ignore
@@ -27,6 +29,9 @@ from tui_importer.recording.folders import recordings_folder
 from tui_importer.recording.recorder import Recorder
 from tui_importer.rejects.spool import RejectSpool
 from tui_importer.rejects.workbook import check_reject_path, default_reject_path, write_reject_workbook
+
+#: What a preview shows at most: rows, columns, and characters of a cell.
+PREVIEW_ROWS, PREVIEW_COLUMNS, PREVIEW_TEXT = 40, 100, 200
 
 
 class Run:
@@ -192,10 +197,29 @@ class Inspection:
     notes: tuple[str, ...]
 
 
-def inspect_source(plan: Plan, *, ask_database: bool = False, registry: Registry | None = None) -> Inspection:
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """The first rows of a sheet as text, from sheet row ``first_row`` (from 1) and column ``first_column`` (from 0)
+    on; ``sheets`` are the names of all."""
+
+    sheets: tuple[str, ...]
+    sheet: str
+    first_row: int
+    first_column: int
+    rows: tuple[tuple[str, ...], ...]
+
+
+def inspect_source(
+    plan: Plan,
+    *,
+    ask_database: bool = False,
+    registry: Registry | None = None,
+    on_preview: Callable[[Preview], None] | None = None,
+) -> Inspection:
     """Open the source and resolve its plan; nothing is written. All cells are looked at, whatever the schema.
 
-    With ``ask_database`` the target table, where there is one, has its say. Raises the errors of
+    With ``ask_database`` the target table, where there is one, has its say. ``on_preview`` is called with the first
+    rows as soon as the file is open, which is before all cells are looked at. Raises the errors of
     :class:`tui_importer.errors.ImporterError` as an import would.
     """
     registry = registry or load_registry()
@@ -203,16 +227,13 @@ def inspect_source(plan: Plan, *, ask_database: bool = False, registry: Registry
     parts = _parts(plan, registry)
     path = Path(plan.source.file)
     with open_source(path, parts.reader, plan.source) as source:
+        if on_preview is not None:
+            on_preview(_preview(source))
         wanted = table_wanted(plan, source.layout, source)
         existing = None
         if ask_database:
-            settings = ConnectionSettings(parts.address.text, "tui_importer/inspect", plan.options.connect_timeout)
-            backend = parts.open_backend(settings)
-            try:
-                backend.connect()
+            with _looking(plan, parts) as backend:
                 existing = backend.reflect(wanted.name)
-            finally:
-                backend.close()
         resolution = resolve(plan, source, wanted, existing)
         inferred = resolution.inferred or tuple(source.infer())
         first = source.layout.first_column
@@ -225,6 +246,56 @@ def inspect_source(plan: Plan, *, ask_database: bool = False, registry: Registry
             evidence={column_letters(first + offset): found.evidence for offset, found in enumerate(inferred)},
             notes=(*parts.reader.limits(path), *source.layout.notes, *resolution.notes, *findings),
         )
+
+
+@dataclass(frozen=True, slots=True)
+class TargetTable:
+    """A target before anything is written: whether the table ``exists``, and with how many rows."""
+
+    database: str
+    table: str
+    exists: bool
+    rows: int
+
+
+def look_at_target(plan: Plan, *, registry: Registry | None = None) -> TargetTable:
+    """Ask the database for the plan's target table, which has to be named; nothing is written.
+
+    Raises :class:`tui_importer.errors.DatabaseError` where it does not answer.
+    """
+    parts = _parts(checked(plan), registry or load_registry())
+    name = plan.target.table or ""
+    with _looking(plan, parts) as backend:
+        table = backend.reflect(name)
+        rows = backend.ledger(None).count(table) if table else 0
+        return TargetTable(parts.address.display, table.qualified_name if table else name, table is not None, rows)
+
+
+@contextmanager
+def _looking(plan: Plan, parts: Parts) -> Iterator[Backend]:
+    """The plan's database, for a look at it."""
+    settings = ConnectionSettings(parts.address.text, "tui_importer/inspect", plan.options.connect_timeout)
+    backend = parts.open_backend(settings)
+    try:
+        backend.connect()
+        yield backend
+    finally:
+        backend.close()
+
+
+def _preview(source: OpenSource) -> Preview:
+    block = next(source.sheet.blocks(PREVIEW_ROWS), None)
+    columns = block.columns[:PREVIEW_COLUMNS] if block else ()
+    return Preview(
+        sheets=tuple(sheet.name for sheet in source.workbook.sheets),
+        sheet=source.name,
+        first_row=block.first_row if block else 1,
+        first_column=block.first_column if block else 0,
+        rows=tuple(
+            tuple((as_text(cell) or "")[:PREVIEW_TEXT] for cell in row)
+            for row in zip(*(column.values() for column in columns), strict=True)
+        ),
+    )
 
 
 def _findings(headers: Sequence[str], inferred: Sequence[Inferred]) -> tuple[str, ...]:

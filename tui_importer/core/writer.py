@@ -64,7 +64,7 @@ class Hand(Protocol):
     def rest(self, seconds: float) -> bool | Awaitable[bool]:
         """Wait, but no longer than until the run is being stopped; False when it is."""
 
-    def pause(self) -> None | Awaitable[None]:
+    def pause(self) -> Awaitable[None] | None:
         """Wait until a paused run goes on or is being stopped."""
 
 

@@ -43,17 +43,15 @@ class RunBegun(Message, frozen=True, kw_only=True, tag="run_begun"):
 
 
 class Previewed(Message, frozen=True, kw_only=True, tag="previewed"):
-    """The first rows of the sheet as text, each as wide as it is; ``rows`` begin at sheet row ``first_row``.
-
-    ``raw`` says that they are as the file stores them: dates are numbers still. ``sheets`` are all sheets' names.
-    """
+    """The first rows of the sheet (:class:`tui_importer.api.Preview`). ``raw`` says that they are as the file stores
+    them: dates are numbers still."""
 
     sheets: tuple[str, ...]
     sheet: str
     first_row: int
-    first_column: int
+    first_column: int = 0
     rows: tuple[tuple[str, ...], ...]
-    raw: bool
+    raw: bool = False
 
 
 class Inspected(Message, frozen=True, kw_only=True, tag="inspected"):

@@ -58,11 +58,27 @@ class Package:
                 return target
         return None
 
+    def sheet_names(self) -> tuple[str, ...]:
+        """The names of all sheets, in the workbook's order."""
+        return tuple(self._sheet_identities(self._workbook()))
+
     def sheet_part(self, sheet: str) -> str:
         """The name of the part that holds the sheet of that name."""
+        workbook = self._workbook()
+        identities = self._sheet_identities(workbook)
+        relationship = self._relationships(workbook).get(identities.get(sheet, ""))
+        if relationship is None or relationship[1].lower() not in self._members:
+            raise damaged(self.path, f"no part for sheet {sheet!r}")
+        return relationship[1]
+
+    def _workbook(self) -> str:
         workbook = self.workbook_part()
         if workbook is None:
             raise damaged(self.path, "no workbook part")
+        return workbook
+
+    def _sheet_identities(self, workbook: str) -> dict[str, str]:
+        """Name of each sheet -> identity of the relationship that leads to its part."""
         identities: dict[str, str] = {}
 
         def start(name: str, attributes: dict[str, str]) -> None:
@@ -71,20 +87,21 @@ class Package:
                 identities.setdefault(attributes["name"], found)
 
         self._parse(workbook, start)
-        relationship = self._relationships(workbook).get(identities.get(sheet, ""))
-        if relationship is None or relationship[1].lower() not in self._members:
-            raise damaged(self.path, f"no part for sheet {sheet!r}")
-        return relationship[1]
+        return identities
+
+    def shared_strings(self, size: int = CHUNK) -> Iterator[bytes]:
+        """The XML of the shared strings in pieces of ``size`` at most; nothing where there are none."""
+        for type_, target in self._relationships(self.workbook_part() or "").values():
+            if type_.endswith("/sharedStrings"):
+                yield from self.pieces(target, size)
 
     def shared_strings_hold(self, needle: bytes) -> bool:
         """Whether the XML of the shared strings holds these bytes."""
-        for type_, target in self._relationships(self.workbook_part() or "").values():
-            if type_.endswith("/sharedStrings"):
-                tail = b""
-                for piece in self.pieces(target):
-                    if needle in tail + piece:
-                        return True
-                    tail = piece[-len(needle) :]
+        tail = b""
+        for piece in self.shared_strings():
+            if needle in tail + piece:
+                return True
+            tail = piece[-len(needle) :]
         return False
 
     def pieces(self, part: str, size: int = CHUNK) -> Iterator[bytes]:

@@ -1,4 +1,4 @@
-"""Speaking with a live run: a Unix socket in the run's private folder, an order and its answer as a line of JSON each."""
+"""Speaking with a live run: a Unix socket in its private folder, an order and its answer as a line of JSON each."""
 
 from __future__ import annotations
 

@@ -34,6 +34,7 @@ class RejectGroups:
         """The groups as they stand, the most frequent first."""
         self.changed = False
         groups = [
-            ReasonGroup(column, reason, count, tuple(cells)) for (column, reason), (count, cells) in self._groups.items()
+            ReasonGroup(column, reason, count, tuple(cells))
+            for (column, reason), (count, cells) in self._groups.items()
         ]
         return sorted(groups, key=lambda group: -group.count)

@@ -1,0 +1,124 @@
+"""The process that :mod:`tui_importer.process.start` begins: one request, carried out."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import NoReturn
+
+import msgspec
+
+from tui_importer.errors import ExitCode, ImporterError
+from tui_importer.process.messages import (
+    Answer,
+    ImportRequest,
+    Inspected,
+    InspectRequest,
+    LookAtTargetRequest,
+    Previewed,
+    Refused,
+    Request,
+    RunBegun,
+    TargetSeen,
+)
+
+
+def main() -> NoReturn:
+    """Carry out the request on standard input, and leave with its exit code."""
+    request = msgspec.json.decode(sys.stdin.buffer.read(), type=Request)
+    code = ExitCode.OK
+    try:
+        match request:
+            case ImportRequest():
+                code = _import(request)
+            case InspectRequest():
+                _inspect(request)
+            case LookAtTargetRequest():
+                _look_at_target(request)
+    except ImporterError as error:
+        # For those who asked; a run that has begun says so in its recording.
+        _say(Refused(error=str(error), exit_code=int(error.exit_code)))
+    # Without tearing down: to free a large workbook cell by cell takes a while.
+    os._exit(int(code))
+
+
+def _say(answer: Answer) -> None:
+    try:
+        sys.stdout.buffer.write(msgspec.json.encode(answer) + b"\n")
+        sys.stdout.buffer.flush()
+    except OSError:
+        return  # whoever asked has gone; a run goes on
+
+
+def _import(request: ImportRequest) -> ExitCode:
+    from tui_importer.api import Run
+    from tui_importer.process.conduct import seldom_collect_garbage, signals_stop
+    from tui_importer.process.reports import write_reports
+    from tui_importer.recording.folders import recordings_folder
+
+    seldom_collect_garbage()
+    run = Run(
+        request.plan,
+        rejects_file=request.rejects_file,
+        command=request.command,
+        recordings=recordings_folder(),
+    )
+    if run.recording_trouble is not None:
+        raise ImporterError(f"the run cannot be shown, because it cannot be recorded: {run.recording_trouble}; --no-ui")
+    with signals_stop(run):
+        _say(RunBegun(run_id=run.run_id))
+        _let_go_of_terminal()
+        report = run.execute()
+    if request.report_file is not None:
+        write_reports(request.report_file, [report])
+    return ExitCode(report.exit_code)
+
+
+def _let_go_of_terminal() -> None:
+    """Whoever began the run may go: nothing of it is said to them any more."""
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    for stream in (0, 1, 2):
+        os.dup2(nowhere, stream)
+    os.close(nowhere)
+
+
+def _inspect(request: InspectRequest) -> None:
+    from tui_importer.api import Preview, inspect_source
+    from tui_importer.readers.peek import peek
+
+    rough = peek(request.plan.source)
+    if rough is not None:
+        _say(Previewed(sheets=rough.sheets, sheet=rough.sheet, first_row=rough.first_row, rows=rough.rows, raw=True))
+
+    def on_preview(found: Preview) -> None:
+        _say(
+            Previewed(
+                sheets=found.sheets,
+                sheet=found.sheet,
+                first_row=found.first_row,
+                first_column=found.first_column,
+                rows=found.rows,
+            )
+        )
+
+    inspection = inspect_source(request.plan, on_preview=on_preview)
+    _say(
+        Inspected(
+            plan=inspection.plan,
+            reader=inspection.reader,
+            rows=inspection.rows,
+            evidence=inspection.evidence,
+            notes=inspection.notes,
+        )
+    )
+
+
+def _look_at_target(request: LookAtTargetRequest) -> None:
+    from tui_importer.api import look_at_target
+
+    seen = look_at_target(request.plan)
+    _say(TargetSeen(database=seen.database, table=seen.table, exists=seen.exists, rows=seen.rows))
+
+
+if __name__ == "__main__":
+    main()

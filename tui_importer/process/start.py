@@ -1,0 +1,106 @@
+"""Beginning processes: a run that outlives whoever began it, and looks at files that may take a process down."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+
+from tui_importer.errors import ExitCode, ImporterError
+from tui_importer.process.messages import Answer, ImportRequest, Refused, Request, RunBegun
+from tui_importer.recording.folders import Recording
+
+_MODULE = "tui_importer.process"
+
+
+class RefusedError(ImporterError):
+    """A process refused its request; the exit code is the one it gave."""
+
+    def __init__(self, refused: Refused) -> None:
+        super().__init__(refused.error)
+        self.exit_code = ExitCode(refused.exit_code)
+
+
+def start_run(request: ImportRequest, recordings: Path) -> Recording:
+    """Begin a run as a process of its own, which goes on whatever becomes of this one; returns once it is recorded.
+
+    Raises :class:`RefusedError` where the request makes no sense, :class:`ImporterError` where there is no process.
+    """
+    with _process(request, own_session=True) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        answer = _answer(process.stdout.readline())
+        match answer:
+            case RunBegun(run_id=run_id):
+                # It goes on by itself, and is nobody's zombie once it has ended.
+                threading.Thread(target=process.wait, name="run's end", daemon=True).start()
+                return Recording(recordings / run_id)
+            case Refused():
+                raise RefusedError(answer)
+            case _:
+                last_words = process.stderr.read().decode(errors="replace").strip().splitlines() or ["no word of it"]
+                raise ImporterError(f"the run could not be begun: {last_words[-1]}")
+
+
+class Look:
+    """A look at a source or a target, in a process of its own: a hostile workbook takes only that one down.
+
+    ``hear`` is called with each answer, from a thread; the last one is :class:`Refused` where the process died.
+    """
+
+    def __init__(self, request: Request, hear: Callable[[Answer], None]) -> None:
+        self._process = _process(request, own_session=False)
+        self._hear = hear
+        self._cancelled = False
+        self._thread = threading.Thread(target=self._listen, name="looking", daemon=True)
+        self._thread.start()
+
+    def cancel(self) -> None:
+        """End it; nothing more is heard of it."""
+        self._cancelled = True
+        self._process.kill()
+
+    def close(self) -> None:
+        """End it and wait until it is gone."""
+        self.cancel()
+        self._thread.join()
+
+    def _listen(self) -> None:
+        with self._process as process:
+            assert process.stdout is not None
+            for line in process.stdout:
+                answer = _answer(line)
+                if answer is not None and not self._cancelled:
+                    self._hear(answer)
+        if process.returncode != 0 and not self._cancelled:
+            ended = f"ended by signal {-process.returncode}" if process.returncode < 0 else "ended without a word"
+            self._hear(Refused(error=f"the reader's process {ended}", exit_code=int(ExitCode.USAGE)))
+
+
+def _process(request: Request, *, own_session: bool) -> subprocess.Popen[bytes]:
+    process = subprocess.Popen(  # noqa: S603  # this very program
+        [sys.executable, "-m", _MODULE],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE if own_session else subprocess.DEVNULL,
+        start_new_session=own_session,
+    )
+    assert process.stdin is not None
+    try:
+        process.stdin.write(msgspec.json.encode(request))
+        process.stdin.close()
+    except BrokenPipeError:
+        pass  # it died at once: what it says, or does not say, is read next
+    return process
+
+
+def _answer(line: bytes) -> Answer | None:
+    try:
+        answer: Answer = msgspec.json.decode(line, type=Answer)
+    except msgspec.DecodeError:
+        return None
+    return answer

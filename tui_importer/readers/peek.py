@@ -1,0 +1,193 @@
+"""The first rows of a workbook, long before the whole of it is parsed: for whoever waits in front of a screen.
+
+Only the beginning of the sheet's XML is read, and of the shared strings no more than the cells seen need. Values are as
+the file stores them: a date is a number still. ECMA-376 part 1, 18.3.1.73 (``row``), 18.3.1.4 (``c``), 18.4.8 (``si``).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from xml.parsers import expat
+
+from tui_importer.core.cells import column_index
+from tui_importer.core.plan import Source
+from tui_importer.errors import SourceError
+from tui_importer.readers.files import is_zip
+from tui_importer.readers.package import Package, local, xml_parser
+
+#: Rows and columns that a screen can show.
+ROWS, COLUMNS = 40, 100
+#: Bytes of XML read at once, and how many of them at most before it is given up: a preview has to come soon.
+_PIECE, _PATIENCE = 64 << 10, 32 << 20
+
+_LETTERS = re.compile(r"[A-Za-z]{1,3}")
+
+
+@dataclass(frozen=True, slots=True)
+class Peeked:
+    """The first rows with anything in them, from sheet row ``first_row`` on, each from column A on."""
+
+    sheets: tuple[str, ...]
+    sheet: str
+    first_row: int
+    rows: tuple[tuple[str, ...], ...]
+
+
+def peek(source: Source) -> Peeked | None:
+    """The beginning of an xlsx or xlsm sheet; None for other formats, and for what is not plain enough: then the
+    reader itself will say what there is."""
+    path = Path(source.file)
+    try:
+        if not is_zip(path):
+            return None
+        package = Package(path)
+        sheets = package.sheet_names()
+        sheet = _chosen(sheets, source.sheet)
+        if sheet is None:
+            return None
+        rows = _Rows(path)
+        rows.read(package.pieces(package.sheet_part(sheet), _PIECE))
+        strings: dict[int, str] = {}
+        if rows.strings_wanted:
+            strings = _Strings(path, rows.strings_wanted).read(package.shared_strings(_PIECE))
+    except (SourceError, OSError, ValueError):
+        return None
+    return rows.result(sheets, sheet, strings)
+
+
+def _chosen(sheets: tuple[str, ...], wanted: str | int | None) -> str | None:
+    if wanted is None:
+        return sheets[0] if sheets else None
+    if isinstance(wanted, int):
+        return sheets[wanted - 1] if 1 <= wanted <= len(sheets) else None
+    return next((name for name in sheets if name.casefold() == wanted.casefold()), None)
+
+
+class _Found(Exception):  # nothing is wrong: it ends the parser
+    """There is enough."""
+
+
+class _Rows:
+    """Follows rows and cells until there are enough of them."""
+
+    def __init__(self, path: Path) -> None:
+        self.strings_wanted: set[int] = set()
+        self._path = path
+        self._cells: dict[int, dict[int, tuple[str, str]]] = {}
+        self._row, self._column = 0, -1
+        self._type, self._text, self._inside = "n", "", False
+
+    def read(self, pieces: Iterable[bytes]) -> None:
+        """Parse until there are rows enough."""
+        parser = xml_parser(self._path)
+        parser.StartElementHandler = self._start
+        parser.EndElementHandler = self._end
+        parser.CharacterDataHandler = self._data
+        _parse(parser, pieces)
+        self.strings_wanted = {
+            int(text) for cells in self._cells.values() for type_, text in cells.values() if type_ == "s"
+        }
+
+    def result(self, sheets: tuple[str, ...], sheet: str, strings: dict[int, str]) -> Peeked | None:
+        """The rows as text; None where there were none."""
+        if not self._cells:
+            return None
+        first = min(self._cells)
+        width = min(COLUMNS, 1 + max(max(cells) for cells in self._cells.values()))
+        rows = []
+        for number in range(first, min(max(self._cells) + 1, first + ROWS)):
+            row = [""] * width
+            for column, (type_, text) in self._cells.get(number, {}).items():
+                if column < width:
+                    row[column] = strings.get(int(text), "") if type_ == "s" else text
+            rows.append(tuple(row))
+        return Peeked(sheets, sheet, first, tuple(rows))
+
+    def _start(self, name: str, attributes: dict[str, str]) -> None:
+        match local(name):
+            case "row":
+                if len(self._cells) >= ROWS:
+                    raise _Found
+                self._row, self._column = int(attributes.get("r", self._row + 1)), -1
+            case "c":
+                letters = _LETTERS.match(attributes.get("r", ""))
+                self._column = column_index(letters[0]) if letters else self._column + 1
+                self._type, self._text = attributes.get("t", "n"), ""
+            case "v" | "t":
+                self._inside = True
+
+    def _end(self, name: str) -> None:
+        match local(name):
+            case "v" | "t":
+                self._inside = False
+            case "c" if self._text:
+                self._cells.setdefault(self._row, {})[self._column] = (self._type, self._text)
+            case "sheetData":
+                raise _Found
+
+    def _data(self, text: str) -> None:
+        if self._inside:
+            self._text += text
+
+
+class _Strings:
+    """Follows shared strings until all that are wanted have come."""
+
+    def __init__(self, path: Path, wanted: set[int]) -> None:
+        self._path = path
+        self._wanted, self._last = wanted, max(wanted)
+        self._found: dict[int, str] = {}
+        self._number, self._text, self._depth = -1, "", 0
+
+    def read(self, pieces: Iterable[bytes]) -> dict[int, str]:
+        """The wanted strings by number."""
+        parser = xml_parser(self._path)
+        parser.StartElementHandler = self._start
+        parser.EndElementHandler = self._end
+        parser.CharacterDataHandler = self._data
+        _parse(parser, pieces)
+        return self._found
+
+    def _start(self, name: str, attributes: dict[str, str]) -> None:
+        match local(name):
+            case "si":
+                self._number, self._text = self._number + 1, ""
+            case "t":
+                self._depth += 1
+            case "rPh":  # how a word is pronounced is no part of it (18.4.6)
+                self._depth -= 1
+
+    def _end(self, name: str) -> None:
+        match local(name):
+            case "si":
+                if self._number in self._wanted:
+                    self._found[self._number] = self._text
+                if self._number >= self._last:
+                    raise _Found
+            case "t":
+                self._depth -= 1
+            case "rPh":
+                self._depth += 1
+
+    def _data(self, text: str) -> None:
+        if self._depth > 0:
+            self._text += text
+
+
+def _parse(parser: expat.XMLParserType, pieces: Iterable[bytes]) -> None:
+    """Parse until a handler has found what it wants, or patience ends."""
+    parse: Callable[[bytes, bool], object] = parser.Parse
+    read = 0
+    try:
+        for piece in pieces:
+            read += len(piece)
+            if read > _PATIENCE:
+                return
+            parse(piece, False)
+    except _Found:
+        return
+    except expat.ExpatError as error:
+        raise ValueError(str(error)) from error
