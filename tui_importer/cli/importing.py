@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from tui_importer.cli.dashboard import wants_dashboard
 from tui_importer.cli.options import CountOrAuto, build_plan, source_options, target_options
 from tui_importer.console.complaint import complain
 from tui_importer.core.opening import Opening
@@ -46,6 +47,7 @@ _GRAVITY = (*SIGNAL_CODES, *map(ExitCode, (1, 5, 2, 6, 4, 3, 0)))
 @click.option("--dry-run", is_flag=True, default=None, help="Read and check everything, write nothing.")
 @click.option("--rejects", metavar="FILE", help="Workbook for rejected rows (default: NAME.rejects.xlsx).")
 @click.option("--report", metavar="FILE|-", help="Write the report as JSON.")
+@click.option("-y", "--yes", is_flag=True, help="Begin at once: no setup screen.")
 @click.option("--no-ui", is_flag=True, help="Lines on stderr instead of a dashboard.")
 @click.option("--plain", is_flag=True, help="One sentence per change, for screen readers and logs.")
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")
@@ -62,6 +64,10 @@ def command(files: tuple[str, ...], **given: Any) -> int:
     for warning in registry.warnings:
         complain(warning)
     reports, codes = [], []
+    if wants_dashboard(given):
+        from tui_importer.cli.interactive import import_on_screen
+
+        return worst([import_on_screen(file, given, registry) for file in files])
     for file in files:
         try:
             reports.append(_import(file, given, registry))

@@ -13,12 +13,16 @@ import click
 from tui_importer.console.complaint import complain
 from tui_importer.errors import ExitCode, ImporterError
 
-#: Command -> its module, which is imported when the command is: ``--version`` and ``--help`` load no driver.
+#: Command -> its module, and its name there unless it is ``command``. A module is imported when its command is asked
+#: for: ``--version`` and ``--help`` load no driver.
 COMMANDS = {
     "import": "tui_importer.cli.importing",
     "inspect": "tui_importer.cli.inspecting",
     "bench": "tui_importer.cli.benching",
     "runs": "tui_importer.cli.runs",
+    "attach": "tui_importer.cli.attaching:attach",
+    "replay": "tui_importer.cli.attaching:replay",
+    "rejects": "tui_importer.cli.rejects",
     "plugins": "tui_importer.cli.plugins",
 }
 DEFAULT_COMMAND = "import"
@@ -40,7 +44,8 @@ class LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        command = importlib.import_module(COMMANDS[cmd_name]).command
+        module, _, name = COMMANDS[cmd_name].partition(":")
+        command = getattr(importlib.import_module(module), name or "command")
         assert isinstance(command, click.Command)
         return command
 

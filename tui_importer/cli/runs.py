@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any
 
 import click
@@ -14,25 +14,10 @@ from tui_importer.core.ledger import PastRun, RunState
 from tui_importer.core.session import ConnectionSettings
 from tui_importer.core.url import parse_address
 from tui_importer.plugins.registry import load_registry
-from tui_importer.recording.folders import Recording, prune, recordings, recordings_folder
+from tui_importer.recording.folders import prune, recordings_folder
+from tui_importer.recording.listing import ListedRun, listed
 
 _DAY = 86_400.0
-_OUTCOMES = {"complete_with_rejects": "complete", "already_imported": "nothing to do"}
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """A run as the list shows it; ``resume`` is the command that takes it up again, where there is more to do."""
-
-    run_id: str
-    state: str
-    started_at: str
-    file: str
-    table: str
-    read: int | None
-    inserted: int | None
-    rejected: int | None
-    resume: str | None
 
 
 @click.command("runs", context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80})
@@ -52,7 +37,7 @@ def command(
         removed = prune(recordings_folder(), older_than * _DAY)
         click.echo(f"removed {removed} recording{'' if removed == 1 else 's'}")
         return
-    lines = _of_recordings(limit) if db is None else _of_ledger(db, ledger_schema, limit)
+    lines = listed(recordings_folder(), limit) if db is None else _of_ledger(db, ledger_schema, limit)
     if as_json:
         click.echo(msgspec.json.format(msgspec.json.encode([asdict(line) for line in lines]), indent=2))
         return
@@ -60,41 +45,7 @@ def command(
         click.echo(text)
 
 
-def _of_recordings(limit: int) -> list[Line]:
-    return [_of_recording(recording) for recording in recordings(recordings_folder())[:limit]]
-
-
-def _of_recording(recording: Recording) -> Line:
-    report = recording.report()
-    if report is not None:
-        unfinished = report.outcome in ("stopped", "failed")
-        return Line(
-            run_id=recording.run_id,
-            state=_OUTCOMES.get(report.outcome, report.outcome),
-            started_at=report.started_at,
-            file=report.source.file,
-            table=f"{report.target.database} · {report.target.table}",
-            read=report.stats.total_records,
-            inserted=report.stats.inserted,
-            rejected=report.stats.error_count,
-            resume=recording.command if unfinished else None,
-        )
-    alive = recording.alive
-    started, latest = recording.first("run_started") or {}, recording.latest("progress") or {}
-    return Line(
-        run_id=recording.run_id,
-        state="running" if alive else "died",
-        started_at=str(started.get("ts", "")),
-        file=str(started.get("file", "")),
-        table=str(started.get("target", "")),
-        read=latest.get("read"),
-        inserted=latest.get("inserted"),
-        rejected=latest.get("rejected"),
-        resume=None if alive else recording.command,
-    )
-
-
-def _of_ledger(db: str, schema: str | None, limit: int) -> list[Line]:
+def _of_ledger(db: str, schema: str | None, limit: int) -> list[ListedRun]:
     registry, address = load_registry(), parse_address(db)
     spec = registry.backend_for(address.scheme)
     backend = registry.make_backend(spec.name, ConnectionSettings(address.text, "tui_importer/runs", 10.0))
@@ -105,10 +56,10 @@ def _of_ledger(db: str, schema: str | None, limit: int) -> list[Line]:
         backend.close()
 
 
-def _of_past(past: PastRun) -> Line:
+def _of_past(past: PastRun) -> ListedRun:
     counts = past.counts
     ended = past.state in (RunState.COMPLETE, RunState.SUPERSEDED)
-    return Line(
+    return ListedRun(
         run_id=past.run_id,
         # The ledger is not told of a death; the next run finds out.
         state="running or died" if past.state is RunState.RUNNING else past.state.value,
@@ -122,7 +73,7 @@ def _of_past(past: PastRun) -> Line:
     )
 
 
-def _table(lines: Sequence[Line]) -> list[str]:
+def _table(lines: Sequence[ListedRun]) -> list[str]:
     if not lines:
         return ["no runs"]
     number: Callable[[Any], str] = lambda value: "" if value is None else f"{value:,}"  # noqa: E731

@@ -30,20 +30,22 @@ def start_run(request: ImportRequest, recordings: Path) -> Recording:
 
     Raises :class:`RefusedError` where the request makes no sense, :class:`ImporterError` where there is no process.
     """
-    with _process(request, own_session=True) as process:
-        assert process.stdout is not None
-        assert process.stderr is not None
+    process = _process(request, own_session=True)
+    assert process.stdout is not None
+    assert process.stderr is not None
+    with process.stdout, process.stderr:
         answer = _answer(process.stdout.readline())
-        match answer:
-            case RunBegun(run_id=run_id):
-                # It goes on by itself, and is nobody's zombie once it has ended.
-                threading.Thread(target=process.wait, name="run's end", daemon=True).start()
-                return Recording(recordings / run_id)
-            case Refused():
-                raise RefusedError(answer)
-            case _:
-                last_words = process.stderr.read().decode(errors="replace").strip().splitlines() or ["no word of it"]
-                raise ImporterError(f"the run could not be begun: {last_words[-1]}")
+        last_words = b"" if isinstance(answer, RunBegun) else process.stderr.read()
+    # It goes on by itself, and is nobody's zombie once it has ended.
+    threading.Thread(target=process.wait, name="run's end", daemon=True).start()
+    match answer:
+        case RunBegun(run_id=run_id):
+            return Recording(recordings / run_id)
+        case Refused():
+            raise RefusedError(answer)
+        case _:
+            said = last_words.decode(errors="replace").strip().splitlines() or ["it ended without a word"]
+            raise ImporterError(f"the run could not be begun: {said[-1]}")
 
 
 class Look:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from tui_importer.core.report import Report, from_json
+from tui_importer.errors import UsageError
 
 EVENTS_FILE = "events.jsonl"
 REPORT_FILE = "report.json"
@@ -106,6 +107,24 @@ def recordings(folder: Path) -> list[Recording]:
     except OSError:
         return []
     return sorted(found, key=lambda recording: recording.run_id, reverse=True)
+
+
+def find_recording(folder: Path, run: str | None) -> Recording:
+    """The recording of a run by its id or the beginning of one; without it the latest that is alive, or the latest.
+
+    Raises :class:`UsageError` where there is none, or several begin like that.
+    """
+    found = recordings(folder)
+    if not found:
+        raise UsageError("no run is recorded yet")
+    if run is None:
+        return next((recording for recording in found if recording.alive), found[0])
+    fitting = [recording for recording in found if recording.run_id.startswith(run)]
+    if len(fitting) == 1 or any(recording.run_id == run for recording in fitting):
+        return next((recording for recording in fitting if recording.run_id == run), fitting[0])
+    if fitting:
+        raise UsageError(f"{len(fitting)} runs begin with {run!r}: give more of the id ('tui-importer runs' lists them)")
+    raise UsageError(f"there is no run {run!r}: 'tui-importer runs' lists those that are recorded")
 
 
 def prune(folder: Path, older_than: float) -> int:

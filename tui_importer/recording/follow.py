@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from typing import BinaryIO, Protocol
 
 from tui_importer.core.report import Report
@@ -43,6 +43,9 @@ class Watched(Protocol):
 
     def now(self) -> float:
         """The time of the run at this moment, in seconds since the epoch."""
+
+    def close(self) -> None:
+        """Let go of the files."""
 
 
 class Follower:
@@ -131,8 +134,11 @@ class Replay:
     def now(self) -> float:
         return self._first + (self._clock() - self._began) * self._speed
 
+    def close(self) -> None:
+        self._lines.close()
 
-def all_lines(recording: Recording) -> Iterator[Line]:
+
+def all_lines(recording: Recording) -> Generator[Line, None, None]:
     """All lines of a recording but rejects, one after the other."""
     with recording.events_file.open("rb") as file:
         yield from _decoded(file)

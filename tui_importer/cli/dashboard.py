@@ -1,0 +1,84 @@
+"""Showing the dashboard, and what stands on the terminal when it is closed."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from tui_importer.console.choice import draws_on
+from tui_importer.console.complaint import complain
+from tui_importer.console.ending import detached_lines, paths_and_commands
+from tui_importer.console.lines import Enduring
+from tui_importer.console.safe import visible
+from tui_importer.console.summary import summary_lines
+
+if TYPE_CHECKING:
+    from tui_importer.core.report import Report
+    from tui_importer.tui.app import FirstScreen
+    from tui_importer.tui.messages import Ending, Opening
+    from tui_importer.tui.terminal import Glyphs
+
+#: Frames a second at most: what a person sees, and a slow line carries.
+MAX_FRAMES = 10
+
+
+def on_a_terminal() -> bool:
+    """Whether there is somebody in front of a terminal that can be drawn on."""
+    return all(draws_on(stream, os.environ) for stream in (sys.stdin, sys.stdout, sys.stderr))
+
+
+def wants_dashboard(given: Mapping[str, Any]) -> bool:
+    """Whether an import is to be shown: on a terminal, unless an option asks for less."""
+    less = ("no_ui", "plain", "quiet", "log_format", "verbose", "dry_run")
+    return not any(given[name] for name in less) and on_a_terminal()
+
+
+def show(first: FirstScreen) -> Ending:
+    """Show the dashboard, beginning with a screen, until it is left."""
+    os.environ.setdefault("TEXTUAL_FPS", str(MAX_FRAMES))
+    from tui_importer.tui.app import Dashboard
+    from tui_importer.tui.messages import Ending
+
+    if sys.__stderr__ is not None:
+        sys.__stderr__.reconfigure(errors="replace")  # a letter that the terminal lacks
+    return Dashboard(first).run() or Ending()
+
+
+def show_run(opening: Opening) -> Ending:
+    """Show one run."""
+
+    def first(glyphs: Glyphs) -> Any:
+        from tui_importer.tui.screens.run import RunScreen
+
+        return RunScreen(opening, glyphs)
+
+    return show(first)
+
+
+def say_ending(ending: Ending) -> int:
+    """Leave on the normal screen what is to be kept; gives the exit code."""
+    err = Enduring(sys.stderr)
+    if ending.error is not None:
+        complain(ending.error)
+        return ending.exit_code
+    if ending.recording is None:
+        return ending.exit_code
+    if ending.live:
+        for line in detached_lines(ending.recording):
+            err.line(visible(line))
+        return ending.exit_code
+    report: Report | None = ending.report
+    if report is not None:
+        for line in summary_lines(report, None, err.encoding, shutil.get_terminal_size().columns):
+            if not line.startswith("rejects are in "):
+                err.line(line)
+    else:
+        err.line(f"run {ending.recording.run_id} died: the same command goes on from there")
+    for name, text in paths_and_commands(report, ending.recording):
+        err.line(f"{name}: {visible(text)}")
+    if report is not None and report.outcome == "failed":
+        complain(report.error or "the run failed")
+    return ending.exit_code

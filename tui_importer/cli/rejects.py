@@ -1,0 +1,25 @@
+"""``tui-importer rejects RUN``"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from tui_importer.console.numbers import plural
+from tui_importer.console.safe import visible
+from tui_importer.recording.folders import find_recording, recordings_folder
+
+
+@click.command("rejects", context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80})
+@click.argument("run", required=False)
+@click.option("-o", "--output", metavar="FILE", help="Where to (default: NAME.rejects.xlsx).")
+def command(*, run: str | None, output: str | None) -> None:
+    """Write the rejected rows of a run as a workbook to mend and give back.
+
+    RUN is its id or the beginning of one; without it, the latest run.
+    """
+    from tui_importer.rejects.rebuilt import write_rejects_of
+
+    path, count = write_rejects_of(find_recording(recordings_folder(), run), None if output is None else Path(output))
+    click.echo(f"{plural(count, 'row')} written to {visible(str(path))}", err=True)

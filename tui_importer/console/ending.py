@@ -1,0 +1,27 @@
+"""What stands on the terminal when a run, or the view of one, is over: where things are, and how to go on."""
+
+from __future__ import annotations
+
+from tui_importer.core.report import Report
+from tui_importer.recording.folders import REPORT_FILE, Recording
+
+
+def paths_and_commands(report: Report | None, recording: Recording) -> list[tuple[str, str]]:
+    """What to keep of a run, each with its name: files, and commands to type. Text from outside is not made safe."""
+    found: list[tuple[str, str]] = []
+    if report is not None:
+        found.append(("report", str(recording.folder / REPORT_FILE)))
+        if report.rejects_file is not None:
+            found.append(("rejects", report.rejects_file))
+    if recording.command is not None:
+        unfinished = report is None or report.outcome in ("stopped", "failed")
+        found.append(("to go on" if unfinished else "to repeat it", recording.command))
+    return found
+
+
+def detached_lines(recording: Recording) -> list[str]:
+    """What to say to somebody who leaves a run that goes on."""
+    return [
+        f"run {recording.run_id} goes on without you",
+        f"to see it again: tui-importer attach {recording.run_id}",
+    ]

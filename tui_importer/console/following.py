@@ -1,0 +1,50 @@
+"""A recorded run in lines, for whoever attaches without a terminal to draw on."""
+
+from __future__ import annotations
+
+import sys
+import time
+
+from tui_importer.console.ending import paths_and_commands
+from tui_importer.console.lines import Enduring
+from tui_importer.console.progress import LINE_PERIOD, LineProgress
+from tui_importer.console.safe import visible
+from tui_importer.console.summary import summary_lines
+from tui_importer.core.counters import Snapshot
+from tui_importer.errors import ExitCode
+from tui_importer.recording.folders import Recording
+from tui_importer.recording.follow import Follower, Replay, Watched
+
+_PERIOD = 0.25
+
+
+def follow_in_lines(recording: Recording, speed: float | None = None) -> int:
+    """Tell what happens until the run ends; gives its exit code. ``speed`` plays an ended run again."""
+    watched: Watched = Follower(recording) if speed is None else Replay(recording, speed)
+    progress, said_at = LineProgress(sys.stderr), None
+    try:
+        while True:
+            lines = watched.poll()
+            for line in lines:
+                if isinstance(line.what, Snapshot):
+                    if said_at is None or line.at - said_at >= LINE_PERIOD:
+                        said_at = line.at
+                        progress.sample(line.what)
+                elif not isinstance(line.what, tuple):
+                    progress.on_event(line.what)
+            if watched.ended and not lines:
+                break
+            time.sleep(_PERIOD)
+        report = watched.report()
+    finally:
+        watched.close()
+    err = Enduring(sys.stderr)
+    if report is None:
+        err.line(f"run {recording.run_id} died: the same command goes on from there")
+    else:
+        for line_of_summary in summary_lines(report, None, err.encoding):
+            err.line(line_of_summary)
+    for name, text in paths_and_commands(report, recording):
+        if name != "rejects":
+            err.line(f"{name}: {visible(text)}")
+    return report.exit_code if report is not None else int(ExitCode.STOPPED)

@@ -1,0 +1,28 @@
+"""The workbook of rejects once more, from what a run's recording says: of any run, also one that goes on or died."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tui_importer.errors import UsageError
+from tui_importer.recording.folders import Recording
+from tui_importer.recording.follow import headers, rejects
+from tui_importer.rejects.spool import RejectSpool
+from tui_importer.rejects.workbook import check_reject_path, default_reject_path, write_reject_workbook
+
+
+def write_rejects_of(recording: Recording, path: Path | None = None) -> tuple[Path, int]:
+    """Write the rejects of a recorded run so far as a workbook, by default beside us; where it is, and how many rows.
+
+    Raises :class:`tui_importer.errors.ImporterError` where it cannot be written, :class:`UsageError` where the run
+    has rejected nothing.
+    """
+    source = Path(str((recording.first("run_started") or {}).get("file", "run.xlsx")))
+    if path is not None:
+        check_reject_path(path, source)
+    with RejectSpool() as spool:
+        spool.add_many(rejects(recording))
+        if not spool.count:
+            raise UsageError(f"run {recording.run_id} has rejected no row")
+        where = path or default_reject_path(source, Path.cwd())
+        return where, write_reject_workbook(where, headers(recording), spool)

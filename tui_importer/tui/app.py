@@ -1,0 +1,100 @@
+"""The application: which screen comes first, what all of them share, and how it is left."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable
+from typing import ClassVar
+
+from textual.app import App, SystemCommand
+from textual.binding import Binding, BindingType
+from textual.screen import Screen
+
+from tui_importer.tui.messages import Ending, Opening
+from tui_importer.tui.screens.help import HelpScreen
+from tui_importer.tui.screens.run import RunScreen
+from tui_importer.tui.screens.runs import RunsScreen
+from tui_importer.tui.terminal import Glyphs, colours_of, glyphs_for, theme_for
+from tui_importer.tui.themes import THEMES
+
+#: Makes the first screen, once it is known what the terminal can show.
+FirstScreen = Callable[[Glyphs], Screen[None]]
+
+
+class Dashboard(App[Ending]):
+    """Shows one run after another; what it is left with is an :class:`Ending`."""
+
+    CSS_PATH = "styles.tcss"
+    TITLE = "tui-importer"
+    ENABLE_COMMAND_PALETTE = True
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (60, "-medium"), (120, "-wide")]  # noqa: RUF012  # textual's own way
+    VERTICAL_BREAKPOINTS = [(0, "-short"), (20, "-usual"), (36, "-tall")]  # noqa: RUF012
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("question_mark", "help", "Help", key_display="?"),
+        Binding("u", "runs", "Runs", show=False),
+        Binding("ctrl+q", "quit", "Quit", show=False),
+        Binding("ctrl+c", "quit", "Quit", show=False, priority=True),
+    ]
+
+    def __init__(self, first: FirstScreen, glyphs: Glyphs | None = None, theme: str | None = None) -> None:
+        super().__init__()
+        self.glyphs = glyphs or glyphs_for(os.environ)
+        self._first = first
+        for each in THEMES:
+            self.register_theme(each)
+        self.theme = theme or theme_for(os.environ, colours_of(os.environ))
+        self.animation_level = "none"
+        self.set_class(self.glyphs.name == "ascii", "-ascii")
+
+    def get_theme_variable_defaults(self) -> dict[str, str]:
+        """Our own colours in themes that know nothing of them."""
+        theme = self.current_theme
+        quiet = theme.panel or theme.secondary or theme.primary
+        strong = theme.accent or theme.primary
+        return {
+            "chart": theme.primary,
+            "chart-mean": strong,
+            "bar": theme.success or theme.primary,
+            "bar-empty": quiet,
+            "frame": quiet,
+        }
+
+    def on_mount(self) -> None:
+        self.push_screen(self._first(self.glyphs))
+
+    def show_run(self, opening: Opening | None) -> None:
+        """Show a run instead of what is shown now."""
+        if opening is not None:
+            self.switch_screen(RunScreen(opening, self.glyphs))
+
+    def action_help(self) -> None:
+        """Explain keys and words."""
+        if not isinstance(self.screen, HelpScreen):
+            self.push_screen(HelpScreen(self.glyphs))
+
+    def action_runs(self) -> None:
+        """List past and live runs."""
+        if not isinstance(self.screen, RunsScreen):
+            self.push_screen(RunsScreen(self.glyphs), self.show_run)
+
+    async def action_quit(self) -> None:
+        """Leave; a live run goes on."""
+        for screen in reversed(self.screen_stack):
+            if isinstance(screen, RunScreen):
+                screen.action_leave()
+                return
+        self.exit(Ending())
+
+    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
+        """The command palette: what the keys do, by name."""
+        yield SystemCommand("Theme", "Change the colours", self.action_change_theme)
+        yield SystemCommand("Help", "Explain keys and words", self.action_help)
+        yield SystemCommand("Runs", "List past and live runs", self.action_runs)
+        if isinstance(screen, RunScreen):
+            yield SystemCommand("Pause or go on", "Take no further batches, or go on", screen.action_pause)
+            yield SystemCommand("Cancel", "Finish what is in flight and stop; again: at once", screen.action_cancel)
+            yield SystemCommand("One worker more", "Open another connection", lambda: screen.action_workers(1))
+            yield SystemCommand("One worker less", "Close a connection", lambda: screen.action_workers(-1))
+            yield SystemCommand("Rejects", "Show rejected rows", screen.action_rejects)
+            yield SystemCommand("Log", "Show the whole log", screen.action_log)
+            yield SystemCommand("Leave", "A live run goes on", screen.action_leave)

@@ -1,0 +1,139 @@
+"""Pictures made of letters: bars, charts, sparklines and gauges, as pure functions of numbers and a width."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+
+from textual.content import Content
+
+from tui_importer.tui.terminal import Glyphs
+
+#: A piece of text and its style.
+Piece = tuple[str, str]
+
+#: Characters of a chart's scale at its left, its axis included.
+SCALE_WIDTH = 7
+
+
+def lines(rows: Iterable[Sequence[Piece]]) -> Content:
+    """The rows below each other."""
+    return Content("\n").join(Content.assemble(*row) for row in rows)
+
+
+def length(pieces: Sequence[Piece]) -> int:
+    """The cells that the pieces take on a line."""
+    return sum(Content(text).cell_length for text, _ in pieces)
+
+
+def fitted(text: str, width: int, ellipsis: str) -> str:
+    """The text, cut to so many cells; what was cut is marked."""
+    content = Content(text)
+    if content.cell_length <= width:
+        return text
+    if width <= len(ellipsis):
+        return content.truncate(max(0, width)).plain
+    return content.truncate(width - len(ellipsis)).plain.rstrip() + ellipsis
+
+
+def between(left: Sequence[Piece], right: Sequence[Piece], width: int) -> list[Piece]:
+    """Both on one line, as far apart as it allows; where it is too short, the right side goes first."""
+    gap = width - length(left) - length(right)
+    if gap < 1:
+        return list(left)
+    return [*left, (" " * gap, ""), *right]
+
+
+def bar(share: float | None, width: int, glyphs: Glyphs, style: str, rest: str) -> list[Piece]:
+    """A bar of so many cells, filled to a share of it; an empty one where the share is not known."""
+    if width < 1:
+        return []
+    eighths = len(glyphs.bar_parts)
+    filled = 0 if share is None else int(max(0.0, min(1.0, share)) * width * eighths)
+    whole, part = divmod(filled, eighths)
+    head = glyphs.full * whole + (glyphs.bar_parts[part - 1] if part else "")
+    return [(head, style), (glyphs.empty * (width - len(head)), rest)]
+
+
+def spark(values: Sequence[float], width: int, glyphs: Glyphs) -> str:
+    """The last values as columns of one line; a value above none is never invisible."""
+    shown = list(values)[-width:]
+    top = max(shown, default=0.0)
+    steps = len(glyphs.spark)
+    signs = [
+        " " if value <= 0 or top <= 0 else glyphs.spark[min(steps - 1, int(value / top * steps))] for value in shown
+    ]
+    return "".join(signs).rjust(width)
+
+
+def gauge(share: float, width: int, glyphs: Glyphs) -> str:
+    """A share of a whole, in ``width`` cells."""
+    filled = round(max(0.0, min(1.0, share)) * width)
+    return glyphs.gauge_full * filled + glyphs.gauge_empty * (width - filled)
+
+
+def short(number: float) -> str:
+    """A number in five cells at most: ``950``, ``8.1k``, ``12k``, ``1.2M``."""
+    for limit, divisor, unit in ((1e3, 1, ""), (1e6, 1e3, "k"), (1e9, 1e6, "M"), (math.inf, 1e9, "G")):
+        if number < limit * 0.9995:
+            value = number / divisor
+            return f"{value:.1f}{unit}" if unit and value < 9.95 else f"{value:.0f}{unit}"
+    return "?"
+
+
+def clock(seconds: float) -> str:
+    """A length of time as a clock shows it: ``00:12``, ``1:02:03``."""
+    minutes, whole = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{whole:02}" if hours else f"{minutes:02}:{whole:02}"
+
+
+def chart(rates: Sequence[float], seconds: float, mean: float, size: tuple[int, int], glyphs: Glyphs) -> Content:
+    """Rates over time as columns with two axes: what is reached at the left, the time below. ``size`` is the width and
+    height of the whole, and there is a rate for each column that :func:`chart_columns` leaves."""
+    width, height = size
+    rows, columns = height - 2, chart_columns(width)
+    if rows < 1 or columns < 8:
+        return Content(spark(rates, max(1, width), glyphs))
+    top = _ceiling(max(rates, default=0.0))
+    steps = len(glyphs.spark)
+    levels = [0 if not top else max(1 if rate > 0 else 0, round(rate / top * rows * steps)) for rate in rates]
+    mean_row = None if not top or mean <= 0 else min(rows - 1, int(mean / top * rows))
+    drawn: list[list[Piece]] = []
+    for row in range(rows - 1, -1, -1):
+        said = short(top * (row + 1) / rows) if row in (rows - 1, (rows - 1) // 2) and top else ""
+        cells = "".join(_cell(level - row * steps, steps, glyphs) for level in levels)
+        style = "$chart-mean" if row == mean_row else "$chart"
+        drawn.append([(f"{said:>{SCALE_WIDTH - 2}} {glyphs.axis}", "$text-muted"), (cells, style)])
+    drawn.append([(f"{'0':>{SCALE_WIDTH - 2}} {glyphs.corner}{glyphs.floor * columns}", "$text-muted")])
+    drawn.append([(_times(seconds, columns), "$text-muted")])
+    return lines(drawn)
+
+
+def chart_columns(width: int) -> int:
+    """How many columns of a chart so wide are left for rates."""
+    return width - SCALE_WIDTH
+
+
+def _cell(level: int, steps: int, glyphs: Glyphs) -> str:
+    if level <= 0:
+        return " "
+    return glyphs.spark[min(level, steps) - 1]
+
+
+def _times(seconds: float, columns: int) -> str:
+    """The time axis: its beginning, its middle where there is room, and its end."""
+    end, middle = clock(seconds), clock(seconds / 2)
+    line = f"{' ' * (SCALE_WIDTH - 1)}{'0:00':<{columns + 1}}"
+    if columns >= 40 and seconds >= 2:
+        at = SCALE_WIDTH + columns // 2 - len(middle) // 2
+        line = line[:at] + middle + line[at + len(middle) :]
+    return line[: len(line) - len(end)] + end
+
+
+def _ceiling(value: float) -> float:
+    """The next round number: the chart's top must not move with every sample."""
+    if value <= 0:
+        return 0.0
+    unit = 10.0 ** math.floor(math.log10(value))
+    return next(unit * step for step in (1, 1.5, 2, 3, 4, 5, 6, 8, 10) if value <= unit * step * 1.0001)

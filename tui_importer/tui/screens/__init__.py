@@ -1,0 +1,1 @@
+"""Setup, run, rejects, report, runs and help."""

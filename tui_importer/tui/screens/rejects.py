@@ -1,0 +1,147 @@
+"""Rejected rows: cell, reason and value of each fault, a filter, and the workbook to mend."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.content import Content
+from textual.screen import Screen
+from textual.widgets import DataTable, Footer, Input, Static
+
+from tui_importer.console.numbers import plural
+from tui_importer.errors import ImporterError
+from tui_importer.events import Reject
+from tui_importer.recording.folders import Recording
+from tui_importer.recording.follow import rejects
+from tui_importer.rejects.rebuilt import write_rejects_of
+from tui_importer.tui.messages import RejectsFound, RejectsWritten
+from tui_importer.tui.terminal import Glyphs
+
+#: Rejects that are listed; the filter finds others, and the workbook has all.
+MAX_LISTED = 1_000
+_COLUMNS = (("cell", 18), ("column", 16), ("value", 24), ("reason", 60), ("SQLSTATE", 8))
+
+
+class RejectsScreen(Screen[None]):
+    """Lists the rejects of a run from its recording; ``/`` filters, ``w`` writes the workbook."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "back", "Back", key_display="esc"),
+        Binding("q,r", "back", "Back", show=False),
+        Binding("slash", "filter", "Filter"),
+        Binding("w", "write", "Write workbook"),
+        Binding("u", "search", "Update"),
+    ]
+
+    def __init__(self, recording: Recording, glyphs: Glyphs) -> None:
+        super().__init__(id="rejects-screen")
+        self._recording = recording
+        self._glyphs = glyphs
+        self._search = 0
+
+    def compose(self) -> ComposeResult:
+        yield Static("reading rejected rows", id="rejects-count", markup=False)
+        yield Input(placeholder="filter: a cell, a column, a reason, a value", id="rejects-filter", classes="hidden")
+        yield DataTable(id="rejects-table", cursor_type="row", zebra_stripes=True)
+        yield Footer(show_command_palette=False)
+
+    def on_mount(self) -> None:
+        table = self._table
+        for name, width in _COLUMNS:
+            table.add_column(name, width=width, key=name)
+        table.focus()
+        self.action_search()
+
+    @property
+    def _table(self) -> DataTable[Content]:
+        return self.query_one("#rejects-table", DataTable)
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        self.action_search()
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        self._table.focus()
+
+    def action_back(self) -> None:
+        """Close the filter, or the screen."""
+        given = self.query_one(Input)
+        if given.has_focus or not given.has_class("hidden"):
+            given.value = ""
+            given.add_class("hidden")
+            self._table.focus()
+        else:
+            self.app.pop_screen()
+
+    def action_filter(self) -> None:
+        """Ask what to look for."""
+        given = self.query_one(Input)
+        given.remove_class("hidden")
+        given.focus()
+
+    def action_search(self) -> None:
+        """Look for the rejects that fit, in a thread: there may be a million."""
+        self._search += 1
+        search, wanted = self._search, self.query_one(Input).value.casefold()
+
+        def find() -> None:
+            found, count = list[Reject](), 0
+            for reject in rejects(self._recording):
+                if search != self._search:
+                    return  # another filter was typed meanwhile
+                if not wanted or _fits(reject, wanted):
+                    count += 1
+                    if count <= MAX_LISTED:
+                        found.append(reject)
+            found.sort(key=lambda reject: reject.row)
+            self.post_message(RejectsFound(search, found, count))
+
+        self.run_worker(find, thread=True, group="search")
+
+    def on_rejects_found(self, message: RejectsFound) -> None:
+        if message.search != self._search:
+            return
+        table, text = self._table, self._glyphs.text
+        table.clear()
+        for reject in message.rejects:
+            for fault in reject.faults:
+                cells = (fault.cell, fault.column, fault.value, fault.reason, fault.sqlstate)
+                table.add_row(*(Content(text(cell or "")) for cell in cells))
+        said = f"{plural(message.count, 'row')} rejected"
+        if self.query_one(Input).value:
+            said = f"{plural(message.count, 'row')} of the rejected fit"
+        if message.count > MAX_LISTED:
+            said += f", the first {MAX_LISTED:,} are listed; w writes all"
+        self.query_one("#rejects-count", Static).update(said)
+
+    def action_write(self) -> None:
+        """Write the workbook of all rejects, in a thread."""
+
+        def write() -> None:
+            path = Path()
+            try:
+                path, count = write_rejects_of(self._recording)
+            except ImporterError as error:
+                self.post_message(RejectsWritten(path, 0, str(error)))
+            else:
+                self.post_message(RejectsWritten(path, count))
+
+        self.run_worker(write, thread=True, group="write", exclusive=True)
+
+    def on_rejects_written(self, message: RejectsWritten) -> None:
+        if message.error is not None:
+            self.notify(self._glyphs.text(message.error, 400), severity="error", markup=False)
+        else:
+            written = f"{plural(message.count, 'row')} written to {message.path}"
+            self.notify(self._glyphs.text(written, 400), markup=False)
+
+
+def _fits(reject: Reject, wanted: str) -> bool:
+    """Whether a text is anywhere in what is said of the row."""
+    return any(
+        wanted in (text or "").casefold()
+        for fault in reject.faults
+        for text in (fault.cell, fault.column, fault.value, fault.reason, fault.sqlstate)
+    )

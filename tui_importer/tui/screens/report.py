@@ -1,0 +1,103 @@
+"""How a run ended: outcome, counts, its whole throughput, its workers, where things are, and how to repeat it."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import VerticalScroll
+from textual.content import Content
+from textual.screen import Screen
+from textual.widgets import Footer, Static
+
+from tui_importer.console.ending import paths_and_commands
+from tui_importer.console.numbers import pace, plural, took
+from tui_importer.console.sentences import equation
+from tui_importer.core.report import Report
+from tui_importer.recording.folders import Recording
+from tui_importer.tui.drawing import Piece, chart, chart_columns, fitted, lines
+from tui_importer.tui.terminal import Glyphs
+from tui_importer.tui.view import View
+from tui_importer.tui.widgets.lists import group_line
+from tui_importer.tui.widgets.top import STATE_STYLES
+
+_CHART_HEIGHT = 8
+
+
+class ReportScreen(Screen[None]):
+    """The report of an ended run, on one page that scrolls."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "app.pop_screen", "Back", key_display="esc"),
+        Binding("q,e,enter", "app.pop_screen", "Back", show=False),
+    ]
+
+    def __init__(self, view: View, recording: Recording, glyphs: Glyphs) -> None:
+        super().__init__(id="report-screen")
+        self._view = view
+        self._recording = recording
+        self._glyphs = glyphs
+
+    def compose(self) -> ComposeResult:
+        with VerticalScroll(id="report-scroll"):
+            yield Static(id="report-text", markup=False)
+        yield Footer(show_command_palette=False)
+
+    def on_mount(self) -> None:
+        self.query_one("#report-scroll").focus()
+
+    def on_resize(self) -> None:
+        width = max(20, self.app.size.width - 4)
+        self.query_one("#report-text", Static).update(self._text(width))
+
+    def _text(self, width: int) -> Content:
+        view, glyphs, report = self._view, self._glyphs, self._view.report
+        counts = view.counters
+        equals = equation(counts.finished, counts.inserted, counts.updated, counts.skipped, counts.rejected)
+        blank = f", {plural(counts.blank, 'blank row')} passed over" if counts.blank else ""
+        rows: list[list[Piece]] = [
+            [(view.state.value, STATE_STYLES[view.state])],
+            [(fitted(glyphs.text(self._outcome(report), 400), 4 * width, glyphs.ellipsis), "")],
+            [],
+            [(equals, "bold"), (blank, "$text-muted")],
+            [(self._pace(report), "$text-muted")],
+            [],
+        ]
+        rows += self._groups(width)
+        rows += self._workers()
+        for name, text in paths_and_commands(report, self._recording):
+            rows += [[(f"{name}", "$text-muted")], [(glyphs.text(text, 2_000), "")]]
+        rates = view.history.rates(chart_columns(width))
+        picture = chart(rates, view.history.seconds, view.mean, (width, _CHART_HEIGHT), glyphs)
+        return Content("\n").join([lines(rows), Content(""), Content.assemble(("rows/s", "$text-muted")), picture])
+
+    def _outcome(self, report: Report | None) -> str:
+        if report is None:
+            return "the run's process is gone without a report; the same command goes on from there"
+        return report.error or f"{report.source.file} is in {report.target.database}, table {report.target.table}"
+
+    def _pace(self, report: Report | None) -> str:
+        if report is None:
+            return f"mean {pace(self._view.mean)}"
+        stats = report.stats
+        words = f"{took(stats.duration_seconds)}, {pace(stats.records_per_second)}, peak {pace(self._view.peak)}"
+        return words + (f", {plural(stats.retries, 'retry')}" if stats.retries else "")
+
+    def _groups(self, width: int) -> list[list[Piece]]:
+        groups = self._view.groups
+        if not groups:
+            return []
+        digits = max(len(f"{group.count:,}") for group in groups)
+        drawn = [group_line(group, digits, width, self._glyphs) for group in groups]
+        return [[("rejected", "$text-muted")], *drawn, []]
+
+    def _workers(self) -> list[list[Piece]]:
+        rows: list[list[Piece]] = []
+        for worker in self._view.workers:
+            mark = self._glyphs.marks[worker.state.value]
+            words = f"worker {worker.number} {mark} {worker.state.value}: {worker.done:,} rows"
+            words += f", {worker.rejected:,} rejected" if worker.rejected else ""
+            words += f", {plural(worker.retries, 'retry')}" if worker.retries else ""
+            rows.append([(words, "")])
+        return [*rows, []] if rows else []

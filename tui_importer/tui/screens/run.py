@@ -1,0 +1,159 @@
+"""The run screen: how far, how fast, until when, is each worker healthy, what is wrong."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal
+from textual.reactive import reactive
+from textual.screen import Screen
+from textual.widgets import Footer
+
+from tui_importer.errors import ExitCode, UsageError
+from tui_importer.recording.control import AnyOrder, Abort, ChangeWorkers, Drain, Pause, Resume, give_order
+from tui_importer.tui.messages import Ending, Opening, OrderRefused, RunOpened, RunRefused, Shown, ViewChanged
+from tui_importer.tui.screens.log import LogScreen
+from tui_importer.tui.screens.rejects import RejectsScreen
+from tui_importer.tui.screens.report import ReportScreen
+from tui_importer.tui.terminal import Glyphs
+from tui_importer.tui.view import State, View
+from tui_importer.tui.watching import PERIOD, Watching
+from tui_importer.tui.widgets.lists import LogPanel, RejectsPanel
+from tui_importer.tui.widgets.rates import BoundGauge, ThroughputChart
+from tui_importer.tui.widgets.top import Equation, Heading, ProgressLine
+from tui_importer.tui.widgets.workers import WorkerGrid, WorkerLine
+
+
+class RunScreen(Screen[None]):
+    """Shows a run, live, ended or replayed, and takes orders for a live one."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("p", "pause", "Pause"),
+        Binding("c", "cancel", "Cancel"),
+        Binding("plus,equals_sign", "workers(1)", "Worker", key_display="+"),
+        Binding("minus", "workers(-1)", "Worker", key_display="-"),
+        Binding("r", "rejects", "Rejects"),
+        Binding("l", "log", "Log"),
+        Binding("enter,e", "report", "Report", key_display="e"),
+        Binding("d", "leave", "Detach"),
+        Binding("q", "leave", "Quit"),
+    ]
+
+    view: reactive[View] = reactive(View, layout=False, repaint=False)
+
+    def __init__(self, opening: Opening, glyphs: Glyphs, period: float = PERIOD) -> None:
+        super().__init__(id="run")
+        self.shown: Shown | None = None
+        self._opening = opening
+        self._glyphs = glyphs
+        self._period = period
+        self._watching: Watching | None = None
+        self._log: LogScreen | None = None
+
+    def compose(self) -> ComposeResult:
+        glyphs = self._glyphs
+        yield Heading(glyphs, id="heading").data_bind(RunScreen.view)
+        yield ProgressLine(glyphs, id="progress").data_bind(RunScreen.view)
+        yield Equation(glyphs, id="equation").data_bind(RunScreen.view)
+        with Horizontal(id="rates"):
+            yield ThroughputChart(glyphs, id="chart").data_bind(RunScreen.view)
+            yield BoundGauge(glyphs, id="bound").data_bind(RunScreen.view)
+        yield WorkerLine(glyphs, id="worker-line").data_bind(RunScreen.view)
+        yield WorkerGrid(glyphs, id="workers").data_bind(RunScreen.view)
+        with Horizontal(id="words"):
+            yield RejectsPanel(glyphs, id="rejects").data_bind(RunScreen.view)
+            yield LogPanel(glyphs, id="log").data_bind(RunScreen.view)
+        yield Footer(show_command_palette=False)
+
+    def on_mount(self) -> None:
+        self._watching = Watching(self._opening, self.post_message, self._period)
+
+    def on_unmount(self) -> None:
+        if self._watching is not None:
+            self._watching.close()
+
+    def on_run_opened(self, message: RunOpened) -> None:
+        self.shown = message.shown
+
+    def on_run_refused(self, message: RunRefused) -> None:
+        self.app.exit(Ending(error=message.error, exit_code=message.exit_code))
+
+    def on_view_changed(self, message: ViewChanged) -> None:
+        before = self.view.state
+        with self.app.batch_update():
+            self.view = message.view
+            if self._log is not None and self._log.is_current:
+                self._log.view = message.view
+        if before is not self.view.state:
+            self.refresh_bindings()
+
+    def on_order_refused(self, message: OrderRefused) -> None:
+        self.notify(self._glyphs.text(message.error), severity="warning", markup=False)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Which keys are shown: those that mean something now."""
+        over, live = self.view.state.over, self.shown is not None and self.shown.orders
+        match action:
+            case "pause" | "cancel" | "workers":
+                return live and not over
+            case "report":
+                return over
+            case "leave":
+                return True
+            case _:
+                return True
+
+    def action_pause(self) -> None:
+        """Pause, or go on."""
+        self._order(Resume() if self.view.state is State.PAUSED else Pause())
+
+    def action_cancel(self) -> None:
+        """Drain; a second time, abort."""
+        stopping = self.view.state in (State.DRAINING, State.CANCELLING)
+        self._order(Abort() if stopping else Drain())
+
+    def action_workers(self, more: int) -> None:
+        """Have one worker more, or one less."""
+        self._order(ChangeWorkers(workers=self.view.counters.workers_wanted + more))
+
+    def action_rejects(self) -> None:
+        """Show rejected rows."""
+        if self.shown is not None:
+            self.app.push_screen(RejectsScreen(self.shown.recording, self._glyphs))
+
+    def action_log(self) -> None:
+        """Show the whole log."""
+        self._log = LogScreen(self._glyphs)
+        self._log.view = self.view
+        self.app.push_screen(self._log)
+
+    def action_report(self) -> None:
+        """Show how it ended."""
+        if self.view.state.over and self.shown is not None:
+            self.app.push_screen(ReportScreen(self.view, self.shown.recording, self._glyphs))
+
+    def action_leave(self) -> None:
+        """Leave the screen; a live run goes on."""
+        shown, view = self.shown, self.view
+        if shown is None:
+            self.app.exit(Ending(exit_code=int(ExitCode.STOPPED), error="left before the run was begun"))
+            return
+        live = shown.orders and not view.state.over
+        code = view.report.exit_code if view.report else int(ExitCode.OK if live else ExitCode.STOPPED)
+        self.app.exit(Ending(recording=shown.recording, report=view.report, live=live, exit_code=code))
+
+    def _order(self, order: AnyOrder) -> None:
+        """Tell the run, in a thread: it may be slow to answer."""
+        if self.shown is None:
+            return
+        folder = self.shown.recording.folder
+
+        def tell() -> None:
+            try:
+                give_order(folder, order)
+            except UsageError as error:
+                self.post_message(OrderRefused(str(error)))
+
+        self.run_worker(tell, thread=True, group="orders")

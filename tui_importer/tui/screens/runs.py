@@ -1,0 +1,91 @@
+"""Past and live runs: open one, or play it again."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.content import Content
+from textual.screen import Screen
+from textual.widgets import DataTable, Footer, Static
+
+from tui_importer.recording.folders import Recording, recordings_folder
+from tui_importer.recording.listing import ListedRun, listed
+from tui_importer.tui.messages import Opening
+from tui_importer.tui.opening import attached, replayed
+from tui_importer.tui.terminal import Glyphs
+
+MAX_RUNS = 200
+REPLAY_SPEED = 10.0
+_COLUMNS = (("state", 14), ("read", 12), ("inserted", 12), ("rejected", 10), ("begun", 19), ("what", 60), ("run", 23))
+
+
+class RunsScreen(Screen[Opening | None]):
+    """Lists the recorded runs of this user; gives back the one that was chosen, to be shown."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "back", "Back", key_display="esc"),
+        Binding("q", "back", "Back", show=False),
+        Binding("enter", "open", "Open", priority=True),
+        Binding("y", "replay", f"Replay x{REPLAY_SPEED:.0f}"),
+        Binding("u", "list", "Update"),
+    ]
+
+    def __init__(self, glyphs: Glyphs) -> None:
+        super().__init__(id="runs-screen")
+        self._glyphs = glyphs
+        self._runs: list[ListedRun] = []
+
+    def compose(self) -> ComposeResult:
+        yield Static("runs of this user, the latest first", id="runs-title", markup=False)
+        yield DataTable(id="runs-table", cursor_type="row", zebra_stripes=True)
+        yield Footer(show_command_palette=False)
+
+    def on_mount(self) -> None:
+        for name, width in _COLUMNS:
+            self._table.add_column(name, width=width)
+        self._table.focus()
+        self.action_list()
+
+    @property
+    def _table(self) -> DataTable[Content]:
+        return self.query_one("#runs-table", DataTable)
+
+    def action_list(self) -> None:
+        """Look for runs anew."""
+        self._runs = listed(recordings_folder(), MAX_RUNS)
+        table, text = self._table, self._glyphs.text
+        table.clear()
+        for run in self._runs:
+            numbers = ["" if count is None else f"{count:,}" for count in (run.read, run.inserted, run.rejected)]
+            begun = run.started_at[:19].replace("T", " ")
+            what = f"{run.file} {self._glyphs.to} {run.table}"
+            cells = (run.state, *numbers, begun, what, run.run_id)
+            table.add_row(*(Content(text(cell)) for cell in cells))
+        if not self._runs:
+            self.query_one("#runs-title", Static).update("no run is recorded yet")
+
+    def action_open(self) -> None:
+        """Show the chosen run."""
+        recording = self._chosen()
+        if recording is not None:
+            self.dismiss(attached(recording))
+
+    def action_replay(self) -> None:
+        """Play the chosen run again."""
+        recording = self._chosen()
+        if recording is None:
+            return
+        if recording.alive:
+            self.notify("the run goes on: it can be played again once it has ended", markup=False)
+            return
+        self.dismiss(replayed(recording, REPLAY_SPEED))
+
+    def action_back(self) -> None:
+        """Show what was shown before."""
+        self.dismiss(None)
+
+    def _chosen(self) -> Recording | None:
+        row = self._table.cursor_row
+        return Recording(recordings_folder() / self._runs[row].run_id) if row < len(self._runs) else None

@@ -1,0 +1,141 @@
+"""What this terminal can show: letters and lines, colours, light or dark."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from tui_importer.console.safe import encodable, shortened
+
+
+@dataclass(frozen=True, slots=True)
+class Glyphs:
+    """The signs that pictures are made of. ``parts`` are growing fractions of ``full``, the last one included."""
+
+    name: str
+    full: str
+    empty: str
+    bar_parts: str
+    spark: str
+    to: str
+    within: str
+    dot: str
+    ellipsis: str
+    axis: str
+    corner: str
+    floor: str
+    dash: str
+    gauge_full: str
+    gauge_empty: str
+    times: str
+    marks: Mapping[str, str]
+
+    def text(self, text: str, limit: int = 200) -> str:
+        """Text from outside, made harmless, with what the terminal lacks written out."""
+        shown = shortened(text, limit)
+        return encodable(shown, "ascii") if self.name == "ascii" else shown
+
+    def said(self, text: str) -> str:
+        """The program's own words, which are harmless, with what the terminal lacks written out."""
+        return encodable(text, "ascii") if self.name == "ascii" else text
+
+
+#: The states of workers and the levels of log lines have a sign each: colour is never the only one.
+UNICODE = Glyphs(
+    name="unicode",
+    full="█",
+    empty="─",
+    bar_parts="▏▎▍▌▋▊▉█",
+    spark="▁▂▃▄▅▆▇█",
+    to="→",
+    within="›",
+    dot="·",
+    ellipsis="…",
+    axis="│",
+    corner="└",
+    floor="─",
+    dash="–",
+    gauge_full="▓",
+    gauge_empty="░",
+    times="×",
+    marks={
+        "connecting": "◌",
+        "idle": "○",
+        "writing": "●",
+        "committing": "◉",
+        "paused": "‖",
+        "retrying": "↻",
+        "isolating": "◈",
+        "done": "✓",
+        "failed": "✗",
+        "info": "·",
+        "warning": "▲",
+        "error": "✗",
+    },
+)
+ASCII = Glyphs(
+    name="ascii",
+    full="#",
+    empty="-",
+    bar_parts="#",
+    spark="_.:-=+*#",
+    to="->",
+    within=">",
+    dot="/",
+    ellipsis="...",
+    axis="|",
+    corner="+",
+    floor="-",
+    dash="-",
+    gauge_full="#",
+    gauge_empty=".",
+    times="x",
+    marks={
+        "connecting": "~",
+        "idle": ".",
+        "writing": ">",
+        "committing": "=",
+        "paused": "p",
+        "retrying": "?",
+        "isolating": "/",
+        "done": "+",
+        "failed": "X",
+        "info": " ",
+        "warning": "!",
+        "error": "X",
+    },
+)
+
+
+def glyphs_for(environment: Mapping[str, str], *, utf8_mode: bool | None = None) -> Glyphs:
+    """Lines and blocks where the locale is UTF-8, ASCII elsewhere (POSIX.1-2017, 8.2: LC_ALL, LC_CTYPE, LANG).
+
+    In the C locale the interpreter itself sets LC_CTYPE (PEP 538), which says nothing of the terminal; it turns its
+    UTF-8 mode on then (PEP 540), and by that it is known.
+    """
+    if utf8_mode is None:
+        utf8_mode = bool(sys.flags.utf8_mode)
+    ctype = environment.get("LC_CTYPE")
+    if utf8_mode and ctype == "C.UTF-8":
+        ctype = None
+    locale = environment.get("LC_ALL") or ctype or environment.get("LANG") or "C"
+    return UNICODE if "utf8" in locale.lower().replace("-", "") else ASCII
+
+
+def theme_for(environment: Mapping[str, str], colours: int | None) -> str:
+    """The theme for a terminal: its own sixteen colours where it has no more, else dark or light as it says."""
+    light = environment.get("COLORFGBG", "").rpartition(";")[2] in ("7", "15")
+    if colours is not None and colours <= 16:
+        return "ansi-light" if light else "ansi-dark"
+    return "importer-light" if light else "importer-dark"
+
+
+def colours_of(environment: Mapping[str, str]) -> int | None:
+    """How many colours the terminal has by what it says of itself; None for all of them."""
+    if environment.get("COLORTERM", "").lower() in ("truecolor", "24bit"):
+        return None
+    terminal = environment.get("TERM", "")
+    if terminal.endswith(("-256color", "-direct")):
+        return 256
+    return 16

@@ -1,0 +1,382 @@
+"""What a run looks like at one moment: lines of its recording folded into one frozen picture that all widgets share.
+
+Nothing here draws, and nothing here knows a terminal.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import Enum, StrEnum
+
+from tui_importer.console.sentences import ROUTINE, narrate
+from tui_importer.core.counters import Phase, Snapshot, WorkerSnapshot, WorkerState, total
+from tui_importer.core.report import ReasonGroup, Report
+from tui_importer.events import (
+    AnyEvent,
+    LoadingStarted,
+    ReadingStarted,
+    Retrying,
+    RunFinished,
+    RunStarted,
+    SourceOpened,
+    Stopping,
+    WorkerFailed,
+)
+from tui_importer.recording.lines import Level, Line, level
+from tui_importer.tui.history import History
+
+#: Seconds that the rate of now and the gauge look back, and the time left: batches come in bursts.
+LOOK_BACK = 3.0
+ETA_LOOK_BACK = 10.0
+#: Seconds of writing before a time left is worth saying.
+_MIN_ETA = 1.0
+#: Lines of the log that are kept: more than anybody scrolls; the recording has all.
+MAX_LOG = 1_000
+#: One-second steps of a worker's sparkline.
+SPARK_STEPS = 16
+#: How full the queue is on average when the database keeps the reader waiting, or the reader the database.
+_DATABASE_BOUND, _READER_BOUND = 0.6, 0.25
+
+
+class State(StrEnum):
+    """A run in one word."""
+
+    STARTING = "STARTING"
+    READING = "READING"
+    LOADING = "LOADING"
+    RETRYING = "RETRYING"
+    PAUSED = "PAUSED"
+    DRAINING = "DRAINING"
+    CANCELLING = "CANCELLING"
+    INDEXING = "INDEXING"
+    FINISHING = "FINISHING"
+    DONE = "DONE"
+    REJECTS = "DONE WITH REJECTS"
+    ALREADY = "ALREADY IMPORTED"
+    STOPPED = "STOPPED"
+    FAILED = "FAILED"
+    DIED = "DIED"
+
+    @property
+    def over(self) -> bool:
+        """Whether the run has come to its end, whichever that is."""
+        return self in _OVER
+
+
+_OVER = frozenset({State.DONE, State.REJECTS, State.ALREADY, State.STOPPED, State.FAILED, State.DIED})
+_OUTCOMES = {
+    "complete": State.DONE,
+    "complete_with_rejects": State.REJECTS,
+    "already_imported": State.ALREADY,
+    "stopped": State.STOPPED,
+    "failed": State.FAILED,
+}
+
+
+class Bound(Enum):
+    """What a run waits for."""
+
+    UNKNOWN = "not known yet"
+    READER = "reader"
+    BALANCED = "neither"
+    DATABASE = "database"
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerView:
+    """One worker. ``spark`` are its rows a second, second by second; ``retry_in`` the seconds to its next try, and
+    ``trouble`` what it retries or failed for."""
+
+    number: int
+    state: WorkerState
+    first_row: int | None
+    last_row: int | None
+    done: int
+    rejected: int
+    retries: int
+    batch_seconds: float
+    rate: float
+    spark: tuple[float, ...]
+    attempt: int = 0
+    retry_in: float | None = None
+    trouble: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LogLine:
+    """An event in words. ``routine`` ones come again and again."""
+
+    at: float
+    level: Level
+    text: str
+    routine: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class View:
+    """A run at one moment. Times are seconds since the epoch; rates are rows a second."""
+
+    run_id: str = ""
+    state: State = State.STARTING
+    file: str = ""
+    file_bytes: int = 0
+    sheet: str | None = None
+    target: str = ""
+    table: str = ""
+    strategy: str = ""
+    batch_size: int = 0
+    seconds: float = 0.0
+    counters: Snapshot = field(default_factory=lambda: Snapshot(at=0.0))
+    now: float = 0.0
+    mean: float = 0.0
+    peak: float = 0.0
+    seconds_left: float | None = None
+    bound: Bound = Bound.UNKNOWN
+    queue: float = 0.0
+    history: History = field(default_factory=History)
+    workers: tuple[WorkerView, ...] = ()
+    groups: tuple[ReasonGroup, ...] = ()
+    log: tuple[LogLine, ...] = ()
+    trouble: str | None = None
+    report: Report | None = None
+
+
+@dataclass(slots=True)
+class _Retry:
+    until: float
+    attempt: int
+    error: str
+
+
+class Watcher:
+    """Folds the lines of one run, in their order, and gives the :class:`View` of it."""
+
+    def __init__(self) -> None:
+        self._started: RunStarted | None = None
+        self._began = 0.0
+        self._latest = 0.0
+        self._reading: ReadingStarted | None = None
+        self._opened: SourceOpened | None = None
+        self._loading: LoadingStarted | None = None
+        self._stopping: Stopping | None = None
+        self._finished: RunFinished | None = None
+        self._counters: Snapshot | None = None
+        self._recent: deque[Snapshot] = deque()
+        self._history = History()
+        self._sparks: dict[int, deque[tuple[float, int]]] = {}
+        self._retries: dict[int, _Retry] = {}
+        self._failures: dict[int, str] = {}
+        self._groups: tuple[ReasonGroup, ...] = ()
+        self._log: deque[LogLine] = deque(maxlen=MAX_LOG)
+        self._logged: tuple[LogLine, ...] | None = None
+
+    def feed(self, line: Line) -> None:
+        """Take one line in."""
+        self._latest = max(self._latest, line.at)
+        match line.what:
+            case Snapshot():
+                self._count(line.what)
+            case tuple():
+                self._groups = line.what
+            case _:
+                self._hear(line.at, line.what)
+
+    def view(self, now: float, *, ended: bool = False, report: Report | None = None) -> View:
+        """The picture at ``now``. ``ended`` says that nothing more will come."""
+        counters = self._counters or Snapshot(at=self._began)
+        state = self._state(counters, ended=ended, report=report)
+        until = self._latest if state.over else now
+        mean = self._mean(counters)
+        return View(
+            run_id=self._started.run_id if self._started else "",
+            state=state,
+            file=self._started.file if self._started else "",
+            file_bytes=self._reading.bytes if self._reading else 0,
+            sheet=self._opened.sheet if self._opened else None,
+            target=self._started.target if self._started else "",
+            table=self._loading.table if self._loading else (report.target.table if report else ""),
+            strategy=self._started.strategy if self._started else "",
+            batch_size=self._loading.batch_size if self._loading else 0,
+            seconds=max(0.0, until - self._began) if self._started else 0.0,
+            counters=counters,
+            now=0.0 if state.over else _rate(self._back(LOOK_BACK), counters),
+            mean=mean,
+            peak=max(self._history.peak, mean),
+            seconds_left=self._left(state, counters),
+            bound=self._bound(state),
+            queue=self._fill(),
+            history=self._history.copy(),
+            workers=tuple(self._worker(worker, now, over=state.over) for worker in counters.workers),
+            groups=self._groups,
+            log=self._lines(),
+            trouble=self._trouble(now, report),
+            report=report,
+        )
+
+    def _hear(self, at: float, event: AnyEvent) -> None:
+        match event:
+            case RunStarted():
+                self._started, self._began = event, at
+            case ReadingStarted():
+                self._reading = event
+            case SourceOpened():
+                self._opened = event
+            case LoadingStarted():
+                self._loading = event
+            case Retrying():
+                self._retries[event.worker] = _Retry(at + event.seconds, event.attempt, event.error)
+            case WorkerFailed():
+                self._failures[event.worker] = event.error
+            case Stopping():
+                self._stopping = event
+            case RunFinished():
+                self._finished = event
+        text = narrate(event)
+        if text is not None:
+            self._log.append(LogLine(at, level(event), text, isinstance(event, ROUTINE)))
+            self._logged = None
+
+    def _count(self, counters: Snapshot) -> None:
+        self._counters = counters
+        self._recent.append(counters)
+        while len(self._recent) > 2 and counters.at - self._recent[1].at >= ETA_LOOK_BACK:
+            self._recent.popleft()
+        self._history.add(counters.at, written(counters))
+        for worker in counters.workers:
+            spark = self._sparks.setdefault(worker.worker, deque())
+            spark.append((counters.at, _done(worker)))
+            while len(spark) > 2 and counters.at - spark[1][0] >= SPARK_STEPS:
+                spark.popleft()
+            if worker.state is not WorkerState.RETRYING:
+                self._retries.pop(worker.worker, None)
+
+    def _state(self, counters: Snapshot, *, ended: bool, report: Report | None) -> State:
+        if report is not None:
+            return _OUTCOMES[report.outcome]
+        if ended:
+            return _OUTCOMES[self._finished.outcome] if self._finished else State.DIED
+        if self._finished is not None:
+            return State.FINISHING
+        if self._stopping is not None:
+            return State.CANCELLING if self._stopping.at_once else State.DRAINING
+        if counters.paused:
+            return State.PAUSED
+        if counters.phase is Phase.INDEXING:
+            return State.INDEXING
+        if self._retries and all(
+            worker.state in (WorkerState.RETRYING, WorkerState.DONE) for worker in counters.workers
+        ):
+            return State.RETRYING
+        if self._loading is not None:
+            return State.LOADING
+        return State.READING if self._reading is not None else State.STARTING
+
+    def _back(self, seconds: float) -> Snapshot:
+        """The latest counters that are at least so old, or the oldest there are."""
+        newest = self._recent[-1] if self._recent else Snapshot(at=0.0)
+        return next(
+            (old for old in reversed(self._recent) if newest.at - old.at >= seconds),
+            self._recent[0] if self._recent else newest,
+        )
+
+    def _mean(self, counters: Snapshot) -> float:
+        """From the first row written to now; of a run too short to be sampled, from its beginning to its end."""
+        seconds = self._history.seconds
+        if self._finished is not None and seconds < LOOK_BACK:
+            seconds = self._finished.seconds
+        return written(counters) / seconds if seconds > 0 else 0.0
+
+    def _left(self, state: State, counters: Snapshot) -> float | None:
+        """Seconds until the last row, or None where that would be a guess."""
+        rows, earliest = total(counters), self._back(ETA_LOOK_BACK)
+        if rows is None or state.over or state is State.PAUSED or counters.at - earliest.at < _MIN_ETA:
+            return None
+        pace, left = _rate(earliest, counters), rows - counters.finished
+        if left <= 0:
+            return 0.0
+        return left / pace if pace > 0 else None
+
+    def _fill(self) -> float:
+        """How full the queue was on average, 0 to 1."""
+        back = self._back(LOOK_BACK).at
+        fills = [old.queue_depth / old.queue_size for old in self._recent if old.queue_size and old.at >= back]
+        return sum(fills) / len(fills) if fills else 0.0
+
+    def _bound(self, state: State) -> Bound:
+        if state is not State.LOADING or self._counters is None or self._counters.all_read:
+            return Bound.UNKNOWN
+        fill = self._fill()
+        if fill >= _DATABASE_BOUND:
+            return Bound.DATABASE
+        return Bound.READER if fill <= _READER_BOUND else Bound.BALANCED
+
+    def _worker(self, worker: WorkerSnapshot, now: float, *, over: bool) -> WorkerView:
+        spark = self._sparks.get(worker.worker, deque())
+        retry = self._retries.get(worker.worker)
+        return WorkerView(
+            number=worker.worker,
+            state=worker.state,
+            first_row=worker.in_hand_first_row,
+            last_row=worker.in_hand_last_row,
+            done=_done(worker),
+            rejected=worker.rejected,
+            retries=worker.retries,
+            batch_seconds=worker.last_batch_seconds,
+            rate=0.0 if over else _pace(spark, LOOK_BACK),
+            spark=_steps(spark),
+            attempt=retry.attempt if retry else 0,
+            retry_in=max(0.0, retry.until - now) if retry else None,
+            trouble=self._failures.get(worker.worker) or (retry.error if retry else None),
+        )
+
+    def _trouble(self, now: float, report: Report | None) -> str | None:
+        """What is wrong with the whole run, if anything is."""
+        if report is not None:
+            return report.error
+        engine = self._retries.get(0)
+        if engine is not None and engine.until > now:
+            return engine.error
+        return next(iter(self._failures.values()), None)
+
+    def _lines(self) -> tuple[LogLine, ...]:
+        if self._logged is None:
+            self._logged = tuple(self._log)
+        return self._logged
+
+
+def written(counters: Snapshot) -> int:
+    """Rows that the workers of this run have settled: none of those that earlier runs had put in."""
+    return sum(map(_done, counters.workers))
+
+
+def _rate(earlier: Snapshot, later: Snapshot) -> float:
+    seconds = later.at - earlier.at
+    return max(0, written(later) - written(earlier)) / seconds if seconds > 0 else 0.0
+
+
+def _done(worker: WorkerSnapshot) -> int:
+    return worker.inserted + worker.updated + worker.skipped + worker.rejected
+
+
+def _pace(samples: Sequence[tuple[float, int]], seconds: float) -> float:
+    """Rows a second over the last ``seconds`` of samples of (time, rows done)."""
+    if not samples:
+        return 0.0
+    at, done = samples[-1]
+    earlier = next(((then, rows) for then, rows in reversed(samples) if at - then >= seconds), samples[0])
+    return max(0, done - earlier[1]) / (at - earlier[0]) if at > earlier[0] else 0.0
+
+
+def _steps(samples: Sequence[tuple[float, int]]) -> tuple[float, ...]:
+    """Rows done in each of the last seconds."""
+    if len(samples) < 2:
+        return ()
+    last = samples[-1][0]
+    steps = [0.0] * SPARK_STEPS
+    for (_, before), (at, rows) in zip(samples, list(samples)[1:], strict=False):
+        age = int(last - at)
+        if age < SPARK_STEPS:
+            steps[SPARK_STEPS - 1 - age] += max(0, rows - before)
+    return tuple(steps)

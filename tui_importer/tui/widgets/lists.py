@@ -1,0 +1,81 @@
+"""What is wrong, by reason, and what happened, line by line."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+from textual.content import Content
+
+from tui_importer.core.report import ReasonGroup
+from tui_importer.tui.drawing import Piece, fitted, lines
+from tui_importer.tui.terminal import Glyphs
+from tui_importer.tui.view import LogLine, View
+from tui_importer.tui.widgets.picture import Picture
+
+#: The style of a log line by its level.
+LEVEL_STYLES = {"info": "", "warning": "$warning", "error": "bold $error"}
+_CELLS_WIDTH = 24
+
+
+class RejectsPanel(Picture):
+    """Rejects by column and reason: how many, and the first cells."""
+
+    def decorate(self, view: View) -> None:
+        rejected = view.counters.rejected
+        self.border_title = f"rejected {rejected:,}" if rejected else "rejected"
+        self.border_subtitle = "r: all of them" if rejected else ""
+
+    def draw(self, view: View, width: int, height: int) -> Content:
+        if not view.groups:
+            nothing = "rows that cannot go are named here" if not view.counters.rejected else "..."
+            return Content.assemble((fitted(nothing, width, ""), "$text-muted"))
+        shown = view.groups[:height]
+        if len(view.groups) > height:
+            shown = view.groups[: height - 1]
+        digits = max(len(f"{group.count:,}") for group in shown)
+        rows = [group_line(group, digits, width, self.glyphs) for group in shown]
+        if len(view.groups) > len(shown):
+            rows.append([(f"and {len(view.groups) - len(shown)} other reasons", "$text-muted")])
+        return lines(rows)
+
+
+def group_line(group: ReasonGroup, digits: int, width: int, glyphs: Glyphs) -> list[Piece]:
+    """``12  Email: value required but blank   B217, B301``."""
+    count = f"{group.count:>{digits},} "
+    column = f"{glyphs.text(group.column, 40)}: " if group.column else ""
+    cells = ", ".join(glyphs.text(cell.rpartition("!")[2]) for cell in group.cells)
+    if group.count > len(group.cells):
+        cells += f" {glyphs.ellipsis}"
+    cells_room = min(len(cells), _CELLS_WIDTH, max(0, width // 3))
+    room = width - len(count) - cells_room - 2
+    words = fitted(column + glyphs.text(group.reason), room, glyphs.ellipsis)
+    pad = " " * max(0, room - Content(words).cell_length)
+    where = fitted(cells, cells_room, glyphs.ellipsis)
+    return [(count, "bold $error"), (words, ""), (f"{pad}  ", ""), (where, "$accent")]
+
+
+class LogPanel(Picture):
+    """The latest events, the newest at the bottom; what comes again and again is left to the log screen."""
+
+    def decorate(self, view: View) -> None:
+        self.border_title = "log"
+        self.border_subtitle = "l: all of it"
+
+    def draw(self, view: View, width: int, height: int) -> Content:
+        shown: list[LogLine] = []
+        for line in reversed(view.log):
+            if len(shown) == height:
+                break
+            if not line.routine:
+                shown.append(line)
+        return lines([log_line(line, width, self.glyphs) for line in reversed(shown)])
+
+
+def log_line(line: LogLine, width: int, glyphs: Glyphs) -> list[Piece]:
+    """``20:15:01 ▲ worker 2: the connection was lost ...``, local time."""
+    time = dt.datetime.fromtimestamp(line.at).strftime("%H:%M:%S")
+    if width < 40:
+        time = time[3:]
+    text = fitted(glyphs.text(line.text, 1_000), width - len(time) - 3, glyphs.ellipsis)
+    style = LEVEL_STYLES[line.level]
+    return [(f"{time} ", "$text-muted"), (f"{glyphs.marks[line.level]} ", style), (text, style)]

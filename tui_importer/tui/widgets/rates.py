@@ -1,0 +1,61 @@
+"""How fast: the throughput over the whole run, and what bounds it."""
+
+from __future__ import annotations
+
+from textual.content import Content
+
+from tui_importer.tui.drawing import chart, chart_columns, fitted, gauge, lines, short
+from tui_importer.tui.view import Bound, View
+from tui_importer.tui.widgets.picture import Picture
+
+_BOUND_STYLES = {
+    Bound.UNKNOWN: "$text-muted",
+    Bound.READER: "bold $accent",
+    Bound.BALANCED: "bold $success",
+    Bound.DATABASE: "bold $warning",
+}
+
+
+class ThroughputChart(Picture):
+    """Rows a second over time, with axes; now, mean and peak stand in its frame."""
+
+    def decorate(self, view: View) -> None:
+        rates = f"now {short(view.now)}  mean {short(view.mean)}  peak {short(view.peak)} "
+        self.border_title = "rows/s"
+        self.border_subtitle = rates
+
+    def draw(self, view: View, width: int, height: int) -> Content:
+        rates = view.history.rates(max(1, chart_columns(width)))
+        return chart(rates, view.history.seconds, view.mean, (width, height), self.glyphs)
+
+
+class BoundGauge(Picture):
+    """Whether the reader or the database is what the other one waits for: how full the queue between them is."""
+
+    def decorate(self, view: View) -> None:
+        self.border_title = "bound by"
+
+    def draw(self, view: View, width: int, height: int) -> Content:
+        counts = view.counters
+        size = counts.queue_size or 1
+        held = f"queue {view.queue * size:.0f}/{size}"
+        rows = [
+            [(view.bound.value, _BOUND_STYLES[view.bound])],
+            [(gauge(view.queue, width, self.glyphs), "$bar")],
+            [(fitted(held, width, ""), "$text-muted")],
+        ]
+        if height > 4:
+            advice = {
+                Bound.READER: "parsing is the limit: more workers change nothing",
+                Bound.DATABASE: "the database is the limit: + adds a worker",
+                Bound.BALANCED: "reader and database keep pace",
+                Bound.UNKNOWN: "",
+            }[view.bound]
+            rows += [[(line, "$text-muted")] for line in _wrapped(advice, width)][: height - 3]
+        return lines(rows)
+
+
+def _wrapped(text: str, width: int) -> list[str]:
+    import textwrap
+
+    return textwrap.wrap(text, max(8, width))

@@ -1,0 +1,105 @@
+"""The three lines at the top: what goes where, how far it is, and the equation of the rows."""
+
+from __future__ import annotations
+
+from pathlib import PurePath
+
+from textual.content import Content
+
+from tui_importer.console.sentences import equation
+from tui_importer.core.counters import progress, total
+from tui_importer.tui.drawing import Piece, bar, between, clock, fitted, length, lines
+from tui_importer.tui.view import State, View
+from tui_importer.tui.widgets.picture import Picture
+
+#: The style of each state's word.
+STATE_STYLES = {
+    State.STARTING: "bold $text-muted",
+    State.READING: "bold $accent",
+    State.LOADING: "bold $success",
+    State.RETRYING: "bold $warning",
+    State.PAUSED: "bold $warning",
+    State.DRAINING: "bold $warning",
+    State.CANCELLING: "bold $error",
+    State.INDEXING: "bold $accent",
+    State.FINISHING: "bold $accent",
+    State.DONE: "bold $success",
+    State.REJECTS: "bold $warning",
+    State.ALREADY: "bold $success",
+    State.STOPPED: "bold $warning",
+    State.FAILED: "bold $error",
+    State.DIED: "bold $error",
+}
+#: The narrowest bar that says anything.
+_MIN_BAR = 8
+
+
+class Heading(Picture):
+    """Source and target at the left, strategy, state and time at the right."""
+
+    def draw(self, view: View, width: int, height: int) -> Content:
+        glyphs = self.glyphs
+        how = f"{glyphs.text(view.strategy)} {glyphs.times}{view.counters.workers_wanted}  " if view.strategy else ""
+        state: list[Piece] = [(view.state.value, STATE_STYLES[view.state]), (f"  {clock(view.seconds)}", "bold")]
+        right: list[Piece] = [(how, "$text-muted"), *state]
+        if width < length(right) + len("a.xlsx ") * 3:
+            right = state
+        name = glyphs.text(PurePath(view.file).name)
+        source = f"{name} {glyphs.within} {glyphs.text(view.sheet)}" if view.sheet else name
+        room = max(0, width - length(right) - 2)
+        left: list[Piece] = [(fitted(source, room, glyphs.ellipsis), "bold")]
+        target = glyphs.text(view.target) + (f" {glyphs.dot} {glyphs.text(view.table)}" if view.table else "")
+        if target and room - len(source) > len(glyphs.to) + 8:
+            left += [(f" {glyphs.to} ", "$accent")]
+            left += [(fitted(target, room - length(left), glyphs.ellipsis), "")]
+        return Content.assemble(*between(left, right, width))
+
+
+class ProgressLine(Picture):
+    """A bar, the share, the rows and the time left; where nobody knows how many rows there are, it says so."""
+
+    def draw(self, view: View, width: int, height: int) -> Content:
+        share, rows = progress(view.counters), total(view.counters)
+        done = view.counters.finished
+        if view.state is State.READING or (view.state is State.STARTING):
+            return Content.assemble(*between([("reading, size unknown", "$accent")], [], width))
+        if share is None or rows is None:
+            words = f"  {done:,} rows, of how many is not known"
+        elif view.state is State.INDEXING:
+            words = f"  {done:,} rows in, making indexes"
+        else:
+            words = f"  {int(share * 100)} %  {done:,}/{rows:,}"
+        left = "" if view.state.over else f"  {_eta(view)}"
+        if width - len(words) - len(left) < _MIN_BAR:
+            left = ""
+        room = width - len(words) - len(left)
+        style = "$error" if view.state in (State.FAILED, State.DIED) else "$bar"
+        drawn = bar(share, room, self.glyphs, style, "$bar-empty") if room >= _MIN_BAR else []
+        return Content.assemble(*drawn, (words if drawn else words.strip(), "bold"), (left, "$text-muted"))
+
+
+def _eta(view: View) -> str:
+    if view.state is State.PAUSED:
+        return "ETA paused"
+    return "ETA unknown" if view.seconds_left is None else f"ETA {clock(view.seconds_left + 0.999)}"
+
+
+class Equation(Picture):
+    """``read = inserted + updated + skipped + rejected``, live, with what is still on its way."""
+
+    def draw(self, view: View, width: int, height: int) -> Content:
+        counts = view.counters
+        text = equation(counts.finished, counts.inserted, counts.updated, counts.skipped, counts.rejected)
+        waiting = counts.read - counts.finished
+        pieces: list[Piece] = []
+        for number, term in enumerate(text.split(" + ")):
+            style = "bold $error" if term.startswith("rejected") else "bold"
+            pieces += [(" + " if number else "", "$text-muted"), (term, style)]
+        more: list[Piece] = []
+        if counts.blank:
+            more.append((f"blank {counts.blank:,}", "$text-muted"))
+        if waiting > 0 and not view.state.over:
+            more.append((f"{'  ' if more else ''}in flight {waiting:,}", "$text-muted"))
+        if height > 1:
+            return lines([[(fitted("".join(text for text, _ in pieces), width * 2, ""), "bold")], more])
+        return Content.assemble(*between(pieces, more, width))

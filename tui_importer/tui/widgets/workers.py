@@ -1,0 +1,124 @@
+"""The workers: a pane each, as many beside each other as there is room for."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from textual.containers import VerticalScroll
+from textual.content import Content
+from textual.reactive import reactive
+
+from tui_importer.core.counters import WorkerState
+from tui_importer.tui.drawing import Piece, between, fitted, lines, short, spark
+from tui_importer.tui.terminal import UNICODE, Glyphs
+from tui_importer.tui.view import View, WorkerView
+from tui_importer.tui.widgets.picture import Picture
+
+#: Cells of the narrowest pane, its frame included.
+PANE_WIDTH = 20
+
+STYLES = {
+    WorkerState.CONNECTING: "$accent",
+    WorkerState.IDLE: "$text-muted",
+    WorkerState.WRITING: "$success",
+    WorkerState.COMMITTING: "$accent",
+    WorkerState.PAUSED: "$warning",
+    WorkerState.RETRYING: "$warning",
+    WorkerState.ISOLATING: "$warning",
+    WorkerState.DONE: "$success",
+    WorkerState.FAILED: "$error",
+}
+
+
+class WorkerPane(Picture):
+    """One worker: its state, the rows in its hand, what it has done and how fast, and what troubles it."""
+
+    def __init__(self, number: int, glyphs: Glyphs) -> None:
+        super().__init__(glyphs, id=f"worker-{number}")
+        self.number = number
+
+    def decorate(self, view: View) -> None:
+        worker = self._worker(view)
+        if worker is None:
+            return
+        mark = self.glyphs.marks[worker.state.value]
+        self.border_title = Content(f"{worker.number} {mark} {worker.state.value}")
+        counted = [(worker.rejected, "rejected"), (worker.retries, "retried")]
+        self.border_subtitle = Content(" ".join(f"{count:,} {word}" for count, word in counted if count))
+        for state in WorkerState:
+            self.set_class(state is worker.state, f"-{state.value}")
+
+    def draw(self, view: View, width: int, height: int) -> Content:
+        worker = self._worker(view)
+        if worker is None:
+            return Content("")
+        return lines([self._in_hand(worker, width), self._done(worker, width), self._pulse(worker, width)])
+
+    def _worker(self, view: View) -> WorkerView | None:
+        return next((worker for worker in view.workers if worker.number == self.number), None)
+
+    def _in_hand(self, worker: WorkerView, width: int) -> list[Piece]:
+        glyphs = self.glyphs
+        if worker.retry_in is not None:
+            return [(fitted(f"try {worker.attempt + 1} in {worker.retry_in:.0f} s", width, ""), "bold $warning")]
+        if worker.trouble is not None:
+            return [(fitted(glyphs.text(worker.trouble), width, glyphs.ellipsis), "$error")]
+        if worker.first_row is None or worker.last_row is None:
+            return [("no rows in hand", "$text-muted")]
+        rows = f"rows {worker.first_row:,}{glyphs.dash}{worker.last_row:,}"
+        return [(fitted(rows if len(rows) <= width else rows.removeprefix("rows "), width, ""), "")]
+
+    def _done(self, worker: WorkerView, width: int) -> list[Piece]:
+        done = f"{worker.done:,} done" if width >= 24 else short(worker.done)
+        return between([(done, "bold")], [(f"{short(worker.rate)}/s", STYLES[worker.state])], width)
+
+    def _pulse(self, worker: WorkerView, width: int) -> list[Piece]:
+        if worker.trouble is not None and worker.retry_in is not None:
+            text = self.glyphs.text(worker.trouble)
+            return [(fitted(text, width, self.glyphs.ellipsis), "$warning")]
+        took = f" {worker.batch_seconds * 1000:,.0f} ms" if worker.batch_seconds else ""
+        return [(spark(worker.spark, max(0, width - len(took)), self.glyphs), "$chart"), (took, "$text-muted")]
+
+
+class WorkerGrid(VerticalScroll):
+    """A pane for each worker that ever was at work; it scrolls where they are many."""
+
+    view: reactive[View] = reactive(View, layout=False, repaint=False)
+
+    def __init__(self, glyphs: Glyphs = UNICODE, *, id: str | None = None) -> None:  # noqa: A002
+        super().__init__(id=id, can_focus=False)
+        self.glyphs = glyphs
+
+    def watch_view(self, view: View) -> None:
+        panes = {pane.number: pane for pane in self.query(WorkerPane)}
+        wanted = [worker.number for worker in view.workers]
+        fresh = [WorkerPane(number, self.glyphs) for number in wanted if number not in panes]
+        for number, pane in panes.items():
+            if number not in wanted:
+                pane.remove()
+        if fresh:
+            self.mount_all(fresh)
+            self.call_after_refresh(self._arrange)
+        for pane in [*panes.values(), *fresh]:
+            pane.view = view
+
+    def on_resize(self) -> None:
+        self._arrange()
+
+    def _arrange(self) -> None:
+        panes = len(self.query(WorkerPane))
+        columns = max(1, min(panes, self.size.width // PANE_WIDTH))
+        if panes > columns:  # as even as it goes: six in rows of three, not of five and one
+            rows = -(-panes // columns)
+            columns = -(-panes // rows)
+        self.styles.grid_size_columns = columns
+
+
+class WorkerLine(Picture):
+    """The workers in one line, where there is no room for panes."""
+
+    def draw(self, view: View, width: int, height: int) -> Content:
+        states = Counter(worker.state for worker in view.workers)
+        words = ", ".join(f"{count} {state.value}" for state, count in states.items()) or "none yet"
+        text = f"workers: {words}  {short(view.now)} rows/s"
+        return Content(fitted(text, width, self.glyphs.ellipsis))
