@@ -77,12 +77,14 @@ class TableCreated(Event, frozen=True, kw_only=True, tag="table_created"):
 
 
 class LoadingStarted(Event, frozen=True, kw_only=True, tag="loading_started"):
-    """The workers begin to write. ``headers`` are those of all columns of the sheet's table, in their order."""
+    """The workers begin to write, ``max_rate`` rows a second at most where that is set. ``headers`` are those of all
+    columns of the sheet's table, in their order."""
 
     table: str
     strategy: str
     workers: int
     batch_size: int
+    max_rate: float | None = None
     headers: tuple[str, ...] = ()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from tui_importer.console.terminals import on_a_terminal
 from tui_importer.recording.folders import Recording, find_recording, recordings_folder
 
 _SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 80}
@@ -30,8 +31,6 @@ def replay(*, run: str | None, speed: float, no_ui: bool) -> int:
 
 
 def _show(recording: Recording, speed: float | None, *, no_ui: bool) -> int:
-    from tui_importer.cli.dashboard import on_a_terminal
-
     if no_ui or not on_a_terminal():
         from tui_importer.console.following import follow_in_lines
 

@@ -8,12 +8,12 @@ import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from tui_importer.console.choice import draws_on
 from tui_importer.console.complaint import complain
 from tui_importer.console.ending import detached_lines, paths_and_commands
 from tui_importer.console.lines import Enduring
 from tui_importer.console.safe import visible
 from tui_importer.console.summary import summary_lines
+from tui_importer.console.terminals import on_a_terminal
 
 if TYPE_CHECKING:
     from tui_importer.core.report import Report
@@ -23,11 +23,6 @@ if TYPE_CHECKING:
 
 #: Frames a second at most: what a person sees, and a slow line carries.
 MAX_FRAMES = 10
-
-
-def on_a_terminal() -> bool:
-    """Whether there is somebody in front of a terminal that can be drawn on."""
-    return all(draws_on(stream, os.environ) for stream in (sys.stdin, sys.stdout, sys.stderr))
 
 
 def wants_dashboard(given: Mapping[str, Any]) -> bool:

@@ -26,7 +26,7 @@ _GRAVITY = (*SIGNAL_CODES, *map(ExitCode, (1, 5, 2, 6, 4, 3, 0)))
 
 
 @click.command("import", context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80})
-@click.argument("files", nargs=-1, required=True, metavar="FILE...")
+@click.argument("files", nargs=-1, metavar="FILE...")
 @source_options
 @target_options
 @click.option("--strategy", metavar="NAME", help="sequential, threaded, batched (default), async, or a plugin's.")
@@ -67,7 +67,9 @@ def command(files: tuple[str, ...], **given: Any) -> int:
     if wants_dashboard(given):
         from tui_importer.cli.interactive import import_on_screen
 
-        return worst([import_on_screen(file, given, registry) for file in files])
+        return worst([import_on_screen(file, given, registry) for file in files or (None,)])
+    if not files:
+        raise UsageError("name the files to import")
     for file in files:
         try:
             reports.append(_import(file, given, registry))

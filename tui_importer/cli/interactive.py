@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tui_importer.api import target_address
-from tui_importer.cli.dashboard import say_ending, show, show_run
+from tui_importer.cli.dashboard import say_ending, show
 from tui_importer.cli.options import build_plan
 from tui_importer.console.command import command_of
 from tui_importer.console.complaint import complain
@@ -15,27 +15,40 @@ from tui_importer.core.plan import Plan, checked
 from tui_importer.errors import ImporterError
 from tui_importer.plugins.registry import Registry
 from tui_importer.process.messages import ImportRequest
-from tui_importer.tui.opening import begun
 
 
-def import_on_screen(file: str, given: Mapping[str, Any], registry: Registry) -> int:
-    """Import one file on the dashboard; gives the exit code of its run, or 0 where it goes on without us."""
+def import_on_screen(file: str | None, given: Mapping[str, Any], registry: Registry) -> int:
+    """Import one file on the dashboard, which asks for it where there is none; gives the exit code of its run, or 0
+    where that goes on without us."""
+
+    def plan_for(file: str) -> Plan:
+        return checked(build_plan(file, given))
+
     try:
-        plan = checked(build_plan(file, given))
-        registry.strategy(plan.options.strategy)
-        target_address(plan)
+        if file is not None:  # what is wrong with the request is said before the screen is taken
+            plan = plan_for(file)
+            registry.strategy(plan.options.strategy)
+            registry.backend_for(target_address(plan).scheme)
+            if not Path(file).is_file():
+                registry.make_reader(registry.reader_for(Path(file)).name).open(Path(file))
     except ImporterError as error:
         complain(str(error))
         return int(error.exit_code)
-    ending = show_run(begun(request_for(plan, given)))
-    return say_ending(ending)
+    from tui_importer.tui.importing import Importing
+
+    importing = Importing(registry.strategy_names(), plan_for, lambda plan: _request_for(plan, given))
+    if file is None:
+        return say_ending(show(importing.pick))
+    screen = importing.begin if given["yes"] else importing.set_up
+    return say_ending(show(lambda glyphs: screen(file, glyphs)))
 
 
-def request_for(plan: Plan, given: Mapping[str, Any]) -> ImportRequest:
-    """What the run's process is told. Paths are made whole: it may be asked about from another folder."""
+def _request_for(plan: Plan, given: Mapping[str, Any]) -> ImportRequest:
+    """What the run's process is told."""
+    schema = given.get("schema")
     return ImportRequest(
         plan=plan,
-        command=command_of(plan, target_address(plan).display),
-        rejects_file=None if given["rejects"] is None else str(Path(given["rejects"]).absolute()),
-        report_file=None if given["report"] in (None, "-") else str(Path(given["report"]).absolute()),
+        command=command_of(plan, target_address(plan).display, schema if str(schema).endswith(".toml") else None),
+        rejects_file=given["rejects"],
+        report_file=None if given["report"] == "-" else given["report"],
     )

@@ -11,6 +11,7 @@ from typing import NoReturn
 import click
 
 from tui_importer.console.complaint import complain
+from tui_importer.console.terminals import on_a_terminal
 from tui_importer.errors import ExitCode, ImporterError
 
 #: Command -> its module, and its name there unless it is ``command``. A module is imported when its command is asked
@@ -50,6 +51,8 @@ class LazyGroup(click.Group):
         return command
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if not args and on_a_terminal():
+            args = [DEFAULT_COMMAND]  # which asks for a file
         if args and args[0] not in COMMANDS and args[0] not in ("--help", "-h", "--version"):
             args = [DEFAULT_COMMAND, *args]
         return super().parse_args(ctx, args)

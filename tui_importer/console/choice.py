@@ -6,15 +6,7 @@ from collections.abc import Mapping
 from typing import TextIO
 
 from tui_importer.console.progress import JsonProgress, LineProgress, PlainProgress, Progress, QuietProgress
-
-
-def draws_on(stream: TextIO, environment: Mapping[str, str]) -> bool:
-    """Whether a line on this stream can be redrawn: a terminal that is not a dumb one, and no CI job's log."""
-    try:
-        terminal = stream.isatty()
-    except (OSError, ValueError):
-        return False
-    return terminal and environment.get("TERM", "dumb") != "dumb" and not environment.get("CI")
+from tui_importer.console.terminals import draws_on
 
 
 def choose_progress(

@@ -338,6 +338,7 @@ class Engine:
                 strategy=parts.strategy_name,
                 workers=self._workers,
                 batch_size=self._batch_size,
+                max_rate=plan.options.max_rate,
                 headers=mapping.headers,
             )
         )

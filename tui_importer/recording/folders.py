@@ -123,7 +123,7 @@ def find_recording(folder: Path, run: str | None) -> Recording:
     if len(fitting) == 1 or any(recording.run_id == run for recording in fitting):
         return next((recording for recording in fitting if recording.run_id == run), fitting[0])
     if fitting:
-        raise UsageError(f"{len(fitting)} runs begin with {run!r}: give more of the id ('tui-importer runs' lists them)")
+        raise UsageError(f"{len(fitting)} runs begin with {run!r}: give more of the id, as 'tui-importer runs' says it")
     raise UsageError(f"there is no run {run!r}: 'tui-importer runs' lists those that are recorded")
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import traceback
 from collections.abc import Callable, Iterable
 from typing import ClassVar
 
+from rich.segment import Segment, Segments
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
@@ -28,7 +30,7 @@ class Dashboard(App[Ending]):
     TITLE = "tui-importer"
     ENABLE_COMMAND_PALETTE = True
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (60, "-medium"), (120, "-wide")]  # noqa: RUF012  # textual's own way
-    VERTICAL_BREAKPOINTS = [(0, "-short"), (20, "-usual"), (36, "-tall")]  # noqa: RUF012
+    VERTICAL_BREAKPOINTS = [(0, "-short"), (20, "-usual"), (34, "-tall"), (60, "-huge")]  # noqa: RUF012
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("question_mark", "help", "Help", key_display="?"),
         Binding("u", "runs", "Runs", show=False),
@@ -49,15 +51,23 @@ class Dashboard(App[Ending]):
     def get_theme_variable_defaults(self) -> dict[str, str]:
         """Our own colours in themes that know nothing of them."""
         theme = self.current_theme
-        quiet = theme.panel or theme.secondary or theme.primary
-        strong = theme.accent or theme.primary
+        quiet = "ansi_bright_black" if theme.ansi else "#808080"
         return {
             "chart": theme.primary,
-            "chart-mean": strong,
             "bar": theme.success or theme.primary,
             "bar-empty": quiet,
             "frame": quiet,
+            "muted": quiet,
         }
+
+    def _fatal_error(self) -> None:
+        """A defect of ours ends the screen, never the import. Its traceback is shown without the values of variables,
+        which may hold a password or somebody's data."""
+        self.bell()
+        if self._exception is not None:
+            text = "".join(traceback.format_exception(self._exception))
+            self._exit_renderables.append(Segments([Segment(text)]))
+        self._close_messages_no_wait()
 
     def on_mount(self) -> None:
         self.push_screen(self._first(self.glyphs))

@@ -88,7 +88,7 @@ def clock(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{whole:02}" if hours else f"{minutes:02}:{whole:02}"
 
 
-def chart(rates: Sequence[float], seconds: float, mean: float, size: tuple[int, int], glyphs: Glyphs) -> Content:
+def chart(rates: Sequence[float], seconds: float, size: tuple[int, int], glyphs: Glyphs) -> Content:
     """Rates over time as columns with two axes: what is reached at the left, the time below. ``size`` is the width and
     height of the whole, and there is a rate for each column that :func:`chart_columns` leaves."""
     width, height = size
@@ -98,15 +98,16 @@ def chart(rates: Sequence[float], seconds: float, mean: float, size: tuple[int, 
     top = _ceiling(max(rates, default=0.0))
     steps = len(glyphs.spark)
     levels = [0 if not top else max(1 if rate > 0 else 0, round(rate / top * rows * steps)) for rate in rates]
-    mean_row = None if not top or mean <= 0 else min(rows - 1, int(mean / top * rows))
+    # The scale says what the upper edge of a row stands for: that of the top one, and of the middle where there is one.
+    said = {rows - 1: short(top)} if top else {}
+    if top and rows >= 4 and rows % 2 == 0:
+        said[rows // 2 - 1] = short(top / 2)
     drawn: list[list[Piece]] = []
     for row in range(rows - 1, -1, -1):
-        said = short(top * (row + 1) / rows) if row in (rows - 1, (rows - 1) // 2) and top else ""
         cells = "".join(_cell(level - row * steps, steps, glyphs) for level in levels)
-        style = "$chart-mean" if row == mean_row else "$chart"
-        drawn.append([(f"{said:>{SCALE_WIDTH - 2}} {glyphs.axis}", "$text-muted"), (cells, style)])
-    drawn.append([(f"{'0':>{SCALE_WIDTH - 2}} {glyphs.corner}{glyphs.floor * columns}", "$text-muted")])
-    drawn.append([(_times(seconds, columns), "$text-muted")])
+        drawn.append([(f"{said.get(row, ''):>{SCALE_WIDTH - 2}} {glyphs.axis}", "$muted"), (cells, "$chart")])
+    drawn.append([(f"{'0':>{SCALE_WIDTH - 2}} {glyphs.corner}{glyphs.floor * columns}", "$muted")])
+    drawn.append([(_times(seconds, columns), "$muted")])
     return lines(drawn)
 
 

@@ -19,10 +19,10 @@ _DARK = Theme(
     dark=True,
     variables={
         "chart": "#4fb3bf",
-        "chart-mean": "#7fd8e0",
         "bar": "#7fd88f",
         "bar-empty": "#33404f",
         "frame": "#33404f",
+        "muted": "#8593a3",
         "footer-background": "#1e2733",
     },
 )
@@ -41,10 +41,10 @@ _LIGHT = Theme(
     dark=False,
     variables={
         "chart": "#00737f",
-        "chart-mean": "#2f9aa6",
         "bar": "#1f7a3a",
         "bar-empty": "#c9c4b6",
         "frame": "#c9c4b6",
+        "muted": "#6a6f76",
         "footer-background": "#e6e3da",
     },
 )

@@ -78,7 +78,9 @@ _OUTCOMES = {
 class Bound(Enum):
     """What a run waits for."""
 
+    NOTHING = "nothing"
     UNKNOWN = "not known yet"
+    LIMIT = "--max-rate"
     READER = "reader"
     BALANCED = "neither"
     DATABASE = "database"
@@ -305,12 +307,16 @@ class Watcher:
         return sum(fills) / len(fills) if fills else 0.0
 
     def _bound(self, state: State) -> Bound:
-        if state is not State.LOADING or self._counters is None or self._counters.all_read:
+        if state.over or state is State.PAUSED:
+            return Bound.NOTHING
+        if state not in (State.LOADING, State.RETRYING) or self._counters is None:
             return Bound.UNKNOWN
         fill = self._fill()
-        if fill >= _DATABASE_BOUND:
+        if fill >= _DATABASE_BOUND or state is State.RETRYING or self._counters.all_read:
             return Bound.DATABASE
-        return Bound.READER if fill <= _READER_BOUND else Bound.BALANCED
+        if fill > _READER_BOUND:
+            return Bound.BALANCED
+        return Bound.LIMIT if self._loading is not None and self._loading.max_rate else Bound.READER
 
     def _worker(self, worker: WorkerSnapshot, now: float, *, over: bool) -> WorkerView:
         spark = self._sparks.get(worker.worker, deque())

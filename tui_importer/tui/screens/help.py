@@ -7,7 +7,6 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
-from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
@@ -47,12 +46,12 @@ class HelpScreen(ModalScreen[None]):
         self._glyphs = glyphs
 
     def compose(self) -> ComposeResult:
-        rows: list[list[Piece]] = [[("keys", "$text-muted")]]
+        rows: list[list[Piece]] = [[("keys", "$muted")]]
         rows += [[(f"{key:<11}", "bold $accent"), (what, "")] for key, what in KEYS]
-        rows += [[], [("words", "$text-muted")]]
+        rows += [[], [("words", "$muted")]]
         rows += [[(f"{word:<11}", "bold"), (what, "")] for word, what in WORDS]
         states = ("connecting", "idle", "writing", "committing", "paused", "retrying", "isolating", "done", "failed")
-        rows += [[], [("workers", "$text-muted")]]
+        rows += [[], [("workers", "$muted")]]
         rows += [[("  ".join(f"{self._glyphs.marks[state]} {state}" for state in states), "")]]
         with VerticalScroll(id="help") as scroll:
             scroll.border_title = "help"

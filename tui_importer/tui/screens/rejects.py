@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import ClassVar
 
+from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.content import Content
 from textual.screen import Screen
 from textual.widgets import DataTable, Footer, Input, Static
 
@@ -17,6 +17,7 @@ from tui_importer.events import Reject
 from tui_importer.recording.folders import Recording
 from tui_importer.recording.follow import rejects
 from tui_importer.rejects.rebuilt import write_rejects_of
+from tui_importer.tui.cells import cell
 from tui_importer.tui.messages import RejectsFound, RejectsWritten
 from tui_importer.tui.terminal import Glyphs
 
@@ -56,7 +57,7 @@ class RejectsScreen(Screen[None]):
         self.action_search()
 
     @property
-    def _table(self) -> DataTable[Content]:
+    def _table(self) -> DataTable[Text]:
         return self.query_one("#rejects-table", DataTable)
 
     def on_input_changed(self, event: Input.Changed) -> None:
@@ -108,7 +109,7 @@ class RejectsScreen(Screen[None]):
         for reject in message.rejects:
             for fault in reject.faults:
                 cells = (fault.cell, fault.column, fault.value, fault.reason, fault.sqlstate)
-                table.add_row(*(Content(text(cell or "")) for cell in cells))
+                table.add_row(*(cell(self.app, text(said or "")) for said in cells))
         said = f"{plural(message.count, 'row')} rejected"
         if self.query_one(Input).value:
             said = f"{plural(message.count, 'row')} of the rejected fit"

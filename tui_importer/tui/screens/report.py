@@ -60,17 +60,17 @@ class ReportScreen(Screen[None]):
             [(view.state.value, STATE_STYLES[view.state])],
             [(fitted(glyphs.text(self._outcome(report), 400), 4 * width, glyphs.ellipsis), "")],
             [],
-            [(equals, "bold"), (blank, "$text-muted")],
-            [(self._pace(report), "$text-muted")],
+            [(equals, "bold"), (blank, "$muted")],
+            [(self._pace(report), "$muted")],
             [],
         ]
         rows += self._groups(width)
         rows += self._workers()
         for name, text in paths_and_commands(report, self._recording):
-            rows += [[(f"{name}", "$text-muted")], [(glyphs.text(text, 2_000), "")]]
+            rows += [[(f"{name}", "$muted")], [(glyphs.text(text, 2_000), "")]]
         rates = view.history.rates(chart_columns(width))
-        picture = chart(rates, view.history.seconds, view.mean, (width, _CHART_HEIGHT), glyphs)
-        return Content("\n").join([lines(rows), Content(""), Content.assemble(("rows/s", "$text-muted")), picture])
+        picture = chart(rates, view.history.seconds, (width, _CHART_HEIGHT), glyphs)
+        return Content("\n").join([lines(rows), Content(""), Content.assemble(("rows/s", "$muted")), picture])
 
     def _outcome(self, report: Report | None) -> str:
         if report is None:
@@ -90,7 +90,7 @@ class ReportScreen(Screen[None]):
             return []
         digits = max(len(f"{group.count:,}") for group in groups)
         drawn = [group_line(group, digits, width, self._glyphs) for group in groups]
-        return [[("rejected", "$text-muted")], *drawn, []]
+        return [[("rejected", "$muted")], *drawn, []]
 
     def _workers(self) -> list[list[Piece]]:
         rows: list[list[Piece]] = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -12,7 +13,7 @@ from textual.screen import Screen
 from textual.widgets import Footer
 
 from tui_importer.errors import ExitCode, UsageError
-from tui_importer.recording.control import AnyOrder, Abort, ChangeWorkers, Drain, Pause, Resume, give_order
+from tui_importer.recording.control import Abort, AnyOrder, ChangeWorkers, Drain, Pause, Resume, give_order
 from tui_importer.tui.messages import Ending, Opening, OrderRefused, RunOpened, RunRefused, Shown, ViewChanged
 from tui_importer.tui.screens.log import LogScreen
 from tui_importer.tui.screens.rejects import RejectsScreen
@@ -32,19 +33,23 @@ class RunScreen(Screen[None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("p", "pause", "Pause"),
         Binding("c", "cancel", "Cancel"),
-        Binding("plus,equals_sign", "workers(1)", "Worker", key_display="+"),
-        Binding("minus", "workers(-1)", "Worker", key_display="-"),
+        Binding("plus,equals_sign", "workers(1)", "Workers", key_display="+/-"),
+        Binding("minus,underscore", "workers(-1)", "One worker less", show=False),
         Binding("r", "rejects", "Rejects"),
         Binding("l", "log", "Log"),
         Binding("enter,e", "report", "Report", key_display="e"),
-        Binding("d", "leave", "Detach"),
+        Binding("d", "detach", "Detach"),
         Binding("q", "leave", "Quit"),
     ]
 
     view: reactive[View] = reactive(View, layout=False, repaint=False)
 
-    def __init__(self, opening: Opening, glyphs: Glyphs, period: float = PERIOD) -> None:
+    def __init__(
+        self, opening: Opening, glyphs: Glyphs, period: float = PERIOD, refused: Callable[[str], None] | None = None
+    ) -> None:
+        """``refused`` is called with the reason where there is no run to show; without it the application ends."""
         super().__init__(id="run")
+        self._refused = refused
         self.shown: Shown | None = None
         self._opening = opening
         self._glyphs = glyphs
@@ -78,7 +83,10 @@ class RunScreen(Screen[None]):
         self.shown = message.shown
 
     def on_run_refused(self, message: RunRefused) -> None:
-        self.app.exit(Ending(error=message.error, exit_code=message.exit_code))
+        if self._refused is not None:
+            self._refused(message.error)
+        else:
+            self.app.exit(Ending(error=message.error, exit_code=message.exit_code))
 
     def on_view_changed(self, message: ViewChanged) -> None:
         before = self.view.state
@@ -96,12 +104,10 @@ class RunScreen(Screen[None]):
         """Which keys are shown: those that mean something now."""
         over, live = self.view.state.over, self.shown is not None and self.shown.orders
         match action:
-            case "pause" | "cancel" | "workers":
+            case "pause" | "cancel" | "workers" | "detach":
                 return live and not over
             case "report":
                 return over
-            case "leave":
-                return True
             case _:
                 return True
 
@@ -133,6 +139,10 @@ class RunScreen(Screen[None]):
         """Show how it ended."""
         if self.view.state.over and self.shown is not None:
             self.app.push_screen(ReportScreen(self.view, self.shown.recording, self._glyphs))
+
+    def action_detach(self) -> None:
+        """Leave a live run alone."""
+        self.action_leave()
 
     def action_leave(self) -> None:
         """Leave the screen; a live run goes on."""

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.content import Content
 from textual.screen import Screen
 from textual.widgets import DataTable, Footer, Static
 
 from tui_importer.recording.folders import Recording, recordings_folder
 from tui_importer.recording.listing import ListedRun, listed
+from tui_importer.tui.cells import cell
 from tui_importer.tui.messages import Opening
 from tui_importer.tui.opening import attached, replayed
 from tui_importer.tui.terminal import Glyphs
@@ -49,7 +50,7 @@ class RunsScreen(Screen[Opening | None]):
         self.action_list()
 
     @property
-    def _table(self) -> DataTable[Content]:
+    def _table(self) -> DataTable[Text]:
         return self.query_one("#runs-table", DataTable)
 
     def action_list(self) -> None:
@@ -62,7 +63,7 @@ class RunsScreen(Screen[Opening | None]):
             begun = run.started_at[:19].replace("T", " ")
             what = f"{run.file} {self._glyphs.to} {run.table}"
             cells = (run.state, *numbers, begun, what, run.run_id)
-            table.add_row(*(Content(text(cell)) for cell in cells))
+            table.add_row(*(cell(self.app, text(said)) for said in cells))
         if not self._runs:
             self.query_one("#runs-title", Static).update("no run is recorded yet")
 

@@ -28,14 +28,15 @@ class RejectsPanel(Picture):
     def draw(self, view: View, width: int, height: int) -> Content:
         if not view.groups:
             nothing = "rows that cannot go are named here" if not view.counters.rejected else "..."
-            return Content.assemble((fitted(nothing, width, ""), "$text-muted"))
-        shown = view.groups[:height]
-        if len(view.groups) > height:
-            shown = view.groups[: height - 1]
+            return Content.assemble((fitted(nothing, width, ""), "$muted"))
+        if height == 1:  # no room for reasons
+            words = f"rejected {view.counters.rejected:,}: {len(view.groups)} reasons (r)"
+            return Content.assemble((fitted(words, width, ""), "bold $error"))
+        shown = view.groups[:height] if len(view.groups) <= height else view.groups[: height - 1]
         digits = max(len(f"{group.count:,}") for group in shown)
         rows = [group_line(group, digits, width, self.glyphs) for group in shown]
         if len(view.groups) > len(shown):
-            rows.append([(f"and {len(view.groups) - len(shown)} other reasons", "$text-muted")])
+            rows.append([(f"and {len(view.groups) - len(shown)} other reasons", "$muted")])
         return lines(rows)
 
 
@@ -43,15 +44,22 @@ def group_line(group: ReasonGroup, digits: int, width: int, glyphs: Glyphs) -> l
     """``12  Email: value required but blank   B217, B301``."""
     count = f"{group.count:>{digits},} "
     column = f"{glyphs.text(group.column, 40)}: " if group.column else ""
-    cells = ", ".join(glyphs.text(cell.rpartition("!")[2]) for cell in group.cells)
-    if group.count > len(group.cells):
-        cells += f" {glyphs.ellipsis}"
-    cells_room = min(len(cells), _CELLS_WIDTH, max(0, width // 3))
-    room = width - len(count) - cells_room - 2
+    cells = _first_cells(group, min(_CELLS_WIDTH, width // 3), glyphs)
+    room = width - len(count) - len(cells) - 2
     words = fitted(column + glyphs.text(group.reason), room, glyphs.ellipsis)
     pad = " " * max(0, room - Content(words).cell_length)
-    where = fitted(cells, cells_room, glyphs.ellipsis)
-    return [(count, "bold $error"), (words, ""), (f"{pad}  ", ""), (where, "$accent")]
+    return [(count, "bold $error"), (words, ""), (f"{pad}  ", ""), (cells, "$accent")]
+
+
+def _first_cells(group: ReasonGroup, width: int, glyphs: Glyphs) -> str:
+    """As many of the first cells, whole, as there is room for."""
+    cells = [glyphs.text(cell.rpartition("!")[2]) for cell in group.cells]
+    for number in range(len(cells), 0, -1):
+        more = f" {glyphs.ellipsis}" if group.count > number else ""
+        said = ", ".join(cells[:number]) + more
+        if len(said) <= width or number == 1:
+            return fitted(said, width, glyphs.ellipsis)
+    return ""
 
 
 class LogPanel(Picture):
@@ -78,4 +86,4 @@ def log_line(line: LogLine, width: int, glyphs: Glyphs) -> list[Piece]:
         time = time[3:]
     text = fitted(glyphs.text(line.text, 1_000), width - len(time) - 3, glyphs.ellipsis)
     style = LEVEL_STYLES[line.level]
-    return [(f"{time} ", "$text-muted"), (f"{glyphs.marks[line.level]} ", style), (text, style)]
+    return [(f"{time} ", "$muted"), (f"{glyphs.marks[line.level]} ", style), (text, style)]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import textwrap
+
 from textual.content import Content
 
 from tui_importer.tui.drawing import chart, chart_columns, fitted, gauge, lines, short
@@ -9,7 +11,9 @@ from tui_importer.tui.view import Bound, View
 from tui_importer.tui.widgets.picture import Picture
 
 _BOUND_STYLES = {
-    Bound.UNKNOWN: "$text-muted",
+    Bound.NOTHING: "$muted",
+    Bound.UNKNOWN: "$muted",
+    Bound.LIMIT: "bold $accent",
     Bound.READER: "bold $accent",
     Bound.BALANCED: "bold $success",
     Bound.DATABASE: "bold $warning",
@@ -26,7 +30,7 @@ class ThroughputChart(Picture):
 
     def draw(self, view: View, width: int, height: int) -> Content:
         rates = view.history.rates(max(1, chart_columns(width)))
-        return chart(rates, view.history.seconds, view.mean, (width, height), self.glyphs)
+        return chart(rates, view.history.seconds, (width, height), self.glyphs)
 
 
 class BoundGauge(Picture):
@@ -42,20 +46,20 @@ class BoundGauge(Picture):
         rows = [
             [(view.bound.value, _BOUND_STYLES[view.bound])],
             [(gauge(view.queue, width, self.glyphs), "$bar")],
-            [(fitted(held, width, ""), "$text-muted")],
+            [(fitted(held, width, ""), "$muted")],
         ]
         if height > 4:
             advice = {
                 Bound.READER: "parsing is the limit: more workers change nothing",
                 Bound.DATABASE: "the database is the limit: + adds a worker",
                 Bound.BALANCED: "reader and database keep pace",
+                Bound.LIMIT: "held back on purpose",
                 Bound.UNKNOWN: "",
+                Bound.NOTHING: "",
             }[view.bound]
-            rows += [[(line, "$text-muted")] for line in _wrapped(advice, width)][: height - 3]
+            rows += [[(line, "$muted")] for line in _wrapped(advice, width)][: height - 3]
         return lines(rows)
 
 
 def _wrapped(text: str, width: int) -> list[str]:
-    import textwrap
-
     return textwrap.wrap(text, max(8, width))

@@ -14,7 +14,7 @@ from tui_importer.tui.widgets.picture import Picture
 
 #: The style of each state's word.
 STATE_STYLES = {
-    State.STARTING: "bold $text-muted",
+    State.STARTING: "bold $muted",
     State.READING: "bold $accent",
     State.LOADING: "bold $success",
     State.RETRYING: "bold $warning",
@@ -41,14 +41,18 @@ class Heading(Picture):
         glyphs = self.glyphs
         how = f"{glyphs.text(view.strategy)} {glyphs.times}{view.counters.workers_wanted}  " if view.strategy else ""
         state: list[Piece] = [(view.state.value, STATE_STYLES[view.state]), (f"  {clock(view.seconds)}", "bold")]
-        right: list[Piece] = [(how, "$text-muted"), *state]
+        right: list[Piece] = [(how, "$muted"), *state]
         if width < length(right) + len("a.xlsx ") * 3:
             right = state
         name = glyphs.text(PurePath(view.file).name)
         source = f"{name} {glyphs.within} {glyphs.text(view.sheet)}" if view.sheet else name
         room = max(0, width - length(right) - 2)
         left: list[Piece] = [(fitted(source, room, glyphs.ellipsis), "bold")]
-        target = glyphs.text(view.target) + (f" {glyphs.dot} {glyphs.text(view.table)}" if view.table else "")
+        table = f" {glyphs.dot} {glyphs.text(view.table)}" if view.table else ""
+        place = glyphs.text(view.target.partition("://")[2] or view.target)
+        target = place + table
+        if len(source) + len(glyphs.to) + 2 + len(target) > room:
+            target = PurePath(place).name + table
         if target and room - len(source) > len(glyphs.to) + 8:
             left += [(f" {glyphs.to} ", "$accent")]
             left += [(fitted(target, room - length(left), glyphs.ellipsis), "")]
@@ -75,7 +79,7 @@ class ProgressLine(Picture):
         room = width - len(words) - len(left)
         style = "$error" if view.state in (State.FAILED, State.DIED) else "$bar"
         drawn = bar(share, room, self.glyphs, style, "$bar-empty") if room >= _MIN_BAR else []
-        return Content.assemble(*drawn, (words if drawn else words.strip(), "bold"), (left, "$text-muted"))
+        return Content.assemble(*drawn, (words if drawn else words.strip(), "bold"), (left, "$muted"))
 
 
 def _eta(view: View) -> str:
@@ -94,12 +98,12 @@ class Equation(Picture):
         pieces: list[Piece] = []
         for number, term in enumerate(text.split(" + ")):
             style = "bold $error" if term.startswith("rejected") else "bold"
-            pieces += [(" + " if number else "", "$text-muted"), (term, style)]
+            pieces += [(" + " if number else "", "$muted"), (term, style)]
         more: list[Piece] = []
         if counts.blank:
-            more.append((f"blank {counts.blank:,}", "$text-muted"))
+            more.append((f"blank {counts.blank:,}", "$muted"))
         if waiting > 0 and not view.state.over:
-            more.append((f"{'  ' if more else ''}in flight {waiting:,}", "$text-muted"))
+            more.append((f"{'  ' if more else ''}in flight {waiting:,}", "$muted"))
         if height > 1:
             return lines([[(fitted("".join(text for text, _ in pieces), width * 2, ""), "bold")], more])
         return Content.assemble(*between(pieces, more, width))

@@ -19,7 +19,7 @@ PANE_WIDTH = 20
 
 STYLES = {
     WorkerState.CONNECTING: "$accent",
-    WorkerState.IDLE: "$text-muted",
+    WorkerState.IDLE: "$muted",
     WorkerState.WRITING: "$success",
     WorkerState.COMMITTING: "$accent",
     WorkerState.PAUSED: "$warning",
@@ -64,7 +64,7 @@ class WorkerPane(Picture):
         if worker.trouble is not None:
             return [(fitted(glyphs.text(worker.trouble), width, glyphs.ellipsis), "$error")]
         if worker.first_row is None or worker.last_row is None:
-            return [("no rows in hand", "$text-muted")]
+            return [("no rows in hand", "$muted")]
         rows = f"rows {worker.first_row:,}{glyphs.dash}{worker.last_row:,}"
         return [(fitted(rows if len(rows) <= width else rows.removeprefix("rows "), width, ""), "")]
 
@@ -77,7 +77,7 @@ class WorkerPane(Picture):
             text = self.glyphs.text(worker.trouble)
             return [(fitted(text, width, self.glyphs.ellipsis), "$warning")]
         took = f" {worker.batch_seconds * 1000:,.0f} ms" if worker.batch_seconds else ""
-        return [(spark(worker.spark, max(0, width - len(took)), self.glyphs), "$chart"), (took, "$text-muted")]
+        return [(spark(worker.spark, max(0, width - len(took)), self.glyphs), "$chart"), (took, "$muted")]
 
 
 class WorkerGrid(VerticalScroll):
@@ -86,7 +86,7 @@ class WorkerGrid(VerticalScroll):
     view: reactive[View] = reactive(View, layout=False, repaint=False)
 
     def __init__(self, glyphs: Glyphs = UNICODE, *, id: str | None = None) -> None:  # noqa: A002
-        super().__init__(id=id, can_focus=False)
+        super().__init__(id=id)
         self.glyphs = glyphs
 
     def watch_view(self, view: View) -> None:

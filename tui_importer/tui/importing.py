@@ -1,0 +1,59 @@
+"""From a file to a run on the screen: pick, set up, begin."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from textual.app import App
+from textual.screen import Screen
+
+from tui_importer.core.plan import Plan
+from tui_importer.process.messages import ImportRequest
+from tui_importer.process.start import Look
+from tui_importer.tui.messages import Ending
+from tui_importer.tui.opening import begun
+from tui_importer.tui.screens.files import FilesScreen
+from tui_importer.tui.screens.run import RunScreen
+from tui_importer.tui.screens.setup import SetupScreen
+from tui_importer.tui.terminal import Glyphs
+
+#: What the run's process is asked for a plan.
+RequestFor = Callable[[Plan], ImportRequest]
+
+
+class Importing:
+    """The way from a file to its run. ``plan_for`` makes the plan that the command line asks for of a file."""
+
+    def __init__(self, strategies: list[str], plan_for: Callable[[str], Plan], request_for: RequestFor) -> None:
+        self._strategies = strategies
+        self._plan_for = plan_for
+        self._request_for = request_for
+
+    def pick(self, glyphs: Glyphs) -> Screen[None]:
+        """The screen that asks for a file first."""
+
+        def chosen(file: str) -> None:
+            screen.app.switch_screen(self.set_up(file, glyphs))
+
+        screen = FilesScreen(Path.cwd(), chosen, glyphs)
+        return screen
+
+    def set_up(self, file: str, glyphs: Glyphs) -> Screen[None]:
+        """The screen that sets up the import of a file."""
+
+        def begin(plan: Plan) -> None:
+            app: App[Ending] = screen.app
+
+            def refused(error: str) -> None:
+                app.pop_screen()
+                screen.say_refused(error)
+
+            app.push_screen(RunScreen(begun(self._request_for(plan)), glyphs, refused=refused))
+
+        screen = SetupScreen(self._plan_for(file), self._strategies, Look, begin, glyphs)
+        return screen
+
+    def begin(self, file: str, glyphs: Glyphs) -> Screen[None]:
+        """The run's screen at once."""
+        return RunScreen(begun(self._request_for(self._plan_for(file))), glyphs)

@@ -1,0 +1,379 @@
+"""The setup screen: what is in the file, what goes where, and how; then Enter."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import ClassVar, Protocol
+
+import msgspec
+from rich.text import Text
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal
+from textual.screen import Screen
+from textual.timer import Timer
+from textual.widgets import DataTable, Footer, Input, Label, OptionList, Select, Static
+
+from tui_importer.api import target_address
+from tui_importer.console.numbers import plural, size
+from tui_importer.core.cells import column_letters
+from tui_importer.core.plan import Plan, save_plan
+from tui_importer.errors import ImporterError
+from tui_importer.process.messages import (
+    Answer,
+    Inspected,
+    InspectRequest,
+    LookAtTargetRequest,
+    Previewed,
+    Refused,
+    Request,
+    TargetSeen,
+)
+from tui_importer.tui.cells import cell
+from tui_importer.tui.draft import Draft, about, count_or_auto, header_row
+from tui_importer.tui.messages import Ending, Looked
+from tui_importer.tui.terminal import Glyphs
+
+#: Characters of a cell in the preview: enough to know it by.
+_PREVIEW_CELL = 24
+#: Seconds without typing after which the target is looked at.
+_TYPING_PAUSE = 0.6
+MODES = (("append", "append"), ("create", "create"))
+
+
+class Look(Protocol):
+    """A look at a source or a target that goes on (:class:`tui_importer.process.start.Look`)."""
+
+    def cancel(self) -> None: ...
+
+    def close(self) -> None: ...
+
+
+#: Begins a look; its answers go to the callback, from a thread.
+Looker = Callable[[Request, Callable[[Answer], None]], Look]
+
+
+class SetupScreen(Screen[None]):
+    """Sets an import up. ``begin`` is called with the plan once it is to be carried out."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "begin", "Start", priority=True),
+        Binding("space", "leave_out", "Leave out"),
+        Binding("t", "type", "Type"),
+        Binding("s", "save", "Save plan"),
+        Binding("escape", "leave", "Quit", key_display="esc"),
+        Binding("q", "leave", "Quit", show=False),
+    ]
+
+    def __init__(
+        self,
+        plan: Plan,
+        strategies: Sequence[str],
+        looker: Looker,
+        begin: Callable[[Plan], None],
+        glyphs: Glyphs,
+    ) -> None:
+        super().__init__(id="setup")
+        self.draft = Draft(plan)
+        self._strategies = strategies
+        self._looker = looker
+        self._begin = begin
+        self._glyphs = glyphs
+        self._looks: dict[str, tuple[int, Look]] = {}
+        self._numbered = 0
+        self._sheet: str | None = None
+        self._given_database = target_address(plan).display
+        self._target_timer: Timer | None = None
+
+    def compose(self) -> ComposeResult:
+        plan, options = self.draft.given, self.draft.given.options
+        with Horizontal(id="setup-source"):
+            yield Static(self._file_words(), id="setup-file", markup=False)
+            yield Label("sheet")
+            yield Select[str]([], prompt="...", allow_blank=True, compact=True, id="setup-sheet")
+            yield Label("header row")
+            header = "auto" if plan.source.header_row is None else str(plan.source.header_row)
+            yield Input(header, compact=True, id="setup-header", max_length=7)
+        yield Static("opening the file", id="setup-standing", markup=False)
+        preview: DataTable[Text] = DataTable(id="setup-preview", cursor_type="none", zebra_stripes=True)
+        preview.border_title = "first rows"
+        yield preview
+        columns: DataTable[Text] = DataTable(id="setup-columns", cursor_type="row")
+        columns.border_title = "columns"
+        yield columns
+        with Horizontal(classes="setup-line"):
+            yield Label("into")
+            yield Input(self._glyphs.text(self._given_database), compact=True, id="setup-database")
+            yield Label("table")
+            yield Input(plan.target.table or "", placeholder="found out", compact=True, id="setup-table")
+        with Horizontal(classes="setup-line"):
+            yield Label("mode")
+            yield Select[str](MODES, value=plan.target.mode, allow_blank=False, compact=True, id="setup-mode")
+            yield Label("strategy")
+            names = [(name, name) for name in self._strategies]
+            yield Select[str](names, value=options.strategy, allow_blank=False, compact=True, id="setup-strategy")
+            yield Label("workers")
+            yield Input(_or_auto(options.workers), compact=True, id="setup-workers", max_length=4)
+            yield Label("batch")
+            yield Input(_or_auto(options.batch_size), compact=True, id="setup-batch", max_length=7)
+        yield Static("", id="setup-target", markup=False)
+        yield Footer(show_command_palette=False)
+
+    def on_mount(self) -> None:
+        columns = self._columns
+        for name in ("", "", "header", "column", "type", "found"):
+            columns.add_column(name)
+        columns.focus()
+        self._look_at_source()
+
+    def on_unmount(self) -> None:
+        for _, look in self._looks.values():
+            look.close()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Keys that a focused field needs for itself are not ours."""
+        focused = self.focused
+        if action == "begin":
+            return not isinstance(focused, OptionList)
+        if action in ("leave_out", "type", "save"):
+            return not isinstance(focused, (Input, Select, OptionList))
+        if action == "leave":
+            return not isinstance(focused, OptionList)
+        return True
+
+    def _look_at_source(self) -> None:
+        try:
+            source = msgspec.structs.replace(
+                self.draft.given.source,
+                sheet=self._sheet if self._sheet is not None else self.draft.given.source.sheet,
+                header_row=header_row(self.query_one("#setup-header", Input).value),
+            )
+        except ImporterError as error:
+            self._say_standing(str(error), bad=True)
+            return
+        self._say_standing(f"reading {Path(source.file).name}, findings follow")
+        plan = msgspec.structs.replace(self.draft.given, source=source)
+        self._start_look("source", InspectRequest(plan=plan))
+
+    def _start_look(self, kind: str, request: Request) -> None:
+        if kind in self._looks:
+            self._looks[kind][1].cancel()
+        self._numbered += 1
+        number = self._numbered
+
+        def hear(answer: Answer) -> None:
+            self.post_message(Looked(number, answer))
+
+        self._looks[kind] = (number, self._looker(request, hear))
+
+    def on_looked(self, message: Looked) -> None:
+        kind = next((kind for kind, (number, _) in self._looks.items() if number == message.look), None)
+        match message.answer:
+            case Previewed() if kind == "source":
+                self._show_preview(message.answer)
+            case Inspected() if kind == "source":
+                self._show_findings(message.answer)
+            case TargetSeen() if kind == "target":
+                self._show_target(message.answer)
+            case Refused(error=error) if kind == "source":
+                self._say_standing(error, bad=True)
+            case Refused(error=error) if kind == "target":
+                self._say_target(error, "error")
+
+    def _show_preview(self, previewed: Previewed) -> None:
+        sheets = self.query_one("#setup-sheet", Select)
+        names = [(self._glyphs.text(name, 40), name) for name in previewed.sheets]
+        if self._sheet is None or self._sheet not in previewed.sheets:
+            self._sheet = previewed.sheet
+            with sheets.prevent(Select.Changed):
+                sheets.set_options(names)
+                sheets.value = previewed.sheet
+        preview = self.query_one("#setup-preview", DataTable)
+        preview.clear(columns=True)
+        width = max((len(row) for row in previewed.rows), default=0)
+        preview.add_column("", width=len(f"{previewed.first_row + len(previewed.rows):,}"))
+        for place in range(width):
+            longest = max(len(row[place]) for row in previewed.rows if place < len(row))
+            preview.add_column(
+                column_letters(previewed.first_column + place), width=min(_PREVIEW_CELL, max(3, longest))
+            )
+        for number, row in enumerate(previewed.rows, start=previewed.first_row):
+            cells = [cell(self.app, self._glyphs.text(text, _PREVIEW_CELL)) for text in row]
+            preview.add_row(cell(self.app, f"{number:,}", "muted"), *cells)
+        preview.border_subtitle = "as the file stores them" if previewed.raw else ""
+
+    def _show_findings(self, inspected: Inspected) -> None:
+        self.draft = self.draft.inspected(inspected)
+        plan = inspected.plan
+        rows = "" if inspected.rows is None else f"{plural(inspected.rows, 'row')}, "
+        header = f"header in row {plan.source.header_row}" if plan.source.header_row else "no header"
+        notes = [
+            note for note in inspected.notes if not any(note.startswith(about(column)) for column in plan.columns or ())
+        ]
+        self._say_standing("; ".join([f"{rows}{plural(len(self.draft.columns), 'column')}, {header}", *notes]))
+        self._show_columns()
+        table = self.query_one("#setup-table", Input)
+        if not table.value:
+            with table.prevent(Input.Changed):
+                table.value = plan.target.table or ""
+        self._look_at_target()
+
+    def _show_columns(self) -> None:
+        columns, text, at = self._columns, self._glyphs.text, self._columns.cursor_row
+        columns.clear()
+        for column in self.draft.columns:
+            out, quiet = not column.taken, None if column.taken else "muted"
+            type_ = f"{column.type}{' not null' if column.required else ''}"
+            changed = column.type != column.found
+            columns.add_row(
+                cell(self.app, " " if out else self._glyphs.marks["done"], "success"),
+                cell(self.app, column.letter, "muted"),
+                cell(self.app, text(column.header, 24), quiet, strike=out),
+                cell(self.app, "left out" if out else f"{self._glyphs.to} {column.target[:24]}", quiet),
+                cell(self.app, type_, "warning" if changed else quiet, bold=changed),
+                cell(self.app, text(column.evidence, 300), "warning" if column.findings else "muted"),
+            )
+        columns.move_cursor(row=at)
+
+    def _look_at_target(self) -> None:
+        table = self.query_one("#setup-table", Input).value.strip()
+        if not table:
+            return
+        target = msgspec.structs.replace(self.draft.given.target, database=self._database(), table=table)
+        self._start_look("target", LookAtTargetRequest(plan=msgspec.structs.replace(self.draft.given, target=target)))
+
+    def _database(self) -> str | None:
+        """The address that was typed; where it was left alone the one that was given, which may hold a password."""
+        typed = self.query_one("#setup-database", Input).value.strip()
+        return self.draft.given.target.database if typed == self._glyphs.text(self._given_database) else typed
+
+    def _show_target(self, seen: TargetSeen) -> None:
+        mode = self.query_one("#setup-mode", Select).value
+        if not seen.exists:
+            self._say_target(f"table {seen.table} will be created in {seen.database}", "info")
+        elif mode == "create":
+            self._say_target(
+                f"table {seen.table} exists, with {plural(seen.rows, 'row')}: it cannot be created", "error"
+            )
+        elif seen.rows:
+            held = plural(seen.rows, "row")
+            self._say_target(f"table {seen.table} holds {held} already: the sheet's rows are added to them", "warning")
+        else:
+            self._say_target(f"table {seen.table} exists and is empty", "info")
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        if event.input.id in ("setup-database", "setup-table"):
+            self._say_target("", "info")
+            if self._target_timer is not None:
+                self._target_timer.stop()
+            self._target_timer = self.set_timer(_TYPING_PAUSE, self._look_at_target)
+        elif event.input.id == "setup-header":
+            if self._target_timer is not None:
+                self._target_timer.stop()
+            self._target_timer = self.set_timer(_TYPING_PAUSE, self._look_at_source)
+
+    def on_select_changed(self, event: Select.Changed) -> None:
+        if event.select.id == "setup-sheet" and isinstance(event.value, str) and event.value != self._sheet:
+            self._sheet = event.value
+            self.draft = Draft(self.draft.given)
+            self._show_columns()
+            if not self.draft.given.target.table:
+                table = self.query_one("#setup-table", Input)
+                with table.prevent(Input.Changed):
+                    table.value = ""
+            self._look_at_source()
+        elif event.select.id == "setup-mode":
+            self._look_at_target()
+
+    def action_leave_out(self) -> None:
+        """Leave the column out, or take it in again."""
+        if self.draft.columns:
+            self.draft = self.draft.toggled(self._columns.cursor_row)
+            self._show_columns()
+
+    def action_type(self) -> None:
+        """Give the column its next type."""
+        if self.draft.columns:
+            self.draft = self.draft.retyped(self._columns.cursor_row)
+            self._show_columns()
+
+    def action_begin(self) -> None:
+        """Carry the import out."""
+        plan = self._plan()
+        if plan is not None:
+            self._begin(plan)
+
+    def action_save(self) -> None:
+        """Save the plan beside us, to be changed by hand and given to --schema."""
+        plan = self._plan()
+        if plan is None:
+            return
+        path = Path(f"{Path(plan.source.file).stem}.plan.toml")
+        try:
+            # The address that is shown holds no password.
+            safe = msgspec.structs.replace(plan.target, database=target_address(plan).display)
+            save_plan(msgspec.structs.replace(plan, target=safe), path)
+        except ImporterError as error:
+            self.notify(self._glyphs.text(str(error)), severity="error", markup=False)
+        else:
+            self.notify(self._glyphs.text(f"saved as {path}: --schema {path}"), markup=False)
+
+    def action_leave(self) -> None:
+        """Leave without importing anything."""
+        self.app.exit(Ending())
+
+    def say_refused(self, error: str) -> None:
+        """The run was refused: why."""
+        self._say_target(error, "error")
+
+    def _plan(self) -> Plan | None:
+        def value(name: str) -> str:
+            return self.query_one(f"#setup-{name}", Input).value
+
+        try:
+            return self.draft.plan(
+                sheet=self._sheet or self._given_sheet(),
+                header_row=header_row(value("header")),
+                database=self._database(),
+                table=value("table").strip() or None,
+                mode=str(self.query_one("#setup-mode", Select).value),
+                strategy=str(self.query_one("#setup-strategy", Select).value),
+                workers=count_or_auto(value("workers"), "workers"),
+                batch_size=count_or_auto(value("batch"), "batch"),
+            )
+        except ImporterError as error:
+            self._say_target(str(error), "error")
+            return None
+
+    def _given_sheet(self) -> str | None:
+        sheet = self.draft.given.source.sheet
+        return sheet if isinstance(sheet, str) else None
+
+    @property
+    def _columns(self) -> DataTable[Text]:
+        return self.query_one("#setup-columns", DataTable)
+
+    def _file_words(self) -> str:
+        path = Path(self.draft.given.source.file)
+        try:
+            held = f" ({size(path.stat().st_size)})"
+        except OSError:
+            held = ""
+        return self._glyphs.text(path.name) + held
+
+    def _say_standing(self, text: str, *, bad: bool = False) -> None:
+        standing = self.query_one("#setup-standing", Static)
+        standing.set_class(bad, "-error")
+        standing.update(self._glyphs.text(text, 1_000))
+
+    def _say_target(self, text: str, level: str) -> None:
+        target = self.query_one("#setup-target", Static)
+        for each in ("info", "warning", "error"):
+            target.set_class(each == level, f"-{each}")
+        mark = f"{self._glyphs.marks[level]} " if text else ""
+        target.update(mark + self._glyphs.text(text, 400))
+
+
+def _or_auto(number: int | None) -> str:
+    return "auto" if number is None else str(number)
