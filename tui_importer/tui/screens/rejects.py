@@ -23,7 +23,8 @@ from tui_importer.tui.terminal import Glyphs
 
 #: Rejects that are listed; the filter finds others, and the workbook has all.
 MAX_LISTED = 1_000
-_COLUMNS = (("cell", 18), ("column", 16), ("value", 24), ("reason", 60), ("SQLSTATE", 8))
+#: Characters of a cell: what does not fit is in the workbook.
+_WIDTHS = {"cell": 20, "column": 16, "reason": 60, "value": 32, "SQLSTATE": 8}
 
 
 class RejectsScreen(Screen[None]):
@@ -51,8 +52,7 @@ class RejectsScreen(Screen[None]):
 
     def on_mount(self) -> None:
         table = self._table
-        for name, width in _COLUMNS:
-            table.add_column(name, width=width, key=name)
+        table.add_columns(*_WIDTHS)
         table.focus()
         self.action_search()
 
@@ -108,8 +108,9 @@ class RejectsScreen(Screen[None]):
         table.clear()
         for reject in message.rejects:
             for fault in reject.faults:
-                cells = (fault.cell, fault.column, fault.value, fault.reason, fault.sqlstate)
-                table.add_row(*(cell(self.app, text(said or "")) for said in cells))
+                facts = (fault.cell, fault.column, fault.reason, fault.value, fault.sqlstate)
+                cells = [text(fact or "", width) for fact, width in zip(facts, _WIDTHS.values(), strict=True)]
+                table.add_row(*(cell(self.app, each) for each in cells))
         said = f"{plural(message.count, 'row')} rejected"
         if self.query_one(Input).value:
             said = f"{plural(message.count, 'row')} of the rejected fit"

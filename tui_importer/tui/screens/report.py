@@ -23,6 +23,8 @@ from tui_importer.tui.widgets.lists import group_line
 from tui_importer.tui.widgets.top import STATE_STYLES
 
 _CHART_HEIGHT = 8
+#: Cells at both sides of the page: padding, and what scrolls it.
+_AROUND = 8
 
 
 class ReportScreen(Screen[None]):
@@ -48,7 +50,7 @@ class ReportScreen(Screen[None]):
         self.query_one("#report-scroll").focus()
 
     def on_resize(self) -> None:
-        width = max(20, self.app.size.width - 4)
+        width = max(20, self.app.size.width - _AROUND)
         self.query_one("#report-text", Static).update(self._text(width))
 
     def _text(self, width: int) -> Content:
@@ -64,13 +66,12 @@ class ReportScreen(Screen[None]):
             [(self._pace(report), "$muted")],
             [],
         ]
-        rows += self._groups(width)
-        rows += self._workers()
-        for name, text in paths_and_commands(report, self._recording):
-            rows += [[(f"{name}", "$muted")], [(glyphs.text(text, 2_000), "")]]
         rates = view.history.rates(chart_columns(width))
         picture = chart(rates, view.history.seconds, (width, _CHART_HEIGHT), glyphs)
-        return Content("\n").join([lines(rows), Content(""), Content.assemble(("rows/s", "$muted")), picture])
+        rest = [*self._groups(width), *self._workers()]
+        for name, text in paths_and_commands(report, self._recording):
+            rest += [[(name, "$muted")], [(glyphs.text(text, 2_000), "")]]
+        return Content("\n").join([lines(rows), Content.assemble(("rows/s", "$muted")), picture, lines([[], *rest])])
 
     def _outcome(self, report: Report | None) -> str:
         if report is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import PurePath
 from typing import ClassVar
 
 from rich.text import Text
@@ -19,7 +20,7 @@ from tui_importer.tui.terminal import Glyphs
 
 MAX_RUNS = 200
 REPLAY_SPEED = 10.0
-_COLUMNS = (("state", 14), ("read", 12), ("inserted", 12), ("rejected", 10), ("begun", 19), ("what", 60), ("run", 23))
+_COLUMNS = ("state", "begun", "read", "inserted", "rejected", "what", "run")
 
 
 class RunsScreen(Screen[Opening | None]):
@@ -44,8 +45,7 @@ class RunsScreen(Screen[Opening | None]):
         yield Footer(show_command_palette=False)
 
     def on_mount(self) -> None:
-        for name, width in _COLUMNS:
-            self._table.add_column(name, width=width)
+        self._table.add_columns(*_COLUMNS)
         self._table.focus()
         self.action_list()
 
@@ -61,8 +61,8 @@ class RunsScreen(Screen[Opening | None]):
         for run in self._runs:
             numbers = ["" if count is None else f"{count:,}" for count in (run.read, run.inserted, run.rejected)]
             begun = run.started_at[:19].replace("T", " ")
-            what = f"{run.file} {self._glyphs.to} {run.table}"
-            cells = (run.state, *numbers, begun, what, run.run_id)
+            what = f"{PurePath(run.file).name} {self._glyphs.to} {run.table}"
+            cells = (run.state, begun, *numbers, what, run.run_id)
             table.add_row(*(cell(self.app, text(said)) for said in cells))
         if not self._runs:
             self.query_one("#runs-title", Static).update("no run is recorded yet")
