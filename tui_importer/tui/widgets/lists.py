@@ -20,10 +20,9 @@ _CELLS_WIDTH = 24
 class RejectsPanel(Picture):
     """Rejects by column and reason: how many, and the first cells."""
 
-    def decorate(self, view: View) -> None:
+    def titles(self, view: View) -> tuple[str, str]:
         rejected = view.counters.rejected
-        self.border_title = f"rejected {rejected:,}" if rejected else "rejected"
-        self.border_subtitle = "r: all of them" if rejected else ""
+        return (f"rejected {rejected:,}", "r: all of them") if rejected else ("rejected", "")
 
     def draw(self, view: View, width: int, height: int) -> Content:
         if not view.groups:
@@ -65,9 +64,8 @@ def _first_cells(group: ReasonGroup, width: int, glyphs: Glyphs) -> str:
 class LogPanel(Picture):
     """The latest events, the newest at the bottom; what comes again and again is left to the log screen."""
 
-    def decorate(self, view: View) -> None:
-        self.border_title = "log"
-        self.border_subtitle = "l: all of it"
+    def titles(self, view: View) -> tuple[str, str]:
+        return "log", "l: all of it"
 
     def draw(self, view: View, width: int, height: int) -> Content:
         shown: list[LogLine] = []

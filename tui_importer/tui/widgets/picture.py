@@ -19,13 +19,18 @@ class Picture(Widget):
         super().__init__(id=id, classes=classes)
         self.glyphs = glyphs
         self._shown = Content("")
+        self._titles = ("", "")
 
     def draw(self, view: View, width: int, height: int) -> Content:
         """The picture for a space of so many cells."""
         raise NotImplementedError
 
+    def titles(self, view: View) -> tuple[str, str]:
+        """What stands in the frame, above and below."""
+        return "", ""
+
     def decorate(self, view: View) -> None:
-        """Set titles and classes by the view."""
+        """Set classes by the view."""
 
     def render(self) -> Content:
         return self._shown
@@ -45,6 +50,10 @@ class Picture(Widget):
         if not self.is_mounted:
             return
         self.decorate(self.view)
+        titles = self.titles(self.view)
+        if titles != self._titles:  # to set one is to draw the widget anew
+            self._titles = titles
+            self.border_title, self.border_subtitle = map(Content, titles)
         size = self.content_size
         if not size.width or not size.height:
             return

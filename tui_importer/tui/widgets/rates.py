@@ -23,10 +23,8 @@ _BOUND_STYLES = {
 class ThroughputChart(Picture):
     """Rows a second over time, with axes; now, mean and peak stand in its frame."""
 
-    def decorate(self, view: View) -> None:
-        rates = f"now {short(view.now)}  mean {short(view.mean)}  peak {short(view.peak)} "
-        self.border_title = "rows/s"
-        self.border_subtitle = rates
+    def titles(self, view: View) -> tuple[str, str]:
+        return "rows/s", f"now {short(view.now)}  mean {short(view.mean)}  peak {short(view.peak)}"
 
     def draw(self, view: View, width: int, height: int) -> Content:
         rates = view.history.rates(max(1, chart_columns(width)))
@@ -36,8 +34,8 @@ class ThroughputChart(Picture):
 class BoundGauge(Picture):
     """Whether the reader or the database is what the other one waits for: how full the queue between them is."""
 
-    def decorate(self, view: View) -> None:
-        self.border_title = "bound by"
+    def titles(self, view: View) -> tuple[str, str]:
+        return "bound by", ""
 
     def draw(self, view: View, width: int, height: int) -> Content:
         counts = view.counters

@@ -44,6 +44,8 @@ class Heading(Picture):
         right: list[Piece] = [(how, "$muted"), *state]
         if width < length(right) + len("a.xlsx ") * 3:
             right = state
+        if width <= length(right):
+            return Content.assemble((fitted(view.state.value, width, glyphs.ellipsis), STATE_STYLES[view.state]))
         name = glyphs.text(PurePath(view.file).name)
         source = f"{name} {glyphs.within} {glyphs.text(view.sheet)}" if view.sheet else name
         room = max(0, width - length(right) - 2)

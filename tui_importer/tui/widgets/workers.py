@@ -15,7 +15,7 @@ from tui_importer.tui.view import View, WorkerView
 from tui_importer.tui.widgets.picture import Picture
 
 #: Cells of the narrowest pane, its frame included.
-PANE_WIDTH = 20
+PANE_WIDTH = 19
 
 STYLES = {
     WorkerState.CONNECTING: "$accent",
@@ -36,17 +36,22 @@ class WorkerPane(Picture):
     def __init__(self, number: int, glyphs: Glyphs) -> None:
         super().__init__(glyphs, id=f"worker-{number}")
         self.number = number
+        self._state: WorkerState | None = None
+
+    def titles(self, view: View) -> tuple[str, str]:
+        worker = self._worker(view)
+        if worker is None:
+            return "", ""
+        counted = [(worker.rejected, "rejected"), (worker.retries, "retried")]
+        below = " ".join(f"{count:,} {word}" for count, word in counted if count)
+        return f"{worker.number} {self.glyphs.marks[worker.state.value]} {worker.state.value}", below
 
     def decorate(self, view: View) -> None:
         worker = self._worker(view)
-        if worker is None:
-            return
-        mark = self.glyphs.marks[worker.state.value]
-        self.border_title = Content(f"{worker.number} {mark} {worker.state.value}")
-        counted = [(worker.rejected, "rejected"), (worker.retries, "retried")]
-        self.border_subtitle = Content(" ".join(f"{count:,} {word}" for count, word in counted if count))
-        for state in WorkerState:
-            self.set_class(state is worker.state, f"-{state.value}")
+        if worker is not None and worker.state is not self._state:
+            self._state = worker.state
+            for state in WorkerState:
+                self.set_class(state is worker.state, f"-{state.value}")
 
     def draw(self, view: View, width: int, height: int) -> Content:
         worker = self._worker(view)
@@ -107,7 +112,8 @@ class WorkerGrid(VerticalScroll):
 
     def _arrange(self) -> None:
         panes = len(self.query(WorkerPane))
-        columns = max(1, min(panes, self.size.width // PANE_WIDTH))
+        width = self.size.width - 1  # what scrolls it takes a cell
+        columns = max(1, min(panes, width // PANE_WIDTH))
         if panes > columns:  # as even as it goes: six in rows of three, not of five and one
             rows = -(-panes // columns)
             columns = -(-panes // rows)

@@ -1,0 +1,399 @@
+"""The run screen in every state, at every size, by every key."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import msgspec
+import pytest
+from textual.pilot import Pilot
+
+from benchmarks.scenes import RUN_ID, Scene
+from tests.tui.conftest import Controls, Playing, page, text, until
+from tui_importer.core.counters import Snapshot
+from tui_importer.events import Noticed, Reject, RowRejected, RunStarted, SourceOpened
+from tui_importer.recording.lines import Line
+from tui_importer.tui.messages import Ending
+from tui_importer.tui.screens.help import HelpScreen
+from tui_importer.tui.screens.log import LogScreen
+from tui_importer.tui.screens.rejects import RejectsScreen
+from tui_importer.tui.screens.report import ReportScreen
+from tui_importer.tui.screens.run import RunScreen
+from tui_importer.tui.screens.runs import RunsScreen
+from tui_importer.tui.terminal import ASCII
+from tui_importer.tui.view import View
+from tui_importer.tui.widgets.workers import WorkerPane
+
+#: State -> how a scene comes to it.
+STATES: dict[str, Callable[[Scene], Scene]] = {
+    "READING": lambda scene: scene.begin(),
+    "LOADING": lambda scene: scene.begin().load().go(4, 5),
+    "RETRYING": lambda scene: scene.begin().load().go(4, 5).retry(everybody=True),
+    "PAUSED": lambda scene: scene.begin().load().go(4, 5).pause(),
+    "DRAINING": lambda scene: scene.begin().load().go(4, 5).drain(),
+    "CANCELLING": lambda scene: scene.begin().load().go(4, 5).drain(at_once=True),
+    "INDEXING": lambda scene: scene.begin().load().go(4, 5).index(),
+    "FAILED": lambda scene: scene.begin().load().go(4, 5).fail(),
+    "STOPPED": lambda scene: scene.begin().load().go(4, 5).drain().stop(),
+    "DONE": lambda scene: scene.begin().load().go(4).finish(),
+    "DONE WITH REJECTS": lambda scene: scene.begin().load().go(4, 13).finish(),
+    "DIED": lambda scene: scene.begin().load().go(4, 5).die(),
+}
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_each_state_is_said_in_a_word_and_nothing_is_cut_off(state: str, folder: Path) -> None:
+    playing = Playing(STATES[state](Scene()), folder)
+
+    async def look(pilot: Pilot[Ending]) -> None:
+        heading = text(pilot.app, "heading")
+        assert "directory.xlsx" in heading
+        assert f"{state}  00:" in heading
+        counts = playing.scene.lines
+        assert counts
+        shown = page(pilot.app)
+        assert len(shown.splitlines()) == 24
+        assert shown.splitlines()[-1].strip().startswith(("p Pause", "r Rejects"))
+
+    playing.act(look)
+
+
+def test_how_far_how_fast_until_when_and_what_is_wrong(folder: Path) -> None:
+    scene = Scene().begin().load().go(6, 7)
+    done, rejected = int(scene.written), len(scene.rejects)
+
+    async def look(pilot: Pilot[Ending]) -> None:
+        app = pilot.app
+        assert text(app, "equation").startswith(f"read {done:,} = inserted {done - rejected:,} + rejected {rejected}")
+        assert "in flight 20,000" in text(app, "equation")
+        assert f"{done:,}/100,000" in text(app, "progress")
+        assert f"{done * 100 // 100_000} %" in text(app, "progress")
+        assert "ETA 00:0" in text(app, "progress")
+        assert "now 9." in text(app, "chart") or "now 10k" in text(app, "chart")
+        assert "mean 9." in text(app, "chart")
+        assert "peak " in text(app, "chart")
+        assert "0:00" in text(app, "chart")
+        assert "database" in text(app, "bound")
+        assert "queue 6/8" in text(app, "bound")
+        assert "value required" in text(app, "rejects")
+        assert "A43" in text(app, "rejects")
+        assert f"rejected {rejected}" in text(app, "rejects")
+        assert "created table businesses" in text(app, "log")
+        assert [pane.id for pane in app.screen.query(WorkerPane)] == [f"worker-{number}" for number in range(1, 5)]
+        assert "1 rejected" not in text(app, "worker-2")
+        assert f"{rejected} rejected" in text(app, "worker-1")
+
+    Playing(scene, folder).act(look)
+
+
+def test_size_unknown_is_said_and_not_guessed(folder: Path) -> None:
+    async def look(pilot: Pilot[Ending]) -> None:
+        assert text(pilot.app, "progress").strip() == "reading, size unknown"
+
+    Playing(Scene().begin(), folder).act(look)
+
+    unknown = Scene(rows=0)
+    unknown.begin().load()
+    unknown.rows = 10**9
+    unknown.go(3)
+    for place, line in enumerate(unknown.lines):
+        if isinstance(line.what, Snapshot):
+            unknown.lines[place] = _without_hint(line)
+
+    async def look_again(pilot: Pilot[Ending]) -> None:
+        assert "of how many is not known" in text(pilot.app, "progress")
+        assert "ETA unknown" in text(pilot.app, "progress")
+
+    Playing(unknown, folder.parent / "other").act(look_again)
+
+
+def test_a_worker_that_retries_says_when_and_why(folder: Path) -> None:
+    async def look(pilot: Pilot[Ending]) -> None:
+        pane = text(pilot.app, "worker-3")
+        assert "try 3 in 4 s" in pane
+        assert "retrying" in pane
+        assert "server closed" in pane
+        assert "writing" in text(pilot.app, "worker-1")
+        assert pilot.app.screen.query_one("#worker-3").has_class("-retrying")
+
+    Playing(Scene().begin().load().go(4).retry(), folder).act(look)
+
+
+def test_a_worker_that_failed_says_why(folder: Path) -> None:
+    async def look(pilot: Pilot[Ending]) -> None:
+        assert "failed" in text(pilot.app, "worker-2")
+        assert "permission deni" in text(pilot.app, "worker-2")
+        assert "worker 2 failed at rows 40,002 to 42,001" in _log(pilot)
+
+    Playing(Scene().begin().load().go(4).fail(), folder).act(look, size=(120, 40))
+
+
+@pytest.mark.parametrize(
+    ("workers", "size"), [(1, (80, 24)), (5, (80, 24)), (32, (80, 24)), (32, (200, 50)), (8, (120, 40))], ids=str
+)
+def test_one_worker_or_thirty_two(workers: int, size: tuple[int, int], folder: Path) -> None:
+    async def look(pilot: Pilot[Ending]) -> None:
+        panes = list(pilot.app.screen.query(WorkerPane))
+        assert len(panes) == workers
+        assert all(pane.size.width >= 14 for pane in panes)
+        grid = pilot.app.screen.query_one("#workers")
+        assert len({pane.region.y for pane in panes}) >= workers / (size[0] // 19)
+        last = panes[-1]
+        grid.scroll_end(animate=False)
+        await pilot.pause()
+        assert grid.region.contains_region(last.region)
+        # What is below the workers is still there.
+        assert pilot.app.screen.query_one("#log").size.height >= 3
+
+    Playing(Scene(workers=workers).begin().load().go(4, 2), folder).act(look, size=size)
+
+
+@pytest.mark.parametrize("size", [(40, 12), (20, 6), (200, 50), (300, 90), (60, 24), (119, 20)], ids=str)
+@pytest.mark.parametrize("state", ["READING", "DONE WITH REJECTS"])
+def test_any_size_shows_the_state_and_the_rows(size: tuple[int, int], state: str, folder: Path) -> None:
+    scene = STATES[state](Scene())
+
+    async def look(pilot: Pilot[Ending]) -> None:
+        shown = page(pilot.app)
+        assert all(len(line) <= size[0] for line in shown.splitlines())
+        assert state[: size[0] - 4] in shown
+        if size >= (40, 12) and state != "READING":
+            assert f"{int(scene.written):,}" in shown
+            assert "workers: " in shown or "worker" in shown or "1 " in shown
+
+    Playing(scene, folder).act(look, size=size)
+
+
+def test_a_storm_of_resizes(folder: Path) -> None:
+    async def storm(pilot: Pilot[Ending]) -> None:
+        for number in range(40):
+            await pilot.resize_terminal(20 + 37 * number % 181, 5 + 23 * number % 60)
+        await pilot.resize_terminal(80, 24)
+        await until(pilot, lambda: "LOADING" in page(pilot.app))
+        assert text(pilot.app, "worker-4")
+        assert len(page(pilot.app).splitlines()) == 24
+
+    Playing(STATES["LOADING"](Scene()), folder).act(storm)
+
+
+def test_ascii_where_the_locale_knows_no_more(folder: Path) -> None:
+    scene = STATES["LOADING"](Scene())
+
+    async def look(pilot: Pilot[Ending]) -> None:
+        for name in ("e", "escape", "l", "escape", "r", "escape", "question_mark"):
+            shown = page(pilot.app)
+            # Textual's own keys and scroll bars are the terminal's matter.
+            assert shown.replace("⏎", "").isascii(), shown
+            await pilot.press(name)
+            await pilot.pause()
+
+    Playing(scene, folder).act(look, glyphs=ASCII)
+
+
+@pytest.mark.parametrize("theme", ["importer-dark", "importer-light", "ansi-dark", "ansi-light", "nord"])
+def test_every_theme_shows_everything(theme: str, folder: Path) -> None:
+    async def look(pilot: Pilot[Ending]) -> None:
+        assert "LOADING" in page(pilot.app)
+        assert pilot.app.theme == theme
+
+    Playing(STATES["LOADING"](Scene()), folder).act(look, theme=theme)
+
+
+def test_without_colour_words_are_enough(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+
+    async def look(pilot: Pilot[Ending]) -> None:
+        assert pilot.app.no_color
+        shown = page(pilot.app)
+        assert "RETRYING" in shown
+        assert "retrying" in shown
+
+    Playing(STATES["RETRYING"](Scene()), folder).act(look)
+
+
+@pytest.fixture
+def live(folder: Path, controls: Controls) -> Callable[[str], Playing]:
+    """A live run in some state whose orders ``controls`` takes."""
+
+    def play(state: str) -> Playing:
+        playing = Playing(STATES[state](Scene()), folder / "runs")
+        (playing.recording.folder / "control").symlink_to(folder / "control" / "control")
+        return playing
+
+    return play
+
+
+@pytest.mark.parametrize(
+    ("state", "key", "order"),
+    [
+        ("LOADING", "p", "pause"),
+        ("PAUSED", "p", "resume"),
+        ("LOADING", "c", "stop"),
+        ("DRAINING", "c", "cancel"),
+        ("LOADING", "plus", "workers 5"),
+        ("LOADING", "equals_sign", "workers 5"),
+        ("LOADING", "minus", "workers 3"),
+    ],
+)
+def test_keys_are_orders(state: str, key: str, order: str, live: Callable[[str], Playing], controls: Controls) -> None:
+    async def press(pilot: Pilot[Ending]) -> None:
+        await pilot.press(key)
+        await until(pilot, lambda: bool(controls.told))
+        assert controls.told == [order]
+
+    live(state).act(press)
+
+
+def test_an_order_that_is_refused_is_said_so(live: Callable[[str], Playing], controls: Controls) -> None:
+    async def press(pilot: Pilot[Ending]) -> None:
+        screen = pilot.app.screen
+        assert isinstance(screen, RunScreen)
+        screen.action_workers(-4)
+        await until(pilot, lambda: "takes 1 to 64 workers" in page(pilot.app))
+        assert controls.told == []
+
+    live("LOADING").act(press, size=(120, 40))
+
+
+def test_a_run_that_cannot_be_spoken_to_says_so(folder: Path) -> None:
+    async def press(pilot: Pilot[Ending]) -> None:
+        await pilot.press("p")
+        await until(pilot, lambda: "does not answer" in page(pilot.app))
+
+    Playing(STATES["LOADING"](Scene()), folder).act(press, size=(120, 40))
+
+
+@pytest.mark.parametrize(
+    ("key", "screen"),
+    [("r", RejectsScreen), ("l", LogScreen), ("question_mark", HelpScreen), ("u", RunsScreen), ("e", ReportScreen)],
+)
+def test_keys_open_screens_and_escape_comes_back(key: str, screen: type, folder: Path) -> None:
+    async def press(pilot: Pilot[Ending]) -> None:
+        await pilot.press(key)
+        await until(pilot, lambda: isinstance(pilot.app.screen, screen))
+        await pilot.press("escape")
+        await until(pilot, lambda: isinstance(pilot.app.screen, RunScreen))
+
+    Playing(STATES["DONE WITH REJECTS"](Scene()), folder).act(press)
+
+
+@pytest.mark.parametrize("key", ["q", "d", "ctrl+c", "ctrl+q"])
+def test_leaving_a_live_run_detaches(key: str, folder: Path) -> None:
+    playing = Playing(STATES["LOADING"](Scene()), folder)
+
+    async def leave(pilot: Pilot[Ending]) -> None:
+        await pilot.press(key)
+
+    ending = playing.act(leave)
+    assert ending is not None
+    assert (ending.live, ending.exit_code, ending.report) == (True, 0, None)
+    assert ending.recording is not None
+    assert ending.recording.run_id == RUN_ID
+
+
+@pytest.mark.parametrize(
+    ("state", "code"), [("DONE", 0), ("DONE WITH REJECTS", 3), ("FAILED", 1), ("STOPPED", 4), ("DIED", 4)]
+)
+def test_an_ended_run_is_left_with_its_exit_code(state: str, code: int, folder: Path) -> None:
+    async def leave(pilot: Pilot[Ending]) -> None:
+        await pilot.press("q")
+
+    ending = Playing(STATES[state](Scene()), folder).act(leave)
+    assert ending is not None
+    assert (ending.live, ending.exit_code) == (False, code)
+
+
+def test_keys_that_mean_nothing_now_are_not_shown(folder: Path) -> None:
+    async def look(pilot: Pilot[Ending]) -> None:
+        footer = page(pilot.app).splitlines()[-1]
+        assert "Pause" not in footer
+        assert "Detach" not in footer
+        assert "Report" in footer
+        assert "Quit" in footer
+
+    Playing(STATES["DONE"](Scene()), folder).act(look)
+
+
+def test_what_cells_hold_is_shown_and_never_obeyed(folder: Path) -> None:
+    scene = Scene().begin().load().go(4, 5)
+    evil = "\x1b]0;owned\x07[bold red]x[/]\x1b[2J\u202e[link=file:///]"
+    for place, line in enumerate(scene.lines):
+        scene.lines[place] = _poisoned(line, evil)
+    for place, reject in enumerate(scene.rejects):
+        scene.rejects[place] = _poisoned_reject(reject, evil)
+
+    async def look(pilot: Pilot[Ending]) -> None:
+        for key in ("r", "escape", "l", "escape", "u", "escape"):
+            shown = page(pilot.app)
+            assert not {character for character in shown if ord(character) < 32 and character != "\n"}
+            assert "\u202e" not in shown
+            await pilot.press(key)
+            await pilot.pause()
+        assert r"\x1b]0;owned\x07[bold red]" in text(pilot.app, "rejects")
+
+    Playing(scene, folder).act(look, size=(200, 50))
+
+
+def test_the_command_palette_knows_what_the_keys_do(folder: Path) -> None:
+    async def look(pilot: Pilot[Ending]) -> None:
+        names = {command.title for command in pilot.app.get_system_commands(pilot.app.screen)}
+        assert {"Pause or go on", "Cancel", "One worker more", "One worker less", "Rejects", "Log", "Leave"} <= names
+        await pilot.press("ctrl+p")
+        await until(pilot, lambda: "Pause or go on" in page(pilot.app))
+        await pilot.press("escape")
+
+    Playing(STATES["LOADING"](Scene()), folder).act(look)
+
+
+def test_a_picture_that_does_not_change_is_not_drawn_again(folder: Path) -> None:
+    """What costs the terminal nothing is proved by counting."""
+
+    async def look(pilot: Pilot[Ending]) -> None:
+        screen = pilot.app.screen
+        assert isinstance(screen, RunScreen)
+        counted: list[str] = []
+        for pane in (*screen.query(WorkerPane), screen.query_one("#chart"), screen.query_one("#log")):
+            pane.refresh = lambda *_, name=pane.id, **__: counted.append(str(name))
+        for _ in range(20):
+            screen.view = _later(screen.view)
+        await pilot.pause()
+        assert counted == []
+
+    Playing(STATES["PAUSED"](Scene()), folder).act(look)
+
+
+def _log(pilot: Pilot[Ending]) -> str:
+    return text(pilot.app, "log")
+
+
+def _without_hint(line: Line) -> Line:
+    assert isinstance(line.what, Snapshot)
+    return replace(line, what=replace(line.what, source_rows=None))
+
+
+def _poisoned(line: Line, evil: str) -> Line:
+    match line.what:
+        case RunStarted():
+            return replace(line, what=msgspec.structs.replace(line.what, file=f"{evil}.xlsx", target=evil))
+        case SourceOpened():
+            return replace(line, what=msgspec.structs.replace(line.what, sheet=evil))
+        case Noticed():
+            return replace(line, what=Noticed(message=evil))
+        case RowRejected():
+            reject = _poisoned_reject(line.what.reject, evil)
+            return replace(line, what=msgspec.structs.replace(line.what, reject=reject))
+        case tuple():
+            return replace(line, what=tuple(replace(group, column=evil, reason=evil) for group in line.what))
+        case _:
+            return line
+
+
+def _poisoned_reject(reject: Reject, evil: str) -> Reject:
+    faults = tuple(msgspec.structs.replace(fault, column=evil, value=evil, reason=evil) for fault in reject.faults)
+    return msgspec.structs.replace(reject, faults=faults)
+
+
+def _later(view: View) -> View:
+    return replace(view, seconds=view.seconds + 0.25)
