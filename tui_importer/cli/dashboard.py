@@ -55,6 +55,8 @@ def show_run(opening: Opening) -> Ending:
 
 def say_ending(ending: Ending) -> int:
     """Leave on the normal screen what is to be kept; gives the exit code."""
+    from tui_importer.tui.terminal import ASCII, glyphs_for
+
     err = Enduring(sys.stderr)
     if ending.error is not None:
         complain(ending.error)
@@ -67,7 +69,8 @@ def say_ending(ending: Ending) -> int:
         return ending.exit_code
     report: Report | None = ending.report
     if report is not None:
-        for line in summary_lines(report, None, err.encoding, shutil.get_terminal_size().columns):
+        encoding = "ascii" if glyphs_for(os.environ) is ASCII else err.encoding
+        for line in summary_lines(report, None, encoding, shutil.get_terminal_size().columns):
             if not line.startswith("rejects are in "):
                 err.line(line)
     else:

@@ -39,7 +39,8 @@ class Dashboard(App[Ending]):
     ]
 
     def __init__(self, first: FirstScreen, glyphs: Glyphs | None = None, theme: str | None = None) -> None:
-        super().__init__()
+        # The terminal's own colours, and then none of them: textual's shades of grey are colours too.
+        super().__init__(ansi_color=True if os.environ.get("NO_COLOR") else None)
         self.glyphs = glyphs or glyphs_for(os.environ)
         self._first = first
         for each in THEMES:

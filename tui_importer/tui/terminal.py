@@ -124,9 +124,10 @@ def glyphs_for(environment: Mapping[str, str], *, utf8_mode: bool | None = None)
 
 
 def theme_for(environment: Mapping[str, str], colours: int | None) -> str:
-    """The theme for a terminal: its own sixteen colours where it has no more, else dark or light as it says."""
+    """The theme for a terminal: its own sixteen colours where it has no more or wants none (https://no-color.org), else
+    dark or light as it says."""
     light = environment.get("COLORFGBG", "").rpartition(";")[2] in ("7", "15")
-    if colours is not None and colours <= 16:
+    if environment.get("NO_COLOR") or (colours is not None and colours <= 16):
         return "ansi-light" if light else "ansi-dark"
     return "importer-light" if light else "importer-dark"
 

@@ -227,6 +227,7 @@ class Watcher:
                 self._opened = event
             case LoadingStarted():
                 self._loading = event
+                self._history.add(at, 0)
             case Retrying():
                 self._retries[event.worker] = _Retry(at + event.seconds, event.attempt, event.error)
             case WorkerFailed():

@@ -1,0 +1,296 @@
+"""The real program in real terminals: set up, shown, left, hung up on, found again."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Database
+from tests.tui.terminal import PATIENCE, Terminal
+from tui_importer.core.counters import Snapshot
+from tui_importer.recording.folders import Recording, recordings, recordings_folder
+from tui_importer.recording.follow import all_lines
+
+SAMPLE = Path(__file__).parents[2] / "sample_data.xlsx"
+
+#: SGR sequences that set a colour: any, of 256, of 16 million.
+_COLOUR = re.compile(rb"\x1b\[(?:[0-9;]*;)?(?:3[0-7]|4[0-7]|9[0-7]|10[0-7]|38|48)(?:;[0-9;]*)?m")
+_256 = re.compile(rb"[34]8;5;")
+_TRUE = re.compile(rb"[34]8;2;")
+
+
+@pytest.fixture(autouse=True)
+def own_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Runs of this test only."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+
+
+@pytest.fixture
+def rows(tmp_path: Path) -> Path:
+    """4,000 rows, one of them bad."""
+    path = tmp_path / "rows.csv"
+    lines = [f"{number},customer {number}" for number in range(4_000)]
+    lines[1_234] = "1234,has\x00nul"
+    path.write_text("number,customer\n" + "\n".join(lines) + "\n")
+    return path
+
+
+def slow(rows: Path, database: str) -> list[str]:
+    """An import that takes ten seconds, unless somebody hurries it."""
+    return [str(rows), "--db", database, "--max-rate", "400", "--batch-size", "50"]
+
+
+def only_run() -> Recording:
+    [recording] = recordings(recordings_folder())
+    return recording
+
+
+def gone(condition: Callable[[], bool]) -> None:
+    """Wait until something is no more."""
+    end = time.monotonic() + PATIENCE
+    while condition():
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+def counted(recording: Recording) -> Snapshot:
+    """The run's latest counters."""
+    return [line.what for line in all_lines(recording) if isinstance(line.what, Snapshot)][-1]
+
+
+def test_from_the_file_to_the_rows_and_what_is_left_on_the_screen(tmp_path: Path) -> None:
+    with Terminal([str(SAMPLE), "--db", "here.db"], tmp_path) as terminal:
+        terminal.until("10,000 rows, 9 columns, header in row 1")
+        terminal.until("NUL characters")
+        terminal.until("table businesses will be created in here.db")
+        terminal.type("\r")
+        terminal.until("DONE WITH REJECTS")
+        assert "read 10,000 = inserted 9,987 + rejected 13" in terminal.text
+        terminal.type("e")
+        terminal.until("here.db, table businesses")
+        terminal.type("\x1b")
+        terminal.until("q Quit")
+        terminal.type("q")
+        assert terminal.wait() == 3
+        left = terminal.text
+    assert "finished: 13 rows rejected, every other row is in" in left
+    assert "read 10,000 = inserted 9,987 + rejected 13" in left
+    assert "report: " in left
+    assert "rejects: " in left
+    # The command that is left there is the one that repeats the run, as it stands.
+    command = only_run().command
+    assert command is not None
+    again = subprocess.run(
+        [sys.executable, "-m", *command.replace("tui-importer", "tui_importer", 1).split()],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (again.returncode, "already imported" in again.stderr) == (0, True), again.stderr
+
+
+def test_changes_on_the_setup_screen_are_carried_out(tmp_path: Path, rows: Path, sqlite: Database) -> None:
+    with Terminal([str(rows), "--db", sqlite.url], tmp_path) as terminal:
+        terminal.until("will be created")
+        terminal.type("t")  # number: integer, then the next type
+        terminal.until(lambda shown: "text" in next(line for line in shown.splitlines() if "A  number" in line))
+        terminal.type("\x1b[B ")  # down, and leave the second out
+        terminal.until("left out")
+        terminal.type("\r")
+        terminal.until("DONE")
+        terminal.type("q")
+        assert terminal.wait() == 0
+    columns = sqlite.fetch("SELECT name, type FROM pragma_table_info('rows')")
+    assert columns == [("number", "TEXT")]
+    assert sqlite.scalar("SELECT count(*) FROM rows") == 4_000
+
+
+def test_a_line_that_is_cut_costs_nothing(tmp_path: Path, rows: Path, postgres: Database) -> None:
+    with Terminal([*slow(rows, postgres.url), "--yes"], tmp_path) as terminal:
+        terminal.until("LOADING")
+        terminal.hang_up()
+        terminal.ended()  # the viewer does not stay behind
+    recording = only_run()
+    assert recording.alive
+    with Terminal(["attach"], tmp_path) as terminal:
+        shown = terminal.until("LOADING")
+        assert "rows.csv" in shown
+        terminal.type("d")
+        assert terminal.wait() == 0
+        assert f"attach {recording.run_id}" in terminal.text
+    gone(lambda: recording.alive)
+    report = recording.report()
+    assert report is not None
+    assert (report.stats.inserted, report.stats.error_count) == (3_999, 1)
+    assert postgres.scalar("SELECT count(*) FROM rows") == 3_999
+    with Terminal(["attach", recording.run_id[:15]], tmp_path) as terminal:
+        terminal.until("DONE WITH REJECTS")
+        assert "created table rows" in terminal.text
+        terminal.type("q")
+        assert terminal.wait() == 3
+
+
+@pytest.mark.parametrize("death", [signal.SIGKILL, signal.SIGHUP, signal.SIGTERM])
+def test_the_dashboards_death_is_not_the_imports(tmp_path: Path, rows: Path, death: signal.Signals) -> None:
+    with Terminal([*slow(rows, "x.db"), "--yes"], tmp_path) as terminal:
+        terminal.until("LOADING")
+        os.kill(terminal.pid, death)
+        terminal.wait()
+    recording = only_run()
+    assert recording.alive
+    before = counted(recording).finished
+    gone(lambda: counted(recording).finished <= before)
+    with Terminal(["attach"], tmp_path) as terminal:
+        terminal.until("LOADING")
+        terminal.type("c")
+        terminal.until("STOPPED")
+        terminal.type("q")
+        assert terminal.wait() == 4
+
+
+def test_a_headless_run_is_shown_cancelled_and_resumed(tmp_path: Path, rows: Path, postgres: Database) -> None:
+    command = [sys.executable, "-m", "tui_importer", *slow(rows, postgres.url), "--no-ui"]
+    with subprocess.Popen(command, cwd=tmp_path, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE) as headless:
+        gone(lambda: not recordings(recordings_folder()))
+        with Terminal(["attach"], tmp_path) as first, Terminal(["attach"], tmp_path, (120, 40)) as second:
+            first.until("LOADING")
+            second.until("LOADING")
+            second.type("p")
+            first.until("PAUSED")
+            second.until("PAUSED")
+            first.type("+")
+            second.until("3")
+            second.until(lambda shown: "×3" in shown)
+            first.type("p")
+            second.until("LOADING")
+            first.type("c")
+            second.until("STOPPED")
+            first.until("STOPPED")
+            for each in (first, second):
+                each.type("q")
+                assert each.wait() == 4
+        assert headless.wait() == 4
+    settled = postgres.scalar("SELECT count(*) FROM rows")
+    assert 0 < settled < 3_999
+    arguments = [str(rows), "--db", postgres.url, "--yes"]
+    with Terminal(arguments, tmp_path) as terminal:
+        terminal.until("DONE WITH REJECTS")
+        assert f"skipped {settled:,}" in terminal.text
+        terminal.type("q")
+        assert terminal.wait() == 3
+    assert postgres.scalar("SELECT count(*) FROM rows") == 3_999
+
+
+def test_a_run_is_played_again(tmp_path: Path, rows: Path) -> None:
+    with Terminal([*slow(rows, "x.db"), "--max-rate", "2000", "--yes"], tmp_path) as terminal:
+        terminal.until("DONE WITH REJECTS")
+        terminal.type("q")
+        terminal.wait()
+    with Terminal(["replay", "--speed", "3"], tmp_path) as terminal:
+        terminal.until("LOADING")
+        terminal.until("DONE WITH REJECTS")
+        assert "read 4,000 = inserted 3,999 + rejected 1" in terminal.text
+        terminal.type("q")
+        assert terminal.wait() == 3
+
+
+def test_a_request_that_makes_no_sense_never_takes_the_screen(tmp_path: Path) -> None:
+    for arguments, words in (
+        (["no.xlsx"], "no.xlsx: no such file"),
+        ([str(SAMPLE), "--strategy", "parallel"], "parallel"),
+        (["attach", "20200101"], "no run is recorded yet"),
+    ):
+        with Terminal(arguments, tmp_path) as terminal:
+            assert terminal.wait() == 2
+            assert words in terminal.text.replace("\n", "")
+            assert b"\x1b[?1049h" not in terminal.output
+
+
+def test_a_database_that_is_not_there_is_said_on_the_setup_screen(tmp_path: Path) -> None:
+    url = "postgresql://nobody:canary-7d1f@127.0.0.1:1/nowhere"
+    with Terminal([str(SAMPLE)], tmp_path, environment={"TUI_IMPORTER_DB": url}) as terminal:
+        terminal.until("127.0.0.1")
+        terminal.until(lambda shown: "refused" in shown)
+        assert "canary" not in terminal.text
+        terminal.type("\x1b")
+        assert terminal.wait() == 0
+    assert b"canary" not in terminal.output
+    assert recordings(recordings_folder()) == []
+
+
+def test_nothing_but_the_name_asks_for_a_file(tmp_path: Path, rows: Path) -> None:
+    with Terminal([], tmp_path) as terminal:
+        terminal.until("rows.csv")
+        terminal.type("\x1b[B\x1b[B")
+        terminal.type("\r")
+        terminal.until("will be created")
+        terminal.type("\x1b")
+        assert terminal.wait() == 0
+
+
+@pytest.mark.parametrize(
+    ("size", "environment"),
+    [
+        ((80, 24), {"TERM": "xterm-256color", "COLORTERM": ""}),
+        ((80, 24), {"TERM": "linux", "COLORTERM": ""}),
+        ((80, 24), {"NO_COLOR": "1"}),
+        ((80, 24), {"LANG": "C", "LC_ALL": "C"}),
+        ((40, 12), {"TERM": "screen", "COLORTERM": "", "LC_ALL": "C"}),
+        ((200, 50), {"COLORFGBG": "0;15"}),
+    ],
+    ids=["256 colours", "16 colours", "no colour", "ASCII", "small", "light"],
+)
+def test_any_terminal(size: tuple[int, int], environment: dict[str, str], tmp_path: Path, rows: Path) -> None:
+    with Terminal([str(rows), "--db", "x.db", "--yes"], tmp_path, size, environment) as terminal:
+        terminal.until("DONE WITH REJECTS")
+        assert "3,999" in terminal.text
+        terminal.type("q")
+        assert terminal.wait() == 3
+    if environment.get("NO_COLOR"):
+        assert not _COLOUR.search(terminal.output)
+    if environment.get("COLORTERM") == "":
+        assert not _TRUE.search(terminal.output)
+    if environment.get("TERM") in ("linux", "screen"):
+        assert not _256.search(terminal.output)
+    if environment.get("LC_ALL") == "C":
+        assert terminal.output.replace("⏎".encode(), b"").isascii()
+
+
+@pytest.mark.parametrize("environment", [{"TERM": "dumb"}, {"CI": "true"}], ids=str)
+def test_a_terminal_that_cannot_draw_gets_lines(environment: dict[str, str], tmp_path: Path, rows: Path) -> None:
+    with Terminal([str(rows), "--db", "x.db"], tmp_path, environment=environment) as terminal:
+        assert terminal.wait() == 3
+        assert "read 4,000 = inserted 3,999 + rejected 1" in terminal.text
+        assert b"\x1b[?1049h" not in terminal.output
+
+
+def test_at_most_ten_frames_a_second(tmp_path: Path, rows: Path) -> None:
+    with Terminal([*slow(rows, "x.db"), "--yes"], tmp_path) as terminal:
+        terminal.until("LOADING")
+        before, began = terminal.output.count(b"\x1b[?2026h"), time.monotonic()
+        terminal.until("100 %")
+        frames, seconds = terminal.output.count(b"\x1b[?2026h") - before, time.monotonic() - began
+        terminal.type("q")
+        terminal.wait()
+    assert frames / seconds <= 10
+
+
+def test_resizing_all_the_while(tmp_path: Path, rows: Path) -> None:
+    with Terminal([*slow(rows, "x.db"), "--max-rate", "1000", "--yes"], tmp_path) as terminal:
+        terminal.until("LOADING")
+        for number in range(60):
+            terminal.resize(20 + 37 * number % 140, 6 + 11 * number % 50)
+            os.kill(terminal.pid, signal.SIGWINCH)
+        terminal.resize(80, 24)
+        terminal.until("DONE WITH REJECTS")
+        terminal.type("q")
+        assert terminal.wait() == 3
