@@ -57,7 +57,7 @@ def bar(share: float | None, width: int, glyphs: Glyphs, style: str, rest: str) 
 
 def spark(values: Sequence[float], width: int, glyphs: Glyphs) -> str:
     """The last values as columns of one line; a value above none is never invisible."""
-    shown = list(values)[-width:]
+    shown = list(values)[-width:] if width > 0 else []
     top = max(shown, default=0.0)
     steps = len(glyphs.spark)
     signs = [

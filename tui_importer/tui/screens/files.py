@@ -33,7 +33,7 @@ class FilesScreen(Screen[None]):
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,q", "leave", "Quit", key_display="esc")]
 
     def __init__(self, folder: Path, chosen: Callable[[str], None], glyphs: Glyphs) -> None:
-        super().__init__(id="files")
+        super().__init__()
         self._folder = folder
         self._chosen = chosen
         self._glyphs = glyphs

@@ -42,7 +42,7 @@ class HelpScreen(ModalScreen[None]):
     ]
 
     def __init__(self, glyphs: Glyphs) -> None:
-        super().__init__(id="help-screen")
+        super().__init__()
         self._glyphs = glyphs
 
     def compose(self) -> ComposeResult:

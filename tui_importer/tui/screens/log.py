@@ -31,7 +31,7 @@ class LogScreen(Screen[None]):
     view: reactive[View] = reactive(View, layout=False, repaint=False)
 
     def __init__(self, glyphs: Glyphs) -> None:
-        super().__init__(id="log-screen")
+        super().__init__()
         self._glyphs = glyphs
         self._shown: tuple[LogLine, ...] | None = None
 

@@ -39,7 +39,7 @@ class RejectsScreen(Screen[None]):
     ]
 
     def __init__(self, recording: Recording, glyphs: Glyphs) -> None:
-        super().__init__(id="rejects-screen")
+        super().__init__()
         self._recording = recording
         self._glyphs = glyphs
         self._search = 0

@@ -36,7 +36,7 @@ class ReportScreen(Screen[None]):
     ]
 
     def __init__(self, view: View, recording: Recording, glyphs: Glyphs) -> None:
-        super().__init__(id="report-screen")
+        super().__init__()
         self._view = view
         self._recording = recording
         self._glyphs = glyphs

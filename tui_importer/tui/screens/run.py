@@ -48,7 +48,7 @@ class RunScreen(Screen[None]):
         self, opening: Opening, glyphs: Glyphs, period: float = PERIOD, refused: Callable[[str], None] | None = None
     ) -> None:
         """``refused`` is called with the reason where there is no run to show; without it the application ends."""
-        super().__init__(id="run")
+        super().__init__()
         self._refused = refused
         self.shown: Shown | None = None
         self._opening = opening

@@ -35,7 +35,7 @@ class RunsScreen(Screen[Opening | None]):
     ]
 
     def __init__(self, glyphs: Glyphs) -> None:
-        super().__init__(id="runs-screen")
+        super().__init__()
         self._glyphs = glyphs
         self._runs: list[ListedRun] = []
 

@@ -11,6 +11,7 @@ from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
+from textual.content import Content
 from textual.screen import Screen
 from textual.timer import Timer
 from textual.widgets import DataTable, Footer, Input, Label, OptionList, Select, Static
@@ -74,7 +75,7 @@ class SetupScreen(Screen[None]):
         begin: Callable[[Plan], None],
         glyphs: Glyphs,
     ) -> None:
-        super().__init__(id="setup")
+        super().__init__()
         self.draft = Draft(plan)
         self._strategies = strategies
         self._looker = looker
@@ -111,7 +112,7 @@ class SetupScreen(Screen[None]):
             yield Label("mode")
             yield Select[str](MODES, value=plan.target.mode, allow_blank=False, compact=True, id="setup-mode")
             yield Label("strategy")
-            names = [(name, name) for name in self._strategies]
+            names = [(Content(name), name) for name in self._strategies]
             yield Select[str](names, value=options.strategy, allow_blank=False, compact=True, id="setup-strategy")
             yield Label("workers")
             yield Input(_or_auto(options.workers), compact=True, id="setup-workers", max_length=4)
@@ -183,7 +184,7 @@ class SetupScreen(Screen[None]):
 
     def _show_preview(self, previewed: Previewed) -> None:
         sheets = self.query_one("#setup-sheet", Select)
-        names = [(self._glyphs.text(name, 40), name) for name in previewed.sheets]
+        names = [(Content(self._glyphs.text(name, 40)), name) for name in previewed.sheets]
         if self._sheet is None or self._sheet not in previewed.sheets:
             self._sheet = previewed.sheet
             with sheets.prevent(Select.Changed):

@@ -1,0 +1,186 @@
+"""Rejects, report, runs and log; and what is left when the dashboard itself breaks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from openpyxl import load_workbook
+from textual.pilot import Pilot
+from textual.widgets import DataTable, Input
+
+from benchmarks.scenes import COMMAND, HEADERS, RUN_ID, Scene
+from tests.tui.conftest import Playing, page, run, until
+from tui_importer.tui.app import Dashboard
+from tui_importer.tui.messages import Ending
+from tui_importer.tui.screens.files import FilesScreen
+from tui_importer.tui.screens.rejects import RejectsScreen
+from tui_importer.tui.screens.run import RunScreen
+
+
+@pytest.fixture
+def ended(folder: Path) -> Playing:
+    """A run that ended with 13 rejects."""
+    return Playing(Scene().begin().load().go(5, 13).finish(), folder)
+
+
+def test_rejects_are_listed_by_row_filtered_and_written(
+    ended: Playing, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    async def look(pilot: Pilot[Ending]) -> None:
+        await pilot.press("r")
+        await until(pilot, lambda: "13 rows rejected" in page(pilot.app))
+        table = pilot.app.screen.query_one(DataTable)
+        assert [str(table.get_cell_at((row, 0))) for row in range(3)] == [  # type: ignore[arg-type]
+            "Sheet1!A43",
+            "Sheet1!C1040",
+            "Sheet1!D2037",
+        ]
+        await pilot.press("slash", *"EMAIL")
+        await until(pilot, lambda: "3 rows of the rejected fit" in page(pilot.app))
+        assert "23505" in page(pilot.app)
+        await pilot.press("enter", "w")
+        await until(pilot, lambda: "13 rows written to" in page(pilot.app))
+        await pilot.press("escape")
+        await until(pilot, lambda: "13 rows rejected" in page(pilot.app))
+        assert pilot.app.screen.query_one(Input).has_class("hidden")
+
+    ended.act(look, (140, 30))
+    sheet = load_workbook(tmp_path / "directory.rejects.xlsx").worksheets[0]
+    rows = list(sheet.iter_rows(values_only=True))
+    assert rows[0][: len(HEADERS)] == HEADERS
+    assert len(rows) == 14
+
+
+def test_a_run_without_rejects_has_nothing_to_write(folder: Path) -> None:
+    async def look(pilot: Pilot[Ending]) -> None:
+        await pilot.press("r")
+        await until(pilot, lambda: "0 rows rejected" in page(pilot.app))
+        await pilot.press("w")
+        await until(pilot, lambda: "has rejected no row" in page(pilot.app))
+
+    Playing(Scene().begin().load().go(2).finish(), folder).act(look, (120, 30))
+
+
+def test_more_rejects_than_a_screen_takes(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tui_importer.tui.screens.rejects.MAX_LISTED", 10)
+
+    async def look(pilot: Pilot[Ending]) -> None:
+        await pilot.press("r")
+        await until(pilot, lambda: "30 rows rejected, the first 10 are listed; w writes all" in page(pilot.app))
+        assert isinstance(pilot.app.screen, RejectsScreen)
+        assert pilot.app.screen.query_one(DataTable).row_count == 10
+
+    Playing(Scene().begin().load().go(10, 30), folder).act(look)
+
+
+def test_the_report_has_all_that_is_to_be_kept(ended: Playing) -> None:
+    async def look(pilot: Pilot[Ending]) -> None:
+        await pilot.press("enter")
+        await until(pilot, lambda: "to repeat it" in page(pilot.app))
+        shown = page(pilot.app)
+        for words in (
+            "DONE WITH REJECTS",
+            "read 100,000 = inserted 99,987 + rejected 13",
+            "table businesses",
+            "value required but blank",
+            "worker 4 ✓ done: 25,000 rows",
+            str(ended.recording.folder / "report.json")[:40],
+            "directory.rejects.xlsx",
+            COMMAND,
+        ):
+            assert words in shown, words
+
+    ended.act(look, (140, 60))
+
+
+def test_the_report_of_a_run_that_died_says_how_to_go_on(folder: Path) -> None:
+    async def look(pilot: Pilot[Ending]) -> None:
+        await pilot.press("e")
+        await until(pilot, lambda: "gone without a report" in page(pilot.app))
+        assert "to go on" in page(pilot.app)
+        assert COMMAND in page(pilot.app)
+
+    Playing(Scene().begin().load().go(4).die(), folder).act(look, (140, 60))
+
+
+def test_the_log_screen_follows_until_it_is_scrolled(folder: Path) -> None:
+    scene = Scene().begin().load().go(30)
+
+    async def look(pilot: Pilot[Ending]) -> None:
+        await pilot.press("l")
+        await until(pilot, lambda: "committed rows" in page(pilot.app))
+        scene.go(1)
+        await until(pilot, lambda: page(pilot.app).count(f"{int(scene.written):,}") > 0)
+        await pilot.press("g")
+        await until(pilot, lambda: "importing directory.xlsx" in page(pilot.app))
+        scene.go(1)
+        await pilot.pause(0.1)
+        assert "importing directory.xlsx" in page(pilot.app)
+
+    Playing(scene, folder).act(look, (100, 24))
+
+
+def test_runs_are_listed_opened_and_played_again(ended: Playing) -> None:
+    async def look(pilot: Pilot[Ending]) -> None:
+        await pilot.press("u")
+        await until(pilot, lambda: RUN_ID in page(pilot.app))
+        assert "99,987" in page(pilot.app)
+        assert "directory.xlsx → postgresql://db.example/shop · businesses" in page(pilot.app)
+        before = pilot.app.screen_stack[1]
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(pilot.app.screen, RunScreen) and pilot.app.screen is not before)
+        await until(pilot, lambda: "DONE WITH REJECTS" in page(pilot.app))
+        await pilot.press("u")
+        await until(pilot, lambda: RUN_ID in page(pilot.app))
+        await pilot.press("y")
+        await until(pilot, lambda: "LOADING" in page(pilot.app))
+
+    ended.act(look, (180, 30))
+
+
+def test_a_file_is_picked_or_typed(tmp_path: Path) -> None:
+    (tmp_path / "orders.xlsx").touch()
+    (tmp_path / "notes.txt").touch()
+    (tmp_path / ".hidden.xlsx").touch()
+    chosen: list[str] = []
+
+    async def look(pilot: Pilot[Ending]) -> None:
+        await until(pilot, lambda: "orders.xlsx" in page(pilot.app))
+        assert "notes.txt" not in page(pilot.app)
+        assert ".hidden" not in page(pilot.app)
+        await pilot.press("down", "enter")
+        await until(pilot, lambda: bool(chosen))
+        pilot.app.screen.query_one(Input).focus()
+        await pilot.press(*"nowhere.csv", "enter")
+        await until(pilot, lambda: "nowhere.csv: no such file" in page(pilot.app))
+
+    run(Dashboard(lambda glyphs: FilesScreen(tmp_path, chosen.append, glyphs)), look)
+    assert chosen == [str(tmp_path / "orders.xlsx")]
+
+
+def test_a_defect_of_the_screen_shows_no_values(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(self: object, view: object) -> None:
+        password = "canary-9c1d"
+        raise RuntimeError(f"a defect, {len(password)} long")
+
+    playing = Playing(Scene().begin().load().go(1), folder)
+    app = playing.app()
+
+    async def look(pilot: Pilot[Ending]) -> None:
+        await until(pilot, lambda: "LOADING" in page(pilot.app))
+        monkeypatch.setattr("tui_importer.tui.widgets.top.Heading.draw", broken)
+        playing.scene.go(1)
+        await until(pilot, lambda: app._exception is not None)
+
+    with pytest.raises(TypeError):
+        run(app, look)
+    app._print_error_renderables()
+    said = capsys.readouterr().err
+    assert "Traceback" in said
+    assert "in on_view_changed" in said
+    assert "canary" not in said

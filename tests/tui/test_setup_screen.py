@@ -1,0 +1,336 @@
+"""The setup screen: what is found comes bit by bit, what is changed is in the plan, and keys answer meanwhile."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import msgspec
+import pytest
+from textual.pilot import Pilot
+from textual.widgets import Input, Select
+
+from tests.tui.conftest import page, run, until
+from tui_importer.core.plan import ColumnPlan, Options, Plan, Source, Target, load_plan
+from tui_importer.process.messages import (
+    Answer,
+    Inspected,
+    InspectRequest,
+    LookAtTargetRequest,
+    Previewed,
+    Refused,
+    Request,
+    TargetSeen,
+)
+from tui_importer.tui.app import Dashboard
+from tui_importer.tui.draft import Draft
+from tui_importer.tui.messages import Ending
+from tui_importer.tui.screens.setup import Look, SetupScreen
+
+COLUMNS = (
+    ColumnPlan(source="Zip", letter="A", target="zip", type="text"),
+    ColumnPlan(source="Amount", letter="B", target="amount", type="numeric(10,2)"),
+    ColumnPlan(source="Paid", letter="C", target="paid", type="date", required=True),
+)
+
+
+@dataclass
+class Looks:
+    """Looks that answer when the test says so."""
+
+    asked: list[Request] = field(default_factory=list)
+    cancelled: list[Request] = field(default_factory=list)
+    hear: dict[int, Callable[[Answer], None]] = field(default_factory=dict)
+
+    def __call__(self, request: Request, hear: Callable[[Answer], None]) -> Look:
+        self.asked.append(request)
+        self.hear[len(self.asked) - 1] = hear
+        return Looking(self, request)
+
+    def answer(self, kind: type[Request], answer: Answer) -> None:
+        """Answer the latest look of a kind."""
+        number = max(number for number, request in enumerate(self.asked) if isinstance(request, kind))
+        self.hear[number](answer)
+
+
+@dataclass
+class Looking:
+    looks: Looks
+    request: Request
+
+    def cancel(self) -> None:
+        self.looks.cancelled.append(self.request)
+
+    def close(self) -> None:
+        self.looks.cancelled.append(self.request)
+
+
+@dataclass
+class Setup:
+    """A setup screen and what it begins."""
+
+    plan: Plan = field(
+        default_factory=lambda: Plan(source=Source(file="orders.xlsx"), target=Target(database="orders.db"))
+    )
+    looks: Looks = field(default_factory=Looks)
+    begun: list[Plan] = field(default_factory=list)
+
+    def app(self) -> Dashboard:
+        return Dashboard(
+            lambda glyphs: SetupScreen(self.plan, ["batched", "sequential"], self.looks, self.begun.append, glyphs)
+        )
+
+    def preview(self, *, raw: bool = False, sheets: tuple[str, ...] = ("Orders", "Old")) -> None:
+        rows = (("Zip", "Amount", "Paid"), ("01234", "9.5", "45000" if raw else "2023-03-15"))
+        self.looks.answer(InspectRequest, Previewed(sheets=sheets, sheet=sheets[0], first_row=1, rows=rows, raw=raw))
+
+    def findings(self) -> None:
+        plan = Plan(source=Source(file="orders.xlsx", sheet="Orders", header_row=1), columns=COLUMNS)
+        plan = msgspec.structs.replace(plan, target=Target(table="orders"))
+        notes = ("column 'Zip': leading zeros, so it stays text", "rows 1 to 2 above the table are left out")
+        evidence = {"A": "400 texts", "B": "400 numbers", "C": "400 dates"}
+        self.looks.answer(
+            InspectRequest, Inspected(plan=plan, reader="calamine", rows=400, evidence=evidence, notes=notes)
+        )
+
+    def target(self, *, exists: bool = False, rows: int = 0) -> None:
+        self.looks.answer(
+            LookAtTargetRequest, TargetSeen(database="orders.db", table="orders", exists=exists, rows=rows)
+        )
+
+
+async def found(setup: Setup, pilot: Pilot[Ending]) -> None:
+    """All that there is to find is found."""
+    setup.preview()
+    setup.findings()
+    await until(pilot, lambda: any(isinstance(asked, LookAtTargetRequest) for asked in setup.looks.asked))
+    setup.target()
+    await until(pilot, lambda: "will be created" in page(pilot.app))
+
+
+def test_what_is_known_is_shown_as_soon_as_it_is() -> None:
+    setup = Setup()
+
+    async def look(pilot: Pilot[Ending]) -> None:
+        assert "findings follow" in page(pilot.app)
+        setup.preview(raw=True)
+        await until(pilot, lambda: "45000" in page(pilot.app))
+        assert "as the file stores them" in page(pilot.app)
+        setup.preview()
+        await until(pilot, lambda: "2023-03-15" in page(pilot.app))
+        assert "as the file stores them" not in page(pilot.app)
+        setup.findings()
+        await until(pilot, lambda: "400 rows, 3 columns, header in row 1" in page(pilot.app))
+        shown = page(pilot.app)
+        assert "rows 1 to 2 above the table are left out" in shown
+        assert "leading zeros, so it stays text; 400 texts" in shown
+        assert "numeric(10,2)" in shown
+        assert "date not null" in shown
+
+    run(setup.app(), look, (120, 40))
+
+
+def test_keys_are_answered_while_a_file_is_still_being_opened() -> None:
+    setup = Setup()
+
+    async def look(pilot: Pilot[Ending]) -> None:
+        await pilot.press("question_mark")
+        assert "what the words mean" in page(pilot.app) or "keys" in page(pilot.app)
+        await pilot.press("escape")
+        await pilot.press("enter")  # nobody has to wait for the findings
+        assert [plan.source.file for plan in setup.begun] == ["orders.xlsx"]
+
+    run(setup.app(), look)
+    assert setup.looks.cancelled
+
+
+def test_enter_begins_what_was_given() -> None:
+    setup = Setup(
+        Plan(
+            source=Source(file="orders.xlsx", header_row=3),
+            target=Target(database="postgresql://u:canary@h/d", table="kept"),
+            options=Options(workers=3, batch_size=77, max_rejects="5%", skip=("Old",)),
+        )
+    )
+
+    async def look(pilot: Pilot[Ending]) -> None:
+        await found(setup, pilot)
+        assert "canary" not in page(pilot.app)
+        await pilot.press("enter")
+
+    run(setup.app(), look)
+    [plan] = setup.begun
+    assert plan == msgspec.structs.replace(
+        setup.plan, source=msgspec.structs.replace(setup.plan.source, sheet="Orders")
+    )
+
+
+def test_changes_are_in_the_plan() -> None:
+    setup = Setup()
+
+    async def look(pilot: Pilot[Ending]) -> None:
+        await found(setup, pilot)
+        await pilot.press("t")
+        await until(pilot, lambda: "integer" in page(pilot.app))
+        await pilot.press("down", "space")
+        await until(pilot, lambda: "left out" in page(pilot.app))
+        screen = pilot.app.screen
+        screen.query_one("#setup-database", Input).value = "other.db"
+        screen.query_one("#setup-table", Input).value = "mine"
+        screen.query_one("#setup-strategy", Select).value = "sequential"
+        screen.query_one("#setup-mode", Select).value = "create"
+        screen.query_one("#setup-workers", Input).value = "2"
+        screen.query_one("#setup-batch", Input).value = "500"
+        await pilot.press("enter")
+
+    run(setup.app(), look, (120, 40))
+    [plan] = setup.begun
+    assert plan.target == Target(database="other.db", table="mine", mode="create")
+    assert (plan.options.strategy, plan.options.workers, plan.options.batch_size) == ("sequential", 2, 500)
+    assert (plan.options.types, plan.options.skip) == ({"zip": "integer"}, ("Amount",))
+
+
+def test_types_come_round_again() -> None:
+    draft = Draft(Plan(source=Source(file="x"))).inspected(
+        Inspected(plan=Plan(source=Source(file="x"), columns=COLUMNS), reader="", rows=1, evidence={}, notes=())
+    )
+    types = []
+    for _ in range(10):
+        draft = draft.retyped(1)
+        types.append(draft.columns[1].type)
+    assert types[-1] == "numeric(10,2)"
+    assert len(set(types)) == 10
+
+
+@pytest.mark.parametrize(
+    ("field_name", "value", "complaint"),
+    [("workers", "many", "workers: 'many'"), ("batch", "0", "batch: '0'"), ("header", "top", "header row: 'top'")],
+)
+def test_what_makes_no_sense_is_said_and_not_begun(field_name: str, value: str, complaint: str) -> None:
+    setup = Setup()
+
+    async def look(pilot: Pilot[Ending]) -> None:
+        await found(setup, pilot)
+        pilot.app.screen.query_one(f"#setup-{field_name}", Input).value = value
+        await pilot.press("enter")
+        await until(pilot, lambda: complaint in page(pilot.app))
+
+    run(setup.app(), look, (120, 40))
+    assert setup.begun == []
+
+
+def test_with_no_column_left_there_is_nothing_to_begin() -> None:
+    setup = Setup()
+
+    async def look(pilot: Pilot[Ending]) -> None:
+        await found(setup, pilot)
+        await pilot.press("space", "down", "space", "down", "space", "enter")
+        await until(pilot, lambda: "no column is left" in page(pilot.app))
+
+    run(setup.app(), look)
+    assert setup.begun == []
+
+
+@pytest.mark.parametrize(
+    ("mode", "exists", "rows", "words", "level"),
+    [
+        ("append", False, 0, "table orders will be created in orders.db", "-info"),
+        ("append", True, 0, "exists and is empty", "-info"),
+        ("append", True, 9_987, "holds 9,987 rows already: the sheet's rows are added to them", "-warning"),
+        ("create", True, 9_987, "exists, with 9,987 rows: it cannot be created", "-error"),
+    ],
+)
+def test_what_would_happen_to_the_table(mode: str, exists: bool, rows: int, words: str, level: str) -> None:
+    setup = Setup()
+
+    async def look(pilot: Pilot[Ending]) -> None:
+        await found(setup, pilot)
+        pilot.app.screen.query_one("#setup-mode", Select).value = mode
+        await pilot.pause()
+        setup.target(exists=exists, rows=rows)
+        await until(pilot, lambda: words in page(pilot.app))
+        assert pilot.app.screen.query_one("#setup-target").has_class(level)
+
+    run(setup.app(), look, (120, 40))
+
+
+def test_another_sheet_is_looked_at_anew_and_old_answers_are_ignored() -> None:
+    setup = Setup()
+
+    async def look(pilot: Pilot[Ending]) -> None:
+        await found(setup, pilot)
+        first = setup.looks.asked[0]
+        pilot.app.screen.query_one("#setup-sheet", Select).value = "Old"
+        await until(pilot, lambda: isinstance(setup.looks.asked[-1], InspectRequest))
+        latest = setup.looks.asked[-1]
+        assert isinstance(latest, InspectRequest)
+        assert latest.plan.source.sheet == "Old"
+        assert first in setup.looks.cancelled
+        setup.looks.hear[0](Refused(error="too late", exit_code=2))
+        await pilot.pause()
+        assert "too late" not in page(pilot.app)
+        await pilot.press("enter")
+
+    run(setup.app(), look)
+    assert setup.begun[0].source.sheet == "Old"
+
+
+def test_a_file_that_cannot_be_read_is_said_in_a_line() -> None:
+    setup = Setup()
+
+    async def look(pilot: Pilot[Ending]) -> None:
+        setup.looks.answer(InspectRequest, Refused(error="orders.xlsx: the workbook is encrypted", exit_code=2))
+        await until(pilot, lambda: "the workbook is encrypted" in page(pilot.app))
+
+    run(setup.app(), look)
+
+
+def test_the_plan_is_saved_without_a_password(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    url = "postgresql://u:canary@h/d"
+    setup = Setup(Plan(source=Source(file="orders.xlsx"), target=Target(database=url)))
+
+    async def look(pilot: Pilot[Ending]) -> None:
+        await found(setup, pilot)
+        await pilot.press("s")
+        await until(pilot, lambda: Path("orders.plan.toml").exists())
+
+    run(setup.app(), look)
+    assert "canary" not in Path("orders.plan.toml").read_text()
+    assert load_plan(Path("orders.plan.toml")).source.sheet == "Orders"
+
+
+@pytest.mark.parametrize("size", [(80, 24), (40, 12), (200, 50)], ids=str)
+def test_any_size_can_begin(size: tuple[int, int]) -> None:
+    setup = Setup()
+
+    async def look(pilot: Pilot[Ending]) -> None:
+        setup.preview()
+        setup.findings()
+        await until(pilot, lambda: "Zip" in page(pilot.app))
+        assert "Start" in page(pilot.app)
+        await pilot.press("enter")
+
+    run(setup.app(), look, size)
+    assert len(setup.begun) == 1
+
+
+def test_what_a_sheet_holds_is_shown_and_never_obeyed() -> None:
+    setup = Setup()
+    evil = "\x1b[2J[bold]x[/]\u202e"
+
+    async def look(pilot: Pilot[Ending]) -> None:
+        setup.looks.answer(InspectRequest, Previewed(sheets=(evil,), sheet=evil, first_row=1, rows=((evil,), (evil,))))
+        columns = (ColumnPlan(source=evil, letter="A", target="x"),)
+        plan = Plan(source=Source(file="orders.xlsx"), target=Target(table="x"), columns=columns)
+        setup.looks.answer(
+            InspectRequest, Inspected(plan=plan, reader="r", rows=1, evidence={"A": evil}, notes=(evil,))
+        )
+        await until(pilot, lambda: "1 column" in page(pilot.app))
+        shown = page(pilot.app)
+        assert r"\x1b[2J[bold]x[/]" in shown
+        assert "\x1b" not in shown
+        assert "\u202e" not in shown
+
+    run(setup.app(), look, (160, 40))

@@ -1,0 +1,166 @@
+"""The picture of a run as a pure function of the lines of its recording."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from benchmarks.scenes import BEGAN, Scene
+from tui_importer.core.counters import Phase, Snapshot, WorkerState
+from tui_importer.events import LoadingStarted, Retrying
+from tui_importer.recording.lines import Line
+from tui_importer.tui.history import MAX_POINTS, History
+from tui_importer.tui.view import Bound, State, View, Watcher
+
+
+def seen(scene: Scene, now: float | None = None) -> View:
+    """The scene as a screen would show it."""
+    watcher = Watcher()
+    for line in scene.lines:
+        watcher.feed(line)
+    return watcher.view(scene.at if now is None else now, ended=scene.ended, report=scene.report)
+
+
+def test_a_run_that_has_said_nothing_yet() -> None:
+    view = Watcher().view(123.0)
+    assert (view.state, view.seconds, view.workers, view.bound) == (State.STARTING, 0.0, (), Bound.UNKNOWN)
+
+
+def test_rates_are_those_of_rows_written_now_and_on_average() -> None:
+    scene = Scene(pace=8_000).begin().load().go(8)
+    view = seen(scene)
+    assert view.state is State.LOADING
+    assert abs(view.mean - scene.written / 8) < 100
+    assert 0.7 * 8_000 < view.now < 1.3 * 8_000
+    assert view.now <= view.peak
+    assert view.seconds_left is not None
+    left = (scene.rows - scene.written) / 8_000
+    assert 0.6 * left < view.seconds_left < 1.6 * left
+
+
+def test_rows_of_earlier_runs_count_as_done_and_not_as_pace() -> None:
+    scene = Scene().begin().load()
+    for place, line in enumerate(scene.lines):
+        if isinstance(line.what, Snapshot):
+            scene.lines[place] = replace(line, what=replace(line.what, skipped=90_000, read=90_000))
+    begun = len(scene.lines)
+    scene.go(4, pace=1_000)
+    for place in range(begun, len(scene.lines)):
+        line = scene.lines[place]
+        if isinstance(line.what, Snapshot):
+            read = 90_000 + line.what.finished
+            scene.lines[place] = replace(line, what=replace(line.what, skipped=90_000, read=read))
+    view = seen(scene)
+    assert view.counters.finished > 90_000
+    assert view.mean < 2_000
+    assert view.peak < 2_000
+    assert view.seconds_left is not None
+    assert view.seconds_left > 3
+
+
+def test_the_clock_goes_on_with_the_viewer_and_stands_still_at_the_end() -> None:
+    scene = Scene().begin().load().go(4)
+    assert seen(scene, BEGAN + 100).seconds == 100
+    ended = seen(scene.finish(), BEGAN + 100)
+    assert ended.seconds == scene.at - BEGAN
+
+
+def test_what_bounds_it() -> None:
+    assert seen(Scene().begin().load().go(4, queue=8)).bound is Bound.DATABASE
+    assert seen(Scene().begin().load().go(4, queue=0)).bound is Bound.READER
+    assert seen(Scene().begin().load().go(4, queue=4)).bound is Bound.BALANCED
+    assert seen(Scene().begin().load().go(4).pause()).bound is Bound.NOTHING
+    held = Scene().begin().load().go(4, queue=0)
+    held.lines = [
+        replace(line, what=LoadingStarted(table="t", strategy="batched", workers=4, batch_size=9, max_rate=100.0))
+        if isinstance(line.what, LoadingStarted)
+        else line
+        for line in held.lines
+    ]
+    assert seen(held).bound is Bound.LIMIT
+
+
+def test_a_retry_counts_down_and_is_over_once_the_worker_writes_again() -> None:
+    scene = Scene().begin().load().go(4).retry()
+    worker = seen(scene, scene.at + 1).workers[2]
+    assert (worker.state, worker.attempt, worker.retry_in) == (WorkerState.RETRYING, 2, 3.0)
+    assert "server closed" in (worker.trouble or "")
+    scene.go(1)
+    assert all(worker.retry_in is None and worker.trouble is None for worker in seen(scene).workers)
+
+
+def test_the_engines_own_retries_are_said_too() -> None:
+    scene = Scene().begin()
+    scene.say(
+        Retrying(worker=0, first_row=0, last_row=0, attempt=1, seconds=5, error="the server starts", sqlstate="57P03")
+    )
+    assert seen(scene).trouble == "the server starts"
+    assert seen(scene, scene.at + 6).trouble is None
+
+
+def test_a_pause_leaves_no_time_to_guess() -> None:
+    view = seen(Scene().begin().load().go(4).pause())
+    assert (view.state, view.seconds_left) == (State.PAUSED, None)
+
+
+def test_a_process_that_is_gone_without_a_word_has_died() -> None:
+    assert seen(Scene().begin().load().go(4).die()).state is State.DIED
+    finished = Scene().begin().load().go(4).finish()
+    finished.report = None  # it died between its last event and its report
+    assert seen(finished).state is State.DONE
+
+
+def test_each_phase_has_its_word() -> None:
+    assert seen(Scene().begin()).state is State.READING
+    assert seen(Scene().begin().load().index()).state is State.INDEXING
+    scene = Scene().begin().load().go(1).count(Phase.FINISHED, [WorkerState.DONE] * 4)
+    assert seen(scene).state is State.LOADING  # until the run says that it is over
+
+
+def test_the_log_leaves_out_nothing_but_marks_what_comes_again_and_again() -> None:
+    view = seen(Scene().begin().load().go(4).finish())
+    assert next(line.text for line in view.log if not line.routine).startswith("importing directory.xlsx")
+    assert any(line.routine and "committed rows" in line.text for line in view.log)
+
+
+@given(st.lists(st.tuples(st.floats(0.01, 30), st.integers(0, 50_000)), max_size=2_000), st.integers(1, 200))
+def test_a_history_of_any_length_is_bounded_and_adds_up(steps: list[tuple[float, int]], columns: int) -> None:
+    history, at, finished = History(), 1_000.0, 0
+    history.add(at, 0)
+    for seconds, rows in steps:
+        at, finished = at + seconds, finished + rows
+        history.add(at, finished)
+    assert len(history._points) <= MAX_POINTS + 1
+    rates = history.rates(columns)
+    assert all(rate >= 0 for rate in rates)
+    if finished:
+        assert len(rates) == columns
+        total = sum(rates) * history.seconds / columns
+        assert abs(total - finished) <= 1e-6 * finished + 1e-6
+
+
+def test_a_peak_is_over_a_second_at_least() -> None:
+    history = History()
+    history.add(0.0, 0)
+    history.add(0.1, 5_000)  # a burst of one batch
+    history.add(1.0, 5_000)
+    history.add(2.0, 9_000)
+    assert history.peak == 5_000
+
+
+@given(st.integers(1, 2_000))
+def test_reading_it_in_pieces_gives_the_same_picture(cut: int) -> None:
+    scene = Scene().begin().load().go(6, 5).retry().go(2).finish()
+    one, two = Watcher(), Watcher()
+    lines: list[Line] = scene.lines
+    for line in lines:
+        one.feed(line)
+    for place, line in enumerate(lines):
+        two.feed(line)
+        if place % cut == 0:
+            two.view(line.at)
+    first, second = (each.view(scene.at, ended=True, report=scene.report) for each in (one, two))
+    assert replace(first, history=second.history) == second
+    assert first.history.rates(40) == second.history.rates(40)
