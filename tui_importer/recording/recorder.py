@@ -7,6 +7,7 @@ import fcntl
 import logging
 import os
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 from tui_importer.core.counters import Snapshot, rate
@@ -20,6 +21,10 @@ from tui_importer.recording.sampler import Sampler, SnapshotSource
 
 #: Seconds between the counters in a recording: what a dashboard draws ten times a second it reads four times.
 SAMPLE_PERIOD = 0.25
+#: In a long run they come less often, down to once a second (after 20 minutes): a night's recording stays small.
+_LONG_PERIOD, _LONG_RUN = 1.0, 1_200.0
+#: Counters that have not changed are written down again after so many seconds: enough to see that the run is alive.
+_STILL_PERIOD = 5.0
 
 _log = logging.getLogger(__name__)
 
@@ -40,6 +45,7 @@ class Recorder:
         self._before: Snapshot | None = None
         self._snapshot: SnapshotSource | None = None
         self._groups = RejectGroups()
+        self._started_at = 0.0
         self._file: int | None = None
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -55,6 +61,7 @@ class Recorder:
         """Write the counters down now and then, until :meth:`close`."""
         if self._file is not None:
             self._snapshot = snapshot
+            self._started_at = snapshot().at
             self._sampler = Sampler(snapshot, SAMPLE_PERIOD, self._sample)
 
     def open_control(self, run: Controlled) -> ControlServer | None:
@@ -79,7 +86,7 @@ class Recorder:
         if self._sampler is not None:
             self._sampler.stop()
         if self._snapshot is not None:
-            self._sample(self._snapshot())  # the counters as they ended
+            self._sample(self._snapshot(), last=True)  # the counters as they ended
         if report is not None and self._file is not None:
             try:
                 _write_new(self._folder / REPORT_FILE, to_json(report))
@@ -90,14 +97,27 @@ class Recorder:
                 os.close(self._file)
                 self._file = None
 
-    def _sample(self, snapshot: Snapshot) -> None:
-        before, self._before = self._before or snapshot, snapshot
+    def _sample(self, snapshot: Snapshot, *, last: bool = False) -> None:
+        before = self._before
+        if before is not None and not last:
+            passed = snapshot.at - before.at
+            still = replace(snapshot, at=before.at) == before and not self._groups.changed
+            if passed < (_STILL_PERIOD if still else self._period(snapshot.at)):
+                return
+        self._before = snapshot
+        before = before or snapshot
         with self._lock:
             groups = self._groups.take() if self._groups.changed else None
         now = dt.datetime.now(dt.UTC)
         if groups is not None:
             self._write(groups_line(groups, self._run_id, now))
         self._write(progress_line(snapshot, rate(before, snapshot), None, self._run_id, now))
+
+    def _period(self, at: float) -> float:
+        """How often counters that change are written down at this moment of the run."""
+        share = min(1.0, (at - self._started_at) / _LONG_RUN)
+        # A little less than the sampler's period: its ticks are not exact.
+        return (SAMPLE_PERIOD + share * (_LONG_PERIOD - SAMPLE_PERIOD)) * 0.9
 
     def _write(self, line: str) -> None:
         data = line.encode("ascii") + b"\n"

@@ -246,7 +246,8 @@ class Watcher:
         self._recent.append(counters)
         while len(self._recent) > 2 and counters.at - self._recent[1].at >= ETA_LOOK_BACK:
             self._recent.popleft()
-        self._history.add(counters.at, written(counters))
+        if not counters.paused:  # a chart of nothing tells nothing, and would be drawn again all the while
+            self._history.add(counters.at, written(counters))
         for worker in counters.workers:
             spark = self._sparks.setdefault(worker.worker, deque())
             spark.append((counters.at, _done(worker)))

@@ -16,7 +16,6 @@ from tui_importer.errors import ImporterError
 from tui_importer.events import Reject
 from tui_importer.recording.folders import Recording
 from tui_importer.recording.follow import rejects
-from tui_importer.rejects.rebuilt import write_rejects_of
 from tui_importer.tui.cells import cell
 from tui_importer.tui.messages import RejectsFound, RejectsWritten
 from tui_importer.tui.terminal import Glyphs
@@ -122,6 +121,8 @@ class RejectsScreen(Screen[None]):
         """Write the workbook of all rejects, in a thread."""
 
         def write() -> None:
+            from tui_importer.rejects.rebuilt import write_rejects_of  # what writes workbooks takes a while to import
+
             path = Path()
             try:
                 path, count = write_rejects_of(self._recording)

@@ -73,6 +73,10 @@ class RunScreen(Screen[None]):
         yield Footer(show_command_palette=False)
 
     def on_mount(self) -> None:
+        # The first picture before the run: it would cost the run more than the person waits for it.
+        self.call_after_refresh(self._watch)
+
+    def _watch(self) -> None:
         self._watching = Watching(self._opening, self.post_message, self._period)
 
     def on_unmount(self) -> None:
