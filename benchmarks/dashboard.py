@@ -47,7 +47,7 @@ def main() -> None:
         write_workbook(workbook, business_rows(arguments.rows))
         with postgres() as server:
             if arguments.pairs:
-            pairs(server, workbook, arguments.pairs)
+                pairs(server, workbook, arguments.pairs)
             idle(server, workbook)
         million(folder)
 

@@ -152,7 +152,8 @@ def test_every_strategy_is_in_the_table() -> None:
 def test_every_option_that_is_mentioned_exists(tmp_path: Path, environment: dict[str, str]) -> None:
     program = [sys.executable, "-m", "tui_importer"]
     known = "".join(
-        run([*program, command, "--help"], tmp_path, environment).stdout for command in ("import", "inspect", "runs")
+        run([*program, command, "--help"], tmp_path, environment).stdout
+        for command in ("import", "inspect", "runs", "replay", "rejects")
     )
     for option in set(re.findall(r"(?<=[ `])--[a-z][a-z-]+", README)) - {"--quiet"}:
         assert option in known, option

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path, PurePath
+
 from tui_importer.core.report import Report
 from tui_importer.recording.folders import REPORT_FILE, Recording
 
@@ -10,13 +12,19 @@ def paths_and_commands(report: Report | None, recording: Recording) -> list[tupl
     """What to keep of a run, each with its name: files, and commands to type. Text from outside is not made safe."""
     found: list[tuple[str, str]] = []
     if report is not None:
-        found.append(("report", str(recording.folder / REPORT_FILE)))
+        found.append(("report", _from_home(str(recording.folder / REPORT_FILE))))
         if report.rejects_file is not None:
-            found.append(("rejects", report.rejects_file))
+            found.append(("rejects", _from_home(report.rejects_file)))
     if recording.command is not None:
         unfinished = report is None or report.outcome in ("stopped", "failed")
         found.append(("to go on" if unfinished else "to repeat it", recording.command))
     return found
+
+
+def _from_home(path: str) -> str:
+    """The path as a shell understands it, shorter where it lies in the user's home."""
+    home = Path.home()
+    return f"~/{PurePath(path).relative_to(home)}" if PurePath(path).is_relative_to(home) else path
 
 
 def detached_lines(recording: Recording) -> list[str]:

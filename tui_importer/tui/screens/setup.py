@@ -86,6 +86,7 @@ class SetupScreen(Screen[None]):
         self._sheet: str | None = None
         self._given_database = target_address(plan).display
         self._target_timer: Timer | None = None
+        self.target_words = ""
 
     def compose(self) -> ComposeResult:
         plan, options = self.draft.given, self.draft.given.options
@@ -373,7 +374,8 @@ class SetupScreen(Screen[None]):
         for each in ("info", "warning", "error"):
             target.set_class(each == level, f"-{each}")
         mark = f"{self._glyphs.marks[level]} " if text else ""
-        target.update(mark + self._glyphs.text(text, 400))
+        self.target_words = mark + self._glyphs.text(text, 400)
+        target.update(self.target_words)
 
 
 def _or_auto(number: int | None) -> str:

@@ -48,9 +48,9 @@ class BoundGauge(Picture):
         ]
         if height > 4:
             advice = {
-                Bound.READER: "parsing is the limit: more workers change nothing",
-                Bound.DATABASE: "the database is the limit: + adds a worker",
-                Bound.BALANCED: "reader and database keep pace",
+                Bound.READER: "more workers would only wait",
+                Bound.DATABASE: "+ adds a worker",
+                Bound.BALANCED: "both keep pace",
                 Bound.LIMIT: "held back on purpose",
                 Bound.UNKNOWN: "",
                 Bound.NOTHING: "",
