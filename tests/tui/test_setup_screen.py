@@ -145,6 +145,24 @@ def test_keys_are_answered_while_a_file_is_still_being_opened() -> None:
     assert setup.looks.cancelled
 
 
+def test_a_file_is_not_opened_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tui_importer.tui.screens.setup._TYPING_PAUSE", 0.05)
+    setup = Setup()
+
+    async def look(pilot: Pilot[Ending]) -> None:
+        await found(setup, pilot)
+        await pilot.pause(0.3)
+        assert [type(asked) for asked in setup.looks.asked] == [InspectRequest, LookAtTargetRequest]
+        header = pilot.app.screen.query_one("#setup-header", Input)
+        header.value = "3"
+        await until(pilot, lambda: len(setup.looks.asked) == 3)
+        latest = setup.looks.asked[-1]
+        assert isinstance(latest, InspectRequest)
+        assert latest.plan.source.header_row == 3
+
+    run(setup.app(), look)
+
+
 def test_enter_begins_what_was_given() -> None:
     setup = Setup(
         Plan(

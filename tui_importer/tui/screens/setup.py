@@ -85,7 +85,8 @@ class SetupScreen(Screen[None]):
         self._numbered = 0
         self._sheet: str | None = None
         self._given_database = target_address(plan).display
-        self._target_timer: Timer | None = None
+        self._typing: Timer | None = None
+        self._looked_at = {"setup-header": "", "setup-database": "", "setup-table": ""}
         self.target_words = ""
 
     def compose(self) -> ComposeResult:
@@ -127,6 +128,8 @@ class SetupScreen(Screen[None]):
         for name in ("", "", "header", "column", "type", "found"):
             columns.add_column(name)
         columns.focus()
+        for name in self._looked_at:
+            self._looked_at[name] = self.query_one(f"#{name}", Input).value
         self._look_at_source()
 
     def on_unmount(self) -> None:
@@ -145,6 +148,7 @@ class SetupScreen(Screen[None]):
         return True
 
     def _look_at_source(self) -> None:
+        self._looked_at["setup-header"] = self.query_one("#setup-header", Input).value
         try:
             source = msgspec.structs.replace(
                 self.draft.given.source,
@@ -239,6 +243,8 @@ class SetupScreen(Screen[None]):
         columns.move_cursor(row=at)
 
     def _look_at_target(self) -> None:
+        for name in ("setup-database", "setup-table"):
+            self._looked_at[name] = self.query_one(f"#{name}", Input).value
         table = self.query_one("#setup-table", Input).value.strip()
         if not table:
             return
@@ -265,15 +271,19 @@ class SetupScreen(Screen[None]):
             self._say_target(f"table {seen.table} exists and is empty", "info")
 
     def on_input_changed(self, event: Input.Changed) -> None:
+        if event.value == self._looked_at.get(event.input.id or "", event.value):
+            return  # a field says so too when it is filled for the first time
         if event.input.id in ("setup-database", "setup-table"):
             self._say_target("", "info")
-            if self._target_timer is not None:
-                self._target_timer.stop()
-            self._target_timer = self.set_timer(_TYPING_PAUSE, self._look_at_target)
+            self._look_soon(self._look_at_target)
         elif event.input.id == "setup-header":
-            if self._target_timer is not None:
-                self._target_timer.stop()
-            self._target_timer = self.set_timer(_TYPING_PAUSE, self._look_at_source)
+            self._look_soon(self._look_at_source)
+
+    def _look_soon(self, look: Callable[[], None]) -> None:
+        """Look once nobody types any more."""
+        if self._typing is not None:
+            self._typing.stop()
+        self._typing = self.set_timer(_TYPING_PAUSE, look)
 
     def on_select_changed(self, event: Select.Changed) -> None:
         if event.select.id == "setup-sheet" and isinstance(event.value, str) and event.value != self._sheet:
