@@ -25,7 +25,7 @@ from benchmarks.business_data import business_rows, write_workbook
 from benchmarks.peer import fresh
 from benchmarks.scenes import Scene, write
 from benchmarks.server import postgres
-from tests.tui.terminal import Terminal
+from benchmarks.terminal import Terminal
 from tui_importer.recording.folders import find_recording, recordings_folder
 
 #: Seconds for which an idle viewer is looked at.

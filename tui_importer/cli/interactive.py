@@ -15,6 +15,7 @@ from tui_importer.core.plan import Plan, checked
 from tui_importer.errors import ImporterError
 from tui_importer.plugins.registry import Registry
 from tui_importer.process.messages import ImportRequest
+from tui_importer.process.reports import write_reports
 
 
 def import_on_screen(file: str | None, given: Mapping[str, Any], registry: Registry) -> int:
@@ -38,9 +39,14 @@ def import_on_screen(file: str | None, given: Mapping[str, Any], registry: Regis
 
     importing = Importing(registry.strategy_names(), plan_for, lambda plan: _request_for(plan, given))
     if file is None:
-        return say_ending(show(importing.pick))
-    screen = importing.begin if given["yes"] else importing.set_up
-    return say_ending(show(lambda glyphs: screen(file, glyphs)))
+        ending = show(importing.pick)
+    else:
+        screen = importing.begin if given["yes"] else importing.set_up
+        ending = show(lambda glyphs: screen(file, glyphs))
+    code = say_ending(ending)
+    if given["report"] == "-" and ending.report is not None:
+        write_reports("-", [ending.report])
+    return code
 
 
 def _request_for(plan: Plan, given: Mapping[str, Any]) -> ImportRequest:
