@@ -144,7 +144,10 @@ def test_the_dashboards_death_is_not_the_imports(tmp_path: Path, rows: Path, dea
     with Terminal([*slow(rows, "x.db"), "--yes"], tmp_path) as terminal:
         terminal.until("LOADING")
         os.kill(terminal.pid, death)
-        terminal.wait()
+        code = terminal.wait()
+        if death is signal.SIGTERM:  # the terminal is left as it was found
+            assert (code, b"\x1b[?1049l" in terminal.output) == (143, True)
+            assert "goes on without you" in terminal.text
     recording = only_run()
     assert recording.alive
     before = counted(recording).finished

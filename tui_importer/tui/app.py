@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+import signal
 import traceback
 from collections.abc import Callable, Iterable
 from typing import ClassVar
@@ -12,6 +14,7 @@ from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
+from tui_importer.errors import ExitCode
 from tui_importer.tui.messages import Ending, Opening
 from tui_importer.tui.screens.help import HelpScreen
 from tui_importer.tui.screens.run import RunScreen
@@ -71,7 +74,19 @@ class Dashboard(App[Ending]):
         self._close_messages_no_wait()
 
     def on_mount(self) -> None:
+        # Without this, the terminal would be left as the screen needs it.
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, self._terminated)
         self.push_screen(self._first(self.glyphs))
+
+    def on_unmount(self) -> None:
+        asyncio.get_running_loop().remove_signal_handler(signal.SIGTERM)
+
+    def _terminated(self) -> None:
+        """Leave at once; a live run goes on."""
+        shown = next((screen.shown for screen in self.screen_stack if isinstance(screen, RunScreen)), None)
+        recording = shown.recording if shown is not None and shown.orders else None
+        live = recording is not None and recording.alive
+        self.exit(Ending(recording=recording if live else None, live=live, exit_code=int(ExitCode.SIGTERM)))
 
     def show_run(self, opening: Opening | None) -> None:
         """Show a run instead of what is shown now."""
