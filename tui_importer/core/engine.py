@@ -132,6 +132,7 @@ class Engine:
         self._done: PastRun | None = None
         self._listening = threading.RLock()
         self._unsaid: deque[AnyEvent] = deque()
+        self._said_all = False
         self._error_of_listener: ImporterError | None = None
         self._stop = Stop()
         self._feed = Feed(self._stop)
@@ -191,13 +192,14 @@ class Engine:
 
     def pause(self, *, paused: bool) -> None:
         """Take no further batches until the run is told to go on; harmless where that changes nothing."""
-        if self._stop.pause(paused=paused):
-            self._emit(Paused() if paused else Continued())
+        with self._listening:  # whoever hears it last is right
+            if self._stop.pause(paused=paused):
+                self._emit(Paused() if paused else Continued())
 
     def change_workers(self, workers: int) -> None:
         """Have so many workers from now on. Raises :class:`UsageError` with the reason where that cannot be."""
         job, strategy = self._job, self._parts.strategy
-        if job is None or self._stop.draining:
+        if job is None or job.ended or self._stop.draining:
             raise UsageError("the workers can be changed while rows are being written")
         if not job.crew.flexible:
             raise UsageError(f"strategy {self._parts.strategy_name!r} keeps the workers that it began with")
@@ -206,7 +208,8 @@ class Engine:
         if not 1 <= workers <= most:
             if self._max_writers == most:
                 raise UsageError(self._writer_note)
-            raise UsageError(f"strategy {self._parts.strategy_name!r} takes 1 to {most} workers here")
+            takes = "works with one worker" if most == 1 else f"takes 1 to {most} workers"
+            raise UsageError(f"strategy {self._parts.strategy_name!r} {takes}")
         if workers != job.crew.wanted:
             job.crew.wanted = workers
             self._emit(WorkersChanged(workers=workers))
@@ -571,8 +574,14 @@ class Engine:
         self._emit(Noticed(message=message))
 
     def _emit(self, event: AnyEvent) -> None:
-        """Tell the listener; what it causes by calling :meth:`stop` it hears of next, not in the middle."""
+        """Tell the listener; what it causes by calling :meth:`stop` it hears of next, not in the middle.
+
+        The end of the run is the last it hears, whatever others were about to say.
+        """
         with self._listening:
+            if self._said_all:
+                return
+            self._said_all = isinstance(event, RunFinished)
             self._unsaid.append(event)
             if len(self._unsaid) > 1:
                 return

@@ -78,6 +78,7 @@ class ImportJob:
         self.workers = workers
         self.crew = Crew(workers)
         self.counters: list[WorkerCounters] = []
+        self.ended = False
         self._feed = feed
         self._stop = stop
         self._backend = backend
@@ -106,6 +107,7 @@ class ImportJob:
 
     def close(self) -> None:
         """The strategy has ended: no thread is left."""
+        self.ended = True
         if self._takers is not None:
             self._takers.shutdown()
 

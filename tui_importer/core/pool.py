@@ -29,7 +29,9 @@ def run_workers(job: Job, write: Callable[[Writer, Batch], None]) -> None:
                     return
 
     with ThreadPoolExecutor(max(job.workers, MAX_CREW), thread_name_prefix="worker") as pool:
-        ends = [pool.submit(work) for _ in range(job.workers)]
+        # Asked before anybody is at work, so that a run can be told as soon as somebody is that the crew may change.
+        beside = int(job.vacancy())
+        ends = [pool.submit(work) for _ in range(job.workers + beside)]
         while wait(ends, VACANCY_PERIOD).not_done:
             while job.vacancy():
                 ends.append(pool.submit(work))

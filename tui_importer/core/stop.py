@@ -18,7 +18,8 @@ class Stop:
 
     Draining: no further batch is taken, those in flight are finished. Aborting: what is in flight is cancelled at
     the database as well. The first reason given stays. A run that is not being stopped can be ``paused`` and go on
-    again: no further batch is taken meanwhile, and whoever writes row by row waits before the next row.
+    again: no further batch is taken meanwhile, and whoever writes row by row waits before the next row. Once the run is
+    over, it is too late for any of this.
     """
 
     def __init__(self) -> None:
@@ -36,9 +37,10 @@ class Stop:
     def drain(self, reason: str, exit_code: ExitCode = ExitCode.STOPPED) -> bool:
         """Stop after what is in flight; True where this call began it."""
         with self._changed:
-            first = not self.draining
+            first = not self.draining and not self._closed
             if first:
                 self.reason, self.exit_code, self.draining = reason, exit_code, True
+                self.paused = False
             self._changed.notify_all()
             wakes = list(self._wakes)
         for wake in wakes:
@@ -60,7 +62,7 @@ class Stop:
     def pause(self, *, paused: bool) -> bool:
         """Let the run rest, or go on; True where that is a change."""
         with self._changed:
-            changed = paused is not self.paused and not self.draining
+            changed = paused is not self.paused and not self.draining and not self._closed
             if changed:
                 self.paused = paused
             self._changed.notify_all()
@@ -98,7 +100,7 @@ class Stop:
     def close(self) -> None:
         """The run is over: nobody is cancelled any more."""
         with self._changed:
-            self._closed = True
+            self._closed, self.paused = True, False
             self._changed.notify_all()
         if self._canceller is not None:
             self._canceller.join()

@@ -25,7 +25,8 @@ async def run_tasks(job: Job, write: Callable[[AsyncWriter, Batch], Awaitable[No
                 if job.dismissed():
                     return
 
-    ends = [asyncio.create_task(work()) for _ in range(job.workers)]
+    beside = int(job.vacancy())  # as in run_workers
+    ends = [asyncio.create_task(work()) for _ in range(job.workers + beside)]
     while (await asyncio.wait(ends, timeout=VACANCY_PERIOD))[1]:
         while job.vacancy():
             ends.append(asyncio.create_task(work()))

@@ -1,0 +1,578 @@
+"""A live run rests and goes on, and has more workers or fewer: whatever its user does, every row is in once."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.core.test_feed_and_stop import batch, feed_with
+from tests.exactly_once.test_fencing import wait_for
+from tui_importer import Options, Plan, Report, Run, Source, StrategySpec, Target, UsageError
+from tui_importer.core.counters import WorkerState
+from tui_importer.core.crew import MAX_CREW, Crew
+from tui_importer.core.stop import Stop
+from tui_importer.core.strategy import Job
+from tui_importer.events import (
+    AnyEvent,
+    BatchCommitted,
+    Continued,
+    Paused,
+    RunFinished,
+    RunStarted,
+    Stopping,
+    WorkerFinished,
+    WorkersChanged,
+    WorkerStarted,
+)
+from tui_importer.plugins.registry import load_registry
+from tui_importer.testing.failpoints import Failpoint, Trap, failing, failpoint_url
+from tui_importer.testing.oracle import Oracle
+from tui_importer.testing.processes import registry_with
+
+if TYPE_CHECKING:
+    from tests.conftest import Database
+
+STRATEGIES = load_registry(found=[]).strategy_names()
+ROW_BY_ROW = ("sequential", "threaded")
+#: What can have several workers.
+SIDE_BY_SIDE = ("threaded", "batched", "async")
+BATCH = 5
+
+OnEvent = Callable[["Live", AnyEvent], None]
+
+
+class Gate(Trap):
+    """Counts commits, and does something after one of them, before its worker goes on."""
+
+    def __init__(self, at: int, act: Callable[[], None]) -> None:
+        super().__init__(Failpoint.AFTER_COMMIT, act, at)
+        self.commits = 0
+        self._lock = threading.RLock()
+
+    def __call__(self, failpoint: Failpoint) -> None:
+        with self._lock:
+            self.commits += failpoint is self.failpoint
+            super().__call__(failpoint)
+
+
+class Live:
+    """An import in a thread. It pauses itself after the commit number ``pause_at``, where one is given."""
+
+    def __init__(
+        self,
+        oracle: Oracle,
+        database: Database,
+        *,
+        pause_at: int = 0,
+        on_event: OnEvent = lambda live, event: None,
+        specs: tuple[StrategySpec, ...] = (),
+        **options: Any,
+    ) -> None:
+        self.oracle, self.database = oracle, database
+        self.heard: list[AnyEvent] = []
+        self.reports: list[Report] = []
+        self._on_event = on_event
+        self.gate = Gate(pause_at, lambda: self.run.pause())
+        self.run = Run(
+            oracle.plan(failpoint_url(database.url), **{"batch_size": BATCH, **options}),
+            listener=self._hear,
+            registry=registry_with(*specs, failing(load_registry(), self.gate)),
+            rejects_file=oracle.file.with_suffix(".rejects.xlsx"),
+        )
+        self._thread = threading.Thread(target=self._execute)
+
+    def _execute(self) -> None:
+        self.reports.append(self.run.execute())
+
+    def _hear(self, event: AnyEvent) -> None:
+        self.heard.append(event)
+        self._on_event(self, event)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def finish(self) -> Report:
+        """Wait for the end."""
+        self._thread.join(60)
+        assert not self._thread.is_alive()
+        return self.reports[0]
+
+    @property
+    def stored(self) -> int:
+        rows = self.database.scalar(f"SELECT count(*) FROM {self.oracle.table}")
+        assert isinstance(rows, int)
+        return rows
+
+    def states(self) -> Counter[WorkerState]:
+        return Counter(worker.state for worker in self.run.snapshot().workers)
+
+    def resting(self) -> bool:
+        """Paused, everybody at rest, and work enough for everybody."""
+        snapshot = self.run.snapshot()
+        return (
+            snapshot.paused
+            and snapshot.queue_depth == snapshot.queue_size
+            and len(snapshot.workers) >= snapshot.workers_wanted
+            and not {worker.state for worker in snapshot.workers}
+            - {WorkerState.IDLE, WorkerState.PAUSED, WorkerState.DONE}
+        )
+
+    def connections(self) -> int:
+        """The run's connections that write rows or wait for some (PostgreSQL)."""
+        count = self.database.scalar(
+            f"SELECT count(*) FROM pg_stat_activity WHERE application_name = 'tui_importer/{self.run.run_id}'"
+        )
+        assert isinstance(count, int)
+        return count
+
+    def of(self, *kinds: type) -> list[AnyEvent]:
+        return [event for event in self.heard if isinstance(event, kinds)]
+
+
+@contextmanager
+def started(live: Live) -> Iterator[Live]:
+    """The run, which has ended afterwards, also where the test fails."""
+    live.start()
+    try:
+        yield live
+    finally:
+        live.run.cancel("the test is over")
+        live.finish()
+
+
+def prepared(folder: Path, database: Database, rows: int = 90) -> Oracle:
+    oracle = Oracle(folder, rows=rows, refused_here=(7, 32, 61), refused_there=(3, 20, 59))
+    oracle.prepare(database)
+    return oracle
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_while_paused_nothing_is_committed_and_then_every_row_is_in_once(
+    database: Database, tmp_path: Path, strategy: str
+) -> None:
+    live = Live(prepared(tmp_path, database), database, pause_at=7, strategy=strategy, workers=1)
+    with started(live):
+        wait_for(live.resting)
+        # Row by row it rests between two rows of a batch: the seventh commit is that of a row within the second.
+        by_row = strategy in ROW_BY_ROW
+        assert live.states() == {WorkerState.PAUSED if by_row else WorkerState.IDLE: 1}
+        assert live.gate.commits == 7
+        stored = live.stored
+        # (The header counts as a row of the first batch; four rows were refused by then.)
+        assert stored == (6 if by_row else 7 * BATCH - 1 - 4)
+        # Nothing is open meanwhile that others would have to wait for, and who is woken rests on.
+        database.execute(f"CREATE INDEX free ON {live.oracle.table} (n)")
+        live.run.pause()
+        assert (live.gate.commits, live.stored) == (7, stored)
+        live.run.resume()
+        live.oracle.check(database, live.finish())
+    assert live.gate.commits > 7
+    told = [event for event in live.heard if isinstance(event, (Paused, Continued, BatchCommitted))]
+    paused = told.index(Paused())
+    # What was in flight as a whole is told after the commit at which the run began to rest.
+    assert told[paused + 1 if by_row else paused + 2] == Continued()
+    assert len(live.of(Paused, Continued)) == 2
+
+
+@pytest.mark.parametrize("strategy", SIDE_BY_SIDE)
+def test_with_several_workers_what_is_in_flight_is_finished_and_nothing_more(
+    postgres: Database, tmp_path: Path, strategy: str
+) -> None:
+    live = Live(prepared(tmp_path, postgres, 200), postgres, pause_at=6, strategy=strategy, workers=3)
+    with started(live):
+        wait_for(live.resting)
+        commits, stored = live.gate.commits, live.stored
+        assert 6 <= commits <= 8
+        for _ in range(3):
+            live.run.pause()
+            assert live.resting()
+        assert (live.gate.commits, live.stored) == (commits, stored)
+        live.run.resume()
+        live.oracle.check(postgres, live.finish())
+
+
+@pytest.mark.parametrize("ending", ["stop", "cancel"])
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_a_run_that_rests_can_be_ended_and_taken_up_again(
+    database: Database, tmp_path: Path, strategy: str, ending: str
+) -> None:
+    live = Live(prepared(tmp_path, database), database, pause_at=7, strategy=strategy, workers=1)
+    with started(live):
+        wait_for(live.resting)
+        stored = live.stored
+        {"stop": live.run.stop, "cancel": live.run.cancel}[ending]()
+        report = live.finish()
+    assert (report.outcome, report.exit_code, report.stats.inserted) == ("stopped", 4, stored)
+    assert live.stored == stored
+    assert not live.run.snapshot().paused
+    assert not live.of(Continued)
+    again = Live(live.oracle, database, strategy=strategy)
+    with started(again):
+        assert again.finish().outcome == "complete_with_rejects"
+    live.oracle.check(database)
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_a_run_can_be_paused_before_it_has_begun_to_write(sqlite: Database, tmp_path: Path, strategy: str) -> None:
+    def rest(live: Live, event: AnyEvent) -> None:
+        if isinstance(event, RunStarted):
+            live.run.pause()
+
+    live = Live(prepared(tmp_path, sqlite), sqlite, on_event=rest, strategy=strategy)
+    with started(live):
+        wait_for(live.resting)
+        assert (live.gate.commits, live.stored) == (0, 0)
+        live.run.resume()
+        live.oracle.check(sqlite, live.finish())
+
+
+def test_a_run_is_paused_again_and_again(database: Database, tmp_path: Path) -> None:
+    """Each time by one thread, while another lets it go on."""
+    live = Live(prepared(tmp_path, database), database, strategy="threaded", batch_size=3)
+    with started(live), ThreadPoolExecutor(1) as pool:
+        over = threading.Event()
+
+        def toggle() -> None:
+            while not over.is_set():
+                live.run.pause()
+                live.run.resume()
+
+        toggling = pool.submit(toggle)
+        try:
+            live.oracle.check(database, live.finish())
+        finally:
+            over.set()
+        toggling.result(10)
+    assert isinstance(live.heard[-1], RunFinished)
+    # What is told is what was done: never the one twice without the other.
+    told = live.of(Paused, Continued)
+    assert all(event == (Continued() if number % 2 else Paused()) for number, event in enumerate(told))
+
+
+def test_nothing_is_heard_of_a_run_after_its_end(sqlite: Database, tmp_path: Path) -> None:
+    """An order that comes too late changes neither the report nor what is told."""
+    late: list[str] = []
+
+    def too_late(live: Live, event: AnyEvent) -> None:
+        if isinstance(event, RunFinished):
+            for order in (live.run.pause, live.run.resume, live.run.stop, live.run.cancel):
+                order()
+            with pytest.raises(UsageError, match="while rows are being written"):
+                live.run.change_workers(1)
+            late.append(event.outcome)
+
+    live = Live(prepared(tmp_path, sqlite), sqlite, on_event=too_late)
+    with started(live):
+        live.oracle.check(sqlite, live.finish())
+        live.run.stop()
+    assert late == ["complete_with_rejects"]
+    assert isinstance(live.heard[-1], RunFinished)
+    assert not live.run.snapshot().paused
+
+
+@pytest.mark.parametrize("strategy", SIDE_BY_SIDE)
+def test_workers_come_and_go_and_every_row_is_in_once(postgres: Database, tmp_path: Path, strategy: str) -> None:
+    gone: list[int] = []
+
+    def rest_once_two_are_gone(live: Live, event: AnyEvent) -> None:
+        if isinstance(event, WorkerFinished):
+            gone.append(event.worker)
+            if len(gone) == 2:
+                live.run.pause()
+
+    live = Live(
+        prepared(tmp_path, postgres, 600),
+        postgres,
+        pause_at=3,
+        on_event=rest_once_two_are_gone,
+        strategy=strategy,
+        workers=1,
+    )
+    with started(live):
+        wait_for(live.resting)
+        one = live.connections()
+        live.run.change_workers(4)
+        wait_for(lambda: len(live.of(WorkerStarted)) == 4 and live.resting())
+        assert live.connections() == one + 3
+        assert live.run.snapshot().workers_wanted == 4
+        live.run.change_workers(2)
+        live.run.resume()
+        wait_for(lambda: len(gone) == 2 and live.resting())
+        assert live.states()[WorkerState.DONE] == 2
+        wait_for(lambda: live.connections() == one + 1)
+        live.run.change_workers(3)
+        wait_for(lambda: len(live.of(WorkerStarted)) == 5 and live.resting())
+        assert live.connections() == one + 2
+        live.run.resume()
+        report = live.finish()
+    live.oracle.check(postgres, report)
+    assert live.of(WorkersChanged) == [WorkersChanged(workers=number) for number in (4, 2, 3)]
+    # Numbers are not given twice: each worker has its own counters for good.
+    assert [worker.worker for worker in live.run.snapshot().workers] == [1, 2, 3, 4, 5]
+    assert live.states() == {WorkerState.DONE: 5}
+
+
+@pytest.mark.parametrize("strategy", SIDE_BY_SIDE)
+def test_the_number_of_workers_is_changed_all_the_time(postgres: Database, tmp_path: Path, strategy: str) -> None:
+    numbers = iter([5, 1, 8, 2, 3, 1, 6, 4] * 50)
+
+    def change(live: Live, event: AnyEvent) -> None:
+        if isinstance(event, BatchCommitted):
+            live.run.change_workers(next(numbers))
+
+    live = Live(prepared(tmp_path, postgres, 300), postgres, on_event=change, strategy=strategy, batch_size=3)
+    with started(live):
+        live.oracle.check(postgres, live.finish())
+
+
+def refused(live: Live, workers: int) -> str:
+    with pytest.raises(UsageError) as caught:
+        live.run.change_workers(workers)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("strategy", SIDE_BY_SIDE)
+def test_a_database_with_one_writer_keeps_one(sqlite: Database, tmp_path: Path, strategy: str) -> None:
+    live = Live(prepared(tmp_path, sqlite), sqlite, pause_at=3, strategy=strategy)
+    with started(live):
+        wait_for(live.resting)
+        assert "one writer" in refused(live, 2)
+        live.run.change_workers(1)  # as it is
+        live.run.resume()
+        live.oracle.check(sqlite, live.finish())
+    assert not live.of(WorkersChanged)
+
+
+def test_a_strategy_of_one_worker_keeps_one(postgres: Database, tmp_path: Path) -> None:
+    live = Live(prepared(tmp_path, postgres), postgres, pause_at=3, strategy="sequential")
+    with started(live):
+        wait_for(live.resting)
+        assert refused(live, 2) == "strategy 'sequential' works with one worker"
+        live.run.resume()
+        live.oracle.check(postgres, live.finish())
+
+
+class Rigid:
+    """One worker after the other, and never a question."""
+
+    max_workers: int | None = None
+
+    def run(self, job: Job) -> None:
+        with job.writer() as writer:
+            for each in job.batches():
+                writer.write(each)
+
+
+def test_a_strategy_that_never_asks_keeps_its_workers(postgres: Database, tmp_path: Path) -> None:
+    spec = StrategySpec("rigid", "never asks", Rigid)
+    live = Live(prepared(tmp_path, postgres), postgres, pause_at=3, specs=(spec,), strategy="rigid")
+    with started(live):
+        wait_for(lambda: live.run.snapshot().paused)
+        assert refused(live, 3) == "strategy 'rigid' keeps the workers that it began with"
+        live.run.resume()
+        live.oracle.check(postgres, live.finish())
+
+
+@pytest.mark.parametrize("workers", [-1, 0, MAX_CREW + 1])
+def test_so_many_workers_cannot_be(postgres: Database, tmp_path: Path, workers: int) -> None:
+    live = Live(prepared(tmp_path, postgres), postgres, pause_at=3)
+    with started(live):
+        wait_for(live.resting)
+        assert refused(live, workers) == f"strategy 'batched' takes 1 to {MAX_CREW} workers"
+        live.run.resume()
+        live.oracle.check(postgres, live.finish())
+
+
+@pytest.mark.parametrize("strategy", SIDE_BY_SIDE)
+def test_workers_can_be_changed_from_the_first_moment_at_which_there_is_one(
+    postgres: Database, tmp_path: Path, strategy: str
+) -> None:
+    """Whether a strategy asks for more is known before its first worker has a connection."""
+
+    def change(live: Live, event: AnyEvent) -> None:
+        if isinstance(event, WorkerStarted) and event.worker == 1:
+            live.run.change_workers(2)
+
+    live = Live(prepared(tmp_path, postgres), postgres, on_event=change, strategy=strategy, workers=1)
+    with started(live):
+        live.oracle.check(postgres, live.finish())
+    assert live.of(WorkersChanged) == [WorkersChanged(workers=2)]
+
+
+@pytest.mark.parametrize("moment", [RunStarted, Stopping, RunFinished])
+def test_workers_are_changed_only_while_rows_are_written(
+    postgres: Database, tmp_path: Path, moment: type[AnyEvent]
+) -> None:
+    reasons: list[str] = []
+
+    def change(live: Live, event: AnyEvent) -> None:
+        if isinstance(event, BatchCommitted) and moment is Stopping:
+            live.run.stop()
+        if isinstance(event, moment):
+            reasons.append(refused(live, 2))
+
+    live = Live(prepared(tmp_path, postgres), postgres, on_event=change)
+    assert "while rows are being written" in refused(live, 2)
+    with started(live):
+        live.finish()
+    assert reasons == ["the workers can be changed while rows are being written"]
+    assert not live.of(WorkersChanged)
+
+
+def test_workers_are_not_changed_once_the_last_row_is_written(postgres: Database, tmp_path: Path) -> None:
+    """Indexes are still to be made then."""
+    path = tmp_path / "sample.csv"
+    path.write_text("Name,Category,Phone,Email,Address,City,Country,Website,Description\n" + "a,b,c,d,e,f,g,h,i\n" * 20)
+    reasons: list[str] = []
+
+    def hear(event: AnyEvent) -> None:
+        if isinstance(event, WorkerFinished):
+            finished.append(event)
+        if type(event).__name__ == "IndexesCreated":
+            with pytest.raises(UsageError) as caught:
+                run.change_workers(5)
+            reasons.append(str(caught.value))
+
+    finished: list[AnyEvent] = []
+    plan = Plan(source=Source(file=str(path)), target=Target(database=postgres.url), options=Options())
+    run = Run(plan, listener=hear)
+    assert run.execute().outcome == "complete"
+    assert finished
+    assert reasons == ["the workers can be changed while rows are being written"]
+
+
+# The parts by themselves.
+
+
+def test_who_waits_while_paused_is_let_go_by_whatever_ends_the_pause() -> None:
+    for end in (
+        lambda stop: stop.pause(paused=False),
+        lambda stop: stop.drain("x"),
+        lambda stop: stop.abort("x"),
+        Stop.close,
+    ):
+        stop = Stop()
+        assert stop.pause(paused=True)
+        with ThreadPoolExecutor(2) as pool:
+            waiting = [pool.submit(stop.wait_while_paused) for _ in range(2)]
+            end(stop)
+            assert [one.result(10) for one in waiting] == [None, None]
+        stop.close()
+        assert not stop.paused
+
+
+def test_a_pause_is_a_change_only_where_there_is_something_to_change() -> None:
+    stop, woken = Stop(), threading.Semaphore(0)
+    stop.on_change(woken.release)
+    assert [stop.pause(paused=paused) for paused in (False, True, True, False, False)] == [
+        *(False, True, False, True, False)
+    ]
+    assert stop.pause(paused=True)
+    assert stop.drain("enough")
+    assert not stop.paused
+    assert not stop.pause(paused=True)
+    for _ in range(8):
+        assert woken.acquire(blocking=False)
+
+
+def test_what_is_over_cannot_be_stopped() -> None:
+    stop = Stop()
+    stop.close()
+    assert not stop.pause(paused=True)
+    assert not stop.drain("too late")
+    assert not stop.abort("too late")
+    assert (stop.paused, stop.draining, stop.aborting, stop.reason) == (False, False, False, None)
+
+
+def test_nothing_is_given_out_while_paused_and_then_everything_once() -> None:
+    stop = Stop()
+    feed = feed_with(stop, capacity=4)
+    said: list[object] = []
+
+    def consume() -> list[int]:
+        taken = []
+        while (one := feed.take()) is not None:
+            said.append(one.number)
+            taken.append(one.number)
+        return taken
+
+    stop.pause(paused=True)
+    with ThreadPoolExecutor(4) as pool:
+        consumers = [pool.submit(consume) for _ in range(3)]
+        for number in range(4):
+            assert feed.put(batch(number))
+        feeding = pool.submit(lambda: [feed.put(batch(number)) for number in range(4, 9)])
+        feed.wake()
+        assert feed.depth == feed.capacity
+        said.append("go on")
+        stop.pause(paused=False)
+        assert feeding.result(10) == [True] * 5
+        feed.end()
+        taken = [number for one in consumers for number in one.result(10)]
+    assert said[0] == "go on"
+    assert sorted(taken) == list(range(9))
+
+
+def test_a_paused_queue_ends_once_it_is_empty_or_the_run_is_stopped() -> None:
+    stop = Stop()
+    feed = feed_with(stop)
+    stop.pause(paused=True)
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(feed.take)
+        feed.end()
+        assert waiting.result(10) is None, "nothing will come: there is nothing to wait for"
+    feed = feed_with(stop)
+    feed.put(batch(1))
+    feed.end()
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(feed.take)
+        stop.drain("x")
+        assert waiting.result(10) is None
+    assert feed.depth == 1
+
+
+@given(wanted=st.integers(1, 9), changes=st.lists(st.tuples(st.integers(1, 9), st.integers(0, 12), st.integers(0, 12))))
+def test_a_crew_comes_to_what_is_wanted_and_never_beyond(wanted: int, changes: list[tuple[int, int, int]]) -> None:
+    """However often it is asked, in whatever order: who begins and who ends adds up."""
+    crew = Crew(wanted)
+    assert not crew.flexible
+    present = wanted
+    for new, vacancies, dismissals in changes:
+        crew.wanted = new
+        begun = sum(crew.vacancy() for _ in range(vacancies))
+        assert begun == min(vacancies, max(0, new - present))
+        present += begun
+        ended = sum(crew.dismissed() for _ in range(dismissals))
+        assert ended == min(dismissals, max(0, present - new))
+        present -= ended
+        assert present >= 1
+    while crew.vacancy():
+        present += 1
+    while crew.dismissed():
+        present -= 1
+    assert present == crew.wanted
+    assert crew.flexible
+
+
+def test_a_crew_is_asked_by_many_at_once() -> None:
+    crew = Crew(8)
+    crew.wanted = 3
+    barrier = threading.Barrier(8)
+
+    def ask(question: Callable[[], bool]) -> bool:
+        barrier.wait(10)
+        return question()
+
+    with ThreadPoolExecutor(8) as pool:
+        assert sum(pool.map(ask, [crew.dismissed] * 8)) == 5
+        crew.wanted = 7
+        assert sum(pool.map(ask, [crew.vacancy] * 8)) == 4
