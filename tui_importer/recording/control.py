@@ -8,8 +8,10 @@ import os
 import selectors
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -25,6 +27,8 @@ _MAX_PATH = 104
 _PATIENCE = 5.0
 #: Bytes of an order or an answer at most.
 _MAX_LINE = 64 << 10
+#: Callers that are listened to at once; when more come, the one who has said nothing for longest is let go.
+_MAX_CALLERS = 64
 
 _log = logging.getLogger(__name__)
 
@@ -78,19 +82,33 @@ class Controlled(Protocol):
     def change_workers(self, workers: int) -> None: ...
 
 
+@dataclass
+class _Caller:
+    """Somebody whose order has not wholly come yet, and has to be there ``until``."""
+
+    connection: socket.socket
+    until: float
+    said: bytearray = field(default_factory=bytearray)
+
+
 class ControlServer:
-    """Takes orders for a run in a thread, until :meth:`close`. Raises ``OSError`` where there can be no socket."""
+    """Takes orders for a run in a thread, until :meth:`close`. Raises ``OSError`` where there can be no socket.
+
+    Orders are carried out one at a time; a caller who says nothing keeps nobody else from being heard.
+    """
 
     def __init__(self, folder: Path, run: Controlled) -> None:
         self._run = run
         self._path = folder / CONTROL_SOCKET
         self._listening = socket.socket(socket.AF_UNIX)
         self._wake, self._woken = socket.socketpair()
+        self._callers: dict[socket.socket, _Caller] = {}
         try:
             with _address(folder) as address:
                 self._listening.bind(address)
             self._path.chmod(0o600)
-            self._listening.listen()
+            self._listening.listen(_MAX_CALLERS)
+            self._listening.setblocking(False)
         except OSError:
             self._close_sockets()
             raise
@@ -105,7 +123,7 @@ class ControlServer:
         self._path.unlink(missing_ok=True)
 
     def _close_sockets(self) -> None:
-        for each in (self._listening, self._wake, self._woken):
+        for each in (self._listening, self._wake, self._woken, *self._callers):
             each.close()
 
     def _serve(self) -> None:
@@ -113,17 +131,56 @@ class ControlServer:
             selector.register(self._listening, selectors.EVENT_READ)
             selector.register(self._woken, selectors.EVENT_READ)
             while True:
-                ready = {key.fileobj for key, _ in selector.select()}
+                until = min((caller.until for caller in self._callers.values()), default=None)
+                patience = None if until is None else max(0.0, until - time.monotonic())
+                ready = {key.fileobj for key, _ in selector.select(patience)}
                 if self._woken in ready:
                     return
-                try:
-                    connection, _ = self._listening.accept()
-                    with connection:
-                        connection.settimeout(_PATIENCE)
-                        order = msgspec.json.decode(_line_from(connection), type=AnyOrder)
-                        connection.sendall(msgspec.json.encode(self._carry_out(order)) + b"\n")
-                except (OSError, msgspec.DecodeError) as error:
-                    _log.debug("an order was not understood", exc_info=error)
+                if self._listening in ready:
+                    self._welcome(selector)
+                for caller in list(self._callers.values()):
+                    heard = caller.connection in ready and self._heard_out(caller)
+                    if heard or caller.until <= time.monotonic():
+                        self._let_go(caller, selector)
+
+    def _welcome(self, selector: selectors.BaseSelector) -> None:
+        """Begin to listen to whoever has come."""
+        try:
+            connection, _ = self._listening.accept()
+        except OSError as error:  # gone already, or this process has no file left to open
+            _log.debug("a caller was not heard", exc_info=error)
+            return
+        connection.setblocking(False)
+        self._callers[connection] = _Caller(connection, time.monotonic() + _PATIENCE)
+        selector.register(connection, selectors.EVENT_READ)
+        if len(self._callers) > _MAX_CALLERS:
+            self._let_go(next(iter(self._callers.values())), selector)
+
+    def _let_go(self, caller: _Caller, selector: selectors.BaseSelector) -> None:
+        selector.unregister(caller.connection)
+        del self._callers[caller.connection]
+        caller.connection.close()
+
+    def _heard_out(self, caller: _Caller) -> bool:
+        """Take in what has come, and answer once that is a whole order; whether there is nothing more to be heard."""
+        try:
+            piece = caller.connection.recv(4096)
+            caller.said += piece
+            if piece and not caller.said.endswith(b"\n"):
+                return len(caller.said) > _MAX_LINE
+            if piece:
+                # It finds room: nothing else is ever sent.
+                caller.connection.sendall(msgspec.json.encode(self._answer(bytes(caller.said))) + b"\n")
+        except OSError as error:
+            _log.debug("a caller has gone", exc_info=error)
+        return True
+
+    def _answer(self, said: bytes) -> Answer:
+        try:
+            order: AnyOrder = msgspec.json.decode(said, type=AnyOrder)
+        except (ValueError, RecursionError):  # no JSON, no text, no order, or nested without end
+            return Answer(refused="the run does not understand that")
+        return self._carry_out(order)
 
     def _carry_out(self, order: AnyOrder) -> Answer:
         try:
@@ -151,19 +208,19 @@ def give_order(folder: Path, order: AnyOrder) -> None:
             with _address(folder) as address:
                 connection.connect(address)
             connection.sendall(msgspec.json.encode(order) + b"\n")
-            answer = msgspec.json.decode(_line_from(connection), type=Answer)
-    except (OSError, msgspec.DecodeError) as error:
+            answer = msgspec.json.decode(_answer_from(connection), type=Answer)
+    except (OSError, ValueError) as error:
         raise UsageError("the run does not answer: it has ended, or cannot be spoken to") from error
     if answer.refused is not None:
         raise UsageError(answer.refused)
 
 
-def _line_from(connection: socket.socket) -> bytes:
+def _answer_from(connection: socket.socket) -> bytes:
     data = b""
     while not data.endswith(b"\n"):
         piece = connection.recv(4096)
         if not piece or len(data) > _MAX_LINE:
-            raise OSError("no whole line came")
+            raise OSError("no whole answer came")
         data += piece
     return data
 

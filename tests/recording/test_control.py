@@ -1,0 +1,389 @@
+"""Orders to a live run, through its real socket."""
+
+from __future__ import annotations
+
+import os
+import socket
+import stat
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.core.test_pause_and_workers import prepared
+from tests.exactly_once.test_fencing import wait_for
+from tui_importer import Run, UsageError
+from tui_importer.errors import ExitCode
+from tui_importer.events import AnyEvent, Continued, LoadingStarted, Paused, Stopping, WorkersChanged
+from tui_importer.recording import control
+from tui_importer.recording.control import (
+    CONTROL_SOCKET,
+    Abort,
+    AnyOrder,
+    ChangeWorkers,
+    ControlServer,
+    Drain,
+    Pause,
+    Resume,
+    give_order,
+)
+from tui_importer.recording.folders import recordings
+
+if TYPE_CHECKING:
+    from tests.conftest import Database
+
+
+class Puppet:
+    """A run that writes down what it is told."""
+
+    def __init__(self) -> None:
+        self.told: list[str] = []
+
+    def pause(self) -> None:
+        self.told.append("pause")
+
+    def resume(self) -> None:
+        self.told.append("resume")
+
+    def stop(self, reason: str = "", exit_code: ExitCode = ExitCode.STOPPED) -> None:
+        self.told.append("stop")
+
+    def cancel(self, reason: str = "", exit_code: ExitCode = ExitCode.STOPPED) -> None:
+        self.told.append("cancel")
+
+    def change_workers(self, workers: int) -> None:
+        if workers < 1:
+            raise UsageError(f"{workers} workers cannot be \N{EM DASH} \x1b[2J")
+        self.told.append(f"{workers} workers")
+
+
+@contextmanager
+def served(folder: Path) -> Iterator[Puppet]:
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    puppet = Puppet()
+    server = ControlServer(folder, puppet)
+    try:
+        yield puppet
+    finally:
+        server.close()
+
+
+@contextmanager
+def caller(folder: Path) -> Iterator[socket.socket]:
+    """Somebody who may say anything."""
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.settimeout(30)
+        connection.connect(str(folder / CONTROL_SOCKET))
+        yield connection
+
+
+def heard(connection: socket.socket) -> bytes:
+    """All that is answered, until the other side hangs up."""
+    said = b""
+    while piece := connection.recv(4096):
+        said += piece
+    return said
+
+
+ORDERS: list[tuple[AnyOrder, str]] = [
+    (Pause(), "pause"),
+    (Resume(), "resume"),
+    (Drain(), "stop"),
+    (Abort(), "cancel"),
+    (ChangeWorkers(workers=7), "7 workers"),
+]
+
+
+@pytest.mark.parametrize(("order", "told"), ORDERS, ids=lambda one: type(one).__name__)
+def test_each_order_is_carried_out(tmp_path: Path, order: AnyOrder, told: str) -> None:
+    with served(tmp_path) as puppet:
+        give_order(tmp_path, order)
+        assert puppet.told == [told]
+
+
+def test_a_refusal_is_told_in_the_run_s_own_words(tmp_path: Path) -> None:
+    with served(tmp_path) as puppet:
+        with pytest.raises(UsageError) as caught:
+            give_order(tmp_path, ChangeWorkers(workers=0))
+        assert str(caught.value) == "0 workers cannot be \N{EM DASH} \x1b[2J"
+        assert puppet.told == []
+
+
+def test_only_its_owner_can_speak_with_it_and_nothing_is_left(tmp_path: Path) -> None:
+    before = os.umask(0)
+    try:
+        with served(tmp_path):
+            mode = (tmp_path / CONTROL_SOCKET).stat().st_mode
+    finally:
+        os.umask(before)
+    assert stat.S_ISSOCK(mode)
+    assert stat.S_IMODE(mode) == 0o600
+    assert list(tmp_path.iterdir()) == []
+
+
+ENDED = "the run does not answer: it has ended, or cannot be spoken to"
+
+
+@pytest.mark.parametrize("left", ["nothing", "no folder", "a socket that nobody has", "a file"])
+def test_a_run_that_has_ended_is_told_apart(tmp_path: Path, left: str) -> None:
+    folder = tmp_path / "run"
+    if left != "no folder":
+        folder.mkdir()
+    if left == "a file":
+        (folder / CONTROL_SOCKET).touch()
+    if left == "a socket that nobody has":
+        with socket.socket(socket.AF_UNIX) as died:
+            died.bind(str(folder / CONTROL_SOCKET))
+    with pytest.raises(UsageError) as caught:
+        give_order(folder, Pause())
+    assert str(caught.value) == ENDED
+
+
+@pytest.mark.parametrize("answer", [b"", b"{", b"\xff\n", b'{"refused":"\xff"}\n', b"[]\n", b"x" * 100_000])
+def test_whatever_answers_instead_of_a_run_is_not_believed(tmp_path: Path, answer: bytes) -> None:
+    with socket.socket(socket.AF_UNIX) as listening, ThreadPoolExecutor(1) as pool:
+        listening.bind(str(tmp_path / CONTROL_SOCKET))
+        listening.listen()
+
+        def speak() -> None:
+            connection, _ = listening.accept()
+            with connection:
+                connection.recv(4096)
+                connection.sendall(answer)
+
+        speaking = pool.submit(speak)
+        with pytest.raises(UsageError) as caught:
+            give_order(tmp_path, Pause())
+        speaking.exception(10)  # it may not have got rid of all it had to say
+    assert str(caught.value) == ENDED
+
+
+GARBAGE = [
+    b"\n",
+    b"\x00\xff\xfe\n",
+    b"pause\n",
+    b"[]\n",
+    b"null\n",
+    b'{"order":"dance"}\n',
+    b'{"order":"\xff"}\n',
+    b'{"order":"change_workers"}\n',
+    b'{"order":"change_workers","workers":"2"}\n',
+    b'{"order":"change_workers","workers":1e999}\n',
+    b'{"order":"pause","x":' + b"[" * 60_000 + b"\n",
+    b'{"order":"pause"' + b" " * 200_000 + b"\n",
+]
+
+
+@pytest.mark.parametrize("garbage", GARBAGE, ids=range(len(GARBAGE)))
+def test_garbage_is_refused_and_harms_nobody(tmp_path: Path, garbage: bytes) -> None:
+    with served(tmp_path) as puppet:
+        with caller(tmp_path) as connection:
+            try:
+                connection.sendall(garbage)
+                answer = heard(connection)
+            except (BrokenPipeError, ConnectionResetError):
+                answer = b""  # it has hung up on so many words
+        assert not answer or msgspec.json.decode(answer) == {"refused": "the run does not understand that"}
+        assert puppet.told == []
+        give_order(tmp_path, Pause())
+        assert puppet.told == ["pause"]
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(said=st.binary(max_size=60).filter(lambda said: b'"order"' not in said))
+def test_no_bytes_are_an_order_by_accident(tmp_path: Path, said: bytes) -> None:
+    with served(tmp_path) as puppet:
+        with caller(tmp_path) as connection:
+            connection.sendall(said)
+            connection.shutdown(socket.SHUT_WR)
+            heard(connection)
+        give_order(tmp_path, Resume())
+        assert puppet.told == ["resume"]
+
+
+def test_an_order_may_come_in_pieces(tmp_path: Path) -> None:
+    with served(tmp_path) as puppet, caller(tmp_path) as connection:
+        for letter in b'{"order": "pause"}\n':
+            connection.sendall(bytes([letter]))
+        assert msgspec.json.decode(heard(connection)) == {"refused": None}
+        assert puppet.told == ["pause"]
+
+
+def test_who_says_nothing_keeps_nobody_waiting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither those who have something to say nor the run's own end, however long the silent ones are borne with."""
+    monkeypatch.setattr(control, "_PATIENCE", 3_600.0)
+    with served(tmp_path) as puppet, caller(tmp_path) as silent, caller(tmp_path) as slow:
+        slow.sendall(b'{"order":')
+        for _ in range(3):
+            give_order(tmp_path, Pause())
+        slow.sendall(b'"resume"}\n')
+        assert msgspec.json.decode(heard(slow)) == {"refused": None}
+        assert puppet.told == ["pause", "pause", "pause", "resume"]
+        assert silent.fileno() > 0
+    assert not (tmp_path / CONTROL_SOCKET).exists()
+
+
+def test_who_says_nothing_for_long_is_let_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(control, "_PATIENCE", 0.05)
+    with served(tmp_path), caller(tmp_path) as silent, caller(tmp_path) as slow:
+        slow.sendall(b"{")
+        assert heard(silent) == heard(slow) == b""
+
+
+def test_more_callers_than_can_be_listened_to_push_out_the_oldest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(control, "_PATIENCE", 3_600.0)
+    monkeypatch.setattr(control, "_MAX_CALLERS", 2)
+    with served(tmp_path) as puppet, caller(tmp_path) as first, caller(tmp_path), caller(tmp_path):
+        assert heard(first) == b""
+        give_order(tmp_path, Pause())
+        assert puppet.told == ["pause"]
+
+
+def test_who_hangs_up_at_once_harms_nobody(tmp_path: Path) -> None:
+    with served(tmp_path) as puppet:
+        for said in (b"", b'{"order"', b'{"order":"pause"}\n'):
+            with caller(tmp_path) as connection:
+                connection.sendall(said)
+        give_order(tmp_path, Resume())
+        assert puppet.told in (["resume"], ["pause", "resume"])
+
+
+def test_many_speak_at_once(tmp_path: Path) -> None:
+    barrier = threading.Barrier(8)
+
+    def speak(number: int) -> None:
+        barrier.wait(10)
+        for count in range(10):
+            give_order(tmp_path, ChangeWorkers(workers=1 + number * 10 + count))
+
+    with served(tmp_path) as puppet, ThreadPoolExecutor(8) as pool:
+        for done in [pool.submit(speak, number) for number in range(8)]:
+            done.result(30)
+        assert sorted(puppet.told, key=lambda told: int(told.split()[0])) == [f"{n} workers" for n in range(1, 81)]
+
+
+@pytest.mark.parametrize("length", [90, 103, 104, 108, 250, 3_000])
+def test_a_folder_may_have_a_path_of_any_length(tmp_path: Path, length: int) -> None:
+    """An address of a socket has room for 108 bytes at most."""
+    folder = tmp_path
+    while (missing := length - len(os.fsencode(folder))) > 1:
+        folder /= "é" * (min(200, missing - 1) // 2) or "e"
+    with served(folder) as puppet:
+        assert (folder / CONTROL_SOCKET).is_socket()
+        give_order(folder, Pause())
+        assert puppet.told == ["pause"]
+    assert list(folder.iterdir()) == []
+
+
+def test_where_there_can_be_no_socket_nothing_stays_open(tmp_path: Path) -> None:
+    (tmp_path / CONTROL_SOCKET).touch()
+    before = len(os.listdir("/proc/self/fd"))
+    with pytest.raises(OSError, match="in use"):
+        ControlServer(tmp_path, Puppet())
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
+# With real runs.
+
+
+class Recorded:
+    """A run that is recorded and rests once it has begun."""
+
+    def __init__(self, tmp_path: Path, database: Database) -> None:
+        self.events: list[AnyEvent] = []
+        self.began = threading.Event()
+        self.runs = tmp_path / "runs"
+        oracle = prepared(tmp_path, database, 400)
+        self.run = Run(
+            oracle.plan(database.url, batch_size=5, workers=1),
+            listener=self._hear,
+            rejects_file=tmp_path / "r.xlsx",
+            recordings=self.runs,
+        )
+        self.oracle = oracle
+
+    def _hear(self, event: AnyEvent) -> None:
+        self.events.append(event)
+        if isinstance(event, LoadingStarted):
+            self.run.pause()
+            self.began.set()
+
+    @property
+    def folder(self) -> Path:
+        return self.runs / self.run.run_id
+
+
+def ended_by(recorded: Recorded, act: Callable[[], None]) -> tuple[str, int]:
+    with ThreadPoolExecutor(1) as pool:
+        executing = pool.submit(recorded.run.execute)
+        try:
+            assert recorded.began.wait(30)
+            act()
+        finally:
+            recorded.run.resume()
+            report = executing.result(60)
+    with pytest.raises(UsageError, match="has ended"):
+        give_order(recorded.folder, Resume())
+    assert sorted(path.name for path in recorded.folder.iterdir()) == ["events.jsonl", "report.json"]
+    assert recordings(recorded.runs)[0].alive is False
+    return report.outcome, report.exit_code
+
+
+def test_a_live_run_does_as_it_is_told(tmp_path: Path, postgres: Database) -> None:
+    recorded = Recorded(tmp_path, postgres)
+
+    def act() -> None:
+        with pytest.raises(UsageError, match="takes 1 to 64 workers"):
+            give_order(recorded.folder, ChangeWorkers(workers=65))
+        give_order(recorded.folder, ChangeWorkers(workers=3))
+        wait_for(lambda: len(recorded.run.snapshot().workers) == 3)
+        give_order(recorded.folder, Resume())
+        give_order(recorded.folder, Resume())
+
+    assert ended_by(recorded, act) == ("complete_with_rejects", 3)
+    recorded.oracle.check(postgres)
+    kinds = (Paused, Continued, WorkersChanged, Stopping)
+    said = [event for event in recorded.events if isinstance(event, kinds)]
+    assert said == [Paused(), WorkersChanged(workers=3), Continued()]
+    tags = [line["event"] for line in recordings(recorded.runs)[0].lines()]
+    assert [tag for tag in tags if tag in ("paused", "continued", "workers_changed")] == [
+        *("paused", "workers_changed", "continued")
+    ]
+
+
+@pytest.mark.parametrize(("order", "at_once"), [(Drain(), False), (Abort(), True)])
+def test_a_live_run_is_ended(tmp_path: Path, sqlite: Database, order: AnyOrder, *, at_once: bool) -> None:
+    recorded = Recorded(tmp_path, sqlite)
+
+    def act() -> None:
+        with pytest.raises(UsageError, match="one writer"):
+            give_order(recorded.folder, ChangeWorkers(workers=2))
+        give_order(recorded.folder, order)
+
+    assert ended_by(recorded, act) == ("stopped", 4)
+    [stopping] = [event for event in recorded.events if isinstance(event, Stopping) and event.at_once is at_once]
+    assert stopping.reason == ("cancelled on request" if at_once else "stopped on request")
+
+
+def test_a_silent_caller_does_not_keep_a_run_from_its_end(
+    tmp_path: Path, sqlite: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(control, "_PATIENCE", 3_600.0)
+    recorded = Recorded(tmp_path, sqlite)
+    with socket.socket(socket.AF_UNIX) as silent:
+
+        def act() -> None:
+            with control._address(recorded.folder) as address:
+                silent.connect(address)
+            give_order(recorded.folder, Resume())
+
+        assert ended_by(recorded, act) == ("complete_with_rejects", 3)
