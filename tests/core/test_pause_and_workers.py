@@ -25,6 +25,7 @@ from tui_importer.events import (
     AnyEvent,
     BatchCommitted,
     Continued,
+    LoadingStarted,
     Paused,
     RunFinished,
     RunStarted,
@@ -408,7 +409,7 @@ def test_workers_can_be_changed_from_the_first_moment_at_which_there_is_one(
     assert live.of(WorkersChanged) == [WorkersChanged(workers=2)]
 
 
-@pytest.mark.parametrize("moment", [RunStarted, Stopping, RunFinished])
+@pytest.mark.parametrize("moment", [RunStarted, LoadingStarted, Stopping, RunFinished])
 def test_workers_are_changed_only_while_rows_are_written(
     postgres: Database, tmp_path: Path, moment: type[AnyEvent]
 ) -> None:

@@ -21,7 +21,7 @@ from tests.core.test_pause_and_workers import prepared
 from tests.exactly_once.test_fencing import wait_for
 from tui_importer import Run, UsageError
 from tui_importer.errors import ExitCode
-from tui_importer.events import AnyEvent, Continued, LoadingStarted, Paused, Stopping, WorkersChanged
+from tui_importer.events import AnyEvent, Continued, Paused, Stopping, WorkersChanged, WorkerStarted
 from tui_importer.recording import control
 from tui_importer.recording.control import (
     CONTROL_SOCKET,
@@ -313,7 +313,7 @@ class Recorded:
 
     def _hear(self, event: AnyEvent) -> None:
         self.events.append(event)
-        if isinstance(event, LoadingStarted):
+        if isinstance(event, WorkerStarted) and event.worker == 1:
             self.run.pause()
             self.began.set()
 
@@ -328,9 +328,9 @@ def ended_by(recorded: Recorded, act: Callable[[], None]) -> tuple[str, int]:
         try:
             assert recorded.began.wait(30)
             act()
-        finally:
-            recorded.run.resume()
             report = executing.result(60)
+        finally:
+            recorded.run.cancel()
     with pytest.raises(UsageError, match="has ended"):
         give_order(recorded.folder, Resume())
     assert sorted(path.name for path in recorded.folder.iterdir()) == ["events.jsonl", "report.json"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 
-from tui_importer.console.ending import paths_and_commands
+from tui_importer.console.ending import detached_lines, paths_and_commands
 from tui_importer.console.lines import Enduring
 from tui_importer.console.progress import LINE_PERIOD, LineProgress
 from tui_importer.console.safe import visible
@@ -39,6 +39,10 @@ def follow_in_lines(recording: Recording, speed: float | None = None) -> int:
     finally:
         watched.close()
     err = Enduring(sys.stderr)
+    if report is None and recording.alive:  # what there is of a live run was played
+        for detached in detached_lines(recording):
+            err.line(visible(detached))
+        return int(ExitCode.OK)
     if report is None:
         err.line(f"run {recording.run_id} died: the same command goes on from there")
     else:

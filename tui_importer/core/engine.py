@@ -199,7 +199,8 @@ class Engine:
     def change_workers(self, workers: int) -> None:
         """Have so many workers from now on. Raises :class:`UsageError` with the reason where that cannot be."""
         job, strategy = self._job, self._parts.strategy
-        if job is None or job.ended or self._stop.draining:
+        # Whether a strategy asks for more workers, and when for the last time, its first one and its end tell.
+        if job is None or not job.counters or job.ended or self._stop.draining:
             raise UsageError("the workers can be changed while rows are being written")
         if not job.crew.flexible:
             raise UsageError(f"strategy {self._parts.strategy_name!r} keeps the workers that it began with")

@@ -17,8 +17,9 @@ from tui_importer.recording.lines import Line, decode_line
 WHOLE_SIZE = 2 << 20
 #: Bytes of the beginning and of the end that are read of a larger one.
 _HEAD, _TAIL = 64 << 10, 512 << 10
-#: Places between them at which the counters are looked for, and bytes read at each: a few batches and a sample.
-_PLACES, _WINDOW = 300, 8 << 10
+#: Places between them at which the counters are looked for, and bytes read at each: a few batches and a sample; where
+#: they hold none, as among many rejects or with many workers, so many more.
+_PLACES, _WINDOW, _WIDER = 300, 8 << 10, 64 << 10
 #: Bytes taken in at once: a burst of events must not keep whoever watches from drawing.
 _CHUNK = 1 << 20
 #: How lines with a reject begin to differ from others: they are not decoded where nobody wants them.
@@ -91,17 +92,28 @@ class Follower:
         size = os.fstat(self._file.fileno()).st_size
         head = self._file.read(_HEAD)
         yield from _decoded(head.split(b"\n")[:-1])
-        middle = size - _TAIL
-        step = max(_WINDOW, (middle - _HEAD) // _PLACES)
-        for place in range(_HEAD, middle, step):
+        tail = size - _TAIL
+        step, told = max(_WINDOW, (tail - _HEAD) // _PLACES), _HEAD
+        for place in range(_HEAD, tail, step):
+            if place >= told:
+                data, told = self._sample(place, tail)
+                yield from _decoded([data])
+        self._file.seek(tail)
+        # A line that was cut off, however long it is, and those after it.
+        *lines, self._rest = self._file.read(_TAIL).split(b"\n")
+        yield from _decoded(lines[1:])
+
+    def _sample(self, place: int, end: int) -> tuple[bytes, int]:
+        """The first whole line with counters from ``place`` on that lies before ``end``, and where it ends."""
+        for reach in (_WINDOW, _WIDER):
             self._file.seek(place)
-            for data in self._file.read(_WINDOW).split(b"\n")[1:-1]:
-                if _PROGRESS in data[:_KIND_WITHIN]:
-                    yield from _decoded([data])
-                    break
-        self._file.seek(middle)
-        _, *lines, self._rest = self._file.read(_TAIL).split(b"\n")
-        yield from _decoded(lines)
+            data = self._file.read(min(reach, end - place))
+            start = data.find(b"\n") + 1
+            while start and (stop := data.find(b"\n", start)) >= 0:
+                if _PROGRESS in data[start : min(stop, start + _KIND_WITHIN)]:
+                    return data[start:stop], place + stop
+                start = stop + 1
+        return b"", place
 
 
 class Replay:

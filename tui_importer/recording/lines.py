@@ -76,9 +76,11 @@ def decode_line(data: bytes) -> Line | None:
     """A line as it was said; None for one that is torn, or from a program that says what this one does not know."""
     try:
         fields = json.loads(data)
+        if fields["v"] > LINE_VERSION:
+            return None
         at = dt.datetime.fromisoformat(fields["ts"]).timestamp()
         return Line(at, _decoded(fields, at))
-    except (ValueError, TypeError, KeyError, msgspec.ValidationError):
+    except (ValueError, TypeError, KeyError, RecursionError, msgspec.ValidationError):
         return None
 
 

@@ -25,6 +25,9 @@ SAMPLE_PERIOD = 0.25
 _LONG_PERIOD, _LONG_RUN = 1.0, 1_200.0
 #: Counters that have not changed are written down again after so many seconds: enough to see that the run is alive.
 _STILL_PERIOD = 5.0
+#: Bytes after which the groups of rejects are written down once more, so that they are among the last of any recording
+#: (:data:`tui_importer.recording.follow._TAIL`): whoever attaches late does not read what lies before.
+_GROUPS_EVERY = 128 << 10
 
 _log = logging.getLogger(__name__)
 
@@ -46,12 +49,16 @@ class Recorder:
         self._snapshot: SnapshotSource | None = None
         self._groups = RejectGroups()
         self._started_at = 0.0
+        self._since_groups = 0
         self._file: int | None = None
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._folder.mkdir(mode=0o700)
-            self._file = _open_new(self._folder / EVENTS_FILE)
+            # Locked before it has its name: nobody ever sees it and takes the run for dead, or the lock before us.
+            nameless = self._folder / f".{EVENTS_FILE}"
+            self._file = _open_new(nameless)
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            nameless.rename(self._folder / EVENTS_FILE)
             if command is not None:
                 _write_new(self._folder / COMMAND_FILE, command.encode("utf-8", "replace") + b"\n")
         except OSError as error:
@@ -86,7 +93,8 @@ class Recorder:
         if self._sampler is not None:
             self._sampler.stop()
         if self._snapshot is not None:
-            self._sample(self._snapshot(), last=True)  # the counters as they ended
+            self._since_groups = _GROUPS_EVERY
+            self._sample(self._snapshot(), last=True)  # the counters and the groups as they ended
         if report is not None and self._file is not None:
             try:
                 _write_new(self._folder / REPORT_FILE, to_json(report))
@@ -107,9 +115,12 @@ class Recorder:
         self._before = snapshot
         before = before or snapshot
         with self._lock:
-            groups = self._groups.take() if self._groups.changed else None
+            due = self._groups.changed or self._since_groups >= _GROUPS_EVERY
+            groups = self._groups.take() if due else []
+            if due:
+                self._since_groups = 0
         now = dt.datetime.now(dt.UTC)
-        if groups is not None:
+        if groups:
             self._write(groups_line(groups, self._run_id, now))
         self._write(progress_line(snapshot, rate(before, snapshot), None, self._run_id, now))
 
@@ -127,6 +138,7 @@ class Recorder:
             try:
                 if os.write(self._file, data) < len(data):
                     raise OSError("the disk is full")
+                self._since_groups += len(data)
             except OSError as error:
                 self._give_up(error)
 
