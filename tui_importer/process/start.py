@@ -85,7 +85,8 @@ class Look:
 
 def _process(request: Request, *, own_session: bool) -> subprocess.Popen[bytes]:
     process = subprocess.Popen(  # noqa: S603  # this very program
-        [sys.executable, "-m", _MODULE],
+        # -P: a folder of data may hold files that are called like modules, and is no place to import from.
+        [sys.executable, "-P", "-m", _MODULE],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE if own_session else subprocess.DEVNULL,

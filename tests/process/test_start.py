@@ -1,0 +1,279 @@
+"""A run as a process of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import stat
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import psutil
+import pytest
+
+from tests.exactly_once.test_fencing import wait_for
+from tui_importer import Options, Plan, Source, Target
+from tui_importer.core.report import Report
+from tui_importer.errors import ExitCode, ImporterError
+from tui_importer.process import start
+from tui_importer.process.messages import ImportRequest
+from tui_importer.process.start import RefusedError, start_run
+from tui_importer.recording.control import Pause, Resume, give_order
+from tui_importer.recording.folders import Recording, recordings, recordings_folder
+
+if TYPE_CHECKING:
+    from tests.conftest import Database
+
+PASSWORD = "s3cr3t-w0rd"
+#: Rows of the test's file, a hundred a second: nobody waits for all of them.
+ROWS, RATE = 3_000, 100.0
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where runs are recorded, by us and by the processes that we begin, in a folder of their own."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    place = tmp_path / "here"
+    place.mkdir()
+    monkeypatch.chdir(place)
+    return recordings_folder()
+
+
+@pytest.fixture
+def rows(tmp_path: Path) -> Path:
+    path = tmp_path / "rows.csv"
+    path.write_text("n\n" + "\n".join(map(str, range(ROWS))) + "\n")
+    return path
+
+
+@pytest.fixture(autouse=True)
+def none_left(folder: Path) -> Iterator[None]:
+    """A test that leaves a process behind fails, and the process is ended."""
+    us = psutil.Process()
+    before = {child.pid for child in us.children(recursive=True)}
+    yield
+    for recording in recordings(folder):
+        for process in owners(recording):
+            process.kill()
+    left = [child for child in us.children(recursive=True) if child.pid not in before and "process" in cmdline(child)]
+    _, alive = psutil.wait_procs(left, timeout=10)
+    assert not alive
+
+
+def cmdline(process: psutil.Process) -> str:
+    try:
+        return " ".join(process.cmdline())
+    except psutil.Error:
+        return ""
+
+
+def owners(recording: Recording) -> list[psutil.Process]:
+    """The processes that have the recording open."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if process.pid != os.getpid() and str(recording.events_file) in (
+                file.path for file in process.open_files()
+            ):
+                found.append(process)
+        except psutil.Error:
+            continue
+    return found
+
+
+def request(rows: Path, database: str, **given: Any) -> ImportRequest:
+    options = {"max_rate": RATE, **given.pop("options", {})}
+    return ImportRequest(
+        plan=Plan(
+            source=Source(file=str(rows)), target=Target(database=database, table="t"), options=Options(**options)
+        ),
+        command="tui-importer rows.csv --no-ui",
+        **given,
+    )
+
+
+def until_written(recording: Recording) -> psutil.Process:
+    """Wait until the run has written something; gives its process."""
+    wait_for(lambda: recording.first("batch_committed") is not None)
+    [process] = owners(recording)
+    return process
+
+
+def ended(recording: Recording) -> Report:
+    wait_for(lambda: not recording.alive)
+    report = recording.report()
+    assert report is not None
+    return report
+
+
+def test_it_is_a_process_of_its_own_that_is_recorded(folder: Path, rows: Path, sqlite: Database) -> None:
+    recording = start_run(request(rows, sqlite.url), folder)
+    assert recording.alive
+    assert recording.command == "tui-importer rows.csv --no-ui"
+    assert [found.run_id for found in recordings(folder)] == [recording.run_id]
+    process = until_written(recording)
+    assert process.pid != os.getpid()
+    assert os.getsid(process.pid) == process.pid != os.getsid(0), "a session of its own has no terminal to lose"
+    assert {os.readlink(f"/proc/{process.pid}/fd/{number}") for number in range(3)} == {os.devnull}
+    # It takes orders; the first signal drains it, and its report says so.
+    give_order(recording.folder, Pause())
+    process.terminate()
+    report = ended(recording)
+    assert (report.outcome, report.exit_code) == ("stopped", 143)
+    assert 0 < report.stats.inserted == sqlite.scalar("SELECT count(*) FROM t") < ROWS
+    # The same rows go on from there.
+    again = ended(start_run(request(rows, sqlite.url, options={"max_rate": None}), folder))
+    assert (again.outcome, again.resumes) == ("complete", report.run_id)
+    assert sqlite.scalar("SELECT count(DISTINCT n) FROM t") == sqlite.scalar("SELECT count(*) FROM t") == ROWS
+
+
+BEGINNER = """
+import msgspec, sys, time
+from pathlib import Path
+from tui_importer.process.messages import ImportRequest
+from tui_importer.process.start import start_run
+from tui_importer.recording.folders import recordings_folder
+request = msgspec.json.decode(sys.argv[1].encode(), type=ImportRequest)
+print(start_run(request, recordings_folder()).run_id, flush=True)
+time.sleep(600)
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGHUP, signal.SIGINT], ids=lambda number: number.name)
+def test_it_survives_the_death_of_whoever_began_it(
+    folder: Path, rows: Path, sqlite: Database, number: signal.Signals
+) -> None:
+    """A dashboard that is killed, and a terminal that goes: its whole process group is told."""
+    import msgspec
+
+    text = msgspec.json.encode(request(rows, sqlite.url)).decode()
+    beginner = subprocess.Popen(
+        [sys.executable, "-c", BEGINNER, text], stdout=subprocess.PIPE, text=True, start_new_session=True
+    )
+    with beginner:
+        assert beginner.stdout is not None
+        recording = Recording(folder / beginner.stdout.readline().strip())
+        process = until_written(recording)
+        os.killpg(beginner.pid, number)
+        assert beginner.wait(30) in (-number, 1)
+    process.send_signal(signal.SIGHUP)
+    assert recording.alive
+    give_order(recording.folder, Pause())
+    give_order(recording.folder, Resume())
+    process.terminate()
+    assert ended(recording).exit_code == 143
+
+
+def plan_of(rows: Path, database: str | None = None, reader: str | None = None, **options: Any) -> Plan:
+    return Plan(
+        source=Source(file=str(rows), reader=reader), target=Target(database=database), options=Options(**options)
+    )
+
+
+REFUSED: list[tuple[Callable[[Path], Plan], str]] = [
+    (lambda rows: plan_of(rows, strategy="telepathic"), "telepathic"),
+    (lambda rows: plan_of(rows, database=f"shop:{PASSWORD}@db/shop"), "malformed database URL"),
+    (lambda rows: plan_of(rows, database=f"postgresql://shop:a:{PASSWORD}@db/shop"), "password"),
+    (lambda rows: plan_of(rows, database=" "), "empty"),
+    (lambda rows: plan_of(rows, reader="clairvoyant"), "clairvoyant"),
+    (lambda rows: plan_of(rows, workers=0), "workers"),
+    (lambda rows: plan_of(rows, types={"n": "colour"}), "colour"),
+    (lambda rows: plan_of(rows.with_suffix(".jpeg")), ".jpeg"),
+]
+
+
+@pytest.mark.parametrize(("plan", "says"), REFUSED, ids=range(len(REFUSED)))
+def test_what_makes_no_sense_is_refused(folder: Path, rows: Path, plan: Callable[[Path], Plan], says: str) -> None:
+    with pytest.raises(RefusedError) as caught:
+        start_run(ImportRequest(plan=plan(rows), command="x"), folder)
+    assert caught.value.exit_code is ExitCode.USAGE
+    assert says in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert PASSWORD not in str(caught.value)
+    assert recordings(folder) == []
+    assert list(Path.cwd().iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("file", "database", "code", "says"),
+    [
+        ("missing.csv", "t.db", 2, "missing.csv: no such file"),
+        ("rows.csv", "nosuch://db/x", 2, "no driver"),
+        ("rows.csv", "no/such/folder/t.db", 5, "no folder"),
+    ],
+)
+def test_what_only_a_try_can_tell_is_said_by_the_run(
+    folder: Path, rows: Path, file: str, database: str, code: int, says: str
+) -> None:
+    """As in a headless run; the report says what came of it."""
+    report = ended(start_run(request(rows.with_name(file), database), folder))
+    assert (report.outcome, report.exit_code) == ("failed", code)
+    assert says in (report.error or "")
+
+
+def test_a_place_that_cannot_be_written_to_is_no_place_to_begin(folder: Path, rows: Path, sqlite: Database) -> None:
+    """What is not recorded cannot be shown."""
+    folder.parent.parent.mkdir(parents=True)
+    folder.parent.touch()
+    with pytest.raises(RefusedError, match="cannot be recorded"):
+        start_run(request(rows, sqlite.url), folder)
+    assert not Path(sqlite.url).exists()
+
+
+def test_a_process_that_dies_before_it_says_anything_is_told(
+    folder: Path, rows: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(start, "_MODULE", "tui_importer.no_such_module")
+    with pytest.raises(ImporterError, match=r"the run could not be begun: .*no_such_module"):
+        start_run(request(rows, "x.db"), folder)
+
+
+def test_files_where_it_is_begun_are_not_programs(folder: Path, rows: Path, sqlite: Database) -> None:
+    """A folder of data may hold a file that is called like a module: it is neither run nor in the way."""
+    for name in ("json", "sqlite3", "msgspec", "tui_importer", "select"):
+        Path(f"{name}.py").write_text("open('was-run', 'w'); raise SystemExit(9)")
+    report = ended(start_run(request(rows, sqlite.url, options={"max_rate": None}), folder))
+    assert report.outcome == "complete"
+    assert not Path("was-run").exists()
+
+
+def test_the_report_is_for_its_owner(folder: Path, rows: Path, sqlite: Database, tmp_path: Path) -> None:
+    where = tmp_path / "report.json"
+    before = os.umask(0)
+    try:
+        recording = start_run(request(rows, sqlite.url, report_file=str(where), options={"max_rate": None}), folder)
+        [process] = owners(recording) or [None]
+        ended(recording)
+        if process is not None:
+            psutil.wait_procs([process], timeout=30)
+    finally:
+        os.umask(before)
+    wait_for(where.exists)
+    wait_for(lambda: where.read_bytes().endswith(b"}\n"))
+    assert json.loads(where.read_bytes())["run_id"] == recording.run_id
+    assert stat.S_IMODE(where.stat().st_mode) == 0o600
+
+
+def test_a_password_is_nowhere_to_be_seen(folder: Path, rows: Path, postgres: Database, tmp_path: Path) -> None:
+    url = postgres.url.replace("postgres@", f"postgres:{PASSWORD}@")
+    assert PASSWORD in url
+    where = tmp_path / "report.json"
+    recording = start_run(request(rows, url, report_file=str(where)), folder)
+    process = until_written(recording)
+    seen = [Path(f"/proc/{process.pid}/{part}").read_bytes() for part in ("cmdline", "environ")]
+    assert not any(PASSWORD.encode() in text for text in seen)
+    shown = subprocess.run(["ps", "-eww", "-o", "args,command"], capture_output=True, text=True, check=False).stdout
+    assert "tui_importer.process" in shown
+    assert PASSWORD not in shown
+    process.terminate()
+    ended(recording)
+    wait_for(where.exists)
+    psutil.wait_procs([process], timeout=30)
+    files = [path for place in (tmp_path / "state", tmp_path / "here") for path in place.rglob("*") if path.is_file()]
+    assert {path.name for path in files} == {"events.jsonl", "report.json", "command"}
+    assert not any(PASSWORD.encode() in path.read_bytes() for path in [*files, where])
+    assert not any(PASSWORD in str(row) for row in postgres.fetch("SELECT * FROM tui_importer_run"))
