@@ -164,7 +164,7 @@ def find_source(path: Path, workbook: Workbook, wanted: Source, *, typed: bool, 
     """
     try:
         bounds = parse_range(wanted.range) if wanted.range else None
-        sheet = workbook.sheet(_choose(workbook.sheets, wanted.sheet, path))
+        sheet = workbook.sheet(choose_sheet(workbook.sheets, wanted.sheet, path))
         layout = find_layout(
             _head(sheet, path, max(wanted.header_row or 0, bounds.first_row if bounds else 0)),
             header_row=wanted.header_row,
@@ -199,7 +199,7 @@ def _head(sheet: OpenSheet, path: Path, row: int) -> Block:
     raise SourceError(f"{path}: sheet {sheet.name!r} is empty")
 
 
-def _choose(sheets: Sequence[SheetInfo], wanted: str | int | None, path: Path) -> str:
+def choose_sheet(sheets: Sequence[SheetInfo], wanted: str | int | None, path: Path) -> str:
     """The sheet by name (case does not matter) or number (from 1); by default the first one that is not hidden."""
     if not sheets:
         raise SourceError(f"{path}: there is no sheet with cells in it")

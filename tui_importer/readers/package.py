@@ -15,6 +15,7 @@ from pathlib import Path
 from urllib.parse import unquote
 from xml.parsers import expat
 
+from tui_importer.core.reading import SheetInfo
 from tui_importer.errors import SourceError
 
 #: Bytes of XML in hand at once: enough that passes in C are long, little beside any workbook.
@@ -58,15 +59,21 @@ class Package:
                 return target
         return None
 
-    def sheet_names(self) -> tuple[str, ...]:
-        """The names of all sheets, in the workbook's order."""
-        return tuple(self._sheet_identities(self._workbook()))
+    def sheets(self) -> tuple[SheetInfo, ...]:
+        """All sheets of cells, in the workbook's order."""
+        workbook = self._workbook()
+        relationships = self._relationships(workbook)
+        return tuple(
+            SheetInfo(name, hidden=hidden)
+            for name, (identity, hidden) in self._sheet_identities(workbook).items()
+            if relationships.get(identity, ("", ""))[0].endswith("/worksheet")
+        )
 
     def sheet_part(self, sheet: str) -> str:
         """The name of the part that holds the sheet of that name."""
         workbook = self._workbook()
-        identities = self._sheet_identities(workbook)
-        relationship = self._relationships(workbook).get(identities.get(sheet, ""))
+        identity, _ = self._sheet_identities(workbook).get(sheet, ("", False))
+        relationship = self._relationships(workbook).get(identity)
         if relationship is None or relationship[1].lower() not in self._members:
             raise damaged(self.path, f"no part for sheet {sheet!r}")
         return relationship[1]
@@ -77,14 +84,15 @@ class Package:
             raise damaged(self.path, "no workbook part")
         return workbook
 
-    def _sheet_identities(self, workbook: str) -> dict[str, str]:
-        """Name of each sheet -> identity of the relationship that leads to its part."""
-        identities: dict[str, str] = {}
+    def _sheet_identities(self, workbook: str) -> dict[str, tuple[str, bool]]:
+        """Name of each sheet -> identity of the relationship that leads to its part, and whether it is hidden."""
+        identities: dict[str, tuple[str, bool]] = {}
 
         def start(name: str, attributes: dict[str, str]) -> None:
             if local(name) == "sheet" and "name" in attributes:
                 found = next((value for key, value in attributes.items() if key.endswith(":id")), "")
-                identities.setdefault(attributes["name"], found)
+                hidden = attributes.get("state", "visible") != "visible"
+                identities.setdefault(attributes["name"], (found, hidden))
 
         self._parse(workbook, start)
         return identities

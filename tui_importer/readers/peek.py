@@ -12,18 +12,24 @@ from dataclasses import dataclass
 from pathlib import Path
 from xml.parsers import expat
 
-from tui_importer.core.cells import column_index
+from tui_importer.core.cells import MAX_ROWS, column_index
 from tui_importer.core.plan import Source
+from tui_importer.core.source import choose_sheet
 from tui_importer.errors import SourceError
 from tui_importer.readers.files import is_zip
 from tui_importer.readers.package import Package, local, xml_parser
 
-#: Rows and columns that a screen can show.
-ROWS, COLUMNS = 40, 100
+#: Rows, columns and characters of a cell that a screen can show.
+ROWS, COLUMNS, TEXT = 40, 100, 200
 #: Bytes of XML read at once, and how many of them at most before it is given up: a preview has to come soon.
 _PIECE, _PATIENCE = 64 << 10, 32 << 20
+#: Characters of a cell that are kept: each may stand there as ``_x0000_``.
+_ENOUGH = 7 * TEXT
 
 _LETTERS = re.compile(r"[A-Za-z]{1,3}")
+#: A character that XML cannot hold, or might lose (22.9.2.19, ``ST_Xstring``); halves of surrogates stay as they are.
+_ESCAPED = re.compile(r"_x((?!D[89A-F])[0-9A-F]{4})_", re.IGNORECASE)
+_BOOLEANS = {"0": "FALSE", "1": "TRUE"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +50,8 @@ def peek(source: Source) -> Peeked | None:
         if not is_zip(path):
             return None
         package = Package(path)
-        sheets = package.sheet_names()
-        sheet = _chosen(sheets, source.sheet)
-        if sheet is None:
-            return None
+        known = package.sheets()
+        sheets, sheet = tuple(each.name for each in known), choose_sheet(known, source.sheet, path)
         rows = _Rows(path)
         rows.read(package.pieces(package.sheet_part(sheet), _PIECE))
         strings: dict[int, str] = {}
@@ -56,14 +60,6 @@ def peek(source: Source) -> Peeked | None:
     except (SourceError, OSError, ValueError):
         return None
     return rows.result(sheets, sheet, strings)
-
-
-def _chosen(sheets: tuple[str, ...], wanted: str | int | None) -> str | None:
-    if wanted is None:
-        return sheets[0] if sheets else None
-    if isinstance(wanted, int):
-        return sheets[wanted - 1] if 1 <= wanted <= len(sheets) else None
-    return next((name for name in sheets if name.casefold() == wanted.casefold()), None)
 
 
 class _Found(Exception):  # nothing is wrong: it ends the parser
@@ -78,7 +74,7 @@ class _Rows:
         self._path = path
         self._cells: dict[int, dict[int, tuple[str, str]]] = {}
         self._row, self._column = 0, -1
-        self._type, self._text, self._inside = "n", "", False
+        self._type, self._text, self._depth = "n", "", 0
 
     def read(self, pieces: Iterable[bytes]) -> None:
         """Parse until there are rows enough."""
@@ -102,7 +98,7 @@ class _Rows:
             row = [""] * width
             for column, (type_, text) in self._cells.get(number, {}).items():
                 if column < width:
-                    row[column] = strings.get(int(text), "") if type_ == "s" else text
+                    row[column] = _shown(strings.get(int(text), "") if type_ == "s" else text, type_)
             rows.append(tuple(row))
         return Peeked(sheets, sheet, first, tuple(rows))
 
@@ -112,24 +108,30 @@ class _Rows:
                 if len(self._cells) >= ROWS:
                     raise _Found
                 self._row, self._column = int(attributes.get("r", self._row + 1)), -1
+                if not 1 <= self._row <= MAX_ROWS:
+                    raise ValueError("there is no such row")
             case "c":
                 letters = _LETTERS.match(attributes.get("r", ""))
                 self._column = column_index(letters[0]) if letters else self._column + 1
                 self._type, self._text = attributes.get("t", "n"), ""
             case "v" | "t":
-                self._inside = True
+                self._depth += 1
+            case "rPh":  # how a word is pronounced is no part of it (18.4.6)
+                self._depth -= 1
 
     def _end(self, name: str) -> None:
         match local(name):
             case "v" | "t":
-                self._inside = False
+                self._depth -= 1
+            case "rPh":
+                self._depth += 1
             case "c" if self._text:
                 self._cells.setdefault(self._row, {})[self._column] = (self._type, self._text)
             case "sheetData":
                 raise _Found
 
     def _data(self, text: str) -> None:
-        if self._inside:
+        if self._depth > 0 and len(self._text) < _ENOUGH:
             self._text += text
 
 
@@ -157,7 +159,7 @@ class _Strings:
                 self._number, self._text = self._number + 1, ""
             case "t":
                 self._depth += 1
-            case "rPh":  # how a word is pronounced is no part of it (18.4.6)
+            case "rPh":
                 self._depth -= 1
 
     def _end(self, name: str) -> None:
@@ -173,8 +175,15 @@ class _Strings:
                 self._depth += 1
 
     def _data(self, text: str) -> None:
-        if self._depth > 0:
+        if self._depth > 0 and len(self._text) < _ENOUGH:
             self._text += text
+
+
+def _shown(text: str, type_: str) -> str:
+    """The text of a cell as a screen shows it."""
+    if type_ == "b":
+        return _BOOLEANS.get(text, text)
+    return _ESCAPED.sub(lambda found: chr(int(found[1], 16)), text)[:TEXT] if "_x" in text else text[:TEXT]
 
 
 def _parse(parser: expat.XMLParserType, pieces: Iterable[bytes]) -> None:
