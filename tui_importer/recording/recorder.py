@@ -107,7 +107,7 @@ class Recorder:
 
     def _sample(self, snapshot: Snapshot, *, last: bool = False) -> None:
         before = self._before
-        if before is not None and not last:
+        if before is not None and not last and self._since_groups < _GROUPS_EVERY:
             passed = snapshot.at - before.at
             still = replace(snapshot, at=before.at) == before and not self._groups.changed
             if passed < (_STILL_PERIOD if still else self._period(snapshot.at)):
