@@ -40,6 +40,15 @@ def test_quotes_hold_delimiters_line_breaks_and_quotes(tmp_path: Path) -> None:
     assert rows(path) == [("a", "b"), ('x, "y"\r\nz', "2")]
 
 
+@pytest.mark.parametrize("other", [";", "\t", "|"])
+def test_a_delimiter_inside_of_quotes_is_none(tmp_path: Path, other: str) -> None:
+    assert rows(write(tmp_path, f'"","{other}{other}"\r\n"","{other}{other}"\r\n')) == [(None, other * 2)] * 2
+
+
+def test_a_stray_quote_does_not_hide_the_delimiter(tmp_path: Path) -> None:
+    assert rows(write(tmp_path, 'a;b\n"x"y;1\n')) == [("a", "b"), ("xy", "1")]
+
+
 def test_ragged_rows_end_in_blanks(tmp_path: Path) -> None:
     assert rows(write(tmp_path, "a,b\n1\n1,2,3\n\n4,5\n"), 9) == [
         ("a", "b", None),

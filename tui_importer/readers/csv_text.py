@@ -96,15 +96,30 @@ def _encoding(path: Path) -> str:
 
 
 def _delimiter(path: Path, encoding: str) -> str:
-    """The delimiter that cuts the first lines into the same number of fields, most of them where several do."""
+    """The delimiter that cuts the first lines into the same number of fields, most of them where several do.
+
+    One with which every closing quote ends a field is believed before one that stands inside of quotes.
+    """
     if path.suffix.lower() == ".tsv":
         return "\t"
-    best, most = ",", 1
-    for delimiter in _DELIMITERS:
-        with path.open(encoding=encoding, errors="replace", newline="") as file:
-            records = csv.reader(file, delimiter=delimiter)
+    for strict in (True, False):
+        best, most = None, 1
+        for delimiter in _DELIMITERS:
+            width = _usual_width(path, encoding, delimiter, strict=strict)
+            if width > most:
+                best, most = delimiter, width
+        if best is not None:
+            return best
+    return ","
+
+
+def _usual_width(path: Path, encoding: str, delimiter: str, *, strict: bool) -> int:
+    """How many fields more than half of the first lines have; 0 where they do not agree."""
+    with path.open(encoding=encoding, errors="replace", newline="") as file:
+        records = csv.reader(file, delimiter=delimiter, strict=strict)
+        try:
             widths = [len(record) for _, record in zip(range(_SNIFFED_LINES), records, strict=False) if record]
-        usual = max(set(widths), key=widths.count, default=0)
-        if usual > most and widths.count(usual) * 2 > len(widths):
-            best, most = delimiter, usual
-    return best
+        except csv.Error:
+            return 0
+    usual = max(set(widths), key=widths.count, default=0)
+    return usual if widths.count(usual) * 2 > len(widths) else 0
