@@ -103,6 +103,13 @@ class Mapping:
         )
 
 
+def trimmed(block: Block, first_column: int, width: int) -> Block:
+    """The block without the columns that lie outside of an extent."""
+    left = max(0, first_column - block.first_column)
+    columns = block.columns[left : max(left, first_column + width - block.first_column)]
+    return Block(first_row=block.first_row, columns=columns, first_column=max(first_column, block.first_column))
+
+
 def fitted(block: Block, first_column: int, width: int) -> Block:
     """The block with just the columns of an extent, in C where nothing has to be cut or added."""
     left = first_column - block.first_column

@@ -15,7 +15,7 @@ from tui_importer.core.column import Column
 from tui_importer.core.counters import ReaderCounters
 from tui_importer.core.header import PREVIEW_ROWS, Layout, find_layout
 from tui_importer.core.infer import ColumnInference, Inferred
-from tui_importer.core.mapping import Mapping, fitted, without_blank_rows
+from tui_importer.core.mapping import Mapping, fitted, trimmed, without_blank_rows
 from tui_importer.core.names import normalized
 from tui_importer.core.plan import Source
 from tui_importer.core.ranges import parse_range
@@ -121,11 +121,12 @@ class OpenSource:
                 beyond = True
                 notice(outside)
             between = len(block)
-            block, rows = without_blank_rows(fitted(block, self.layout.first_column, width))
+            block, rows = without_blank_rows(trimmed(block, self.layout.first_column, width))
             counters.blocks += 1
             counters.blank_rows += between - len(rows)
             if not rows:
                 continue
+            block = fitted(block, self.layout.first_column, width)
             if held is not None:
                 yield held  # rows follow, so it was no totals row
                 held = None
@@ -193,9 +194,11 @@ def find_source(path: Path, workbook: Workbook, wanted: Source, *, typed: bool, 
 def _head(sheet: OpenSheet, path: Path, row: int) -> Block:
     """The first rows of the sheet: enough to see the header below what is blank, and around ``row``."""
     for size in (row + PREVIEW_ROWS, MAX_ROWS):
-        block = next(sheet.blocks(size), None)
-        if block is not None and any(column.blanks < len(column) for column in block.columns):
-            return block
+        for block in sheet.blocks(size):
+            if any(column.blanks < len(column) for column in block.columns):
+                return block
+            if size < MAX_ROWS:
+                break
     raise SourceError(f"{path}: sheet {sheet.name!r} is empty")
 
 

@@ -11,23 +11,37 @@ from tui_importer.core.column import Column, ListColumn
 from tui_importer.core.rows import Rows
 from tui_importer.readers.hidden_cells import HiddenCell
 
+#: Cells of a block at most where rows are not equally long: one long row would make all others of its block as long.
+_CELLS = 1 << 20
+
 #: A row as libraries hand it over: cells from the first column on.
 Record = Sequence[Cell]
 
 
 def blocks(records: Iterable[Record], rows: int, *, first_column: int = 0) -> Iterator[Block]:
-    """Cut records, the first of which is sheet row 1, into blocks of ``rows``; short records end in blanks."""
+    """Cut records, the first of which is sheet row 1, into blocks of ``rows`` at most; short records end in blanks."""
     source = iter(records)
     first_row = 1
     while cut := list(islice(source, rows)):
         texts = Rows.of(cut)
-        columns: tuple[Column, ...] = texts.columns() if texts is not None else _columns(cut)
-        yield Block(
-            first_row=first_row,
-            columns=columns or (ListColumn([None] * len(cut)),),
-            first_column=first_column,
-        )
-        first_row += len(cut)
+        for part in [cut] if texts is not None else _parts(cut):
+            columns: tuple[Column, ...] = texts.columns() if texts is not None else _columns(part)
+            yield Block(
+                first_row=first_row,
+                columns=columns or (ListColumn([None] * len(part)),),
+                first_column=first_column,
+            )
+            first_row += len(part)
+
+
+def _parts(records: Sequence[Record]) -> Iterator[Sequence[Record]]:
+    """The records in as many parts as it takes for each to be a small rectangle."""
+    if len(records) > 1 and len(records) * max(map(len, records)) > _CELLS:
+        middle = len(records) // 2
+        yield from _parts(records[:middle])
+        yield from _parts(records[middle:])
+    else:
+        yield records
 
 
 def _columns(records: Sequence[Record]) -> tuple[ListColumn, ...]:
