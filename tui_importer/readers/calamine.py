@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
 
@@ -14,6 +14,11 @@ from tui_importer.core.reading import SheetInfo
 from tui_importer.readers.blocks import Record, blocks, revealed, shifted
 from tui_importer.readers.files import check_workbook, library_errors
 from tui_importer.readers.hidden_cells import HiddenCell, can_look, hidden_cells
+from tui_importer.readers.package import Package
+from tui_importer.readers.reach import Reach
+
+#: Hidden cells by row.
+Hidden = Mapping[int, Sequence[HiddenCell]]
 
 BLIND = (
     "in this format a cell with an error (#N/A) and a formula that was never calculated cannot be told from a blank: "
@@ -27,20 +32,40 @@ class CalamineReader:
     typed = True
 
     def open(self, path: Path) -> CalamineFile:
+        """Open the file; what python-calamine hides in its first sheet is looked for meanwhile, in another thread."""
         check_workbook(path)
-        with library_errors(path):
-            return CalamineFile(path, CalamineWorkbook.from_path(str(path)))
+        if not can_look(path):
+            with library_errors(path):
+                return CalamineFile(path, CalamineWorkbook.from_path(str(path)))
+        package = Package(path)
+        package.check_shared_strings()
+        first = package.first_sheet()
+        with ThreadPoolExecutor(1, thread_name_prefix="hidden-cells") as pool, library_errors(path):
+            looking = {first: pool.submit(_look, path, first)} if first is not None else {}
+            return CalamineFile(path, CalamineWorkbook.from_path(str(path)), looking)
 
     def limits(self, path: Path) -> tuple[str, ...]:
         return () if can_look(path) else (BLIND,)
 
 
-class CalamineFile:
-    """An open workbook."""
+def _look(path: Path, sheet: str) -> Hidden:
+    """What python-calamine hides in the sheet; raises :class:`~tui_importer.errors.SourceError` if it may not try."""
+    reach = Reach()
+    hidden = hidden_cells(path, sheet, reach)
+    reach.check_rectangle(path, sheet)
+    return hidden
 
-    def __init__(self, path: Path, workbook: CalamineWorkbook) -> None:
+
+class CalamineFile:
+    """An open workbook. ``looking`` are the sheets in which somebody is looking for what python-calamine hides; without
+    it nobody can."""
+
+    def __init__(
+        self, path: Path, workbook: CalamineWorkbook, looking: Mapping[str, Future[Hidden]] | None = None
+    ) -> None:
         self._path = path
         self._workbook = workbook
+        self._looking = looking
         self.sheets: Sequence[SheetInfo] = [
             SheetInfo(sheet.name, hidden=sheet.visible is not SheetVisibleEnum.Visible)
             for sheet in workbook.sheets_metadata
@@ -48,12 +73,12 @@ class CalamineFile:
         ]
 
     def sheet(self, name: str) -> CalamineOpenSheet:
-        """Parse the sheet; what python-calamine hides is looked for meanwhile, in another thread."""
-        with ThreadPoolExecutor(1, thread_name_prefix="hidden-cells") as pool:
-            looking = pool.submit(hidden_cells, self._path, name) if can_look(self._path) else None
-            with library_errors(self._path):
-                sheet = self._workbook.get_sheet_by_name(name)
-        return CalamineOpenSheet(self._path, sheet, looking.result() if looking else {})
+        """Parse the sheet, once it is known that python-calamine can."""
+        hidden: Hidden = {}
+        if self._looking is not None:
+            hidden = self._looking[name].result() if name in self._looking else _look(self._path, name)
+        with library_errors(self._path):
+            return CalamineOpenSheet(self._path, self._workbook.get_sheet_by_name(name), hidden)
 
     def close(self) -> None:
         self._workbook.close()
@@ -70,7 +95,7 @@ class CalamineFile:
 class CalamineOpenSheet:
     """A parsed sheet."""
 
-    def __init__(self, path: Path, sheet: CalamineSheet, hidden: Mapping[int, Sequence[HiddenCell]]) -> None:
+    def __init__(self, path: Path, sheet: CalamineSheet, hidden: Hidden) -> None:
         self._path = path
         self._sheet = sheet
         self._hidden = hidden

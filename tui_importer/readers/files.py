@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tui_importer.errors import SourceError
+from tui_importer.readers.package import check_unpacked
 
 #: Compound File Binary Format ([MS-CFB] 2.2): an xls workbook, or an encrypted xlsx.
 _CFB_SIGNATURE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
@@ -45,6 +46,8 @@ def check_workbook(path: Path) -> None:
             raise SourceError(f"{path}: the workbook is encrypted: open it, save it without a password, and try again")
     elif not head.startswith(_ZIP_SIGNATURE) and path.suffix.lower() in _WORKBOOK_SUFFIXES:
         raise SourceError(f"{path}: not a workbook, whatever its name says (no {path.suffix} file begins like this)")
+    if head.startswith(_ZIP_SIGNATURE):
+        check_unpacked(path)
 
 
 def is_zip(path: Path) -> bool:

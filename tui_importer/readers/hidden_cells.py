@@ -19,6 +19,7 @@ from xml.parsers import expat
 from tui_importer.core.cells import CellError, UncalculatedFormula, column_index
 from tui_importer.readers.files import is_zip
 from tui_importer.readers.package import CHUNK, Package, damaged, local, xml_parser
+from tui_importer.readers.reach import Reach
 
 #: A row larger than so many bytes is none that a spreadsheet program wrote.
 _MAX_ROW = 32 << 20
@@ -53,26 +54,31 @@ def can_look(path: Path) -> bool:
     return workbook is not None and workbook.lower().endswith(".xml")
 
 
-def hidden_cells(path: Path, sheet: str, *, chunk: int = CHUNK) -> dict[int, list[HiddenCell]]:
-    """All hidden cells of a sheet, by row. ``chunk`` is how many bytes of XML are in hand at once.
+def hidden_cells(
+    path: Path, sheet: str, reach: Reach | None = None, *, chunk: int = CHUNK
+) -> dict[int, list[HiddenCell]]:
+    """All hidden cells of a sheet, by row. ``reach``, where there is one, is shown the cells as well; ``chunk`` is how
+    many bytes of XML are in hand at once.
 
     Raises :class:`tui_importer.errors.SourceError` where the workbook is damaged.
     """
     package = Package(path)
     part = package.sheet_part(sheet)
     try:
-        found = list(_searched(path, package.pieces(part, chunk)))
+        found = list(_searched(path, package.pieces(part, chunk), reach))
     except _UnusualError:
-        found = parsed(path, package.pieces(part, chunk))
+        found = parsed(path, package.pieces(part, chunk), reach)
+    if reach is not None:
+        reach.check_limits(path)
     by_row: dict[int, list[HiddenCell]] = {}
     for cell in found:
         by_row.setdefault(cell.row, []).append(cell)
     return by_row
 
 
-def parsed(path: Path, pieces: Iterable[bytes]) -> list[HiddenCell]:
+def parsed(path: Path, pieces: Iterable[bytes], reach: Reach | None = None) -> list[HiddenCell]:
     """The hidden cells of a whole sheet by the XML parser alone: slow and sure."""
-    finder = _CellFinder(path)
+    finder = _CellFinder(path, reach)
     try:
         for piece in pieces:
             finder.parser.Parse(piece, False)
@@ -82,9 +88,11 @@ def parsed(path: Path, pieces: Iterable[bytes]) -> list[HiddenCell]:
     return finder.found
 
 
-def _searched(path: Path, pieces: Iterable[bytes]) -> Iterator[HiddenCell]:
+def _searched(path: Path, pieces: Iterable[bytes], reach: Reach | None) -> Iterator[HiddenCell]:
     """The hidden cells by search, looking exactly only at the rows where something was found."""
     for window in _windows(pieces):
+        if reach is not None and not reach.search(window):
+            raise _UnusualError
         if _is_clean(window):
             continue
         end = 0
@@ -165,8 +173,9 @@ def _looked_at(path: Path, row: bytes) -> list[HiddenCell]:
 class _CellFinder:
     """Follows rows and cells through XML and keeps the hidden ones."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, reach: Reach | None = None) -> None:
         self.found: list[HiddenCell] = []
+        self._reach = reach
         self.rows_numbered = True
         self._row = 0
         self._column = -1
@@ -204,6 +213,8 @@ class _CellFinder:
             case "f" | "v" | "is":
                 self._inside = None
             case "c" if self._texts is not None:
+                if self._texts and self._reach is not None:
+                    self._reach.see(self._row, self._column)
                 value = _hidden(self._type, self._texts)
                 if value is not None:
                     self.found.append(HiddenCell(self._row, self._column, value))

@@ -19,6 +19,7 @@ from tui_importer.readers.blocks import Record, blocks, revealed
 from tui_importer.readers.files import check_workbook, library_errors
 from tui_importer.readers.hidden_cells import can_look, hidden_cells
 from tui_importer.readers.package import Package
+from tui_importer.readers.reach import Reach
 
 #: openpyxl takes the escape of an escape away and leaves the others, so the two can no longer be told.
 ESCAPES = (
@@ -80,7 +81,7 @@ class OpenpyxlSheet:
         # The dimension that a sheet declares may lie, so rows are read until they end and nothing is foretold.
         sheet.reset_dimensions()
         self.row_hint: int | None = None
-        self._hidden = hidden_cells(path, self.name)
+        self._hidden = hidden_cells(path, self.name, Reach())
 
     def blocks(self, rows: int) -> Iterator[Block]:
         with library_errors(self._path):

@@ -6,11 +6,13 @@ relationships, never by the usual file names.
 
 from __future__ import annotations
 
+import os
 import posixpath
+import re
 import struct
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from urllib.parse import unquote
 from xml.parsers import expat
@@ -23,6 +25,16 @@ CHUNK = 1 << 20
 #: Parts other than sheets are small; a larger one is an attack on memory.
 _MAX_SMALL_PART = 64 << 20
 
+#: A part that unpacks to more bytes than this, and to more than so many times what it takes in the file, is a ZIP bomb:
+#: a sheet of a million rows that are all alike unpacks to fifteen times.
+_BOMB_BYTES = 512 << 20
+_BOMB_RATIO = 100
+
+#: Where a table of shared strings says how many there are, and the XML of the shortest of them, ``<si/>``.
+_STRINGS_HEAD = 1 << 12
+_UNIQUE_COUNT = re.compile(rb"""uniqueCount\s*=\s*["']([0-9]{1,20})""")
+_SHORTEST_STRING = 5
+
 #: Local file header up to the lengths of name and extra field (PKWARE APPNOTE 4.3.7).
 _LOCAL_HEADER = struct.Struct("<26xHH")
 _ENCRYPTED_FLAG = 0x1
@@ -33,6 +45,19 @@ StartHandler = Callable[[str, dict[str, str]], None]
 def damaged(path: Path, why: object) -> SourceError:
     """The error for a workbook that is not what its format says."""
     return SourceError(f"{path}: cannot be read as a workbook, it may be damaged ({' '.join(str(why).split())})")
+
+
+def check_unpacked(path: Path) -> None:
+    """Refuse a ZIP archive that would unpack to more than can be meant, or than the machine has memory for."""
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    for member in Package(path).members():
+        size, packed = member.file_size, member.compress_size
+        if size > _BOMB_BYTES and size > packed * _BOMB_RATIO:
+            raise SourceError(
+                f"{path}: {member.filename} unpacks from {packed:,} bytes to {size:,}, as only a ZIP bomb does"
+            )
+        if size > memory:
+            raise SourceError(f"{path}: {member.filename} unpacks to {size:,} bytes, more than this machine has memory")
 
 
 def local(name: str) -> str:
@@ -52,6 +77,10 @@ class Package:
         except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
             raise damaged(path, error) from error
 
+    def members(self) -> Iterable[zipfile.ZipInfo]:
+        """What the archive says of its parts."""
+        return self._members.values()
+
     def workbook_part(self) -> str | None:
         """The name of the workbook part; None where the archive is no Office Open XML package."""
         for type_, target in self._relationships("").values():
@@ -68,6 +97,10 @@ class Package:
             for name, (identity, hidden) in self._sheet_identities(workbook).items()
             if relationships.get(identity, ("", ""))[0].endswith("/worksheet")
         )
+
+    def first_sheet(self) -> str | None:
+        """The first sheet that is not hidden: the one that is wanted unless another is asked for."""
+        return next((sheet.name for sheet in self.sheets() if not sheet.hidden), None)
 
     def sheet_part(self, sheet: str) -> str:
         """The name of the part that holds the sheet of that name."""
@@ -112,6 +145,16 @@ class Package:
             tail = piece[-len(needle) :]
         return False
 
+    def check_shared_strings(self) -> None:
+        """Refuse a table of shared strings that claims more of them than its XML has room for: room is made for all."""
+        for type_, target in self._relationships(self.workbook_part() or "").values():
+            member = self._members.get(target.lower())
+            if not type_.endswith("/sharedStrings") or member is None:
+                continue
+            claimed = _UNIQUE_COUNT.search(next(self.pieces(target, _STRINGS_HEAD), b"").partition(b"<si")[0])
+            if claimed and int(claimed[1]) * _SHORTEST_STRING > member.file_size:
+                raise damaged(self.path, f"part {target} claims {int(claimed[1]):,} texts, more than it has room for")
+
     def pieces(self, part: str, size: int = CHUNK) -> Iterator[bytes]:
         """The part's bytes in pieces of ``size`` at most, without checksums: the parser beside us checks them."""
         member = self._members.get(part.lower())
@@ -123,7 +166,7 @@ class Package:
             with self.path.open("rb") as file:
                 file.seek(member.header_offset)
                 file.seek(sum(_LOCAL_HEADER.unpack(file.read(_LOCAL_HEADER.size))), 1)
-                left = member.compress_size
+                left, unpacked = member.compress_size, 0
                 inflate = zlib.decompressobj(-15) if member.compress_type == zipfile.ZIP_DEFLATED else None
                 while left > 0 and (raw := file.read(min(left, size))):
                     left -= len(raw)
@@ -131,7 +174,11 @@ class Package:
                         yield raw
                         continue
                     while raw:
-                        yield inflate.decompress(raw, size)
+                        piece = inflate.decompress(raw, size)
+                        unpacked += len(piece)
+                        if unpacked > member.file_size:
+                            raise damaged(self.path, f"part {part} unpacks to more than it says")
+                        yield piece
                         raw = inflate.unconsumed_tail
                 if inflate is not None:
                     yield inflate.flush()
