@@ -154,3 +154,38 @@ def test_more_shared_strings_than_there_is_room_for_are_damage(tmp_path: Path) -
     path = package(tmp_path / "w.xlsx", sheet(NEAR), strings)
     with pytest.raises(SourceError, match="9,999,999,999 texts"):
         CalamineReader().open(path)
+
+
+def binary_workbook(path: Path, row: int, column: int) -> Path:
+    """An xlsb workbook with a text in its first cell and one elsewhere ([MS-XLSB] 2.1.4, 2.1.7)."""
+
+    def record(number: int, content: bytes = b"") -> bytes:
+        kind = bytes([number]) if number < 0x80 else bytes([number & 0x7F | 0x80, number >> 7])
+        return kind + bytes([len(content)]) + content
+
+    def text(value: str) -> bytes:
+        return len(value).to_bytes(4, "little") + value.encode("utf-16-le")
+
+    def line(row: int, column: int) -> bytes:
+        at = column.to_bytes(4, "little") + bytes(4)
+        return record(0, row.to_bytes(4, "little") + bytes(21)) + record(6, at + text("x"))
+
+    relationship = '<Relationships xmlns="{}"><Relationship Id="rId1" Type="{}/{}" Target="{}"/></Relationships>'
+    sheets = record(0x8F) + record(0x9C, bytes(4) + b"\1\0\0\0" + text("rId1") + text("S")) + record(0x90)
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("_rels/.rels", relationship.format(PACKAGE, RELATIONS, "officeDocument", "xl/workbook.bin"))
+        archive.writestr(
+            "xl/_rels/workbook.bin.rels", relationship.format(PACKAGE, RELATIONS, "worksheet", "worksheets/s.bin")
+        )
+        archive.writestr("xl/workbook.bin", record(0x83) + record(0x99, bytes(8) + text("")) + sheets + record(0x84))
+        rows = record(0x94, bytes(16)) + record(0x91) + line(0, 0) + line(row, column) + record(0x92)
+        archive.writestr("xl/worksheets/s.bin", record(0x81) + rows + record(0x82))
+    return path
+
+
+def test_what_cannot_be_searched_is_tried_by_a_child_process_first(tmp_path: Path) -> None:
+    near = binary_workbook(tmp_path / "near.xlsb", 1, 1)
+    assert read(CalamineReader(), near) == [(1, 0, "x"), (2, 1, "x")]
+    far = binary_workbook(tmp_path / "far.xlsb", 1_048_575, 16_383)
+    with CalamineReader().open(far) as workbook, pytest.raises(SourceError, match=r"far\.xlsb"):
+        workbook.sheet("S")

@@ -15,6 +15,7 @@ from tui_importer.readers.blocks import Record, blocks, revealed, shifted
 from tui_importer.readers.files import check_workbook, library_errors
 from tui_importer.readers.hidden_cells import HiddenCell, can_look, hidden_cells
 from tui_importer.readers.package import Package
+from tui_importer.readers.probe import probe
 from tui_importer.readers.reach import Reach
 
 #: Hidden cells by row.
@@ -35,6 +36,7 @@ class CalamineReader:
         """Open the file; what python-calamine hides in its first sheet is looked for meanwhile, in another thread."""
         check_workbook(path)
         if not can_look(path):
+            probe(path)
             with library_errors(path):
                 return CalamineFile(path, CalamineWorkbook.from_path(str(path)))
         package = Package(path)
@@ -75,7 +77,9 @@ class CalamineFile:
     def sheet(self, name: str) -> CalamineOpenSheet:
         """Parse the sheet, once it is known that python-calamine can."""
         hidden: Hidden = {}
-        if self._looking is not None:
+        if self._looking is None:
+            probe(self._path, name)
+        else:
             hidden = self._looking[name].result() if name in self._looking else _look(self._path, name)
         with library_errors(self._path):
             return CalamineOpenSheet(self._path, self._workbook.get_sheet_by_name(name), hidden)
