@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import stat
 from collections.abc import Callable
 from pathlib import Path
@@ -158,3 +159,33 @@ def test_an_address_that_does_not_work_does_not_tell_its_password(program: Progr
     ended = program("orders.xlsx", "--db", url, "--connect-timeout", "2")
     assert ended.code in (1, 2, 5)
     assert CANARY not in ended.out + ended.err
+
+
+@pytest.mark.skipif(not Path("/proc/self/cmdline").exists(), reason="only Linux lets a program change what ps shows")
+@pytest.mark.parametrize("option", ["--db", "--db="])
+@pytest.mark.parametrize(
+    "address",
+    [
+        "postgresql://postgres:{}@/{}?host={}",
+        "user=postgres password={} dbname={} host={}",
+        "postgresql://:{}@{}@no:such/address{}",
+    ],
+    ids=["url", "keywords", "malformed"],
+)
+def test_a_password_is_not_in_the_list_of_processes(
+    program: Program, orders: Path, postgres: Database, option: str, address: str
+) -> None:
+    name, host = postgres.url.split("@/")[1].split("?host=")
+    database = [f"--db={address}"] if option == "--db=" else ["--db", address]
+    words = [word.format(CANARY, name, host) if word.endswith(address) else word for word in database]
+    # The named pipe holds the run up where it would write its report.
+    os.mkfifo(program.folder / "pipe")
+    process = program.start("orders.xlsx", *words, "--report", "pipe")
+    assert process.stderr is not None
+    process.stderr.readline()
+    line = Path(f"/proc/{process.pid}/cmdline").read_text()
+    with (program.folder / "pipe").open() as pipe:
+        pipe.read()
+    process.communicate(timeout=30)
+    assert "orders.xlsx" in line
+    assert CANARY not in line

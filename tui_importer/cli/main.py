@@ -10,6 +10,7 @@ from typing import NoReturn
 
 import click
 
+from tui_importer.cli.process_list import hide_passwords
 from tui_importer.console.complaint import complain
 from tui_importer.console.terminals import on_a_terminal
 from tui_importer.errors import ExitCode, ImporterError
@@ -78,6 +79,7 @@ def group() -> None:
 
 def main(args: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and end the process with the exit code that the README lists."""
+    hide_passwords()
     try:
         code = group.main(args=args, prog_name="tui-importer", standalone_mode=False)
     except click.exceptions.Exit as leave:

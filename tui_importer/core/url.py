@@ -60,6 +60,11 @@ def parse_address(text: str) -> DatabaseAddress:
     return DatabaseAddress("sqlite", text, text)
 
 
+def may_hold_password(text: str) -> bool:
+    """Whether a text is an address, well-formed or not, that a password may stand in."""
+    return "://" in text or bool(_KEYWORDS.match(text) or _LOOKS_LIKE_A_LOGIN.search(text))
+
+
 def sqlite_path(address: DatabaseAddress) -> str:
     """The file of a ``sqlite`` address: ``sqlite:///relative``, ``sqlite:////absolute`` or the plain path."""
     match = _URL.fullmatch(address.text)
