@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import sqlite3
 import subprocess
@@ -71,6 +72,28 @@ def test_hanging_up_ends_no_run(program: Program, orders: Path) -> None:
     process = program.start("orders.xlsx", "--max-rate", "300", "--log-format", "json")
     until(process, "loading_started")
     process.send_signal(signal.SIGHUP)
+    process.communicate(timeout=60)
+    assert process.returncode == 0
+
+
+def ignored(process: subprocess.Popen[str]) -> int:
+    """The signals that the process ignores, one bit each from SIGHUP on (proc_pid_status(5))."""
+    return int(Path(f"/proc/{process.pid}/status").read_text().partition("SigIgn:")[2].split()[0], 16)
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="only Linux says what a process ignores")
+def test_hanging_up_ends_no_run_that_is_only_beginning_or_about_to_report(program: Program, orders: Path) -> None:
+    """Where the run begins the program is still being imported; where it has ended its report waits for a reader."""
+    os.mkfifo(program.folder / "report")
+    process = program.start("orders.xlsx", "--report", "report")
+    while not ignored(process) & 1 << signal.SIGHUP - 1:
+        assert process.poll() is None
+    process.send_signal(signal.SIGHUP)
+    assert process.stderr is not None
+    assert any("finished" in line for line in process.stderr)
+    process.send_signal(signal.SIGHUP)
+    with (program.folder / "report").open() as report:
+        assert json.load(report)["exit_code"] == 0
     process.communicate(timeout=60)
     assert process.returncode == 0
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from typing import NoReturn
@@ -79,6 +80,8 @@ def group() -> None:
 
 def main(args: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and end the process with the exit code that the README lists."""
+    # From the first line to the last: a run begins before it is being listened to, and its report comes after its end.
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
     hide_passwords()
     try:
         code = group.main(args=args, prog_name="tui-importer", standalone_mode=False)
