@@ -131,6 +131,7 @@ class Engine:
         self._standing: Standing | None = None
         self._done: PastRun | None = None
         self._listening = threading.RLock()
+        self._retries = 0  # of what the engine itself asks; the workers count theirs
         self._unsaid: deque[AnyEvent] = deque()
         self._said_all = False
         self._error_of_listener: ImporterError | None = None
@@ -468,6 +469,7 @@ class Engine:
             raise
 
     def _again(self, attempt: int, seconds: float, fault: DatabaseError) -> None:
+        self._retries += 1
         self._emit(
             Retrying(
                 worker=0,
@@ -617,7 +619,7 @@ class Engine:
                 skipped=counts.skipped,
                 rejected=counts.rejected,
                 blank=counts.blank,
-                retries=sum(worker.retries for worker in counts.workers),
+                retries=self._retries + sum(worker.retries for worker in counts.workers),
                 seconds=seconds,
                 earlier=earlier,
             )
@@ -631,7 +633,7 @@ class Engine:
                 skipped=counts.skipped,
                 rejected=counts.rejected,
                 blank=counts.blank,
-                retries=0,
+                retries=self._retries + sum(worker.retries for worker in counts.workers),
                 seconds=seconds,
                 earlier=earlier,
             )
