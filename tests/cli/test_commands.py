@@ -84,6 +84,15 @@ def test_a_plan_changed_by_hand_is_honoured(program: Program, orders: Path, sqli
     assert sqlite.fetch("SELECT no, buyer FROM orders WHERE no = 5") == [(5, "customer 5")]
 
 
+def test_a_column_called_id_keeps_its_name(program: Program, workbook: Callable[..., Path], database: Database) -> None:
+    """A table that is made for a sheet has the columns of the sheet and no other."""
+    workbook("things.xlsx", [["ID", "Thing"], [7, "seven"], [8, "eight"]])
+    for _ in range(2):
+        ended = program("things.xlsx", "--db", database.url, "--again", code=0)
+        assert "id" not in [word.strip("':,") for word in ended.err.split()]
+    assert sorted(database.fetch("SELECT id, thing FROM things")) == [(7, "seven")] * 2 + [(8, "eight")] * 2
+
+
 def test_bench_compares_and_leaves_nothing(program: Program, orders: Path, postgres: Database) -> None:
     for database in ([], ["--db", postgres.url]):
         out = program("bench", "orders.xlsx", *database, code=0).out

@@ -255,7 +255,7 @@ def _inferred(
         if normalized(headers[offset]) not in skipped and (header or found.cells > found.blanks)
     ]
     positions = [layout.first_column + offset for offset in kept]
-    names = target_names([layout.headers[offset] for offset in kept], taken=("id",), positions=positions)
+    names = target_names([layout.headers[offset] for offset in kept], positions=positions)
     notes += names.notes
     for offset in kept:
         notes += [f"column {headers[offset]!r}: {finding}" for finding in inferred[offset].findings]
