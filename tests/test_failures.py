@@ -22,12 +22,14 @@ from openpyxl import Workbook
 from tui_importer import (
     BackendSpec,
     Batch,
+    Block,
     ConnectionSettings,
     Destination,
     InThread,
     Job,
     Options,
     Plan,
+    ReaderSpec,
     Report,
     Run,
     Session,
@@ -39,6 +41,7 @@ from tui_importer.backends.postgresql import PostgreSQL
 from tui_importer.core.feed import QUEUE_BATCHES
 from tui_importer.events import AnyEvent, BatchCommitted, LoadingStarted, WorkerFailed, WorkerStarted
 from tui_importer.plugins.registry import Owner, Registry, load_registry
+from tui_importer.readers.csv_text import CsvFile, CsvReader
 
 if TYPE_CHECKING:
     from tests.conftest import Database
@@ -205,6 +208,48 @@ def test_a_strategy_that_swallows_batches_is_found_out(numbers: Path, sqlite: Da
     assert (report.outcome, report.exit_code) == ("failed", 1)
     assert "300" in (report.error or "")
     assert "159" in (report.error or "")
+
+
+class Panic(BaseException):
+    """What Rust code raises that panics: no Exception."""
+
+
+class PanickingSheet(CsvFile):
+    """Panics when its second block is asked for."""
+
+    def blocks(self, rows: int) -> Iterator[Block]:
+        yield next(super().blocks(rows))
+        raise Panic("index out of bounds")
+
+
+class PanickingReader(CsvReader):
+    """Panics when it opens the file, or the ``sheet``."""
+
+    def __init__(self, *, sheet: bool) -> None:
+        self._sheet = sheet
+
+    def open(self, path: Path) -> CsvFile:
+        if not self._sheet:
+            raise Panic("index out of bounds")
+        return PanickingSheet(path, "utf-8", ",")
+
+
+@pytest.mark.parametrize("where", ["file", "sheet", "strategy"])
+def test_a_panic_is_a_failure_like_any_other(numbers: Path, sqlite: Database, where: str) -> None:
+    def panic(job: Job) -> None:
+        raise Panic("index out of bounds")
+
+    text = numbers.with_suffix(".odd")
+    text.write_text("n\n" + "1\n" * ROWS)
+    if where == "strategy":
+        registry = strategy_of(panic)
+        report = Observed(numbers, sqlite.url, registry=registry, strategy="odd").execute()
+    else:
+        reader = ReaderSpec("odd", "", partial(PanickingReader, sheet=where == "sheet"), (".odd",))
+        report = Observed(text, sqlite.url, registry=registry_with(reader=[reader])).execute()
+    assert (report.outcome, report.exit_code) == ("failed", 1)
+    assert "Panic: index out of bounds" in (report.error or "")
+    assert where == "sheet" or "'odd' failed" in (report.error or "")
 
 
 @pytest.mark.parametrize("batches", [0, 1])

@@ -80,6 +80,9 @@ WORKERS = 2
 _LAST_WORDS = 0.5
 #: A batch is at most what ``--max-rate`` lets through in a second, so that the rate is held second by second.
 _RATE_SECONDS = 1.0
+#: What ends the program that we run in, and so is no failure of the run. Anything else is one, also where it is no
+#: Exception: a panic of Rust code that a stranger's reader calls.
+_INTERRUPTS = (KeyboardInterrupt, SystemExit)
 
 
 class Rejects(RejectSink, Protocol):
@@ -235,7 +238,9 @@ class Engine:
                     self._error = error
             except BaseExceptionGroup as group:
                 self._error = _several(group)
-            except Exception as error:  # noqa: BLE001  # a stranger's strategy or backend, or a defect of ours
+            except _INTERRUPTS:
+                raise
+            except BaseException as error:  # noqa: BLE001  # a stranger's strategy or backend, or a defect of ours
                 self._error = _unexpected(error)
             finally:
                 self._stop.close()
@@ -273,7 +278,7 @@ class Engine:
                         # A database that was never reached is not waited for, only one that is busy.
                         self._retried(backend.connect, (TransientFault,))
                         self._retried(lambda: self._reflect_ahead(backend, path))
-                        with opening.result() as source:
+                        with self._opened(opening) as source:
                             self._sha256 = opening.sha256()
                             self._load(source, backend)
                 except BaseException as error:
@@ -287,6 +292,14 @@ class Engine:
         finally:
             if self._source is None:
                 opening.abandon()
+
+    def _opened(self, opening: Opening) -> OpenSource:
+        try:
+            return opening.result()
+        except (ImporterError, *_INTERRUPTS):
+            raise
+        except BaseException as error:
+            raise ImporterError(f"reader {self._parts.reader_name!r} failed: {_unexpected(error)}") from error
 
     def _reflect_ahead(self, backend: Backend, path: Path) -> None:
         """Ask for the table that is most likely meant; where it is another, the way there is at least warm."""
@@ -485,9 +498,9 @@ class Engine:
     def _run_strategy(self, job: ImportJob) -> None:
         try:
             self._parts.strategy.run(job)
-        except (ImporterError, BaseExceptionGroup):
+        except (ImporterError, BaseExceptionGroup, *_INTERRUPTS):
             raise
-        except Exception as error:
+        except BaseException as error:
             raise ImporterError(f"strategy {self._parts.strategy_name!r} failed: {_unexpected(error)}") from error
 
     def _read(self, source: OpenSource, mapping: Mapping, settled: Settled) -> None:
@@ -505,7 +518,7 @@ class Engine:
             self._reader.phase = Phase.READ
         except BaseException as error:
             self._stop.drain(str(error), ExitCode.FAILED)
-            if isinstance(error, ImporterError) or not isinstance(error, Exception):
+            if isinstance(error, (ImporterError, *_INTERRUPTS)):
                 raise
             after = f" after row {source.last_row:,}" if source.last_row else ""
             raise ImporterError(f"reader {self._parts.reader_name!r} failed{after}: {_unexpected(error)}") from error
@@ -710,18 +723,18 @@ def _several(group: BaseExceptionGroup[BaseException]) -> ImporterError | None:
         return None
     failures = []
     for error in errors:
-        if not isinstance(error, Exception):
-            raise group  # an interrupt, or worse
+        if isinstance(error, _INTERRUPTS):
+            raise group
         failures.append(error if isinstance(error, ImporterError) else _unexpected(error))
     failure = ImporterError("; ".join(map(str, failures)))
     failure.exit_code = failures[0].exit_code
     return failure
 
 
-def _unexpected(error: Exception) -> ImporterError:
+def _unexpected(error: BaseException) -> ImporterError:
     """An error that is none of ours, in one line; its traceback goes to the log."""
     _log.debug("unexpected", exc_info=error)
-    return ImporterError(f"{type(error).__name__}: {' '.join(str(error).split())}")
+    return ImporterError(": ".join(filter(None, (type(error).__name__, " ".join(str(error).split())))))
 
 
 def _leaves(group: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]:
