@@ -181,7 +181,8 @@ def _opener(registry: Registry, name: str) -> Callable[[ConnectionSettings], Bac
 
 def target_address(plan: Plan) -> DatabaseAddress:
     """Where the plan's rows go: by default an SQLite file in the current folder, called like the source."""
-    return parse_address(plan.target.database or f"{Path(plan.source.file).stem}.db")
+    database = plan.target.database
+    return parse_address(f"{Path(plan.source.file).stem}.db" if database is None else database)
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,6 +57,8 @@ def broken_files(folder: Path, good: Path) -> None:
         (["orders.xlsx", "--timeout", "-1"], 2, "-1"),
         (["orders.xlsx", "--unknown"], 2, "--unknown"),
         (["orders.xlsx", "--db", "mysqll://host/db"], 2, "mysqll"),
+        (["orders.xlsx", "--db", ""], 2, "the database address is empty"),
+        (["inspect", "orders.xlsx", "--db", ""], 2, "the database address is empty"),
         (["orders.xlsx", "--db", "postgresql://u@h:port/db"], 2, "port"),
         (["orders.xlsx", "--db", "nowhere/at/all.db"], 5, "nowhere"),
         (["orders.xlsx", "--db", "postgresql://nobody@127.0.0.1:1/none", "--connect-timeout", "2"], 5, "127.0.0.1"),

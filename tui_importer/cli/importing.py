@@ -89,7 +89,7 @@ def command(files: tuple[str, ...], **given: Any) -> int:
 def _import(file: str, given: dict[str, Any], registry: Registry) -> Report:
     plan = checked(build_plan(file, given))
     registry.strategy(plan.options.strategy)
-    if plan.target.database:
+    if plan.target.database is not None:
         registry.backend_for(parse_address(plan.target.database).scheme)
     reader = registry.reader(plan.source.reader) if plan.source.reader else registry.reader_for(Path(file))
     # Everything that is wrong with the request is said by now. The file is parsed while the rest of the program is

@@ -112,9 +112,11 @@ def build_plan(file: str, given: Mapping[str, Any]) -> Plan:
         limit=given.get("limit"),
     )
     environment = next((value for name in DATABASE_VARIABLES if (value := os.environ.get(name))), None)
+    typed = given.get("db")
     target = _typed(
         plan.target,
-        database=given.get("db") or plan.target.database or environment,
+        # An empty address that was typed is a variable that is not set, and refused.
+        database=(plan.target.database or environment) if typed is None else typed,
         table=given.get("table"),
         mode=given.get("mode"),
     )
