@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
+import sqlite3
 import stat
+import subprocess
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+
+from tests.cli.conftest import PROGRAM
 
 if TYPE_CHECKING:
     from tests.cli.conftest import Program
@@ -94,6 +100,18 @@ def test_a_reader_of_stdout_that_leaves_is_no_traceback(program: Program, orders
     assert "Traceback" not in process.stderr.read()
     process.stderr.close()
     process.wait(30)
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_a_closed_stream_is_nobody_to_talk_to(program: Program, orders: Path, closed: str) -> None:
+    line = f"exec {shlex.join([*PROGRAM, 'orders.xlsx', '--report', '-'])} {closed}"
+    ended = subprocess.run(
+        ["sh", "-c", line], cwd=program.folder, env=program.environment, capture_output=True, text=True, check=False
+    )
+    assert ended.returncode == 0
+    assert "Traceback" not in ended.stderr
+    with closing(sqlite3.connect(program.folder / "orders.db")) as database:
+        assert database.execute("SELECT count(*) FROM orders").fetchone() == (300,)
 
 
 # Secrets.

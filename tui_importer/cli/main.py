@@ -82,6 +82,7 @@ def main(args: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and end the process with the exit code that the README lists."""
     # From the first line to the last: a run begins before it is being listened to, and its report comes after its end.
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    _open_streams()
     hide_passwords()
     try:
         code = group.main(args=args, prog_name="tui-importer", standalone_mode=False)
@@ -100,6 +101,17 @@ def main(args: Sequence[str] | None = None) -> NoReturn:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = ExitCode.FAILED
     _leave(int(code or 0))
+
+
+def _open_streams() -> None:
+    """Give a closed standard stream (``>&-``) to nobody: the next file to be opened would take its place."""
+    for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # becomes the lowest number that is free: this one
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(number, mode, encoding="utf-8", closefd=False))  # noqa: SIM115  # for good
 
 
 def _leave(code: int) -> NoReturn:
