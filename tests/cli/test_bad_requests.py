@@ -136,10 +136,19 @@ def test_a_password_that_is_refused(program: Program, orders: Path, postgres: Da
     assert "canary" not in ended.err
 
 
-def test_a_report_that_cannot_be_written_is_said(program: Program, orders: Path) -> None:
-    ended = program("orders.xlsx", "-q", "--report", "no/such/folder/report.json")
-    assert ended.code == 2
-    assert "report" in ended.err
+@pytest.mark.parametrize("where", ["no/such/folder/report.json", "."])
+def test_a_report_that_cannot_be_written_is_said_before_anything_is_touched(
+    program: Program, orders: Path, where: str
+) -> None:
+    [line] = program("orders.xlsx", "-q", "--report", where, code=2).lines
+    assert "report" in line
+    assert program.files() == {"orders.xlsx"}
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+def test_a_report_that_no_longer_can_be_written_is_a_failure(program: Program, orders: Path) -> None:
+    [line] = program("orders.xlsx", "-q", "--report", "/dev/full", code=1).lines
+    assert "/dev/full" in line
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tui_importer.cli.dashboard import wants_dashboard
-from tui_importer.cli.options import CountOrAuto, build_plan, source_options, target_options
+from tui_importer.cli.options import CountOrAuto, build_plan, check_report_path, source_options, target_options
 from tui_importer.console.complaint import complain
 from tui_importer.core.opening import Opening
 from tui_importer.core.plan import checked
@@ -60,6 +60,8 @@ def command(files: tuple[str, ...], **given: Any) -> int:
     """
     if len(files) > 1 and given["rejects"]:
         raise UsageError("--rejects names one file: import the workbooks one by one, or leave it out")
+    if given["report"]:
+        check_report_path(given["report"])
     registry = load_registry()
     for warning in registry.warnings:
         complain(warning)

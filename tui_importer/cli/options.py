@@ -11,6 +11,7 @@ import click
 import msgspec
 
 from tui_importer.core.plan import Options, Plan, Source, Target, load_plan
+from tui_importer.errors import UsageError
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -139,6 +140,19 @@ def _base(file: str, schema: str | None) -> Plan:
 
 def _is_plan_file(schema: str | None) -> bool:
     return schema is not None and schema.endswith(".toml")
+
+
+def check_report_path(where: str) -> None:
+    """Make sure up front that the report can go there (``-`` is stdout); raises :class:`UsageError`."""
+    path = Path(where)
+    if where == "-":
+        return
+    if path.is_dir():
+        raise UsageError(f"{where}: is a folder; name a file for the report")
+    if not path.parent.is_dir():
+        raise UsageError(f"{where}: there is no folder {path.parent} for the report")
+    if not os.access(path if path.exists() else path.parent, os.W_OK):
+        raise UsageError(f"{where}: the report cannot be written there")
 
 
 StructT = TypeVar("StructT", bound=msgspec.Struct)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tui_importer.core.report import Report, to_json
-from tui_importer.errors import UsageError
+from tui_importer.errors import ImporterError
 
 
 def write_reports(where: str, reports: Sequence[Report]) -> None:
@@ -24,4 +24,4 @@ def write_reports(where: str, reports: Sequence[Report]) -> None:
         with os.fdopen(os.open(where, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
             file.write(data)
     except OSError as error:
-        raise UsageError(f"{Path(where)}: cannot write the report: {error.strerror}") from error
+        raise ImporterError(f"{Path(where)}: cannot write the report: {error.strerror}") from error
