@@ -150,6 +150,21 @@ def test_a_foreign_key_is_a_reject_of_its_row(postgres: Database, strategy: str,
     assert postgres.scalar("SELECT count(*) FROM items") == 18
 
 
+def test_a_value_that_only_the_database_can_read_is_named_by_its_cell(
+    postgres: Database, strategy: str, tmp_path: Path
+) -> None:
+    postgres.execute("CREATE TABLE orders (n integer, spec jsonb, key uuid)")
+    key = "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11"
+    rows = [[1, "{}", key], [2, "{bad", key], [3, '{"a": 1}', "no key"], [4, "[]", key]]
+    file = workbook(tmp_path / "orders.xlsx", [["n", "spec", "key"], *rows])
+    report, _ = load(file, postgres, strategy=strategy)
+    assert [(reject.cell, reject.column, reject.value, reject.sqlstate) for reject in report.rejects] == [
+        ("Sheet!B3", "spec", "{bad", "22P02"),
+        ("Sheet!C4", "key", "no key", "22P02"),
+    ]
+    assert sorted(postgres.fetch("SELECT n, spec FROM orders")) == [(1, {}), (4, [])]
+
+
 @pytest.mark.parametrize(("batch_size", "workers"), [(1, 1), (7, 3), (100, 2), (100_000, 5)])
 def test_neither_batch_size_nor_workers_change_the_result(
     database: Database, strategy: str, tmp_path: Path, batch_size: int, workers: int

@@ -203,8 +203,22 @@ class PostgreSQLSession:
 
     def insert(self, batch: Batch, row: int) -> int:
         record = next(batch.records(row, row + 1))
-        with _statement_errors():
-            return self._connection.execute(self._statements.insert, record, prepare=True).rowcount
+        try:
+            with _statement_errors():
+                return self._connection.execute(self._statements.insert, record, prepare=True).rowcount
+        except DataFault as fault:
+            if fault.column is None and fault.constraint is None:
+                self.rollback()
+                self._load_to_fail(batch, row, fault)
+            raise
+
+    def _load_to_fail(self, batch: Batch, row: int, fault: DataFault) -> None:
+        """Raise what COPY says of a row that INSERT refused: it names the column of a value that it cannot read."""
+        try:
+            self.load(batch, row, row + 1)
+        except DataFault as named:
+            if named.sqlstate == fault.sqlstate:
+                raise
 
     def record(self, entry: Entry) -> bool:
         ledger = self._statements.ledger
@@ -276,9 +290,23 @@ class AsyncPostgreSQLSession:
 
     async def insert(self, batch: Batch, row: int) -> int:
         record = next(batch.records(row, row + 1))
-        with _statement_errors():
-            cursor = await self._connection.execute(self._statements.insert, record, prepare=True)
-            return cursor.rowcount
+        try:
+            with _statement_errors():
+                cursor = await self._connection.execute(self._statements.insert, record, prepare=True)
+                return cursor.rowcount
+        except DataFault as fault:
+            if fault.column is None and fault.constraint is None:
+                await self.rollback()
+                await self._load_to_fail(batch, row, fault)
+            raise
+
+    async def _load_to_fail(self, batch: Batch, row: int, fault: DataFault) -> None:
+        """As :meth:`PostgreSQLSession._load_to_fail`."""
+        try:
+            await self.load(batch, row, row + 1)
+        except DataFault as named:
+            if named.sqlstate == fault.sqlstate:
+                raise
 
     async def record(self, entry: Entry) -> bool:
         ledger = self._statements.ledger
