@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -19,6 +20,8 @@ OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"  # the first bytes of a compound file:
 def broken_files(folder: Path, good: Path) -> None:
     """Files that are no workbooks, each in its own way."""
     (folder / "folder.xlsx").mkdir()
+    os.mkfifo(folder / "pipe.xlsx")
+    os.mkfifo(folder / "pipe.csv")
     (folder / "text.xlsx").write_text("no workbook at all")
     (folder / "empty.xlsx").touch()
     (folder / "encrypted.xlsx").write_bytes(OLE + bytes(1024) + "EncryptedPackage".encode("utf-16-le") + bytes(1024))
@@ -35,6 +38,9 @@ def broken_files(folder: Path, good: Path) -> None:
     [
         (["missing.xlsx"], 2, "missing.xlsx"),
         (["folder.xlsx"], 2, "folder.xlsx"),
+        (["pipe.xlsx"], 2, "is a pipe"),
+        (["pipe.csv"], 2, "is a pipe"),
+        (["inspect", "pipe.csv"], 2, "is a pipe"),
         (["text.xlsx"], 2, "text.xlsx"),
         (["empty.xlsx"], 2, "empty.xlsx"),
         (["empty.csv"], 2, "empty.csv"),

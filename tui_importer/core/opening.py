@@ -52,5 +52,7 @@ def _open(reader: Reader, wanted: Source) -> OpenSource:
 
 
 def _sha256(path: Path) -> str:
+    if not path.is_file():
+        raise FileNotFoundError(path)  # a pipe would be waited for
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

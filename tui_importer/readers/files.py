@@ -25,8 +25,12 @@ _WORKBOOK_SUFFIXES = frozenset({".xlsx", ".xlsm", ".xlsb", ".ods"})
 def check_file(path: Path) -> bytes:
     """Make sure there is a file with something in it; gives its first bytes. Raises :class:`SourceError`."""
     try:
-        if stat.S_ISDIR(path.stat().st_mode):
+        kind = path.stat().st_mode
+        if stat.S_ISDIR(kind):
             raise SourceError(f"{path}: is a folder, not a file")
+        if not stat.S_ISREG(kind):
+            # It is read more than once, and to open a pipe may take for ever.
+            raise SourceError(f"{path}: is a pipe or a device: save what comes out of it as a file first")
         with path.open("rb") as file:
             head = file.read(_DIRECTORY_REACH)
     except FileNotFoundError as error:
