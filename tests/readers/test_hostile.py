@@ -183,9 +183,15 @@ def binary_workbook(path: Path, row: int, column: int) -> Path:
     return path
 
 
-def test_what_cannot_be_searched_is_tried_by_a_child_process_first(tmp_path: Path) -> None:
+def test_what_cannot_be_searched_is_tried_by_a_child_process_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     near = binary_workbook(tmp_path / "near.xlsb", 1, 1)
     assert read(CalamineReader(), near) == [(1, 0, "x"), (2, 1, "x")]
     far = binary_workbook(tmp_path / "far.xlsb", 1_048_575, 16_383)
+    # What lies in the current folder is nobody's module.
+    (tmp_path / "python_calamine.py").write_text("raise SystemExit(2)")
+    monkeypatch.chdir(tmp_path)
+    assert len(read(CalamineReader(), near)) == 2
     with CalamineReader().open(far) as workbook, pytest.raises(SourceError, match=r"far\.xlsb"):
         workbook.sheet("S")

@@ -36,7 +36,7 @@ os._exit(0)
 def probe(path: Path, *sheets: str) -> None:
     """Open the file, and these sheets of it, in a child process; raises :class:`SourceError` where that ends it."""
     child = subprocess.run(  # noqa: S603  # our own interpreter and program
-        [sys.executable, "-c", _PROGRAM, str(path.absolute()), *sheets],
+        [sys.executable, "-P", "-c", _PROGRAM, str(path.absolute()), *sheets],
         start_new_session=True,  # a signal for us is not for it
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
