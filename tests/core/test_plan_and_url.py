@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from tui_importer import ColumnPlan, Options, Plan, PlanError, Source, Target, UsageError, load_plan, save_plan
 from tui_importer.core.plan import checked
+from tui_importer.core.session import ConnectionSettings
 from tui_importer.core.url import parse_address, sqlite_path
 
 NAMES = st.text(st.characters(codec="utf-8"), min_size=1, max_size=12)
@@ -109,6 +110,12 @@ def test_values_that_make_no_sense_are_refused(options: dict[str, object], said:
         ),
         ("host=h dbname=d password=secret", "postgresql", "host=h dbname=d password=***"),
         ("host=h password='a secret' dbname=d", "postgresql", "host=h password=*** dbname=d"),
+        ("mysql://h/d?passwd=secret&charset=utf8", "mysql", "mysql://h/d?passwd=***&charset=utf8"),
+        (
+            "mssql+pyodbc:///?odbc_connect=UID%3Du%3BPWD%3Dsecret%3B&fast=1",
+            "mssql+pyodbc",
+            "mssql+pyodbc:///?odbc_connect=UID%3Du%3BPWD%3D***&fast=1",
+        ),
         ("service=shop", "postgresql", "service=shop"),
         ("sqlite:///a/b.db", "sqlite", "a/b.db"),
         ("sqlite:////a/b.db", "sqlite", "/a/b.db"),
@@ -120,6 +127,9 @@ def test_addresses(text: str, scheme: str, display: str) -> None:
     address = parse_address(text)
     assert (address.scheme, address.display) == (scheme, display)
     assert "secret" not in repr(address)
+    # What tracebacks and logs with values in them would show.
+    plan = Plan(source=Source(file="a.xlsx"), target=Target(database=text))
+    assert "secret" not in repr(plan) + repr(ConnectionSettings(text, "tui_importer/test", 10.0))
 
 
 @pytest.mark.parametrize("text", ["", "  ", "http:/x://y", "sqlite://a.db", "postgresql//u:p@h/d", "u:p@h/d"])

@@ -16,6 +16,7 @@ from typing import Literal
 import msgspec
 
 from tui_importer.core.types import ColumnType
+from tui_importer.core.url import shown
 from tui_importer.errors import PlanError
 
 #: The version of the plan file's form; raised when an older program could misread a newer file.
@@ -47,6 +48,10 @@ class Target(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     database: str | None = None
     table: str | None = None
     mode: Mode = "append"
+
+    def __repr__(self) -> str:
+        database = None if self.database is None else shown(self.database)
+        return f"Target(database={database!r}, table={self.table!r}, mode={self.mode!r})"
 
 
 class ColumnPlan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):

@@ -8,7 +8,7 @@ plainly and one awaitably, so that the batch writer needs one algorithm for both
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from tui_importer.core.batch import Batch
@@ -32,7 +32,7 @@ class Destination:
 class ConnectionSettings:
     """How connections are made. ``application_name`` lets a DBA find them; ``connect_timeout`` is in seconds."""
 
-    url: str
+    url: str = field(repr=False)  # holds the password
     application_name: str
     connect_timeout: float
 

@@ -13,7 +13,11 @@ _LIBPQ_KEYWORDS = ("host", "hostaddr", "port", "dbname", "user", "password", "se
 
 _URL = re.compile(r"(?P<scheme>[a-zA-Z][a-zA-Z0-9+.-]*)://(?P<rest>.*)", re.DOTALL)
 _KEYWORDS = re.compile(rf"\s*(?:{'|'.join(_LIBPQ_KEYWORDS)})\s*=")
-_SECRET_KEYWORD = re.compile(r"(\b(?:password|sslpassword)\s*=\s*)(?:'(?:\\.|[^'\\])*'|[^\s&#]*)", re.IGNORECASE)
+#: Also in an ODBC connection string within a URL, where = is written %3D and ; is written %3B.
+_SECRET_KEYWORD = re.compile(
+    r"((?:\b|%3B)(?:password|sslpassword|passwd|pwd|passphrase|token)\s*(?:=|%3D)\s*)(?:'(?:\\.|[^'\\])*'|[^\s&#]*)",
+    re.IGNORECASE,
+)
 #: ``user:password@``, which stands in a URL that was mistyped sooner than in the name of a file.
 _LOOKS_LIKE_A_LOGIN = re.compile(r":[^@]*@")
 _BAD_PERCENT = re.compile(r"%(?![0-9a-fA-F]{2})")
@@ -58,6 +62,14 @@ def parse_address(text: str) -> DatabaseAddress:
     if "://" in text or "\0" in text or _LOOKS_LIKE_A_LOGIN.search(text):
         raise UsageError("malformed database URL: it must look like postgresql://user@host/database or a path")
     return DatabaseAddress("sqlite", text, text)
+
+
+def shown(text: str) -> str:
+    """An address as it may be shown, whatever it is; one that cannot be read may have its password anywhere."""
+    try:
+        return parse_address(text).display
+    except UsageError:
+        return "***"
 
 
 def may_hold_password(text: str) -> bool:
