@@ -144,7 +144,8 @@ class Retrying(Event, frozen=True, kw_only=True, tag="retrying"):
 
 
 class RowRejected(Event, frozen=True, kw_only=True, tag="row_rejected"):
-    """A row did not go in; it is said once its batch is committed."""
+    """A row did not go in; it is said once its batch is committed. Worker 0 is an earlier run that this one goes on
+    with."""
 
     worker: int
     reject: Reject

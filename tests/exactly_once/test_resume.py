@@ -11,7 +11,7 @@ import pytest
 
 from tests.exactly_once.conftest import Importer
 from tui_importer import Run
-from tui_importer.events import AlreadyImported, AnyEvent, BatchCommitted, Noticed, Resumed, Retrying
+from tui_importer.events import AlreadyImported, AnyEvent, BatchCommitted, Noticed, Resumed, Retrying, RowRejected
 
 if TYPE_CHECKING:
     from tests.conftest import Database
@@ -65,6 +65,10 @@ def test_rejects_of_earlier_runs_are_in_the_last_reports_files(database: Databas
     report = importer.run(database.url, batch_size=60, types={"n": "integer"}, workers=1)
     assert (report.outcome, report.exit_code, report.stats.error_count) == ("complete_with_rejects", 3, 6)
     assert [reject.row for reject in report.rejects] == [n + 2 for n in range(300) if n % 50 == 7]
+    # So are they in what is told: those of the earlier run under number 0.
+    told = importer.heard(RowRejected)
+    assert [event.reject.row for event in told] == [reject.row for reject in report.rejects]
+    assert {event.worker for event in told} == {0, 1}
     sheet = openpyxl.load_workbook(report.rejects_file or "").active
     assert sheet is not None
     assert sheet.max_row == 1 + 6

@@ -73,6 +73,8 @@ class Told:
             return narrate(event)
         if isinstance(event, (*ROUTINE, RunFinished)):  # the summary says how it ended
             return None
+        if isinstance(event, RowRejected) and not event.worker:  # an earlier run has told it
+            return None
         if isinstance(event, RowRejected):
             self._rejects += 1
             if self._rejects == REJECTS_TOLD + 1:

@@ -60,6 +60,7 @@ from tui_importer.events import (
     Reject,
     Resumed,
     Retrying,
+    RowRejected,
     RunFinished,
     RunStarted,
     Stopping,
@@ -425,7 +426,8 @@ class Engine:
         self._created = books.made_table
         settled = Settled(standing.intervals, standing.rejected_rows)
         if settled and books.resumes is not None:
-            self._rejects.add_many(books.rejects())
+            known = list(books.rejects())
+            self._rejects.add_many(known)
             self._emit(
                 Resumed(
                     run_id=books.resumes.run_id,
@@ -435,6 +437,9 @@ class Engine:
                     taken_over=standing.taken_over is not None,
                 )
             )
+            # What is recorded of this run is all of the import, as its report is.
+            for reject in known:
+                self._emit(RowRejected(worker=0, reject=reject))
         return settled
 
     def _close_books(self, error: BaseException | None) -> None:
