@@ -7,7 +7,6 @@ import logging
 import os
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -18,6 +17,7 @@ from typing import Protocol, TypeVar
 from tui_importer.core.books import Books, Run
 from tui_importer.core.counters import Phase, ReaderCounters, Snapshot, take_snapshot
 from tui_importer.core.crew import MAX_CREW
+from tui_importer.core.failures import INTERRUPTS, several, unexpected
 from tui_importer.core.feed import Feed, Pacer
 from tui_importer.core.job import ImportJob, RejectSink
 from tui_importer.core.ledger import Counts, Ledger, PastRun, RunState, Standing
@@ -31,13 +31,12 @@ from tui_importer.core.report import (
     MAX_REPORTED_REJECTS,
     Outcome,
     Report,
-    ReportedColumn,
-    SourceReport,
     Stats,
     TargetReport,
     reconcile,
     reported,
 )
+from tui_importer.core.reporting import reported_columns, reported_source
 from tui_importer.core.retry import PASSING, retried
 from tui_importer.core.session import Backend, ConnectionSettings, Destination
 from tui_importer.core.settled import Settled
@@ -45,11 +44,11 @@ from tui_importer.core.source import NOTHING_SETTLED, OpenSource
 from tui_importer.core.stop import Stop
 from tui_importer.core.strategy import Strategy
 from tui_importer.core.table import Table
+from tui_importer.core.telling import Teller
 from tui_importer.core.url import DatabaseAddress
 from tui_importer.errors import DatabaseError, ExitCode, ImporterError, StoppedError, TransientFault, UsageError
 from tui_importer.events import (
     AlreadyImported,
-    AnyEvent,
     Continued,
     IndexesCreated,
     Listener,
@@ -81,9 +80,6 @@ WORKERS = 2
 _LAST_WORDS = 0.5
 #: A batch is at most what ``--max-rate`` lets through in a second, so that the rate is held second by second.
 _RATE_SECONDS = 1.0
-#: What ends the program that we run in, and so is no failure of the run. Anything else is one, also where it is no
-#: Exception: a panic of Rust code that a stranger's reader calls.
-_INTERRUPTS = (KeyboardInterrupt, SystemExit)
 
 
 class Rejects(RejectSink, Protocol):
@@ -128,18 +124,15 @@ class Engine:
         self._plan = plan
         self._parts = parts
         self._rejects = rejects
-        self._listener = listener
         self._opening = opening
         self._command = command
         self._books: Books | None = None
         self._standing: Standing | None = None
         self._done: PastRun | None = None
-        self._listening = threading.RLock()
         self._retries = 0  # of what the engine itself asks; the workers count theirs
-        self._unsaid: deque[AnyEvent] = deque()
-        self._said_all = False
-        self._error_of_listener: ImporterError | None = None
         self._stop = Stop()
+        self._teller = Teller(listener, lambda why: self._stop.drain(why, ExitCode.FAILED))
+        self._emit = self._teller.emit
         self._feed = Feed(self._stop)
         self._reader = ReaderCounters()
         self._job: ImportJob | None = None
@@ -197,7 +190,7 @@ class Engine:
 
     def pause(self, *, paused: bool) -> None:
         """Take no further batches until the run is told to go on; harmless where that changes nothing."""
-        with self._listening:  # whoever hears it last is right
+        with self._teller.held:  # whoever hears it last is right
             if self._stop.pause(paused=paused):
                 self._emit(Paused() if paused else Continued())
 
@@ -238,14 +231,14 @@ class Engine:
                 if not (self._stop.aborting and isinstance(error, DatabaseError)):
                     self._error = error
             except BaseExceptionGroup as group:
-                self._error = _several(group)
-            except _INTERRUPTS:
+                self._error = several(group)
+            except INTERRUPTS:
                 raise
             except BaseException as error:  # noqa: BLE001  # a stranger's strategy or backend, or a defect of ours
-                self._error = _unexpected(error)
+                self._error = unexpected(error)
             finally:
                 self._stop.close()
-        self._error = self._error or self._error_of_listener
+        self._error = self._error or self._teller.failure
         report = self._report()
         self._phase = Phase.FINISHED
         stats = report.stats
@@ -297,10 +290,10 @@ class Engine:
     def _opened(self, opening: Opening) -> OpenSource:
         try:
             return opening.result()
-        except (ImporterError, *_INTERRUPTS):
+        except (ImporterError, *INTERRUPTS):
             raise
         except BaseException as error:
-            raise ImporterError(f"reader {self._parts.reader_name!r} failed: {_unexpected(error)}") from error
+            raise ImporterError(f"reader {self._parts.reader_name!r} failed: {unexpected(error)}") from error
 
     def _reflect_ahead(self, backend: Backend, path: Path) -> None:
         """Ask for the table that is most likely meant; where it is another, the way there is at least warm."""
@@ -503,10 +496,10 @@ class Engine:
     def _run_strategy(self, job: ImportJob) -> None:
         try:
             self._parts.strategy.run(job)
-        except (ImporterError, BaseExceptionGroup, *_INTERRUPTS):
+        except (ImporterError, BaseExceptionGroup, *INTERRUPTS):
             raise
         except BaseException as error:
-            raise ImporterError(f"strategy {self._parts.strategy_name!r} failed: {_unexpected(error)}") from error
+            raise ImporterError(f"strategy {self._parts.strategy_name!r} failed: {unexpected(error)}") from error
 
     def _read(self, source: OpenSource, mapping: Mapping, settled: Settled) -> None:
         """The reading thread: blocks into batches, batches into the feed."""
@@ -523,10 +516,10 @@ class Engine:
             self._reader.phase = Phase.READ
         except BaseException as error:
             self._stop.drain(str(error), ExitCode.FAILED)
-            if isinstance(error, (ImporterError, *_INTERRUPTS)):
+            if isinstance(error, (ImporterError, *INTERRUPTS)):
                 raise
             after = f" after row {source.last_row:,}" if source.last_row else ""
-            raise ImporterError(f"reader {self._parts.reader_name!r} failed{after}: {_unexpected(error)}") from error
+            raise ImporterError(f"reader {self._parts.reader_name!r} failed{after}: {unexpected(error)}") from error
         finally:
             self._feed.end()
 
@@ -594,31 +587,6 @@ class Engine:
         self._notes.append(message)
         self._emit(Noticed(message=message))
 
-    def _emit(self, event: AnyEvent) -> None:
-        """Tell the listener; what it causes by calling :meth:`stop` it hears of next, not in the middle.
-
-        The end of the run is the last it hears, whatever others were about to say.
-        """
-        with self._listening:
-            if self._said_all:
-                return
-            self._said_all = isinstance(event, RunFinished)
-            self._unsaid.append(event)
-            if len(self._unsaid) > 1:
-                return
-            while self._unsaid:
-                self._tell(self._unsaid[0])
-                self._unsaid.popleft()
-
-    def _tell(self, event: AnyEvent) -> None:
-        if self._error_of_listener is not None:
-            return
-        try:
-            self._listener(event)
-        except Exception as error:  # noqa: BLE001  # a stranger's code: it must not cost a row its account
-            self._error_of_listener = ImporterError(f"the listener failed: {type(error).__name__}: {error}")
-            self._stop.drain(str(self._error_of_listener), ExitCode.FAILED)
-
     def _report(self) -> Report:
         """The result, after checking that it adds up."""
         plan, parts, source, resolution = self._plan, self._parts, self._source, self._resolution
@@ -655,8 +623,6 @@ class Engine:
                 seconds=seconds,
                 earlier=earlier,
             )
-        layout = source.layout if source else None
-        mapping = resolution.mapping if resolution else None
         return Report(
             run_id=self.run_id,
             outcome=outcome,
@@ -666,28 +632,15 @@ class Engine:
             batch_size=self._batch_size,
             started_at=_rfc3339(self._started_at),
             finished_at=_rfc3339(dt.datetime.now(dt.UTC)),
-            source=SourceReport(
-                file=plan.source.file,
-                sheet=source.name if source else None,
-                reader=parts.reader_name,
-                range=plan.source.range,
-                header_row=layout.header_row if layout else None,
-                first_row=layout.first_row if layout else None,
-                last_row=source.last_row if source else None,
-                rows=counts.read if whole else None,
-                sha256=self._sha256,
-            ),
+            source=reported_source(plan, parts.reader_name, source, counts.read if whole else None, self._sha256),
             target=TargetReport(
                 backend=parts.backend_name,
                 database=parts.address.display,
-                table=mapping.table.qualified_name if mapping else plan.target.table or "",
+                table=resolution.mapping.table.qualified_name if resolution else plan.target.table or "",
                 created=self._created,
             ),
             stats=stats,
-            columns=tuple(
-                ReportedColumn(source=column.source, letter=column.letter, target=column.target, type=column.type)
-                for column in (resolution.plan.columns or () if resolution else ())
-            ),
+            columns=reported_columns(resolution),
             notes=tuple(self._notes),
             error=str(self._error) if self._error else self._stop.reason,
             resumes=self._resumes(),
@@ -719,35 +672,6 @@ def _destination(mapping: Mapping, table: Table, standing: Standing | None) -> D
         columns=tuple(column.target for column in mapping.columns),
         types=tuple(column.conversion.type for column in mapping.columns),
     )
-
-
-def _several(group: BaseExceptionGroup[BaseException]) -> ImporterError | None:
-    """Several workers failed: all are named. None where they were only stopped."""
-    errors = [error for error in _leaves(group) if not isinstance(error, StoppedError)]
-    if not errors:
-        return None
-    failures = []
-    for error in errors:
-        if isinstance(error, _INTERRUPTS):
-            raise group
-        failures.append(error if isinstance(error, ImporterError) else _unexpected(error))
-    failure = ImporterError("; ".join(map(str, failures)))
-    failure.exit_code = failures[0].exit_code
-    return failure
-
-
-def _unexpected(error: BaseException) -> ImporterError:
-    """An error that is none of ours, in one line; its traceback goes to the log."""
-    _log.debug("unexpected", exc_info=error)
-    return ImporterError(": ".join(filter(None, (type(error).__name__, " ".join(str(error).split())))))
-
-
-def _leaves(group: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]:
-    for error in group.exceptions:
-        if isinstance(error, BaseExceptionGroup):
-            yield from _leaves(error)
-        else:
-            yield error
 
 
 def _sleep(seconds: float) -> bool:
