@@ -300,6 +300,21 @@ def test_row_by_row_keeps_what_is_committed_when_the_worker_fails() -> None:
     assert (event.first_row, event.last_row, event.inserted, event.rejected) == (2, 5, 3, 1)
 
 
+def test_whoever_watches_sees_rows_that_are_committed_one_by_one_come_one_by_one() -> None:
+    seen: list[tuple[int, int]] = []
+    counters = WorkerCounters(worker=1)
+
+    class Watched(Fake):
+        def begin(self) -> None:
+            seen.append((counters.inserted, counters.rejected))
+            super().begin()
+
+    writer = BatchWriter(Given(Watched()), MAPPING, counters, Notes(), Stop())
+    run(writer.each(batch_of([1, -2, 3])))
+    # The refused row is begun twice: with it, and again for its reject.
+    assert [*seen, (counters.inserted, counters.rejected)] == [(0, 0), (1, 0), (1, 0), (1, 1), (2, 1)]
+
+
 def test_an_aborted_run_takes_no_further_statement() -> None:
     session, notes, counters, stop = Fake(), Notes(), WorkerCounters(worker=1), Stop()
     stop.abort("enough")

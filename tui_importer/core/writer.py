@@ -235,15 +235,12 @@ class BatchWriter:
             self._doubted = step
 
     def _settle(self, batch: Batch, tally: Tally, seconds: float) -> None:
-        """Count what is committed, and tell the journal."""
+        """Tell the journal what is committed of the batch."""
         assert tally.last_row is not None
         rejects = sorted(tally.rejects, key=lambda reject: reject.row)
         # Rows that the database swallowed without an error (a trigger that returns NULL, a rule).
         skipped = tally.rows - tally.accepted - tally.refused
         counters = self._counters
-        counters.inserted += tally.accepted
-        counters.skipped += skipped
-        counters.rejected += len(rejects)
         counters.batches += 1
         counters.busy_seconds += seconds
         counters.last_batch_seconds = seconds
@@ -352,6 +349,11 @@ class BatchWriter:
         self._unsure = self._doubted = None
         self._latest = Interval(step.entry.first_row, step.entry.last_row)
         step.settle(tally)
+        # Here and not once the batch is in: whoever watches sees rows that are committed one by one come one by one.
+        counters = self._counters
+        counters.inserted += step.entry.inserted
+        counters.skipped += step.entry.skipped
+        counters.rejected += len(step.entry.rejects)
 
     def _is_recorded(self, entry: Entry) -> Steps[bool]:
         there = yield from self._step(self._session.recorded, entry)
