@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -11,11 +12,12 @@ import pytest
 from textual.pilot import Pilot
 
 from benchmarks.scenes import RUN_ID, Scene
-from tests.tui.conftest import Controls, Playing, page, text, until
+from tests.tui.conftest import PERIOD, Controls, Playing, page, run, text, until
 from tui_importer.core.counters import Snapshot
 from tui_importer.events import Noticed, Reject, RowRejected, RunStarted, SourceOpened
 from tui_importer.recording.lines import Line
-from tui_importer.tui.messages import Ending
+from tui_importer.tui.app import Dashboard
+from tui_importer.tui.messages import Ending, Shown
 from tui_importer.tui.screens.help import HelpScreen
 from tui_importer.tui.screens.log import LogScreen
 from tui_importer.tui.screens.rejects import RejectsScreen
@@ -291,6 +293,28 @@ def test_leaving_a_live_run_detaches(key: str, folder: Path) -> None:
     assert (ending.live, ending.exit_code, ending.report) == (True, 0, None)
     assert ending.recording is not None
     assert ending.recording.run_id == RUN_ID
+
+
+def test_leaving_a_run_that_is_about_to_begin_leaves_it_begun(folder: Path) -> None:
+    playing = Playing(STATES["LOADING"](Scene()), folder)
+    asked, may = threading.Event(), threading.Event()
+
+    def opening() -> Shown:
+        asked.set()
+        assert may.wait(20)
+        return playing.shown()
+
+    app = Dashboard(lambda glyphs: RunScreen(opening, glyphs, PERIOD), theme="importer-dark")
+
+    async def leave(pilot: Pilot[Ending]) -> None:
+        await until(pilot, asked.is_set)
+        threading.Timer(0.1, may.set).start()
+        await pilot.press("q")
+
+    run(app, leave)
+    ending = app.return_value
+    assert ending is not None
+    assert (ending.live, ending.recording) == (True, playing.recording)
 
 
 @pytest.mark.parametrize(

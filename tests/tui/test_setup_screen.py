@@ -163,6 +163,33 @@ def test_a_file_is_not_opened_twice(monkeypatch: pytest.MonkeyPatch) -> None:
     run(setup.app(), look)
 
 
+def test_what_looks_at_the_file_is_ended_once_the_run_begins() -> None:
+    setup = Setup()
+
+    async def look(pilot: Pilot[Ending]) -> None:
+        setup.preview()
+        await pilot.press("enter")
+        assert setup.looks.cancelled == setup.looks.asked
+
+    run(setup.app(), look)
+
+
+def test_escape_leaves_a_field_first() -> None:
+    setup = Setup()
+    app = setup.app()
+
+    async def look(pilot: Pilot[Ending]) -> None:
+        await found(setup, pilot)
+        pilot.app.screen.query_one("#setup-table", Input).focus()
+        await pilot.press("escape")
+        assert pilot.app.screen.query_one("#setup-columns").has_focus
+        assert app.return_value is None
+        await pilot.press("escape")
+
+    run(app, look)
+    assert app.return_value == Ending()
+
+
 def test_enter_begins_what_was_given() -> None:
     setup = Setup(
         Plan(

@@ -99,8 +99,9 @@ def test_from_the_file_to_the_rows_and_what_is_left_on_the_screen(tmp_path: Path
 
 
 def test_changes_on_the_setup_screen_are_carried_out(tmp_path: Path, rows: Path, sqlite: Database) -> None:
-    with Terminal([str(rows), "--db", sqlite.url], tmp_path) as terminal:
+    with Terminal([str(rows), "--db", sqlite.url, "--strategy", "concurrent"], tmp_path) as terminal:
         terminal.until("will be created")
+        assert "strategy threaded" in terminal.text
         terminal.type("t")  # number: integer, then the next type
         terminal.until(lambda shown: "text" in next(line for line in shown.splitlines() if "A  number" in line))
         terminal.type("\x1b[B ")  # down, and leave the second out

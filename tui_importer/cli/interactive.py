@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from tui_importer.api import target_address
 from tui_importer.cli.dashboard import say_ending, show
 from tui_importer.cli.options import build_plan
@@ -23,12 +25,13 @@ def import_on_screen(file: str | None, given: Mapping[str, Any], registry: Regis
     where that goes on without us."""
 
     def plan_for(file: str) -> Plan:
-        return checked(build_plan(file, given))
+        plan = checked(build_plan(file, given))
+        options = msgspec.structs.replace(plan.options, strategy=registry.strategy(plan.options.strategy).name)
+        return msgspec.structs.replace(plan, options=options)
 
     try:
         if file is not None:  # what is wrong with the request is said before the screen is taken
             plan = plan_for(file)
-            registry.strategy(plan.options.strategy)
             registry.backend_for(target_address(plan).scheme)
             if not Path(file).is_file():
                 registry.make_reader(registry.reader_for(Path(file)).name).open(Path(file))

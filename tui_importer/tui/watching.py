@@ -8,7 +8,7 @@ from collections.abc import Callable
 from textual.message import Message
 
 from tui_importer.errors import ExitCode, ImporterError
-from tui_importer.tui.messages import Opening, RunOpened, RunRefused, ViewChanged
+from tui_importer.tui.messages import Opening, RunOpened, RunRefused, Shown, ViewChanged
 from tui_importer.tui.view import Watcher
 
 #: Seconds between two pictures: as often as a recording has new counters.
@@ -16,9 +16,11 @@ PERIOD = 0.25
 
 
 class Watching:
-    """Opens a run and follows it to its end, or until :meth:`close`. ``post`` is called from its thread."""
+    """Opens a run and follows it to its end, or until :meth:`close`. ``post`` is called from its thread; ``shown`` is
+    the run, once there is one."""
 
     def __init__(self, opening: Opening, post: Callable[[Message], object], period: float = PERIOD) -> None:
+        self.shown: Shown | None = None
         self._opening = opening
         self._post = post
         self._period = period
@@ -33,7 +35,7 @@ class Watching:
 
     def _watch(self) -> None:
         try:
-            shown = self._opening()
+            self.shown = shown = self._opening()
         except ImporterError as error:
             self._post(RunRefused(str(error), int(error.exit_code)))
             return

@@ -151,6 +151,9 @@ class RunScreen(Screen[None]):
     def action_leave(self) -> None:
         """Leave the screen; a live run goes on."""
         shown, view = self.shown, self.view
+        if shown is None and self._watching is not None:  # it may be about to begin: then it does, and is left alone
+            self._watching.close()
+            shown = self._watching.shown
         if shown is None:
             self.app.exit(Ending(exit_code=int(ExitCode.STOPPED), error="left before the run was begun"))
             return

@@ -314,6 +314,8 @@ class SetupScreen(Screen[None]):
         """Carry the import out."""
         plan = self._plan()
         if plan is not None:
+            for _, look in self._looks.values():
+                look.cancel()  # the run reads the file itself, and is not to share the machine
             self._begin(plan)
 
     def action_save(self) -> None:
@@ -332,8 +334,11 @@ class SetupScreen(Screen[None]):
             self.notify(self._glyphs.text(f"saved as {path}: --schema {path}"), markup=False)
 
     def action_leave(self) -> None:
-        """Leave without importing anything."""
-        self.app.exit(Ending())
+        """Leave a field, or the screen without importing anything."""
+        if isinstance(self.focused, (Input, Select)):
+            self._columns.focus()
+        else:
+            self.app.exit(Ending())
 
     def say_refused(self, error: str) -> None:
         """The run was refused: why."""
