@@ -25,12 +25,13 @@ class RefusedError(ImporterError):
         self.exit_code = ExitCode(refused.exit_code)
 
 
-def start_run(request: ImportRequest, recordings: Path) -> Recording:
+def start_run(request: ImportRequest, recordings: Path, folder: Path | None = None) -> Recording:
     """Begin a run as a process of its own, which goes on whatever becomes of this one; returns once it is recorded.
 
-    Raises :class:`RefusedError` where the request makes no sense, :class:`ImporterError` where there is no process.
+    It works in ``folder``, by which the plan's paths are understood; by default that is this process's own. Raises
+    :class:`RefusedError` where the request makes no sense, :class:`ImporterError` where there is no process.
     """
-    process = _process(request, own_session=True)
+    process = _process(request, own_session=True, folder=folder)
     assert process.stdout is not None
     assert process.stderr is not None
     with process.stdout, process.stderr:
@@ -83,7 +84,7 @@ class Look:
             self._hear(Refused(error=f"the reader's process {ended}", exit_code=int(ExitCode.USAGE)))
 
 
-def _process(request: Request, *, own_session: bool) -> subprocess.Popen[bytes]:
+def _process(request: Request, *, own_session: bool, folder: Path | None = None) -> subprocess.Popen[bytes]:
     process = subprocess.Popen(  # noqa: S603  # this very program
         # -P: a folder of data may hold files that are called like modules, and is no place to import from.
         [sys.executable, "-P", "-m", _MODULE],
@@ -91,6 +92,7 @@ def _process(request: Request, *, own_session: bool) -> subprocess.Popen[bytes]:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE if own_session else subprocess.DEVNULL,
         start_new_session=own_session,
+        cwd=folder,
     )
     assert process.stdin is not None
     try:

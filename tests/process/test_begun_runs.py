@@ -1,0 +1,50 @@
+"""A run that was begun as a process of its own."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from tui_importer.core.plan import Options, Plan, Source, Target
+from tui_importer.process.messages import ImportRequest
+from tui_importer.process.start import start_run
+from tui_importer.recording.control import Drain, give_order
+from tui_importer.recording.folders import Recording, recordings_folder
+
+
+def begin(folder: Path, **options: float) -> Recording:
+    (folder / "rows.csv").write_text("n\n" + "\n".join(map(str, range(200))))
+    plan = Plan(
+        source=Source(file="rows.csv"),
+        target=Target(database="rows.db"),
+        options=Options(batch_size=1, **options),  # type: ignore[arg-type]
+    )
+    return start_run(ImportRequest(plan=plan, command="tui-importer rows.csv"), recordings_folder(), folder)
+
+
+def until_it_has_ended(recording: Recording) -> None:
+    until = time.monotonic() + 60
+    while recording.alive and time.monotonic() < until:
+        time.sleep(0.02)
+    assert not recording.alive
+
+
+def test_it_is_not_waited_for_and_takes_orders(tmp_path: Path) -> None:
+    recording = begin(tmp_path, max_rate=5)
+    assert recording.alive
+    while recording.latest("batch_committed") is None:
+        time.sleep(0.02)
+    give_order(recording.folder, Drain())
+    until_it_has_ended(recording)
+    report = recording.report()
+    assert report is not None
+    assert report.outcome == "stopped"
+
+
+def test_it_works_in_the_folder_it_was_given(tmp_path: Path) -> None:
+    recording = begin(tmp_path)
+    until_it_has_ended(recording)
+    report = recording.report()
+    assert report is not None
+    assert (report.outcome, report.source.file) == ("complete", "rows.csv")
+    assert (tmp_path / "rows.db").exists()
