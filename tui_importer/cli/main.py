@@ -26,6 +26,7 @@ COMMANDS = {
     "attach": "tui_importer.cli.attaching:attach",
     "replay": "tui_importer.cli.attaching:replay",
     "rejects": "tui_importer.cli.rejects",
+    "serve": "tui_importer.cli.serving",
     "plugins": "tui_importer.cli.plugins",
 }
 DEFAULT_COMMAND = "import"

@@ -1,0 +1,200 @@
+"""What is answered, as types: the OpenAPI document is made of them, so it cannot say anything else."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Literal
+
+import msgspec
+from starlette.responses import Response
+
+from tui_importer.core.counters import Phase, Snapshot, WorkerState, progress
+from tui_importer.core.report import Outcome, ReportedReject, Stats
+from tui_importer.server.refusal import Refusal
+from tui_importer.server.uploads import Upload
+
+HealthWord = Literal["ok", "unavailable"]
+
+
+class ErrorAnswer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Why not, in one sentence. ``id`` and ``run_id`` are there where an upload was taken in and its run failed."""
+
+    error: str
+    id: str | None = None
+    run_id: str | None = None
+
+
+class HealthAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """Whether the server and its database answer. ``running`` and ``waiting`` are uploads."""
+
+    status: HealthWord
+    database: HealthWord
+    running: int
+    waiting: int
+    version: str
+
+
+class WorkerAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """One worker of a run, with the rows that it has settled."""
+
+    worker: int
+    state: WorkerState
+    inserted: int
+    updated: int
+    skipped: int
+    rejected: int
+    batches: int
+    retries: int
+
+
+class ProgressAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """How far a run is. ``share`` is of its rows, 0 to 1, where their number is known."""
+
+    phase: Phase
+    paused: bool
+    read: int
+    blank: int
+    inserted: int
+    updated: int
+    skipped: int
+    rejected: int
+    share: float | None
+    rows_per_second: float
+    workers_wanted: int
+    workers: tuple[WorkerAnswer, ...]
+
+
+class RunAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """An upload and its run. ``run_id`` is that of its latest execution (``tui-importer attach RUN``), of which
+    ``run_ids`` has all. ``position`` is its place in the queue; ``file`` is what the client called the file;
+    ``rejects`` are the first ones, ``rejects_total`` counts all."""
+
+    id: str
+    run_id: str | None
+    run_ids: tuple[str, ...]
+    state: Literal["waiting", "running", "paused", "ended"]
+    position: int | None
+    message: str
+    outcome: Outcome | None
+    exit_code: int | None
+    error: str | None
+    resumable: bool
+    file: str
+    bytes: int
+    sha256: str
+    method: str
+    options: dict[str, Any]
+    table: str | None
+    created_at: str
+    ended_at: str | None
+    progress: ProgressAnswer | None
+    stats: Stats | None
+    resumes: str | None
+    notes: tuple[str, ...]
+    rejects_total: int
+    rejects: tuple[ReportedReject, ...]
+
+
+class RunsAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """The latest uploads, the latest first; ``next`` is what ``before`` has to be for those that follow."""
+
+    runs: tuple[RunAnswer, ...]
+    next: str | None
+
+
+class UploadAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """What the founding program answered, and what has become known since. ``method`` is as it was asked for."""
+
+    message: str
+    method: str
+    stats: Stats
+    id: str
+    run_id: str
+    outcome: Outcome
+    table: str | None
+    notes: tuple[str, ...]
+    rejects_total: int
+    rejects: tuple[ReportedReject, ...]
+
+
+class RejectsAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """All rejects of an upload, as they were written down. ``complete`` is false while its run goes on, and where an
+    earlier import, of which nothing but the count is known here, has rejected them."""
+
+    run_id: str | None
+    rejects: tuple[ReportedReject, ...]
+    total: int
+    complete: bool
+
+
+def json_response(answer: msgspec.Struct, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    """The answer as JSON."""
+    return Response(to_json(answer), status, headers, "application/json")
+
+
+def refused(refusal: Refusal, upload: Upload | None = None) -> Response:
+    """The answer to a request that is not carried out."""
+    answer = ErrorAnswer(
+        error=str(refusal),
+        id=upload.id if upload else None,
+        run_id=upload.run_ids[-1] if upload and upload.run_ids else None,
+    )
+    return json_response(answer, refusal.status, refusal.headers)
+
+
+def to_json(answer: msgspec.Struct) -> bytes:
+    """JSON, also of cells that hold half of a surrogate pair."""
+    try:
+        return msgspec.json.encode(answer)
+    except UnicodeEncodeError:
+        # UTF-8 cannot carry it but a JSON escape can.
+        return json.dumps(msgspec.to_builtins(answer)).encode("ascii")
+
+
+def progress_of(snapshot: Snapshot, rows_per_second: float) -> ProgressAnswer:
+    """The counters as they are shown."""
+    share = progress(snapshot)
+    return ProgressAnswer(
+        phase=snapshot.phase,
+        paused=snapshot.paused,
+        read=snapshot.read,
+        blank=snapshot.blank,
+        inserted=snapshot.inserted,
+        updated=snapshot.updated,
+        skipped=snapshot.skipped,
+        rejected=snapshot.rejected,
+        share=None if share is None else round(share, 4),
+        rows_per_second=round(rows_per_second, 1),
+        workers_wanted=snapshot.workers_wanted,
+        workers=tuple(
+            WorkerAnswer(
+                worker=worker.worker,
+                state=worker.state,
+                inserted=worker.inserted,
+                updated=worker.updated,
+                skipped=worker.skipped,
+                rejected=worker.rejected,
+                batches=worker.batches,
+                retries=worker.retries,
+            )
+            for worker in snapshot.workers
+        ),
+    )
+
+
+def message_of(upload: Upload) -> str:
+    """How the upload stands, in a sentence."""
+    match upload.outcome:
+        case "complete":
+            return "every row is in"
+        case "complete_with_rejects":
+            rows = "1 row was" if upload.rejects_total == 1 else f"{upload.rejects_total:,} rows were"
+            return f"{rows} rejected, every other row is in"
+        case "already_imported":
+            return "already imported: nothing was written"
+        case "stopped":
+            return "stopped before the end: what is in stays in, and resuming goes on from there"
+        case "failed":
+            return "failed"
+        case None:
+            return "waiting for its turn" if upload.state == "waiting" else "at work"

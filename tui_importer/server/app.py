@@ -1,0 +1,122 @@
+"""The parts put together."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from tui_importer.plugins.registry import Registry
+from tui_importer.server.access import GONE, Access
+from tui_importer.server.answers import refused
+from tui_importer.server.conductor import Conductor
+from tui_importer.server.guard import Guard
+from tui_importer.server.health import DatabaseCheck
+from tui_importer.server.intake import no_room
+from tui_importer.server.known import Known
+from tui_importer.server.metrics import Metrics
+from tui_importer.server.openapi import openapi
+from tui_importer.server.refusal import Refusal
+from tui_importer.server.routes import Routes
+from tui_importer.server.settings import Settings
+from tui_importer.server.taking import Taking
+from tui_importer.server.uploads import Store
+
+_SENTENCES = {404: "there is nothing here: see /openapi.json", 405: "that cannot be done here: see /openapi.json"}
+
+_log = logging.getLogger(__name__)
+
+
+class Server:
+    """The application, and what whoever runs it has to reach: ``app`` and ``conductor``."""
+
+    def __init__(self, settings: Settings, store: Store, registry: Registry) -> None:
+        metrics = Metrics()
+        known = Known(store, metrics)
+        self.conductor = conductor = Conductor(settings, known)
+        taking = Taking(settings, registry, known, conductor, metrics)
+        database = DatabaseCheck(settings, registry)
+        document = openapi(settings, registry, version("tui-importer"))
+        routes = Routes(settings, known, conductor, taking, database, metrics, document)
+        metrics.gauge("tui_importer_running", "Uploads whose run is at work.", lambda: len(conductor.turns))
+        metrics.gauge("tui_importer_waiting", "Uploads that wait for their turn.", lambda: conductor.waiting)
+        metrics.gauge("tui_importer_receiving", "Uploads that are coming in.", lambda: conductor.receiving)
+        metrics.gauge(
+            "tui_importer_rows_per_second",
+            "Rows settled by all runs at work, right now.",
+            lambda: sum(turn.rows_per_second for turn in conductor.turns.values()),
+        )
+
+        @asynccontextmanager
+        async def lifespan(app: Starlette) -> AsyncIterator[None]:
+            await conductor.begin()
+            try:
+                yield
+            finally:
+                await conductor.end()
+                database.close()
+
+        self.app = Starlette(
+            routes=_routes(routes),
+            middleware=[Middleware(Access, metrics=metrics), Middleware(Guard, settings=settings)],
+            exception_handlers={
+                Refusal: _refused,
+                HTTPException: _not_here,
+                ClientDisconnect: _gone,
+                OSError: _disk,
+                Exception: _unexpected,
+            },
+            lifespan=lifespan,
+        )
+
+
+def _routes(routes: Routes) -> list[Route]:
+    return [
+        Route("/", routes.page),
+        Route("/page.js", routes.page),
+        Route("/page.css", routes.page),
+        Route("/upload", routes.upload, methods=["POST"]),
+        Route("/health", routes.health),
+        Route("/metrics", routes.metrics),
+        Route("/openapi.json", routes.openapi),
+        Route("/runs", routes.runs, methods=["GET", "POST"]),
+        Route("/runs/{id}", routes.run, methods=["GET", "DELETE"]),
+        Route("/runs/{id}/events", routes.events),
+        Route("/runs/{id}/rejects", routes.rejects),
+        Route("/runs/{id}/pause", routes.pause, methods=["POST"]),
+        Route("/runs/{id}/resume", routes.resume, methods=["POST"]),
+        Route("/runs/{id}/cancel", routes.cancel, methods=["POST"]),
+    ]
+
+
+async def _refused(request: Request, error: Exception) -> Response:
+    assert isinstance(error, Refusal)
+    return refused(error)
+
+
+async def _not_here(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    return refused(Refusal(error.status_code, _SENTENCES.get(error.status_code, error.detail), error.headers))
+
+
+async def _gone(request: Request, error: Exception) -> Response:
+    """The client went away in the middle of its upload: nobody reads this."""
+    return Response(status_code=GONE)
+
+
+async def _disk(request: Request, error: Exception) -> Response:
+    assert isinstance(error, OSError)
+    return refused(no_room(error))
+
+
+async def _unexpected(request: Request, error: Exception) -> Response:
+    """A defect: its traceback goes to the log, and no word of it to the client."""
+    return refused(Refusal(500, "something unexpected went wrong: the server's log says what"))

@@ -1,0 +1,211 @@
+"""Which upload runs when: a bounded queue, so many runs at once, and all of them taken up again after a restart."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import logging
+import time
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from tui_importer.errors import ExitCode
+from tui_importer.recording.control import Abort, Drain, Pause, Resume
+from tui_importer.server.known import Known
+from tui_importer.server.refusal import Refusal, too_busy
+from tui_importer.server.settings import Settings
+from tui_importer.server.turn import Turn
+from tui_importer.server.uploads import Upload
+
+#: Seconds after which a place is expected to be free where nothing is known yet, and at most.
+_USUAL_WAIT, _LONGEST_WAIT = 5.0, 300.0
+#: How many of the latest runs say how long one takes.
+_RECENT_RUNS = 20
+#: Seconds between two removals of what is kept no longer.
+_TIDY_PERIOD = 600.0
+
+_log = logging.getLogger(__name__)
+
+
+class Conductor:
+    """Queues uploads and gives them their turn. ``closing`` is set once the server is to end: then nothing begins.
+
+    All of it happens on the event loop; only files, processes and orders are waited for in threads.
+    """
+
+    def __init__(self, settings: Settings, known: Known) -> None:
+        self.closing = asyncio.Event()
+        self.turns: dict[str, Turn] = {}
+        self.receiving = 0
+        self._settings = settings
+        self._known = known
+        self._waiting: list[Upload] = []
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._durations: deque[float] = deque(maxlen=_RECENT_RUNS)
+        self._table_is_there = False
+        self._tidying: asyncio.Task[None] | None = None
+
+    async def begin(self) -> None:
+        """Take up what there is from before."""
+        for upload in await asyncio.to_thread(self._known.store.load):
+            self._known.add(upload)
+            if upload.state == "ended" and upload.interrupted:
+                await self._known.reopen(upload)
+            if upload.state == "running":
+                self._give_turn(upload, begun=True)
+            elif upload.state == "waiting":
+                self._waiting.append(upload)
+        if self.turns or self._waiting:
+            _log.info("%d uploads of before are taken up again", len(self.turns) + len(self._waiting))
+        self._tidying = asyncio.create_task(self._tidy(), name="tidying")
+        self._next()
+
+    async def end(self) -> None:
+        """Let the runs finish the batches in flight, for ``grace`` seconds; the next start takes them up again."""
+        self.closing.set()
+        if self._tidying is not None:
+            self._tidying.cancel()
+        turns, tasks = list(self.turns.values()), set(self._tasks)
+        for turn in turns:
+            turn.upload.interrupted = True
+            await self._known.note(turn.upload)
+        await asyncio.gather(*(turn.stop() for turn in turns))
+        if tasks:
+            _, late = await asyncio.wait(tasks, timeout=self._settings.grace)
+            for task in late:
+                task.cancel()  # the run itself goes on, and is found again
+            await asyncio.gather(*late, return_exceptions=True)
+
+    @property
+    def waiting(self) -> int:
+        """How many uploads wait for their turn."""
+        return len(self._waiting)
+
+    def position(self, upload: Upload) -> int | None:
+        """Its place in the queue, from 1."""
+        return self._waiting.index(upload) + 1 if upload in self._waiting else None
+
+    @contextmanager
+    def place(self) -> Iterator[None]:
+        """A place in the queue, held while the upload comes in; raises :class:`Refusal` (429, or 503 at the end)."""
+        if self.closing.is_set():
+            raise Refusal(503, "the server is shutting down", {"Retry-After": "10"})
+        self._check_room()
+        self.receiving += 1
+        try:
+            yield
+        finally:
+            self.receiving -= 1
+
+    def accept(self, upload: Upload) -> None:
+        """Queue an upload that the store keeps."""
+        self._known.add(upload)
+        self._waiting.append(upload)
+        self._next()
+
+    async def wait_for_end(self, upload: Upload, seconds: float) -> bool:
+        """Wait until it has ended, or the server is to; False where it has not ended."""
+        waits = [asyncio.create_task(event.wait()) for event in (self._known.ended(upload), self.closing)]
+        try:
+            await asyncio.wait(waits, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for wait in waits:
+                wait.cancel()
+        return upload.state == "ended"
+
+    async def pause(self, upload: Upload) -> None:
+        """Let the run rest; raises :class:`Refusal` (409) where it is not at work."""
+        await self._turn(upload).order(Pause())
+
+    async def resume(self, upload: Upload) -> None:
+        """Let a paused run go on, or take one up again that ended before its end; raises :class:`Refusal` (409)."""
+        if upload.state == "ended":
+            if not self._known.resumable(upload):
+                raise Refusal(409, "the run has come to its end: there is nothing to resume")
+            self._check_room()
+            await self._known.reopen(upload)
+            self._waiting.append(upload)
+            self._next()
+        else:
+            await self._turn(upload).order(Resume())
+
+    async def cancel(self, upload: Upload) -> None:
+        """Stop after the batches in flight; asked again, undo those, too. Raises :class:`Refusal` (409)."""
+        if upload in self._waiting:
+            self._waiting.remove(upload)
+            await self._known.end(upload, "stopped", ExitCode.STOPPED, "cancelled before it began")
+            return
+        turn, again = self._turn(upload), upload.cancelled
+        upload.cancelled = True  # a run that is only beginning hears of it once it has begun
+        await self._known.note(upload)
+        if turn.recording is not None:
+            await turn.order(Abort() if again else Drain())
+
+    async def delete(self, upload: Upload) -> None:
+        """Forget an upload; raises :class:`Refusal` (409) while it is at work."""
+        if upload.id in self.turns:
+            raise Refusal(409, "the run is at work: cancel it first")
+        if upload in self._waiting:
+            await self.cancel(upload)  # somebody may be waiting for its end
+        await self._known.forget(upload)
+
+    def _turn(self, upload: Upload) -> Turn:
+        turn = self.turns.get(upload.id)
+        if turn is None or upload.state != "running":
+            raise Refusal(409, "the run has ended" if upload.state == "ended" else "the run waits for its turn")
+        return turn
+
+    def _check_room(self) -> None:
+        if self.receiving + len(self._waiting) >= self._settings.max_waiting:
+            usual = sum(self._durations) / len(self._durations) if self._durations else _USUAL_WAIT
+            raise too_busy(
+                f"{len(self._waiting)} uploads wait for their turn and {self.receiving} are coming in, which is the "
+                "limit here: try again later",
+                round(min(_LONGEST_WAIT, max(1.0, usual))),
+            )
+
+    def _next(self) -> None:
+        """Give their turn to those who wait, as far as there is room. Of two uploads of the same content one waits
+        for the other: the ledger would refuse it as long as the first is at work. And all wait for the first run to
+        have found or made the target table: of two that want to make it one would fail."""
+        at_work = {turn.upload.sha256 for turn in self.turns.values()}
+        for upload in list(self._waiting):
+            room = self._settings.max_runs if self._table_is_there else 1
+            if self.closing.is_set() or len(self.turns) >= room:
+                return
+            if upload.sha256 not in at_work:
+                at_work.add(upload.sha256)
+                self._waiting.remove(upload)
+                self._give_turn(upload, begun=False)
+
+    def _give_turn(self, upload: Upload, *, begun: bool) -> None:
+        upload.state = "running"
+        turn = self.turns[upload.id] = Turn(upload, self._known, self._settings, self.closing, self._table_found)
+        started = time.monotonic()
+
+        def over(task: asyncio.Task[None]) -> None:
+            self._tasks.discard(task)
+            del self.turns[upload.id]
+            self._durations.append(time.monotonic() - started)
+            self._next()
+
+        task = asyncio.create_task(turn.carry_out(begun=begun), name=upload.id)
+        self._tasks.add(task)
+        task.add_done_callback(over)
+
+    def _table_found(self) -> None:
+        if not self._table_is_there:
+            self._table_is_there = True
+            self._next()
+
+    async def _tidy(self) -> None:
+        """Forget uploads that ended longer ago than they are kept."""
+        while True:
+            before = dt.datetime.now(dt.UTC) - dt.timedelta(seconds=self._settings.keep)
+            for upload in self._known.ended_before(before):
+                try:
+                    await self._known.forget(upload)
+                except OSError as error:
+                    _log.warning("upload %s cannot be removed: %s", upload.id, error)
+            await asyncio.sleep(_TIDY_PERIOD)

@@ -1,0 +1,40 @@
+"""Logs as JSON lines on stderr: each has ``ts`` (UTC, RFC 3339), ``level``, ``logger`` and ``event``."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import logging
+import sys
+import traceback
+
+#: What every record has; what is beyond that was said with ``extra``.
+_ORDINARY = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "color_message", "taskName"}
+
+
+class JsonFormatter(logging.Formatter):
+    """A record as one line of ASCII, so that nothing a client sends can look like another line."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        moment = dt.datetime.fromtimestamp(record.created, dt.UTC)
+        fields = {
+            "ts": moment.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "event": record.getMessage(),
+            **{name: value for name, value in vars(record).items() if name not in _ORDINARY},
+        }
+        if record.exc_info and record.exc_info[1] is not None:
+            fields["traceback"] = "".join(traceback.format_exception(record.exc_info[1]))
+        return json.dumps(fields, default=str)
+
+
+def log_as_json() -> None:
+    """Send what this program and its web server say to stderr, and what any other library warns of."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(JsonFormatter())
+    # A process that serves is nobody else's: the root is its to set up.
+    logging.basicConfig(handlers=[handler], level=logging.WARNING)
+    logging.captureWarnings(True)
+    for name in ("tui_importer", "uvicorn"):
+        logging.getLogger(name).setLevel(logging.INFO)

@@ -1,0 +1,244 @@
+"""The OpenAPI document (3.1), made of the types that are read and answered."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from tui_importer.plugins.registry import Registry
+from tui_importer.server.answers import (
+    ErrorAnswer,
+    HealthAnswer,
+    RejectsAnswer,
+    RunAnswer,
+    RunsAnswer,
+    UploadAnswer,
+)
+from tui_importer.server.choices import Choices
+from tui_importer.server.intake import FIELD
+from tui_importer.server.routes import LISTED, MOST_LISTED, WORKBOOK
+from tui_importer.server.settings import Settings
+
+Json = dict[str, Any]
+
+#: What a refusal with this status means.
+_REFUSED = {
+    400: "What was sent makes no sense; the error says which part.",
+    401: "The token is missing or wrong.",
+    403: "The Host or Origin header is that of another site.",
+    404: "There is no such run.",
+    408: "The upload came too slowly.",
+    409: "That cannot be done to the run as it stands, the run was stopped before its end, or a request with the same "
+    "key is still coming in.",
+    413: "The file is too large.",
+    422: "The Idempotency-Key came with another request before.",
+    429: "Too many uploads wait; Retry-After says how many seconds to wait.",
+    500: "The run failed; the error says why.",
+    503: "The database, or the server itself, cannot be used right now.",
+    507: "There is no room for the upload.",
+}
+_UPLOAD_REFUSALS = (400, 408, 409, 413, 422, 429, 503, 507)
+
+
+def openapi(settings: Settings, registry: Registry, version: str) -> bytes:
+    """The document, as JSON."""
+    types = (ErrorAnswer, HealthAnswer, RejectsAnswer, RunAnswer, RunsAnswer, UploadAnswer, Choices)
+    _, components = msgspec.json.schema_components(types, ref_template="#/components/schemas/{name}")
+    choices = components.pop("Choices")
+    specs = map(registry.strategy, registry.strategy_names())
+    choices["properties"]["method"]["enum"] = [name for spec in specs for name in (spec.name, *spec.aliases)]
+    choices["properties"]["workers"]["maximum"] = settings.max_workers
+    document: Json = {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "tui-importer",
+            "version": version,
+            "description": "Spreadsheets into a database: every row, exactly once, each that could not go named.",
+            "license": {"name": "MIT", "identifier": "MIT"},
+        },
+        "paths": _paths(_choices(choices)),
+        "components": {"schemas": components},
+    }
+    if settings.token is not None:
+        document["components"]["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
+        document["security"] = [{"token": []}]
+        document["paths"]["/health"]["get"]["security"] = []
+        document["paths"]["/openapi.json"]["get"]["security"] = []
+    return msgspec.json.encode(document)
+
+
+def _paths(choices: list[Json]) -> Json:
+    form = {
+        "type": "object",
+        "properties": {
+            FIELD: {"type": "string", "format": "binary", "description": "xlsx, xlsm, xlsb, xls, ods, csv or tsv"}
+        },
+        "required": [FIELD],
+        "additionalProperties": False,
+    }
+    upload = {
+        "parameters": [*choices, _IDEMPOTENCY],
+        "requestBody": {"required": True, "content": {"multipart/form-data": {"schema": form}}},
+    }
+    location = {"Location": {"description": "The run.", "schema": {"type": "string"}}}
+    run = _ref("RunAnswer", "The run as it stands.")
+    accepted = {**run, "headers": location}
+    ended = _ref("UploadAnswer", "The run came to its end.")
+    return {
+        "/upload": {
+            "post": _operation(
+                "upload",
+                "Import a file and wait for the result.",
+                {200: ended, 202: accepted},
+                (*_UPLOAD_REFUSALS, 500),
+                **upload,
+            )
+        },
+        "/health": {
+            "get": _operation(
+                "health",
+                "Whether the server and its database answer.",
+                {200: _ref("HealthAnswer", "Both do."), 503: _ref("HealthAnswer", "The database does not.")},
+            )
+        },
+        "/runs": {
+            "get": _operation(
+                "listRuns",
+                "The latest runs.",
+                {200: _ref("RunsAnswer", "A page of them.")},
+                (400,),
+                parameters=[
+                    _query("limit", {"type": "integer", "minimum": 1, "maximum": MOST_LISTED, "default": LISTED}),
+                    _query("before", {"type": "string"}, "Runs older than the one of this id."),
+                ],
+            ),
+            "post": _operation(
+                "createRun", "Import a file in the background.", {202: accepted}, _UPLOAD_REFUSALS, **upload
+            ),
+        },
+        "/runs/{id}": {
+            "parameters": [_ID],
+            "get": _operation("getRun", "One run.", {200: run}, (404,)),
+            "delete": _operation(
+                "deleteRun",
+                "Forget a run that is not at work, with its file and its rejects.",
+                {204: {"description": "It is gone."}},
+                (404, 409),
+            ),
+        },
+        "/runs/{id}/events": {
+            "parameters": [_ID],
+            "get": _operation(
+                "followRun",
+                "The run's events as they happen; `run` comes first and `end` last, each with the run as it stands.",
+                {
+                    200: {"description": "Events.", "content": {"text/event-stream": {"schema": _EVENT}}},
+                    204: {"description": "The client has them all."},
+                },
+                (400, 404),
+                parameters=[
+                    _query(
+                        "rejects", {"type": "boolean", "default": False}, "Send an event for each rejected row, too."
+                    ),
+                    {
+                        "name": "Last-Event-ID",
+                        "in": "header",
+                        "description": "Go on after this event.",
+                        "schema": {"type": "string"},
+                    },
+                ],
+            ),
+        },
+        "/runs/{id}/rejects": {
+            "parameters": [_ID],
+            "get": _operation(
+                "getRejects",
+                "All rows that could not go, with their reasons.",
+                {
+                    200: {
+                        "description": "As JSON, or as a workbook to mend and send again.",
+                        "content": {
+                            "application/json": {"schema": {"$ref": "#/components/schemas/RejectsAnswer"}},
+                            WORKBOOK: {"schema": {"type": "string", "format": "binary"}},
+                        },
+                    }
+                },
+                (400, 404, 507),
+                parameters=[
+                    _query("format", {"enum": ["json", "xlsx"]}, "By default what Accept asks for, else JSON.")
+                ],
+            ),
+        },
+        **{
+            f"/runs/{{id}}/{word}": {
+                "parameters": [_ID],
+                "post": _operation(f"{word}Run", summary, {202: run}, (404, 409, *more)),
+            }
+            for word, summary, more in (
+                ("pause", "Finish what is in flight and rest.", ()),
+                ("resume", "Go on, or take up again what ended before its end.", (429,)),
+                ("cancel", "Stop after the batches in flight; asked again, undo those, too.", ()),
+            )
+        },
+        "/metrics": {
+            "get": _operation(
+                "metrics",
+                "For Prometheus.",
+                {200: {"description": "Text format.", "content": {"text/plain": {"schema": {"type": "string"}}}}},
+            )
+        },
+        "/openapi.json": {
+            "get": _operation(
+                "openapi",
+                "This document.",
+                {200: {"description": "OpenAPI.", "content": {"application/json": {"schema": {"type": "object"}}}}},
+            )
+        },
+    }
+
+
+_EVENT: Json = {
+    "description": "Each event; data is JSON.",
+    "type": "object",
+    "properties": {"id": {"type": "string"}, "event": {"type": "string"}, "data": {"type": "string"}},
+    "required": ["event", "data"],
+}
+_ID: Json = {
+    "name": "id",
+    "in": "path",
+    "required": True,
+    "schema": {"type": "string", "minLength": 1, "pattern": "^[A-Za-z0-9-]+$"},
+    "description": "The run's `id`, or one of its `run_ids`.",
+}
+_IDEMPOTENCY: Json = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "schema": {"type": "string", "pattern": "^[A-Za-z0-9._:-]{1,255}$"},
+    "description": "A request with a key that came before is answered with the upload of that one.",
+}
+
+
+def _operation(id_: str, summary: str, answers: dict[int, Json], refusals: tuple[int, ...] = (), **more: Any) -> Json:
+    refused = {status: _ref("ErrorAnswer", _REFUSED[status]) for status in (401, 403, *refusals)}
+    if 429 in refused:
+        refused[429] = {
+            **refused[429],
+            "headers": {"Retry-After": {"required": True, "schema": {"type": "integer", "minimum": 1}}},
+        }
+    responses = {str(status): answer for status, answer in sorted((refused | answers).items())}
+    return {"operationId": id_, "summary": summary, **more, "responses": responses}
+
+
+def _ref(name: str, description: str) -> Json:
+    schema = {"$ref": f"#/components/schemas/{name}"}
+    return {"description": description, "content": {"application/json": {"schema": schema}}}
+
+
+def _query(name: str, schema: Json, description: str = "") -> Json:
+    return {"name": name, "in": "query", "schema": schema, "description": description}
+
+
+def _choices(schema: Json) -> list[Json]:
+    """A query parameter for each field that a client may choose."""
+    return [_query(name, field, field.pop("description", "")) for name, field in schema["properties"].items()]

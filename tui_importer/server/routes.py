@@ -1,0 +1,237 @@
+"""The requests that are answered, one function each."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import tempfile
+from collections.abc import AsyncIterator, Awaitable, Callable
+from importlib.metadata import version
+from importlib.resources import files
+from pathlib import Path
+
+from starlette.background import BackgroundTask
+from starlette.requests import Request
+from starlette.responses import FileResponse, Response, StreamingResponse
+
+from tui_importer.errors import ExitCode, ImporterError
+from tui_importer.recording.folders import Recording, recordings_folder
+from tui_importer.recording.follow import headers
+from tui_importer.rejects.workbook import write_reject_workbook
+from tui_importer.server.answers import HealthAnswer, HealthWord, RunAnswer, RunsAnswer, json_response, refused
+from tui_importer.server.conductor import Conductor
+from tui_importer.server.health import DatabaseCheck
+from tui_importer.server.known import Known
+from tui_importer.server.metrics import CONTENT_TYPE, Metrics
+from tui_importer.server.refusal import STATUS_OF, Refusal
+from tui_importer.server.settings import Settings
+from tui_importer.server.stream import events, position_of
+from tui_importer.server.taking import Taking
+from tui_importer.server.uploads import Upload
+from tui_importer.server.view import View
+
+WORKBOOK = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+#: Runs in a list, unless asked for, and at most.
+LISTED, MOST_LISTED = 50, 500
+
+_PAGE = {
+    "page.html": "text/html; charset=utf-8",
+    "page.js": "text/javascript; charset=utf-8",
+    "page.css": "text/css; charset=utf-8",
+}
+
+
+class Routes:
+    """The handlers, with what they need. Each raises :class:`Refusal` for what is not to be."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        known: Known,
+        conductor: Conductor,
+        taking: Taking,
+        database: DatabaseCheck,
+        metrics: Metrics,
+        openapi: bytes,
+    ) -> None:
+        self._settings = settings
+        self._known = known
+        self._conductor = conductor
+        self._taking = taking
+        self._database = database
+        self._metrics = metrics
+        self._openapi = openapi
+        self._view = View(settings, known, conductor)
+        self._version = version("tui-importer")
+
+    async def page(self, request: Request) -> Response:
+        """The page and its parts."""
+        name = request.url.path.removeprefix("/") or "page.html"
+        content = files("tui_importer.server").joinpath("page", name).read_bytes()
+        return Response(content, headers={"Content-Type": _PAGE[name]})
+
+    async def openapi(self, request: Request) -> Response:
+        """The OpenAPI document."""
+        return Response(self._openapi, media_type="application/json")
+
+    async def metrics(self, request: Request) -> Response:
+        """For Prometheus."""
+        return Response(self._metrics.exposition(), headers={"Content-Type": CONTENT_TYPE})
+
+    async def health(self, request: Request) -> Response:
+        """Whether server and database answer: 200, or 503."""
+        ok = await self._database.ok()
+        word: HealthWord = "ok" if ok else "unavailable"
+        answer = HealthAnswer(
+            status=word,
+            database=word,
+            running=len(self._conductor.turns),
+            waiting=self._conductor.waiting,
+            version=self._version,
+        )
+        return json_response(answer, 200 if ok else 503)
+
+    async def upload(self, request: Request) -> Response:
+        """Take a file in, run it, and answer with how it ended, as the founding program did."""
+        upload, replayed = await self._taking.take(request)
+        # Not the request's: the run goes on whatever becomes of the client.
+        ended = await self._conductor.wait_for_end(upload, self._settings.answer_within)
+        extra = _replayed(replayed) | {"Location": f"/runs/{upload.id}"}
+        if not ended:
+            return json_response(await self._run(upload), 202, extra)
+        if upload.exit_code in (ExitCode.OK, ExitCode.REJECTS) and upload.stats is not None:
+            return json_response(await asyncio.to_thread(self._view.upload, upload), 200, extra)
+        stopped = upload.outcome == "stopped"  # by the client's own limits, or somebody's order
+        status = 409 if stopped else STATUS_OF.get(ExitCode(upload.exit_code or ExitCode.FAILED), 500)
+        retry = {"Retry-After": "10"} if status == 503 else {}
+        return refused(Refusal(status, self._view.said(upload.error or "the run failed"), extra | retry), upload)
+
+    async def runs(self, request: Request) -> Response:
+        """All runs, or one more."""
+        return await (self._create(request) if request.method == "POST" else self._list(request))
+
+    async def run(self, request: Request) -> Response:
+        """One run, or its end."""
+        return await (self._delete(request) if request.method == "DELETE" else self._show(request))
+
+    async def _create(self, request: Request) -> Response:
+        """Take a file in; its run is a resource to be looked at: 202."""
+        upload, replayed = await self._taking.take(request)
+        return json_response(await self._run(upload), 202, _replayed(replayed) | {"Location": f"/runs/{upload.id}"})
+
+    async def _list(self, request: Request) -> Response:
+        _only(request, "limit", "before")
+        limit = _count(request.query_params.get("limit"), LISTED, MOST_LISTED)
+        before = request.query_params.get("before", "~")  # after all that an id can be
+        ids = sorted((id_ for id_ in self._known.uploads if id_ < before), reverse=True)
+        answers = tuple(self._view.run(self._known.uploads[id_], with_rejects=False) for id_ in ids[:limit])
+        return json_response(RunsAnswer(runs=answers, next=ids[limit - 1] if len(ids) > limit else None))
+
+    async def _show(self, request: Request) -> Response:
+        return json_response(await self._run(self._named(request)))
+
+    async def _delete(self, request: Request) -> Response:
+        await self._conductor.delete(self._named(request))
+        return Response(status_code=204)
+
+    async def events(self, request: Request) -> Response:
+        """The run's events; 204 where the client has them all, which ends an ``EventSource``."""
+        _only(request, "rejects")
+        upload = self._named(request)
+        position = position_of(request.headers.get("last-event-id"))
+        with_rejects = _flag(request.query_params.get("rejects", "false"))
+        if position != (1, 0) and await asyncio.to_thread(self._has_all, upload, position):
+            return Response(status_code=204)
+        stream: AsyncIterator[bytes] = events(upload, self._view, self._conductor, position, with_rejects=with_rejects)
+        # Proxies that buffer (nginx) would show nothing of a live run.
+        return StreamingResponse(stream, headers={"X-Accel-Buffering": "no"}, media_type="text/event-stream")
+
+    async def rejects(self, request: Request) -> Response:
+        """The rows that could not go, as JSON or as a workbook."""
+        _only(request, "format")
+        upload = self._named(request)
+        accepted = "xlsx" if WORKBOOK in request.headers.get("accept", "") else "json"
+        form = request.query_params.get("format", accepted)
+        if form == "json":
+            return StreamingResponse(self._view.rejects_json(upload), media_type="application/json")
+        if form != "xlsx":
+            raise Refusal(400, "format has to be json or xlsx")
+        path, made = await asyncio.to_thread(self._workbook, upload)
+        cleanup = BackgroundTask(path.unlink) if made else None
+        return FileResponse(path, media_type=WORKBOOK, filename="rejects.xlsx", background=cleanup)
+
+    async def pause(self, request: Request) -> Response:
+        """Let a run rest."""
+        return await self._ordered(request, self._conductor.pause)
+
+    async def resume(self, request: Request) -> Response:
+        """Let a run go on, or take it up again."""
+        return await self._ordered(request, self._conductor.resume)
+
+    async def cancel(self, request: Request) -> Response:
+        """Stop a run; what is in stays in."""
+        return await self._ordered(request, self._conductor.cancel)
+
+    async def _ordered(self, request: Request, order: Callable[[Upload], Awaitable[None]]) -> Response:
+        upload = self._named(request)
+        await order(upload)
+        return json_response(await self._run(upload), 202)
+
+    def _named(self, request: Request) -> Upload:
+        return self._known.find(request.path_params["id"])
+
+    async def _run(self, upload: Upload) -> RunAnswer:
+        return await asyncio.to_thread(self._view.run, upload)
+
+    def _has_all(self, upload: Upload, position: tuple[int, int]) -> bool:
+        """Whether a client that has read so far has read all there will be."""
+        if upload.state != "ended" or position[0] < len(upload.run_ids) or not upload.run_ids:
+            return False
+        try:
+            return position[1] >= Recording(recordings_folder() / upload.run_ids[-1]).events_file.stat().st_size
+        except FileNotFoundError:
+            return True
+
+    def _workbook(self, upload: Upload) -> tuple[Path, bool]:
+        """A workbook of all rejects, and whether it was made for the occasion."""
+        written = self._known.store.rejects_file(upload, len(upload.run_ids))
+        if upload.state == "ended" and upload.outcome != "already_imported" and written.exists():
+            return written, False
+        handle, name = tempfile.mkstemp(prefix=".rejects-", suffix=".xlsx", dir=self._known.store.of(upload))
+        os.close(handle)
+        recordings = self._view.recordings(upload)
+        shown = next((found for recording in recordings if (found := headers(recording))), ())
+        try:
+            write_reject_workbook(Path(name), shown, self._view.rejects(upload))
+        except ImporterError as error:
+            Path(name).unlink()
+            raise Refusal(507, "the workbook cannot be written: there is no room for it") from error
+        return Path(name), True
+
+
+def _replayed(replayed: bool) -> dict[str, str]:
+    return {"Idempotency-Replayed": "true"} if replayed else {}
+
+
+def _only(request: Request, *names: str) -> None:
+    """Raise :class:`Refusal` (400) for a query with anything else in it, or something twice."""
+    given = [name for name, _ in request.query_params.multi_items()]
+    for name in given:
+        if name not in names:
+            raise Refusal(400, f"unknown parameter {name!r}: known are {', '.join(names)}")
+        if given.count(name) > 1:
+            raise Refusal(400, f"{name} is given twice")
+
+
+def _count(text: str | None, usual: int, most: int) -> int:
+    if text is None:
+        return usual
+    if not (text.isascii() and text.isdigit() and len(text) < 10 and 1 <= int(text) <= most):
+        raise Refusal(400, f"limit has to be a whole number from 1 to {most}")
+    return int(text)
+
+
+def _flag(text: str) -> bool:
+    if text not in ("true", "false"):
+        raise Refusal(400, "rejects has to be true or false")
+    return text == "true"

@@ -1,0 +1,102 @@
+"""What whoever starts the server decides; a client decides none of it."""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import msgspec
+
+from tui_importer.api import target_address
+from tui_importer.core.plan import Plan, checked
+from tui_importer.core.schemas import BUSINESSES
+from tui_importer.core.url import parse_address, sqlite_path
+from tui_importer.errors import UsageError
+
+#: Names by which a program on this machine reaches it.
+LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """``plan`` holds target and defaults of every run, ``folder`` the uploads. Sizes are in bytes, times in seconds.
+
+    An upload that gives no byte for ``idle_timeout``, or takes longer than ``upload_timeout``, is given up.
+    ``answer_within`` is how long ``POST /upload`` waits for the run's end; ``grace`` how long a shutdown waits for the
+    batches in flight; ``keep`` how long ended runs are listed.
+    """
+
+    plan: Plan = field(repr=False)  # its database may hold a password
+    folder: Path
+    host: str = "127.0.0.1"
+    port: int = 8080
+    token: str | None = field(default=None, repr=False)
+    allowed_hosts: frozenset[str] = frozenset()
+    max_upload: int = 256 << 20
+    max_runs: int = 2
+    max_waiting: int = 50
+    max_workers: int = 8
+    run_timeout: float | None = None
+    idle_timeout: float = 30.0
+    upload_timeout: float = 3600.0
+    answer_within: float = 900.0
+    grace: float = 30.0
+    keep: float = 7 * 86_400.0
+
+    @property
+    def database(self) -> str:
+        """The target's address, with its password."""
+        return target_address(self.plan).text
+
+    @property
+    def checks_host(self) -> bool:
+        """Whether only some ``Host`` headers are answered: always where no token stands between a page that a browser
+        shows and this server."""
+        return bool(self.allowed_hosts) or self.token is None
+
+
+def settled(settings: Settings) -> Settings:
+    """The settings, once they are safe and everything in them holds wherever a run works.
+
+    Raises :class:`UsageError` for an address beyond this machine without a token, and where a client could choose the
+    table: without ``--table``, only sheets of a known schema are taken, whose table is known too.
+    """
+    beyond = not is_loopback(settings.host) or bool(settings.allowed_hosts - LOOPBACK_NAMES)
+    if beyond and settings.token is None:
+        raise UsageError(
+            f"{settings.host} can be reached by others than this machine, so a token is required: set "
+            "TUI_IMPORTER_SERVER_TOKEN or give --token-file"
+            if not is_loopback(settings.host)
+            else "--allow-host lets others than this machine in, so a token is required: set "
+            "TUI_IMPORTER_SERVER_TOKEN or give --token-file"
+        )
+    plan = settings.plan
+    if plan.target.table is None:
+        if plan.columns is not None or plan.options.schema not in ("auto", BUSINESSES.name):
+            raise UsageError("name the table that uploads go to with --table: it is not the client's to choose")
+        plan = msgspec.structs.replace(plan, options=msgspec.structs.replace(plan.options, schema=BUSINESSES.name))
+    database = _absolute(plan.target.database or f"{plan.target.table or BUSINESSES.name}.db")
+    plan = msgspec.structs.replace(plan, target=msgspec.structs.replace(plan.target, database=database))
+    return replace(settings, plan=checked(plan), folder=settings.folder.absolute())
+
+
+def is_loopback(host: str) -> bool:
+    """Whether an address to listen on can only be reached from this machine."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _absolute(database: str) -> str:
+    """The address, good in any folder: each run works in its own."""
+    address = parse_address(database)
+    if address.scheme == "sqlite":
+        return str(Path(sqlite_path(address)).absolute())
+    scheme, slashes, path = address.text.partition(":///")
+    if address.scheme.startswith("sqlite+") and path and not path.startswith("/"):
+        return f"{scheme}{slashes}/{(Path.cwd() / path)}"
+    return address.text

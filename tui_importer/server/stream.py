@@ -1,0 +1,111 @@
+"""A run's events as server-sent events (HTML standard, 9.2), which a client can take up again where it was cut off.
+
+The id of an event is ``N-BYTES``: execution number N of the upload (from 1), and how far its recording was read. So
+nothing has to be kept for a client, and a restart of the server changes nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+from tui_importer.recording.folders import Recording, recordings_folder
+from tui_importer.server.answers import to_json
+from tui_importer.server.conductor import Conductor
+from tui_importer.server.uploads import Upload
+from tui_importer.server.view import View
+
+#: Seconds between two looks, and without an event until a comment shows proxies that the connection lives.
+_PERIOD, _SILENCE = 0.25, 15.0
+#: Bytes of a recording read at once.
+_CHUNK = 256 << 10
+#: Where in a line its event stands at the latest.
+_KIND_WITHIN = 200
+_REJECTED = b'"event": "row_rejected"'
+
+_ID = re.compile(r"([1-9][0-9]{0,5})-(0|[1-9][0-9]{0,14})", re.ASCII)
+
+
+def position_of(last_event_id: str | None) -> tuple[int, int]:
+    """Execution and byte after an event; the beginning for what is no id of one."""
+    match = _ID.fullmatch(last_event_id or "")
+    return (int(match[1]), int(match[2])) if match else (1, 0)
+
+
+async def events(
+    upload: Upload, view: View, conductor: Conductor, position: tuple[int, int], *, with_rejects: bool
+) -> AsyncIterator[bytes]:
+    """The events from a position on, until the upload has ended or the server is to.
+
+    The first one, ``run``, is the resource as it stands; the last one, ``end``, as it ended.
+    """
+    execution, offset = position
+    silent = 0.0
+    yield _event("run", to_json(view.run(upload, with_rejects=False)))
+    while True:
+        ended = upload.state == "ended"  # asked before reading: what was written before is read in any case
+        lines: list[bytes] = []
+        if execution <= len(upload.run_ids):
+            recording = Recording(recordings_folder() / upload.run_ids[execution - 1])
+            over = not recording.alive
+            lines, offset_after = await asyncio.to_thread(_read, recording.events_file, offset)
+            for line in lines:
+                offset += len(line) + 1
+                if with_rejects or _REJECTED not in line[:_KIND_WITHIN]:
+                    yield _line(line, upload, view, f"{execution}-{offset}")
+            offset = offset_after
+            if over and not lines and execution < len(upload.run_ids):
+                execution, offset = execution + 1, 0
+                continue
+        if lines:
+            silent = 0.0
+            continue
+        if ended:
+            yield _event("end", to_json(view.run(upload, with_rejects=False)))
+            return
+        if conductor.closing.is_set():
+            return
+        await asyncio.sleep(_PERIOD)
+        silent += _PERIOD
+        if silent >= _SILENCE:
+            silent = 0.0
+            yield b": still here\n\n"
+
+
+def _read(path: Path, offset: int) -> tuple[list[bytes], int]:
+    """The whole lines from an offset on, without their ends, and where they end."""
+    try:
+        with path.open("rb") as file:
+            file.seek(offset)
+            data = file.read(_CHUNK)
+            while b"\n" not in data and (more := file.read(_CHUNK)):
+                data += more  # a reject of a thousand long cells
+    except FileNotFoundError:
+        return [], offset  # the recording was removed
+    *lines, rest = data.split(b"\n")
+    return lines, offset + len(data) - len(rest)
+
+
+def _line(line: bytes, upload: Upload, view: View, id_: str) -> bytes:
+    """A line of a recording, without what is only the server's affair."""
+    try:
+        fields: dict[str, Any] = json.loads(line)
+    except ValueError:
+        return b""  # torn: its process died while writing it
+    fields.pop("target", None)
+    if "file" in fields:
+        fields["file"] = upload.name
+    for name in ("error", "message", "reason"):
+        if isinstance(fields.get(name), str):
+            fields[name] = view.said(fields[name])
+    # ASCII, as the recording itself: no text can end a field.
+    return _event(str(fields.get("event")), json.dumps(fields).encode("ascii"), id_)
+
+
+def _event(name: str, data: bytes, id_: str | None = None) -> bytes:
+    head = f"id: {id_}\n" if id_ else ""
+    return f"{head}event: {name}\n".encode("ascii") + b"data: " + data + b"\n\n"

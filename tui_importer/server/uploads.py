@@ -1,0 +1,167 @@
+"""Uploads on disk: each in a private folder of its own, with what is known of it, so that a restart forgets none."""
+
+from __future__ import annotations
+
+import datetime as dt
+import fcntl
+import logging
+import os
+import secrets
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from tui_importer.core.report import Outcome, Stats
+from tui_importer.errors import UsageError
+from tui_importer.server.choices import Choices
+
+_RECORD = "record.json"
+_LOCK = "lock"
+#: Ends the name of a folder whose upload is not complete.
+_PART = ".part"
+_log = logging.getLogger(__name__)
+
+UploadState = Literal["waiting", "running", "ended"]
+
+
+class Upload(msgspec.Struct, kw_only=True):
+    """What is known of an upload. ``name`` is what the client calls the file, made harmless; ``run_ids`` are its
+    executions, the latest last; ``key`` is the client's idempotency key. From ``outcome`` on it is what the run said
+    last. ``interrupted`` says that a signal ended it, so that the server's next start takes it up again."""
+
+    id: str
+    name: str
+    suffix: str
+    size: int
+    sha256: str
+    created_at: str
+    choices: Choices = msgspec.field(default_factory=Choices)
+    key: str | None = None
+    state: UploadState = "waiting"
+    run_ids: list[str] = msgspec.field(default_factory=list)
+    deaths: int = 0
+    cancelled: bool = False
+    interrupted: bool = False
+    outcome: Outcome | None = None
+    exit_code: int | None = None
+    error: str | None = None
+    ended_at: str | None = None
+    stats: Stats | None = None
+    table: str | None = None
+    resumes: str | None = None
+    notes: tuple[str, ...] = ()
+    rejects_total: int = 0
+
+    @property
+    def file(self) -> str:
+        """The name of its file in its folder: nothing of it is the client's but a suffix that a reader knows."""
+        return f"upload{self.suffix}"
+
+
+class Store:
+    """The uploads of one server, in ``folder``; raises :class:`UsageError` where it cannot be, or another has it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        try:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if folder.stat().st_mode & 0o077:
+                raise UsageError(
+                    f"{folder}: others than its owner can look into it; uploads need a private folder (0700)"
+                )
+            self._lock = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT, 0o600)
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise UsageError(f"{folder}: another server is at work on these uploads; give --uploads FOLDER") from error
+        except OSError as error:
+            raise UsageError(f"{folder}: uploads cannot be kept there: {error.strerror}") from error
+
+    def close(self) -> None:
+        """Let another server have the folder."""
+        os.close(self._lock)
+
+    def load(self) -> list[Upload]:
+        """All complete uploads, the oldest first; what a dead server left half is removed."""
+        found = []
+        for entry in sorted(self.folder.iterdir()):
+            if not entry.is_dir():
+                continue
+            if entry.name.endswith(_PART):
+                shutil.rmtree(entry)
+                continue
+            try:
+                found.append(msgspec.json.decode((entry / _RECORD).read_bytes(), type=Upload))
+            except (OSError, msgspec.DecodeError) as error:
+                _log.warning("upload %s cannot be read and is left alone: %s", entry.name, error)
+        return found
+
+    def new_part(self) -> Path:
+        """A private folder for an upload that is coming in; raises ``OSError``."""
+        part = self.folder / f"{new_id()}{_PART}"
+        part.mkdir(mode=0o700)
+        return part
+
+    def keep(self, part: Path, upload: Upload) -> None:
+        """The upload in this folder is complete, and from now on survives a power cut; raises ``OSError``."""
+        self._write(part, upload)
+        os.rename(part, self.of(upload))
+        _sync(self.folder)
+
+    def save(self, upload: Upload) -> None:
+        """Note what has changed about an upload; raises ``OSError``."""
+        self._write(self.of(upload), upload)
+
+    def of(self, upload: Upload) -> Path:
+        """The upload's folder."""
+        return self.folder / upload.id
+
+    def file(self, upload: Upload) -> Path:
+        """The uploaded file, which is there until all of it is in."""
+        return self.of(upload) / upload.file
+
+    def rejects_file(self, upload: Upload, execution: int) -> Path:
+        """Where execution number ``execution`` (from 1) puts its workbook of rejects."""
+        return self.of(upload) / f"rejects-{execution}.xlsx"
+
+    def remove_file(self, upload: Upload) -> None:
+        """Remove the uploaded file: every row of it is settled."""
+        self.file(upload).unlink(missing_ok=True)
+
+    def remove(self, upload: Upload) -> None:
+        """Forget the upload."""
+        shutil.rmtree(self.of(upload))
+
+    def _write(self, folder: Path, upload: Upload) -> None:
+        handle, temporary = tempfile.mkstemp(prefix=".record-", dir=folder)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(msgspec.json.encode(upload))
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(temporary, folder / _RECORD)
+        except BaseException:
+            Path(temporary).unlink(missing_ok=True)
+            raise
+        _sync(folder)
+
+
+def new_id() -> str:
+    """Sorts by time, and cannot be guessed."""
+    return f"{dt.datetime.now(dt.UTC):%Y%m%d-%H%M%S-%f}-{secrets.token_hex(6)}"
+
+
+def now() -> str:
+    """The time as RFC 3339 writes it."""
+    return dt.datetime.now(dt.UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _sync(folder: Path) -> None:
+    """Make names in a folder survive a power cut (fsync(2))."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,151 @@
+"""Uploads as their resources: what is known of one, put together from the upload, its turn and its recording."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from pathlib import PurePath
+from typing import TypeVar
+
+import msgspec
+
+from tui_importer.core.report import ReportedReject, reported
+from tui_importer.core.url import parse_address, sqlite_path
+from tui_importer.events import Reject
+from tui_importer.recording.folders import Recording, recordings_folder
+from tui_importer.recording.follow import rejects
+from tui_importer.server.answers import RunAnswer, UploadAnswer, message_of, progress_of, to_json
+from tui_importer.server.conductor import Conductor
+from tui_importer.server.known import Known
+from tui_importer.server.settings import Settings
+from tui_importer.server.uploads import Upload
+
+#: Rejects that are sent at once.
+_PIECE = 200
+#: Earlier runs of one import that are gone through for their rejects.
+_MAX_CHAIN = 100
+
+T = TypeVar("T")
+
+
+class View:
+    """Looks at uploads; changes none."""
+
+    def __init__(self, settings: Settings, known: Known, conductor: Conductor) -> None:
+        self._settings = settings
+        self._known = known
+        self._conductor = conductor
+        address = parse_address(settings.database)
+        is_path = address.scheme == "sqlite"
+        self._shown_database = PurePath(sqlite_path(address)).name if is_path else "the database"
+
+    def said(self, text: str) -> str:
+        """What a run said, without where on the server its database is."""
+        return text.replace(self._settings.database, self._shown_database)
+
+    def run(self, upload: Upload, *, with_rejects: bool = True) -> RunAnswer:
+        """The upload as a resource; with the report's rejects it reads a file."""
+        turn = self._conductor.turns.get(upload.id) if upload.state == "running" else None
+        snapshot = turn.snapshot if turn else None
+        state = "paused" if snapshot and snapshot.paused else upload.state
+        return RunAnswer(
+            id=upload.id,
+            run_id=upload.run_ids[-1] if upload.run_ids else None,
+            run_ids=tuple(upload.run_ids),
+            state=state,
+            position=self._conductor.position(upload),
+            message=message_of(upload),
+            outcome=upload.outcome,
+            exit_code=upload.exit_code,
+            error=None if upload.error is None else self.said(upload.error),
+            resumable=self._known.resumable(upload),
+            file=upload.name,
+            bytes=upload.size,
+            sha256=upload.sha256,
+            method=self.method(upload),
+            options=msgspec.to_builtins(upload.choices),
+            table=upload.table or self._settings.plan.target.table,
+            created_at=upload.created_at,
+            ended_at=upload.ended_at,
+            progress=progress_of(snapshot, turn.rows_per_second) if turn and snapshot else None,
+            stats=upload.stats,
+            resumes=upload.resumes,
+            notes=tuple(map(self.said, upload.notes)),
+            rejects_total=upload.rejects_total,
+            rejects=self._reported(upload) if with_rejects else (),
+        )
+
+    def upload(self, upload: Upload) -> UploadAnswer:
+        """The founding program's answer, of an upload whose run has come to its end; reads a file."""
+        assert upload.stats is not None
+        assert upload.outcome is not None
+        return UploadAnswer(
+            message=message_of(upload),
+            method=self.method(upload),
+            stats=upload.stats,
+            id=upload.id,
+            run_id=upload.run_ids[-1],
+            outcome=upload.outcome,
+            table=upload.table,
+            notes=tuple(map(self.said, upload.notes)),
+            rejects_total=upload.rejects_total,
+            rejects=self._reported(upload),
+        )
+
+    def rejects(self, upload: Upload) -> Iterator[Reject]:
+        """All rejects as they were written down, those of the runs that it goes on with included; reads files."""
+        recordings = self.recordings(upload)
+        seen: set[tuple[str, int]] = set()
+        for recording in recordings:
+            for reject in rejects(recording):
+                if len(recordings) > 1:  # one run says each of its rejects once
+                    if (reject.sheet, reject.row) in seen:
+                        continue
+                    seen.add((reject.sheet, reject.row))
+                yield reject
+
+    def rejects_json(self, upload: Upload) -> Iterator[bytes]:
+        """:class:`RejectsAnswer` in pieces: there may be a million of them."""
+        count = 0
+        yield b'{"run_id":' + msgspec.json.encode(upload.run_ids[-1] if upload.run_ids else None) + b',"rejects":['
+        for some in batched(map(reported, self.rejects(upload)), _PIECE):
+            yield (b"," if count else b"") + b",".join(map(to_json, some))
+            count += len(some)
+        ended = upload.state == "ended"
+        total = max(upload.rejects_total, count) if ended else count
+        yield b'],"total":%d,"complete":%s}' % (total, b"true" if ended and count == total else b"false")
+
+    def recordings(self, upload: Upload) -> list[Recording]:
+        """The recordings of its runs, and of those that they go on with, the latest first."""
+        found: dict[str, Recording] = {}
+        left = list(upload.run_ids)
+        while left and len(found) < _MAX_CHAIN:
+            recording = Recording(recordings_folder() / left.pop())
+            if recording.run_id in found or not recording.events_file.exists():
+                continue
+            found[recording.run_id] = recording
+            report = recording.report()
+            if report is not None and report.resumes is not None:
+                # An id of the ledger, which others may write to: only names of folders are looked for.
+                left.append(PurePath(report.resumes).name)
+        return list(found.values())
+
+    def method(self, upload: Upload) -> str:
+        """The strategy, as it was asked for."""
+        return upload.choices.method or self._settings.plan.options.strategy
+
+    def _reported(self, upload: Upload) -> tuple[ReportedReject, ...]:
+        if not upload.run_ids or upload.state != "ended":
+            return ()
+        run_id = upload.run_ids[-1]
+        if upload.outcome == "already_imported" and upload.resumes is not None:
+            run_id = upload.resumes
+        report = Recording(recordings_folder() / PurePath(run_id).name).report()
+        return report.rejects if report is not None else ()
+
+
+def batched(items: Iterable[T], size: int) -> Iterator[list[T]]:
+    """The items, so many at once (``itertools.batched`` is of Python 3.12)."""
+    remaining = iter(items)
+    while some := list(islice(remaining, size)):
+        yield some
