@@ -31,7 +31,7 @@ def test_the_version_and_what_it_loads(program: Program) -> None:
     assert modules.isdisjoint(HEAVY)
 
 
-@pytest.mark.parametrize("command", [[], ["import"], ["inspect"], ["bench"], ["plugins"]])
+@pytest.mark.parametrize("command", [[], ["import"], ["inspect"], ["bench"], ["plugins"], ["serve"]])
 def test_help_fits_a_terminal(program: Program, command: list[str]) -> None:
     lines = program(*command, "--help", code=0).out.splitlines()
     assert lines[0].startswith("Usage: tui-importer")

@@ -1,0 +1,56 @@
+"""The OpenAPI document and the server agree, whatever schemathesis thinks of."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from tests.server.conftest import SLOW, Served, numbered
+from tui_importer.server.choices import Choices
+
+TOKEN = "schemathesis-has-this-token"
+#: No schema can say what a workbook is, so one that is none may be refused.
+CONFIGURATION = """
+[generation]
+max-examples = 8
+database = "none"
+[parameters]
+"path.id" = "RUN"
+[[operations]]
+include-name = "POST /upload"
+checks.positive_data_acceptance.expected-statuses = ["2xx", "400", "409", "429"]
+[[operations]]
+include-name = "POST /runs"
+checks.positive_data_acceptance.expected-statuses = ["2xx", "400", "409", "429"]
+"""
+
+
+def test_schemathesis_finds_nothing(serve: Callable[..., Served], tmp_path: Path) -> None:
+    served = serve("--db", "t.db", "--table", "t", "--max-waiting", "1000", token=TOKEN)
+    id_ = served.begin(numbered(2_000), **SLOW)
+    served.at_work(id_)
+    (tmp_path / "schemathesis.toml").write_text(CONFIGURATION.replace("RUN", id_))
+    ended = subprocess.run(
+        [
+            *(str(Path(sys.executable).parent / "schemathesis"), "--config-file", str(tmp_path / "schemathesis.toml")),
+            *("run", f"{served.url}/openapi.json", "--header", f"Authorization: Bearer {TOKEN}", "--seed", "1"),
+            *("--checks", "all", "--request-timeout", "30", "--no-color"),
+        ],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=110,
+        check=False,
+    )
+    assert ended.returncode == 0, ended.stdout[-8_000:] + ended.stderr
+    assert not [line for line in served.lines() if line["level"] == "error"]
+
+
+def test_every_choice_is_a_parameter(shared: Served) -> None:
+    document = shared.client.get("/openapi.json").json()
+    for path in ("/upload", "/runs"):
+        named = {parameter["name"] for parameter in document["paths"][path]["post"]["parameters"]}
+        assert named == {*Choices.__struct_fields__, "Idempotency-Key"}
+    assert "security" not in document
