@@ -153,7 +153,7 @@ def test_every_option_that_is_mentioned_exists(tmp_path: Path, environment: dict
     program = [sys.executable, "-m", "tui_importer"]
     known = "".join(
         run([*program, command, "--help"], tmp_path, environment).stdout
-        for command in ("import", "inspect", "runs", "replay", "rejects")
+        for command in ("import", "inspect", "runs", "replay", "rejects", "serve")
     )
     for option in set(re.findall(r"(?<=[ `])--[a-z][a-z-]+", README)) - {"--quiet"}:
         assert option in known, option
