@@ -102,14 +102,22 @@ def picture(
             await pilot.pause(0.02)
         for key in keys:
             await pilot.press(key)
-        await pilot.pause(0.3)
-        path.write_text(_FONT_FACE.sub("", app.export_screenshot(title="tui-importer")), encoding="utf-8")
+        before, now = "", seen(app)
+        while before != now:  # until nothing changes any more
+            await pilot.pause(0.5)
+            before, now = now, seen(app)
+        path.write_text(now, encoding="utf-8")
 
     async def go() -> None:
         async with app.run_test(size=size) as pilot:
             await act(pilot)
 
     asyncio.run(go())
+
+
+def seen(app: Dashboard) -> str:
+    """What the application shows, as SVG."""
+    return _FONT_FACE.sub("", app.export_screenshot(title="tui-importer"))
 
 
 def _shows(scene: Scene) -> Callable[[Dashboard], bool]:

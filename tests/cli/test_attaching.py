@@ -259,11 +259,14 @@ def test_the_version_needs_next_to_nothing(program: Program) -> None:
         "tui_importer",
         "tui_importer.cli",
         "tui_importer.cli.main",
+        "tui_importer.cli.process_list",
         "tui_importer.console",
         "tui_importer.console.complaint",
         "tui_importer.console.lines",
         "tui_importer.console.safe",
         "tui_importer.console.terminals",
+        "tui_importer.core",
+        "tui_importer.core.url",
         "tui_importer.errors",
     }
     assert tops(modules).isdisjoint({"msgspec", "pluggy", "sqlalchemy", "psycopg", "openpyxl", "asyncio", *UI})

@@ -170,7 +170,7 @@ def test_any_size_shows_the_state_and_the_rows(size: tuple[int, int], state: str
 
 def test_a_storm_of_resizes(folder: Path) -> None:
     async def storm(pilot: Pilot[Ending]) -> None:
-        for number in range(40):
+        for number in range(12):
             await pilot.resize_terminal(20 + 37 * number % 181, 5 + 23 * number % 60)
         await pilot.resize_terminal(80, 24)
         await until(pilot, lambda: "LOADING" in page(pilot.app))

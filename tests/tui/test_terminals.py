@@ -103,7 +103,7 @@ def test_changes_on_the_setup_screen_are_carried_out(tmp_path: Path, rows: Path,
         terminal.until("will be created")
         assert "strategy threaded" in terminal.text
         terminal.type("t")  # number: integer, then the next type
-        terminal.until(lambda shown: "text" in next(line for line in shown.splitlines() if "A  number" in line))
+        terminal.until(lambda shown: any("A  number" in line and "text" in line for line in shown.splitlines()))
         terminal.type("\x1b[B ")  # down, and leave the second out
         terminal.until("left out")
         terminal.type("\r")

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from tui_importer.console.complaint import complain
@@ -39,7 +41,18 @@ def show(first: FirstScreen) -> Ending:
 
     if sys.__stderr__ is not None:
         sys.__stderr__.reconfigure(errors="replace")  # a letter that the terminal lacks
-    return Dashboard(first).run() or Ending()
+    with hang_up_ends_us():
+        return Dashboard(first).run() or Ending()
+
+
+@contextmanager
+def hang_up_ends_us() -> Iterator[None]:
+    """A terminal that is gone ends whoever shows a run on it, never the run: that is a process of its own."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 def show_run(opening: Opening) -> Ending:
