@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import psycopg
 import pytest
@@ -39,7 +39,16 @@ from tui_importer import (
 )
 from tui_importer.backends.postgresql import PostgreSQL
 from tui_importer.core.feed import QUEUE_BATCHES
-from tui_importer.events import AnyEvent, BatchCommitted, LoadingStarted, WorkerFailed, WorkerStarted
+from tui_importer.events import (
+    AnyEvent,
+    BatchCommitted,
+    Listener,
+    LoadingStarted,
+    SourceOpened,
+    WorkerFailed,
+    WorkerStarted,
+    ignore,
+)
 from tui_importer.plugins.registry import Owner, Registry, load_registry
 from tui_importer.readers.csv_text import CsvFile, CsvReader
 
@@ -536,3 +545,28 @@ def test_memory_of_a_run_does_not_hold_its_rows(sqlite: Database, numbers: Path)
     # Those waiting, the one that waits for room, those in hand and just let go.
     assert max(most) <= QUEUE_BATCHES + 5
     assert living() == before
+
+
+@pytest.mark.parametrize("mode", ["append", "create"])
+def test_another_run_makes_the_table_between_our_look_and_our_turn(
+    mode: Literal["append", "create"], numbers: Path, tmp_path: Path, database: Database
+) -> None:
+    other = tmp_path / "other.csv"
+    other.write_text("n\n" + "\n".join(map(str, range(1_000, 1_050))) + "\n")
+
+    def imported(file: Path, mode: Literal["append", "create"], listener: Listener = ignore) -> Report:
+        plan = Plan(source=Source(file=str(file)), target=Target(database=database.url, table="shared", mode=mode))
+        return Run(plan, listener=listener).execute()
+
+    def overtake(event: AnyEvent) -> None:
+        if isinstance(event, SourceOpened):  # the table was looked for while the file was being opened
+            assert imported(other, "append").outcome == "complete"
+
+    report = imported(numbers, mode, overtake)
+    rows = database.scalar("SELECT count(*) FROM shared")
+    if mode == "append":
+        assert (report.outcome, report.target.created, rows) == ("complete", False, ROWS + 50)
+        assert any("another run has made table 'shared' meanwhile" in note for note in report.notes)
+    else:
+        assert (report.outcome, rows) == ("failed", 50)
+        assert "shared" in (report.error or "")

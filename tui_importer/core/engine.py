@@ -538,10 +538,27 @@ class Engine:
 
             self._retried(make_stage)
             return stage
-        if resolution.create:
-            self._retried(lambda: backend.create_table(mapping.table))
+        if resolution.create and self._retried(lambda: self._makes_table(mapping, backend)):
             self._emit(TableCreated(table=mapping.table.qualified_name))
         return None
+
+    def _makes_table(self, mapping: Mapping, backend: Backend) -> bool:
+        """Create the table; False where another run has made it since we looked, and it takes our columns."""
+        try:
+            backend.create_table(mapping.table)
+        except TransientFault:
+            raise
+        except DatabaseError:
+            found = backend.reflect(mapping.table.qualified_name)
+            ours = [column.target for column in mapping.columns]
+            if found is None or self._plan.target.mode == "create" or not all(map(found.column, ours)):
+                raise
+            self._created = False  # whoever made it makes its indexes
+            self._notice(
+                f"another run has made table {mapping.table.qualified_name!r} meanwhile: its rows go there too"
+            )
+            return False
+        return True
 
     def _finish(self, resolution: Resolution, stage: Table | None, backend: Backend) -> None:
         """What is left once every row is in: to show it, to check it, and to index a table that is new."""
