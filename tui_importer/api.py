@@ -27,8 +27,8 @@ from tui_importer.events import AnyEvent, Listener, ignore
 from tui_importer.plugins.registry import Registry, load_registry
 from tui_importer.recording.folders import recordings_folder
 from tui_importer.recording.recorder import Recorder
+from tui_importer.rejects.paths import check_reject_path, default_reject_path
 from tui_importer.rejects.spool import RejectSpool
-from tui_importer.rejects.workbook import check_reject_path, default_reject_path, write_reject_workbook
 
 #: What a preview shows at most: rows, columns, and characters of a cell.
 PREVIEW_ROWS, PREVIEW_COLUMNS, PREVIEW_TEXT = 40, 100, 200
@@ -128,6 +128,9 @@ class Run:
             self.reasons: list[ReasonGroup] = self._spool.by_reason()
             if not report.rejects_total:
                 return report
+            # What writes workbooks takes a tenth of a second to import, which a run without rejects need not wait for.
+            from tui_importer.rejects.workbook import write_reject_workbook
+
             path = self._rejects_file or default_reject_path(self._source, Path.cwd())
             try:
                 write_reject_workbook(path, self._engine.headers, self._spool)

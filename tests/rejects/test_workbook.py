@@ -16,14 +16,9 @@ from python_calamine import CalamineWorkbook
 
 from tui_importer.errors import ImporterError, UsageError
 from tui_importer.events import Fault, Reject
+from tui_importer.rejects.paths import check_reject_path, default_reject_path
 from tui_importer.rejects.text import CUT_MARK, MAX_CELL_TEXT, escaped, fitting, is_formula_like, unescaped
-from tui_importer.rejects.workbook import (
-    REASON_HEADERS,
-    check_reject_path,
-    default_reject_path,
-    source_width,
-    write_reject_workbook,
-)
+from tui_importer.rejects.workbook import REASON_HEADERS, source_width, write_reject_workbook
 
 NASTY = [
     "=1+1",

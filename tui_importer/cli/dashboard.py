@@ -11,10 +11,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from tui_importer.console.complaint import complain
-from tui_importer.console.ending import detached_lines, paths_and_commands
 from tui_importer.console.lines import Enduring
 from tui_importer.console.safe import visible
-from tui_importer.console.summary import summary_lines
 from tui_importer.console.terminals import on_a_terminal
 
 if TYPE_CHECKING:
@@ -68,6 +66,8 @@ def show_run(opening: Opening) -> Ending:
 
 def say_ending(ending: Ending) -> int:
     """Leave on the normal screen what is to be kept; gives the exit code."""
+    from tui_importer.console.ending import detached_lines, paths_and_commands
+    from tui_importer.console.summary import summary_lines
     from tui_importer.tui.terminal import ASCII, glyphs_for
 
     err = Enduring(sys.stderr)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -23,9 +24,19 @@ class Opening:
 
     def __init__(self, reader: Reader, wanted: Source) -> None:
         pool = ThreadPoolExecutor(2, thread_name_prefix="opening")
-        self._opened = pool.submit(_open, reader, wanted)
+        self._begun = threading.Event()
+        self._opened = pool.submit(self._open, reader, wanted)
         self._sha256 = pool.submit(_sha256, Path(wanted.file))
         pool.shutdown(wait=False)
+
+    def wait_until_begun(self, seconds: float) -> None:
+        """Wait, but not for longer, until the reader has opened the file and begins with the sheet's cells.
+
+        Until then it may want two cores, and from then on one: what is imported meanwhile costs nothing only then.
+        """
+        import tui_importer.core.source  # noqa: F401  # which the thread needs next, and this one has time for now
+
+        self._begun.wait(seconds)
 
     def result(self) -> OpenSource:
         """The open file; waits for it and raises what :func:`tui_importer.core.source.open_source` raised."""
@@ -41,14 +52,16 @@ class Opening:
         if self._opened.exception() is None:
             self._opened.result().workbook.close()
 
+    def _open(self, reader: Reader, wanted: Source) -> OpenSource:
+        started, path = time.perf_counter(), Path(wanted.file)
+        try:
+            workbook = reader.open(path)
+        finally:
+            self._begun.set()
+        # Not before the file is being parsed: what finds tables takes a while to import.
+        from tui_importer.core.source import find_source
 
-def _open(reader: Reader, wanted: Source) -> OpenSource:
-    started, path = time.perf_counter(), Path(wanted.file)
-    workbook = reader.open(path)
-    # Not before the file is being parsed: what finds tables takes a while to import.
-    from tui_importer.core.source import find_source
-
-    return find_source(path, workbook, wanted, typed=reader.typed, started=started)
+        return find_source(path, workbook, wanted, typed=reader.typed, started=started)
 
 
 def _sha256(path: Path) -> str:

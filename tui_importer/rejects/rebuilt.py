@@ -7,8 +7,9 @@ from pathlib import Path
 from tui_importer.errors import UsageError
 from tui_importer.recording.folders import Recording
 from tui_importer.recording.follow import headers, rejects
+from tui_importer.rejects.paths import check_reject_path, default_reject_path
 from tui_importer.rejects.spool import RejectSpool
-from tui_importer.rejects.workbook import check_reject_path, default_reject_path, write_reject_workbook
+from tui_importer.rejects.workbook import write_reject_workbook
 
 
 def write_rejects_of(recording: Recording, path: Path | None = None) -> tuple[Path, int]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
@@ -16,61 +15,24 @@ from openpyxl.cell import WriteOnlyCell
 from openpyxl.styles import Alignment, Font
 
 from tui_importer.core.cells import MAX_COLUMNS, MAX_ROWS, column_letters
-from tui_importer.errors import ImporterError, UsageError
+from tui_importer.errors import ImporterError
 from tui_importer.events import Reject
+from tui_importer.rejects.paths import SUFFIX
 from tui_importer.rejects.text import MAX_CELL_TEXT, escaped, fitting, is_formula_like
 
 #: The headers of the columns at the right that say what was wrong; a file that is given back has them, too.
 REASON_HEADERS = ("Rejected row", "Cell", "Column", "Reason", "SQLSTATE")
 #: The name of the sheet; further ones are called "Rejects 2" and so on.
 SHEET_NAME = "Rejects"
-#: The only kind of file written: in CSV nothing can keep a spreadsheet program from running a cell that begins with
-#: "=" but a change to the cell's text, and then it would not read back as it was.
-SUFFIX = ".xlsx"
-
 #: Rows looked at for the widths of the columns, which a streamed sheet must say before its rows.
 _WIDTH_SAMPLE = 100
 #: Narrowest and widest column, in characters.
 _MIN_WIDTH, _MAX_WIDTH = 8, 60
-#: Bytes of a source's name kept in the reject file's: 255 is the limit of most file systems, endings included.
-_MAX_STEM = 200
-_REJECTS_ENDING = re.compile(r"\.rejects(-\d+)?$")
 #: "Text": what is typed into such a cell stays as it is typed, leading zeros and all.
 _TEXT_FORMAT = "@"
 
 #: A sheet that openpyxl streams; openpyxl has neither types nor a public name for it.
 Sheet = Any
-
-
-def check_reject_path(path: Path, source: Path | None = None) -> None:
-    """Make sure up front that rejects can go there; raises :class:`UsageError`.
-
-    Only ``.xlsx`` is written, the folder has to exist, and the source itself is never overwritten.
-    """
-    if path.suffix.lower() != SUFFIX:
-        raise UsageError(f"{path}: rejects are written as an Excel workbook, so its name has to end in {SUFFIX}")
-    if path.is_dir():
-        raise UsageError(f"{path}: is a folder; name a file for the rejects")
-    if not path.parent.is_dir():
-        raise UsageError(f"{path}: there is no folder {path.parent}")
-    if not os.access(path.parent, os.W_OK | os.X_OK):
-        raise UsageError(f"{path}: the folder {path.parent} cannot be written to")
-    if source is not None and path.exists() and source.exists() and path.samefile(source):
-        raise UsageError(f"{path}: is the file being imported; name another one for the rejects")
-
-
-def default_reject_path(source: Path, folder: Path) -> Path:
-    """``NAME.rejects.xlsx`` in ``folder``, or ``NAME.rejects-2.xlsx`` and so on where that exists: somebody may be
-    mending it. A reject file's own rejects keep the first file's name."""
-    stem = _REJECTS_ENDING.sub("", source.stem)
-    while len(os.fsencode(stem)) > _MAX_STEM:
-        stem = stem[:-1]
-    number = 1
-    while True:
-        path = folder / f"{stem}.rejects{'' if number == 1 else f'-{number}'}{SUFFIX}"
-        if not os.path.lexists(path):
-            return path
-        number += 1
 
 
 def source_width(headers: Sequence[str | None]) -> int:
