@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -11,18 +10,14 @@ import click
 from tui_importer.cli.dashboard import wants_dashboard
 from tui_importer.cli.options import CountOrAuto, build_plan, check_report_path, source_options, target_options
 from tui_importer.console.complaint import complain
-from tui_importer.core.opening import Opening
 from tui_importer.core.plan import checked
-from tui_importer.core.url import parse_address
 from tui_importer.errors import ExitCode, ImporterError, UsageError
 from tui_importer.plugins.registry import Registry, load_registry
+from tui_importer.process.early import open_early
 
 if TYPE_CHECKING:
     from tui_importer.core.report import Report
 
-#: How long imports wait for the reader, in seconds: it has both cores for so long with 100,000 rows, which are read in
-#: 0.6 s then instead of 0.7.
-_BEGUN_WITHIN = 0.3
 SIGNAL_CODES = (ExitCode.SIGINT, ExitCode.SIGTERM)
 #: Exit codes, the gravest first.
 _GRAVITY = (*SIGNAL_CODES, *map(ExitCode, (1, 5, 2, 6, 4, 3, 0)))
@@ -93,14 +88,8 @@ def command(files: tuple[str, ...], **given: Any) -> int:
 
 def _import(file: str, given: dict[str, Any], registry: Registry) -> Report:
     plan = checked(build_plan(file, given))
-    registry.strategy(plan.options.strategy)
-    if plan.target.database is not None:
-        registry.backend_for(parse_address(plan.target.database).scheme)
-    reader = registry.reader(plan.source.reader) if plan.source.reader else registry.reader_for(Path(file))
-    # Everything that is wrong with the request is said by now. The file is parsed while the rest of the program is
-    # being imported, which takes a fifth of a second.
-    opening = Opening(registry.make_reader(reader.name), plan.source)
-    opening.wait_until_begun(_BEGUN_WITHIN)
+    opening = open_early(plan, registry)
+    # The file is parsed while the rest of the program is being imported, which takes a fifth of a second.
     from tui_importer.cli.running import import_file
 
     return import_file(plan, given, registry, opening)

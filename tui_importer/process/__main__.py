@@ -51,6 +51,12 @@ def _say(answer: Answer) -> None:
 
 
 def _import(request: ImportRequest) -> ExitCode:
+    from tui_importer.core.plan import checked
+    from tui_importer.plugins.registry import load_registry
+    from tui_importer.process.early import open_early
+
+    registry = load_registry()
+    opening = open_early(checked(request.plan), registry)
     from tui_importer.api import Run
     from tui_importer.process.conduct import seldom_collect_garbage, signals_stop
     from tui_importer.process.reports import write_reports
@@ -60,6 +66,8 @@ def _import(request: ImportRequest) -> ExitCode:
     run = Run(
         request.plan,
         rejects_file=request.rejects_file,
+        registry=registry,
+        opening=opening,
         command=request.command,
         recordings=recordings_folder(),
     )
