@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def test_rejects_are_handed_over_piece_by_piece(serve: Callable[..., Served], sqlite: Database) -> None:
     sqlite.execute("CREATE TABLE t (n integer)")
-    rows, served = 4_000, serve("--db", sqlite.url, "--table", "t")
+    rows, served = 8_000, serve("--db", sqlite.url, "--table", "t")
     run = served.ended(served.begin(f"n\n{('x' * 4_000 + chr(10)) * rows}".encode()))
     assert run["rejects_total"] == rows
     server = psutil.Process(served.process.pid)

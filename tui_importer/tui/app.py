@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import signal
 import traceback
 from collections.abc import Callable, Iterable
@@ -12,6 +13,8 @@ from typing import ClassVar
 from rich.segment import Segment, Segments
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
+from textual.events import Resize
+from textual.geometry import Size
 from textual.screen import Screen
 
 from tui_importer.errors import ExitCode
@@ -76,6 +79,7 @@ class Dashboard(App[Ending]):
     def on_mount(self) -> None:
         # Without this, the terminal would be left as the screen needs it.
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, self._terminated)
+        self.set_interval(1.0, self._keep_size)
         self.push_screen(self._first(self.glyphs))
 
     def on_unmount(self) -> None:
@@ -87,6 +91,15 @@ class Dashboard(App[Ending]):
         recording = shown.recording if shown is not None and shown.orders else None
         live = recording is not None and recording.alive
         self.exit(Ending(recording=recording if live else None, live=live, exit_code=int(ExitCode.SIGTERM)))
+
+    def _keep_size(self) -> None:
+        """Make sure that the screen is as large as the terminal: of a storm of changes the last one can get lost."""
+        if self.is_headless:
+            return
+        size = Size(*shutil.get_terminal_size())
+        if size != self.screen.size:
+            for each in (self, self.screen):
+                each.post_message(Resize(size, size))
 
     def show_run(self, opening: Opening | None) -> None:
         """Show a run instead of what is shown now."""

@@ -12,6 +12,8 @@ from tui_importer.tui.terminal import Glyphs
 #: A piece of text and its style.
 Piece = tuple[str, str]
 
+#: Less is nothing: a row in eleven days.
+_LEAST = 1e-6
 #: Characters of a chart's scale at its left, its axis included.
 SCALE_WIDTH = 7
 
@@ -134,7 +136,7 @@ def _times(seconds: float, columns: int) -> str:
 
 def _ceiling(value: float) -> float:
     """The next round number: the chart's top must not move with every sample."""
-    if value <= 0:
+    if value < _LEAST:
         return 0.0
     unit = 10.0 ** math.floor(math.log10(value))
     return next(unit * step for step in (1, 1.5, 2, 3, 4, 5, 6, 8, 10) if value <= unit * step * 1.0001)
