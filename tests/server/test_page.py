@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -18,13 +19,17 @@ from benchmarks.make_sample import SAMPLE_PATH
 from tests.server.conftest import Served, numbered, until
 
 TOKEN = "the-page-asks-for-this"
+#: Where nothing is skipped. (A test's own environment does not say so.)
+IN_CI = "CI" in os.environ
 #: Names under which a browser and its driver are installed.
 BROWSERS, DRIVERS = ("chromium", "chromium-browser", "google-chrome"), ("chromedriver", "chromium-driver")
 
 
 def program(names: tuple[str, ...]) -> str:
     found = next((path for name in names if (path := shutil.which(name))), None)
-    assert found, f"there is no {names[0]}: apt-get install chromium chromium-driver"
+    if found is None and not IN_CI:
+        pytest.skip(f"there is no {names[0]}: apt-get install chromium chromium-driver")
+    assert found, f"there is no {names[0]}, which .ci/run installs"
     return found
 
 
