@@ -59,7 +59,7 @@ class LogScreen(Screen[None]):
         self.query_one("#log-scroll").scroll_end(animate=False)
 
     def _update(self) -> None:
-        if not self.is_mounted:
+        if not self.query("#log-lines"):  # not composed yet: a view may come before
             return
         scroll, log = self.query_one("#log-scroll", VerticalScroll), self.view.log
         if log is self._shown:

@@ -51,7 +51,8 @@ class ReportScreen(Screen[None]):
 
     def on_resize(self) -> None:
         width = max(20, self.app.size.width - _AROUND)
-        self.query_one("#report-text", Static).update(self._text(width))
+        for text in self.query("#report-text").results(Static):
+            text.update(self._text(width))
 
     def _text(self, width: int) -> Content:
         view, glyphs, report = self._view, self._glyphs, self._view.report
