@@ -123,7 +123,6 @@ class View:
     run_id: str = ""
     state: State = State.STARTING
     file: str = ""
-    file_bytes: int = 0
     sheet: str | None = None
     target: str = ""
     table: str = ""
@@ -195,7 +194,6 @@ class Watcher:
             run_id=self._started.run_id if self._started else "",
             state=state,
             file=self._started.file if self._started else "",
-            file_bytes=self._reading.bytes if self._reading else 0,
             sheet=self._opened.sheet if self._opened else None,
             target=self._started.target if self._started else "",
             table=self._loading.table if self._loading else (report.target.table if report else ""),
