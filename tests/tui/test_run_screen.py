@@ -14,7 +14,7 @@ from textual.pilot import Pilot
 from benchmarks.scenes import RUN_ID, Scene
 from tests.tui.conftest import PERIOD, Controls, Playing, page, run, text, until
 from tui_importer.core.counters import Snapshot
-from tui_importer.events import Noticed, Reject, RowRejected, RunStarted, SourceOpened
+from tui_importer.events import Noticed, Reject, Retrying, RowRejected, RunStarted, SourceOpened
 from tui_importer.recording.lines import Line
 from tui_importer.tui.app import Dashboard
 from tui_importer.tui.messages import Ending, Shown
@@ -109,6 +109,18 @@ def test_size_unknown_is_said_and_not_guessed(folder: Path) -> None:
         assert "ETA unknown" in text(pilot.app, "progress")
 
     Playing(unknown, folder.parent / "other").act(look_again)
+
+
+def test_a_database_that_is_not_there_yet_is_said_at_the_top(folder: Path) -> None:
+    scene = Scene().begin()
+    error = "the database system is starting up"
+    scene.say(Retrying(worker=0, first_row=0, last_row=0, attempt=1, seconds=4.0, error=error, sqlstate="57P03"))
+
+    async def look(pilot: Pilot[Ending]) -> None:
+        await until(pilot, lambda: error in text(pilot.app, "progress"))
+        assert "RETRYING" in text(pilot.app, "heading")
+
+    Playing(scene, folder).act(look)
 
 
 def test_a_worker_that_retries_says_when_and_why(folder: Path) -> None:

@@ -100,6 +100,18 @@ def test_the_engines_own_retries_are_said_too() -> None:
     assert seen(scene, scene.at + 6).trouble is None
 
 
+def test_a_retry_of_the_engine_is_over_once_its_time_has_come() -> None:
+    scene = Scene().begin()
+    scene.say(
+        Retrying(worker=0, first_row=0, last_row=0, attempt=1, seconds=0.5, error="the server starts", sqlstate="57P03")
+    )
+    assert seen(scene).state is State.RETRYING
+    scene.load().go(4)
+    assert seen(scene).state is State.LOADING
+    scene.count(Phase.READ, [WorkerState.DONE] * 4, all_read=True)
+    assert seen(scene).state is State.LOADING
+
+
 def test_a_pause_leaves_no_time_to_guess() -> None:
     view = seen(Scene().begin().load().go(4).pause())
     assert (view.state, view.seconds_left) == (State.PAUSED, None)

@@ -241,6 +241,9 @@ class Watcher:
 
     def _count(self, counters: Snapshot) -> None:
         self._counters = counters
+        engine = self._retries.get(0)  # no worker whose state would say that it is over
+        if engine is not None and counters.at > engine.until:
+            del self._retries[0]
         self._recent.append(counters)
         while len(self._recent) > 2 and counters.at - self._recent[1].at >= ETA_LOOK_BACK:
             self._recent.popleft()

@@ -67,6 +67,10 @@ class ProgressLine(Picture):
     def draw(self, view: View, width: int, height: int) -> Content:
         share, rows = progress(view.counters), total(view.counters)
         done = view.counters.finished
+        if view.trouble is not None and not view.counters.workers:
+            return Content.assemble(
+                (fitted(self.glyphs.text(view.trouble), width, self.glyphs.ellipsis), "bold $warning")
+            )
         if view.state is State.READING or (view.state is State.STARTING):
             return Content.assemble(*between([("reading, size unknown", "$accent")], [], width))
         if share is None or rows is None:
