@@ -268,6 +268,8 @@ def test_the_version_needs_next_to_nothing(program: Program) -> None:
         "tui_importer.core",
         "tui_importer.core.url",
         "tui_importer.errors",
+        "tui_importer.process",
+        "tui_importer.process.garbage",
     }
     assert tops(modules).isdisjoint({"msgspec", "pluggy", "sqlalchemy", "psycopg", "openpyxl", "asyncio", *UI})
 

@@ -18,13 +18,12 @@ from tui_importer.core.opening import Opening
 from tui_importer.core.plan import Plan
 from tui_importer.core.report import Report
 from tui_importer.plugins.registry import Registry
-from tui_importer.process.conduct import seldom_collect_garbage, signals_stop
+from tui_importer.process.conduct import signals_stop
 from tui_importer.recording.folders import recordings_folder
 
 
 def import_file(plan: Plan, given: Mapping[str, Any], registry: Registry, opening: Opening) -> Report:
     """Import one file, narrated as the options say."""
-    seldom_collect_garbage()
     quiet, json = given["quiet"], given["log_format"] == "json"
     progress = choose_progress(
         sys.stderr, os.environ, quiet=quiet, plain=given["plain"], json=json, verbose=given["verbose"]

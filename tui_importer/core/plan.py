@@ -7,14 +7,13 @@ given back.
 
 from __future__ import annotations
 
-import difflib
 import re
-import tomllib
 from pathlib import Path
 from typing import Literal
 
 import msgspec
 
+from tui_importer.core.suggest import closest
 from tui_importer.core.types import ColumnType
 from tui_importer.core.url import shown
 from tui_importer.errors import PlanError
@@ -107,6 +106,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
 def load_plan(path: Path) -> Plan:
     """Read a plan file. Raises :class:`PlanError` naming the key at fault and, where close, the one meant."""
+    import tomllib  # only few imports have a plan file
+
     try:
         raw = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
@@ -180,8 +181,8 @@ def _refuse_unknown_keys(raw: object, struct: type[msgspec.Struct], path: str, w
     known = [field.name for field in msgspec.structs.fields(struct)]
     for key, value in raw.items():
         if key not in known:
-            close = difflib.get_close_matches(key, known, n=1)
-            hint = f"did you mean {close[0]!r}?" if close else f"known keys: {', '.join(known)}"
+            close = closest(key, known)
+            hint = f"did you mean {close!r}?" if close else f"known keys: {', '.join(known)}"
             place = f" in [{where.strip()}]" if where else ""
             raise PlanError(f"{path}: unknown key {key!r}{place}: {hint}")
         if not where and key in _TABLES:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Mapping as Dictionary
 from collections.abc import Sequence
@@ -20,6 +19,7 @@ from tui_importer.core.names import normalized, table_name, target_names
 from tui_importer.core.plan import ColumnPlan, Plan
 from tui_importer.core.schemas import SCHEMAS, Schema
 from tui_importer.core.source import OpenSource
+from tui_importer.core.suggest import closest
 from tui_importer.core.table import Index, Table, TableColumn
 from tui_importer.core.types import ColumnType, Kind
 from tui_importer.errors import PlanError
@@ -162,8 +162,8 @@ def _skipped(skip: Sequence[str], headers: Sequence[str]) -> frozenset[str]:
 
 
 def _no_column(name: str, headers: Sequence[str]) -> str:
-    close = difflib.get_close_matches(name, headers, n=1)
-    hint = f"did you mean {close[0]!r}?" if close else f"there are {', '.join(map(repr, headers[:20]))}"
+    close = closest(name, headers)
+    hint = f"did you mean {close!r}?" if close else f"there are {', '.join(map(repr, headers[:20]))}"
     return f"the sheet has no column {name!r}: {hint}"
 
 
@@ -230,8 +230,8 @@ def _fitting(way: _Way, table: Table) -> _Way:
     column = table.column(way.target)
     if column is None:
         names = [column.name for column in table.columns]
-        close = difflib.get_close_matches(way.target, names, n=1)
-        hint = f": did you mean {close[0]!r}?" if close else ""
+        close = closest(way.target, names)
+        hint = f": did you mean {close!r}?" if close else ""
         raise PlanError(f"table {table.qualified_name!r} has no column {way.target!r}{hint}")
     if not column.writable:
         raise PlanError(

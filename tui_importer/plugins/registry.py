@@ -6,7 +6,6 @@ with the reason, and only missed by those who ask for it.
 
 from __future__ import annotations
 
-import difflib
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,16 +13,19 @@ from enum import StrEnum
 from functools import partial
 from importlib.metadata import EntryPoint, PackageNotFoundError, entry_points, version
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import pluggy
 
-from tui_importer.core.reading import Reader
-from tui_importer.core.session import Backend, ConnectionSettings
-from tui_importer.core.strategy import Strategy
+from tui_importer.core.suggest import closest
 from tui_importer.errors import ImporterError, SourceError, UsageError
 from tui_importer.plugins import builtin, hookspecs
 from tui_importer.plugins.specs import AnySpec, BackendSpec, ReaderSpec, StrategySpec
+
+if TYPE_CHECKING:
+    from tui_importer.core.reading import Reader
+    from tui_importer.core.session import Backend, ConnectionSettings
+    from tui_importer.core.strategy import Strategy
 
 #: The entry point group of plugins.
 GROUP = "tui_importer"
@@ -181,8 +183,8 @@ class Registry:
             return found[0]
         if name in self._broken:
             raise UsageError(f"{kind} {name!r} cannot be used: {self._broken[name]}")
-        close = difflib.get_close_matches(name, [known for spec in specs for known in _names(spec)], n=1)
-        hint = f"did you mean {close[0]!r}? " if close else ""
+        close = closest(name, (known for spec in specs for known in _names(spec)))
+        hint = f"did you mean {close!r}? " if close else ""
         raise UsageError(f"unknown {kind} {name!r}: {hint}known are {', '.join(sorted(spec.name for spec in specs))}")
 
     def _make(self, kind: str, spec: AnySpec, *args: object) -> Any:
@@ -260,8 +262,8 @@ def _names(spec: AnySpec) -> tuple[str, ...]:
 def _with_close_hook(message: str) -> str:
     words = message.replace("'", " ").split()
     unknown = next((word for word in words if word.startswith("tui_importer_")), "")
-    close = difflib.get_close_matches(unknown, _HOOKS.values(), n=1)
-    return f"unknown hook {unknown!r}" + (f": did you mean {close[0]!r}?" if close else "")
+    close = closest(unknown, _HOOKS.values())
+    return f"unknown hook {unknown!r}" + (f": did you mean {close!r}?" if close else "")
 
 
 def _said(error: BaseException) -> str:

@@ -5,56 +5,57 @@ from __future__ import annotations
 import pkgutil
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any
 
-from tui_importer.core.reading import Reader
-from tui_importer.core.session import Backend
-from tui_importer.core.strategy import Strategy
-
-T = TypeVar("T")
+if TYPE_CHECKING:
+    from tui_importer.core.reading import Reader
+    from tui_importer.core.session import Backend
+    from tui_importer.core.strategy import Strategy
 
 
 @dataclass(frozen=True, slots=True)
-class _Spec(Generic[T]):
+class _Spec:
     """``factory`` makes the thing: a callable, or ``"package.module:attribute"``, imported when it is first needed."""
 
     name: str
     summary: str
-    factory: Callable[..., T] | str
+    factory: Callable[..., Any] | str
 
-    def make(self, *args: Any) -> T:
+    def make(self, *args: Any) -> Any:
         """Call the factory. Raises whatever a stranger's code may raise."""
         factory = pkgutil.resolve_name(self.factory) if isinstance(self.factory, str) else self.factory
-        made: T = factory(*args)
-        return made
+        return factory(*args)
 
 
 @dataclass(frozen=True, slots=True)
-class StrategySpec(_Spec[Strategy]):
+class StrategySpec(_Spec):
     """A strategy; ``factory()`` gives a ``Strategy``. ``aliases`` are further names for it."""
 
+    factory: Callable[..., Strategy] | str
     aliases: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class ReaderSpec(_Spec[Reader]):
+class ReaderSpec(_Spec):
     """A reader; ``factory()`` gives a :class:`~tui_importer.core.reading.Reader`.
 
     ``extensions`` are the suffixes (``.xlsx``) of the files it opens; where several readers open a file, that of the
     highest ``priority`` does, and one below 0 only when it is asked for by name.
     """
 
+    factory: Callable[..., Reader] | str
     extensions: tuple[str, ...] = ()
     priority: int = 0
 
 
 @dataclass(frozen=True, slots=True)
-class BackendSpec(_Spec[Backend]):
+class BackendSpec(_Spec):
     """A kind of database; ``factory(settings)`` gives a :class:`~tui_importer.core.session.Backend`.
 
     ``schemes`` are the beginnings of its URLs (``postgresql``); ``*`` is any that no other backend has.
     """
 
+    factory: Callable[..., Backend] | str
     schemes: tuple[str, ...] = ()
 
 

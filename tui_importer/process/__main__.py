@@ -54,15 +54,16 @@ def _import(request: ImportRequest) -> ExitCode:
     from tui_importer.core.plan import checked
     from tui_importer.plugins.registry import load_registry
     from tui_importer.process.early import open_early
+    from tui_importer.process.garbage import seldom_collect_garbage
 
+    seldom_collect_garbage()
     registry = load_registry()
     opening = open_early(checked(request.plan), registry)
     from tui_importer.api import Run
-    from tui_importer.process.conduct import seldom_collect_garbage, signals_stop
+    from tui_importer.process.conduct import signals_stop
     from tui_importer.process.reports import write_reports
     from tui_importer.recording.folders import recordings_folder
 
-    seldom_collect_garbage()
     run = Run(
         request.plan,
         rejects_file=request.rejects_file,

@@ -1,8 +1,7 @@
-"""How a process that imports behaves: towards signals, and with memory."""
+"""How a process that imports behaves towards signals."""
 
 from __future__ import annotations
 
-import gc
 import os
 import signal
 import threading
@@ -16,17 +15,7 @@ from tui_importer.errors import ExitCode
 #: After a second signal, how long what is left may take before the process leaves without it, in seconds.
 LEAVE_WITHIN = 2.0
 
-#: Cells hold no references to each other, so looking for cycles among them by the hundred thousand finds nothing
-#: and takes a fifth of the time of a load; seldom is enough for everything else.
-_GARBAGE_THRESHOLDS = (200_000, 20, 20)
-
 _SIGNALS = {signal.SIGINT: ExitCode.SIGINT, signal.SIGTERM: ExitCode.SIGTERM}
-
-
-def seldom_collect_garbage() -> None:
-    """Make the garbage collector leave the cells of a workbook alone."""
-    gc.freeze()
-    gc.set_threshold(*_GARBAGE_THRESHOLDS)
 
 
 @contextmanager
