@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import psycopg
 import pytest
+import xlsxwriter
 from openpyxl import Workbook
 
 from tui_importer import (
@@ -498,6 +499,30 @@ def test_back_pressure_holds_a_stated_number_of_batches(sqlite: Database, number
     Observed(numbers, sqlite.url, on_event=observe, strategy="batched", batch_size=10).execute()
     # The first batch is in, the queue is full, and one more batch waits for room.
     assert reached[0] <= 10 * (1 + QUEUE_BATCHES + 1)
+
+
+@pytest.mark.parametrize(
+    ("rows", "options", "expected"),
+    [
+        (300, {}, 2_000),
+        (60_000, {}, 3_000),
+        (60_000, {"workers": 1}, 5_000),
+        (60_000, {"max_rate": 2_500.0}, 2_500),
+        (60_000, {"batch_size": 7_000}, 7_000),
+    ],
+)
+def test_batches_grow_with_the_rows_that_will_come(
+    tmp_path: Path, postgres: Database, rows: int, options: dict[str, Any], expected: int
+) -> None:
+    path = tmp_path / "many.xlsx"
+    book = xlsxwriter.Workbook(path, {"constant_memory": True})
+    sheet = book.add_worksheet()
+    sheet.write(0, 0, "n")
+    for row in range(1, rows + 1):
+        sheet.write(row, 0, row)
+    book.close()
+    report = Observed(path, postgres.url, dry_run=True, **options).execute()
+    assert (report.batch_size, report.stats.total_records) == (expected, rows)
 
 
 def test_a_listener_hears_one_event_at_a_time(postgres: Database, numbers: Path) -> None:

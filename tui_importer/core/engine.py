@@ -8,7 +8,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -71,9 +71,11 @@ T = TypeVar("T")
 
 _log = logging.getLogger(__name__)
 
-#: Rows of a batch unless told otherwise: batches of 2,000 to 10,000 rows load equally fast, smaller ones keep less
-#: in memory and lose less to an interruption.
-BATCH_SIZE = 2_000
+#: Rows of a batch unless told otherwise. Smaller batches keep less in memory and lose less to an interruption, larger
+#: ones save transactions: 5,000 rows take 3 % less time than 2,000 where there are many, and 10,000 no less than 5,000.
+MIN_BATCH_SIZE, MAX_BATCH_SIZE = 2_000, 5_000
+#: Where it is known how many rows will come, each worker gets so many batches before they grow.
+_BATCHES_EACH = 10
 #: Workers unless told otherwise: two keep a database on the same two cores busy, more wait for each other.
 WORKERS = 2
 #: How long a run that failed or was stopped tries to tell the ledger so, in seconds.
@@ -147,9 +149,7 @@ class Engine:
         self._workers = 0
         self._max_writers: int | None = None
         self._writer_note = ""
-        self._batch_size = plan.options.batch_size or BATCH_SIZE
-        if plan.options.max_rate:
-            self._batch_size = max(1, min(self._batch_size, int(plan.options.max_rate * _RATE_SECONDS)))
+        self._batch_size = plan.options.batch_size or MIN_BATCH_SIZE
         self._sha256: str | None = None
         self._error: ImporterError | None = None
         self._started_at = dt.datetime.now(dt.UTC)
@@ -319,26 +319,46 @@ class Engine:
         return DryBackend(backend)
 
     def _load(self, source: OpenSource, backend: Backend) -> None:
-        plan, parts = self._plan, self._parts
         self._source = source
         self._emit(source.opened)
-        for note in (*parts.reader.limits(source.path), *source.layout.notes):
+        for note in (*self._parts.reader.limits(source.path), *source.layout.notes):
             self._notice(note)
         self._reader.source_rows = source.row_hint
         resolution = self._resolve(source, backend)
         mapping = resolution.mapping
         self._workers = self._worker_count(backend)
+        self._batch_size = self._rows_of_a_batch(source.row_hint)
         if self._done is not None or self._stop.draining:
             return
-        settled = self._claim(resolution)
-        stage = self._prepare(resolution, backend)
+        claimed: Future[Settled] = Future()
+        with ThreadPoolExecutor(1, thread_name_prefix="reading") as pool:
+            reading = pool.submit(self._read, source, mapping, claimed)
+            try:
+                settled = self._claim(resolution)
+                stage = self._prepare(resolution, backend)
+                claimed.set_result(settled)
+                self._write(mapping, stage or mapping.table, backend)
+            finally:
+                # Whatever ends while there are batches left must not leave the reader waiting.
+                claimed.cancel()
+                self._feed.abandon()
+        reading.result()
+        if not self._stop.draining:
+            # Before the ledger is told that all is in.
+            now = self.snapshot()
+            reconcile(now.read, now.inserted, now.updated, now.skipped, now.rejected)
+            self._finish(resolution, stage, backend)
+
+    def _write(self, mapping: Mapping, table: Table, backend: Backend) -> None:
+        """Let the strategy write all batches into the table."""
+        plan, parts = self._plan, self._parts
         job = self._job = ImportJob(
             workers=self._workers,
             feed=self._feed,
             stop=self._stop,
             backend=backend,
             mapping=mapping,
-            destination=_destination(mapping, stage or mapping.table, self._standing),
+            destination=_destination(mapping, table, self._standing),
             rejects=self._rejects,
             max_rejects=plan.options.max_rejects,
             retry_for=plan.options.retry_for,
@@ -355,20 +375,10 @@ class Engine:
             )
         )
         self._stop.on_change(self._feed.wake)
-        with ThreadPoolExecutor(1, thread_name_prefix="reading") as pool:
-            reading = pool.submit(self._read, source, mapping, settled)
-            try:
-                self._run_strategy(job)
-            finally:
-                # A strategy that ends while there are batches left must not leave the reader waiting.
-                self._feed.abandon()
-                job.close()
-        reading.result()
-        if not self._stop.draining:
-            # Before the ledger is told that all is in.
-            now = self.snapshot()
-            reconcile(now.read, now.inserted, now.updated, now.skipped, now.rejected)
-            self._finish(resolution, stage, backend)
+        try:
+            self._run_strategy(job)
+        finally:
+            job.close()
 
     def _resolve(self, source: OpenSource, backend: Backend) -> Resolution:
         """Settle what goes where, and whether it has gone there already."""
@@ -501,21 +511,24 @@ class Engine:
         except BaseException as error:
             raise ImporterError(f"strategy {self._parts.strategy_name!r} failed: {unexpected(error)}") from error
 
-    def _read(self, source: OpenSource, mapping: Mapping, settled: Settled) -> None:
+    def _read(self, source: OpenSource, mapping: Mapping, claimed: Future[Settled]) -> None:
         """The reading thread: blocks into batches, batches into the feed."""
         pacer = None
         if self._plan.options.max_rate:
             pacer = Pacer(self._plan.options.max_rate, self._stop.wait)
-        self._reader.phase = Phase.READING
         try:
-            for batch in source.batches(mapping, self._batch_size, self._reader, self._notice, settled):
+            for batch in source.batches(mapping, self._batch_size, self._reader, self._notice, claimed):
+                self._reader.phase = Phase.READING
                 if pacer is not None and not pacer.spend(batch.row_count):
                     return
                 if not self._feed.put(batch):
                     return
             self._reader.phase = Phase.READ
         except BaseException as error:
-            self._stop.drain(str(error), ExitCode.FAILED)
+            if claimed.cancelled():
+                return  # the import was not claimed, and whoever failed to says why
+            if claimed.done():
+                self._stop.drain(str(error), ExitCode.FAILED)
             if isinstance(error, (ImporterError, *INTERRUPTS)):
                 raise
             after = f" after row {source.last_row:,}" if source.last_row else ""
@@ -585,6 +598,12 @@ class Engine:
         if backend.max_writers is not None and (asked or 1) > backend.max_writers:
             self._notice(backend.writer_note)
         return workers
+
+    def _rows_of_a_batch(self, row_hint: int | None) -> int:
+        options = self._plan.options
+        share = (row_hint or 0) // (self._workers * _BATCHES_EACH)
+        rows = options.batch_size or min(max(share, MIN_BATCH_SIZE), MAX_BATCH_SIZE)
+        return max(1, min(rows, int(options.max_rate * _RATE_SECONDS))) if options.max_rate else rows
 
     @contextmanager
     def _deadline(self, seconds: float | None) -> Iterator[None]:

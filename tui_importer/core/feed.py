@@ -11,8 +11,8 @@ from tui_importer.core.batch import Batch
 from tui_importer.core.stop import Stop
 
 #: How many finished batches may wait for a worker. Enough that no worker waits while the reader converts, few
-#: enough that memory stays at a handful of batches (measured: 4, 8 and 16 load equally fast).
-QUEUE_BATCHES = 8
+#: enough that memory stays at a handful of batches (measured: 2 to 32 load equally fast).
+QUEUE_BATCHES = 4
 
 
 class Feed:

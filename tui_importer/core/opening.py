@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from tui_importer.core.plan import Source
 from tui_importer.core.reading import Reader
+from tui_importer.core.sheets import open_sheet
 
 if TYPE_CHECKING:
     from tui_importer.core.source import OpenSource
@@ -26,7 +26,7 @@ class Opening:
         pool = ThreadPoolExecutor(2, thread_name_prefix="opening")
         self._begun = threading.Event()
         self._opened = pool.submit(self._open, reader, wanted)
-        self._sha256 = pool.submit(_sha256, Path(wanted.file))
+        self._sha256 = pool.submit(self._digest, Path(wanted.file))
         pool.shutdown(wait=False)
 
     def wait_until_begun(self, seconds: float) -> None:
@@ -34,8 +34,6 @@ class Opening:
 
         Until then it may want two cores, and from then on one: what is imported meanwhile costs nothing only then.
         """
-        import tui_importer.core.source  # noqa: F401  # which the thread needs next, and this one has time for now
-
         self._begun.wait(seconds)
 
     def result(self) -> OpenSource:
@@ -58,14 +56,22 @@ class Opening:
             workbook = reader.open(path)
         finally:
             self._begun.set()
-        # Not before the file is being parsed: what finds tables takes a while to import.
+        sheet = open_sheet(path, workbook, wanted)
+        # Not before the sheet is parsed: what finds tables takes a while to import, and somebody else may do so
+        # meanwhile.
         from tui_importer.core.source import find_source
 
-        return find_source(path, workbook, wanted, typed=reader.typed, started=started)
+        return find_source(path, workbook, sheet, wanted, typed=reader.typed, started=started)
+
+    def _digest(self, path: Path) -> str:
+        self._begun.wait()
+        if not path.is_file():
+            raise FileNotFoundError(path)  # a pipe would be waited for
+        return _sha256(path)
 
 
 def _sha256(path: Path) -> str:
-    if not path.is_file():
-        raise FileNotFoundError(path)  # a pipe would be waited for
+    import hashlib  # in its thread, while the file is being parsed
+
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -13,15 +15,17 @@ from tui_importer.core.batch import Batch, Block
 from tui_importer.core.cells import MAX_ROWS, Cell, column_letters
 from tui_importer.core.column import Column
 from tui_importer.core.counters import ReaderCounters
+from tui_importer.core.feed import QUEUE_BATCHES
 from tui_importer.core.header import PREVIEW_ROWS, Layout, find_layout
 from tui_importer.core.infer import ColumnInference, Inferred
 from tui_importer.core.mapping import Mapping, fitted, trimmed, without_blank_rows
 from tui_importer.core.names import normalized
 from tui_importer.core.plan import Source
 from tui_importer.core.ranges import parse_range
-from tui_importer.core.reading import OpenSheet, Reader, SheetInfo, Workbook
+from tui_importer.core.reading import OpenSheet, Reader, Workbook
 from tui_importer.core.schemas import SCHEMAS
 from tui_importer.core.settled import Settled
+from tui_importer.core.sheets import open_sheet
 from tui_importer.core.totals import is_totals_row
 from tui_importer.errors import SourceError
 from tui_importer.events import SourceOpened
@@ -30,6 +34,12 @@ from tui_importer.events import SourceOpened
 INFERENCE_ROWS = 10_000
 
 NOTHING_SETTLED = Settled()
+
+#: A block, and the sheet rows of its rows.
+NumberedBlock = tuple[Block, Sequence[int]]
+
+#: Blocks that are read before it is known which rows are settled: no more than may wait for a worker later.
+BLOCKS_AHEAD = QUEUE_BATCHES
 
 #: Told something that the user should know.
 Notice = Callable[[str], None]
@@ -89,11 +99,16 @@ class OpenSource:
         ]
 
     def batches(
-        self, mapping: Mapping, size: int, counters: ReaderCounters, notice: Notice, settled: Settled = NOTHING_SETTLED
+        self, mapping: Mapping, size: int, counters: ReaderCounters, notice: Notice, claimed: Future[Settled]
     ) -> Iterator[Batch]:
-        """All rows but those settled already as batches of ``size`` at most, each as soon as the reader has it."""
-        for number, (block, rows) in enumerate(self._data(size, counters, notice), start=1):
-            self.last_row = rows[-1]
+        """All rows but those settled already as batches of ``size`` at most, each as soon as the reader has it.
+
+        Which rows are settled is known once the import is ``claimed``; until then, rows are read ahead. Raises what the
+        claim did, or ``CancelledError`` where there will be none.
+        """
+        data = self._read_ahead(self._data(size, counters, notice), claimed)
+        for number, (block, rows) in enumerate(data, start=1):
+            settled = claimed.result()
             selected = settled.open_rows(rows)
             counters.rows_read += len(rows)
             if selected is not None:
@@ -105,11 +120,24 @@ class OpenSource:
                 block, rows = _kept(block, rows, selected)
             yield mapping.batch(number, block, rows)
 
-    def _data(self, size: int, counters: ReaderCounters, notice: Notice) -> Iterator[tuple[Block, Sequence[int]]]:
+    def _read_ahead(self, data: Iterator[NumberedBlock], claimed: Future[Settled]) -> Iterator[NumberedBlock]:
+        """The data, of which the first blocks are read while the import is being claimed, and handed on after that."""
+        waiting: deque[NumberedBlock] = deque()
+        for block, rows in data:
+            self.last_row = rows[-1]
+            waiting.append((block, rows))
+            if claimed.done() or len(waiting) == BLOCKS_AHEAD:
+                claimed.result()
+                while waiting:
+                    yield waiting.popleft()
+        claimed.result()
+        yield from waiting
+
+    def _data(self, size: int, counters: ReaderCounters, notice: Notice) -> Iterator[NumberedBlock]:
         """The table's rows without the blank ones and the totals, cut to its extent, with their sheet rows."""
         width = len(self.layout.headers)
         left = self.limit
-        held: tuple[Block, Sequence[int]] | None = None
+        held: NumberedBlock | None = None
         beyond = False
         for whole in self.sheet.blocks(size):
             block = _between(whole, self.layout.first_row, self.layout.last_row)
@@ -155,17 +183,20 @@ def open_source(path: Path, reader: Reader, wanted: Source) -> OpenSource:
     Raises :class:`SourceError` for a file that cannot be read, a sheet that is not there, or one with nothing in it.
     """
     started = time.perf_counter()
-    return find_source(path, reader.open(path), wanted, typed=reader.typed, started=started)
+    workbook = reader.open(path)
+    sheet = open_sheet(path, workbook, wanted)
+    return find_source(path, workbook, sheet, wanted, typed=reader.typed, started=started)
 
 
-def find_source(path: Path, workbook: Workbook, wanted: Source, *, typed: bool, started: float) -> OpenSource:
-    """Find the table in an open workbook, which is closed where that fails; raises as :func:`open_source` does.
+def find_source(
+    path: Path, workbook: Workbook, sheet: OpenSheet, wanted: Source, *, typed: bool, started: float
+) -> OpenSource:
+    """Find the table in an open sheet, whose workbook is closed where that fails; raises as :func:`open_source` does.
 
     ``started`` is when opening began (``time.perf_counter``).
     """
     try:
         bounds = parse_range(wanted.range) if wanted.range else None
-        sheet = workbook.sheet(choose_sheet(workbook.sheets, wanted.sheet, path))
         layout = find_layout(
             _head(sheet, path, max(wanted.header_row or 0, bounds.first_row if bounds else 0)),
             header_row=wanted.header_row,
@@ -200,24 +231,6 @@ def _head(sheet: OpenSheet, path: Path, row: int) -> Block:
             if size < MAX_ROWS:
                 break
     raise SourceError(f"{path}: sheet {sheet.name!r} is empty")
-
-
-def choose_sheet(sheets: Sequence[SheetInfo], wanted: str | int | None, path: Path) -> str:
-    """The sheet by name (case does not matter) or number (from 1); by default the first one that is not hidden."""
-    if not sheets:
-        raise SourceError(f"{path}: there is no sheet with cells in it")
-    names = [sheet.name for sheet in sheets]
-    known = ", ".join(map(repr, names[:20])) + (", ..." if len(names) > 20 else "")
-    if wanted is None:
-        return next((sheet.name for sheet in sheets if not sheet.hidden), names[0])
-    if isinstance(wanted, int) and str(wanted) not in names:
-        if not 1 <= wanted <= len(names):
-            raise SourceError(f"{path}: there is no sheet number {wanted}: there are {len(names)} ({known})")
-        return names[wanted - 1]
-    for name in names:
-        if name.casefold() == str(wanted).casefold():
-            return name
-    raise SourceError(f"{path}: there is no sheet {str(wanted)!r}: there are {known}")
 
 
 def _between(block: Block, first_row: int, last_row: int | None) -> Block:

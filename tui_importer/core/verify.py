@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import struct
 from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Future
 from decimal import Context, Decimal
 from hashlib import blake2b
 from typing import Any
@@ -34,7 +35,8 @@ _BLANK = int.from_bytes(blake2b(b"blank", digest_size=_SIZE, person=b"tui_import
 def of_source(source: OpenSource, mapping: Mapping, rejected: Iterable[int], rows: int) -> Checksums:
     """The checksums of what the source gives, read once more without the rows that the database has ``rejected``."""
     checksums = Checksums([column.conversion.type for column in mapping.columns])
-    passed_over = Settled(Interval(row, row) for row in rejected)
+    passed_over: Future[Settled] = Future()
+    passed_over.set_result(Settled(Interval(row, row) for row in rejected))
     for batch in source.batches(mapping, rows, ReaderCounters(), lambda message: None, passed_over):
         checksums.add(column.values() for column in batch.columns)
     return checksums

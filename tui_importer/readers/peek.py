@@ -14,7 +14,7 @@ from xml.parsers import expat
 
 from tui_importer.core.cells import MAX_ROWS, column_index
 from tui_importer.core.plan import Source
-from tui_importer.core.source import choose_sheet
+from tui_importer.core.sheets import choose_sheet
 from tui_importer.errors import SourceError
 from tui_importer.readers.files import is_zip
 from tui_importer.readers.package import Package, local, xml_parser
