@@ -11,12 +11,16 @@ from collections.abc import Iterator, Sequence
 from functools import cached_property
 from itertools import chain
 from operator import itemgetter
+from typing import Any
 
 from tui_importer.core.cells import Cell
 from tui_importer.core.column import NUL, Column, ListColumn
 
 _TEXTS: frozenset[type] = frozenset({str})
 _NOTHING: frozenset[type] = frozenset()
+
+#: Rows whose texts are joined at once: a longer join has to be given fresh memory by the system every time.
+_JOINED_ROWS = 500
 
 
 class Rows:
@@ -37,12 +41,15 @@ class Rows:
         widths = set(map(len, records))
         if len(widths) != 1:
             return None
+        has_nul = False
         try:
-            joined = "".join(chain.from_iterable(records))  # type: ignore[arg-type]  # anything else raises
+            for start in range(0, len(records), _JOINED_ROWS):
+                texts: Any = chain.from_iterable(records[start : start + _JOINED_ROWS])
+                has_nul |= NUL in "".join(texts)
         except TypeError:
             return None
         # join() has seen that all are texts.
-        return cls(records, widths.pop(), has_nul=NUL in joined)  # type: ignore[arg-type]
+        return cls(records, widths.pop(), has_nul=has_nul)  # type: ignore[arg-type]
 
     def __len__(self) -> int:
         return len(self._rows)
