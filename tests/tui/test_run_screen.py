@@ -352,6 +352,30 @@ def test_keys_that_mean_nothing_now_are_not_shown(folder: Path) -> None:
     Playing(STATES["DONE"](Scene()), folder).act(look)
 
 
+def test_the_footer_is_drawn_anew_only_where_other_keys_mean_something(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    playing, drawn = Playing(Scene().begin(), folder), list[RunScreen]()
+    anew = RunScreen.refresh_bindings
+
+    def draw_anew(screen: RunScreen) -> None:
+        drawn.append(screen)
+        anew(screen)
+
+    async def look(pilot: Pilot[Ending]) -> None:
+        monkeypatch.setattr(RunScreen, "refresh_bindings", draw_anew)
+        playing.scene.load().go(4, 5).index()
+        await until(pilot, lambda: "INDEXING" in text(pilot.app, "heading"))
+        assert "Pause" in page(pilot.app).splitlines()[-1]
+        assert drawn == []
+        playing.scene.finish()
+        await until(pilot, lambda: "DONE" in text(pilot.app, "heading"))
+        await until(pilot, lambda: "Pause" not in page(pilot.app).splitlines()[-1])
+        assert len(drawn) == 1
+
+    playing.act(look)
+
+
 def test_what_cells_hold_is_shown_and_never_obeyed(folder: Path) -> None:
     scene = Scene().begin().load().go(4, 5)
     evil = "\x1b]0;owned\x07[bold red]x[/]\x1b[2J\u202e[link=file:///]"

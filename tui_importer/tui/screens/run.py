@@ -85,6 +85,7 @@ class RunScreen(Screen[None]):
 
     def on_run_opened(self, message: RunOpened) -> None:
         self.shown = message.shown
+        self.refresh_bindings()
 
     def on_run_refused(self, message: RunRefused) -> None:
         if self._refused is not None:
@@ -93,13 +94,13 @@ class RunScreen(Screen[None]):
             self.app.exit(Ending(error=message.error, exit_code=message.exit_code))
 
     def on_view_changed(self, message: ViewChanged) -> None:
-        before = self.view.state
+        over = self.view.state.over
         with self.app.batch_update():
             self.view = message.view
             if self._log is not None and self._log.is_current:
                 self._log.view = message.view
-        if before is not self.view.state:
-            self.refresh_bindings()
+        if over is not self.view.state.over:
+            self.refresh_bindings()  # which draws the footer anew: it costs as much as three pictures
 
     def on_order_refused(self, message: OrderRefused) -> None:
         self.notify(self._glyphs.text(message.error), severity="warning", markup=False)
