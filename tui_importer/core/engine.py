@@ -40,7 +40,7 @@ from tui_importer.core.reporting import reported_columns, reported_source
 from tui_importer.core.retry import PASSING, retried
 from tui_importer.core.session import Backend, ConnectionSettings, Destination
 from tui_importer.core.settled import Settled
-from tui_importer.core.source import NOTHING_SETTLED, OpenSource
+from tui_importer.core.source import OpenSource
 from tui_importer.core.stop import Stop
 from tui_importer.core.strategy import Strategy
 from tui_importer.core.table import Table
@@ -424,7 +424,7 @@ class Engine:
         books = self._books
         if books is None:
             self._created = resolution.create
-            return NOTHING_SETTLED
+            return Settled()
         standing = self._standing = self._retried(lambda: books.begin(resolution))
         self._created = books.made_table
         settled = Settled(standing.intervals, standing.rejected_rows)

@@ -33,8 +33,6 @@ from tui_importer.events import SourceOpened
 #: Rows of a block while types are inferred: nothing waits for the first one.
 INFERENCE_ROWS = 10_000
 
-NOTHING_SETTLED = Settled()
-
 #: A block, and the sheet rows of its rows.
 NumberedBlock = tuple[Block, Sequence[int]]
 
