@@ -269,7 +269,7 @@ def test_the_version_needs_next_to_nothing(program: Program) -> None:
         "tui_importer.core.url",
         "tui_importer.errors",
         "tui_importer.process",
-        "tui_importer.process.garbage",
+        "tui_importer.process.interpreter",
     }
     assert tops(modules).isdisjoint({"msgspec", "pluggy", "sqlalchemy", "psycopg", "openpyxl", "asyncio", *UI})
 

@@ -14,7 +14,7 @@ from tui_importer.core.plan import checked
 from tui_importer.errors import ExitCode, ImporterError, UsageError
 from tui_importer.plugins.registry import Registry, load_registry
 from tui_importer.process.early import open_early
-from tui_importer.process.garbage import seldom_collect_garbage
+from tui_importer.process.interpreter import prepare_to_import
 
 if TYPE_CHECKING:
     from tui_importer.core.report import Report
@@ -88,7 +88,7 @@ def command(files: tuple[str, ...], **given: Any) -> int:
 
 
 def _import(file: str, given: dict[str, Any], registry: Registry) -> Report:
-    seldom_collect_garbage()
+    prepare_to_import()
     plan = checked(build_plan(file, given))
     opening = open_early(plan, registry)
     # The file is parsed while the rest of the program is being imported, which takes a fifth of a second.

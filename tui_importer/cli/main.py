@@ -15,7 +15,7 @@ from tui_importer.cli.process_list import hide_passwords
 from tui_importer.console.complaint import complain
 from tui_importer.console.terminals import on_a_terminal
 from tui_importer.errors import ExitCode, ImporterError
-from tui_importer.process.garbage import no_collection
+from tui_importer.process.interpreter import no_collection
 
 #: Command -> its module, and its name there unless it is ``command``. A module is imported when its command is asked
 #: for: ``--version`` and ``--help`` load no driver.

@@ -54,9 +54,9 @@ def _import(request: ImportRequest) -> ExitCode:
     from tui_importer.core.plan import checked
     from tui_importer.plugins.registry import load_registry
     from tui_importer.process.early import open_early
-    from tui_importer.process.garbage import seldom_collect_garbage
+    from tui_importer.process.interpreter import prepare_to_import
 
-    seldom_collect_garbage()
+    prepare_to_import()
     registry = load_registry()
     opening = open_early(checked(request.plan), registry)
     from tui_importer.api import Run

@@ -1,0 +1,20 @@
+"""How the interpreter of a process that imports is set."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+PROGRAM = """
+import gc, sys
+from tui_importer.process.interpreter import prepare_to_import
+
+usual = sys.getswitchinterval(), gc.get_threshold()
+prepare_to_import()
+assert sys.getswitchinterval() < usual[0] / 5, "threads must hand over soon"
+assert gc.get_threshold() > usual[1], "cells must be left alone"
+"""
+
+
+def test_threads_of_a_process_that_imports_hand_over_soon_and_garbage_is_seldom_looked_for() -> None:
+    subprocess.run([sys.executable, "-c", PROGRAM], check=True)
