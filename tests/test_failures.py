@@ -154,6 +154,13 @@ class FailingBackend(PostgreSQL):
         return InThread(self.open_session(destination))
 
 
+class FailingEncoder(FailingBackend):
+    """It cannot bring batches into any form."""
+
+    def encode(self, batch: Batch) -> Any:
+        return self._error(batch)
+
+
 def failing(error: Callable[[Batch], None]) -> Registry:
     spec = BackendSpec("failing", "", lambda settings: FailingBackend(settings, error), schemes=("failing",))
     return registry_with(backend=[spec])
@@ -192,6 +199,21 @@ def test_when_several_workers_raise_all_are_named(numbers: Path, postgres: Datab
     assert (report.outcome, report.exit_code, report.stats.inserted) == ("failed", 1, 0)
     for number in (1, 2, 3):
         assert f"defect at batch {number}" in (report.error or "")
+
+
+@pytest.mark.parametrize("strategy", ["batched", "async"])
+def test_a_backend_that_cannot_encode_is_named(numbers: Path, postgres: Database, strategy: str) -> None:
+    def error(batch: Batch) -> None:
+        if batch.number == 4:
+            raise ZeroDivisionError("a defect")
+
+    spec = BackendSpec("failing", "", lambda settings: FailingEncoder(settings, error), schemes=("failing",))
+    url = postgres.url.replace("postgresql:", "failing:")
+    registry = registry_with(backend=[spec])
+    report = Observed(numbers, url, registry=registry, strategy=strategy, batch_size=20).execute()
+    assert (report.outcome, report.exit_code) == ("failed", 1)
+    assert "backend 'failing' failed: ZeroDivisionError: a defect" in (report.error or "")
+    assert postgres.scalar("SELECT count(*) FROM numbers") == report.stats.inserted < ROWS
 
 
 # A strategy that does not do its work.

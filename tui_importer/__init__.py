@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from tui_importer.core.cells import Cell, CellError, UncalculatedFormula
     from tui_importer.core.column import Column, ListColumn
     from tui_importer.core.counters import Snapshot, eta, progress, rate
+    from tui_importer.core.encoding import Encoder
     from tui_importer.core.in_thread import InThread
     from tui_importer.core.ledger import Claim, Entry, Ledger
     from tui_importer.core.plan import ColumnPlan, Options, Plan, Source, Target, load_plan, save_plan
@@ -73,6 +74,7 @@ _HOMES = {
         "tui_importer.core.cells": ("Cell", "CellError", "UncalculatedFormula"),
         "tui_importer.core.column": ("Column", "ListColumn"),
         "tui_importer.core.counters": ("Snapshot", "eta", "progress", "rate"),
+        "tui_importer.core.encoding": ("Encoder",),
         "tui_importer.core.in_thread": ("InThread",),
         "tui_importer.core.ledger": ("Claim", "Entry", "Ledger"),
         "tui_importer.core.plan": ("ColumnPlan", "Options", "Plan", "Source", "Target", "load_plan", "save_plan"),
@@ -135,6 +137,7 @@ __all__ = [
     "DataFault",
     "DatabaseError",
     "Destination",
+    "Encoder",
     "Entry",
     "ExitCode",
     "Fault",

@@ -34,7 +34,7 @@ class Batch:
     ``rows`` are the sheet rows (from 1) of the rows that go in, ``columns`` their converted values in the order of
     the target columns, ``origin`` the same rows' cells as they stood in the sheet. ``rejects`` are rows of the same
     interval that conversion already refused. ``first_row`` to ``last_row`` is the interval of the sheet that the
-    batch answers for.
+    batch answers for. ``encoded`` is what the backend has made of it ahead (:mod:`tui_importer.core.encoding`).
     """
 
     number: int
@@ -45,6 +45,7 @@ class Batch:
     columns: tuple[Column, ...]
     origin: tuple[Column, ...]
     rejects: tuple[Reject, ...] = ()
+    encoded: object = None
 
     def __len__(self) -> int:
         """How many rows are to be written."""

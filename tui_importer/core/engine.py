@@ -17,6 +17,7 @@ from typing import Protocol, TypeVar
 from tui_importer.core.books import Books, Run
 from tui_importer.core.counters import Phase, ReaderCounters, Snapshot, take_snapshot
 from tui_importer.core.crew import MAX_CREW
+from tui_importer.core.encoding import encoded
 from tui_importer.core.failures import INTERRUPTS, several, unexpected
 from tui_importer.core.feed import Feed, Pacer
 from tui_importer.core.job import ImportJob, RejectSink
@@ -332,7 +333,7 @@ class Engine:
             return
         claimed: Future[Settled] = Future()
         with ThreadPoolExecutor(1, thread_name_prefix="reading") as pool:
-            reading = pool.submit(self._read, source, mapping, claimed)
+            reading = pool.submit(self._read, source, mapping, backend, claimed)
             try:
                 settled = self._claim(resolution)
                 stage = self._prepare(resolution, backend)
@@ -511,7 +512,7 @@ class Engine:
         except BaseException as error:
             raise ImporterError(f"strategy {self._parts.strategy_name!r} failed: {unexpected(error)}") from error
 
-    def _read(self, source: OpenSource, mapping: Mapping, claimed: Future[Settled]) -> None:
+    def _read(self, source: OpenSource, mapping: Mapping, backend: Backend, claimed: Future[Settled]) -> None:
         """The reading thread: blocks into batches, batches into the feed."""
         pacer = None
         if self._plan.options.max_rate:
@@ -521,7 +522,7 @@ class Engine:
                 self._reader.phase = Phase.READING
                 if pacer is not None and not pacer.spend(batch.row_count):
                     return
-                if not self._feed.put(batch):
+                if not self._feed.put(encoded(batch, backend, self._parts.backend_name)):
                     return
             self._reader.phase = Phase.READ
         except BaseException as error:

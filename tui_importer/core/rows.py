@@ -1,15 +1,16 @@
 """Columns over rows: for readers that hand over rows of texts, which are most of what business sheets hold.
 
-Rows need not be turned into columns and back only to find out that nothing is wrong with them: one pass in C tells that
-all cells of a block are texts and whether a NUL is among them, and a batch whose columns all stayed as they were gives
-back the very rows. A column is made into a list when somebody asks for its values.
+Rows need not be turned into columns and back only to find out that nothing is wrong with them: joining their texts in C
+tells that all cells of a block are texts and whether a NUL is among them, and a batch whose columns all stayed as they
+were gives back the very rows, or the joined texts as bytes. A column is made into a list when somebody asks for its
+values.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
-from itertools import chain
+from itertools import islice
 from operator import itemgetter
 from typing import Any
 
@@ -19,37 +20,50 @@ from tui_importer.core.column import NUL, Column, ListColumn
 _TEXTS: frozenset[type] = frozenset({str})
 _NOTHING: frozenset[type] = frozenset()
 
-#: Rows whose texts are joined at once: a longer join has to be given fresh memory by the system every time.
-_JOINED_ROWS = 500
+#: Rows that are read and joined at once: few enough for their cells to be still in the processor's cache, for the join
+#: not to be given fresh memory by the system every time, and for other threads to get their turn soon.
+PIECE_ROWS = 500
+
+#: What stands between cells and between rows of joined texts: what ASCII has for that (RFC 20, 5.2).
+RECORD_SEPARATOR, UNIT_SEPARATOR = "\x1e", "\x1f"
+_RS, _US = RECORD_SEPARATOR.encode(), UNIT_SEPARATOR.encode()
 
 
 class Rows:
     """Consecutive rows of ``width`` texts each, of which the empty ones are blanks; shared by the columns over them.
 
-    ``has_nul`` says whether a NUL may be among them.
+    ``joined`` are the texts of all rows in pieces, if they are joined already. ``has_nul`` says whether a NUL may be
+    among them.
     """
 
-    def __init__(self, rows: Sequence[Sequence[str]], width: int, *, has_nul: bool) -> None:
+    def __init__(
+        self, rows: Sequence[Sequence[str]], width: int, *, has_nul: bool, joined: Sequence[str] | None = None
+    ) -> None:
         self.width = width
         self.has_nul = has_nul
         self._rows = rows
+        self._joined = joined
         self._parts: dict[tuple[int, int], Rows] = {}
 
     @classmethod
-    def of(cls, records: Sequence[Sequence[Cell]]) -> Rows | None:
-        """The records as rows; None where they are not all texts, or not equally many."""
+    def read(cls, source: Iterator[Sequence[Cell]], count: int) -> tuple[list[Sequence[Cell]], Rows | None]:
+        """The next ``count`` records of the source, fewer at its end, and the same as rows; None where they are not all
+        texts, or not equally many in each."""
+        records: list[Sequence[Cell]] = []
+        joined: list[str] | None = []
+        while piece := list(islice(source, min(PIECE_ROWS, count - len(records)))):
+            records += piece
+            if joined is not None:
+                try:
+                    joined.append(_joined(piece))
+                except TypeError:
+                    joined = None
         widths = set(map(len, records))
-        if len(widths) != 1:
-            return None
-        has_nul = False
-        try:
-            for start in range(0, len(records), _JOINED_ROWS):
-                texts: Any = chain.from_iterable(records[start : start + _JOINED_ROWS])
-                has_nul |= NUL in "".join(texts)
-        except TypeError:
-            return None
-        # join() has seen that all are texts.
-        return cls(records, widths.pop(), has_nul=has_nul)  # type: ignore[arg-type]
+        if joined is None or len(widths) != 1:
+            return records, None
+        has_nul = any(NUL in piece for piece in joined)
+        # All are texts, or they could not have been joined.
+        return records, cls(records, widths.pop(), has_nul=has_nul, joined=joined)  # type: ignore[arg-type]
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -67,6 +81,23 @@ class Rows:
     def texts(self, index: int) -> Iterator[str]:
         """The cells of one column, blanks as empty texts."""
         return map(itemgetter(index), self._rows)
+
+    def pages(self) -> list[bytes] | None:
+        """The rows in UTF-8, in pieces of some hundred: ``UNIT_SEPARATOR`` between cells, ``RECORD_SEPARATOR`` between
+        rows. None where a cell holds one of these itself, or what UTF-8 cannot say."""
+        joined = self._joined
+        if joined is None:
+            starts = range(0, len(self._rows), PIECE_ROWS)
+            joined = [_joined(self._rows[start : start + PIECE_ROWS]) for start in starts]
+        self._joined = None  # nobody asks twice, and they take as much memory as the cells
+        try:
+            pages = list(map(str.encode, joined))
+        except UnicodeEncodeError:
+            return None
+        units = sum(page.count(_US) for page in pages)
+        records = sum(page.count(_RS) for page in pages)
+        plain = units == len(self._rows) * (self.width - 1) and records == len(self._rows) - len(pages)
+        return pages if plain else None
 
     @cached_property
     def records(self) -> list[Sequence[str | None]]:
@@ -116,16 +147,36 @@ class RowColumn:
 
 def records_of(columns: Sequence[Column]) -> Sequence[Sequence[Cell]] | Iterator[Sequence[Cell]] | None:
     """The records of columns that all look at the same rows; None where they do not."""
+    rows = _rows_of(columns)
+    if rows is None:
+        return None
+    indices = _indices(columns)
+    if indices == list(range(rows.width)):
+        return rows.records
+    if len(indices) == 1:
+        return None
+    return map(itemgetter(*indices), rows.records)
+
+
+def pages_of(columns: Sequence[Column]) -> list[bytes] | None:
+    """The pages of columns that are all those of the same rows, in their order (:meth:`Rows.pages`); else None."""
+    rows = _rows_of(columns)
+    return None if rows is None or _indices(columns) != list(range(rows.width)) else rows.pages()
+
+
+def _rows_of(columns: Sequence[Column]) -> Rows | None:
+    """The rows that all of the columns look at."""
     first = columns[0] if columns else None
     if not isinstance(first, RowColumn):
         return None
-    indices = []
-    for column in columns:
-        if not isinstance(column, RowColumn) or column.rows is not first.rows:
-            return None
-        indices.append(column.index)
-    if indices == list(range(first.rows.width)):
-        return first.rows.records
-    if len(indices) == 1:
-        return None
-    return map(itemgetter(*indices), first.rows.records)
+    same = all(isinstance(column, RowColumn) and column.rows is first.rows for column in columns)
+    return first.rows if same else None
+
+
+def _indices(columns: Sequence[Column]) -> list[int]:
+    return [column.index for column in columns if isinstance(column, RowColumn)]
+
+
+def _joined(rows: Iterable[Iterable[Any]]) -> str:
+    """Raises ``TypeError`` for cells that are no texts."""
+    return RECORD_SEPARATOR.join(map(UNIT_SEPARATOR.join, rows))

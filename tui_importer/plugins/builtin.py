@@ -61,7 +61,7 @@ def tui_importer_backends() -> list[BackendSpec]:
     return [
         BackendSpec(
             "postgresql",
-            "COPY, binary where every type allows",
+            "COPY of texts as they are, else binary where every type allows",
             "tui_importer.backends.postgresql:PostgreSQL",
             schemes=("postgresql", "postgres", "postgresql+psycopg"),
         ),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import islice, repeat, zip_longest
+from itertools import repeat, zip_longest
 
 from tui_importer.core.batch import Block
 from tui_importer.core.cells import Cell
@@ -22,8 +22,10 @@ def blocks(records: Iterable[Record], rows: int, *, first_column: int = 0) -> It
     """Cut records, the first of which is sheet row 1, into blocks of ``rows`` at most; short records end in blanks."""
     source = iter(records)
     first_row = 1
-    while cut := list(islice(source, rows)):
-        texts = Rows.of(cut)
+    while True:
+        cut, texts = Rows.read(source, rows)
+        if not cut:
+            return
         for part in [cut] if texts is not None else _parts(cut):
             columns: tuple[Column, ...] = texts.columns() if texts is not None else _columns(part)
             yield Block(

@@ -1,0 +1,200 @@
+"""Sheets of nothing but texts go to PostgreSQL as text COPY reads them; it must not be seen by anybody."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import psycopg
+import pytest
+import xlsxwriter
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tui_importer import Options, Plan, Report, Source, Target, run_import
+from tui_importer.backends.postgresql import Pages, PostgreSQL, _take_in_batches
+from tui_importer.core.batch import Batch
+from tui_importer.core.rows import PIECE_ROWS, Rows, pages_of
+from tui_importer.core.session import ConnectionSettings, Destination
+from tui_importer.core.table import Table
+from tui_importer.core.types import TEXT
+
+if TYPE_CHECKING:
+    from tests.conftest import Database
+
+#: What is special to text COPY, or to what stands between cells; a text with NUL never gets as far.
+SPECIAL = ["\\", "\\N", "\\.", "\n", "\r", "\r\n", "\t", "\x1e", "\x1f", "\\n", "NULL", '"', ",", "é", "🎉", "\u2028"]
+TEXTS = st.one_of(
+    st.just(""),
+    st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=8),
+    st.lists(st.sampled_from(SPECIAL), max_size=4).map("".join),
+)
+GRIDS = st.integers(1, 3).flatmap(
+    lambda width: st.lists(st.lists(TEXTS, min_size=width, max_size=width).filter(any), min_size=1, max_size=5)
+)
+
+
+def batch_of(grid: Sequence[Sequence[str]]) -> Batch:
+    _, rows = Rows.read(iter(grid), len(grid))
+    assert rows is not None
+    columns = rows.columns()
+    return Batch(1, "S", 2, len(grid) + 1, range(2, len(grid) + 2), columns, columns)
+
+
+def backend(url: str) -> PostgreSQL:
+    opened = PostgreSQL(ConnectionSettings(url, "test", 10))
+    opened.connect()
+    return opened
+
+
+def destination(width: int) -> Destination:
+    return Destination(Table("t", ()), tuple(f"c{column}" for column in range(width)), (TEXT,) * width)
+
+
+async def load_by_asyncio(opened: PostgreSQL, batch: Batch, width: int) -> int:
+    session = await opened.open_async_session(destination(width))
+    try:
+        loaded = await session.load(batch, 0, len(batch))
+        await session.commit()
+    finally:
+        await session.close()
+    return loaded
+
+
+@pytest.mark.parametrize("awaited", [False, True])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(grid=GRIDS)
+def test_any_texts_come_out_as_they_went_in(postgres: Database, awaited: bool, grid: list[list[str]]) -> None:
+    width = len(grid[0])
+    names = ", ".join(f"c{column} text" for column in range(width))
+    postgres.execute(f"DROP TABLE IF EXISTS t; CREATE TABLE t ({names})")
+    opened = backend(postgres.url)
+    try:
+        encoded = opened.encode(batch_of(grid))
+        assert (encoded is None) == any(mark in cell for row in grid for cell in row for mark in "\x1e\x1f")
+        batch = batch_of(grid)
+        given_ = Batch(1, "S", 2, batch.last_row, batch.rows, batch.columns, batch.origin, encoded=encoded)
+        if awaited:
+            assert asyncio.run(load_by_asyncio(opened, given_, width)) == len(grid)
+        else:
+            session = opened.open_session(destination(width))
+            assert session.load(given_, 0, len(grid)) == len(grid)
+            session.commit()
+            session.close()
+        assert [list(row) for row in postgres.fetch("SELECT * FROM t ORDER BY ctid")] == [
+            [cell or None for cell in row] for row in grid
+        ]
+    finally:
+        opened.close()
+
+
+@given(grid=GRIDS, data=st.data())
+def test_pages_are_the_rows_or_there_are_none(grid: list[list[str]], data: st.DataObject) -> None:
+    many = grid * data.draw(st.sampled_from([1, 2, PIECE_ROWS // len(grid) + 1, 2 * PIECE_ROWS]))
+    start = data.draw(st.integers(0, min(3, len(many) - 1)))
+    _, rows = Rows.read(iter(many), len(many))
+    assert rows is not None
+    for part, cut in ((many, rows), (many[start:], rows.part(start, len(many)))):
+        pages = cut.pages()
+        if any(mark in cell for row in part for cell in row for mark in "\x1e\x1f"):
+            assert pages is None
+            continue
+        assert pages is not None
+        assert [line.split("\x1f") for page in pages for line in page.decode().split("\x1e")] == part
+        assert cut.pages() == pages
+
+
+def test_what_utf_8_cannot_say_makes_no_page() -> None:
+    _, rows = Rows.read(iter([["a", "\ud800"]]), 9)
+    assert rows is not None
+    assert rows.pages() is None
+
+
+def test_only_whole_rows_in_their_order_make_pages() -> None:
+    columns = batch_of([["a", "b"], ["c", "d"]]).columns
+    assert pages_of(columns) == [b"a\x1fb\x1ec\x1fd"]
+    for others in (columns[::-1], columns[:1], [columns[0], columns[0]], [columns[0].keep([True, True]), columns[1]]):
+        assert pages_of(others) is None
+
+
+def sheet(path: Path, rows: Sequence[Sequence[str]]) -> Path:
+    with xlsxwriter.Workbook(path) as book:
+        page = book.add_worksheet("S")
+        for number, row in enumerate([("code", "kind", "note"), *rows]):
+            page.write_row(number, 0, row)
+    return path
+
+
+def load(path: Path, url: str, strategy: str) -> Report:
+    plan = Plan(
+        source=Source(file=str(path)),
+        target=Target(database=url, table="t"),
+        options=Options(strategy=strategy, batch_size=40),
+    )
+    return run_import(plan, rejects_file=path.with_suffix(".rejects.xlsx"))
+
+
+@pytest.mark.parametrize("strategy", ["batched", "async"])
+def test_refused_rows_are_named_as_they_are_without_pages(
+    postgres: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, strategy: str
+) -> None:
+    rows = [[f"c{number}", f"{number:08}-0000-0000-0000-000000000000", "fine\nand \\ well"] for number in range(300)]
+    rows[17][1] = "no uuid"
+    rows[18][2] = "bad"
+    rows[100][0] = "c99"  # is there already
+    rows[299] = ["", "", "neither"]
+    path = sheet(tmp_path / "texts.xlsx", rows)
+    encode, made, seen = PostgreSQL.encode, [], []
+
+    def kept(self: PostgreSQL, batch: Batch) -> Pages | None:
+        made.append(encode(self, batch))
+        return made[-1]
+
+    def none(self: PostgreSQL, batch: Batch) -> Pages | None:
+        return None
+
+    for way in (kept, none):
+        monkeypatch.setattr(PostgreSQL, "encode", way)
+        postgres.execute(
+            "DROP TABLE IF EXISTS t, tui_importer_run, tui_importer_batch, tui_importer_reject; "
+            "CREATE TABLE t (code text NOT NULL UNIQUE, kind uuid, note text CHECK (note <> 'bad'))"
+        )
+        report = load(path, postgres.url, strategy)
+        assert (report.stats.success_count, report.stats.error_count) == (296, 4)
+        stored = postgres.fetch("SELECT code, kind::text, note FROM t ORDER BY code")
+        seen.append((report.rejects, stored))
+    # All batches but the last, from which conversion has taken the row without a code.
+    assert [pages is not None for pages in made] == [True] * 7 + [False]
+    assert seen[0] == seen[1]
+    assert ("c5", "00000005-0000-0000-0000-000000000000", "fine\nand \\ well") in seen[0][1]
+
+
+def test_a_connection_that_speaks_no_utf_8_gets_no_pages(
+    postgres: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PGCLIENTENCODING", "LATIN1")
+    report = load(sheet(tmp_path / "texts.xlsx", [["é", "x", "ü"], ["ł", "x", "y"]]), postgres.url, "batched")
+    assert (report.stats.success_count, report.stats.error_count) == (1, 1)
+    assert report.rejects[0].row == 3
+    assert postgres.fetch("SELECT code, note FROM t") == [("é", "ü")]
+
+
+def test_a_socket_of_this_machine_takes_in_a_batch_and_others_stay_as_they_are(postgres: Database) -> None:
+    def buffer(number: int) -> int:
+        with socket.socket(fileno=os.dup(number)) as end:
+            return end.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF)
+
+    with psycopg.connect(postgres.url) as connection:
+        if not connection.info.host.startswith("/"):
+            pytest.skip("the server is another machine's")
+        before = buffer(connection.fileno())
+        _take_in_batches(connection)
+        assert buffer(connection.fileno()) > before
+    with socket.create_server(("127.0.0.1", 0)) as server, socket.create_connection(server.getsockname()) as end:
+        before = buffer(end.fileno())
+        _take_in_batches(end)  # type: ignore[arg-type]  # it has a fileno()
+        assert buffer(end.fileno()) == before
