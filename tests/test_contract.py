@@ -135,8 +135,31 @@ def test_constraints_of_an_existing_table_name_the_row_and_cost_no_other(
     assert "price" in reasons[5].reason or "CHECK" in reasons[5].reason
     if database.kind == "postgresql":
         assert (reasons[5].sqlstate, reasons[7].sqlstate, reasons[12].sqlstate) == ("23514", "23505", "23505")
+    if database.kind != "generic":
+        assert (reasons[5].cell, reasons[5].column, reasons[5].value) == ("Sheet!C5", "price", "-1")
         assert reasons[7].cell == "Sheet!A7"
         assert reasons[12].cell == "Sheet!E12"
+
+
+@pytest.mark.parametrize("atomic", [False, True])
+@pytest.mark.parametrize("kind", ["postgres", "sqlite"])
+def test_a_check_names_the_first_of_the_cells_that_it_speaks_of(
+    request: pytest.FixtureRequest, kind: str, atomic: bool, strategy: str, tmp_path: Path
+) -> None:
+    database = request.getfixturevalue(kind)
+    database.execute(
+        "CREATE TABLE spans (note text CHECK (note <> 'low'), low float CHECK (low > 0.5), high float, "
+        "CONSTRAINT in_order CHECK (low <= high), CONSTRAINT whole CHECK (1 < 2 OR note = 'high'))"
+    )
+    rows: list[list[Any]] = [["fine", 1, 2], ["low", 1, 2], ["low value", 0.25, 2], ["odd", 3, 2]]
+    file = workbook(tmp_path / "spans.xlsx", [["note", "low", "high"], *rows])
+    report, _ = load(file, database, strategy=strategy, atomic=atomic)
+    assert [(reject.cell, reject.column, reject.value) for reject in report.rejects] == [
+        ("Sheet!A3", "note", "low"),
+        ("Sheet!B4", "low", "0.25"),
+        ("Sheet!B5", "low", "3"),
+    ]
+    assert database.fetch("SELECT note FROM spans") == [("fine",)]
 
 
 def test_a_foreign_key_is_a_reject_of_its_row(postgres: Database, strategy: str, tmp_path: Path) -> None:

@@ -369,14 +369,15 @@ def _statement_errors(records: Sequence[object] = (), pending: Iterator[object] 
             code is not None and code & 0xFF in SQLITE_DATA_CODES
         ):
             offset = len(records) - length_hint(pending) - 1 if pending is not None else None
-            column = _named_column(str(error)) if isinstance(error, sqlite3.IntegrityError) else None
-            raise DataFault(str(error), offset=offset, column=column) from error
+            violated = str(error).partition(" constraint failed: ")[2]
+            check = code == sqlite3.SQLITE_CONSTRAINT_CHECK
+            column = None if check else _first_column(violated)
+            raise DataFault(str(error), offset=offset, column=column, constraint=violated if check else None) from error
         if code is not None and code & 0xFF in SQLITE_TRANSIENT_CODES:
             raise TransientFault(str(error)) from error
         raise DatabaseError(str(error)) from error
 
 
-def _named_column(message: str) -> str | None:
-    """The column that SQLite names only in words: ``NOT NULL constraint failed: table.column``."""
-    _, colon, names = message.partition(": ")
-    return names.split(", ")[0].rpartition(".")[2] if colon and "." in names else None
+def _first_column(violated: str) -> str | None:
+    """The first of the columns that SQLite says: ``table.column, table.column``."""
+    return violated.split(", ")[0].rpartition(".")[2] if "." in violated else None

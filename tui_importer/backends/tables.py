@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
@@ -59,6 +59,9 @@ def reflect(engine: sa.Engine, name: str, *, schemas: bool = True) -> Table | No
         if not columns:
             return None
         keys = _keys(inspector, table_name, schema)
+        for check in inspector.get_check_constraints(table_name, schema=schema):
+            # One without a name is called by its expression, as SQLite does when it is violated.
+            keys[check["name"] or check["sqltext"]] = _named_in(check["sqltext"], (c["name"] for c in columns))
         primary = inspector.get_pk_constraint(table_name, schema=schema)["constrained_columns"]
     # Every integer of SQLite is 64 bits wide ("Datatypes In SQLite"). It holds nobody to a declared length, but whoever
     # declared one meant it, and gets the same rejects as with any other database.
@@ -116,10 +119,11 @@ def create_stage(engine: sa.Engine, table: Table, stage: Table, *, exists: bool)
             if found["unique"] and None not in found["column_names"] and not found.get("dialect_options")
         }
         parts += [sa.UniqueConstraint(*key) for key in sorted({*unique, primary}) if key and names.issuperset(key)]
-        others = {column["name"] for column in known} - names
         for check in inspector.get_check_constraints(table.name, table.schema):
-            if not any(re.search(rf"\b{re.escape(other)}\b", check["sqltext"]) for other in others):
-                parts.append(sa.CheckConstraint(sa.text(check["sqltext"])))
+            if names.issuperset(_named_in(check["sqltext"], (column["name"] for column in known))):
+                # A check of that name may be there beside the table's own in PostgreSQL and SQLite.
+                name = check["name"] if connection.dialect.name in ("postgresql", "sqlite") else None
+                parts.append(sa.CheckConstraint(sa.text(check["sqltext"]), name=name))
         connection.execute(CreateTable(sa.Table(stage.name, sa.MetaData(), *parts, schema=stage.schema)))
 
 
@@ -167,6 +171,14 @@ def _keys(inspector: Inspector, table: str, schema: str | None) -> dict[str, tup
         if foreign["name"]:
             keys[foreign["name"]] = tuple(foreign["constrained_columns"])
     return keys
+
+
+def _named_in(sqltext: str, columns: Iterable[str]) -> tuple[str, ...]:
+    """The columns that an SQL expression speaks of."""
+    without_literals = re.sub(r"'[^']*'", "''", sqltext)
+    return tuple(
+        column for column in columns if re.search(rf"(?<!\w){re.escape(column)}(?!\w)", without_literals, re.IGNORECASE)
+    )
 
 
 def _column_type(type_: sa.types.TypeEngine[Any]) -> ColumnType:

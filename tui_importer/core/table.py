@@ -36,8 +36,8 @@ class Table:
     """A target table: as reflected from the database, or as it shall be created.
 
     ``identity`` names a 64-bit primary key that the database numbers by itself; ``timestamps`` are columns that
-    the database fills with the current time. ``keys`` maps each unique constraint or index (and the primary key)
-    to its columns.
+    the database fills with the current time. ``keys`` maps each constraint on values (unique, primary, foreign,
+    check) to its columns.
     """
 
     name: str
