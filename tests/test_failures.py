@@ -529,7 +529,7 @@ def test_back_pressure_holds_a_stated_number_of_batches(sqlite: Database, number
         (300, {}, 2_000),
         (60_000, {}, 3_000),
         (60_000, {"workers": 1}, 5_000),
-        (60_000, {"max_rate": 2_500.0}, 2_500),
+        (300, {"max_rate": 1_500.0}, 1_500),
         (60_000, {"batch_size": 7_000}, 7_000),
     ],
 )

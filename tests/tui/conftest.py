@@ -21,8 +21,9 @@ from tui_importer.tui.screens.run import RunScreen
 from tui_importer.tui.terminal import UNICODE, Glyphs
 from tui_importer.tui.widgets.picture import Picture
 
-#: Seconds between two pictures: a test waits for what it wants to see, and that may come at once.
-PERIOD = 0.01
+#: Seconds between two pictures: soon, for a test waits for what it wants to see, but with rests between them, since
+#: Textual's pilot waits for one after every key, for a second where there is none.
+PERIOD = 0.05
 
 Acting = Callable[[Pilot[Ending]], Awaitable[None]]
 
