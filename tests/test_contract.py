@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from openpyxl import Workbook
+from sqlalchemy.dialects.sqlite.base import SQLiteDialect
 
 from benchmarks.make_sample import BAD_ROWS, SAMPLE_PATH, good_rows
 from tui_importer import Options, Plan, Report, Source, Target, run_import
@@ -160,6 +161,21 @@ def test_a_check_names_the_first_of_the_cells_that_it_speaks_of(
         ("Sheet!B5", "low", "3"),
     ]
     assert database.fetch("SELECT note FROM spans") == [("fine",)]
+
+
+def test_a_dialect_that_cannot_be_asked_for_constraints_takes_rows(
+    generic: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unknown(*arguments: Any, **options: Any) -> Any:
+        raise NotImplementedError
+
+    for name in ("get_unique_constraints", "get_check_constraints"):
+        monkeypatch.setattr(SQLiteDialect, name, unknown)
+    generic.execute("CREATE TABLE t (n integer CHECK (n < 2), note text UNIQUE)")
+    report, _ = load(workbook(tmp_path / "t.xlsx", [["n", "note"], [1, "a"], [2, "b"]]), generic, table="t")
+    assert (report.error, report.stats.success_count, report.stats.error_count) == (None, 1, 1)
+    report, _ = load(workbook(tmp_path / "u.xlsx", [["n", "note"], [0, "c"]]), generic, table="t", atomic=True)
+    assert (report.error, report.stats.success_count) == (None, 1)
 
 
 def test_a_foreign_key_is_a_reject_of_its_row(postgres: Database, strategy: str, tmp_path: Path) -> None:

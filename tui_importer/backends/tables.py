@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.engine.reflection import Inspector
@@ -18,6 +18,8 @@ from tui_importer.core.parsing import as_text
 from tui_importer.core.table import Index, Table, TableColumn
 from tui_importer.core.types import ColumnType, Kind
 from tui_importer.errors import DatabaseError, TransientFault
+
+T = TypeVar("T")
 
 
 @contextmanager
@@ -59,7 +61,7 @@ def reflect(engine: sa.Engine, name: str, *, schemas: bool = True) -> Table | No
         if not columns:
             return None
         keys = _keys(inspector, table_name, schema)
-        for check in inspector.get_check_constraints(table_name, schema=schema):
+        for check in _told(inspector.get_check_constraints, table_name, schema):
             # One without a name is called by its expression, as SQLite does when it is violated.
             keys[check["name"] or check["sqltext"]] = _named_in(check["sqltext"], (c["name"] for c in columns))
         primary = inspector.get_pk_constraint(table_name, schema=schema)["constrained_columns"]
@@ -111,7 +113,8 @@ def create_stage(engine: sa.Engine, table: Table, stage: Table, *, exists: bool)
             if column["name"] in names
         ]
         primary = tuple(inspector.get_pk_constraint(table.name, schema=table.schema)["constrained_columns"])
-        unique = {tuple(found["column_names"]) for found in inspector.get_unique_constraints(table.name, table.schema)}
+        told = _told(inspector.get_unique_constraints, table.name, table.schema)
+        unique = {tuple(found["column_names"]) for found in told}
         unique |= {
             tuple(name for name in found["column_names"] if name is not None)
             for found in inspector.get_indexes(table.name, table.schema)
@@ -119,7 +122,7 @@ def create_stage(engine: sa.Engine, table: Table, stage: Table, *, exists: bool)
             if found["unique"] and None not in found["column_names"] and not found.get("dialect_options")
         }
         parts += [sa.UniqueConstraint(*key) for key in sorted({*unique, primary}) if key and names.issuperset(key)]
-        for check in inspector.get_check_constraints(table.name, table.schema):
+        for check in _told(inspector.get_check_constraints, table.name, table.schema):
             if names.issuperset(_named_in(check["sqltext"], (column["name"] for column in known))):
                 # A check of that name may be there beside the table's own in PostgreSQL and SQLite.
                 name = check["name"] if connection.dialect.name in ("postgresql", "sqlite") else None
@@ -161,7 +164,7 @@ def _keys(inspector: Inspector, table: str, schema: str | None) -> dict[str, tup
     primary = inspector.get_pk_constraint(table, schema=schema)
     if primary["name"]:
         keys[primary["name"]] = tuple(primary["constrained_columns"])
-    for unique in inspector.get_unique_constraints(table, schema=schema):
+    for unique in _told(inspector.get_unique_constraints, table, schema):
         if unique["name"]:
             keys[unique["name"]] = tuple(unique["column_names"])
     for index in inspector.get_indexes(table, schema=schema):
@@ -171,6 +174,14 @@ def _keys(inspector: Inspector, table: str, schema: str | None) -> dict[str, tup
         if foreign["name"]:
             keys[foreign["name"]] = tuple(foreign["constrained_columns"])
     return keys
+
+
+def _told(ask: Callable[[str, str | None], Sequence[T]], table: str, schema: str | None) -> Sequence[T]:
+    """What the inspector tells of a table; nothing where its dialect has not learnt to ask."""
+    try:
+        return ask(table, schema)
+    except NotImplementedError:
+        return ()
 
 
 def _named_in(sqltext: str, columns: Iterable[str]) -> tuple[str, ...]:
