@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import socket
 from collections.abc import Sequence
@@ -173,14 +174,34 @@ def test_refused_rows_are_named_as_they_are_without_pages(
     assert ("c5", "00000005-0000-0000-0000-000000000000", "fine\nand \\ well") in seen[0][1]
 
 
-def test_a_connection_that_speaks_no_utf_8_gets_no_pages(
-    postgres: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("encoding", ["UTF8", "LATIN1", "SQL_ASCII"])
+def test_whatever_the_database_and_the_environment_speak_only_what_cannot_be_said_is_refused(
+    postgres: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, encoding: str
 ) -> None:
-    monkeypatch.setenv("PGCLIENTENCODING", "LATIN1")
-    report = load(sheet(tmp_path / "texts.xlsx", [["é", "x", "ü"], ["ł", "x", "y"]]), postgres.url, "batched")
-    assert (report.stats.success_count, report.stats.error_count) == (1, 1)
-    assert report.rejects[0].row == 3
-    assert postgres.fetch("SELECT code, note FROM t") == [("é", "ü")]
+    monkeypatch.setenv("PGCLIENTENCODING", "WIN1252")
+    name = f"test_{encoding.lower()}"
+    with psycopg.connect(postgres.url, autocommit=True) as admin:
+        admin.execute(f"CREATE DATABASE {name} ENCODING '{encoding}' LOCALE 'C' TEMPLATE template0")
+        try:
+            url = postgres.url.replace(admin.info.dbname, name)
+            path = sheet(tmp_path / "żółw.xlsx", [[f"c{n}", "é", "\\"] for n in range(98)] + [["ł", "x", "🎉"]] * 2)
+            for strategy in ("batched", "async"):
+                report = load(path, url, strategy)
+                said = encoding != "LATIN1"
+                assert (report.error, report.stats.success_count) == (None, 100 if said else 98)
+                assert [(reject.row, reject.sqlstate) for reject in report.rejects] == (
+                    [] if said else [(100, "22P05"), (101, "22P05")]
+                )
+                with psycopg.connect(url, client_encoding="UTF8", autocommit=True) as connection:
+                    rows = connection.execute("SELECT code, kind, note FROM t").fetchall()
+                    assert ("c97", "é", "\\") in rows
+                    assert said == (("ł", "x", "🎉") in rows)
+                    ledger = "SELECT value, body FROM tui_importer_reject ORDER BY sheet_row"
+                    kept = [(value, json.loads(body)["values"]) for value, body in connection.execute(ledger)]
+                    assert kept == ([] if said else [("\\u0142", ["ł", "x", "🎉"])] * 2)
+                    connection.execute("DROP TABLE t, tui_importer_run, tui_importer_batch, tui_importer_reject")
+        finally:
+            admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
 def test_a_socket_of_this_machine_takes_in_a_batch_and_others_stay_as_they_are(postgres: Database) -> None:

@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
 from tui_importer.backends import tables
-from tui_importer.backends.ledger_tables import RUN_TABLE, LedgerTables, ascii_json, storable
+from tui_importer.backends.ledger_tables import RUN_TABLE, UTF_8, LedgerTables, ascii_json, storable
 from tui_importer.core.ledger import (
     LEDGER_VERSION,
     Claim,
@@ -59,12 +59,15 @@ class SqlLedger:
         schema: str | None = None,
         lock: Callable[[sa.Connection, str], bool] | None = None,
         begin: str | None = None,
+        codec: str = UTF_8,
     ) -> None:
-        """``begin`` is a statement that opens a transaction that may write, for a database that opens others."""
+        """``begin`` is a statement that opens a transaction that may write, for a database that opens others; ``codec``
+        says what texts the database can keep (:func:`~tui_importer.backends.ledger_tables.storable`)."""
         self._engine = engine
         self._schema = schema
         self._lock = lock
         self._begin = begin
+        self._codec = codec
         self._tables = LedgerTables.of(schema)
         self._holder: sa.Connection | None = None
         self._run_id: str | None = None
@@ -97,7 +100,7 @@ class SqlLedger:
                         .values(claim=None, state=RunState.SUPERSEDED.value, finished_at=sa.func.now())
                     )
                 if not claimed:
-                    connection.execute(sa.insert(run_table).values(_new_row(run)))
+                    connection.execute(sa.insert(run_table).values(_new_row(run, self._codec)))
         except DatabaseError as error:
             if isinstance(error.__cause__, IntegrityError):
                 raise _busy(run, None) from error
@@ -151,7 +154,7 @@ class SqlLedger:
                     skipped=counts.skipped,
                     rejected=counts.rejected,
                     blank_rows=blank_rows,
-                    error=None if error is None else storable(error),
+                    error=None if error is None else storable(error, self._codec),
                 )
             )
             if ended.rowcount == 1:
@@ -343,7 +346,7 @@ def _busy(run: NewRun, other: str | None) -> BusyError:
     )
 
 
-def _new_row(run: NewRun) -> dict[str, Any]:
+def _new_row(run: NewRun, codec: str) -> dict[str, Any]:
     return {
         "run_id": run.run_id,
         "ledger_version": LEDGER_VERSION,
@@ -351,9 +354,9 @@ def _new_row(run: NewRun) -> dict[str, Any]:
         "round": run.round,
         "claim": run.import_id,
         "state": RunState.RUNNING.value,
-        "file": storable(run.file),
+        "file": storable(run.file, codec),
         "sha256": run.sha256,
-        "sheet": storable(run.sheet),
+        "sheet": storable(run.sheet, codec),
         "extent": run.extent,
         "request": run.request,
         "mapping": run.mapping,
@@ -365,7 +368,7 @@ def _new_row(run: NewRun) -> dict[str, Any]:
         "strategy": run.strategy,
         "host": socket.gethostname(),
         "process": _process(os.getpid()) or str(os.getpid()),
-        "command": None if run.command is None else storable(run.command),
+        "command": None if run.command is None else storable(run.command, codec),
     }
 
 

@@ -21,6 +21,8 @@ RUN_TABLE = "tui_importer_run"
 BATCH_TABLE = "tui_importer_batch"
 REJECT_TABLE = "tui_importer_reject"
 
+UTF_8 = "utf-8"
+
 S = TypeVar("S")
 
 
@@ -157,11 +159,12 @@ def worker_statements(
 
 
 class LedgerStatements(Generic[S]):
-    """A worker's statements with their parameters, for one claim."""
+    """A worker's statements with their parameters, for one claim; ``codec`` as for :func:`storable`."""
 
-    def __init__(self, claim: Claim, statements: WorkerStatements[S]) -> None:
+    def __init__(self, claim: Claim, statements: WorkerStatements[S], codec: str = UTF_8) -> None:
         self._claim = claim
         self._statements = statements
+        self._codec = codec
 
     @property
     def recorded(self) -> S:
@@ -198,7 +201,7 @@ class LedgerStatements(Generic[S]):
 
     def rejects(self, entry: Entry) -> list[dict[str, Any]]:
         """The parameters of :attr:`reject`, one dictionary a reject."""
-        return [_reject_row(self._claim, reject) for reject in entry.rejects]
+        return [_reject_row(self._claim, reject, self._codec) for reject in entry.rejects]
 
 
 def _fence(run: sa.Table) -> sa.ColumnElement[bool]:
@@ -227,17 +230,17 @@ def text_for(dialect: sa.Dialect) -> Callable[[sa.Executable], str]:
     return lambda statement: str(statement.compile(dialect=dialect))  # type: ignore[attr-defined]
 
 
-def _reject_row(claim: Claim, reject: Reject) -> dict[str, Any]:
+def _reject_row(claim: Claim, reject: Reject, codec: str) -> dict[str, Any]:
     first = reject.faults[0]
     return {
         "import_id": claim.import_id,
         "round": claim.round,
         "sheet_row": reject.row,
         "run_id": claim.run_id,
-        "cell": storable(first.cell),
-        "column_name": None if first.column is None else storable(first.column),
-        "value": None if first.value is None else storable(first.value),
-        "reason": storable(first.reason),
+        "cell": storable(first.cell, codec),
+        "column_name": None if first.column is None else storable(first.column, codec),
+        "value": None if first.value is None else storable(first.value, codec),
+        "reason": storable(first.reason, codec),
         "sqlstate": first.sqlstate,
         "body": ascii_json(reject),
     }
@@ -248,6 +251,8 @@ def ascii_json(value: Any) -> str:
     return json.dumps(msgspec.to_builtins(value))
 
 
-def storable(text: str) -> str:
-    """The text without what no database takes: NUL, and halves of surrogate pairs."""
-    return text.replace("\0", "\ufffd").encode("utf-8", "replace").decode("utf-8")
+def storable(text: str, codec: str = UTF_8) -> str:
+    """The text without what no database takes (NUL, and halves of surrogate pairs), and, for a database that does not
+    speak UTF-8, with escapes for what the codec cannot say."""
+    without = text.replace("\0", "\ufffd").encode(UTF_8, "replace").decode(UTF_8)
+    return without.encode(codec, "backslashreplace").decode(codec)

@@ -22,7 +22,13 @@ from sqlalchemy.dialects.postgresql import psycopg as psycopg_dialect
 from tui_importer.backends import tables
 from tui_importer.backends.faults import is_about_data, is_transient
 from tui_importer.backends.ledger import SqlLedger
-from tui_importer.backends.ledger_tables import LedgerStatements, WorkerStatements, text_for, worker_statements
+from tui_importer.backends.ledger_tables import (
+    UTF_8,
+    LedgerStatements,
+    WorkerStatements,
+    text_for,
+    worker_statements,
+)
 from tui_importer.core.batch import Batch
 from tui_importer.core.ledger import Entry
 from tui_importer.core.rows import RECORD_SEPARATOR, UNIT_SEPARATOR, pages_of
@@ -86,21 +92,22 @@ class PostgreSQL:
             "application_name": settings.application_name,
             "connect_timeout": max(1, round(settings.connect_timeout)),
             **given,
+            "client_encoding": "UTF8",  # whatever the environment says: it is what we speak, and encode
         }
         self._connections: set[psycopg.Connection[Any]] = set()
         self._idle: list[psycopg.Connection[Any]] = []
-        self._takes_utf8 = False  # as long as nobody has asked
+        self._codec = UTF_8
         # SQLAlchemy's pool keeps what reflection and DDL need open until the end.
         self._engine = sa.create_engine("postgresql+psycopg://", creator=self._tracked_connection)
 
     def connect(self) -> None:
         connection = self._tracked_connection()
-        self._takes_utf8 = connection.info.encoding == "utf-8"
+        self._codec = _codec(connection)
         self._idle.append(connection)  # the first session's
 
     def ledger(self, schema: str | None) -> SqlLedger:
         _ledger_statements(schema)  # made while there is time: the file is still being parsed
-        return SqlLedger(self._engine, schema, lock=_take_lock)
+        return SqlLedger(self._engine, schema, lock=_take_lock, codec=self._codec)
 
     def reflect(self, name: str) -> Table | None:
         return tables.reflect(self._engine, name)
@@ -127,7 +134,7 @@ class PostgreSQL:
 
     def encode(self, batch: Batch) -> Pages | None:
         """A batch of nothing but texts as text COPY reads it: cheaper to make than the binary form."""
-        pages = pages_of(batch.columns) if self._takes_utf8 else None
+        pages = pages_of(batch.columns)
         return None if pages is None else Pages(list(map(_escaped, pages)))
 
     def open_session(self, destination: Destination) -> PostgreSQLSession:
@@ -169,7 +176,8 @@ class Pages:
 class _Statements:
     """What both kinds of session send for one destination."""
 
-    def __init__(self, destination: Destination) -> None:
+    def __init__(self, destination: Destination, codec: str) -> None:
+        """``codec`` says what the database can keep."""
         table = destination.table
         name = sql.Identifier(*((table.schema, table.name) if table.schema else (table.name,)))
         columns = sql.SQL(", ").join(map(sql.Identifier, destination.columns))
@@ -180,13 +188,14 @@ class _Statements:
         values = sql.SQL(", ").join([sql.Placeholder()] * len(destination.columns))
         self.insert = sql.SQL("INSERT INTO {} ({}) VALUES ({})").format(name, columns, values)
         self._claim = destination.claim
+        self._codec = codec
 
     @cached_property
     def ledger(self) -> LedgerStatements[bytes] | None:
         """The ledger's statements, where the session writes under a claim."""
         if self._claim is None:
             return None
-        return LedgerStatements(self._claim, _ledger_statements(self._claim.schema))
+        return LedgerStatements(self._claim, _ledger_statements(self._claim.schema), self._codec)
 
 
 class PostgreSQLSession:
@@ -194,7 +203,7 @@ class PostgreSQLSession:
 
     def __init__(self, connection: psycopg.Connection[Any], destination: Destination) -> None:
         self._connection = connection
-        self._statements = _Statements(destination)
+        self._statements = _Statements(destination, _codec(connection))
         _take_in_batches(connection)
 
     def begin(self) -> None:
@@ -287,7 +296,7 @@ class AsyncPostgreSQLSession:
 
     def __init__(self, connection: psycopg.AsyncConnection[Any], destination: Destination) -> None:
         self._connection = connection
-        self._statements = _Statements(destination)
+        self._statements = _Statements(destination, _codec(connection))
         _take_in_batches(connection)
 
     async def begin(self) -> None:
@@ -432,6 +441,11 @@ def _escaped(page: bytes) -> bytes:
         if byte in page:
             page = page.replace(byte, escape)
     return page.replace(RECORD_SEPARATOR.encode(), b"\n") + b"\n"
+
+
+def _codec(connection: psycopg.Connection[Any] | psycopg.AsyncConnection[Any]) -> str:
+    """A codec for texts that the database can keep whatever they say: databases need not speak UTF-8 (manual, 23.3)."""
+    return UTF_8 if connection.info.parameter_status("server_encoding") in ("UTF8", "SQL_ASCII") else "ascii"
 
 
 def _take_in_batches(connection: psycopg.Connection[Any] | psycopg.AsyncConnection[Any]) -> None:
