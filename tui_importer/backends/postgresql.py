@@ -204,7 +204,7 @@ class PostgreSQLSession:
     def __init__(self, connection: psycopg.Connection[Any], destination: Destination) -> None:
         self._connection = connection
         self._statements = _Statements(destination, _codec(connection))
-        _take_in_batches(connection)
+        _take_in_batches(connection.fileno())
 
     def begin(self) -> None:
         pass
@@ -297,7 +297,7 @@ class AsyncPostgreSQLSession:
     def __init__(self, connection: psycopg.AsyncConnection[Any], destination: Destination) -> None:
         self._connection = connection
         self._statements = _Statements(destination, _codec(connection))
-        _take_in_batches(connection)
+        _take_in_batches(connection.fileno())
 
     async def begin(self) -> None:
         pass
@@ -448,11 +448,12 @@ def _codec(connection: psycopg.Connection[Any] | psycopg.AsyncConnection[Any]) -
     return UTF_8 if connection.info.parameter_status("server_encoding") in ("UTF8", "SQL_ASCII") else "ascii"
 
 
-def _take_in_batches(connection: psycopg.Connection[Any] | psycopg.AsyncConnection[Any]) -> None:
-    """Let the system take in a whole batch at once, so that the server has something to do while other threads have
-    the GIL. The buffer of a Unix socket is small and stays as it is (unix(7)); that of TCP grows by itself (tcp(7))."""
+def _take_in_batches(number: int) -> None:
+    """Let the system take in a whole batch at once on the socket of that number: the server has something to do then
+    while other threads have the GIL. The buffer of a Unix socket is small and stays so (unix(7)); that of TCP grows by
+    itself (tcp(7))."""
     if hasattr(socket, "AF_UNIX"):
-        with socket.socket(fileno=os.dup(connection.fileno())) as end:
+        with socket.socket(fileno=os.dup(number)) as end:
             if end.family == socket.AF_UNIX:
                 end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER)
 

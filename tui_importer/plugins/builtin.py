@@ -61,7 +61,7 @@ def tui_importer_backends() -> list[BackendSpec]:
     return [
         BackendSpec(
             "postgresql",
-            "COPY of texts as they are, else binary where every type allows",
+            "COPY, as text or in binary",
             "tui_importer.backends.postgresql:PostgreSQL",
             schemes=("postgresql", "postgres", "postgresql+psycopg"),
         ),
