@@ -66,7 +66,7 @@ def test_a_key_is_taken_while_its_request_comes_in(shared: Served) -> None:
 
 def test_the_queue_is_bounded_and_says_when_to_come_again(serve: Callable[..., Served]) -> None:
     served = serve("--db", "t.db", "--table", "t", "--max-runs", "1", "--max-waiting", "2")
-    ids = [served.begin(numbered(60, first=100 * number), **SLOW) for number in range(3)]
+    ids = [served.begin(numbered(900, first=1000 * number), **SLOW) for number in range(3)]
     states = [served.run(id_)["state"] for id_ in ids]
     assert states == ["running", "waiting", "waiting"]
     assert [served.run(id_)["position"] for id_ in ids] == [None, 1, 2]

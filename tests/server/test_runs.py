@@ -172,4 +172,4 @@ def test_the_uploaded_file_is_kept_only_as_long_as_it_is_needed(served: Served) 
     id_ = served.begin(numbered(3, first=990))
     served.ended(id_)
     [folder] = [path for path in served.uploads if path.name == id_]
-    assert [path.name for path in folder.iterdir()] == ["record.json"]
+    until(lambda: [path.name for path in folder.iterdir()] == ["record.json"])  # its end is seen before it is noted

@@ -41,7 +41,7 @@ class Conductor:
         self._settings = settings
         self._known = known
         self._waiting: list[Upload] = []
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: dict[str, asyncio.Task[None]] = {}
         self._durations: deque[float] = deque(maxlen=_RECENT_RUNS)
         self._table_is_there = False
         self._tidying: asyncio.Task[None] | None = None
@@ -66,7 +66,8 @@ class Conductor:
         self.closing.set()
         if self._tidying is not None:
             self._tidying.cancel()
-        turns, tasks = list(self.turns.values()), set(self._tasks)
+        tasks = list(self._tasks.values())
+        turns = [turn for turn in self.turns.values() if turn.upload.state != "ended"]
         for turn in turns:
             turn.upload.interrupted = True
             await self._known.note(turn.upload)
@@ -120,6 +121,7 @@ class Conductor:
 
     async def resume(self, upload: Upload) -> None:
         """Let a paused run go on, or take one up again that ended before its end; raises :class:`Refusal` (409)."""
+        await self._settled(upload)
         if upload.state == "ended":
             if not self._known.resumable(upload):
                 raise Refusal(409, "the run has come to its end: there is nothing to resume")
@@ -143,12 +145,18 @@ class Conductor:
             await turn.order(Abort() if again else Drain())
 
     async def delete(self, upload: Upload) -> None:
-        """Forget an upload; raises :class:`Refusal` (409) while it is at work."""
+        """Forget an upload; raises :class:`Refusal`: 409 while it is at work, 404 where somebody else was quicker."""
+        await self._settled(upload)
         if upload.id in self.turns:
             raise Refusal(409, "the run is at work: cancel it first")
         if upload in self._waiting:
             await self.cancel(upload)  # somebody may be waiting for its end
         await self._known.forget(upload)
+
+    async def _settled(self, upload: Upload) -> None:
+        """Return once an upload that has ended has given up its turn, too: its end is seen before it is noted."""
+        if upload.state == "ended" and upload.id in self._tasks:
+            await asyncio.wait((self._tasks[upload.id],))
 
     def _turn(self, upload: Upload) -> Turn:
         turn = self.turns.get(upload.id)
@@ -185,13 +193,12 @@ class Conductor:
         started = time.monotonic()
 
         def over(task: asyncio.Task[None]) -> None:
-            self._tasks.discard(task)
-            del self.turns[upload.id]
+            del self._tasks[upload.id], self.turns[upload.id]
             self._durations.append(time.monotonic() - started)
             self._next()
 
         task = asyncio.create_task(turn.carry_out(begun=begun), name=upload.id)
-        self._tasks.add(task)
+        self._tasks[upload.id] = task
         task.add_done_callback(over)
 
     def _table_found(self) -> None:
@@ -206,6 +213,6 @@ class Conductor:
             for upload in self._known.ended_before(before):
                 try:
                     await self._known.forget(upload)
-                except OSError as error:
+                except (OSError, Refusal) as error:
                     _log.warning("upload %s cannot be removed: %s", upload.id, error)
             await asyncio.sleep(_TIDY_PERIOD)

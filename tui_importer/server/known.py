@@ -101,13 +101,22 @@ class Known:
         await self.save(upload)
 
     async def forget(self, upload: Upload) -> None:
-        """Remove an upload, its file, its rejects and the recordings of its runs; raises ``OSError``."""
-        await asyncio.to_thread(self._remove, upload)
+        """Remove an upload, its file, its rejects and the recordings of its runs; raises :class:`Refusal`
+        (404) where that has been done, and ``OSError``.
+
+        Nobody finds it from the first moment on, so that of two who forget it one does.
+        """
+        self.find(upload.id)
         del self.uploads[upload.id], self._ended[upload.id]
         for run_id in upload.run_ids:
             del self._of_run[run_id]
         if upload.key is not None:
             del self._of_key[upload.key]
+        try:
+            await asyncio.to_thread(self._remove, upload)
+        except OSError:
+            self.add(upload)
+            raise
 
     def resumable(self, upload: Upload) -> bool:
         """Whether it ended before its end, and its file is still there."""
