@@ -92,6 +92,20 @@ def test_several_files_give_a_list_of_reports_and_the_gravest_code(
     assert (ended.code, [report["exit_code"] for report in json.loads(ended.out)]) == (0, [0, 0])
 
 
+def test_a_file_whose_import_is_refused_before_there_is_a_run_has_a_report_too(
+    program: Program, orders: Path, workbook: Callable[..., Path]
+) -> None:
+    program("orders.xlsx", "-q", "--strategy", "nope", "--report", "report.json", code=2)
+    report = json.loads((program.folder / "report.json").read_text())
+    assert (report["outcome"], report["exit_code"], report["run_id"]) == ("failed", 2, "")
+    assert report["error"].startswith("unknown strategy 'nope'")
+    assert (report["source"]["file"], report["method"], report["stats"]["total_records"]) == ("orders.xlsx", "nope", 0)
+    # Of two files each has its place, whatever becomes of it.
+    workbook("bad.xlsx", [["n"], ["#"]])
+    ended = program("orders.xlsx", "bad.xlsx", "-q", "--strategy", "nope", "--report", "-", code=2)
+    assert [report["source"]["file"] for report in json.loads(ended.out)] == ["orders.xlsx", "bad.xlsx"]
+
+
 def test_a_reader_of_stdout_that_leaves_is_no_traceback(program: Program, orders: Path) -> None:
     process = program.start("orders.xlsx", "-q", "--report", "-")
     assert process.stdout is not None

@@ -64,30 +64,38 @@ def command(files: tuple[str, ...], **given: Any) -> int:
     registry = load_registry()
     for warning in registry.warnings:
         complain(warning)
-    reports, codes = [], []
     if wants_dashboard(given):
         from tui_importer.cli.interactive import import_on_screen
 
         return worst([import_on_screen(file, given, registry) for file in files or (None,)])
     if not files:
         raise UsageError("name the files to import")
+    reports: list[Report] = []
     for file in files:
-        try:
-            reports.append(_import(file, given, registry))
-            codes.append(reports[-1].exit_code)
-        except ImporterError as error:
-            complain(str(error))
-            codes.append(error.exit_code)
-        if codes[-1] in SIGNAL_CODES:
+        reports.append(_import(file, given, registry))
+        if reports[-1].exit_code in SIGNAL_CODES:
             break
     if given["report"]:
-        from tui_importer.process.reports import write_reports
+        from tui_importer.process.reports import write_report, write_reports
 
-        write_reports(given["report"], reports)
-    return worst(codes)
+        if len(files) == 1:
+            write_report(given["report"], reports[0])
+        else:
+            write_reports(given["report"], reports)
+    return worst([report.exit_code for report in reports])
 
 
 def _import(file: str, given: dict[str, Any], registry: Registry) -> Report:
+    try:
+        return _run(file, given, registry)
+    except ImporterError as error:  # before there was a run
+        complain(str(error))
+        from tui_importer.core.reporting import never_begun
+
+        return never_begun(file, given["strategy"], error)
+
+
+def _run(file: str, given: dict[str, Any], registry: Registry) -> Report:
     prepare_to_import()
     plan = checked(build_plan(file, given))
     opening = open_early(plan, registry)

@@ -17,7 +17,7 @@ from tui_importer.core.plan import Plan, checked
 from tui_importer.errors import ImporterError
 from tui_importer.plugins.registry import Registry
 from tui_importer.process.messages import ImportRequest
-from tui_importer.process.reports import write_reports
+from tui_importer.process.reports import write_report
 
 
 def import_on_screen(file: str | None, given: Mapping[str, Any], registry: Registry) -> int:
@@ -48,7 +48,7 @@ def import_on_screen(file: str | None, given: Mapping[str, Any], registry: Regis
         ending = show(lambda glyphs: screen(file, glyphs))
     code = say_ending(ending)
     if given["report"] == "-" and ending.report is not None:
-        write_reports("-", [ending.report])
+        write_report("-", ending.report)
     return code
 
 

@@ -46,6 +46,7 @@ from tui_importer.core.stop import Stop
 from tui_importer.core.strategy import Strategy
 from tui_importer.core.table import Table
 from tui_importer.core.telling import Teller
+from tui_importer.core.times import rfc3339
 from tui_importer.core.url import DatabaseAddress
 from tui_importer.errors import DatabaseError, ExitCode, ImporterError, StoppedError, TransientFault, UsageError
 from tui_importer.events import (
@@ -667,8 +668,8 @@ class Engine:
             method=parts.strategy_name,
             workers=self._workers,
             batch_size=self._batch_size,
-            started_at=_rfc3339(self._started_at),
-            finished_at=_rfc3339(dt.datetime.now(dt.UTC)),
+            started_at=rfc3339(self._started_at),
+            finished_at=rfc3339(dt.datetime.now(dt.UTC)),
             source=reported_source(plan, parts.reader_name, source, counts.read if whole else None, self._sha256),
             target=TargetReport(
                 backend=parts.backend_name,
@@ -721,7 +722,3 @@ def _size(path: Path) -> int:
         return path.stat().st_size
     except OSError:
         return 0  # opening it says why
-
-
-def _rfc3339(moment: dt.datetime) -> str:
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

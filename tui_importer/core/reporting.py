@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from tui_importer.core.plan import Plan
+import datetime as dt
+
+from tui_importer.core.plan import Options, Plan
 from tui_importer.core.planning import Resolution
-from tui_importer.core.report import ReportedColumn, SourceReport
+from tui_importer.core.report import Report, ReportedColumn, SourceReport, Stats, TargetReport
 from tui_importer.core.source import OpenSource
+from tui_importer.core.times import rfc3339
+from tui_importer.errors import ImporterError
 
 
 def reported_source(
@@ -23,6 +27,25 @@ def reported_source(
         last_row=source.last_row if source else None,
         rows=rows,
         sha256=sha256,
+    )
+
+
+def never_begun(file: str, method: str | None, error: ImporterError) -> Report:
+    """The report of a file whose import was refused before there was a run: without a run id, and without counts."""
+    now = rfc3339(dt.datetime.now(dt.UTC))
+    return Report(
+        run_id="",
+        outcome="failed",
+        exit_code=error.exit_code,
+        method=method or Options().strategy,
+        workers=0,
+        batch_size=0,
+        started_at=now,
+        finished_at=now,
+        source=SourceReport(file=file, sheet=None),
+        target=TargetReport(backend="", database="", table="", created=False),
+        stats=Stats.count(read=0, inserted=0, updated=0, skipped=0, rejected=0, blank=0, retries=0, seconds=0.0),
+        error=str(error),
     )
 
 

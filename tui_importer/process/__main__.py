@@ -61,7 +61,7 @@ def _import(request: ImportRequest) -> ExitCode:
     opening = open_early(checked(request.plan), registry)
     from tui_importer.api import Run
     from tui_importer.process.conduct import signals_stop
-    from tui_importer.process.reports import write_reports
+    from tui_importer.process.reports import write_report
     from tui_importer.recording.folders import recordings_folder
 
     run = Run(
@@ -79,7 +79,7 @@ def _import(request: ImportRequest) -> ExitCode:
         _let_go_of_terminal()
         report = run.execute()
     if request.report_file is not None:
-        write_reports(request.report_file, [report])
+        write_report(request.report_file, report)
     return ExitCode(report.exit_code)
 
 

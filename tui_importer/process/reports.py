@@ -11,10 +11,17 @@ from tui_importer.core.report import Report, to_json
 from tui_importer.errors import ImporterError
 
 
+def write_report(where: str, report: Report) -> None:
+    """The report of one file, as an object; ``-`` is stdout."""
+    _write(where, to_json(report))
+
+
 def write_reports(where: str, reports: Sequence[Report]) -> None:
-    """One report as an object, several as a list; ``-`` is stdout."""
-    texts = [to_json(report) for report in reports]
-    data = texts[0] if len(texts) == 1 else b"[\n" + b",\n".join(text.rstrip() for text in texts) + b"\n]\n"
+    """The reports of several files, as a list in their order; ``-`` is stdout."""
+    _write(where, b"[\n" + b",\n".join(to_json(report).rstrip() for report in reports) + b"\n]\n")
+
+
+def _write(where: str, data: bytes) -> None:
     if where == "-":
         sys.stdout.buffer.write(data)
         sys.stdout.buffer.flush()

@@ -17,6 +17,7 @@ import msgspec
 
 from tui_importer.core.counters import Snapshot, progress
 from tui_importer.core.report import ReasonGroup
+from tui_importer.core.times import rfc3339
 from tui_importer.errors import ExitCode
 from tui_importer.events import AnyEvent, Retrying, RowRejected, RunFinished, Stopping, WorkerFailed
 
@@ -109,5 +110,4 @@ def level(event: AnyEvent) -> Level:
 
 
 def _line(moment: dt.datetime, severity: Level, run_id: str | None, fields: dict[str, object]) -> str:
-    time = moment.astimezone(dt.UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    return json.dumps({"v": LINE_VERSION, "ts": time, "level": severity, "run_id": run_id, **fields})
+    return json.dumps({"v": LINE_VERSION, "ts": rfc3339(moment), "level": severity, "run_id": run_id, **fields})

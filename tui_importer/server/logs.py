@@ -8,6 +8,8 @@ import logging
 import sys
 import traceback
 
+from tui_importer.core.times import rfc3339
+
 #: What every record has; what is beyond that was said with ``extra``.
 _ORDINARY = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "color_message", "taskName"}
 
@@ -18,7 +20,7 @@ class JsonFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         moment = dt.datetime.fromtimestamp(record.created, dt.UTC)
         fields = {
-            "ts": moment.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+            "ts": rfc3339(moment),
             "level": record.levelname.lower(),
             "logger": record.name,
             "event": record.getMessage(),

@@ -15,6 +15,7 @@ from typing import Literal
 import msgspec
 
 from tui_importer.core.report import Outcome, Stats
+from tui_importer.core.times import rfc3339
 from tui_importer.errors import UsageError
 from tui_importer.server.choices import Choices
 
@@ -155,7 +156,7 @@ def new_id() -> str:
 
 def now() -> str:
     """The time as RFC 3339 writes it."""
-    return dt.datetime.now(dt.UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return rfc3339(dt.datetime.now(dt.UTC))
 
 
 def _sync(folder: Path) -> None:
