@@ -130,7 +130,7 @@ def test_a_worker_that_retries_says_when_and_why(folder: Path) -> None:
         assert "retrying" in pane
         assert "server closed" in pane
         assert "writing" in text(pilot.app, "worker-1")
-        assert pilot.app.screen.query_one("#worker-3").has_class("-retrying")
+        assert pilot.app.screen.query_one("#worker-3").has_class("-warning")
 
     Playing(Scene().begin().load().go(4).retry(), folder).act(look)
 
@@ -198,12 +198,22 @@ def test_ascii_where_the_locale_knows_no_more(folder: Path) -> None:
     async def look(pilot: Pilot[Ending]) -> None:
         for name in ("e", "escape", "l", "escape", "r", "escape", "question_mark"):
             shown = page(pilot.app)
-            # Textual's own keys and scroll bars are the terminal's matter.
+            # How Textual shows the key Enter is the terminal's matter.
             assert shown.replace("⏎", "").isascii(), shown
             await pilot.press(name)
             await pilot.pause()
 
     Playing(scene, folder).act(look, glyphs=ASCII)
+
+    async def scroll(pilot: Pilot[Ending]) -> None:
+        grid = pilot.app.screen.query_one("#workers")
+        for row in range(int(grid.max_scroll_y)):
+            grid.scroll_to(y=row, animate=False)
+            await pilot.pause()
+            shown = page(pilot.app)
+            assert shown.replace("⏎", "").isascii(), shown
+
+    Playing(Scene(workers=32).begin().load().go(2), folder.parent / "other").act(scroll, glyphs=ASCII)
 
 
 @pytest.mark.parametrize("theme", ["importer-dark", "importer-light", "ansi-dark", "ansi-light", "nord"])

@@ -16,6 +16,7 @@ from textual.binding import Binding, BindingType
 from textual.events import Resize
 from textual.geometry import Size
 from textual.screen import Screen
+from textual.scrollbar import ScrollBar, ScrollBarRender
 
 from tui_importer.errors import ExitCode
 from tui_importer.tui.messages import Ending, Opening
@@ -27,6 +28,13 @@ from tui_importer.tui.themes import THEMES
 
 #: Makes the first screen, once it is known what the terminal can show.
 FirstScreen = Callable[[Glyphs], Screen[None]]
+
+
+class _PlainBar(ScrollBarRender):
+    """A scrollbar of whole cells, for terminals without the halves of one."""
+
+    VERTICAL_BARS: ClassVar[list[str]] = [" "] * 8
+    HORIZONTAL_BARS: ClassVar[list[str]] = [" "] * 8
 
 
 class Dashboard(App[Ending]):
@@ -53,7 +61,9 @@ class Dashboard(App[Ending]):
             self.register_theme(each)
         self.theme = theme or theme_for(os.environ, colours_of(os.environ))
         self.animation_level = "none"
-        self.set_class(self.glyphs.name == "ascii", "-ascii")
+        plain = self.glyphs.name == "ascii"
+        self.set_class(plain, "-ascii")
+        ScrollBar.renderer = _PlainBar if plain else ScrollBarRender
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         """Our own colours in themes that know nothing of them."""

@@ -30,12 +30,16 @@ def length(pieces: Sequence[Piece]) -> int:
 
 def fitted(text: str, width: int, ellipsis: str) -> str:
     """The text, cut to so many cells; what was cut is marked."""
-    content = Content(text)
+    return cut(Content(text), width, ellipsis).plain
+
+
+def cut(content: Content, width: int, ellipsis: str) -> Content:
+    """The same of a text with styles."""
     if content.cell_length <= width:
-        return text
+        return content
     if width <= len(ellipsis):
-        return content.truncate(max(0, width)).plain
-    return content.truncate(width - len(ellipsis)).plain.rstrip() + ellipsis
+        return content.truncate(max(0, width))
+    return content.truncate(width - len(ellipsis)).rstrip() + ellipsis
 
 
 def between(left: Sequence[Piece], right: Sequence[Piece], width: int) -> list[Piece]:

@@ -85,7 +85,8 @@ class RunScreen(Screen[None]):
 
     def on_run_opened(self, message: RunOpened) -> None:
         self.shown = message.shown
-        self.refresh_bindings()
+        if not self.shown.orders:
+            self.refresh_bindings()
 
     def on_run_refused(self, message: RunRefused) -> None:
         if self._refused is not None:
@@ -107,7 +108,7 @@ class RunScreen(Screen[None]):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Which keys are shown: those that mean something now."""
-        over, live = self.view.state.over, self.shown is not None and self.shown.orders
+        over, live = self.view.state.over, self.shown is None or self.shown.orders
         match action:
             case "pause" | "cancel" | "workers" | "detach":
                 return live and not over

@@ -20,9 +20,11 @@ _CELLS_WIDTH = 24
 class RejectsPanel(Picture):
     """Rejects by column and reason: how many, and the first cells."""
 
-    def titles(self, view: View) -> tuple[str, str]:
+    def titles(self, view: View) -> tuple[Content, Content]:
         rejected = view.counters.rejected
-        return (f"rejected {rejected:,}", "r: all of them") if rejected else ("rejected", "")
+        if not rejected:
+            return Content("rejected"), Content("")
+        return Content(f"rejected {rejected:,}"), Content("r: all of them")
 
     def draw(self, view: View, width: int, height: int) -> Content:
         if not view.groups:
@@ -64,8 +66,8 @@ def _first_cells(group: ReasonGroup, width: int, glyphs: Glyphs) -> str:
 class LogPanel(Picture):
     """The latest events, the newest at the bottom; what comes again and again is left to the log screen."""
 
-    def titles(self, view: View) -> tuple[str, str]:
-        return "log", "l: all of it"
+    def titles(self, view: View) -> tuple[Content, Content]:
+        return Content("log"), Content("l: all of it")
 
     def draw(self, view: View, width: int, height: int) -> Content:
         shown: list[LogLine] = []

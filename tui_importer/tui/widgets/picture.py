@@ -6,8 +6,12 @@ from textual.content import Content
 from textual.reactive import reactive
 from textual.widget import Widget
 
+from tui_importer.tui.drawing import cut
 from tui_importer.tui.terminal import UNICODE, Glyphs
 from tui_importer.tui.view import View
+
+#: Cells that a frame has more beside its title than beside its content.
+_BESIDE_TITLE = 2
 
 
 class Picture(Widget):
@@ -19,15 +23,15 @@ class Picture(Widget):
         super().__init__(id=id, classes=classes)
         self.glyphs = glyphs
         self._shown = Content("")
-        self._titles = ("", "")
+        self._titles: tuple[Content, ...] = ()
 
     def draw(self, view: View, width: int, height: int) -> Content:
         """The picture for a space of so many cells."""
         raise NotImplementedError
 
-    def titles(self, view: View) -> tuple[str, str]:
-        """What stands in the frame, above and below."""
-        return "", ""
+    def titles(self, view: View) -> tuple[Content, Content]:
+        """What stands in the frame, above and below. Styles may only tell what the words tell, too."""
+        return Content(""), Content("")
 
     def decorate(self, view: View) -> None:
         """Set classes by the view."""
@@ -50,13 +54,14 @@ class Picture(Widget):
         if not self.is_mounted:
             return
         self.decorate(self.view)
-        titles = self.titles(self.view)
-        if titles != self._titles:  # to set one is to draw the widget anew
-            self._titles = titles
-            self.border_title, self.border_subtitle = map(Content, titles)
         size = self.content_size
         if not size.width or not size.height:
             return
+        room = size.width - _BESIDE_TITLE
+        titles = tuple(cut(title, room, self.glyphs.ellipsis) for title in self.titles(self.view))
+        if titles != self._titles:  # to set one is to draw the widget anew
+            self._titles = titles
+            self.border_title, self.border_subtitle = titles
         drawn = self.draw(self.view, size.width, size.height)
         if drawn.plain != self._shown.plain or drawn.spans != self._shown.spans:
             self._shown = drawn

@@ -7,6 +7,7 @@ import textwrap
 from textual.content import Content
 
 from tui_importer.tui.drawing import chart, chart_columns, fitted, gauge, lines, short
+from tui_importer.tui.terminal import Glyphs
 from tui_importer.tui.view import Bound, View
 from tui_importer.tui.widgets.picture import Picture
 
@@ -23,8 +24,19 @@ _BOUND_STYLES = {
 class ThroughputChart(Picture):
     """Rows a second over time, with axes; now, mean and peak stand in its frame."""
 
-    def titles(self, view: View) -> tuple[str, str]:
-        return "rows/s", f"now {short(view.now)}  mean {short(view.mean)}  peak {short(view.peak)}"
+    def __init__(self, glyphs: Glyphs, *, id: str) -> None:  # noqa: A002
+        super().__init__(glyphs, id=id)
+        self._second = -1
+
+    def watch_view(self, view: View) -> None:
+        # It is the dearest picture, and what it shows are means of seconds.
+        if int(view.seconds) != self._second or view.state.over:
+            self._second = int(view.seconds)
+            super().watch_view(view)
+
+    def titles(self, view: View) -> tuple[Content, Content]:
+        below = f"now {short(view.now)}  mean {short(view.mean)}  peak {short(view.peak)}"
+        return Content("rows/s"), Content(below)
 
     def draw(self, view: View, width: int, height: int) -> Content:
         rates = view.history.rates(max(1, chart_columns(width)))
@@ -34,8 +46,8 @@ class ThroughputChart(Picture):
 class BoundGauge(Picture):
     """Whether the reader or the database is what the other one waits for: how full the queue between them is."""
 
-    def titles(self, view: View) -> tuple[str, str]:
-        return "bound by", ""
+    def titles(self, view: View) -> tuple[Content, Content]:
+        return Content("bound by"), Content("")
 
     def draw(self, view: View, width: int, height: int) -> Content:
         counts = view.counters

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
+from textual.app import ComposeResult
 from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.reactive import reactive
@@ -16,6 +17,8 @@ from tui_importer.tui.widgets.picture import Picture
 
 #: Cells of the narrowest pane, its frame included.
 PANE_WIDTH = 19
+#: Workers of a run that is not told how many.
+_USUAL_WORKERS = 2
 
 STYLES = {
     WorkerState.CONNECTING: "$accent",
@@ -36,22 +39,22 @@ class WorkerPane(Picture):
     def __init__(self, number: int, glyphs: Glyphs) -> None:
         super().__init__(glyphs, id=f"worker-{number}")
         self.number = number
-        self._state: WorkerState | None = None
 
-    def titles(self, view: View) -> tuple[str, str]:
+    def titles(self, view: View) -> tuple[Content, Content]:
         worker = self._worker(view)
         if worker is None:
-            return "", ""
+            return Content(f"{self.number}"), Content("")
         counted = [(worker.rejected, "rejected"), (worker.retries, "retried")]
         below = " ".join(f"{count:,} {word}" for count, word in counted if count)
-        return f"{worker.number} {self.glyphs.marks[worker.state.value]} {worker.state.value}", below
+        above = f"{worker.number} {self.glyphs.marks[worker.state.value]} {worker.state.value}"
+        return Content.styled(above, STYLES[worker.state]), Content(below)
 
     def decorate(self, view: View) -> None:
         worker = self._worker(view)
-        if worker is not None and worker.state is not self._state:
-            self._state = worker.state
-            for state in WorkerState:
-                self.set_class(state is worker.state, f"-{state.value}")
+        style = STYLES[worker.state] if worker is not None else ""
+        # Only for what asks for attention: a class costs more than a picture, and frames that flicker are no help.
+        for level in ("warning", "error"):
+            self.set_class(style == f"${level}", f"-{level}")
 
     def draw(self, view: View, width: int, height: int) -> Content:
         worker = self._worker(view)
@@ -94,24 +97,31 @@ class WorkerGrid(VerticalScroll):
         super().__init__(id=id)
         self.glyphs = glyphs
 
+    def compose(self) -> ComposeResult:
+        # Panes for as many as there usually are: to make room for them in the middle of a run would cost as much as
+        # three pictures.
+        for number in range(1, _USUAL_WORKERS + 1):
+            yield WorkerPane(number, self.glyphs)
+
     def watch_view(self, view: View) -> None:
         panes = {pane.number: pane for pane in self.query(WorkerPane)}
         wanted = [worker.number for worker in view.workers]
+        if not wanted and not view.state.over:
+            return
         fresh = [WorkerPane(number, self.glyphs) for number in wanted if number not in panes]
         for number, pane in panes.items():
             if number not in wanted:
                 pane.remove()
         if fresh:
+            self._arrange(len(wanted))
             self.mount_all(fresh)
-            self.call_after_refresh(self._arrange)
         for pane in [*panes.values(), *fresh]:
             pane.view = view
 
     def on_resize(self) -> None:
-        self._arrange()
+        self._arrange(len(self.query(WorkerPane)))
 
-    def _arrange(self) -> None:
-        panes = len(self.query(WorkerPane))
+    def _arrange(self, panes: int) -> None:
         width = self.size.width - 1  # what scrolls it takes a cell
         columns = max(1, min(panes, width // PANE_WIDTH))
         if panes > columns:  # as even as it goes: six in rows of three, not of five and one
