@@ -123,6 +123,19 @@ def test_a_database_that_is_not_there_yet_is_said_at_the_top(folder: Path) -> No
     Playing(scene, folder).act(look)
 
 
+def test_workers_have_their_place_before_they_are_at_work_and_none_where_there_never_were_any(folder: Path) -> None:
+    async def look(pilot: Pilot[Ending]) -> None:
+        assert "not at work yet" in text(pilot.app, "worker-1")
+        assert len(pilot.app.screen.query(WorkerPane)) == 2
+
+    Playing(Scene().begin(), folder).act(look)
+
+    async def look_again(pilot: Pilot[Ending]) -> None:
+        assert not pilot.app.screen.query(WorkerPane)
+
+    Playing(Scene().begin().end("failed", 1, "no such table"), folder.parent / "other").act(look_again)
+
+
 def test_a_worker_that_retries_says_when_and_why(folder: Path) -> None:
     async def look(pilot: Pilot[Ending]) -> None:
         pane = text(pilot.app, "worker-3")

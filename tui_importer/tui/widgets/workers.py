@@ -43,7 +43,7 @@ class WorkerPane(Picture):
     def titles(self, view: View) -> tuple[Content, Content]:
         worker = self._worker(view)
         if worker is None:
-            return Content(f"{self.number}"), Content("")
+            return Content.styled(f"{self.number}", "$muted"), Content("")
         counted = [(worker.rejected, "rejected"), (worker.retries, "retried")]
         below = " ".join(f"{count:,} {word}" for count, word in counted if count)
         above = f"{worker.number} {self.glyphs.marks[worker.state.value]} {worker.state.value}"
@@ -59,7 +59,7 @@ class WorkerPane(Picture):
     def draw(self, view: View, width: int, height: int) -> Content:
         worker = self._worker(view)
         if worker is None:
-            return Content("")
+            return Content.styled(fitted("not at work yet", width, self.glyphs.ellipsis), "$muted")
         return lines([self._in_hand(worker, width), self._done(worker, width), self._pulse(worker, width)])
 
     def _worker(self, view: View) -> WorkerView | None:
