@@ -83,9 +83,12 @@ def test_counts_that_add_up_pass_and_one_more_does_not(terms: list[int]) -> None
         reconcile(sum(terms) + 1, *terms)
 
 
-def test_stats_are_never_made_of_counts_that_do_not_add_up() -> None:
+def test_stats_that_do_not_add_up_show_their_numbers_and_fail_when_they_are_checked() -> None:
+    stats().reconcile()
+    wrong = stats(read=10_001)
+    assert (wrong.total_records, wrong.success_count, wrong.error_count) == (10_001, 9_987, 13)
     with pytest.raises(ReconciliationError):
-        stats(read=10_001)
+        wrong.reconcile()
 
 
 def test_a_rejected_row_is_one_entry_with_its_further_faults() -> None:

@@ -48,7 +48,15 @@ from tui_importer.core.table import Table
 from tui_importer.core.telling import Teller
 from tui_importer.core.times import rfc3339
 from tui_importer.core.url import DatabaseAddress
-from tui_importer.errors import DatabaseError, ExitCode, ImporterError, StoppedError, TransientFault, UsageError
+from tui_importer.errors import (
+    DatabaseError,
+    ExitCode,
+    ImporterError,
+    ReconciliationError,
+    StoppedError,
+    TransientFault,
+    UsageError,
+)
 from tui_importer.events import (
     AlreadyImported,
     Continued,
@@ -633,34 +641,23 @@ class Engine:
         # What was read but never settled (waiting in the queue, or undone with its batch) counts as not read: it
         # will be, when the import is taken up again. A run that came to its end has none of it.
         whole = self._error is None and not self._stop.draining
-        exit_code, outcome = self._outcome(counts.rejected)
         earlier = self._standing.counts.rows if self._standing else counts.skipped if self._done else 0
+        stats = Stats.count(
+            read=counts.read if whole else counts.finished,
+            inserted=counts.inserted,
+            updated=counts.updated,
+            skipped=counts.skipped,
+            rejected=counts.rejected,
+            blank=counts.blank,
+            retries=self._retries + sum(worker.retries for worker in counts.workers),
+            seconds=seconds,
+            earlier=earlier,
+        )
         try:
-            stats = Stats.count(
-                read=counts.read if whole else counts.finished,
-                inserted=counts.inserted,
-                updated=counts.updated,
-                skipped=counts.skipped,
-                rejected=counts.rejected,
-                blank=counts.blank,
-                retries=self._retries + sum(worker.retries for worker in counts.workers),
-                seconds=seconds,
-                earlier=earlier,
-            )
-        except ImporterError as error:
+            stats.reconcile()
+        except ReconciliationError as error:
             self._error = error
-            exit_code, outcome = self._outcome(counts.rejected)
-            stats = Stats.unreconciled(
-                read=counts.read,
-                inserted=counts.inserted,
-                updated=counts.updated,
-                skipped=counts.skipped,
-                rejected=counts.rejected,
-                blank=counts.blank,
-                retries=self._retries + sum(worker.retries for worker in counts.workers),
-                seconds=seconds,
-                earlier=earlier,
-            )
+        exit_code, outcome = self._outcome(counts.rejected)
         return Report(
             run_id=self.run_id,
             outcome=outcome,

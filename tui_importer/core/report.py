@@ -77,37 +77,8 @@ class Stats(msgspec.Struct, frozen=True, kw_only=True):
         seconds: float,
         earlier: int = 0,
     ) -> Self:
-        """The stats of a run, ``earlier`` of whose rows earlier runs have dealt with.
-
-        Raises :class:`ReconciliationError` where the counts do not add up."""
-        reconcile(read, inserted, updated, skipped, rejected)
-        return cls.unreconciled(
-            read=read,
-            inserted=inserted,
-            updated=updated,
-            skipped=skipped,
-            rejected=rejected,
-            blank=blank,
-            retries=retries,
-            seconds=seconds,
-            earlier=earlier,
-        )
-
-    @classmethod
-    def unreconciled(
-        cls,
-        *,
-        read: int,
-        inserted: int,
-        updated: int,
-        skipped: int,
-        rejected: int,
-        blank: int,
-        retries: int,
-        seconds: float,
-        earlier: int = 0,
-    ) -> Self:
-        """The stats as counted, whether they add up or not: a run that fails for that shows its numbers."""
+        """The stats of a run, ``earlier`` of whose rows earlier runs have dealt with, whether they add up or not: a run
+        that fails for that shows its numbers."""
         # JSON knows neither NaN nor infinity.
         seconds = round(seconds, 6) if math.isfinite(seconds) and seconds > 0 else 0.0
         pace = max(0, inserted + updated + skipped + rejected - earlier) / seconds if seconds else 0.0
@@ -124,6 +95,10 @@ class Stats(msgspec.Struct, frozen=True, kw_only=True):
             duration_seconds=seconds,
             records_per_second=round(pace, 1),
         )
+
+    def reconcile(self) -> None:
+        """Raise :class:`ReconciliationError` unless every row read is accounted for, once."""
+        reconcile(self.total_records, self.inserted, self.updated, self.skipped, self.error_count)
 
 
 class ReportedColumn(msgspec.Struct, frozen=True, kw_only=True):
