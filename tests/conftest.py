@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import signal
 import sqlite3
 import sys
 import tempfile
@@ -22,6 +23,11 @@ import pytest
 ROOT = Path(__file__).parent.parent
 # The benchmarks make workbooks for tests too. At the end, so that an installed package wins over the checkout.
 sys.path.append(str(ROOT))
+
+# A shell's background jobs and nohup ignore these, and so would every program that a test starts and signals.
+for ignored, usual in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
+    if signal.getsignal(ignored) is signal.SIG_IGN:
+        signal.signal(ignored, usual)
 
 #: A PostgreSQL server to use instead of one that the suite starts by itself.
 SERVER_VARIABLE = "TUI_IMPORTER_TEST_POSTGRES"
