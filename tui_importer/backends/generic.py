@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, ClassVar
@@ -86,7 +87,7 @@ class GenericSession:
 
     def __init__(self, engine: sa.Engine, destination: Destination) -> None:
         self._connection = engine.connect()
-        self._names = destination.columns
+        self._names, self._table = destination.columns, destination.table
         described = sa.table(
             destination.table.name,
             *(
@@ -107,7 +108,7 @@ class GenericSession:
             self._connection.begin()
 
     def commit(self) -> None:
-        with _statement_errors():
+        with _statement_errors(self._table):  # a constraint may be deferred
             self._connection.commit()
 
     def rollback(self) -> None:
@@ -131,7 +132,7 @@ class GenericSession:
     def load(self, batch: Batch, start: int, stop: int) -> int:
         names = self._names
         records = [dict(zip(names, record, strict=True)) for record in batch.records(start, stop)]
-        with _statement_errors():
+        with _statement_errors(self._table):
             count = self._connection.execute(self._insert, records).rowcount
         # PEP 249: -1 where the driver cannot tell; it raised nothing, so they are in.
         return count if count >= 0 else len(records)
@@ -169,15 +170,18 @@ class GenericSession:
 
 
 @contextmanager
-def _statement_errors() -> Iterator[None]:
-    """What SQLAlchemy raises becomes one of our errors, by the exception classes of PEP 249."""
+def _statement_errors(table: Table | None = None) -> Iterator[None]:
+    """What SQLAlchemy raises becomes one of our errors, by the exception classes of PEP 249. ``table`` is what rows go
+    into, so that the constraint that they violate can be named."""
     try:
         yield
     except exc.DBAPIError as error:
         cause: BaseException = error.orig or error
         sqlstate = getattr(cause, "sqlstate", None)
         if isinstance(error, exc.IntegrityError | exc.DataError):
-            raise DataFault(tables.first_line(cause), sqlstate=sqlstate) from error
+            message = tables.first_line(cause)
+            column, constraint = violated(message, table) if table is not None else (None, None)
+            raise DataFault(message, sqlstate=sqlstate, column=column, constraint=constraint) from error
         if error.connection_invalidated:
             message = f"the connection was lost: {tables.first_line(cause)}"
             raise TransientFault(message, sqlstate=sqlstate) from error
@@ -189,6 +193,22 @@ def _statement_errors() -> Iterator[None]:
         raise DataFault(tables.first_line(error.orig or error)) from error
     except (UnicodeError, OverflowError) as error:
         raise DataFault(str(error)) from error
+
+
+def violated(message: str, table: Table) -> tuple[str | None, str | None]:
+    """The column and the constraint of the table that a refusal speaks of. PEP 249 has no place for either, but the
+    words of most databases have; where they could mean several, for they may hold values too, nothing is guessed."""
+    named = [key for key in table.keys if _place(key, message) is not None]
+    if len(named) == 1:
+        return None, named[0]
+    places = {column.name: _place(f"{table.name}.{column.name}", message) for column in table.columns}
+    said = [(place, name) for name, place in places.items() if place is not None]
+    return (min(said)[1] if said else None), None
+
+
+def _place(name: str, message: str) -> int | None:
+    found = re.search(rf"(?<!\w){re.escape(name)}(?!\w)", message, re.IGNORECASE)
+    return found.start() if found else None
 
 
 def _begin_for_real(engine: sa.Engine) -> None:

@@ -139,6 +139,7 @@ class Books:
             name=_stage_name(self._claim.import_id, self._claim.round),
             columns=tuple(column for column in mapping.table.columns if column.name in filled),
             schema=mapping.table.schema,
+            keys=mapping.table.keys,
         )
 
     def publish(self, stage: Table, resolution: Resolution) -> None:
