@@ -54,7 +54,7 @@ def test_what_goes_on_is_gauged_and_rejects_are_counted_once(serve: Callable[...
     served = serve("--db", postgres.url, "--table", "t", "--max-runs", "1")
     id_ = served.begin(b"n,note\n,bad\n,bad\n" + numbered(30).partition(b"\n")[2], workers=1, **SLOW)
     served.begin(numbered(5, first=100))
-    served.wait(id_, lambda run: run["progress"] and run["progress"]["rows_per_second"] > 0)
+    served.wait(id_, lambda run: run["progress"] and run["progress"]["rows_per_second"] and run["progress"]["inserted"])
     found = metrics(served)
     assert (found["tui_importer_running"], found["tui_importer_waiting"]) == (1, 1)
     assert found["tui_importer_rows_per_second"] > 0
