@@ -25,7 +25,7 @@ from tui_importer.core.ledger import Counts, Ledger, PastRun, RunState, Standing
 from tui_importer.core.mapping import Mapping
 from tui_importer.core.names import table_name
 from tui_importer.core.opening import Opening
-from tui_importer.core.plan import Plan
+from tui_importer.core.plan import WORKERS, Plan
 from tui_importer.core.planning import Resolution, resolve, table_wanted
 from tui_importer.core.reading import Reader
 from tui_importer.core.report import (
@@ -86,8 +86,6 @@ _log = logging.getLogger(__name__)
 MIN_BATCH_SIZE, MAX_BATCH_SIZE = 2_000, 5_000
 #: Where it is known how many rows will come, each worker gets so many batches before they grow.
 _BATCHES_EACH = 10
-#: Workers unless told otherwise: two keep a database on the same two cores busy, more wait for each other.
-WORKERS = 2
 #: How long a run that failed or was stopped tries to tell the ledger so, in seconds.
 _LAST_WORDS = 0.5
 #: A batch is at most what ``--max-rate`` lets through in a second, so that the rate is held second by second.

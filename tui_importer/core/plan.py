@@ -29,6 +29,9 @@ _MAX_REJECTS = re.compile(r"[0-9]{1,9}|(?:100|[0-9]{1,2})(?:\.[0-9]+)?%", re.ASC
 ErrorCells = Literal["reject", "null", "text"]
 Mode = Literal["append", "create"]
 
+#: Workers unless told otherwise: two keep a database on the same two cores busy, more wait for each other.
+WORKERS = 2
+
 
 class Source(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """Where rows come from. ``header_row`` is a sheet row (from 1), 0 for none; ``range`` is like ``A5:F900``."""

@@ -85,7 +85,7 @@ class RunScreen(Screen[None]):
 
     def on_run_opened(self, message: RunOpened) -> None:
         self.shown = message.shown
-        if not self.shown.orders:
+        if not self.shown.orders:  # the footer shows the keys of a live run already
             self.refresh_bindings()
 
     def on_run_refused(self, message: RunRefused) -> None:

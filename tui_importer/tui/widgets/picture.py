@@ -44,7 +44,7 @@ class Picture(Widget):
         """What it shows, without styles."""
         return self._shown.plain
 
-    def watch_view(self, view: View) -> None:
+    def watch_view(self, before: View, view: View) -> None:
         self._update()
 
     def on_resize(self) -> None:

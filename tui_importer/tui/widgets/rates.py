@@ -7,7 +7,6 @@ import textwrap
 from textual.content import Content
 
 from tui_importer.tui.drawing import chart, chart_columns, fitted, gauge, lines, short
-from tui_importer.tui.terminal import Glyphs
 from tui_importer.tui.view import Bound, View
 from tui_importer.tui.widgets.picture import Picture
 
@@ -24,15 +23,10 @@ _BOUND_STYLES = {
 class ThroughputChart(Picture):
     """Rows a second over time, with axes; now, mean and peak stand in its frame."""
 
-    def __init__(self, glyphs: Glyphs, *, id: str) -> None:  # noqa: A002
-        super().__init__(glyphs, id=id)
-        self._second = -1
-
-    def watch_view(self, view: View) -> None:
-        # It is the dearest picture, and what it shows are means of seconds.
-        if int(view.seconds) != self._second or view.state.over:
-            self._second = int(view.seconds)
-            super().watch_view(view)
+    def watch_view(self, before: View, view: View) -> None:
+        # Once a second: it is the dearest picture, and what it shows are means of seconds.
+        if int(view.seconds) != int(before.seconds) or view.state.over:
+            super().watch_view(before, view)
 
     def titles(self, view: View) -> tuple[Content, Content]:
         below = f"now {short(view.now)}  mean {short(view.mean)}  peak {short(view.peak)}"

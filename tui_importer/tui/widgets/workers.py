@@ -10,6 +10,7 @@ from textual.content import Content
 from textual.reactive import reactive
 
 from tui_importer.core.counters import WorkerState
+from tui_importer.core.plan import WORKERS
 from tui_importer.tui.drawing import Piece, between, fitted, lines, short, spark
 from tui_importer.tui.terminal import UNICODE, Glyphs
 from tui_importer.tui.view import View, WorkerView
@@ -17,8 +18,6 @@ from tui_importer.tui.widgets.picture import Picture
 
 #: Cells of the narrowest pane, its frame included.
 PANE_WIDTH = 19
-#: Workers of a run that is not told how many.
-_USUAL_WORKERS = 2
 
 STYLES = {
     WorkerState.CONNECTING: "$accent",
@@ -100,7 +99,7 @@ class WorkerGrid(VerticalScroll):
     def compose(self) -> ComposeResult:
         # Panes for as many as there usually are: to make room for them in the middle of a run would cost as much as
         # three pictures.
-        for number in range(1, _USUAL_WORKERS + 1):
+        for number in range(1, WORKERS + 1):
             yield WorkerPane(number, self.glyphs)
 
     def watch_view(self, view: View) -> None:
