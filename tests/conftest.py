@@ -21,7 +21,7 @@ import psycopg
 import pytest
 
 ROOT = Path(__file__).parent.parent
-# The benchmarks make workbooks for tests too. At the end, so that an installed package wins over the checkout.
+# Tests and benchmarks share tests/support. At the end, so that an installed package wins over the checkout.
 sys.path.append(str(ROOT))
 
 # A shell's background jobs and nohup ignore these, and so would every program that a test starts and signals.

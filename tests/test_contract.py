@@ -10,7 +10,7 @@ import pytest
 from openpyxl import Workbook
 from sqlalchemy.dialects.sqlite.base import SQLiteDialect
 
-from benchmarks.make_sample import BAD_ROWS, SAMPLE_PATH, good_rows
+from tests.support.make_sample import BAD_ROWS, SAMPLE_PATH, good_rows
 from tui_importer import Options, Plan, Report, Source, Target, run_import
 from tui_importer.events import AnyEvent, BatchCommitted, RowRejected, RunFinished
 from tui_importer.plugins.registry import load_registry

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from benchmarks.make_sample import SAMPLE_PATH
+from tests.support.make_sample import SAMPLE_PATH
 from tui_importer import ExitCode
 from tui_importer.plugins.registry import load_registry
 

@@ -13,9 +13,9 @@ ROOT = Path(__file__).resolve().parent.parent
 if str(ROOT) not in sys.path:
     sys.path.append(str(ROOT))  # at the end, so that an installed tui_importer stays the one under test
 
-from benchmarks import business_data, make_sample  # noqa: E402
-from benchmarks.business_data import HEADER, business_rows, write_workbook  # noqa: E402
-from benchmarks.make_sample import BAD_ROWS, SAMPLE_PATH, Fault, good_rows, write_sample  # noqa: E402
+from tests.support import business_data, make_sample  # noqa: E402
+from tests.support.business_data import HEADER, business_rows, write_workbook  # noqa: E402
+from tests.support.make_sample import BAD_ROWS, SAMPLE_PATH, Fault, good_rows, write_sample  # noqa: E402
 
 NAMESPACE = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
 

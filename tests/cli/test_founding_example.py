@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import openpyxl
 import pytest
 
-from benchmarks.make_sample import BAD_ROWS, SAMPLE_PATH
+from tests.support.make_sample import BAD_ROWS, SAMPLE_PATH
 
 if TYPE_CHECKING:
     from tests.cli.conftest import Program

@@ -13,8 +13,8 @@ import psutil
 import pytest
 from openpyxl import Workbook
 
-from benchmarks.make_sample import SAMPLE_PATH
 from tests.exactly_once.test_fencing import wait_for
+from tests.support.make_sample import SAMPLE_PATH
 from tui_importer import Options, Plan, Source, Target
 from tui_importer.process import start
 from tui_importer.process.messages import (

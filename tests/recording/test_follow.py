@@ -15,7 +15,7 @@ from typing import BinaryIO
 
 import pytest
 
-from benchmarks.scenes import BEGAN, HEADERS, RUN_ID, Scene, reject, text, write
+from tests.support.scenes import BEGAN, HEADERS, RUN_ID, Scene, reject, text, write
 from tui_importer import UsageError
 from tui_importer.core.counters import Snapshot
 from tui_importer.core.report import CELLS_PER_REASON, ReasonGroup

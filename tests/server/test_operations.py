@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from benchmarks.make_sample import SAMPLE_PATH
 from tests.server.conftest import SLOW, Served, numbered, until
+from tests.support.make_sample import SAMPLE_PATH
 
 if TYPE_CHECKING:
     from tests.conftest import Database

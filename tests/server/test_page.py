@@ -15,8 +15,8 @@ from selenium import webdriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
 
-from benchmarks.make_sample import SAMPLE_PATH
 from tests.server.conftest import Served, numbered, until
+from tests.support.make_sample import SAMPLE_PATH
 
 TOKEN = "the-page-asks-for-this"
 #: Where nothing is skipped. (A test's own environment does not say so.)

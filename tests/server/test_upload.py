@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
-from benchmarks.make_sample import SAMPLE_PATH
 from tests.server.conftest import Served, numbered
+from tests.support.make_sample import SAMPLE_PATH
 
 if TYPE_CHECKING:
     from tests.conftest import Database

@@ -11,7 +11,7 @@ import pytest
 from textual.app import App
 from textual.pilot import Pilot
 
-from benchmarks.scenes import Scene, Stage, write
+from tests.support.scenes import Scene, Stage, write
 from tui_importer.errors import ExitCode, UsageError
 from tui_importer.recording.control import ControlServer
 from tui_importer.recording.folders import recordings_folder

@@ -11,7 +11,7 @@ import msgspec
 import pytest
 from textual.pilot import Pilot
 
-from benchmarks.scenes import RUN_ID, Scene
+from tests.support.scenes import RUN_ID, Scene
 from tests.tui.conftest import PERIOD, Controls, Playing, page, run, text, until
 from tui_importer.core.counters import Snapshot
 from tui_importer.events import Noticed, Reject, Retrying, RowRejected, RunStarted, SourceOpened

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.terminal import PATIENCE, Terminal
 from tests.conftest import Database
+from tests.support.terminal import PATIENCE, Terminal
 from tui_importer.core.counters import Snapshot
 from tui_importer.recording.folders import Recording, recordings, recordings_folder
 from tui_importer.recording.follow import all_lines
