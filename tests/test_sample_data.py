@@ -17,6 +17,8 @@ from tests.support import business_data, make_sample  # noqa: E402
 from tests.support.business_data import HEADER, business_rows, write_workbook  # noqa: E402
 from tests.support.make_sample import BAD_ROWS, SAMPLE_PATH, Fault, good_rows, write_sample  # noqa: E402
 
+pytestmark = pytest.mark.once
+
 NAMESPACE = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
 
 

@@ -163,7 +163,9 @@ def test_a_real_deadlock(postgres: Database, importer: Importer) -> None:
         other.execute("UPDATE pair SET hits = 0 WHERE id = 2")
 
         def wait_for_the_first() -> None:
-            sleeping = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'"
+            sleeping = (
+                "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND datname = current_database()"
+            )
             while not postgres.scalar(sleeping):
                 time.sleep(0.02)
             other.execute("UPDATE pair SET hits = 0 WHERE id = 1")
@@ -211,7 +213,7 @@ def own_server() -> Iterator[Any]:
         yield server
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.once
 @pytest.mark.parametrize("how", [signal.SIGQUIT, signal.SIGKILL], ids=["immediate shutdown", "kill -9"])
 @pytest.mark.parametrize("strategy", ["threaded", "batched", "async"])
 def test_a_server_that_dies_and_comes_back(
@@ -257,6 +259,7 @@ def cmdline(process: psutil.Process) -> list[str]:
         return []
 
 
+@pytest.mark.once
 def test_a_server_that_stays_away_ends_with_5(own_server: Any, importer: Importer) -> None:
     shot = threading.Event()
 

@@ -162,7 +162,7 @@ def test_a_look_is_cancelled_between_two_answers() -> None:
     go_on = threading.Event()
 
     def hold_up(answer: Answer) -> None:
-        go_on.wait(30)
+        go_on.wait(60)
 
     ear = Ear(inspection(SAMPLE_PATH), hold_up)
     wait_for(lambda: bool(ear.answers))

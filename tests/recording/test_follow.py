@@ -329,8 +329,8 @@ def test_rejects_of_long_ago_are_still_known_to_who_comes_late(tmp_path: Path, m
             for _ in range(1_000):
                 one.on_event(good)
             # Twice: the first may have begun before these were written.
-            assert sampled.acquire(timeout=30)
-            assert sampled.acquire(timeout=30)
+            assert sampled.acquire(timeout=60)
+            assert sampled.acquire(timeout=60)
         follower = Follower(recording)
         try:
             lines = follower.poll()

@@ -210,7 +210,7 @@ def test_no_secret_is_ever_said_or_kept(serve: Callable[..., Served], postgres: 
     url = postgres.url.replace("postgres@", f"postgres:{PASSWORD}@")
     served = serve("--table", "t", token=TOKEN, environment={"TUI_IMPORTER_DB": url})
     said = []
-    id_ = served.begin(numbered(30, bad=2), **SLOW)
+    id_ = served.begin(numbered(120, bad=2), **SLOW)
     served.at_work(id_)
     [engine] = served.engines()
     assert TOKEN not in str(engine.environ())

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 METHODS = ("batch", "concurrent", "sequential", "async")
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("kind", ["sqlite", "postgres"])
 def test_the_founding_example_by_every_method(
     serve: Callable[..., Served], kind: str, request: pytest.FixtureRequest

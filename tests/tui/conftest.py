@@ -111,7 +111,7 @@ def run(app: App[Ending], acting: Acting, size: tuple[int, int] = (80, 24)) -> N
     asyncio.run(go())
 
 
-async def until(pilot: Pilot[Any], wanted: Callable[[], bool], seconds: float = 20.0) -> None:
+async def until(pilot: Pilot[Any], wanted: Callable[[], bool], seconds: float = 60.0) -> None:
     """Wait until something is so; fails where it never is."""
     loop = asyncio.get_running_loop()
     end = loop.time() + seconds

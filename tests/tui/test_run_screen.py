@@ -336,7 +336,7 @@ def test_leaving_a_run_that_is_about_to_begin_leaves_it_begun(folder: Path) -> N
 
     def opening() -> Shown:
         asked.set()
-        assert may.wait(20)
+        assert may.wait(60)
         return playing.shown()
 
     app = Dashboard(lambda glyphs: RunScreen(opening, glyphs, PERIOD), theme="importer-dark")

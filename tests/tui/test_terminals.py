@@ -19,6 +19,8 @@ from tui_importer.core.counters import Snapshot
 from tui_importer.recording.folders import Recording, recordings, recordings_folder
 from tui_importer.recording.follow import all_lines
 
+pytestmark = pytest.mark.once
+
 SAMPLE = Path(__file__).parents[2] / "sample_data.xlsx"
 
 #: SGR sequences that set a colour: any, of 256, of 16 million.
