@@ -59,8 +59,8 @@ def test_a_client_that_goes_in_the_middle_of_its_upload_leaves_nothing(serve: Ca
 
 def test_a_server_that_is_killed_finds_its_runs_again(serve: Callable[..., Served], sqlite: Database) -> None:
     served = serve("--db", "t.db", "--table", "t", "--max-runs", "1")
-    first = served.begin(numbered(400), max_rate=40, batch_size=1)
-    second = served.begin(numbered(20, first=400))
+    first = served.begin(numbered(600), max_rate=40, batch_size=1)
+    second = served.begin(numbered(20, first=600))
     with served.half_an_upload():
         run = served.at_work(first)
         served.stop(signal.SIGKILL)
@@ -71,7 +71,7 @@ def test_a_server_that_is_killed_finds_its_runs_again(serve: Callable[..., Serve
     ended = served.ended(first)
     assert (ended["outcome"], ended["run_ids"]) == ("complete", [run["run_id"]])
     assert served.ended(second)["outcome"] == "complete"
-    all_are_in(sqlite, 420)
+    all_are_in(sqlite, 620)
     assert {path.name for path in served.uploads} == {first, second}
 
 
@@ -152,7 +152,7 @@ def test_server_and_run_killed_at_once(serve: Callable[..., Served], sqlite: Dat
 
 def test_a_run_whose_id_was_never_noted_is_found_by_its_file(serve: Callable[..., Served], sqlite: Database) -> None:
     served = serve("--db", "t.db", "--table", "t")
-    id_ = served.begin(numbered(400), max_rate=40, batch_size=1)
+    id_ = served.begin(numbered(600), max_rate=40, batch_size=1)
     run = served.at_work(id_)
     served.stop(signal.SIGKILL)
     record = served.state / "tui-importer" / "uploads" / id_ / "record.json"
@@ -160,7 +160,7 @@ def test_a_run_whose_id_was_never_noted_is_found_by_its_file(serve: Callable[...
     served.start()
     served.wait(id_, lambda found: found["run_ids"] == [run["run_id"]])
     assert served.ended(id_)["outcome"] == "complete"
-    all_are_in(sqlite, 400)
+    all_are_in(sqlite, 600)
 
 
 def test_a_file_that_kills_every_run_is_given_up(serve: Callable[..., Served]) -> None:
