@@ -19,7 +19,7 @@ from typing import Self
 import pyte
 
 #: Seconds that anything may take: machines are shared. Nothing waits longer than it needs.
-PATIENCE = 60.0
+PATIENCE = 90.0
 
 #: Variables that it has of the environment of whoever runs it.
 KEPT = ("PATH", "HOME", "XDG_STATE_HOME", "PYTHONPYCACHEPREFIX")
