@@ -44,7 +44,7 @@ def test_schemathesis_finds_nothing(serve: Callable[..., Served], tmp_path: Path
         cwd=tmp_path,
         capture_output=True,
         text=True,
-        timeout=110,
+        timeout=240,
         check=False,
     )
     assert ended.returncode == 0, ended.stdout[-8_000:] + ended.stderr
