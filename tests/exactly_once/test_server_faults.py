@@ -298,6 +298,7 @@ def test_an_sqlite_database_locked_for_longer_than_anybody_waits(sqlite: Databas
     assert numbers(sqlite) == Counter(range(300))
 
 
+@pytest.mark.once
 def test_an_import_goes_on_once_there_is_room_on_the_disk(tmp_path: Path) -> None:
     """The limit on file sizes stands for the full disk: SQLite hears of both by a write that fails."""
     importer = Importer(tmp_path)

@@ -143,6 +143,7 @@ time.sleep(600)
 """
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGHUP, signal.SIGINT], ids=lambda number: number.name)
 def test_it_survives_the_death_of_whoever_began_it(
     folder: Path, rows: Path, sqlite: Database, number: signal.Signals

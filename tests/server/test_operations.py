@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.server.conftest import SLOW, Served, numbered, until
@@ -49,6 +50,7 @@ def test_metrics_say_what_happened(serve: Callable[..., Served]) -> None:
     assert (found["tui_importer_running"], found["tui_importer_waiting"], found["tui_importer_receiving"]) == (0, 0, 0)
 
 
+@pytest.mark.once
 def test_what_goes_on_is_gauged_and_rejects_are_counted_once(serve: Callable[..., Served], postgres: Database) -> None:
     postgres.execute("CREATE TABLE t (n integer NOT NULL, note text)")
     served = serve("--db", postgres.url, "--table", "t", "--max-runs", "1")

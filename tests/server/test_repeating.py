@@ -97,6 +97,7 @@ def test_uploads_that_all_want_to_make_the_table(serve: Callable[..., Served], p
     assert postgres.fetch("SELECT count(*), count(DISTINCT n) FROM t") == [(300, 300)]
 
 
+@pytest.mark.once
 def test_the_same_content_is_imported_one_after_the_other(serve: Callable[..., Served]) -> None:
     served = serve("--db", "t.db", "--table", "t", "--max-runs", "4")
     with ThreadPoolExecutor(4) as pool:
