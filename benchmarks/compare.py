@@ -10,8 +10,8 @@ import argparse
 import subprocess
 import sys
 
-from benchmarks.make_sample import SAMPLE_PATH
 from benchmarks.server import postgres
+from tests.support.make_sample import SAMPLE_PATH
 
 
 def main() -> None:

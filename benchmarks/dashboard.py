@@ -21,11 +21,11 @@ from pathlib import Path
 
 import psutil
 
-from benchmarks.business_data import business_rows, write_workbook
 from benchmarks.peer import fresh
-from benchmarks.scenes import Scene, write
 from benchmarks.server import postgres
-from benchmarks.terminal import Terminal
+from tests.support.business_data import business_rows, write_workbook
+from tests.support.scenes import Scene, write
+from tests.support.terminal import Terminal
 from tui_importer.recording.folders import find_recording, recordings_folder
 
 #: Seconds for which an idle viewer is looked at.

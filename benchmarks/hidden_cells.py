@@ -15,7 +15,7 @@ from pathlib import Path
 
 from python_calamine import CalamineWorkbook
 
-from benchmarks.business_data import business_rows, write_workbook
+from tests.support.business_data import business_rows, write_workbook
 from tui_importer.readers.hidden_cells import hidden_cells
 
 ROUNDS = 7

@@ -19,9 +19,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from benchmarks.business_data import business_rows, write_workbook
 from benchmarks.peer import fresh
 from benchmarks.server import postgres
+from tests.support.business_data import business_rows, write_workbook
 from tui_importer import BackendSpec, ConnectionSettings, Destination, Options, Plan, Run, Source, Target
 from tui_importer.core.ledger import Claim, Counts, NewRun, Standing
 from tui_importer.plugins.registry import Owner, load_registry

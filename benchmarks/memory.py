@@ -12,8 +12,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks.business_data import business_rows, write_workbook
 from benchmarks.server import postgres
+from tests.support.business_data import business_rows, write_workbook
 
 READ = """
 import sys

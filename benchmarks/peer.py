@@ -19,8 +19,8 @@ from pathlib import Path
 
 import psycopg
 
-from benchmarks.business_data import business_rows, write_workbook
 from benchmarks.server import postgres
+from tests.support.business_data import business_rows, write_workbook
 
 PEER = Path(__file__).with_name("peer_calamine_copy.py")
 COLUMNS = (

@@ -25,8 +25,8 @@ from pathlib import Path
 import httpx
 import psutil
 
-from benchmarks.business_data import business_rows, write_workbook
 from benchmarks.server import postgres
+from tests.support.business_data import business_rows, write_workbook
 
 #: Seconds within which everything has to be over.
 _LIMIT = 600.0

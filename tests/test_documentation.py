@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from benchmarks.make_sample import SAMPLE_PATH
+from tests.support.make_sample import SAMPLE_PATH
 from tui_importer import ExitCode
 from tui_importer.plugins.registry import load_registry
 
@@ -42,7 +42,7 @@ def environment(tmp_path: Path) -> dict[str, str]:
 
 def run(command: list[str], folder: Path, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=100, check=False
+        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=240, check=False
     )
 
 
@@ -57,6 +57,7 @@ def test_the_first_two_blocks_install_import_and_test() -> None:
     assert "$(block 2)" in script
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("number", range(3, 1 + len(blocks("sh"))))
 def test_shell_blocks_run(number: int, tmp_path: Path, environment: dict[str, str], postgres: Database) -> None:
     script = blocks("sh")[number - 1].replace(SERVER, postgres.url)
@@ -67,6 +68,7 @@ def test_shell_blocks_run(number: int, tmp_path: Path, environment: dict[str, st
         assert postgres.scalar("SELECT count(*) FROM businesses") == 9_987
 
 
+@pytest.mark.once
 def test_what_the_first_command_says(tmp_path: Path, environment: dict[str, str]) -> None:
     ended = run([sys.executable, "-m", "tui_importer", "sample_data.xlsx"], tmp_path, environment)
     assert ended.returncode == 3
@@ -78,6 +80,7 @@ def test_what_the_first_command_says(tmp_path: Path, environment: dict[str, str]
     assert timeless(ended.stderr)[-len(shown.splitlines()) :] == timeless(shown)
 
 
+@pytest.mark.once
 def test_the_python_script_runs(tmp_path: Path, environment: dict[str, str]) -> None:
     script = next(block for block in blocks("python") if "run_import(" in block)
     ended = run([sys.executable, "-c", script], tmp_path, environment)
@@ -86,6 +89,7 @@ def test_the_python_script_runs(tmp_path: Path, environment: dict[str, str]) -> 
     assert len(ended.stdout.splitlines()) == 14
 
 
+@pytest.mark.once
 def test_the_plugin_is_found_and_imports(tmp_path: Path, environment: dict[str, str]) -> None:
     module = next(block for block in blocks("python") if "hookimpl" in block)
     project = tomllib.loads(next(block for block in blocks("toml") if "entry-points" in block))

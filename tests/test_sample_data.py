@@ -9,13 +9,11 @@ import openpyxl
 import pytest
 import python_calamine
 
-ROOT = Path(__file__).resolve().parent.parent
-if str(ROOT) not in sys.path:
-    sys.path.append(str(ROOT))  # at the end, so that an installed tui_importer stays the one under test
+from tests.support import business_data, make_sample
+from tests.support.business_data import HEADER, business_rows, write_workbook
+from tests.support.make_sample import BAD_ROWS, SAMPLE_PATH, Fault, good_rows, write_sample
 
-from benchmarks import business_data, make_sample  # noqa: E402
-from benchmarks.business_data import HEADER, business_rows, write_workbook  # noqa: E402
-from benchmarks.make_sample import BAD_ROWS, SAMPLE_PATH, Fault, good_rows, write_sample  # noqa: E402
+pytestmark = pytest.mark.once
 
 NAMESPACE = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
 

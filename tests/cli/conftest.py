@@ -50,7 +50,7 @@ class Program:
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=240,  # ten thousand commits, one after the other, on a busy machine
             check=False,
         )
         ended = Ended(done.returncode, done.stdout, done.stderr)

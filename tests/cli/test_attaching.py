@@ -18,6 +18,8 @@ from tests.cli.test_stopping import slow, until
 if TYPE_CHECKING:
     from tests.cli.conftest import Ended, Program
 
+pytestmark = pytest.mark.once
+
 BAD = list(range(5, 200, 20))
 
 
@@ -78,14 +80,14 @@ def test_a_live_run_is_followed_to_its_end_by_as_many_as_like(program: Program, 
         assert next(line for line in viewer.stderr if line.startswith("writing into"))
     gone = program.start("attach", "--no-ui")
     gone.send_signal(signal.SIGKILL)
-    gone.communicate(timeout=30)
+    gone.communicate(timeout=60)
     run.send_signal(number)
-    run.communicate(timeout=30)
+    run.communicate(timeout=60)
     for viewer in viewers:
-        _, err = viewer.communicate(timeout=30)
+        _, err = viewer.communicate(timeout=60)
         assert viewer.returncode == run.returncode == 128 + number
         assert "stopped before the end" in err
-        assert "to go on: tui-importer orders.xlsx --db o.db --max-rate 10 --no-ui" in err.splitlines()
+        assert "to go on: tui-importer orders.xlsx --db o.db --max-rate 4 --no-ui" in err.splitlines()
 
 
 def test_a_viewer_that_is_stopped_stops_no_run(program: Program, orders: Path) -> None:
@@ -95,12 +97,12 @@ def test_a_viewer_that_is_stopped_stops_no_run(program: Program, orders: Path) -
     assert viewer.stderr is not None
     assert next(line for line in viewer.stderr if line.startswith("writing into"))
     viewer.send_signal(signal.SIGINT)
-    _, err = viewer.communicate(timeout=30)
+    _, err = viewer.communicate(timeout=60)
     assert viewer.returncode == 130
     assert "Traceback" not in err
     assert run.poll() is None
     run.send_signal(signal.SIGINT)
-    run.communicate(timeout=30)
+    run.communicate(timeout=60)
 
 
 def test_a_run_that_died_is_said_to_have(program: Program, orders: Path) -> None:
@@ -109,12 +111,12 @@ def test_a_run_that_died_is_said_to_have(program: Program, orders: Path) -> None
     viewer = program.start("attach", "--no-ui")
     run.kill()
     run.communicate()
-    _, err = viewer.communicate(timeout=30)
+    _, err = viewer.communicate(timeout=60)
     assert viewer.returncode == 4
     [run_id] = ids(program)
     for lines in (err.splitlines(), program("attach", code=4).lines, program("replay", "--speed", "99", code=4).lines):
         assert f"run {run_id} died: the same command goes on from there" in lines
-        assert lines[-1] == "to go on: tui-importer orders.xlsx --db o.db --max-rate 10 --no-ui"
+        assert lines[-1] == "to go on: tui-importer orders.xlsx --db o.db --max-rate 4 --no-ui"
 
 
 def test_what_there_is_of_a_live_run_can_be_replayed(program: Program, orders: Path) -> None:
@@ -125,7 +127,7 @@ def test_what_there_is_of_a_live_run_can_be_replayed(program: Program, orders: P
     assert f"run {run_id} goes on without you" in replayed.lines
     assert not any("died" in line for line in replayed.lines)
     run.send_signal(signal.SIGINT)
-    run.communicate(timeout=30)
+    run.communicate(timeout=60)
 
 
 def test_a_pace_has_to_be_one(program: Program, orders: Path) -> None:
@@ -167,7 +169,7 @@ def test_rejects_go_where_they_harm_nothing(program: Program, bad: Path, orders:
 
 def test_rejects_of_a_live_run_and_of_one_that_died_and_of_one_that_went_on(program: Program, bad: Path) -> None:
     options = ["bad.xlsx", "--db", "b.db", *INTEGERS, "--batch-size", "20"]
-    run = program.start(*options, "--max-rate", "20", "--log-format", "json")
+    run = program.start(*options, "--max-rate", "5", "--log-format", "json")
     until(run, "row_rejected")
     live = program("rejects", "-o", "live.xlsx", code=0)
     run.kill()

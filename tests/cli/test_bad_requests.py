@@ -33,6 +33,7 @@ def broken_files(folder: Path, good: Path) -> None:
     (folder / "word.docx").write_bytes(good.read_bytes())
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import openpyxl
 import pytest
 
-from benchmarks.make_sample import BAD_ROWS, SAMPLE_PATH
+from tests.support.make_sample import BAD_ROWS, SAMPLE_PATH
 
 if TYPE_CHECKING:
     from tests.cli.conftest import Program
@@ -40,7 +40,7 @@ def test_a_file_alone_goes_into_sqlite_beside_it(program: Program, sample: str) 
     assert program.files() == {"sample_data.xlsx", "sample_data.db", "sample_data.rejects.xlsx"}
 
 
-@pytest.mark.parametrize("strategy", ["threaded", "batched", "async"])
+@pytest.mark.parametrize("strategy", [pytest.param("threaded", marks=pytest.mark.once), "batched", "async"])
 def test_postgresql_and_the_report_on_stdout(program: Program, sample: str, postgres: Database, strategy: str) -> None:
     ended = program("import", sample, "--db", postgres.url, "--report", "-", "--strategy", strategy, "--no-ui", code=3)
     report = json.loads(ended.out)

@@ -113,7 +113,7 @@ def test_a_reader_of_stdout_that_leaves_is_no_traceback(program: Program, orders
     assert process.stderr is not None
     assert "Traceback" not in process.stderr.read()
     process.stderr.close()
-    process.wait(30)
+    process.wait(60)
 
 
 @pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
@@ -141,7 +141,9 @@ def everything(program: Program) -> str:
 
 
 @pytest.mark.parametrize("form", ["url", "keywords", "query"])
-@pytest.mark.parametrize("way", ["--db", "TUI_IMPORTER_DB", "DATABASE_URL", "plan"])
+@pytest.mark.parametrize(
+    "way", ["--db", *(pytest.param(way, marks=pytest.mark.once) for way in ("TUI_IMPORTER_DB", "DATABASE_URL", "plan"))]
+)
 def test_a_password_is_nowhere(program: Program, orders: Path, postgres: Database, way: str, form: str) -> None:
     name, host = postgres.url.split("@/")[1].split("?host=")
     url = {

@@ -200,7 +200,7 @@ def test_the_sampler_samples_until_it_is_stopped_and_leaves_no_thread() -> None:
             enough.set()
 
     sampler = Sampler(lambda: at(len(seen)), 0.001, callback)
-    assert enough.wait(10)
+    assert enough.wait(60)
     sampler.stop()
     count = len(seen)
     sampler.stop()
@@ -221,7 +221,7 @@ def test_a_broken_view_does_not_end_the_sampling() -> None:
         raise RuntimeError("a defect of the view")
 
     sampler = Sampler(lambda: at(0), 0.001, callback)
-    assert enough.wait(10)
+    assert enough.wait(60)
     sampler.stop()
 
 
@@ -236,7 +236,7 @@ def test_the_periodic_line_comes_by_itself() -> None:
     out = Out()
     progress = LineProgress(out, period=0.001)
     progress.start(lambda: at(0, 5))
-    assert told.wait(10)
+    assert told.wait(60)
     progress.stop()
     assert out.getvalue().startswith("import: 5 of 1,000 rows")
 

@@ -45,7 +45,7 @@ def test_every_batch_is_given_out_once_and_never_more_than_the_queue_holds_wait(
             assert feed.put(batch(number))
             depths.append(feed.depth)
         feed.end()
-        taken = [consumer.result(10) for consumer in consumers]
+        taken = [consumer.result(60) for consumer in consumers]
     assert sorted(number for numbers in taken for number in numbers) == list(range(500))
     assert all(numbers == sorted(numbers) for numbers in taken)
     assert max(depths) <= 3
@@ -59,7 +59,7 @@ def test_a_reader_that_waits_for_room_is_let_go(ending: str) -> None:
     with ThreadPoolExecutor(1) as pool:
         waiting = pool.submit(feed.put, batch(2))
         {"drain": lambda: stop.drain("x"), "abort": lambda: stop.abort("x"), "abandon": feed.abandon}[ending]()
-        assert waiting.result(10) is False
+        assert waiting.result(60) is False
     stop.close()
     assert feed.depth == 1
 
@@ -71,7 +71,7 @@ def test_workers_that_wait_for_a_batch_are_let_go(ending: str) -> None:
     with ThreadPoolExecutor(3) as pool:
         waiting = [pool.submit(feed.take) for _ in range(3)]
         {"drain": lambda: stop.drain("x"), "abort": lambda: stop.abort("x"), "end": feed.end}[ending]()
-        assert [one.result(10) for one in waiting] == [None] * 3
+        assert [one.result(60) for one in waiting] == [None] * 3
     stop.close()
 
 
@@ -98,8 +98,8 @@ def test_cancelling_goes_on_until_the_run_is_over_and_reaches_latecomers() -> No
     with stop.cancelling(cancel):
         stop.abort("x")
         with stop.cancelling(late.set):
-            assert twice.wait(10)
-            assert late.wait(10)
+            assert twice.wait(60)
+            assert late.wait(60)
     stop.close()
     assert not any(thread.name == "canceller" for thread in threading.enumerate())
 
@@ -113,7 +113,7 @@ def test_who_waits_is_woken_by_the_end_of_the_run() -> None:
                 stop.drain("x")
             else:
                 stop.close()
-            assert waiting.result(10) is True
+            assert waiting.result(60) is True
     assert Stop().wait(0.001) is False
 
 

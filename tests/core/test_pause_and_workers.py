@@ -252,7 +252,7 @@ def test_a_run_is_paused_again_and_again(database: Database, tmp_path: Path) -> 
             live.oracle.check(database, live.finish())
         finally:
             over.set()
-        toggling.result(10)
+        toggling.result(60)
     assert isinstance(live.heard[-1], RunFinished)
     # What is told is what was done: never the one twice without the other.
     told = live.of(Paused, Continued)
@@ -466,7 +466,7 @@ def test_who_waits_while_paused_is_let_go_by_whatever_ends_the_pause() -> None:
         with ThreadPoolExecutor(2) as pool:
             waiting = [pool.submit(stop.wait_while_paused) for _ in range(2)]
             end(stop)
-            assert [one.result(10) for one in waiting] == [None, None]
+            assert [one.result(60) for one in waiting] == [None, None]
         stop.close()
         assert not stop.paused
 
@@ -516,9 +516,9 @@ def test_nothing_is_given_out_while_paused_and_then_everything_once() -> None:
         assert feed.depth == feed.capacity
         said.append("go on")
         stop.pause(paused=False)
-        assert feeding.result(10) == [True] * 5
+        assert feeding.result(60) == [True] * 5
         feed.end()
-        taken = [number for one in consumers for number in one.result(10)]
+        taken = [number for one in consumers for number in one.result(60)]
     assert said[0] == "go on"
     assert sorted(taken) == list(range(9))
 
@@ -530,14 +530,14 @@ def test_a_paused_queue_ends_once_it_is_empty_or_the_run_is_stopped() -> None:
     with ThreadPoolExecutor(1) as pool:
         waiting = pool.submit(feed.take)
         feed.end()
-        assert waiting.result(10) is None, "nothing will come: there is nothing to wait for"
+        assert waiting.result(60) is None, "nothing will come: there is nothing to wait for"
     feed = feed_with(stop)
     feed.put(batch(1))
     feed.end()
     with ThreadPoolExecutor(1) as pool:
         waiting = pool.submit(feed.take)
         stop.drain("x")
-        assert waiting.result(10) is None
+        assert waiting.result(60) is None
     assert feed.depth == 1
 
 
@@ -570,7 +570,7 @@ def test_a_crew_is_asked_by_many_at_once() -> None:
     barrier = threading.Barrier(8)
 
     def ask(question: Callable[[], bool]) -> bool:
-        barrier.wait(10)
+        barrier.wait(60)
         return question()
 
     with ThreadPoolExecutor(8) as pool:

@@ -71,7 +71,7 @@ def imported(path: Path, database: Database, kind: type[Watched], on_event: Call
 
 
 def wait_until(condition: Callable[[], bool]) -> None:
-    for _ in range(5_000):
+    for _ in range(60_000):
         if condition():
             return
         threading.Event().wait(0.001)

@@ -107,6 +107,7 @@ def test_rows_that_clash_with_the_tables_own_keep_everything_out(database: Datab
     assert numbers(database) == Counter(range(300))
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("strategy", ["sequential", "batched"])
 def test_killed_again_and_again(database: Database, tmp_path: Path, strategy: str) -> None:
     oracle = Oracle(tmp_path, rows=40, refused_here=(7, 31, 32), refused_there=(3, 20, 39))

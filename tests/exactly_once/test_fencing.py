@@ -32,7 +32,7 @@ class Paused:
         self.report: Report | None = None
         self._thread = threading.Thread(target=self._run, args=(database.url, options))
         self._thread.start()
-        assert self.reached.wait(30)
+        assert self.reached.wait(60)
 
     def _run(self, url: str, options: dict[str, object]) -> None:
         self.report = self.importer.run(url, on_event=self._hold, batch_size=20, workers=1, **options)  # type: ignore[arg-type]
@@ -40,7 +40,7 @@ class Paused:
     def _hold(self, run: Run, event: AnyEvent) -> None:
         if isinstance(event, BatchCommitted) and not self.reached.is_set():
             self.reached.set()
-            self.goes_on.wait(30)
+            self.goes_on.wait(60)
 
     def finish(self) -> Report:
         self.goes_on.set()
@@ -114,7 +114,11 @@ def test_a_takeover_waits_for_transactions_in_flight(postgres: Database, importe
         reports: list[Report] = []
         thread = threading.Thread(target=lambda: reports.append(importer.run(postgres.url)))
         thread.start()
-        wait_for(lambda: postgres.scalar("SELECT count(*) FROM pg_locks WHERE NOT granted") > 0)
+        waiting = (
+            "SELECT count(*) FROM pg_locks JOIN pg_stat_activity USING (pid) "
+            "WHERE NOT granted AND datname = current_database()"
+        )
+        wait_for(lambda: postgres.scalar(waiting) > 0)
         assert not importer.heard(LoadingStarted)
         late.commit()
         thread.join(60)
@@ -129,8 +133,8 @@ def stop_at_once(run: Run, event: AnyEvent) -> None:
 
 def wait_for(condition: Callable[[], bool]) -> None:
     pause = threading.Event()
-    for _ in range(600):
+    for _ in range(1_200):
         if condition():
             return
         pause.wait(0.05)
-    raise AssertionError("nothing came of it in 30 s")
+    raise AssertionError("nothing came of it in 60 s")

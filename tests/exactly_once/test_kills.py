@@ -18,6 +18,8 @@ from tui_importer.testing import KILLED, Failpoint, Import, Oracle, SQLiteDataba
 if TYPE_CHECKING:
     from tests.conftest import Database
 
+pytestmark = pytest.mark.once
+
 STRATEGIES = ("sequential", "threaded", "batched", "async")
 #: Processes killed in one soak.
 KILLS = 100
@@ -44,7 +46,7 @@ def test_killed_at_every_place_by_every_strategy(
     oracle.check(database, report)
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1_800)
 def test_a_hundred_random_kills(database: Database, tmp_path: Path) -> None:
     """Now at a failpoint, now at a random moment; with another strategy, batch size and worker count each time."""
     chosen, kills = random.Random(2026), 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -198,15 +199,16 @@ def test_sqlite_has_no_schemas(sqlite: Database, importer: Importer) -> None:
 
 
 def test_who_may_not_make_tables_is_told_what_to_do(postgres: Database, importer: Importer) -> None:
-    postgres.execute("CREATE TABLE t (n integer, note text); CREATE ROLE plain LOGIN; GRANT ALL ON t TO plain")
+    name = f"plain_{os.urandom(4).hex()}"  # roles are the server's
+    postgres.execute(f"CREATE TABLE t (n integer, note text); CREATE ROLE {name} LOGIN; GRANT ALL ON t TO {name}")
     try:
-        report = importer.run(postgres.url.replace("postgres@", "plain@").replace("postgres:@", "plain@"))
+        report = importer.run(postgres.url.replace("postgres@", f"{name}@").replace("postgres:@", f"{name}@"))
         assert (report.outcome, report.exit_code) == ("failed", 1)
         assert "permission denied" in (report.error or "")
         assert "--ledger-schema" in (report.error or "")
         assert not importer.heard(Retrying)
     finally:
-        postgres.execute("REVOKE ALL ON t FROM plain; DROP ROLE plain")
+        postgres.execute(f"REVOKE ALL ON t FROM {name}; DROP ROLE {name}")
 
 
 def test_a_rehearsal_leaves_no_trace(database: Database, importer: Importer) -> None:

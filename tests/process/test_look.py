@@ -13,8 +13,8 @@ import psutil
 import pytest
 from openpyxl import Workbook
 
-from benchmarks.make_sample import SAMPLE_PATH
 from tests.exactly_once.test_fencing import wait_for
+from tests.support.make_sample import SAMPLE_PATH
 from tui_importer import Options, Plan, Source, Target
 from tui_importer.process import start
 from tui_importer.process.messages import (
@@ -162,7 +162,7 @@ def test_a_look_is_cancelled_between_two_answers() -> None:
     go_on = threading.Event()
 
     def hold_up(answer: Answer) -> None:
-        go_on.wait(30)
+        go_on.wait(60)
 
     ear = Ear(inspection(SAMPLE_PATH), hold_up)
     wait_for(lambda: bool(ear.answers))

@@ -60,7 +60,7 @@ def none_left(folder: Path) -> Iterator[None]:
         for process in owners(recording):
             process.kill()
     left = [child for child in us.children(recursive=True) if child.pid not in before and "process" in cmdline(child)]
-    _, alive = psutil.wait_procs(left, timeout=10)
+    _, alive = psutil.wait_procs(left, timeout=60)
     assert not alive
 
 
@@ -143,6 +143,7 @@ time.sleep(600)
 """
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGHUP, signal.SIGINT], ids=lambda number: number.name)
 def test_it_survives_the_death_of_whoever_began_it(
     folder: Path, rows: Path, sqlite: Database, number: signal.Signals
@@ -159,7 +160,7 @@ def test_it_survives_the_death_of_whoever_began_it(
         recording = Recording(folder / beginner.stdout.readline().strip())
         process = until_written(recording)
         os.killpg(beginner.pid, number)
-        assert beginner.wait(30) in (-number, 1)
+        assert beginner.wait(60) in (-number, 1)
     process.send_signal(signal.SIGHUP)
     assert recording.alive
     give_order(recording.folder, Pause())
@@ -249,7 +250,7 @@ def test_the_report_is_for_its_owner(folder: Path, rows: Path, sqlite: Database,
         [process] = owners(recording) or [None]
         ended(recording)
         if process is not None:
-            psutil.wait_procs([process], timeout=30)
+            psutil.wait_procs([process], timeout=60)
     finally:
         os.umask(before)
     wait_for(where.exists)
@@ -272,7 +273,7 @@ def test_a_password_is_nowhere_to_be_seen(folder: Path, rows: Path, postgres: Da
     process.terminate()
     ended(recording)
     wait_for(where.exists)
-    psutil.wait_procs([process], timeout=30)
+    psutil.wait_procs([process], timeout=60)
     files = [path for place in (tmp_path / "state", tmp_path / "here") for path in place.rglob("*") if path.is_file()]
     assert {path.name for path in files} == {"events.jsonl", "report.json", "command"}
     assert not any(PASSWORD.encode() in path.read_bytes() for path in [*files, where])

@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from openpyxl.cell.rich_text import CellRichText, TextBlock
 from openpyxl.cell.text import InlineFont
 
-from benchmarks.make_sample import SAMPLE_PATH
 from tests.readers.test_hidden_cells import MAIN, package
+from tests.support.make_sample import SAMPLE_PATH
 from tui_importer import Plan, Source
 from tui_importer.api import Preview, inspect_source
 from tui_importer.readers import peek as module

@@ -11,7 +11,7 @@ import xlsxwriter
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from benchmarks.make_sample import SAMPLE_PATH
+from tests.support.make_sample import SAMPLE_PATH
 from tui_importer import CellError, Reader, UncalculatedFormula
 from tui_importer.readers.calamine import CalamineReader
 from tui_importer.readers.openpyxl_streaming import OpenpyxlReader

@@ -261,13 +261,13 @@ def test_many_speak_at_once(tmp_path: Path) -> None:
     barrier = threading.Barrier(8)
 
     def speak(number: int) -> None:
-        barrier.wait(10)
+        barrier.wait(60)
         for count in range(10):
             give_order(tmp_path, ChangeWorkers(workers=1 + number * 10 + count))
 
     with served(tmp_path) as puppet, ThreadPoolExecutor(8) as pool:
         for done in [pool.submit(speak, number) for number in range(8)]:
-            done.result(30)
+            done.result(60)
         assert sorted(puppet.told, key=lambda told: int(told.split()[0])) == [f"{n} workers" for n in range(1, 81)]
 
 
@@ -326,7 +326,7 @@ def ended_by(recorded: Recorded, act: Callable[[], None]) -> tuple[str, int]:
     with ThreadPoolExecutor(1) as pool:
         executing = pool.submit(recorded.run.execute)
         try:
-            assert recorded.began.wait(30)
+            assert recorded.began.wait(60)
             act()
             report = executing.result(60)
         finally:

@@ -15,7 +15,7 @@ from typing import BinaryIO
 
 import pytest
 
-from benchmarks.scenes import BEGAN, HEADERS, RUN_ID, Scene, reject, text, write
+from tests.support.scenes import BEGAN, HEADERS, RUN_ID, Scene, reject, text, write
 from tui_importer import UsageError
 from tui_importer.core.counters import Snapshot
 from tui_importer.core.report import CELLS_PER_REASON, ReasonGroup
@@ -329,8 +329,8 @@ def test_rejects_of_long_ago_are_still_known_to_who_comes_late(tmp_path: Path, m
             for _ in range(1_000):
                 one.on_event(good)
             # Twice: the first may have begun before these were written.
-            assert sampled.acquire(timeout=30)
-            assert sampled.acquire(timeout=30)
+            assert sampled.acquire(timeout=60)
+            assert sampled.acquire(timeout=60)
         follower = Follower(recording)
         try:
             lines = follower.poll()

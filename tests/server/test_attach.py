@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks.terminal import Terminal
+import pytest
+
 from tests.server.conftest import SLOW, Served, numbered
+from tests.support.terminal import Terminal
+
+pytestmark = pytest.mark.once
 
 
 def test_attach_shows_an_uploaded_run_live_and_gives_it_orders(serve: Callable[..., Served], tmp_path: Path) -> None:

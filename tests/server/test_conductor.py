@@ -57,7 +57,7 @@ def arranged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., N
         assert upload.state == "ended"
         assert conductor.turns
         try:
-            await asyncio.wait_for(test(conductor, known, upload), 30)
+            await asyncio.wait_for(test(conductor, known, upload), 60)
         finally:
             store.close()
 

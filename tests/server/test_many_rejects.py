@@ -6,11 +6,14 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import psutil
+import pytest
 
 from tests.server.conftest import Served
 
 if TYPE_CHECKING:
     from tests.conftest import Database
+
+pytestmark = pytest.mark.once
 
 
 def test_rejects_are_handed_over_piece_by_piece(serve: Callable[..., Served], sqlite: Database) -> None:

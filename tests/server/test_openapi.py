@@ -7,6 +7,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from tests.server.conftest import SLOW, Served, numbered
 from tui_importer.server.choices import Choices
 
@@ -27,6 +29,7 @@ checks.positive_data_acceptance.expected-statuses = ["2xx", "400", "409", "429"]
 """
 
 
+@pytest.mark.once
 def test_schemathesis_finds_nothing(serve: Callable[..., Served], tmp_path: Path) -> None:
     served = serve("--db", "t.db", "--table", "t", "--max-waiting", "1000", token=TOKEN)
     id_ = served.begin(numbered(2_000), **SLOW)
@@ -41,7 +44,7 @@ def test_schemathesis_finds_nothing(serve: Callable[..., Served], tmp_path: Path
         cwd=tmp_path,
         capture_output=True,
         text=True,
-        timeout=110,
+        timeout=240,
         check=False,
     )
     assert ended.returncode == 0, ended.stdout[-8_000:] + ended.stderr

@@ -6,10 +6,11 @@ import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from benchmarks.make_sample import SAMPLE_PATH
 from tests.server.conftest import SLOW, Served, numbered, until
+from tests.support.make_sample import SAMPLE_PATH
 
 if TYPE_CHECKING:
     from tests.conftest import Database
@@ -49,10 +50,11 @@ def test_metrics_say_what_happened(serve: Callable[..., Served]) -> None:
     assert (found["tui_importer_running"], found["tui_importer_waiting"], found["tui_importer_receiving"]) == (0, 0, 0)
 
 
+@pytest.mark.once
 def test_what_goes_on_is_gauged_and_rejects_are_counted_once(serve: Callable[..., Served], postgres: Database) -> None:
     postgres.execute("CREATE TABLE t (n integer NOT NULL, note text)")
     served = serve("--db", postgres.url, "--table", "t", "--max-runs", "1")
-    id_ = served.begin(b"n,note\n,bad\n,bad\n" + numbered(30).partition(b"\n")[2], workers=1, **SLOW)
+    id_ = served.begin(b"n,note\n,bad\n,bad\n" + numbered(120).partition(b"\n")[2], workers=1, **SLOW)
     served.begin(numbered(5, first=100))
     served.wait(id_, lambda run: run["progress"] and run["progress"]["rows_per_second"] and run["progress"]["inserted"])
     found = metrics(served)
@@ -64,7 +66,7 @@ def test_what_goes_on_is_gauged_and_rejects_are_counted_once(serve: Callable[...
     assert served.ended(id_)["rejects_total"] == 2
     found = metrics(served)
     assert found["tui_importer_rejects_total"] == 2
-    assert found["tui_importer_rows_total inserted"] == 35
+    assert found["tui_importer_rows_total inserted"] == 125
 
 
 def test_logs_are_lines_of_json_without_what_clients_send(shared: Served) -> None:

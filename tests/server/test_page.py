@@ -15,8 +15,10 @@ from selenium import webdriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
 
-from benchmarks.make_sample import SAMPLE_PATH
 from tests.server.conftest import Served, numbered, until
+from tests.support.make_sample import SAMPLE_PATH
+
+pytestmark = pytest.mark.once
 
 TOKEN = "the-page-asks-for-this"
 #: Where nothing is skipped. (A test's own environment does not say so.)
@@ -103,7 +105,7 @@ def test_it_uploads_a_file_and_shows_how_it_ended(serve: Callable[..., Served], 
 def test_a_live_run_with_its_workers_obeys(serve: Callable[..., Served], page: Page, tmp_path: Path) -> None:
     served = serve("--db", "t.db", "--table", "t")
     rows = tmp_path / "rows.csv"
-    rows.write_bytes(numbered(400))
+    rows.write_bytes(numbered(2_000))
     id_ = served.begin(rows, max_rate=40, batch_size=2)
     page.browser.get(f"{served.url}/#{id_}")
     until(lambda: page.text("rate") not in ("", "0"))

@@ -50,13 +50,13 @@ def test_a_key_is_taken_while_its_request_comes_in(shared: Served) -> None:
     def slowly() -> object:
         yield b'--x\r\nContent-Disposition: form-data; name="file"; filename="a.csv"\r\n\r\nn,note\n'
         begun.set()
-        release.wait(30)
+        release.wait(60)
         yield b"3000,x\n\r\n--x--\r\n"
 
     headers = {"Idempotency-Key": "slow", "Content-Type": "multipart/form-data; boundary=x"}
     with ThreadPoolExecutor(1) as pool:
         sending = pool.submit(httpx.post, f"{shared.url}/runs", content=slowly(), headers=headers, timeout=60)  # type: ignore[arg-type]
-        begun.wait(30)
+        begun.wait(60)
         until(lambda: any(folder.name.endswith(".part") for folder in shared.uploads))
         meanwhile = shared.post("/runs", b"n,note\n3000,x\n", headers={"Idempotency-Key": "slow"})
         release.set()
@@ -64,6 +64,7 @@ def test_a_key_is_taken_while_its_request_comes_in(shared: Served) -> None:
     assert meanwhile.status_code == 409
 
 
+@pytest.mark.once
 def test_the_queue_is_bounded_and_says_when_to_come_again(serve: Callable[..., Served]) -> None:
     served = serve("--db", "t.db", "--table", "t", "--max-runs", "1", "--max-waiting", "2")
     ids = [served.begin(numbered(900, first=1000 * number), **SLOW) for number in range(3)]
@@ -86,6 +87,7 @@ def test_the_queue_is_bounded_and_says_when_to_come_again(serve: Callable[..., S
     assert served.ended(ids[0])["outcome"] == "stopped"
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("query", ["", "?atomic=true"])
 def test_uploads_that_all_want_to_make_the_table(serve: Callable[..., Served], postgres: Database, query: str) -> None:
     served = serve("--db", postgres.url, "--table", "t", "--max-runs", "4")
@@ -95,6 +97,7 @@ def test_uploads_that_all_want_to_make_the_table(serve: Callable[..., Served], p
     assert postgres.fetch("SELECT count(*), count(DISTINCT n) FROM t") == [(300, 300)]
 
 
+@pytest.mark.once
 def test_the_same_content_is_imported_one_after_the_other(serve: Callable[..., Served]) -> None:
     served = serve("--db", "t.db", "--table", "t", "--max-runs", "4")
     with ThreadPoolExecutor(4) as pool:

@@ -10,8 +10,8 @@ from typing import Any
 import openpyxl
 import pytest
 
-from benchmarks.make_sample import SAMPLE_PATH
 from tests.server.conftest import SLOW, Served, numbered, until
+from tests.support.make_sample import SAMPLE_PATH
 from tui_importer.core.counters import Snapshot
 from tui_importer.recording.control import ChangeWorkers, Drain, Pause, give_order
 from tui_importer.recording.follow import Follower, headers, rejects
@@ -63,7 +63,7 @@ def test_events_can_be_taken_up_again_anywhere(served: Served) -> None:
 
 
 def test_events_come_while_the_run_goes_on(served: Served) -> None:
-    id_ = served.begin(numbered(40, first=500), **SLOW)
+    id_ = served.begin(numbered(900, first=5_000), **SLOW)
     seen: list[str] = []
     with served.client.stream("GET", f"/runs/{id_}/events") as answer:
         for line in answer.iter_lines():
@@ -74,6 +74,7 @@ def test_events_come_while_the_run_goes_on(served: Served) -> None:
                     break
     assert seen
     assert served.run(id_)["state"] == "running"
+    served.client.post(f"/runs/{id_}/cancel")
     served.ended(id_)
 
 
@@ -105,7 +106,7 @@ def answer_type(suffix: str) -> str:
 
 
 def test_pause_resume_cancel_and_resume_from_there(served: Served) -> None:
-    rows = numbered(60, first=600)
+    rows = numbered(120, first=600)
     id_ = served.begin(rows, **SLOW)
     served.at_work(id_)
     assert served.client.post(f"/runs/{id_}/pause").status_code == 202
@@ -116,13 +117,13 @@ def test_pause_resume_cancel_and_resume_from_there(served: Served) -> None:
     assert served.client.post(f"/runs/{id_}/cancel").status_code == 202
     stopped = served.ended(id_)
     assert (stopped["outcome"], stopped["resumable"]) == ("stopped", True)
-    assert 0 < stopped["stats"]["inserted"] < 60
+    assert 0 < stopped["stats"]["inserted"] < 120
     for word in ("pause", "cancel"):
         assert served.client.post(f"/runs/{id_}/{word}").status_code == 409
     assert served.client.post(f"/runs/{id_}/resume").status_code == 202
     done = served.ended(id_)
     assert (done["outcome"], len(done["run_ids"]), done["resumable"]) == ("complete", 2, False)
-    assert done["stats"]["inserted"] + stopped["stats"]["inserted"] == 60
+    assert done["stats"]["inserted"] + stopped["stats"]["inserted"] == 120
     assert served.client.post(f"/runs/{id_}/resume").status_code == 409
     # Both executions are in the stream, one after the other.
     ids = [event["id"].partition("-")[0] for event in stream(served, id_) if "id" in event]
@@ -132,7 +133,7 @@ def test_pause_resume_cancel_and_resume_from_there(served: Served) -> None:
 
 def test_the_dashboard_finds_an_uploaded_run_and_it_obeys(serve: Callable[..., Served], postgres: Any) -> None:
     served = serve("--db", postgres.url, "--table", "t")
-    id_ = served.begin(numbered(400), max_rate=40, batch_size=4, workers=2)
+    id_ = served.begin(numbered(2_000), max_rate=40, batch_size=4, workers=2)
     run = served.wait(id_, lambda run: run["progress"] and run["progress"]["inserted"] >= 20)
     recording = served.recording(run["run_id"])
     assert recording.alive

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import httpx
+import pytest
 
 from tests.server.conftest import SLOW, Served, numbered
 
@@ -39,6 +40,7 @@ def refused(tmp_path: Path, *options: str, **environment: str) -> str:
     return line
 
 
+@pytest.mark.once
 def test_no_other_address_without_a_token(tmp_path: Path) -> None:
     assert "a token is required" in refused(tmp_path, "--host", "0.0.0.0")
     assert "a token is required" in refused(tmp_path, "--allow-host", "imports.example")
@@ -49,6 +51,7 @@ def test_no_other_address_without_a_token(tmp_path: Path) -> None:
     assert "cannot read the token" in refused(tmp_path, "--token-file", "nowhere")
 
 
+@pytest.mark.once
 def test_what_cannot_be_is_said_in_one_line(tmp_path: Path, shared: Served) -> None:
     port = shared.url.rpartition(":")[2]
     assert f"cannot listen on 127.0.0.1 port {port}" in refused(tmp_path, "--port", port)
@@ -206,11 +209,12 @@ def test_uploads_can_be_read_by_their_owner_only(serve: Callable[..., Served]) -
     assert {mode for path, mode in found.items() if path.is_file()} == {0o600}
 
 
+@pytest.mark.once
 def test_no_secret_is_ever_said_or_kept(serve: Callable[..., Served], postgres: Database) -> None:
     url = postgres.url.replace("postgres@", f"postgres:{PASSWORD}@")
     served = serve("--table", "t", token=TOKEN, environment={"TUI_IMPORTER_DB": url})
     said = []
-    id_ = served.begin(numbered(30, bad=2), **SLOW)
+    id_ = served.begin(numbered(120, bad=2), **SLOW)
     served.at_work(id_)
     [engine] = served.engines()
     assert TOKEN not in str(engine.environ())

@@ -17,6 +17,8 @@ from tests.server.conftest import SLOW, Served, numbered, until
 if TYPE_CHECKING:
     from tests.conftest import Database
 
+pytestmark = pytest.mark.once
+
 
 @pytest.fixture
 def sqlite(tmp_path: Path) -> Database:
@@ -57,8 +59,8 @@ def test_a_client_that_goes_in_the_middle_of_its_upload_leaves_nothing(serve: Ca
 
 def test_a_server_that_is_killed_finds_its_runs_again(serve: Callable[..., Served], sqlite: Database) -> None:
     served = serve("--db", "t.db", "--table", "t", "--max-runs", "1")
-    first = served.begin(numbered(80), max_rate=40, batch_size=1)
-    second = served.begin(numbered(20, first=80))
+    first = served.begin(numbered(600), max_rate=40, batch_size=1)
+    second = served.begin(numbered(20, first=600))
     with served.half_an_upload():
         run = served.at_work(first)
         served.stop(signal.SIGKILL)
@@ -69,7 +71,7 @@ def test_a_server_that_is_killed_finds_its_runs_again(serve: Callable[..., Serve
     ended = served.ended(first)
     assert (ended["outcome"], ended["run_ids"]) == ("complete", [run["run_id"]])
     assert served.ended(second)["outcome"] == "complete"
-    all_are_in(sqlite, 100)
+    all_are_in(sqlite, 620)
     assert {path.name for path in served.uploads} == {first, second}
 
 
@@ -77,8 +79,8 @@ def test_a_server_that_is_told_to_end_lets_its_runs_come_to_a_stop(
     serve: Callable[..., Served], sqlite: Database
 ) -> None:
     served = serve("--db", "t.db", "--table", "t", "--max-runs", "1")
-    first = served.begin(numbered(80), max_rate=40, batch_size=1)
-    second = served.begin(numbered(20, first=80))
+    first = served.begin(numbered(400), max_rate=40, batch_size=1)
+    second = served.begin(numbered(20, first=400))
     run = served.at_work(first)
     with served.client.stream("GET", f"/runs/{first}/events") as events:
         lines = events.iter_lines()
@@ -91,19 +93,19 @@ def test_a_server_that_is_told_to_end_lets_its_runs_come_to_a_stop(
     report = served.recording(run["run_id"]).report()
     assert report is not None
     assert report.outcome == "stopped"
-    assert 0 < report.stats.inserted < 80
+    assert 0 < report.stats.inserted < 400
     served.start()
     ended = served.ended(first)
     assert (ended["outcome"], len(ended["run_ids"])) == ("complete", 2)
     assert ended["stats"]["skipped"] == report.stats.inserted
     served.ended(second)
-    all_are_in(sqlite, 100)
+    all_are_in(sqlite, 420)
 
 
 def test_server_and_run_told_to_end_at_once(serve: Callable[..., Served], sqlite: Database) -> None:
     """As systemd does it unless told otherwise."""
     served = serve("--db", "t.db", "--table", "t")
-    id_ = served.begin(numbered(80), max_rate=40, batch_size=1)
+    id_ = served.begin(numbered(200), max_rate=40, batch_size=1)
     served.at_work(id_)
     for process in served.engines():
         process.terminate()
@@ -111,7 +113,7 @@ def test_server_and_run_told_to_end_at_once(serve: Callable[..., Served], sqlite
     assert served.engines() == []
     served.start()
     assert served.ended(id_)["outcome"] == "complete"
-    all_are_in(sqlite, 80)
+    all_are_in(sqlite, 200)
 
 
 def test_what_is_kept_no_longer_is_forgotten(serve: Callable[..., Served]) -> None:
@@ -127,30 +129,30 @@ def test_what_is_kept_no_longer_is_forgotten(serve: Callable[..., Served]) -> No
 
 def test_a_run_that_is_killed_is_taken_up_again(serve: Callable[..., Served], sqlite: Database) -> None:
     served = serve("--db", "t.db", "--table", "t")
-    id_ = served.begin(numbered(60), max_rate=40, batch_size=1)
+    id_ = served.begin(numbered(200), max_rate=40, batch_size=1)
     served.at_work(id_)
     for process in served.engines():
         process.kill()
     ended = served.ended(id_)
     assert (ended["outcome"], len(ended["run_ids"])) == ("complete", 2)
-    all_are_in(sqlite, 60)
+    all_are_in(sqlite, 200)
 
 
 def test_server_and_run_killed_at_once(serve: Callable[..., Served], sqlite: Database) -> None:
     served = serve("--db", "t.db", "--table", "t")
-    id_ = served.begin(numbered(60), max_rate=40, batch_size=1)
+    id_ = served.begin(numbered(200), max_rate=40, batch_size=1)
     served.at_work(id_)
     served.stop(signal.SIGKILL)
     for process in served.engines():
         process.kill()
     served.start()
     assert served.ended(id_)["outcome"] == "complete"
-    all_are_in(sqlite, 60)
+    all_are_in(sqlite, 200)
 
 
 def test_a_run_whose_id_was_never_noted_is_found_by_its_file(serve: Callable[..., Served], sqlite: Database) -> None:
     served = serve("--db", "t.db", "--table", "t")
-    id_ = served.begin(numbered(60), max_rate=40, batch_size=1)
+    id_ = served.begin(numbered(600), max_rate=40, batch_size=1)
     run = served.at_work(id_)
     served.stop(signal.SIGKILL)
     record = served.state / "tui-importer" / "uploads" / id_ / "record.json"
@@ -158,7 +160,7 @@ def test_a_run_whose_id_was_never_noted_is_found_by_its_file(serve: Callable[...
     served.start()
     served.wait(id_, lambda found: found["run_ids"] == [run["run_id"]])
     assert served.ended(id_)["outcome"] == "complete"
-    all_are_in(sqlite, 60)
+    all_are_in(sqlite, 600)
 
 
 def test_a_file_that_kills_every_run_is_given_up(serve: Callable[..., Served]) -> None:
@@ -191,7 +193,7 @@ def test_a_database_that_is_not_there(serve: Callable[..., Served]) -> None:
 
 def test_a_database_that_goes_away_in_the_middle(serve: Callable[..., Served], postgres: Database) -> None:
     served = serve("--db", postgres.url, "--table", "t", "--retry-for", "0.5")
-    id_ = served.begin(numbered(60), workers=1, **SLOW)
+    id_ = served.begin(numbered(200), workers=1, **SLOW)
     served.at_work(id_)
     name = postgres.scalar("SELECT current_database()")
     with psycopg.connect(postgres.url.replace(f"/{name}?", "/postgres?"), autocommit=True) as connection:
@@ -200,12 +202,12 @@ def test_a_database_that_goes_away_in_the_middle(serve: Callable[..., Served], p
         ended = served.ended(id_)
         assert ended["outcome"] in ("failed", "stopped")
         assert ended["resumable"]
-        assert 0 < ended["stats"]["inserted"] < 60
+        assert 0 < ended["stats"]["inserted"] < 200
         assert served.client.get("/health").status_code == 503
         connection.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
     assert served.client.post(f"/runs/{id_}/resume").status_code == 202
     assert served.ended(id_)["outcome"] == "complete"
-    all_are_in(postgres, 60)
+    all_are_in(postgres, 200)
     until(lambda: served.client.get("/health").status_code == 200)
 
 

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
-from benchmarks.make_sample import SAMPLE_PATH
 from tests.server.conftest import Served, numbered
+from tests.support.make_sample import SAMPLE_PATH
 
 if TYPE_CHECKING:
     from tests.conftest import Database
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 METHODS = ("batch", "concurrent", "sequential", "async")
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("kind", ["sqlite", "postgres"])
 def test_the_founding_example_by_every_method(
     serve: Callable[..., Served], kind: str, request: pytest.FixtureRequest

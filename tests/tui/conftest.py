@@ -11,7 +11,7 @@ import pytest
 from textual.app import App
 from textual.pilot import Pilot
 
-from benchmarks.scenes import Scene, Stage, write
+from tests.support.scenes import Scene, Stage, write
 from tui_importer.errors import ExitCode, UsageError
 from tui_importer.recording.control import ControlServer
 from tui_importer.recording.folders import recordings_folder
@@ -111,7 +111,7 @@ def run(app: App[Ending], acting: Acting, size: tuple[int, int] = (80, 24)) -> N
     asyncio.run(go())
 
 
-async def until(pilot: Pilot[Any], wanted: Callable[[], bool], seconds: float = 20.0) -> None:
+async def until(pilot: Pilot[Any], wanted: Callable[[], bool], seconds: float = 60.0) -> None:
     """Wait until something is so; fails where it never is."""
     loop = asyncio.get_running_loop()
     end = loop.time() + seconds

@@ -9,7 +9,7 @@ from openpyxl import load_workbook
 from textual.pilot import Pilot
 from textual.widgets import DataTable, Input
 
-from benchmarks.scenes import COMMAND, HEADERS, RUN_ID, Scene
+from tests.support.scenes import COMMAND, HEADERS, RUN_ID, Scene
 from tests.tui.conftest import Playing, page, run, until
 from tui_importer.tui.app import Dashboard
 from tui_importer.tui.messages import Ending

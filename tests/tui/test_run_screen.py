@@ -11,7 +11,7 @@ import msgspec
 import pytest
 from textual.pilot import Pilot
 
-from benchmarks.scenes import RUN_ID, Scene
+from tests.support.scenes import RUN_ID, Scene
 from tests.tui.conftest import PERIOD, Controls, Playing, page, run, text, until
 from tui_importer.core.counters import Snapshot
 from tui_importer.events import Noticed, Reject, Retrying, RowRejected, RunStarted, SourceOpened
@@ -336,7 +336,7 @@ def test_leaving_a_run_that_is_about_to_begin_leaves_it_begun(folder: Path) -> N
 
     def opening() -> Shown:
         asked.set()
-        assert may.wait(20)
+        assert may.wait(60)
         return playing.shown()
 
     app = Dashboard(lambda glyphs: RunScreen(opening, glyphs, PERIOD), theme="importer-dark")

@@ -13,11 +13,13 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.terminal import PATIENCE, Terminal
 from tests.conftest import Database
+from tests.support.terminal import PATIENCE, Terminal
 from tui_importer.core.counters import Snapshot
 from tui_importer.recording.folders import Recording, recordings, recordings_folder
 from tui_importer.recording.follow import all_lines
+
+pytestmark = pytest.mark.once
 
 SAMPLE = Path(__file__).parents[2] / "sample_data.xlsx"
 
@@ -43,9 +45,12 @@ def rows(tmp_path: Path) -> Path:
     return path
 
 
-def slow(rows: Path, database: str) -> list[str]:
-    """An import that takes ten seconds, unless somebody hurries it."""
-    return [str(rows), "--db", database, "--max-rate", "400", "--batch-size", "50"]
+def slow(rows: Path, database: str, seconds: int = 10) -> list[str]:
+    """An import that takes so long, unless somebody hurries or stops it.
+
+    Longer than a dashboard takes to begin on a slow machine, where it is to be seen at work.
+    """
+    return [str(rows), "--db", database, "--max-rate", str(4_000 // seconds), "--batch-size", "50"]
 
 
 def only_run() -> Recording:
@@ -117,7 +122,7 @@ def test_changes_on_the_setup_screen_are_carried_out(tmp_path: Path, rows: Path,
 
 
 def test_a_line_that_is_cut_costs_nothing(tmp_path: Path, rows: Path, postgres: Database) -> None:
-    with Terminal([*slow(rows, postgres.url), "--yes"], tmp_path) as terminal:
+    with Terminal([*slow(rows, postgres.url, 30), "--yes"], tmp_path) as terminal:
         terminal.until("LOADING")
         terminal.hang_up()
         terminal.ended()  # the viewer does not stay behind
@@ -143,7 +148,7 @@ def test_a_line_that_is_cut_costs_nothing(tmp_path: Path, rows: Path, postgres: 
 
 @pytest.mark.parametrize("death", [signal.SIGKILL, signal.SIGHUP, signal.SIGTERM])
 def test_the_dashboards_death_is_not_the_imports(tmp_path: Path, rows: Path, death: signal.Signals) -> None:
-    with Terminal([*slow(rows, "x.db"), "--yes"], tmp_path) as terminal:
+    with Terminal([*slow(rows, "x.db", 100), "--yes"], tmp_path) as terminal:
         terminal.until("LOADING")
         os.kill(terminal.pid, death)
         code = terminal.wait()
@@ -163,7 +168,7 @@ def test_the_dashboards_death_is_not_the_imports(tmp_path: Path, rows: Path, dea
 
 
 def test_a_headless_run_is_shown_cancelled_and_resumed(tmp_path: Path, rows: Path, postgres: Database) -> None:
-    command = [sys.executable, "-m", "tui_importer", *slow(rows, postgres.url), "--no-ui"]
+    command = [sys.executable, "-m", "tui_importer", *slow(rows, postgres.url, 100), "--no-ui"]
     with subprocess.Popen(command, cwd=tmp_path, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE) as headless:
         gone(lambda: not recordings(recordings_folder()))
         with Terminal(["attach"], tmp_path) as first, Terminal(["attach"], tmp_path, (120, 40)) as second:

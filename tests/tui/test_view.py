@@ -7,7 +7,7 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks.scenes import BEGAN, Scene
+from tests.support.scenes import BEGAN, Scene
 from tui_importer.core.counters import Phase, Snapshot, WorkerState
 from tui_importer.events import LoadingStarted, Retrying
 from tui_importer.recording.lines import Line

@@ -7,6 +7,7 @@ rounded, cut or guessed: what would not come out of the database as it went in i
 from __future__ import annotations
 
 import datetime as dt
+import math
 import re
 from collections.abc import Callable
 from decimal import Decimal
@@ -122,13 +123,12 @@ def to_float(cell: Cell) -> float:
     match _plain(cell):
         case bool():
             pass
-        case int() | float() | Decimal() as number:
-            try:
-                return float(number)
-            except (OverflowError, ValueError):  # a signalling NaN
-                raise Refused("out of the range of a double") from None
+        case float() as double:
+            return double
+        case int() | Decimal() as number:
+            return _double(number)
         case str() as text if _DECIMAL.fullmatch(text.strip()):
-            return float(text)
+            return _double(Decimal(text.strip()))
         case _:
             pass
     raise Refused("a number is expected")
@@ -261,6 +261,16 @@ def _plain(cell: Cell) -> Cell:
             raise Refused("formula was never calculated: open the file in a spreadsheet program and save it")
         case _:
             return cell
+
+
+def _double(number: int | Decimal) -> float:
+    try:
+        double = float(number)
+    except (OverflowError, ValueError):  # a signalling NaN
+        double = math.inf
+    if math.isinf(double) and not (isinstance(number, Decimal) and number.is_infinite()):
+        raise Refused("out of the range of a double")
+    return double
 
 
 def _read(read: Callable[[str], T], text: str) -> T:

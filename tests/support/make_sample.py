@@ -1,6 +1,6 @@
 """Make `sample_data.xlsx`: 10,000 businesses, 13 of them bad, each with exactly one fault.
 
-`python -m benchmarks.make_sample [PATH]` writes the sample; with `--rows 100000 PATH` it writes a clean
+`python -m tests.support.make_sample [PATH]` writes the sample; with `--rows 100000 PATH` it writes a clean
 workbook of that many rows, to measure with.
 """
 
@@ -15,9 +15,9 @@ from pathlib import Path
 from types import MappingProxyType
 from xml.sax.saxutils import escape
 
-from benchmarks.business_data import HEADER, SEED, business_rows, write_workbook
+from tests.support.business_data import HEADER, SEED, business_rows, write_workbook
 
-SAMPLE_PATH = Path(__file__).resolve().parent.parent / "sample_data.xlsx"
+SAMPLE_PATH = Path(__file__).resolve().parents[2] / "sample_data.xlsx"
 SAMPLE_ROWS = 10_000
 FIRST_ROW = 2  # the header is row 1 of the sheet
 
@@ -138,7 +138,7 @@ def _letter(column: str) -> str:
 
 def main() -> None:
     """Write the sample, or with `--rows` a clean workbook."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.make_sample", description=main.__doc__)
+    parser = argparse.ArgumentParser(prog="python -m tests.support.make_sample", description=main.__doc__)
     parser.add_argument(
         "path", nargs="?", type=Path, metavar="PATH", help=f"default: {SAMPLE_PATH.name} of this checkout"
     )

@@ -19,8 +19,10 @@ from typing import Self
 import pyte
 
 #: Seconds that anything may take: machines are shared. Nothing waits longer than it needs.
-PATIENCE = 60.0
+PATIENCE = 90.0
 
+#: Variables that it has of the environment of whoever runs it.
+KEPT = ("PATH", "HOME", "XDG_STATE_HOME", "PYTHONPYCACHEPREFIX")
 ENVIRONMENT = {"TERM": "xterm-256color", "LANG": "C.UTF-8", "COLORTERM": "truecolor"}
 
 
@@ -43,7 +45,7 @@ class Terminal:
         self.output = b""
         self._screen = pyte.Screen(*size)
         self._stream = pyte.ByteStream(self._screen)
-        kept = {name: os.environ[name] for name in ("PATH", "HOME", "XDG_STATE_HOME") if name in os.environ}
+        kept = {name: os.environ[name] for name in KEPT if name in os.environ}
         environment = {**kept, **ENVIRONMENT, **(environment or {})}
         self.pid, self._master = pty.fork()
         if not self.pid:

@@ -10,7 +10,7 @@ import pytest
 from openpyxl import Workbook
 from sqlalchemy.dialects.sqlite.base import SQLiteDialect
 
-from benchmarks.make_sample import BAD_ROWS, SAMPLE_PATH, good_rows
+from tests.support.make_sample import BAD_ROWS, SAMPLE_PATH, good_rows
 from tui_importer import Options, Plan, Report, Source, Target, run_import
 from tui_importer.events import AnyEvent, BatchCommitted, RowRejected, RunFinished
 from tui_importer.plugins.registry import load_registry
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from tests.conftest import Database
 
 STRATEGIES = load_registry(found=[]).strategy_names()
+ROW_BY_ROW = ("sequential", "threaded")
 BUSINESS_COLUMNS = "name, category, phone, email, address, city, country, website, description"
 
 
@@ -57,6 +58,11 @@ def load(path: Path, database: Database, *, table: str | None = None, **options:
     return report, heard
 
 
+@pytest.mark.parametrize(
+    "strategy",
+    # 10,000 commits each, once.
+    [pytest.param(name, marks=[pytest.mark.once] * (name in ROW_BY_ROW)) for name in STRATEGIES],
+)
 def test_the_founding_example(
     database: Database, strategy: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -260,14 +266,18 @@ def test_no_connection_and_no_process_is_left(postgres: Database, strategy: str,
     # The server notices closed sockets by itself and soon; what a run left open would stay.
     postgres.execute(
         """DO $$ BEGIN
-            FOR attempt IN 1..200 LOOP
+            FOR attempt IN 1..1200 LOOP
                 PERFORM pg_stat_clear_snapshot();
-                EXIT WHEN NOT EXISTS (SELECT FROM pg_stat_activity WHERE application_name LIKE 'tui_importer/%');
+                EXIT WHEN NOT EXISTS (
+                    SELECT FROM pg_stat_activity
+                    WHERE application_name LIKE 'tui_importer/%' AND datname = current_database()
+                );
                 PERFORM pg_sleep(0.05);
             END LOOP;
         END $$"""
     )
-    assert postgres.fetch("SELECT * FROM pg_stat_activity WHERE application_name LIKE 'tui_importer/%'") == []
+    left = "FROM pg_stat_activity WHERE application_name LIKE 'tui_importer/%' AND datname = current_database()"
+    assert postgres.fetch(f"SELECT * {left}") == []
     assert multiprocessing.active_children() == []
 
 

@@ -15,6 +15,8 @@ from tui_importer.testing.faulty import FAULTY_BACKENDS, FAULTY_STRATEGIES, faul
 if TYPE_CHECKING:
     from tests.conftest import Database
 
+pytestmark = pytest.mark.once
+
 BUILT_IN = load_registry(found=[])
 
 

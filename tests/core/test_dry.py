@@ -1,0 +1,65 @@
+"""A rehearsal asks the database and writes nothing: what would write never reaches it."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from tui_importer.core.batch import Batch
+from tui_importer.core.column import ListColumn
+from tui_importer.core.dry import DryBackend
+from tui_importer.core.ledger import Entry
+from tui_importer.core.session import Destination
+from tui_importer.core.table import Index, Table
+
+
+class Asked:
+    """Notes what it is asked for; anything that is not here would fail."""
+
+    max_writers, writer_note = 3, "three"
+
+    def __init__(self) -> None:
+        self.calls: list[str] = []
+
+    def __getattr__(self, name: str) -> Any:
+        if name not in ("connect", "ledger", "reflect", "cancel", "close"):
+            raise AttributeError(name)
+        return lambda *arguments: self.calls.append(name)
+
+
+def test_only_questions_reach_the_database() -> None:
+    asked, table = Asked(), Table("t", ())
+    backend: Any = DryBackend(asked)
+    backend.connect()
+    backend.reflect("t")
+    backend.ledger(None)
+    backend.create_table(table)
+    backend.create_stage(table, table, exists=True)
+    backend.create_indexes(table, [Index("i", ("a",))], pytest.fail)
+    backend.drop_table(table)
+    backend.cancel()
+    backend.close()
+    assert asked.calls == ["connect", "reflect", "ledger", "cancel", "close"]
+    assert (backend.max_writers, backend.writer_note) == (3, "three")
+
+
+def test_a_session_takes_every_row_and_keeps_none() -> None:
+    column = ListColumn(["a", "b", "c"])
+    batch = Batch(1, "S", 2, 4, range(2, 5), (column,), (column,))
+    backend, destination = DryBackend(Asked()), Destination(Table("t", ()), ("a",), ())
+    session = backend.open_session(destination)
+    assert (session.load(batch, 0, 3), session.load(batch, 1, 2), session.insert(batch, 0)) == (3, 1, 1)
+    assert session.record(Entry(2, 4))
+    assert not session.recorded(Entry(2, 4))
+
+    async def load() -> int:
+        awaited = await backend.open_async_session(destination)
+        await awaited.begin()
+        try:
+            return await awaited.load(batch, 0, 2)
+        finally:
+            await awaited.close()
+
+    assert asyncio.run(load()) == 2

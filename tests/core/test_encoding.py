@@ -1,0 +1,50 @@
+"""What a backend makes of a batch ahead, and what becomes of a backend that fails at it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tui_importer.core.batch import Batch
+from tui_importer.core.column import ListColumn
+from tui_importer.core.encoding import encoded
+from tui_importer.errors import ImporterError, PlanError
+
+COLUMN = ListColumn(["a"])
+BATCH = Batch(1, "S", 2, 2, [2], (COLUMN,), (COLUMN,))
+
+
+def backend(answer: object) -> Any:
+    class Encoding:
+        def encode(self, batch: Batch) -> object:
+            assert batch is BATCH
+            if isinstance(answer, BaseException):
+                raise answer
+            return answer
+
+    return Encoding()
+
+
+def test_the_batch_gets_what_the_backend_makes_of_it() -> None:
+    made = encoded(BATCH, backend(b"a"), "x")
+    assert made.encoded == b"a"
+    assert (made.columns, made.rows, BATCH.encoded) == (BATCH.columns, BATCH.rows, None)
+
+
+def test_a_backend_that_makes_nothing_gets_the_batch_as_it_is() -> None:
+    nothing: Any = object()
+    assert encoded(BATCH, nothing, "x") is BATCH
+
+
+@pytest.mark.parametrize("defect", [ValueError("no such\nthing"), BaseException("a panic")])
+def test_a_defect_is_told_in_one_line(defect: BaseException) -> None:
+    with pytest.raises(ImporterError, match=r"^backend 'x' failed: \w+: [^\n]+$"):
+        encoded(BATCH, backend(defect), "x")
+
+
+@pytest.mark.parametrize("error", [PlanError("ours"), KeyboardInterrupt()])
+def test_our_errors_and_interrupts_are_what_they_are(error: BaseException) -> None:
+    with pytest.raises(type(error)) as caught:
+        encoded(BATCH, backend(error), "x")
+    assert caught.value is error

@@ -1,0 +1,78 @@
+"""Two imports are the same where nothing that matters differs, and only there."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tui_importer.core.identity import Identity, digest, identify
+from tui_importer.core.layout import Layout
+from tui_importer.core.plan import ColumnPlan, Options, Plan, Source, Target
+
+COLUMNS = (ColumnPlan(source="A", letter="A", target="a", type="integer"),)
+
+
+def identity(plan: Plan | None = None, **parts: Any) -> Identity:
+    plan = plan or Plan(source=Source(file="x.csv"), target=Target(table="t"))
+    known = {"sha256": "0", "sheet": "S", "layout": Layout(1, 2, None, 0, ("A",)), "columns": COLUMNS, "table": "t"}
+    return identify(plan, **{**known, **parts})
+
+
+def plan(source: dict[str, Any] | None = None, **options: Any) -> Plan:
+    return Plan(source=Source(file="x.csv", **(source or {})), target=Target(table="t"), options=Options(**options))
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        {"sha256": "1"},
+        {"sheet": "T"},
+        {"table": "u"},
+        {"layout": Layout(3, 4, None, 0, ("A",))},
+        {"plan": plan({"range": "A1:B9"})},
+        {"columns": (msgspec.structs.replace(COLUMNS[0], target="b"),)},
+        {"columns": (msgspec.structs.replace(COLUMNS[0], letter="B"),)},
+        {"plan": plan(error_cells="null")},
+    ],
+    ids=str,
+)
+def test_another_import(parts: dict[str, Any]) -> None:
+    assert identity(**parts).import_id != identity().import_id
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        {"plan": plan({"limit": 5})},
+        {"plan": plan(strategy="async", workers=7, batch_size=3, retry_for=1.0)},
+        {"columns": (msgspec.structs.replace(COLUMNS[0], type="text"),)},
+        {"plan": Plan(source=Source(file="elsewhere/y.csv"), target=Target(table="t"))},
+    ],
+    ids=str,
+)
+def test_the_same_import(parts: dict[str, Any]) -> None:
+    """How it is carried out, how much of it, and under which name the file lies make no other one."""
+    assert identity(**parts).import_id == identity().import_id
+
+
+def test_what_was_asked_for_is_told_apart_from_what_came_of_it() -> None:
+    asked = identity(plan(types={"A": "text"}))
+    assert asked.request != identity().request
+    assert asked.import_id == identity().import_id
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text(st.characters(codec="utf-8"), max_size=5),
+    lambda inner: st.lists(inner, max_size=4),
+    max_leaves=8,
+)
+
+
+@given(JSON, JSON)
+def test_digests_differ_where_values_do(one: object, other: object) -> None:
+    assert (digest(one) == digest(other)) == (repr(one) == repr(other))
+    assert len(digest(one)) == 32

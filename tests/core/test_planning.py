@@ -1,0 +1,137 @@
+"""A plan is settled column by column, or refused with the column's name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.core.test_reading import Lines
+from tui_importer.core.layout import Layout
+from tui_importer.core.plan import ColumnPlan, Options, Plan, Source, Target
+from tui_importer.core.planning import Resolution, resolve, table_wanted
+from tui_importer.core.source import OpenSource
+from tui_importer.core.table import Table, TableColumn
+from tui_importer.core.types import DATE, INTEGER, TEXT
+from tui_importer.errors import PlanError
+from tui_importer.events import SourceOpened
+
+OPENED = SourceOpened(sheet="S", header_row=1, columns=3, rows=None, seconds=0.0)
+EXISTING = Table("t", (TableColumn("n", INTEGER, nullable=False), TableColumn("Unit Price", TEXT)), schema="s")
+
+
+class Sheet(Lines):
+    """A sheet of that name, whose cells nobody needs to see."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self._lines = []
+
+
+def source(*headers: str | None, sheet: str = "S", file: str = "price list.xlsx") -> OpenSource:
+    layout = Layout(1, 2, None, 0, headers)
+    opened: Any = Sheet(sheet)
+    return OpenSource(Path(file), opened, opened, layout, True, None, OPENED)
+
+
+def plan(table: str | None = None, mode: Any = "append", columns: Any = None, **options: Any) -> Plan:
+    target = Target(table=table, mode=mode)
+    return Plan(source=Source(file="x.xlsx"), target=target, options=Options(**options), columns=columns)
+
+
+def resolved(asked: Plan, found: OpenSource, existing: Table | None = None) -> Resolution:
+    return resolve(asked, found, table_wanted(asked, found.layout, found), existing)
+
+
+@pytest.mark.parametrize(
+    ("asked", "sheet", "name"),
+    [
+        (plan("mine"), "Orders", "mine"),
+        (plan(), "Orders 2024", "orders_2024"),
+        (plan(), "Sheet1", "price_list"),
+        (plan(), "Tabelle 2", "price_list"),
+    ],
+)
+def test_the_table_is_called_by_plan_sheet_or_file(asked: Plan, sheet: str, name: str) -> None:
+    found = source("a", sheet=sheet)
+    assert table_wanted(asked, found.layout, found).name == name
+
+
+def test_a_schema_is_known_by_its_header_and_can_be_refused() -> None:
+    from tui_importer.core.schemas import BUSINESSES
+
+    headers = [header for header, _ in BUSINESSES.headers]
+    found = source(*headers)
+    assert table_wanted(plan(), found.layout, found).schema is BUSINESSES
+    assert table_wanted(plan(schema="infer"), found.layout, found).schema is None
+    with pytest.raises(PlanError, match="unknown schema 'buisness'"):
+        table_wanted(plan(schema="buisness"), found.layout, found)
+    settled = resolved(plan(), found)
+    assert (settled.create, settled.mapping.table.name) == (True, BUSINESSES.table.name)
+    assert len(settled.indexes) == len(BUSINESSES.table.indexes)
+
+
+def test_columns_go_where_they_are_called_alike() -> None:
+    settled = resolved(plan("s.t"), source("unit_price", "N"), EXISTING)
+    ways = [
+        (column.header, column.position, column.target, column.conversion.type) for column in settled.mapping.columns
+    ]
+    assert ways == [("unit_price", 0, "Unit Price", TEXT), ("N", 1, "n", INTEGER)]
+    assert settled.mapping.columns[1].conversion.required
+    assert not settled.create
+    assert settled.plan.target.table == "s.t"
+    assert [(column.letter, column.target) for column in settled.plan.columns or ()] == [
+        ("A", "Unit Price"),
+        ("B", "n"),
+    ]
+
+
+def column(name: str, letter: str, target: str, type_: str = "text") -> ColumnPlan:
+    return ColumnPlan(source=name, letter=letter, target=target, type=type_)
+
+
+@pytest.mark.parametrize(
+    ("asked", "headers", "existing", "said"),
+    [
+        (plan(), ["n", "colour"], EXISTING, r"table 's\.t' has no column for 'colour' \(column B\)"),
+        (plan(), ["unit price"], EXISTING, "needs a value in 'n'"),
+        (plan(), ["n", "N"], EXISTING, "two columns of the sheet go into 'n'"),
+        (plan(skip=("colur",)), ["n", "colour"], EXISTING, "no column 'colur': did you mean 'colour'?"),
+        (plan(mode="create"), ["n"], EXISTING, "exists already, and --mode create"),
+        (plan(types={"m": "text"}), ["n"], EXISTING, "--type: the sheet has no column 'm'"),
+        (plan("t", columns=(column("n", "A", "nn"),)), ["n"], EXISTING, "has no column 'nn': did you mean 'n'?"),
+        (plan("t", columns=(column("gone", "A", "n"),)), ["n"], None, "no column 'gone'"),
+        (plan("t", columns=(column("n", "A", "n", "other(uuid)"),)), ["n"], None, "cannot be created here"),
+        (plan(skip=("n",)), ["n"], EXISTING, "no column is left to import"),
+    ],
+)
+def test_there_is_no_way(asked: Plan, headers: list[str], existing: Table | None, said: str) -> None:
+    with pytest.raises(PlanError, match=said):
+        resolved(asked, source(*headers), existing)
+
+
+def test_columns_that_the_database_fills_take_nothing() -> None:
+    table = Table(
+        "t", (TableColumn("id", INTEGER, nullable=False, default=True, writable=False), TableColumn("n", TEXT))
+    )
+    assert [c.target for c in resolved(plan(), source("n"), table).mapping.columns] == ["n"]
+    with pytest.raises(PlanError, match="filled by the database itself: leave 'id' out"):
+        resolved(plan(), source("id", "n"), table)
+
+
+def test_a_plan_names_columns_by_header_and_by_letter_where_headers_are_alike() -> None:
+    columns = (column("a", "B", "second", "date"), column("b", "Z", "third"))
+    settled = resolved(plan("new", columns=columns), source("a", "a", "b"))
+    assert [(c.position, c.target, c.conversion.type) for c in settled.mapping.columns] == [
+        (1, "second", DATE),
+        (2, "third", TEXT),
+    ]
+    assert settled.create
+    assert [(c.name, c.type) for c in settled.mapping.table.columns] == [("second", DATE), ("third", TEXT)]
+
+
+def test_a_type_that_the_table_overrules_is_said_to_have_no_effect() -> None:
+    settled = resolved(plan(types={"n": "text"}), source("n"), EXISTING)
+    assert settled.mapping.columns[0].conversion.type == INTEGER
+    assert settled.notes == ("--type n=text has no effect: table 's.t' is there already and says integer",)

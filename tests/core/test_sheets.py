@@ -1,0 +1,87 @@
+"""Which sheet is meant, by name, by number or by nothing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tui_importer.core.plan import Source
+from tui_importer.core.reading import SheetInfo
+from tui_importer.core.sheets import choose_sheet, open_sheet
+from tui_importer.errors import PlanError, SourceError
+
+PATH = Path("x.xlsx")
+SHEETS = [SheetInfo("Notes", hidden=True), SheetInfo("Orders"), SheetInfo("2024")]
+
+
+class Book:
+    """Notes what is opened of it, and whether it was closed."""
+
+    sheets = SHEETS
+
+    def __init__(self) -> None:
+        self.opened: list[str] = []
+        self.closed = False
+
+    def sheet(self, name: str) -> Any:
+        self.opened.append(name)
+        return name
+
+    def close(self) -> None:
+        self.closed = True
+
+
+@pytest.mark.parametrize(
+    ("wanted", "name"),
+    [
+        (None, "Orders"),
+        ("orders", "Orders"),
+        ("NOTES", "Notes"),
+        (1, "Notes"),
+        (3, "2024"),
+        (2024, "2024"),
+        ("2024", "2024"),
+    ],
+)
+def test_a_sheet(wanted: str | int | None, name: str) -> None:
+    assert choose_sheet(SHEETS, wanted, PATH) == name
+
+
+def test_where_all_are_hidden_the_first_is_meant() -> None:
+    assert choose_sheet([SheetInfo("a", hidden=True), SheetInfo("b", hidden=True)], None, PATH) == "a"
+
+
+@pytest.mark.parametrize("wanted", ["Order", 0, 4, -1])
+def test_a_sheet_that_is_not_there_is_told_with_those_that_are(wanted: str | int) -> None:
+    with pytest.raises(SourceError, match=r"x\.xlsx: there is no sheet .*'Notes', 'Orders', '2024'"):
+        choose_sheet(SHEETS, wanted, PATH)
+
+
+def test_no_sheet_at_all() -> None:
+    with pytest.raises(SourceError, match="no sheet with cells"):
+        choose_sheet([], None, PATH)
+
+
+def test_many_sheets_are_not_all_listed() -> None:
+    many = [SheetInfo(f"s{number}") for number in range(30)]
+    with pytest.raises(SourceError, match=r"'s19', \.\.\.$"):
+        choose_sheet(many, "x", PATH)
+
+
+def test_a_book_stays_open_with_its_sheet() -> None:
+    book: Any = Book()
+    opened: Any = open_sheet(PATH, book, Source(file="x.xlsx"))
+    assert opened == "Orders"
+    assert (book.opened, book.closed) == (["Orders"], False)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "error"), [(Source(file="x", sheet="nope"), SourceError), (Source(file="x", range="B"), PlanError)]
+)
+def test_a_book_is_closed_where_its_sheet_cannot_be_opened(wanted: Source, error: type[Exception]) -> None:
+    book: Any = Book()
+    with pytest.raises(error):
+        open_sheet(PATH, book, wanted)
+    assert (book.opened, book.closed) == ([], True)

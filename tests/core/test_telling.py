@@ -1,0 +1,67 @@
+"""Whoever listens hears one thing after the other, the end last, and may fail without harm."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+from tui_importer.core.telling import Teller
+from tui_importer.events import AnyEvent, Noticed, RunFinished, WorkerStarted
+
+END = RunFinished(
+    outcome="complete", exit_code=0, read=0, inserted=0, updated=0, skipped=0, rejected=0, blank=0, seconds=0.0
+)
+
+
+def test_what_a_listener_causes_it_hears_next_not_in_the_middle() -> None:
+    heard: list[tuple[str, AnyEvent]] = []
+
+    def listen(event: AnyEvent) -> None:
+        heard.append(("begins", event))
+        if event == WorkerStarted(worker=1):
+            teller.emit(WorkerStarted(worker=2))
+        heard.append(("ends", event))
+
+    teller = Teller(listen, lambda why: None)
+    teller.emit(WorkerStarted(worker=1))
+    one, two = WorkerStarted(worker=1), WorkerStarted(worker=2)
+    assert heard == [("begins", one), ("ends", one), ("begins", two), ("ends", two)]
+
+
+def test_nothing_comes_after_the_end() -> None:
+    heard: list[AnyEvent] = []
+    teller = Teller(heard.append, lambda why: None)
+    for event in (WorkerStarted(worker=1), END, WorkerStarted(worker=2), END):
+        teller.emit(event)
+    assert heard == [WorkerStarted(worker=1), END]
+
+
+def test_a_listener_that_fails_is_told_of_once_and_not_called_again() -> None:
+    calls = list[AnyEvent]()
+    failed = list[str]()
+
+    def listen(event: AnyEvent) -> None:
+        calls.append(event)
+        raise LookupError("its defect")
+
+    teller = Teller(listen, failed.append)
+    teller.emit(WorkerStarted(worker=1))
+    teller.emit(WorkerStarted(worker=2))
+    assert calls == [WorkerStarted(worker=1)]
+    assert failed == [str(teller.failure)] == ["the listener failed: LookupError: its defect"]
+
+
+def test_many_threads_speak_one_after_the_other() -> None:
+    inside, most, heard = threading.Semaphore(1), [], []
+
+    def listen(event: AnyEvent) -> None:
+        most.append(inside.acquire(blocking=False))
+        heard.append(event)
+        inside.release()
+
+    teller = Teller(listen, lambda why: None)
+    events = [Noticed(message=str(number)) for number in range(200)]
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(teller.emit, events))
+    assert all(most)
+    assert sorted(heard, key=str) == sorted(events, key=str)

@@ -1,0 +1,47 @@
+"""The tests mirror the package: who changes a module finds its tests by its name."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PACKAGE = ROOT / "tui_importer"
+
+
+def name_of(path: Path) -> str:
+    """The dotted name of a module of the package."""
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts)
+
+
+def imported(path: Path) -> Iterator[str]:
+    """Every module that a file may import directly; of a name that it imports from a package, both."""
+    for node in ast.walk(ast.parse(path.read_bytes())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module is not None:
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+CORE = sorted(name_of(path) for path in (PACKAGE / "core").rglob("[a-z]*.py"))
+TESTED = {name for path in (ROOT / "tests").rglob("test_*.py") for name in imported(path)}
+
+
+def test_the_modules_are_found() -> None:
+    """Nothing below would be proved of modules that nobody finds."""
+    assert {"tui_importer.core.engine", "tui_importer.core.cells"} <= {*CORE}
+    assert len(CORE) > 40
+
+
+@pytest.mark.parametrize("name", CORE)
+def test_a_module_of_the_core_is_imported_by_a_test(name: str) -> None:
+    assert name in TESTED
+
+
+@pytest.mark.parametrize("folder", sorted(path.parent.name for path in PACKAGE.glob("*/__init__.py")))
+def test_a_part_of_the_package_has_tests_of_its_own(folder: str) -> None:
+    assert list((ROOT / "tests" / folder).rglob("test_*.py"))
