@@ -17,7 +17,7 @@ from tui_importer.core.infer import Inferred
 from tui_importer.core.mapping import MappedColumn, Mapping
 from tui_importer.core.names import normalized, table_name, target_names
 from tui_importer.core.plan import ColumnPlan, Plan
-from tui_importer.core.schemas import SCHEMAS, Schema
+from tui_importer.core.schemas import SCHEMAS, Schema, check_schema
 from tui_importer.core.source import OpenSource
 from tui_importer.core.suggest import closest
 from tui_importer.core.table import Index, Table, TableColumn
@@ -134,10 +134,7 @@ def _schema(wanted: str, layout: Layout) -> Schema | None:
     if wanted == "auto":
         headers = sorted(normalized(header) for header in layout.headers)
         return next((schema for schema in SCHEMAS.values() if sorted(_known(schema)) == headers), None)
-    if wanted not in SCHEMAS:
-        raise PlanError(
-            f"unknown schema {wanted!r}: use auto, infer, a plan file (plan.toml), or one of {', '.join(SCHEMAS)}"
-        )
+    check_schema(wanted)
     return SCHEMAS[wanted]
 
 

@@ -61,7 +61,7 @@ def parse_address(text: str) -> DatabaseAddress:
         return DatabaseAddress("postgresql", text, _SECRET_KEYWORD.sub(r"\1***", text))
     if "://" in text or "\0" in text or _LOOKS_LIKE_A_LOGIN.search(text):
         raise UsageError("malformed database URL: it must look like postgresql://user@host/database or a path")
-    return DatabaseAddress("sqlite", text, text)
+    return DatabaseAddress("sqlite", text, _on_disk(text))
 
 
 def shown(text: str) -> str:
@@ -80,19 +80,20 @@ def may_hold_password(text: str) -> bool:
 def sqlite_path(address: DatabaseAddress) -> str:
     """The file of a ``sqlite`` address: ``sqlite:///relative``, ``sqlite:////absolute`` or the plain path."""
     match = _URL.fullmatch(address.text)
-    path = _sqlite_path(match.group("rest")) if match else address.text
-    if path in ("", ":memory:"):
-        raise UsageError("an SQLite database in memory would be gone when the import ends: give a file")
-    return path
+    return _sqlite_path(match.group("rest")) if match else _on_disk(address.text)
 
 
 def _sqlite_path(rest: str) -> str:
     path = rest.partition("?")[0]
-    if not path:
-        return ""
-    if not path.startswith("/"):
+    if path and not path.startswith("/"):
         raise UsageError(f"malformed SQLite URL: write sqlite:///{path} for a file in this folder")
-    return unquote(path[1:])
+    return _on_disk(unquote(path[1:]))
+
+
+def _on_disk(path: str) -> str:
+    if path in ("", ":memory:"):
+        raise UsageError("an SQLite database in memory would be gone when the import ends: give a file")
+    return path
 
 
 def _without_password(rest: str) -> str:

@@ -65,7 +65,13 @@ def tui_importer_backends() -> list[BackendSpec]:
             "tui_importer.backends.postgresql:PostgreSQL",
             schemes=("postgresql", "postgres", "postgresql+psycopg"),
         ),
-        BackendSpec("sqlite", "one file, one writer", "tui_importer.backends.sqlite:SQLite", schemes=("sqlite",)),
+        BackendSpec(
+            "sqlite",
+            "one file, one writer",
+            "tui_importer.backends.sqlite:SQLite",
+            schemes=("sqlite",),
+            schemas=False,
+        ),
         BackendSpec(
             "sqlalchemy",
             "any other SQLAlchemy URL, by plain INSERTs",

@@ -52,11 +52,13 @@ class ReaderSpec(_Spec):
 class BackendSpec(_Spec):
     """A kind of database; ``factory(settings)`` gives a :class:`~tui_importer.core.session.Backend`.
 
-    ``schemes`` are the beginnings of its URLs (``postgresql``); ``*`` is any that no other backend has.
+    ``schemes`` are the beginnings of its URLs (``postgresql``); ``*`` is any that no other backend has. ``schemas``
+    says whether its tables can be in schemas.
     """
 
     factory: Callable[..., Backend] | str
     schemes: tuple[str, ...] = ()
+    schemas: bool = True
 
 
 AnySpec = StrategySpec | ReaderSpec | BackendSpec
