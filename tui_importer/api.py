@@ -15,10 +15,11 @@ from tui_importer.core.counters import Snapshot
 from tui_importer.core.engine import Engine, Parts
 from tui_importer.core.files import check_source_file
 from tui_importer.core.infer import Inferred
+from tui_importer.core.layout import Layout
 from tui_importer.core.opening import Opening
 from tui_importer.core.parsing import as_text
 from tui_importer.core.plan import Plan, checked, database_of
-from tui_importer.core.planning import resolve, table_wanted
+from tui_importer.core.planning import KnownSource, check_fit, resolve, table_wanted
 from tui_importer.core.reading import SheetInfo
 from tui_importer.core.report import ReasonGroup, Report
 from tui_importer.core.session import Backend, ConnectionSettings
@@ -205,7 +206,8 @@ def target_address(plan: Plan) -> DatabaseAddress:
 @dataclass(frozen=True, slots=True)
 class Inspection:
     """What is known of a source before anything is written: ``plan`` with all columns, ``evidence`` for each column's
-    type by letter, ``rows`` where the reader knows how many there are, and ``notes`` about all that was found."""
+    type by letter, ``rows`` where the reader knows how many there are, ``notes`` about all that was found, and the
+    ``layout`` of the sheet."""
 
     plan: Plan
     reader: str
@@ -213,6 +215,7 @@ class Inspection:
     rows: int | None
     evidence: dict[str, str]
     notes: tuple[str, ...]
+    layout: Layout
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,7 +250,8 @@ def inspect_source(
     with open_source(path, parts.reader, plan.source) as source:
         if on_preview is not None:
             on_preview(_preview(source))
-        wanted = table_wanted(plan, source.layout, source)
+        layout = source.layout
+        wanted = table_wanted(plan, layout, source)
         existing = None
         if ask_database:
             with _looking(plan, parts) as backend:
@@ -263,22 +267,27 @@ def inspect_source(
             rows=source.row_hint,
             evidence={column_letters(first + offset): found.evidence for offset, found in enumerate(inferred)},
             notes=(*parts.reader.limits(path), *source.layout.notes, *resolution.notes, *findings),
+            layout=layout,
         )
 
 
 @dataclass(frozen=True, slots=True)
 class TargetTable:
-    """A target before anything is written: whether the table ``exists``, and with how many rows."""
+    """A target before anything is written: whether the table ``exists``, with how many rows, and the ``obstacle`` why
+    the plan cannot be carried out, if there is one."""
 
     database: str
     table: str
     exists: bool
     rows: int
+    obstacle: str | None = None
 
 
-def look_at_target(plan: Plan, *, registry: Registry | None = None) -> TargetTable:
+def look_at_target(plan: Plan, *, layout: Layout | None = None, registry: Registry | None = None) -> TargetTable:
     """Ask the database for the plan's target table, which has to be named; nothing is written.
 
+    With the ``layout`` of the plan's sheet, whose name has to be in the plan, it is also found out whether the table
+    takes its columns.
     Raises :class:`tui_importer.errors.DatabaseError` where it does not answer.
     """
     parts = _parts(checked(plan), registry or load_registry())
@@ -286,7 +295,14 @@ def look_at_target(plan: Plan, *, registry: Registry | None = None) -> TargetTab
     with _looking(plan, parts) as backend:
         table = backend.reflect(name)
         rows = backend.ledger(None).count(table) if table else 0
-        return TargetTable(parts.address.display, table.qualified_name if table else name, table is not None, rows)
+        obstacle = None
+        if layout is not None:
+            try:
+                check_fit(plan, KnownSource(Path(plan.source.file), str(plan.source.sheet), layout), table)
+            except PlanError as error:
+                obstacle = str(error)
+        shown = table.qualified_name if table else name
+        return TargetTable(parts.address.display, shown, table is not None, rows, obstacle)
 
 
 @contextmanager
