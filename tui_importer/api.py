@@ -27,6 +27,7 @@ from tui_importer.core.source import OpenSource, open_source
 from tui_importer.core.url import DatabaseAddress, parse_address
 from tui_importer.errors import ExitCode, ImporterError, PlanError
 from tui_importer.events import AnyEvent, Listener, ignore
+from tui_importer.plugins.choice import choose
 from tui_importer.plugins.registry import Registry, load_registry
 from tui_importer.recording.folders import recordings_folder
 from tui_importer.recording.recorder import Recorder
@@ -178,11 +179,7 @@ def _path(given: object, name: str) -> Path:
 
 
 def _parts(plan: Plan, registry: Registry) -> Parts:
-    path = Path(plan.source.file)
-    reader = registry.reader(plan.source.reader) if plan.source.reader else registry.reader_for(path)
-    strategy = registry.strategy(plan.options.strategy)
-    address = target_address(plan)
-    backend = registry.backend_for(address.scheme)
+    reader, strategy, backend = choose(plan, registry)
     return Parts(
         reader_name=reader.name,
         reader=registry.make_reader(reader.name),
@@ -190,7 +187,7 @@ def _parts(plan: Plan, registry: Registry) -> Parts:
         strategy=registry.make_strategy(strategy.name),
         backend_name=backend.name,
         open_backend=_opener(registry, backend.name),
-        address=address,
+        address=target_address(plan),
     )
 
 

@@ -16,8 +16,9 @@ from tui_importer.console.complaint import complain
 from tui_importer.core.plan import Plan, checked, database_of
 from tui_importer.core.url import parse_address, sqlite_path
 from tui_importer.errors import ExitCode, ImporterError, UsageError
+from tui_importer.plugins.choice import choose
 from tui_importer.plugins.registry import Registry, load_registry
-from tui_importer.process.early import check_names, open_early
+from tui_importer.process.early import open_early
 from tui_importer.process.interpreter import prepare_to_import
 from tui_importer.rejects.paths import check_default_place, check_reject_path
 
@@ -99,7 +100,7 @@ def check_request(files: Sequence[str], given: dict[str, Any], registry: Registr
     check_files(files, COMMANDS)
     plans = [checked(build_plan(file, given)) for file in files or ("anything.xlsx",)]
     for plan in plans:
-        check_names(plan, registry)
+        choose(plan, registry)
     if given["rejects"]:
         check_reject_path(Path(given["rejects"]), Path(plans[0].source.file))
     elif not given["dry_run"]:

@@ -15,8 +15,8 @@ from tui_importer.core.strategy import AsyncWriter, Job
 
 
 def run_loop(main: Callable[[], Coroutine[Any, Any, None]]) -> None:
-    """Run a coroutine to its end, as ``asyncio.run`` does, also where this thread has a loop that is running: then (in a
-    notebook, in a web handler) in a loop and a thread of its own, while this thread waits.
+    """Run a coroutine to its end, as ``asyncio.run`` does, also where this thread has a loop that is running: then (in
+    a notebook, in a web handler) in a loop and a thread of its own, while this thread waits.
 
     Whatever ends the waiting (``KeyboardInterrupt``) cancels the coroutine and is raised once the thread has ended.
     """
@@ -38,7 +38,8 @@ def run_loop(main: Callable[[], Coroutine[Any, Any, None]]) -> None:
         try:
             ended.result()
         except BaseException:
-            wait((begun, ended), return_when=FIRST_COMPLETED)
+            either: list[Future[Any]] = [begun, ended]
+            wait(either, return_when=FIRST_COMPLETED)
             if begun.done():
                 loop, task = begun.result()
                 with suppress(RuntimeError):  # it has ended meanwhile
