@@ -20,6 +20,8 @@ _SECRET_KEYWORD = re.compile(
 )
 #: ``user:password@``, which stands in a URL that was mistyped sooner than in the name of a file.
 _LOOKS_LIKE_A_LOGIN = re.compile(r":[^@]*@")
+#: What follows the name of a host, of which there may be several with commas between them; an IPv6 address has brackets.
+_PORT = re.compile(r"(?<![\[:]):([^:,\]]+)(?=,|$)")
 _BAD_PERCENT = re.compile(r"%(?![0-9a-fA-F]{2})")
 
 _MALFORMED = (
@@ -104,4 +106,6 @@ def _without_password(rest: str) -> str:
         if _BAD_PERCENT.search(head) or any(mark in head for mark in "@/?#") or ":" in password:
             raise UsageError(_MALFORMED)
         rest = f"{user}@{tail}"
+    if any(not port.isdecimal() for port in _PORT.findall(re.split("[/?#]", tail, maxsplit=1)[0])):
+        raise UsageError("malformed database URL: what follows the host's : must be the port's number")
     return _SECRET_KEYWORD.sub(r"\1***", rest)

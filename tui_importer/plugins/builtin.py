@@ -77,5 +77,6 @@ def tui_importer_backends() -> list[BackendSpec]:
             "any other SQLAlchemy URL, by plain INSERTs",
             "tui_importer.backends.generic:Generic",
             schemes=("*",),
+            check="tui_importer.backends.generic:engine_for",
         ),
     ]

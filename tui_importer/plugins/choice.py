@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from tui_importer.core.plan import Plan, database_of
 from tui_importer.core.url import parse_address
-from tui_importer.errors import PlanError
+from tui_importer.errors import PlanError, UsageError
 from tui_importer.plugins.registry import Registry
 from tui_importer.plugins.specs import BackendSpec, ReaderSpec, StrategySpec
 
@@ -26,7 +26,12 @@ def choose(plan: Plan, registry: Registry) -> Chosen:
     Raises :class:`tui_importer.errors.UsageError` for a name that is not known and a file that no reader opens.
     """
     strategy = registry.strategy(plan.options.strategy)
-    backend = registry.backend_for(parse_address(database_of(plan)).scheme)
+    address = parse_address(database_of(plan))
+    backend = registry.backend_for(address.scheme)
+    try:
+        backend.check_url(address.text)
+    except UsageError as error:
+        raise PlanError(str(error)) from error
     if plan.options.ledger_schema is not None and not backend.schemas:
         raise PlanError(f"{backend.name} has no schemas: leave --ledger-schema out")
     source = plan.source
