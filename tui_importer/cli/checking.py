@@ -19,10 +19,11 @@ def check_command(word: str, commands: Iterable[str]) -> None:
     if os.path.lexists(word) or os.path.basename(word) != word or Path(word).suffix:
         return
     known = list(commands)
-    if meant := closest(word.lower(), known):
+    meant = closest(word.lower(), [*known, *_files_beside(Path(word))])
+    if meant in known:
         raise UsageError(f"no such command {word!r}: did you mean {meant!r}?")
-    if file := _file_like(Path(word)):
-        raise UsageError(f"{word!r} is neither a command nor a file: did you mean {file}?")
+    if meant is not None:
+        raise UsageError(f"{word!r} is neither a command nor a file: did you mean {meant}?")
     raise UsageError(f"{word!r} is neither a command nor a file: the commands are {', '.join(known)}")
 
 
@@ -44,15 +45,14 @@ def _hint(file: str, commands: Iterable[str]) -> str:
         return ""
     if file in commands:
         return f" (a command comes first: tui-importer {file} ...)"
-    meant = _file_like(Path(file))
-    return f" (did you mean {meant}?)" if meant else ""
+    path = Path(file)
+    meant = closest(path.name, _files_beside(path))
+    return f" (did you mean {path.with_name(meant)}?)" if meant else ""
 
 
-def _file_like(path: Path) -> Path | None:
-    """The file beside it whose name is most like it; None where none is."""
+def _files_beside(path: Path) -> list[str]:
+    """The names of the files in its folder."""
     try:
-        names = [entry.name for entry in os.scandir(path.parent) if entry.is_file()]
+        return [entry.name for entry in os.scandir(path.parent) if entry.is_file()]
     except (OSError, ValueError):
-        return None
-    meant = closest(path.name, names)
-    return path.with_name(meant) if meant else None
+        return []

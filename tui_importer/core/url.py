@@ -20,7 +20,7 @@ _SECRET_KEYWORD = re.compile(
 )
 #: ``user:password@``, which stands in a URL that was mistyped sooner than in the name of a file.
 _LOOKS_LIKE_A_LOGIN = re.compile(r":[^@]*@")
-#: What follows the name of a host, of which there may be several with commas between them; an IPv6 address has brackets.
+#: What follows the name of a host; there may be several with commas between, and an IPv6 address has brackets.
 _PORT = re.compile(r"(?<![\[:]):([^:,\]]+)(?=,|$)")
 _BAD_PERCENT = re.compile(r"%(?![0-9a-fA-F]{2})")
 
