@@ -157,6 +157,15 @@ def test_twice_is_said_in_a_line_and_flags_may_be_given_twice(program: Program, 
     program("a.csv", "-q", "-q", "--again", "--again", "--type", "n=text", "--type", "c=text", code=0)
 
 
+def test_a_refused_request_leaves_no_earlier_report_behind(program: Program, folder: Path) -> None:
+    program("a.csv", "-q", "--report", "r.json", code=0)
+    program("a.csv", "-q", "--report", "r.json", "--strategy", "nope", code=2)
+    assert "unknown strategy 'nope'" in (folder / "r.json").read_text()
+    before = (folder / "a.db").read_bytes()
+    program("a.csv", "-q", "--report", "a.db", "--strategy", "nope", code=2)
+    assert (folder / "a.db").read_bytes() == before
+
+
 def test_rejects_go_where_nothing_is_lost(program: Program, folder: Path) -> None:
     assert "is there already and never replaced" in refused(program, "a.csv", "--rejects", "taken.xlsx")
     assert "--rejects names one file" in refused(program, "a.csv", "b.csv", "--rejects", "r.xlsx")

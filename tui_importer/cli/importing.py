@@ -70,7 +70,18 @@ def command(files: tuple[str, ...], **given: Any) -> int:
     dashboard = wants_dashboard(given)
     if not files and not dashboard:
         raise UsageError("name the files to import")
-    plans = check_request(files, given, registry)
+    report_file: str | None = given["report"]
+    if report_file:
+        check_report_path(report_file, [*files, given["rejects"], given["schema"]])
+    try:
+        plans = check_request(files, given, registry)
+    except UsageError as error:
+        if report_file:
+            _report_refused(report_file, files, given["strategy"], error)
+        raise
+    if report_file:
+        databases = [parse_address(database_of(plan)) for plan in plans]
+        check_report_path(report_file, [sqlite_path(each) for each in databases if each.scheme == "sqlite"])
     if dashboard:
         from tui_importer.cli.interactive import import_on_screen
 
@@ -80,13 +91,8 @@ def command(files: tuple[str, ...], **given: Any) -> int:
         reports.append(_import(plan, given, registry))
         if reports[-1].exit_code in SIGNAL_CODES:
             break
-    if given["report"]:
-        from tui_importer.process.reports import write_report, write_reports
-
-        if len(files) == 1:
-            write_report(given["report"], reports[0])
-        else:
-            write_reports(given["report"], reports)
+    if report_file:
+        _write_reports(report_file, reports, len(files))
     return worst([report.exit_code for report in reports])
 
 
@@ -105,11 +111,30 @@ def check_request(files: Sequence[str], given: dict[str, Any], registry: Registr
         check_reject_path(Path(given["rejects"]), Path(plans[0].source.file))
     elif not given["dry_run"]:
         check_default_place()
-    if given["report"]:
-        databases = [parse_address(database_of(plan)) for plan in plans]
-        kept = [sqlite_path(address) for address in databases if address.scheme == "sqlite"]
-        check_report_path(given["report"], [*files, given["rejects"], given["schema"], *kept])
     return plans
+
+
+def _report_refused(where: str, files: Sequence[str], strategy: str | None, error: ImporterError) -> None:
+    """Write the reports of imports that are refused, so that nobody takes the report of an earlier run for theirs.
+
+    A file that is there and holds no report is left alone: what it is (a database) may not be known yet.
+    """
+    from tui_importer.core.reporting import never_begun
+
+    path = Path(where)
+    if where != "-" and path.exists() and not (path.is_file() and path.read_bytes()[:1] in (b"", b"{", b"[")):
+        return
+    _write_reports(where, [never_begun(file, strategy, error) for file in files], len(files))
+
+
+def _write_reports(where: str, reports: Sequence[Report], files: int) -> None:
+    """The report of one file, or a list of those of several."""
+    from tui_importer.process.reports import write_report, write_reports
+
+    if files == 1:
+        write_report(where, reports[0])
+    else:
+        write_reports(where, reports)
 
 
 def _import(plan: Plan, given: dict[str, Any], registry: Registry) -> Report:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -38,6 +39,16 @@ class CountOrAuto(click.ParamType):  # type: ignore[type-arg]  # older versions 
             number = 0
         if number < 1:
             self.fail(f"{value!r} is neither a whole number from 1 nor auto", param, ctx)
+        return number
+
+
+class Number(click.FloatRange):
+    """A number within limits, which NaN and infinity are not."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        number: float = super().convert(value, param, ctx)
+        if not math.isfinite(number):
+            self.fail(f"{value!r} is not a number", param, ctx)
         return number
 
 
