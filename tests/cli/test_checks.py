@@ -197,9 +197,9 @@ def test_rejects_ok_turns_only_rejects_into_success(program: Program, folder: Pa
     assert '"exit_code": 0' in ended.out
     assert '"outcome": "complete_with_rejects"' in ended.out
     assert "1 row rejected" in ended.err
+    program("attach", code=0)
     program("bad.csv", "a.csv", *kinds, "--db", "v.db", "--rejects-ok", "-q", code=0)
     program("bad.csv", *kinds, "--db", "w.db", "--rejects-ok", "--max-rejects", "0", "-q", code=4)
-    program("attach", code=0)
 
 
 def test_inspect_does_not_save_over_a_changed_plan(program: Program, folder: Path) -> None:
