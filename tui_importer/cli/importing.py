@@ -122,8 +122,12 @@ def _report_refused(where: str, files: Sequence[str], strategy: str | None, erro
     from tui_importer.core.reporting import never_begun
 
     path = Path(where)
-    if where != "-" and path.exists() and not (path.is_file() and path.read_bytes()[:1] in (b"", b"{", b"[")):
-        return
+    if where != "-" and path.exists():
+        if not path.is_file():
+            return
+        with path.open("rb") as file:
+            if file.read(1) not in (b"", b"{", b"["):
+                return
     _write_reports(where, [never_begun(file, strategy, error) for file in files], len(files))
 
 

@@ -94,6 +94,8 @@ class SetupScreen(Screen[None]):
         self._inspected: Inspected | None = None
         self._asked: Plan | None = None
         self._possible: Plan | None = None
+        self._saved: Path | None = None
+        self._saved_plan: Plan | None = None
         self._wanted = False  # whether the run is to begin as soon as the looks find nothing against it
 
     def compose(self) -> ComposeResult:
@@ -367,12 +369,15 @@ class SetupScreen(Screen[None]):
         plan = self._plan()
         if plan is None:
             return
+        # The address that is shown holds no password.
+        safe = msgspec.structs.replace(plan.target, database=target_address(plan).display)
+        plan = msgspec.structs.replace(plan, target=safe)
+        taken = self._saved if plan == self._saved_plan else None
         stem = Path(plan.source.file).stem
-        path = next(path for path in _numbered(f"{stem}.plan", ".toml") if not os.path.lexists(path))
+        path = taken or next(path for path in _numbered(f"{stem}.plan", ".toml") if not os.path.lexists(path))
         try:
-            # The address that is shown holds no password.
-            safe = msgspec.structs.replace(plan.target, database=target_address(plan).display)
-            save_plan(msgspec.structs.replace(plan, target=safe), path)
+            save_plan(plan, path, replace=False)
+            self._saved, self._saved_plan = path, plan
         except ImporterError as error:
             self.notify(self._glyphs.text(str(error)), severity="error", markup=False)
         else:
