@@ -25,9 +25,9 @@ from tui_importer.process.messages import (
 
 def main() -> NoReturn:
     """Carry out the request on standard input, and leave with its exit code."""
-    request = msgspec.json.decode(sys.stdin.buffer.read(), type=Request)
     code = ExitCode.OK
     try:
+        request = msgspec.json.decode(sys.stdin.buffer.read(), type=Request)
         match request:
             case ImportRequest():
                 code = _import(request)
