@@ -98,7 +98,9 @@ class Observed:
             target=Target(database=database, table=table),
             options=Options(**options),
         )
-        self.run = Run(plan, listener=listener, registry=registry, rejects_file=path.with_suffix(".rejects.xlsx"))
+        rejects = path.with_suffix(".rejects.xlsx")
+        rejects.unlink(missing_ok=True)
+        self.run = Run(plan, listener=listener, registry=registry, rejects_file=rejects)
 
     def execute(self) -> Report:
         report = self.run.execute()

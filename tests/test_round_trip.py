@@ -120,7 +120,9 @@ def load(path: Path, database: Database, **options: Any) -> Report:
     plan = Plan(
         source=Source(file=str(path)), target=Target(database=database.url, table="t"), options=Options(**options)
     )
-    return run_import(plan, rejects_file=path.with_suffix(".rejects.xlsx"))
+    rejects = path.with_suffix(".rejects.xlsx")
+    rejects.unlink(missing_ok=True)
+    return run_import(plan, rejects_file=rejects)
 
 
 def stored(database: Database) -> list[Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,22 +13,25 @@ import msgspec
 from tui_importer.core.cells import column_letters
 from tui_importer.core.counters import Snapshot
 from tui_importer.core.engine import Engine, Parts
+from tui_importer.core.files import check_source_file
 from tui_importer.core.infer import Inferred
+from tui_importer.core.layout import Layout
 from tui_importer.core.opening import Opening
 from tui_importer.core.parsing import as_text
-from tui_importer.core.plan import Plan, checked
-from tui_importer.core.planning import resolve, table_wanted
+from tui_importer.core.plan import Plan, checked, database_of
+from tui_importer.core.planning import KnownSource, check_fit, resolve, table_wanted
 from tui_importer.core.reading import SheetInfo
 from tui_importer.core.report import ReasonGroup, Report
 from tui_importer.core.session import Backend, ConnectionSettings
 from tui_importer.core.source import OpenSource, open_source
 from tui_importer.core.url import DatabaseAddress, parse_address
-from tui_importer.errors import ExitCode, ImporterError
+from tui_importer.errors import ExitCode, ImporterError, PlanError
 from tui_importer.events import AnyEvent, Listener, ignore
+from tui_importer.plugins.choice import choose
 from tui_importer.plugins.registry import Registry, load_registry
 from tui_importer.recording.folders import recordings_folder
 from tui_importer.recording.recorder import Recorder
-from tui_importer.rejects.paths import check_reject_path, default_reject_path
+from tui_importer.rejects.paths import check_default_place, check_reject_path, default_reject_path
 from tui_importer.rejects.spool import RejectSpool
 
 #: What a preview shows at most: rows, columns, and characters of a cell.
@@ -38,7 +42,7 @@ class Run:
     """One import. :meth:`execute` carries it out; the other methods may be called from other threads meanwhile.
 
     Raises :class:`tui_importer.errors.UsageError` at once for what is wrong with the request itself: an unknown
-    strategy or reader, a malformed address, a plan that cannot be.
+    strategy or reader, a file that is not there, a place that takes no rejects.
     """
 
     def __init__(
@@ -54,13 +58,18 @@ class Run:
     ) -> None:
         """``recordings`` is the folder in which the run is recorded, if it is to be; ``opening`` is the plan's source,
         where it is being opened already; ``command`` is what a person would type to repeat the run, without secrets."""
+        if not callable(listener):
+            raise PlanError(f"listener must be a function that takes an event, not {type(listener).__name__}")
         registry = registry or load_registry()
         plan = checked(plan)
         self._source = Path(plan.source.file)
-        self._rejects_file = None if rejects_file is None else Path(rejects_file)
+        self._rejects_file = None if rejects_file is None else _path(rejects_file, "rejects_file")
+        parts = _parts(plan, registry)
+        check_source_file(self._source)
         if self._rejects_file is not None:
             check_reject_path(self._rejects_file, self._source)
-        parts = _parts(plan, registry)
+        elif not plan.options.dry_run:
+            check_default_place()
         self._spool = RejectSpool()
         self._listener = listener
         self._engine = Engine(plan, parts, self._spool, self._on_event, opening, command)
@@ -132,6 +141,8 @@ class Run:
             from tui_importer.rejects.workbook import write_reject_workbook
 
             path = self._rejects_file or default_reject_path(self._source, Path.cwd())
+            if os.path.lexists(path):  # somebody made it while the rows were being loaded
+                path = default_reject_path(path, path.parent)
             try:
                 write_reject_workbook(path, self._engine.headers, self._spool)
             except ImporterError as error:
@@ -161,12 +172,14 @@ def run_import(
     return Run(plan, listener=listener, rejects_file=rejects_file, recordings=folder).execute()
 
 
+def _path(given: object, name: str) -> Path:
+    if not isinstance(given, (str, Path)):
+        raise PlanError(f"{name} must be a path, not an object of type {type(given).__name__}")
+    return Path(given)
+
+
 def _parts(plan: Plan, registry: Registry) -> Parts:
-    path = Path(plan.source.file)
-    reader = registry.reader(plan.source.reader) if plan.source.reader else registry.reader_for(path)
-    strategy = registry.strategy(plan.options.strategy)
-    address = target_address(plan)
-    backend = registry.backend_for(address.scheme)
+    reader, strategy, backend = choose(plan, registry)
     return Parts(
         reader_name=reader.name,
         reader=registry.make_reader(reader.name),
@@ -174,7 +187,7 @@ def _parts(plan: Plan, registry: Registry) -> Parts:
         strategy=registry.make_strategy(strategy.name),
         backend_name=backend.name,
         open_backend=_opener(registry, backend.name),
-        address=address,
+        address=target_address(plan),
     )
 
 
@@ -184,14 +197,14 @@ def _opener(registry: Registry, name: str) -> Callable[[ConnectionSettings], Bac
 
 def target_address(plan: Plan) -> DatabaseAddress:
     """Where the plan's rows go: by default an SQLite file in the current folder, called like the source."""
-    database = plan.target.database
-    return parse_address(f"{Path(plan.source.file).stem}.db" if database is None else database)
+    return parse_address(database_of(plan))
 
 
 @dataclass(frozen=True, slots=True)
 class Inspection:
     """What is known of a source before anything is written: ``plan`` with all columns, ``evidence`` for each column's
-    type by letter, ``rows`` where the reader knows how many there are, and ``notes`` about all that was found."""
+    type by letter, ``rows`` where the reader knows how many there are, ``notes`` about all that was found, and the
+    ``layout`` of the sheet."""
 
     plan: Plan
     reader: str
@@ -199,6 +212,7 @@ class Inspection:
     rows: int | None
     evidence: dict[str, str]
     notes: tuple[str, ...]
+    layout: Layout
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,7 +247,8 @@ def inspect_source(
     with open_source(path, parts.reader, plan.source) as source:
         if on_preview is not None:
             on_preview(_preview(source))
-        wanted = table_wanted(plan, source.layout, source)
+        layout = source.layout
+        wanted = table_wanted(plan, layout, source)
         existing = None
         if ask_database:
             with _looking(plan, parts) as backend:
@@ -249,22 +264,27 @@ def inspect_source(
             rows=source.row_hint,
             evidence={column_letters(first + offset): found.evidence for offset, found in enumerate(inferred)},
             notes=(*parts.reader.limits(path), *source.layout.notes, *resolution.notes, *findings),
+            layout=layout,
         )
 
 
 @dataclass(frozen=True, slots=True)
 class TargetTable:
-    """A target before anything is written: whether the table ``exists``, and with how many rows."""
+    """A target before anything is written: whether the table ``exists``, with how many rows, and the ``obstacle`` why
+    the plan cannot be carried out, if there is one."""
 
     database: str
     table: str
     exists: bool
     rows: int
+    obstacle: str | None = None
 
 
-def look_at_target(plan: Plan, *, registry: Registry | None = None) -> TargetTable:
+def look_at_target(plan: Plan, *, layout: Layout | None = None, registry: Registry | None = None) -> TargetTable:
     """Ask the database for the plan's target table, which has to be named; nothing is written.
 
+    With the ``layout`` of the plan's sheet, whose name has to be in the plan, it is also found out whether the table
+    takes its columns.
     Raises :class:`tui_importer.errors.DatabaseError` where it does not answer.
     """
     parts = _parts(checked(plan), registry or load_registry())
@@ -272,7 +292,14 @@ def look_at_target(plan: Plan, *, registry: Registry | None = None) -> TargetTab
     with _looking(plan, parts) as backend:
         table = backend.reflect(name)
         rows = backend.ledger(None).count(table) if table else 0
-        return TargetTable(parts.address.display, table.qualified_name if table else name, table is not None, rows)
+        obstacle = None
+        if layout is not None:
+            try:
+                check_fit(plan, KnownSource(Path(plan.source.file), str(plan.source.sheet), layout), table)
+            except PlanError as error:
+                obstacle = str(error)
+        shown = table.qualified_name if table else name
+        return TargetTable(parts.address.display, shown, table is not None, rows, obstacle)
 
 
 @contextmanager

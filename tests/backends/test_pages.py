@@ -135,7 +135,9 @@ def load(path: Path, url: str, strategy: str) -> Report:
         target=Target(database=url, table="t"),
         options=Options(strategy=strategy, batch_size=40),
     )
-    return run_import(plan, rejects_file=path.with_suffix(".rejects.xlsx"))
+    rejects = path.with_suffix(".rejects.xlsx")
+    rejects.unlink(missing_ok=True)
+    return run_import(plan, rejects_file=rejects)
 
 
 @pytest.mark.parametrize("strategy", ["batched", "async"])

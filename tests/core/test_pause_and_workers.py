@@ -83,11 +83,13 @@ class Live:
         self.reports: list[Report] = []
         self._on_event = on_event
         self.gate = Gate(pause_at, lambda: self.run.pause())
+        rejects = oracle.file.with_suffix(".rejects.xlsx")
+        rejects.unlink(missing_ok=True)
         self.run = Run(
             oracle.plan(failpoint_url(database.url), **{"batch_size": BATCH, **options}),
             listener=self._hear,
             registry=registry_with(*specs, failing(load_registry(), self.gate)),
-            rejects_file=oracle.file.with_suffix(".rejects.xlsx"),
+            rejects_file=rejects,
         )
         self._thread = threading.Thread(target=self._execute)
 

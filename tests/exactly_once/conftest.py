@@ -51,7 +51,9 @@ class Importer:
             target=Target(database=url, table=table, mode=mode),
             options=Options(**options),
         )
-        run = Run(plan, listener=listener, registry=registry, rejects_file=self.folder / "r.xlsx")
+        rejects = self.folder / "r.xlsx"
+        rejects.unlink(missing_ok=True)
+        run = Run(plan, listener=listener, registry=registry, rejects_file=rejects)
         report = run.execute()
         stats = report.stats
         assert stats.total_records == stats.inserted + stats.updated + stats.skipped + stats.error_count

@@ -43,6 +43,9 @@ def workbook(path: Path, rows: list[list[Any]]) -> Path:
 def load(path: Path, database: Database, *, table: str | None = None, **options: Any) -> tuple[Report, list[AnyEvent]]:
     """Import a file; every report of this suite has to add up."""
     heard: list[AnyEvent] = []
+    rejects = path.with_suffix(".rejects.xlsx") if path != SAMPLE_PATH else None
+    if rejects is not None:
+        rejects.unlink(missing_ok=True)
     report = run_import(
         Plan(
             source=Source(file=str(path)),
@@ -50,7 +53,7 @@ def load(path: Path, database: Database, *, table: str | None = None, **options:
             options=Options(**options),
         ),
         listener=heard.append,
-        rejects_file=path.with_suffix(".rejects.xlsx") if path != SAMPLE_PATH else None,
+        rejects_file=rejects,
     )
     stats = report.stats
     assert stats.total_records == stats.inserted + stats.updated + stats.skipped + stats.error_count

@@ -94,19 +94,31 @@ class Setup:
             InspectRequest, Inspected(plan=plan, reader="calamine", rows=400, evidence=evidence, notes=notes)
         )
 
-    def target(self, *, exists: bool = False, rows: int = 0) -> None:
+    def target(self, *, exists: bool = False, rows: int = 0, obstacle: str | None = None) -> None:
         self.looks.answer(
-            LookAtTargetRequest, TargetSeen(database="orders.db", table="orders", exists=exists, rows=rows)
+            LookAtTargetRequest,
+            TargetSeen(database="orders.db", table="orders", exists=exists, rows=rows, obstacle=obstacle),
         )
 
 
-async def found(setup: Setup, pilot: Pilot[Ending]) -> None:
+async def found(setup: Setup, pilot: Pilot[Ending], *, created: bool = True) -> None:
     """All that there is to find is found."""
     setup.preview()
     setup.findings()
     await until(pilot, lambda: any(isinstance(asked, LookAtTargetRequest) for asked in setup.looks.asked))
     setup.target()
-    await until(pilot, lambda: "will be created" in page(pilot.app))
+    if created:
+        await until(pilot, lambda: "will be created" in page(pilot.app))
+
+
+async def begin(setup: Setup, pilot: Pilot[Ending]) -> None:
+    """Enter, and nothing is against it."""
+    asked = len(setup.looks.asked)
+    await pilot.press("enter")
+    if not setup.begun:
+        await until(pilot, lambda: len(setup.looks.asked) > asked)
+        setup.target()
+    await until(pilot, lambda: bool(setup.begun))
 
 
 def test_what_is_known_is_shown_as_soon_as_it_is() -> None:
@@ -138,7 +150,11 @@ def test_keys_are_answered_while_a_file_is_still_being_opened() -> None:
         await pilot.press("question_mark")
         assert "what the words mean" in page(pilot.app) or "keys" in page(pilot.app)
         await pilot.press("escape")
-        await pilot.press("enter")  # nobody has to wait for the findings
+        await pilot.press("enter")  # remembered: the run begins once nothing is known against it
+        await until(pilot, lambda: "begins once" in page(pilot.app))
+        assert setup.begun == []
+        await found(setup, pilot, created=False)
+        await until(pilot, lambda: bool(setup.begun))
         assert [plan.source.file for plan in setup.begun] == ["orders.xlsx"]
 
     run(setup.app(), look)
@@ -167,8 +183,9 @@ def test_what_looks_at_the_file_is_ended_once_the_run_begins() -> None:
     setup = Setup()
 
     async def look(pilot: Pilot[Ending]) -> None:
-        setup.preview()
+        await found(setup, pilot)
         await pilot.press("enter")
+        assert setup.begun
         assert setup.looks.cancelled == setup.looks.asked
 
     run(setup.app(), look)
@@ -184,10 +201,98 @@ def test_escape_leaves_a_field_first() -> None:
         await pilot.press("escape")
         assert pilot.app.screen.query_one("#setup-columns").has_focus
         assert app.return_value is None
-        await pilot.press("escape")
+        await pilot.press("escape", "escape")
+        await until(pilot, lambda: "q quits without importing" in page(pilot.app))
+        assert app.is_running
+        await pilot.press("q")
 
     run(app, look)
     assert app.return_value == Ending()
+
+
+@pytest.mark.parametrize(
+    "obstacle", ["table 'orders' needs a value in 'vat'", "table 'orders' has no column for 'Amount' (column B)"]
+)
+def test_a_plan_that_the_table_does_not_take_cannot_be_begun(obstacle: str) -> None:
+    setup = Setup()
+
+    async def look(pilot: Pilot[Ending]) -> None:
+        await found(setup, pilot)
+        await pilot.press("space")  # the plan is another one
+        for _ in range(2):
+            asked = len(setup.looks.asked)
+            await pilot.press("enter")
+            await until(pilot, lambda asked=asked: len(setup.looks.asked) > asked)  # type: ignore[misc]
+            setup.target(exists=True, obstacle=obstacle)
+            await until(pilot, lambda: obstacle in page(pilot.app))
+            assert pilot.app.screen.query_one("#setup-target").has_class("-error")
+        assert setup.begun == []
+        await pilot.press("space")
+        await begin(setup, pilot)
+
+    run(setup.app(), look, (120, 40))
+    assert len(setup.begun) == 1
+
+
+def test_a_database_that_does_not_answer_is_asked_again_at_each_enter() -> None:
+    setup = Setup()
+
+    async def look(pilot: Pilot[Ending]) -> None:
+        setup.preview()
+        setup.findings()
+        await until(pilot, lambda: isinstance(setup.looks.asked[-1], LookAtTargetRequest))
+        setup.looks.answer(LookAtTargetRequest, Refused(error="h:5432: connection refused", exit_code=5))
+        await until(pilot, lambda: "connection refused" in page(pilot.app))
+        assert setup.begun == []
+        await begin(setup, pilot)
+
+    run(setup.app(), look, (120, 40))
+    assert len(setup.begun) == 1
+
+
+def test_a_file_that_cannot_be_read_is_looked_at_again_at_enter() -> None:
+    setup = Setup()
+
+    async def look(pilot: Pilot[Ending]) -> None:
+        setup.looks.answer(InspectRequest, Refused(error="orders.xlsx: no such file", exit_code=2))
+        await until(pilot, lambda: "no such file" in page(pilot.app))
+        await pilot.press("enter")
+        await until(pilot, lambda: len(setup.looks.asked) == 2)
+        assert setup.begun == []
+        await found(setup, pilot, created=False)
+        await until(pilot, lambda: bool(setup.begun))
+
+    run(setup.app(), look, (120, 40))
+
+
+def test_a_table_that_must_not_exist_but_does_cannot_be_begun() -> None:
+    setup = Setup()
+
+    async def look(pilot: Pilot[Ending]) -> None:
+        await found(setup, pilot)
+        pilot.app.screen.query_one("#setup-mode", Select).value = "create"
+        await until(pilot, lambda: len(setup.looks.asked) == 3)
+        setup.target(exists=True, rows=7)
+        await until(pilot, lambda: "cannot be created" in page(pilot.app))
+        await pilot.press("enter")
+        await until(pilot, lambda: len(setup.looks.asked) == 4)
+        setup.target(exists=True, rows=7)
+        await until(pilot, lambda: "cannot be created" in page(pilot.app))
+
+    run(setup.app(), look, (120, 40))
+    assert setup.begun == []
+
+
+def test_escape_takes_enter_back() -> None:
+    setup = Setup()
+
+    async def look(pilot: Pilot[Ending]) -> None:
+        await pilot.press("enter", "escape")
+        await until(pilot, lambda: "nothing is begun" in page(pilot.app))
+        await found(setup, pilot)
+
+    run(setup.app(), look, (120, 40))
+    assert setup.begun == []
 
 
 def test_enter_begins_what_was_given() -> None:
@@ -227,7 +332,8 @@ def test_changes_are_in_the_plan() -> None:
         screen.query_one("#setup-mode", Select).value = "create"
         screen.query_one("#setup-workers", Input).value = "2"
         screen.query_one("#setup-batch", Input).value = "500"
-        await pilot.press("enter")
+        await pilot.pause()
+        await begin(setup, pilot)
 
     run(setup.app(), look, (120, 40))
     [plan] = setup.begun
@@ -315,7 +421,10 @@ def test_another_sheet_is_looked_at_anew_and_old_answers_are_ignored() -> None:
         setup.looks.hear[0](Refused(error="too late", exit_code=2))
         await pilot.pause()
         assert "too late" not in page(pilot.app)
-        await pilot.press("enter")
+        setup.findings()
+        await until(pilot, lambda: isinstance(setup.looks.asked[-1], LookAtTargetRequest))
+        setup.target()
+        await begin(setup, pilot)
 
     run(setup.app(), look)
     assert setup.begun[0].source.sheet == "Old"
@@ -346,6 +455,20 @@ def test_the_plan_is_saved_without_a_password(tmp_path: Path, monkeypatch: pytes
     assert load_plan(Path("orders.plan.toml")).source.sheet == "Orders"
 
 
+def test_a_plan_that_is_there_is_not_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("orders.plan.toml").write_text("changed by hand")
+    setup = Setup()
+
+    async def look(pilot: Pilot[Ending]) -> None:
+        await found(setup, pilot)
+        await pilot.press("s")
+        await until(pilot, lambda: Path("orders.plan-2.toml").exists())
+
+    run(setup.app(), look)
+    assert Path("orders.plan.toml").read_text() == "changed by hand"
+
+
 @pytest.mark.parametrize("size", [(80, 24), (40, 12), (200, 50)], ids=str)
 def test_any_size_can_begin(size: tuple[int, int]) -> None:
     setup = Setup()
@@ -355,7 +478,9 @@ def test_any_size_can_begin(size: tuple[int, int]) -> None:
         setup.findings()
         await until(pilot, lambda: "Zip" in page(pilot.app))
         assert "Start" in page(pilot.app)
-        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(setup.looks.asked[-1], LookAtTargetRequest))
+        setup.target()
+        await begin(setup, pilot)
 
     run(setup.app(), look, size)
     assert len(setup.begun) == 1

@@ -22,6 +22,20 @@ from tui_importer.core.table import Index, Table
 from tui_importer.errors import DatabaseError, DataFault, TransientFault, UnreachableError, UsageError
 
 
+def engine_for(url: str) -> sa.Engine:
+    """The engine of a URL, which connects to nothing yet; raises :class:`UsageError` for one without a driver here."""
+    try:
+        return sa.create_engine(url, poolclass=sa.NullPool)
+    except exc.NoSuchModuleError as error:
+        scheme = url.partition(":")[0]
+        raise UsageError(f"no driver for {scheme}:// URLs is known: install one for SQLAlchemy") from error
+    except ModuleNotFoundError as error:
+        raise UsageError(f"the driver for this database URL is not installed: {error.name}") from error
+    except (exc.ArgumentError, ValueError):
+        # The message may repeat the password.
+        raise UsageError("malformed database URL: write dialect+driver://user@host:port/database") from None
+
+
 class Generic:
     """A database behind an SQLAlchemy URL. Its driver has to be installed beside the program."""
 
@@ -29,15 +43,7 @@ class Generic:
     writer_note: ClassVar[str] = "one worker writes: nothing is known here about how this database shares a table"
 
     def __init__(self, settings: ConnectionSettings) -> None:
-        try:
-            self._engine = sa.create_engine(settings.url, poolclass=sa.NullPool)
-        except exc.NoSuchModuleError as error:
-            raise UsageError("no driver for this database URL is known: install one for SQLAlchemy") from error
-        except ModuleNotFoundError as error:
-            raise UsageError(f"the driver for this database URL is not installed: {error.name}") from error
-        except (exc.ArgumentError, ValueError):
-            # The message may repeat the password.
-            raise UsageError("malformed database URL: write dialect+driver://user@host:port/database") from None
+        self._engine = engine_for(settings.url)
         if self._engine.dialect.name == "sqlite":
             _begin_for_real(self._engine)
 

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import Any
 
 import click
+import msgspec
 
 from tui_importer.api import Inspection, inspect_source
+from tui_importer.cli.checking import check_files
+from tui_importer.cli.main import COMMANDS
 from tui_importer.cli.options import build_plan, source_options, target_options
 from tui_importer.console.safe import encodable, shortened, visible
+from tui_importer.core.files import check_new_file
 from tui_importer.core.plan import save_plan
+from tui_importer.errors import UsageError
 
 #: Characters of a header or of evidence in the table, so that most tables fit a terminal.
 _MAX_CELL = 60
@@ -22,16 +28,27 @@ _MAX_CELL = 60
 @source_options
 @target_options
 @click.option("--save", metavar="plan.toml", help="Save the plan, to be changed by hand and given to --schema.")
-def command(file: str, *, save: str | None, **given: Any) -> None:
+@click.option("--any-sheet", is_flag=True, help="Save it without the sheet's name, for files whose sheets differ.")
+@click.option("--force", is_flag=True, help="Save it over a plan that is there and says something else.")
+def command(file: str, *, save: str | None, any_sheet: bool, force: bool, **given: Any) -> None:
     """Show sheets, columns, types and findings before anything is written.
 
     With --db, the table that is there already is taken into account.
     """
+    if save is None and (any_sheet or force):
+        raise UsageError(f"{'--any-sheet' if any_sheet else '--force'} says how to --save the plan: say where, too")
+    if save is not None and not os.path.exists(save):
+        check_new_file(Path(save), "the plan")
+    check_files([file], COMMANDS)
     inspection = inspect_source(build_plan(file, given), ask_database=given["db"] is not None)
+    if save is not None:
+        plan = inspection.plan
+        if any_sheet:
+            plan = msgspec.structs.replace(plan, source=msgspec.structs.replace(plan.source, sheet=None))
+        save_plan(plan, Path(save), replace=force)
     for line in _lines(inspection):
         click.echo(encodable(line, getattr(sys.stdout, "encoding", None)))
     if save is not None:
-        save_plan(inspection.plan, Path(save))
         click.echo(f"plan saved in {visible(save)}", err=True)
 
 

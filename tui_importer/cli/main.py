@@ -11,6 +11,7 @@ from typing import NoReturn
 
 import click
 
+from tui_importer.cli.checking import check_command
 from tui_importer.cli.process_list import hide_passwords
 from tui_importer.console.complaint import complain
 from tui_importer.console.terminals import on_a_terminal
@@ -58,14 +59,46 @@ class LazyGroup(click.Group):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         if not args and on_a_terminal():
             args = [DEFAULT_COMMAND]  # which asks for a file
+        if not args:
+            click.echo(ctx.get_help(), err=True)
+            ctx.exit(ExitCode.USAGE)
         if args and args[0] not in COMMANDS and args[0] not in ("--help", "-h", "--version"):
+            if not args[0].startswith("-"):
+                check_command(args[0], COMMANDS)
             args = [DEFAULT_COMMAND, *args]
         return super().parse_args(ctx, args)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        name, command, rest = super().resolve_command(ctx, args)
+        if command is not None:
+            refuse_repeated(click.Context(command, info_name=name, parent=ctx), rest)
+        return name, command, rest
+
+
+def refuse_repeated(ctx: click.Context, args: Sequence[str]) -> None:
+    """Refuse an option that takes one value and is given several times, of which click would take the last.
+
+    A flag means the same however often it stands there. Raises :class:`click.UsageError`.
+    """
+    try:
+        _, _, given = ctx.command.make_parser(ctx).parse_args(args=list(args))
+    except click.UsageError:
+        return  # it is said when the command parses its words itself
+    for option in given:
+        if not isinstance(option, click.Option) or option.multiple or option.is_flag or option.count:
+            continue
+        if given.count(option) > 1:
+            name = max(option.opts, key=len)
+            raise click.UsageError(
+                f"{name} takes one value and is given {given.count(option)} times: leave the others out", ctx
+            )
 
 
 @click.group(
     cls=LazyGroup,
-    no_args_is_help=True,
+    no_args_is_help=False,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80},
     epilog=EXAMPLES,
     subcommand_metavar="[import] FILE... | COMMAND",
@@ -92,7 +125,7 @@ def main(args: Sequence[str] | None = None) -> NoReturn:
     except click.exceptions.Exit as leave:
         code = leave.exit_code
     except click.ClickException as error:
-        error.show()
+        complain(_sentence(error))
         code = ExitCode.USAGE
     except click.Abort:
         code = ExitCode.SIGINT
@@ -104,6 +137,13 @@ def main(args: Sequence[str] | None = None) -> NoReturn:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = ExitCode.FAILED
     _leave(int(code or 0))
+
+
+def _sentence(error: click.ClickException) -> str:
+    """What click has to say as one line, like everything that is wrong."""
+    said = " ".join(error.format_message().split()).rstrip(".")
+    ctx = error.ctx if isinstance(error, click.UsageError) else None
+    return f"{said[:1].lower()}{said[1:]} ({ctx.command_path} --help)" if ctx is not None else said
 
 
 def _open_streams() -> None:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import math
 import os
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 import msgspec
 
+from tui_importer.core.files import check_new_file
 from tui_importer.core.plan import Options, Plan, Source, Target, load_plan
 from tui_importer.errors import UsageError
 
@@ -17,6 +20,9 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 #: Where the database comes from when ``--db`` is not given, in this order.
 DATABASE_VARIABLES = ("TUI_IMPORTER_DB", "DATABASE_URL")
+
+
+_SHEET_NUMBER = re.compile(r"[1-9][0-9]{0,8}", re.ASCII)
 
 
 class CountOrAuto(click.ParamType):  # type: ignore[type-arg]  # older versions of click have no argument here
@@ -33,6 +39,16 @@ class CountOrAuto(click.ParamType):  # type: ignore[type-arg]  # older versions 
             number = 0
         if number < 1:
             self.fail(f"{value!r} is neither a whole number from 1 nor auto", param, ctx)
+        return number
+
+
+class Number(click.FloatRange):
+    """A number within limits, which NaN and infinity are not."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        number: float = super().convert(value, param, ctx)
+        if not math.isfinite(number):
+            self.fail(f"{value!r} is not a number", param, ctx)
         return number
 
 
@@ -106,7 +122,7 @@ def build_plan(file: str, given: Mapping[str, Any]) -> Plan:
     source = _typed(
         plan.source,
         file=file,
-        sheet=int(sheet) if sheet is not None and sheet.isdecimal() else sheet,
+        sheet=int(sheet) if sheet is not None and _SHEET_NUMBER.fullmatch(sheet) else sheet,
         range=given.get("range"),
         header_row=header_row,
         reader=given.get("reader"),
@@ -142,17 +158,21 @@ def _is_plan_file(schema: str | None) -> bool:
     return schema is not None and schema.endswith(".toml")
 
 
-def check_report_path(where: str) -> None:
-    """Make sure up front that the report can go there (``-`` is stdout); raises :class:`UsageError`."""
+def check_report_path(where: str, kept: Iterable[str | Path | None] = ()) -> None:
+    """Make sure up front that the report can go there (``-`` is stdout), and not over a file that is to be ``kept``;
+    raises :class:`UsageError`."""
     path = Path(where)
     if where == "-":
         return
-    if path.is_dir():
-        raise UsageError(f"{where}: is a folder; name a file for the report")
-    if not path.parent.is_dir():
-        raise UsageError(f"{where}: there is no folder {path.parent} for the report")
-    if not os.access(path if path.exists() else path.parent, os.W_OK):
+    if not path.exists() or path.is_dir():
+        check_new_file(path, "the report")
+    elif not os.access(path, os.W_OK):
         raise UsageError(f"{where}: the report cannot be written there")
+    for file in kept:
+        if file is not None and os.path.abspath(file) == os.path.abspath(path):
+            raise UsageError(f"{where}: is named for something else already; name another file for the report")
+        if file is not None and path.exists() and os.path.exists(file) and path.samefile(file):
+            raise UsageError(f"{where}: the report would replace {file}; name another file for it")
 
 
 StructT = TypeVar("StructT", bound=msgspec.Struct)

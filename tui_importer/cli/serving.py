@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tui_importer.cli.options import CountOrAuto, build_plan, target_options
+from tui_importer.cli.options import CountOrAuto, Number, build_plan, target_options
 from tui_importer.console.complaint import complain
 from tui_importer.errors import UsageError
 from tui_importer.plugins.registry import Registry, load_registry
@@ -28,7 +28,7 @@ _MEGABYTE, _DAY = 1 << 20, 86_400.0
 @target_options
 @click.option("--strategy", metavar="NAME", help="Unless the client names one (default: batched).")
 @click.option("--workers", type=CountOrAuto(), help="Unless the client says how many.")
-@click.option("--retry-for", type=click.FloatRange(0), metavar="S", help="See import (default: 300).")
+@click.option("--retry-for", type=Number(0), metavar="S", help="See import (default: 300).")
 @click.option("--host", default="127.0.0.1", show_default=True, metavar="ADDRESS", help="Any other needs a token.")
 @click.option(
     "--port", type=click.IntRange(0, 65535), default=8080, show_default=True, metavar="N", help="0: a free one."
@@ -36,16 +36,16 @@ _MEGABYTE, _DAY = 1 << 20, 86_400.0
 @click.option("--token-file", metavar="FILE", help=f"Holds the token (default: {TOKEN_VARIABLE}, else none).")
 @click.option("--allow-host", multiple=True, metavar="NAME", help="Answer to this Host header, too (needs a token).")
 @click.option("--uploads", metavar="FOLDER", help="Where uploads are kept (default: below the state directory).")
-@click.option("--max-upload", type=click.FloatRange(0, min_open=True), default=256, show_default=True, metavar="MB")
+@click.option("--max-upload", type=Number(0, min_open=True), default=256, show_default=True, metavar="MB")
 @click.option("--max-runs", type=click.IntRange(1, 64), default=2, show_default=True, help="Runs at once.")
 @click.option(
     "--max-waiting", type=click.IntRange(1, 10_000), default=50, show_default=True, help="Uploads in the queue."
 )
 @click.option("--max-workers", type=click.IntRange(1, 64), default=8, show_default=True, help="Of a run at most.")
-@click.option("--run-timeout", type=click.FloatRange(0, min_open=True), metavar="S", help="Stop a run after so long.")
+@click.option("--run-timeout", type=Number(0, min_open=True), metavar="S", help="Stop a run after so long.")
 @click.option(
     "--idle-timeout",
-    type=click.FloatRange(0, min_open=True),
+    type=Number(0, min_open=True),
     default=30,
     show_default=True,
     metavar="S",
@@ -53,7 +53,7 @@ _MEGABYTE, _DAY = 1 << 20, 86_400.0
 )
 @click.option(
     "--answer-within",
-    type=click.FloatRange(0, min_open=True),
+    type=Number(0, min_open=True),
     default=900,
     show_default=True,
     metavar="S",
@@ -61,15 +61,13 @@ _MEGABYTE, _DAY = 1 << 20, 86_400.0
 )
 @click.option(
     "--grace",
-    type=click.FloatRange(0),
+    type=Number(0),
     default=30,
     show_default=True,
     metavar="S",
     help="How long a shutdown waits for batches in flight.",
 )
-@click.option(
-    "--keep", type=click.FloatRange(0), default=7, show_default=True, metavar="DAYS", help="Forget ended runs then."
-)
+@click.option("--keep", type=Number(0), default=7, show_default=True, metavar="DAYS", help="Forget ended runs then.")
 def command(**given: Any) -> None:
     """Take uploads over HTTP.
 

@@ -694,7 +694,8 @@ class Engine:
         if self._done is not None:
             return ExitCode.OK, "already_imported"
         if rejected:
-            return ExitCode.REJECTS, "complete_with_rejects"
+            code = ExitCode.OK if self._plan.options.rejects_ok else ExitCode.REJECTS
+            return code, "complete_with_rejects"
         return ExitCode.OK, "complete"
 
 

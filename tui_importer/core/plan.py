@@ -3,20 +3,29 @@
 A plan may leave open what the program can find out (columns, sheet, header row ...); the engine resolves it
 against the source and the target, and the resolved plan is a plan again: it can be saved, changed by hand and
 given back.
+
+A plan is checked where it is made: the annotations of its fields say which values there can be, and whatever else is
+given, by a program, on the command line or in a plan file, raises :class:`PlanError`.
 """
 
 from __future__ import annotations
 
-import re
+import os
+import sys
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
 
 import msgspec
+from msgspec import Meta
 
+from tui_importer.core.cells import MAX_ROWS
+from tui_importer.core.fields import convert_fields
+from tui_importer.core.ranges import parse_range
+from tui_importer.core.schemas import check_schema
 from tui_importer.core.suggest import closest
 from tui_importer.core.types import ColumnType
-from tui_importer.core.url import shown
-from tui_importer.errors import PlanError
+from tui_importer.core.url import parse_address, shown
+from tui_importer.errors import PlanError, UsageError
 
 #: The version of the plan file's form; raised when an older program could misread a newer file.
 PLAN_VERSION = 1
@@ -24,39 +33,99 @@ PLAN_VERSION = 1
 #: A year and more: nobody waits so long, and a platform's timers can still count it.
 MAX_SECONDS = 4e7
 
-_MAX_REJECTS = re.compile(r"[0-9]{1,9}|(?:100|[0-9]{1,2})(?:\.[0-9]+)?%", re.ASCII)
-
 ErrorCells = Literal["reject", "null", "text"]
 Mode = Literal["append", "create"]
+_Name = Annotated[str, Meta(min_length=1, description="a text that is not empty")]
+_Count = Annotated[int, Meta(ge=1, le=sys.maxsize, description="a whole number from 1")]
+_SheetNumber = Annotated[int, Meta(ge=1, le=sys.maxsize, description="a number from 1")]
+_HeaderRow = Annotated[int, Meta(ge=0, le=MAX_ROWS, description=f"a sheet row from 1 to {MAX_ROWS:,}, or 0 for none")]
+_Rate = Annotated[float, Meta(gt=0, le=sys.float_info.max, description="a number of rows per second above 0")]
+_Seconds = Annotated[
+    float, Meta(gt=0, lt=MAX_SECONDS, description=f"a number of seconds above 0 and below {MAX_SECONDS:.0e}")
+]
+_SecondsOrNone = Annotated[
+    float, Meta(ge=0, lt=MAX_SECONDS, description=f"a number of seconds from 0 and below {MAX_SECONDS:.0e}")
+]
+_MaxRejects = Annotated[
+    str,
+    Meta(
+        pattern=r"\A(?:[0-9]{1,9}|(?:100|[0-9]{1,2})(?:\.[0-9]{1,9})?%)\Z",
+        description="a number of rows or a percentage like 5%",
+    ),
+]
+_SchemaName = Annotated[str, Meta(pattern=r"\S", description="the name of a schema")]
 
 #: Workers unless told otherwise: two keep a database on the same two cores busy, more wait for each other.
 WORKERS = 2
 
 
-class Source(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+class _Part(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """A part of a plan. To make one raises :class:`PlanError` naming the first value that cannot be."""
+
+    def __post_init__(self) -> None:
+        convert_fields(self)
+
+
+class Source(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """Where rows come from. ``header_row`` is a sheet row (from 1), 0 for none; ``range`` is like ``A5:F900``."""
 
-    file: str
-    sheet: str | int | None = None
+    file: _Name
+    sheet: _Name | _SheetNumber | None = None
     range: str | None = None
-    header_row: int | None = None
-    reader: str | None = None
-    limit: int | None = None
+    header_row: _HeaderRow | None = None
+    reader: _Name | None = None
+    limit: _Count | None = None
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            file: str | os.PathLike[str],
+            sheet: str | int | None = None,
+            range: str | None = None,  # noqa: A002  # the field's name
+            header_row: int | None = None,
+            reader: str | None = None,
+            limit: int | None = None,
+        ) -> None: ...
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.range is not None:
+            parse_range(self.range)
 
 
-class Target(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+class Target(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """Where rows go. ``database`` is a URL or a path; a saved plan never holds its password."""
 
     database: str | None = None
-    table: str | None = None
+    table: _Name | None = None
     mode: Mode = "append"
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            database: str | os.PathLike[str] | None = None,
+            table: str | None = None,
+            mode: Mode = "append",
+        ) -> None: ...
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.database is not None:
+            try:
+                parse_address(self.database)
+            except UsageError as error:
+                raise PlanError(str(error)) from None  # no trace of an address that may hold a password
 
     def __repr__(self) -> str:
         database = None if self.database is None else shown(self.database)
         return f"Target(database={database!r}, table={self.table!r}, mode={self.mode!r})"
 
 
-class ColumnPlan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+class ColumnPlan(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """One column's way: ``source`` is its header, ``letter`` its sheet column, ``target`` its name in the table.
 
     ``type`` is written as :class:`tui_importer.core.types.ColumnType` reads it.
@@ -69,35 +138,46 @@ class ColumnPlan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     required: bool = False
 
 
-class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+class Options(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """How an import is carried out. ``None`` for ``workers`` and ``batch_size`` means: let the program choose.
 
     ``max_rejects`` is ``"N"`` rows or ``"P%"`` of the rows read; ``max_rate`` is in rows per second, timeouts are
     in seconds, as is ``retry_for``, the time for which faults that may pass are met by another try (0: none).
+    ``rejects_ok`` ends a run whose only trouble is rejected rows with exit code 0.
     ``again`` imports once more what is in already; ``atomic`` shows the rows in one commit or not at all; ``verify``
     compares checksums of source and table at the end.
     """
 
-    strategy: str = "batched"
-    workers: int | None = None
-    batch_size: int | None = None
-    schema: str = "auto"
+    strategy: _Name = "batched"
+    workers: _Count | None = None
+    batch_size: _Count | None = None
+    schema: _Name = "auto"
     types: dict[str, str] = {}
     skip: tuple[str, ...] = ()
     error_cells: ErrorCells = "reject"
-    max_rejects: str | None = None
-    max_rate: float | None = None
-    timeout: float | None = None
-    connect_timeout: float = 10.0
-    retry_for: float = 300.0
-    ledger_schema: str | None = None
+    max_rejects: _MaxRejects | None = None
+    rejects_ok: bool = False
+    max_rate: _Rate | None = None
+    timeout: _Seconds | None = None
+    connect_timeout: _Seconds = 10.0
+    retry_for: _SecondsOrNone = 300.0
+    ledger_schema: _SchemaName | None = None
     again: bool = False
     atomic: bool = False
     verify: bool = False
     dry_run: bool = False
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_schema(self.schema)
+        for column, type_ in self.types.items():
+            try:
+                ColumnType.parse(type_)
+            except PlanError as error:
+                raise PlanError(f"column {column!r}: {error}") from error
 
-class Plan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+
+class Plan(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """A whole import. ``columns`` is None until the plan is resolved."""
 
     source: Source
@@ -119,18 +199,28 @@ def load_plan(path: Path) -> Plan:
         raise PlanError(f"{path}: not a valid TOML file: {error}") from error
     _refuse_unknown_keys(raw, Plan, str(path), "")
     try:
-        plan = msgspec.convert(raw, Plan)
-    except msgspec.ValidationError as error:
+        plan = _built(raw, Plan)
+    except PlanError as error:
         raise PlanError(f"{path}: {error}") from error
     if plan.version != PLAN_VERSION:
         raise PlanError(f"{path}: plan version {plan.version} is not known here (this program reads {PLAN_VERSION})")
     return plan
 
 
-def save_plan(plan: Plan, path: Path) -> None:
-    """Write a plan as TOML, readable by its owner only; the database's password is the caller's to leave out."""
+def save_plan(plan: Plan, path: Path, *, replace: bool = True) -> None:
+    """Write a plan as TOML, readable by its owner only; the database's password is the caller's to leave out.
+
+    Raises :class:`PlanError` where it cannot be written, and, unless it may ``replace`` what is there, for a file that
+    says something else.
+    """
     text = msgspec.toml.encode(plan)
     try:
+        if not replace and os.path.lexists(path):
+            if path.read_bytes() == text:
+                return
+            raise PlanError(
+                f"{path}: is there already and says something else: save under another name, or replace it with --force"
+            )
         path.write_bytes(text)
         path.chmod(0o600)
     except OSError as error:
@@ -138,35 +228,23 @@ def save_plan(plan: Plan, path: Path) -> None:
 
 
 def checked(plan: Plan) -> Plan:
-    """The plan, once its values make sense by themselves; raises :class:`PlanError` naming the first that does not."""
-    options = plan.options
-    for name, number in (
-        ("workers", options.workers),
-        ("batch_size", options.batch_size),
-        ("limit", plan.source.limit),
-    ):
-        if number is not None and number < 1:
-            raise PlanError(f"{name} must be 1 or more, not {number}")
-    for name, seconds in (("timeout", options.timeout), ("connect_timeout", options.connect_timeout)):
-        if seconds is not None and not 0 < seconds < MAX_SECONDS:
-            raise PlanError(f"{name} must be a number of seconds above 0, not {seconds:g}")
-    if not 0 <= options.retry_for < MAX_SECONDS:
-        raise PlanError(f"retry_for must be a number of seconds from 0, not {options.retry_for:g}")
-    if options.ledger_schema is not None and not options.ledger_schema.strip():
-        raise PlanError("ledger_schema must be the name of a schema")
-    if options.max_rate is not None and not 0 < options.max_rate < float("inf"):
-        raise PlanError(f"max_rate must be a number of rows per second above 0, not {options.max_rate:g}")
-    if options.max_rejects is not None and not _MAX_REJECTS.fullmatch(options.max_rejects):
-        raise PlanError(f"max_rejects must be a number of rows or a percentage like 5%, not {options.max_rejects!r}")
-    for column, type_ in options.types.items():
-        try:
-            ColumnType.parse(type_)
-        except PlanError as error:
-            raise PlanError(f"column {column!r}: {error}") from error
+    """The plan, where it is one; raises :class:`PlanError` for anything else, and for what was changed in it since it
+    was made."""
+    if not isinstance(plan, Plan):
+        raise PlanError(f"a Plan is needed, not {type(plan).__name__}")
+    msgspec.structs.replace(plan.options)
     return plan
 
 
-_TABLES: dict[str, type[msgspec.Struct]] = {
+def database_of(plan: Plan) -> str:
+    """Where the plan's rows go: by default an SQLite file in the current folder, called like the source."""
+    database = plan.target.database
+    return f"{Path(plan.source.file).stem}.db" if database is None else database
+
+
+PartT = TypeVar("PartT", bound=_Part)
+
+_TABLES: dict[str, type[_Part]] = {
     "source": Source,
     "target": Target,
     "options": Options,
@@ -190,3 +268,19 @@ def _refuse_unknown_keys(raw: object, struct: type[msgspec.Struct], path: str, w
             raise PlanError(f"{path}: unknown key {key!r}{place}: {hint}")
         if not where and key in _TABLES:
             _refuse_unknown_keys(value, _TABLES[key], path, key)
+
+
+def _built(raw: dict[str, object], struct: type[PartT], where: str = "") -> PartT:
+    """A part of a plan file, made as a program makes it, so that both are told the same."""
+    for field in msgspec.structs.fields(struct):
+        if field.required and field.name not in raw:
+            raise PlanError(f"the key {field.name!r} is missing{f' in [{where}]' if where else ''}")
+    return struct(**{key: value if where else _nested(key, value) for key, value in raw.items()})
+
+
+def _nested(key: str, value: object) -> object:
+    if key not in _TABLES:
+        return value
+    if isinstance(value, list):
+        return tuple(_built(item, _TABLES[key], key) if isinstance(item, dict) else item for item in value)
+    return _built(value, _TABLES[key], key) if isinstance(value, dict) else value

@@ -7,18 +7,19 @@ from collections.abc import Mapping as Dictionary
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Protocol
 
 import msgspec
 
 from tui_importer.core.cells import column_index, column_letters
 from tui_importer.core.convert import Conversion
-from tui_importer.core.header import Layout
 from tui_importer.core.infer import Inferred
+from tui_importer.core.layout import Layout
 from tui_importer.core.mapping import MappedColumn, Mapping
 from tui_importer.core.names import normalized, table_name, target_names
 from tui_importer.core.plan import ColumnPlan, Plan
-from tui_importer.core.schemas import SCHEMAS, Schema
-from tui_importer.core.source import OpenSource
+from tui_importer.core.schemas import SCHEMAS, Schema, check_schema
 from tui_importer.core.suggest import closest
 from tui_importer.core.table import Index, Table, TableColumn
 from tui_importer.core.types import ColumnType, Kind
@@ -60,7 +61,40 @@ class _Way:
     required: bool
 
 
-def table_wanted(plan: Plan, layout: Layout, source: OpenSource) -> Wanted:
+class NamedSource(Protocol):
+    """What a plan is resolved against: an open source, or one that was looked at before."""
+
+    layout: Layout
+
+    @property
+    def path(self) -> Path: ...
+
+    @property
+    def name(self) -> str: ...
+
+    def infer(self) -> Sequence[Inferred]: ...
+
+
+@dataclass
+class KnownSource:
+    """A source whose layout is known from an earlier look; the types of its columns are not to be had any more."""
+
+    path: Path
+    name: str
+    layout: Layout
+
+    def infer(self) -> Sequence[Inferred]:
+        return ()
+
+
+def check_fit(plan: Plan, source: KnownSource, existing: Table | None) -> None:
+    """Raise what :func:`resolve` would for a plan whose source has been looked at, against the table as it is now."""
+    wanted = table_wanted(plan, source.layout, source)
+    if not (plan.columns is None and existing is None and wanted.schema is None):  # then the sheet alone decides
+        resolve(plan, source, wanted, existing)
+
+
+def table_wanted(plan: Plan, layout: Layout, source: NamedSource) -> Wanted:
     """The target table's name, by the plan, the schema, the sheet or the file."""
     schema = None if plan.columns is not None else _schema(plan.options.schema, layout)
     if plan.target.table:
@@ -74,7 +108,7 @@ def table_wanted(plan: Plan, layout: Layout, source: OpenSource) -> Wanted:
     return Wanted(name, schema)
 
 
-def resolve(plan: Plan, source: OpenSource, wanted: Wanted, existing: Table | None) -> Resolution:
+def resolve(plan: Plan, source: NamedSource, wanted: Wanted, existing: Table | None) -> Resolution:
     """Settle every column. ``existing`` is the target table where there is one already: then its types, lengths, NOT
     NULL and keys are the truth.
 
@@ -134,10 +168,7 @@ def _schema(wanted: str, layout: Layout) -> Schema | None:
     if wanted == "auto":
         headers = sorted(normalized(header) for header in layout.headers)
         return next((schema for schema in SCHEMAS.values() if sorted(_known(schema)) == headers), None)
-    if wanted not in SCHEMAS:
-        raise PlanError(
-            f"unknown schema {wanted!r}: use auto, infer, a plan file (plan.toml), or one of {', '.join(SCHEMAS)}"
-        )
+    check_schema(wanted)
     return SCHEMAS[wanted]
 
 
@@ -332,7 +363,7 @@ def _check_targets(ways: Sequence[_Way], table: Table) -> None:
         )
 
 
-def _resolved(plan: Plan, source: OpenSource, table: Table, ways: Sequence[_Way]) -> Plan:
+def _resolved(plan: Plan, source: NamedSource, table: Table, ways: Sequence[_Way]) -> Plan:
     return msgspec.structs.replace(
         plan,
         source=msgspec.structs.replace(plan.source, sheet=source.name, header_row=source.layout.header_row),

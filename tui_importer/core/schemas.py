@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from tui_importer.core.table import Index, Table, TableColumn
 from tui_importer.core.types import INTEGER, TEXT, TIMESTAMPTZ
+from tui_importer.errors import PlanError
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,3 +54,11 @@ BUSINESSES = Schema(
 
 #: All of them, by name.
 SCHEMAS = {schema.name: schema for schema in (BUSINESSES,)}
+
+
+def check_schema(name: str) -> None:
+    """Raise :class:`PlanError` where there is no such schema."""
+    if name not in ("auto", "infer", *SCHEMAS):
+        raise PlanError(
+            f"unknown schema {name!r}: use auto, infer, a plan file (plan.toml), or one of {', '.join(SCHEMAS)}"
+        )

@@ -3,11 +3,48 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import contextvars
+from collections.abc import Awaitable, Callable, Coroutine
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import suppress
+from typing import Any
 
 from tui_importer.core.batch import Batch
 from tui_importer.core.pool import VACANCY_PERIOD, raise_failures
 from tui_importer.core.strategy import AsyncWriter, Job
+
+
+def run_loop(main: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    """Run a coroutine to its end, as ``asyncio.run`` does, also where this thread has a loop that is running: then (in
+    a notebook, in a web handler) in a loop and a thread of its own, while this thread waits.
+
+    Whatever ends the waiting (``KeyboardInterrupt``) cancels the coroutine and is raised once the thread has ended.
+    """
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        asyncio.run(main())
+        return
+    begun: Future[tuple[asyncio.AbstractEventLoop, asyncio.Task[None]]] = Future()
+
+    async def run() -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        begun.set_result((asyncio.get_running_loop(), task))
+        await main()
+
+    with ThreadPoolExecutor(1, thread_name_prefix="loop") as pool:
+        ended = pool.submit(contextvars.copy_context().run, asyncio.run, run())
+        try:
+            ended.result()
+        except BaseException:
+            either: list[Future[Any]] = [begun, ended]
+            wait(either, return_when=FIRST_COMPLETED)
+            if begun.done():
+                loop, task = begun.result()
+                with suppress(RuntimeError):  # it has ended meanwhile
+                    loop.call_soon_threadsafe(task.cancel)
+            raise
 
 
 async def run_tasks(job: Job, write: Callable[[AsyncWriter, Batch], Awaitable[None]]) -> None:

@@ -20,6 +20,8 @@ _SECRET_KEYWORD = re.compile(
 )
 #: ``user:password@``, which stands in a URL that was mistyped sooner than in the name of a file.
 _LOOKS_LIKE_A_LOGIN = re.compile(r":[^@]*@")
+#: What follows the name of a host; there may be several with commas between, and an IPv6 address has brackets.
+_PORT = re.compile(r"(?<![\[:]):([^:,\]]+)(?=,|$)")
 _BAD_PERCENT = re.compile(r"%(?![0-9a-fA-F]{2})")
 
 _MALFORMED = (
@@ -61,7 +63,7 @@ def parse_address(text: str) -> DatabaseAddress:
         return DatabaseAddress("postgresql", text, _SECRET_KEYWORD.sub(r"\1***", text))
     if "://" in text or "\0" in text or _LOOKS_LIKE_A_LOGIN.search(text):
         raise UsageError("malformed database URL: it must look like postgresql://user@host/database or a path")
-    return DatabaseAddress("sqlite", text, text)
+    return DatabaseAddress("sqlite", text, _on_disk(text))
 
 
 def shown(text: str) -> str:
@@ -80,19 +82,20 @@ def may_hold_password(text: str) -> bool:
 def sqlite_path(address: DatabaseAddress) -> str:
     """The file of a ``sqlite`` address: ``sqlite:///relative``, ``sqlite:////absolute`` or the plain path."""
     match = _URL.fullmatch(address.text)
-    path = _sqlite_path(match.group("rest")) if match else address.text
-    if path in ("", ":memory:"):
-        raise UsageError("an SQLite database in memory would be gone when the import ends: give a file")
-    return path
+    return _sqlite_path(match.group("rest")) if match else _on_disk(address.text)
 
 
 def _sqlite_path(rest: str) -> str:
     path = rest.partition("?")[0]
-    if not path:
-        return ""
-    if not path.startswith("/"):
+    if path and not path.startswith("/"):
         raise UsageError(f"malformed SQLite URL: write sqlite:///{path} for a file in this folder")
-    return unquote(path[1:])
+    return _on_disk(unquote(path[1:]))
+
+
+def _on_disk(path: str) -> str:
+    if path in ("", ":memory:"):
+        raise UsageError("an SQLite database in memory would be gone when the import ends: give a file")
+    return path
 
 
 def _without_password(rest: str) -> str:
@@ -103,4 +106,6 @@ def _without_password(rest: str) -> str:
         if _BAD_PERCENT.search(head) or any(mark in head for mark in "@/?#") or ":" in password:
             raise UsageError(_MALFORMED)
         rest = f"{user}@{tail}"
+    if any(not port.isdecimal() for port in _PORT.findall(re.split("[/?#]", tail, maxsplit=1)[0])):
+        raise UsageError("malformed database URL: what follows the host's : must be the port's number")
     return _SECRET_KEYWORD.sub(r"\1***", rest)

@@ -65,11 +65,18 @@ def tui_importer_backends() -> list[BackendSpec]:
             "tui_importer.backends.postgresql:PostgreSQL",
             schemes=("postgresql", "postgres", "postgresql+psycopg"),
         ),
-        BackendSpec("sqlite", "one file, one writer", "tui_importer.backends.sqlite:SQLite", schemes=("sqlite",)),
+        BackendSpec(
+            "sqlite",
+            "one file, one writer",
+            "tui_importer.backends.sqlite:SQLite",
+            schemes=("sqlite",),
+            schemas=False,
+        ),
         BackendSpec(
             "sqlalchemy",
             "any other SQLAlchemy URL, by plain INSERTs",
             "tui_importer.backends.generic:Generic",
             schemes=("*",),
+            check="tui_importer.backends.generic:engine_for",
         ),
     ]

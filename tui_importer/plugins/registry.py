@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import pluggy
 
 from tui_importer.core.suggest import closest
-from tui_importer.errors import ImporterError, SourceError, UsageError
+from tui_importer.errors import ImporterError, PlanError, SourceError, UsageError
 from tui_importer.plugins import builtin, hookspecs
 from tui_importer.plugins.specs import AnySpec, BackendSpec, ReaderSpec, StrategySpec
 
@@ -109,11 +109,11 @@ class Registry:
         return list(self._specs["strategy"])
 
     def strategy(self, name: str) -> StrategySpec:
-        """The strategy of that name or alias; raises :class:`UsageError` with the names that are known."""
+        """The strategy of that name or alias; raises :class:`PlanError` with the names that are known."""
         return self._find("strategy", name, StrategySpec)
 
     def reader(self, name: str) -> ReaderSpec:
-        """The reader of that name; raises :class:`UsageError` with the names that are known."""
+        """The reader of that name; raises :class:`PlanError` with the names that are known."""
         return self._find("reader", name, ReaderSpec)
 
     def reader_for(self, path: Path) -> ReaderSpec:
@@ -129,13 +129,13 @@ class Registry:
         )
 
     def backend_for(self, scheme: str) -> BackendSpec:
-        """The backend for a URL's scheme; raises :class:`UsageError` where there is none."""
+        """The backend for a URL's scheme; raises :class:`PlanError` where there is none."""
         specs = [spec for spec, _ in self._specs["backend"].values() if isinstance(spec, BackendSpec)]
         able = [spec for wanted in (scheme, "*") for spec in specs if wanted in spec.schemes]
         if able:
             return able[0]
         known = ", ".join(sorted({known for spec in specs for known in spec.schemes}))
-        raise UsageError(f"no backend knows {scheme}:// URLs: known are {known}")
+        raise PlanError(f"no backend knows {scheme}:// URLs: known are {known}")
 
     def make_strategy(self, name: str) -> Strategy:
         """A new strategy of that name."""
@@ -182,10 +182,10 @@ class Registry:
         if found and isinstance(found[0], type_):
             return found[0]
         if name in self._broken:
-            raise UsageError(f"{kind} {name!r} cannot be used: {self._broken[name]}")
+            raise PlanError(f"{kind} {name!r} cannot be used: {self._broken[name]}")
         close = closest(name, (known for spec in specs for known in _names(spec)))
         hint = f"did you mean {close!r}? " if close else ""
-        raise UsageError(f"unknown {kind} {name!r}: {hint}known are {', '.join(sorted(spec.name for spec in specs))}")
+        raise PlanError(f"unknown {kind} {name!r}: {hint}known are {', '.join(sorted(spec.name for spec in specs))}")
 
     def _make(self, kind: str, spec: AnySpec, *args: object) -> Any:
         owner = self._specs[kind][spec.name][1]

@@ -52,11 +52,20 @@ class ReaderSpec(_Spec):
 class BackendSpec(_Spec):
     """A kind of database; ``factory(settings)`` gives a :class:`~tui_importer.core.session.Backend`.
 
-    ``schemes`` are the beginnings of its URLs (``postgresql``); ``*`` is any that no other backend has.
+    ``schemes`` are the beginnings of its URLs (``postgresql``); ``*`` is any that no other backend has. ``schemas``
+    says whether its tables can be in schemas. ``check(url)`` raises :class:`tui_importer.errors.UsageError` for a URL
+    that cannot be, without connecting; where it is None, that is left to the factory.
     """
 
     factory: Callable[..., Backend] | str
     schemes: tuple[str, ...] = ()
+    schemas: bool = True
+    check: Callable[[str], object] | str | None = None
+
+    def check_url(self, url: str) -> None:
+        """Call ``check``, if there is one."""
+        if self.check is not None:
+            (pkgutil.resolve_name(self.check) if isinstance(self.check, str) else self.check)(url)
 
 
 AnySpec = StrategySpec | ReaderSpec | BackendSpec

@@ -25,9 +25,9 @@ from tui_importer.process.messages import (
 
 def main() -> NoReturn:
     """Carry out the request on standard input, and leave with its exit code."""
-    request = msgspec.json.decode(sys.stdin.buffer.read(), type=Request)
     code = ExitCode.OK
     try:
+        request = msgspec.json.decode(sys.stdin.buffer.read(), type=Request)
         match request:
             case ImportRequest():
                 code = _import(request)
@@ -118,6 +118,7 @@ def _inspect(request: InspectRequest) -> None:
             rows=inspection.rows,
             evidence=inspection.evidence,
             notes=inspection.notes,
+            layout=inspection.layout,
         )
     )
 
@@ -125,8 +126,10 @@ def _inspect(request: InspectRequest) -> None:
 def _look_at_target(request: LookAtTargetRequest) -> None:
     from tui_importer.api import look_at_target
 
-    seen = look_at_target(request.plan)
-    _say(TargetSeen(database=seen.database, table=seen.table, exists=seen.exists, rows=seen.rows))
+    seen = look_at_target(request.plan, layout=request.layout)
+    _say(
+        TargetSeen(database=seen.database, table=seen.table, exists=seen.exists, rows=seen.rows, obstacle=seen.obstacle)
+    )
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import msgspec
 
+from tui_importer.core.layout import Layout
 from tui_importer.core.plan import Plan
 
 
@@ -31,9 +32,10 @@ class InspectRequest(Message, frozen=True, kw_only=True, tag="inspect"):
 
 
 class LookAtTargetRequest(Message, frozen=True, kw_only=True, tag="look_at_target"):
-    """Look at the plan's target: :class:`TargetSeen`."""
+    """Look at the plan's target, for a sheet of this layout where it is known: :class:`TargetSeen`."""
 
     plan: Plan
+    layout: Layout | None = None
 
 
 class RunBegun(Message, frozen=True, kw_only=True, tag="run_begun"):
@@ -62,15 +64,17 @@ class Inspected(Message, frozen=True, kw_only=True, tag="inspected"):
     rows: int | None
     evidence: dict[str, str]
     notes: tuple[str, ...]
+    layout: Layout | None = None
 
 
 class TargetSeen(Message, frozen=True, kw_only=True, tag="target_seen"):
-    """The target table: ``exists``, and with how many rows."""
+    """The target table: ``exists``, with how many rows, and the ``obstacle`` why the plan cannot be carried out."""
 
     database: str
     table: str
     exists: bool
     rows: int = 0
+    obstacle: str | None = None
 
 
 class Refused(Message, frozen=True, kw_only=True, tag="refused"):

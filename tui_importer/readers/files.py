@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from tui_importer.core.files import check_source_file
 from tui_importer.errors import SourceError
 from tui_importer.readers.package import check_unpacked
 
@@ -24,19 +24,12 @@ _WORKBOOK_SUFFIXES = frozenset({".xlsx", ".xlsm", ".xlsb", ".ods"})
 
 def check_file(path: Path) -> bytes:
     """Make sure there is a file with something in it; gives its first bytes. Raises :class:`SourceError`."""
+    check_source_file(path)
     try:
-        kind = path.stat().st_mode
-        if stat.S_ISDIR(kind):
-            raise SourceError(f"{path}: is a folder, not a file")
-        if not stat.S_ISREG(kind):
-            # It is read more than once, and to open a pipe may take for ever.
-            raise SourceError(f"{path}: is a pipe or a device: save what comes out of it as a file first")
         with path.open("rb") as file:
             head = file.read(_DIRECTORY_REACH)
-    except FileNotFoundError as error:
-        raise SourceError(f"{path}: no such file") from error
-    except (OSError, ValueError) as error:
-        raise SourceError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}") from error
+    except OSError as error:
+        raise SourceError(f"{path}: cannot be read: {error.strerror or error}") from error
     if not head:
         raise SourceError(f"{path}: the file is empty")
     return head

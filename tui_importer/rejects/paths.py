@@ -6,6 +6,7 @@ import os
 import re
 from pathlib import Path
 
+from tui_importer.core.files import cannot_be_written, check_new_file
 from tui_importer.errors import UsageError
 
 #: The only kind of file written: in CSV nothing can keep a spreadsheet program from running a cell that begins with
@@ -20,18 +21,26 @@ _REJECTS_ENDING = re.compile(r"\.rejects(-\d+)?$")
 def check_reject_path(path: Path, source: Path | None = None) -> None:
     """Make sure up front that rejects can go there; raises :class:`UsageError`.
 
-    Only ``.xlsx`` is written, the folder has to exist, and the source itself is never overwritten.
+    Only ``.xlsx`` is written, the folder has to take it, and no file that is there is ever replaced: it may be the
+    source itself, and somebody may be mending an earlier one.
     """
     if path.suffix.lower() != SUFFIX:
         raise UsageError(f"{path}: rejects are written as an Excel workbook, so its name has to end in {SUFFIX}")
-    if path.is_dir():
-        raise UsageError(f"{path}: is a folder; name a file for the rejects")
-    if not path.parent.is_dir():
-        raise UsageError(f"{path}: there is no folder {path.parent}")
-    if not os.access(path.parent, os.W_OK | os.X_OK):
-        raise UsageError(f"{path}: the folder {path.parent} cannot be written to")
+    check_new_file(path, "the rejects")
     if source is not None and path.exists() and source.exists() and path.samefile(source):
         raise UsageError(f"{path}: is the file being imported; name another one for the rejects")
+    if os.path.lexists(path):
+        raise UsageError(f"{path}: is there already and never replaced: name another file for the rejects, or move it")
+
+
+def check_default_place() -> None:
+    """Make sure up front that rejects can go into the current folder; raises :class:`UsageError`."""
+    try:
+        why = cannot_be_written(Path.cwd())
+    except FileNotFoundError:
+        why = "it is gone"
+    if why:
+        raise UsageError(f"rejected rows cannot be written into the current folder ({why}): say where with --rejects")
 
 
 def default_reject_path(source: Path, folder: Path) -> Path:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
-
 from tui_importer.core.strategy import Job
-from tui_importer.core.tasks import run_tasks
+from tui_importer.core.tasks import run_loop, run_tasks
 
 
 class Async:
@@ -14,4 +12,4 @@ class Async:
     max_workers: int | None = None
 
     def run(self, job: Job) -> None:
-        asyncio.run(run_tasks(job, lambda writer, batch: writer.write(batch)))
+        run_loop(lambda: run_tasks(job, lambda writer, batch: writer.write(batch)))

@@ -154,6 +154,7 @@ def _opened(database: Database, specs: Sequence[BackendSpec]) -> Backend:
 
 def _run(oracle: Oracle, url: str, specs: Sequence[BackendSpec], **options: Any) -> Report:
     rejects = oracle.file.with_suffix(".rejects.xlsx")
+    rejects.unlink(missing_ok=True)
     return Run(oracle.plan(url, **options), registry=registry_with(*specs), rejects_file=rejects).execute()
 
 

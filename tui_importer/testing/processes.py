@@ -89,7 +89,9 @@ def _carry_out(task: Import, report_file: Path) -> None:
     if task.failpoint is not None:
         registry = registry_with(*task.specs, failing(registry, Trap(task.failpoint, kill, task.passes)))
         plan = _with_database(plan, failpoint_url(plan.target.database or ""))
-    report = Run(plan, registry=registry, rejects_file=report_file.with_suffix(".xlsx")).execute()
+    rejects = report_file.with_suffix(".xlsx")
+    rejects.unlink(missing_ok=True)
+    report = Run(plan, registry=registry, rejects_file=rejects).execute()
     unfinished = report_file.with_suffix(".part")
     unfinished.write_bytes(to_json(report))
     unfinished.rename(report_file)

@@ -124,10 +124,12 @@ def _run(
     specs: tuple[AnySpec, ...] = (),
     **options: Any,
 ) -> Report:
+    rejects = oracle.file.with_suffix(".rejects.xlsx")
+    rejects.unlink(missing_ok=True)
     run = Run(
         oracle.plan(url, strategy=spec.name, **options),
         listener=lambda event: on_event(run, event),
         registry=registry_with(spec, *specs),
-        rejects_file=oracle.file.with_suffix(".rejects.xlsx"),
+        rejects_file=rejects,
     )
     return run.execute()

@@ -60,6 +60,7 @@ def imported(orders: Path) -> list[tuple[int]]:
 
 def run(orders: Path) -> Report:
     heard: list[AnyEvent] = []
+    orders.with_name("rejects.xlsx").unlink(missing_ok=True)
     report = Run(plan(orders), listener=heard.append, rejects_file=orders.with_name("rejects.xlsx")).execute()
     assert isinstance(heard[-1], RunFinished)
     return report

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import os
+from collections.abc import Callable, Iterator, Sequence
+from itertools import count
 from pathlib import Path
 from typing import ClassVar, Protocol
 
@@ -63,8 +65,8 @@ class SetupScreen(Screen[None]):
         Binding("space", "leave_out", "Leave out"),
         Binding("t", "type", "Type"),
         Binding("s", "save", "Save plan"),
-        Binding("escape", "leave", "Quit", key_display="esc"),
-        Binding("q", "leave", "Quit", show=False),
+        Binding("q", "quit_setup", "Quit"),
+        Binding("escape", "leave", "Leave the field", show=False),
     ]
 
     def __init__(
@@ -88,6 +90,13 @@ class SetupScreen(Screen[None]):
         self._typing: Timer | None = None
         self._looked_at = {"setup-header": "", "setup-database": "", "setup-table": ""}
         self.target_words = ""
+        #: What the looks have found: the sheet's layout and the table's name, and the plan that can be carried out.
+        self._inspected: Inspected | None = None
+        self._asked: Plan | None = None
+        self._possible: Plan | None = None
+        self._saved: Path | None = None
+        self._saved_plan: Plan | None = None
+        self._wanted = False  # whether the run is to begin as soon as the looks find nothing against it
 
     def compose(self) -> ComposeResult:
         plan, options = self.draft.given, self.draft.given.options
@@ -143,7 +152,7 @@ class SetupScreen(Screen[None]):
             return not isinstance(focused, OptionList)
         if action in ("leave_out", "type", "save"):
             return not isinstance(focused, (Input, Select, OptionList))
-        if action == "leave":
+        if action in ("leave", "quit_setup"):
             return not isinstance(focused, OptionList)
         return True
 
@@ -159,6 +168,7 @@ class SetupScreen(Screen[None]):
             self._say_standing(str(error), bad=True)
             return
         self._say_standing(f"reading {Path(source.file).name}, findings follow")
+        self._inspected = self._possible = None
         plan = msgspec.structs.replace(self.draft.given, source=source)
         self._start_look("source", InspectRequest(plan=plan))
 
@@ -183,8 +193,11 @@ class SetupScreen(Screen[None]):
             case TargetSeen() if kind == "target":
                 self._show_target(message.answer)
             case Refused(error=error) if kind == "source":
+                del self._looks["source"]
+                self._refuse()
                 self._say_standing(error, bad=True)
             case Refused(error=error) if kind == "target":
+                self._refuse()
                 self._say_target(error, "error")
 
     def _show_preview(self, previewed: Previewed) -> None:
@@ -210,6 +223,7 @@ class SetupScreen(Screen[None]):
         preview.border_subtitle = "as the file stores them" if previewed.raw else ""
 
     def _show_findings(self, inspected: Inspected) -> None:
+        self._inspected = inspected
         self.draft = self.draft.inspected(inspected)
         plan = inspected.plan
         rows = "" if inspected.rows is None else f"{plural(inspected.rows, 'row')}, "
@@ -245,11 +259,14 @@ class SetupScreen(Screen[None]):
     def _look_at_target(self) -> None:
         for name in ("setup-database", "setup-table"):
             self._looked_at[name] = self.query_one(f"#{name}", Input).value
-        table = self.query_one("#setup-table", Input).value.strip()
-        if not table:
-            return
-        target = msgspec.structs.replace(self.draft.given.target, database=self._database(), table=table)
-        self._start_look("target", LookAtTargetRequest(plan=msgspec.structs.replace(self.draft.given, target=target)))
+        self._asked = plan = self._plan()
+        found = self._inspected
+        table = plan.target.table if plan else None
+        table = table or (found.plan.target.table if found else None)
+        if plan is None or table is None:
+            return  # what is wrong with the plan is said; without a name, the findings will give one
+        plan = msgspec.structs.replace(plan, target=msgspec.structs.replace(plan.target, table=table))
+        self._start_look("target", LookAtTargetRequest(plan=plan, layout=found.layout if found else None))
 
     def _database(self) -> str | None:
         """The address that was typed; where it was left alone the one that was given, which may hold a password."""
@@ -258,7 +275,12 @@ class SetupScreen(Screen[None]):
 
     def _show_target(self, seen: TargetSeen) -> None:
         mode = self.query_one("#setup-mode", Select).value
-        if not seen.exists:
+        self._possible = None
+        if seen.obstacle is None and not (seen.exists and mode == "create"):
+            self._possible = self._asked if self._inspected is not None else None
+        if seen.obstacle is not None and mode != "create":
+            self._say_target(seen.obstacle, "error")
+        elif not seen.exists:
             self._say_target(f"table {seen.table} will be created in {seen.database}", "info")
         elif mode == "create":
             self._say_target(
@@ -269,10 +291,15 @@ class SetupScreen(Screen[None]):
             self._say_target(f"table {seen.table} holds {held} already: the sheet's rows are added to them", "warning")
         else:
             self._say_target(f"table {seen.table} exists and is empty", "info")
+        if self._wanted and self._inspected is not None:
+            self._wanted = self._possible is not None
+            if self._wanted:
+                self.action_begin()
 
     def on_input_changed(self, event: Input.Changed) -> None:
         if event.value == self._looked_at.get(event.input.id or "", event.value):
             return  # a field says so too when it is filled for the first time
+        self._wanted = False
         if event.input.id in ("setup-database", "setup-table"):
             self._say_target("", "info")
             self._look_soon(self._look_at_target)
@@ -286,6 +313,8 @@ class SetupScreen(Screen[None]):
         self._typing = self.set_timer(_TYPING_PAUSE, look)
 
     def on_select_changed(self, event: Select.Changed) -> None:
+        if event.select.id in ("setup-sheet", "setup-mode"):
+            self._wanted = False
         if event.select.id == "setup-sheet" and isinstance(event.value, str) and event.value != self._sheet:
             self._sheet = event.value
             self.draft = Draft(self.draft.given)
@@ -303,42 +332,70 @@ class SetupScreen(Screen[None]):
         if self.draft.columns:
             self.draft = self.draft.toggled(self._columns.cursor_row)
             self._show_columns()
+            self._wanted = False
+            self._look_soon(self._look_at_target)  # the table may take the columns now, or no longer
 
     def action_type(self) -> None:
         """Give the column its next type."""
         if self.draft.columns:
             self.draft = self.draft.retyped(self._columns.cursor_row)
             self._show_columns()
+            self._wanted = False
 
     def action_begin(self) -> None:
-        """Carry the import out."""
+        """Carry the import out, as soon as the file and the table have been looked at and nothing is against it."""
         plan = self._plan()
-        if plan is not None:
+        if plan is None:
+            return
+        if plan == self._possible:
+            self._refuse()  # should it come back, everything is looked at anew
             for _, look in self._looks.values():
                 look.cancel()  # the run reads the file itself, and is not to share the machine
             self._begin(plan)
+            return
+        self._wanted = True
+        if self._inspected is not None:
+            self._look_at_target()
+        elif "source" not in self._looks:  # it was refused
+            self._look_at_source()
+        self._say_target("begins once the file and the table have been looked at: Esc takes that back", "info")
+
+    def _refuse(self) -> None:
+        """What was seen no longer counts: the next Enter looks again."""
+        self._wanted, self._possible = False, None
 
     def action_save(self) -> None:
         """Save the plan beside us, to be changed by hand and given to --schema."""
         plan = self._plan()
         if plan is None:
             return
-        path = Path(f"{Path(plan.source.file).stem}.plan.toml")
+        # The address that is shown holds no password.
+        safe = msgspec.structs.replace(plan.target, database=target_address(plan).display)
+        plan = msgspec.structs.replace(plan, target=safe)
+        taken = self._saved if plan == self._saved_plan else None
+        stem = Path(plan.source.file).stem
+        path = taken or next(path for path in _numbered(f"{stem}.plan", ".toml") if not os.path.lexists(path))
         try:
-            # The address that is shown holds no password.
-            safe = msgspec.structs.replace(plan.target, database=target_address(plan).display)
-            save_plan(msgspec.structs.replace(plan, target=safe), path)
+            save_plan(plan, path, replace=False)
+            self._saved, self._saved_plan = path, plan
         except ImporterError as error:
             self.notify(self._glyphs.text(str(error)), severity="error", markup=False)
         else:
             self.notify(self._glyphs.text(f"saved as {path}: --schema {path}"), markup=False)
 
     def action_leave(self) -> None:
-        """Leave a field, or the screen without importing anything."""
+        """Leave a field, or take back that the run is to begin."""
         if isinstance(self.focused, (Input, Select)):
             self._columns.focus()
+        elif self._wanted:
+            self._wanted = False
+            self._say_target("nothing is begun", "info")
         else:
-            self.app.exit(Ending())
+            self.notify("q quits without importing anything, Enter begins", markup=False)
+
+    def action_quit_setup(self) -> None:
+        """Leave the screen without importing anything."""
+        self.app.exit(Ending())
 
     def say_refused(self, error: str) -> None:
         """The run was refused: why."""
@@ -391,6 +448,11 @@ class SetupScreen(Screen[None]):
         mark = f"{self._glyphs.marks[level]} " if text else ""
         self.target_words = mark + self._glyphs.text(text, 400)
         target.update(self.target_words)
+
+
+def _numbered(stem: str, ending: str) -> Iterator[Path]:
+    """``STEM.toml``, ``STEM-2.toml`` and so on."""
+    return (Path(f"{stem}{'' if number == 1 else f'-{number}'}{ending}") for number in count(1))
 
 
 def _or_auto(number: int | None) -> str:

@@ -1,0 +1,158 @@
+"""A plan is checked where it is made: by a program, and by a plan file."""
+
+from __future__ import annotations
+
+import enum
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tui_importer import Options, Plan, PlanError, Run, Source, Target, load_plan, run_import
+
+NAN, INF = float("nan"), float("inf")
+NO_NUMBER: list[Any] = [True, "2", None.__class__, [], object()]
+
+BAD: list[tuple[type[Any], str, list[Any]]] = [
+    (Source, "file", ["", None, 3, b"a.csv", True]),
+    (Source, "sheet", ["", 0, -1, True, 1.0, []]),
+    (Source, "range", ["nonsense", 3, "A0"]),
+    (Source, "header_row", [-1, True, 1.0, "1", 2**70]),
+    (Source, "reader", ["", 3]),
+    (Source, "limit", [0, -1, True, 1.5, "1", 2**70]),
+    (Target, "database", ["", 3, ":memory:", "postgresql://u:canary@x@h/d"]),
+    (Target, "table", ["", 3]),
+    (Target, "mode", ["upsrt", "", None, 1]),
+    (Options, "strategy", ["", None, 3]),
+    (Options, "workers", [0, -1, 1.0, *NO_NUMBER]),
+    (Options, "batch_size", [0, -1, 2.5, *NO_NUMBER]),
+    (Options, "schema", ["nosuch", "", None]),
+    (Options, "types", [{"a": "intger"}, {"a": 3}, [], {1: "text"}]),
+    (Options, "skip", ["abc", [3], 3]),
+    (Options, "error_cells", ["bogus", None]),
+    (Options, "max_rejects", ["many", 5, "101%", "5 %", "-1", "5%\n"]),
+    (Options, "rejects_ok", [1, "yes", None]),
+    (Options, "max_rate", [0, -1, NAN, INF, *NO_NUMBER]),
+    (Options, "timeout", [0, -1.0, NAN, INF, 1e300, *NO_NUMBER]),
+    (Options, "connect_timeout", [0, -1, NAN, INF, None, *NO_NUMBER]),
+    (Options, "retry_for", [-1, NAN, INF, None, *NO_NUMBER]),
+    (Options, "ledger_schema", ["", " ", 3]),
+    (Options, "again", [1, "yes", None]),
+    (Options, "atomic", [0]),
+    (Options, "verify", ["true"]),
+    (Options, "dry_run", [2]),
+]
+
+
+@pytest.mark.parametrize(("part", "name", "values"), BAD, ids=lambda value: value if isinstance(value, str) else "")
+def test_a_value_that_cannot_be_is_named_where_it_is_given(part: type[Any], name: str, values: list[Any]) -> None:
+    needed = {"file": "a.csv"} if part is Source else {}
+    for value in values:
+        with pytest.raises(PlanError) as error:
+            part(**{**needed, name: value})
+        said = str(error.value)
+        assert "canary" not in said
+        assert "\n" not in said.replace("\\n", "")
+        if name not in ("range", "database", "schema", "types"):
+            assert said.startswith(f"{name} must be ")
+
+
+def test_no_field_is_left_out_here() -> None:
+    fields = {(part, name) for part in (Source, Target, Options) for name in part.__struct_fields__}
+    assert fields == {(part, name) for part, name, _ in BAD}
+
+
+def test_a_mistyped_choice_names_what_was_meant() -> None:
+    with pytest.raises(PlanError, match=r"mode must be one of .*, not 'apend': did you mean 'append'\?"):
+        Target(mode="apend")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("workers = 0", "workers must be a whole number from 1, not 0"),
+        ("workers = true", "workers must be a whole number from 1, not True"),
+        ('workers = "two"', "workers must be a whole number from 1, not 'two'"),
+        ("timeout = nan", "timeout must be a number of seconds above 0"),
+        ("connect_timeout = inf", "connect_timeout must be"),
+        ('error_cells = "bogus"', "error_cells must be one of reject, null, text, not 'bogus'"),
+        ('types = { a = "intger" }', "'intger'"),
+        ("again = 1", "again must be True or False, not 1"),
+    ],
+)
+def test_a_plan_file_is_told_the_same(tmp_path: Path, line: str, said: str) -> None:
+    path = tmp_path / "plan.toml"
+    path.write_text(f'[source]\nfile = "a.csv"\n[options]\n{line}\n')
+    with pytest.raises(PlanError) as error:
+        load_plan(path)
+    assert str(error.value).startswith(f"{path}: ")
+    assert said in str(error.value)
+
+
+@pytest.mark.parametrize("text", ["source = 3", '[source]\nfile = "a"\n[[target]]\ntable = "x"\n', "columns = [1]"])
+def test_a_plan_file_of_another_shape(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "plan.toml"
+    path.write_text(text)
+    with pytest.raises(PlanError, match=r"plan\.toml"):
+        load_plan(path)
+
+
+def test_paths_and_lists_are_taken(tmp_path: Path) -> None:
+    source, target = Source(file=tmp_path / "a.csv"), Target(database=tmp_path / "a.db")
+    assert source == Source(file=str(tmp_path / "a.csv"))
+    assert target == Target(database=str(tmp_path / "a.db"))
+    assert Options(skip=["a", "b"]).skip == ("a", "b")  # type: ignore[arg-type]
+    assert Options(timeout=3).timeout == 3.0
+    (tmp_path / "a.csv").write_text("n\n1\n")
+    report = run_import(Plan(source=source, target=target), rejects_file=str(tmp_path / "r.xlsx"), record=False)
+    assert report.stats.inserted == 1
+
+
+class Odd(enum.IntEnum):
+    ONE = 1
+
+
+@given(value=st.one_of(st.floats(), st.integers(), st.booleans(), st.text(max_size=3), st.none(), st.just(Odd.ONE)))
+def test_whatever_is_given_is_taken_as_it_is_or_refused_as_a_plan(value: Any) -> None:
+    for name in ("workers", "timeout", "max_rejects", "retry_for", "strategy", "again", "error_cells"):
+        try:
+            options = Options(**{name: value})
+        except PlanError:
+            continue
+        assert getattr(options, name) == value
+
+
+def test_what_only_the_registry_knows_is_refused_before_the_run(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("n\n1\n")
+    good = Target(database=str(tmp_path / "a.db"))
+    for plan in (
+        Plan(source=Source(file=path), target=good, options=Options(strategy="bathced")),
+        Plan(source=Source(file=path, reader="calamime"), target=good),
+        Plan(source=Source(file=path), target=Target(database="mysqll://h/d")),
+        Plan(source=Source(file=path), target=good, options=Options(ledger_schema="books")),
+    ):
+        with pytest.raises(PlanError):
+            Run(plan)
+
+
+def test_what_is_no_plan_no_listener_and_no_path(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("n\n1\n")
+    plan = Plan(source=Source(file=path), target=Target(database=tmp_path / "a.db"))
+    with pytest.raises(PlanError, match="a Plan is needed, not str"):
+        run_import("a.csv")  # type: ignore[arg-type]
+    with pytest.raises(PlanError, match="listener"):
+        run_import(plan, listener=3)  # type: ignore[arg-type]
+    with pytest.raises(PlanError, match="rejects_file must be a path"):
+        run_import(plan, rejects_file=3)  # type: ignore[arg-type]
+    assert {entry.name for entry in tmp_path.iterdir()} == {"a.csv"}
+
+
+def test_what_was_changed_since_is_found(tmp_path: Path) -> None:
+    plan = Plan(source=Source(file="a.csv"))
+    plan.options.types["a"] = "intger"
+    with pytest.raises(PlanError, match="intger"):
+        Run(plan)
