@@ -84,7 +84,7 @@ def test_the_report_has_all_that_is_to_be_kept(ended: Playing) -> None:
         for words in (
             "DONE WITH REJECTS",
             "read 100,000 = inserted 99,987 + rejected 13",
-            "table businesses",
+            "finished: 13 rows rejected, every other row is in",
             "value required but blank",
             "worker 4 ✓ done: 25,000 rows",
             str(ended.recording.folder / "report.json")[:40],

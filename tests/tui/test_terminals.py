@@ -76,7 +76,7 @@ def test_from_the_file_to_the_rows_and_what_is_left_on_the_screen(tmp_path: Path
         terminal.until("DONE WITH REJECTS")
         assert "read 10,000 = inserted 9,987 + rejected 13" in terminal.text
         terminal.type("e")
-        terminal.until("here.db, table businesses")
+        terminal.until("finished: 13 rows rejected, every other row is in")
         terminal.type("\x1b")
         terminal.until("q Quit")
         terminal.type("q")

@@ -89,7 +89,7 @@ class BarProgress:
         rows_per_second, seconds_left = self._recent.add(snapshot)
         self._picture.update(
             self._task,
-            description=encodable(shortened(self._name, _NAME_WIDTH), self._out.encoding),
+            description=self._told.before + encodable(shortened(self._name, _NAME_WIDTH), self._out.encoding),
             total=total(snapshot) if snapshot.read else None,
             completed=snapshot.finished,
             standing=_standing(snapshot, rows_per_second, seconds_left, self._console.width),

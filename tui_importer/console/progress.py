@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Literal, Protocol, TextIO
 
 from tui_importer.console.lines import Enduring
-from tui_importer.console.sentences import ROUTINE, narrate, standing
+from tui_importer.console.sentences import DRY_RUN, ROUTINE, narrate, standing
 from tui_importer.core.counters import Snapshot, eta, rate
 from tui_importer.events import (
     AnyEvent,
@@ -61,16 +61,25 @@ class Recent:
 
 
 class Told:
-    """Which events are worth a line: routine ones only on request, of the rejects the first few."""
+    """Which events are worth a line: routine ones only on request, of the rejects the first few. ``before`` is what
+    every line of the run begins with: that it is a dry one, or nothing."""
 
     def __init__(self, *, verbose: bool) -> None:
+        self.before = ""
         self._verbose = verbose
         self._rejects = 0
 
     def sentence(self, event: AnyEvent) -> str | None:
         """What to say of the event, or None."""
+        if isinstance(event, RunStarted):
+            self.before = DRY_RUN if event.dry_run else ""
+        said = self._sentence(event)
+        return None if said is None else self.before + said
+
+    def _sentence(self, event: AnyEvent) -> str | None:
+        dry_run = bool(self.before)
         if self._verbose:
-            return narrate(event)
+            return narrate(event, dry_run=dry_run)
         if isinstance(event, (*ROUTINE, RunFinished)):  # the summary says how it ended
             return None
         if isinstance(event, RowRejected) and not event.worker:  # an earlier run has told it
@@ -78,10 +87,11 @@ class Told:
         if isinstance(event, RowRejected):
             self._rejects += 1
             if self._rejects == REJECTS_TOLD + 1:
-                return "rejected: more rows; the summary counts them by reason"
+                would = "would be " if dry_run else ""
+                return f"{would}rejected: more rows; the summary counts them by reason"
             if self._rejects > REJECTS_TOLD:
                 return None
-        return narrate(event)
+        return narrate(event, dry_run=dry_run)
 
 
 class LineProgress:
@@ -107,7 +117,7 @@ class LineProgress:
 
     def sample(self, snapshot: Snapshot) -> None:
         """Write the periodic line."""
-        self._out.line(standing(self._name, snapshot, *self._recent.add(snapshot)))
+        self._out.line(self._told.before + standing(self._name, snapshot, *self._recent.add(snapshot)))
 
     def stop(self) -> None:
         if self._sampler is not None:
@@ -164,6 +174,7 @@ class JsonProgress:
         self._now = now
         self._recent = Recent(period)
         self._run_id: str | None = None
+        self._dry_run = False
         self._sampler: Sampler | None = None
 
     def start(self, snapshot: SnapshotSource) -> None:
@@ -172,12 +183,13 @@ class JsonProgress:
 
     def on_event(self, event: AnyEvent) -> None:
         if isinstance(event, RunStarted):
-            self._run_id = event.run_id
-        self._out.line(event_line(event, self._run_id, self._now()))
+            self._run_id, self._dry_run = event.run_id, event.dry_run
+        self._out.line(event_line(event, self._run_id, self._now(), dry_run=self._dry_run))
 
     def sample(self, snapshot: Snapshot) -> None:
         """Write the periodic object."""
-        self._out.line(progress_line(snapshot, *self._recent.add(snapshot), self._run_id, self._now()))
+        now, recent = self._now(), self._recent.add(snapshot)
+        self._out.line(progress_line(snapshot, *recent, self._run_id, now, dry_run=self._dry_run))
 
     def stop(self) -> None:
         if self._sampler is not None:

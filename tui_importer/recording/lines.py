@@ -1,8 +1,9 @@
 """The form in which a run's events are written down: one JSON object a line, in recordings and in logs alike.
 
 Each line has ``v`` (the form's version), ``ts`` (UTC, RFC 3339), ``level``, ``run_id`` and ``event``, beside the
-event's own fields. ``progress`` lines are the counters at one moment, ``reject_groups`` lines the rejects so far by
-column and reason. Lines are ASCII: nothing in a cell can reach a terminal, and no text is lost on the way.
+event's own fields; each line of a run that writes nothing has ``dry_run`` (true). ``progress`` lines are the counters at
+one moment, ``reject_groups`` lines the rejects so far by column and reason. Lines are ASCII: nothing in a cell can reach
+a terminal, and no text is lost on the way.
 """
 
 from __future__ import annotations
@@ -41,13 +42,19 @@ class Line:
     what: AnyEvent | Snapshot | tuple[ReasonGroup, ...]
 
 
-def event_line(event: AnyEvent, run_id: str | None, moment: dt.datetime) -> str:
+def event_line(event: AnyEvent, run_id: str | None, moment: dt.datetime, *, dry_run: bool = False) -> str:
     """The event as a line, without a line break."""
-    return _line(moment, level(event), run_id, msgspec.to_builtins(event))
+    return _line(moment, level(event), run_id, msgspec.to_builtins(event), dry_run=dry_run)
 
 
 def progress_line(
-    snapshot: Snapshot, rows_per_second: float, eta_seconds: float | None, run_id: str | None, moment: dt.datetime
+    snapshot: Snapshot,
+    rows_per_second: float,
+    eta_seconds: float | None,
+    run_id: str | None,
+    moment: dt.datetime,
+    *,
+    dry_run: bool = False,
 ) -> str:
     """The counters as a line, without a line break."""
     counters = msgspec.to_builtins(snapshot)
@@ -65,12 +72,16 @@ def progress_line(
             "rows_per_second": round(rows_per_second, 1),
             "eta_seconds": None if eta_seconds is None else round(eta_seconds, 1),
         },
+        dry_run=dry_run,
     )
 
 
-def groups_line(groups: Sequence[ReasonGroup], run_id: str | None, moment: dt.datetime) -> str:
+def groups_line(
+    groups: Sequence[ReasonGroup], run_id: str | None, moment: dt.datetime, *, dry_run: bool = False
+) -> str:
     """The rejects by column and reason as a line, without a line break."""
-    return _line(moment, "info", run_id, {"event": REJECT_GROUPS, "groups": msgspec.to_builtins(groups)})
+    fields = {"event": REJECT_GROUPS, "groups": msgspec.to_builtins(groups)}
+    return _line(moment, "info", run_id, fields, dry_run=dry_run)
 
 
 def decode_line(data: bytes) -> Line | None:
@@ -109,5 +120,6 @@ def level(event: AnyEvent) -> Level:
             return "info"
 
 
-def _line(moment: dt.datetime, severity: Level, run_id: str | None, fields: dict[str, object]) -> str:
-    return json.dumps({"v": LINE_VERSION, "ts": rfc3339(moment), "level": severity, "run_id": run_id, **fields})
+def _line(moment: dt.datetime, severity: Level, run_id: str | None, fields: dict[str, object], *, dry_run: bool) -> str:
+    dry: dict[str, object] = {"dry_run": True} if dry_run else {}
+    return json.dumps({"v": LINE_VERSION, "ts": rfc3339(moment), "level": severity, "run_id": run_id, **fields, **dry})

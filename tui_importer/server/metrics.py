@@ -70,6 +70,8 @@ class Metrics:
         stats = report.stats
         self._retries.inc(stats.retries)
         self._run_seconds.observe(stats.duration_seconds)
+        if report.dry_run:
+            return  # its rows went nowhere
         self._rows.labels("inserted").inc(stats.inserted)
         self._rows.labels("updated").inc(stats.updated)
         self._rows.labels("skipped").inc(stats.skipped)

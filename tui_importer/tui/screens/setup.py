@@ -35,6 +35,7 @@ from tui_importer.tui.cells import cell
 from tui_importer.tui.draft import Draft, about, count_or_auto, header_row
 from tui_importer.tui.messages import Ending, Looked
 from tui_importer.tui.terminal import Glyphs
+from tui_importer.tui.widgets.top import DRY_RUN
 
 #: Characters of a cell in the preview: enough to know it by.
 _PREVIEW_CELL = 24
@@ -377,7 +378,8 @@ class SetupScreen(Screen[None]):
             held = f" ({size(path.stat().st_size)})"
         except OSError:
             held = ""
-        return self._glyphs.text(path.name) + held
+        dry = f"{DRY_RUN}: nothing will be written  " if self.draft.given.options.dry_run else ""
+        return dry + self._glyphs.text(path.name) + held
 
     def _say_standing(self, text: str, *, bad: bool = False) -> None:
         standing = self.query_one("#setup-standing", Static)
