@@ -1,9 +1,9 @@
 """The form in which a run's events are written down: one JSON object a line, in recordings and in logs alike.
 
 Each line has ``v`` (the form's version), ``ts`` (UTC, RFC 3339), ``level``, ``run_id`` and ``event``, beside the
-event's own fields; each line of a run that writes nothing has ``dry_run`` (true). ``progress`` lines are the counters at
-one moment, ``reject_groups`` lines the rejects so far by column and reason. Lines are ASCII: nothing in a cell can reach
-a terminal, and no text is lost on the way.
+event's own fields, and ``dry_run`` (true) where the run writes nothing. ``progress`` lines are the counters at one
+moment, ``reject_groups`` lines the rejects so far by column and reason. Lines are ASCII: nothing in a cell can reach a
+terminal, and no text is lost on the way.
 """
 
 from __future__ import annotations
