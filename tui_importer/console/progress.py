@@ -9,9 +9,10 @@ from __future__ import annotations
 import datetime as dt
 from collections import deque
 from collections.abc import Callable
-from typing import Literal, Protocol, TextIO
+from typing import TYPE_CHECKING, Literal, Protocol, TextIO
 
 from tui_importer.console.lines import Enduring
+from tui_importer.console.safe import visible
 from tui_importer.console.sentences import DRY_RUN, ROUTINE, narrate, standing
 from tui_importer.core.counters import Snapshot, eta, rate
 from tui_importer.events import (
@@ -21,8 +22,11 @@ from tui_importer.events import (
     RunStarted,
     SourceOpened,
 )
-from tui_importer.recording.lines import event_line, progress_line
+from tui_importer.recording.lines import event_line, progress_line, record_line
 from tui_importer.recording.sampler import Sampler, SnapshotSource
+
+if TYPE_CHECKING:
+    from logging import LogRecord
 
 #: Seconds between lines where there is no terminal: often enough for a log, seldom enough for a night's.
 LINE_PERIOD = 30.0
@@ -39,6 +43,9 @@ class Progress(Protocol):
         """The run begins; ``snapshot`` gives its counters at any time from any thread."""
 
     def on_event(self, event: AnyEvent) -> None: ...
+
+    def on_record(self, record: LogRecord) -> None:
+        """Something was logged, and the user wants to see that."""
 
     def stop(self) -> None:
         """The run is over: no thread is left. Harmless when repeated."""
@@ -115,6 +122,9 @@ class LineProgress:
         if sentence is not None:
             self._out.line(sentence)
 
+    def on_record(self, record: LogRecord) -> None:
+        self._out.line(self._told.before + record_sentence(record))
+
     def sample(self, snapshot: Snapshot) -> None:
         """Write the periodic line."""
         self._out.line(self._told.before + standing(self._name, snapshot, *self._recent.add(snapshot)))
@@ -139,6 +149,10 @@ class PlainProgress:
         if sentence is not None:
             self._out.line(f"{sentence[0].upper()}{sentence[1:]}.")
 
+    def on_record(self, record: LogRecord) -> None:
+        sentence = self._told.before + record_sentence(record)
+        self._out.line(f"{sentence[0].upper()}{sentence[1:]}.")
+
     def stop(self) -> None:
         """Nothing is left running."""
 
@@ -150,6 +164,9 @@ class QuietProgress:
         """Nothing to sample."""
 
     def on_event(self, event: AnyEvent) -> None:
+        """Nothing to say."""
+
+    def on_record(self, record: LogRecord) -> None:
         """Nothing to say."""
 
     def stop(self) -> None:
@@ -186,6 +203,9 @@ class JsonProgress:
             self._run_id, self._dry_run = event.run_id, event.dry_run
         self._out.line(event_line(event, self._run_id, self._now(), dry_run=self._dry_run))
 
+    def on_record(self, record: LogRecord) -> None:
+        self._out.line(record_line(record, self._run_id, self._now(), dry_run=self._dry_run))
+
     def sample(self, snapshot: Snapshot) -> None:
         """Write the periodic object."""
         now, recent = self._now(), self._recent.add(snapshot)
@@ -194,6 +214,13 @@ class JsonProgress:
     def stop(self) -> None:
         if self._sampler is not None:
             self._sampler.stop()
+
+
+def record_sentence(record: LogRecord) -> str:
+    """A log record in a line, the exception that goes with it included."""
+    error = record.exc_info[1] if record.exc_info else None
+    why = f": {type(error).__name__}: {error}" if error is not None else ""
+    return f"{record.levelname.lower()}: {record.name}: {visible(record.getMessage() + why)}"
 
 
 def name_of(event: AnyEvent, known: str) -> str:

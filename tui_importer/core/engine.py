@@ -157,6 +157,7 @@ class Engine:
         self._histories: dict[str, Sequence[PastRun]] = {}
         self._created = False
         self._verified: Verification | None = None
+        self._complete = False  # as the ledger has been told: too late to be stopped
         self._workers = 0
         self._max_writers: int | None = None
         self._writer_note = ""
@@ -483,6 +484,7 @@ class Engine:
         counts, blank = self._counts_of_import(whole=state is RunState.COMPLETE), self._reader.blank_rows
         if state is RunState.COMPLETE:
             self._retried(lambda: books.finish(state, counts, blank, reason))
+            self._complete = True
             return
         if self._plan.options.atomic and not books.published:
             self._notice("nothing of this import is to be seen before it is whole (--atomic)")
@@ -656,7 +658,7 @@ class Engine:
         seconds = time.perf_counter() - self._started
         # What was read but never settled (waiting in the queue, or undone with its batch) counts as not read: it
         # will be, when the import is taken up again. A run that came to its end has none of it.
-        whole = self._error is None and not self._stop.draining
+        whole = self._error is None and not self._stopped
         before = self._done.counts if self._done else self._standing.counts if self._standing else Counts()
         stats = Stats.count(
             read=counts.read if whole else counts.finished,
@@ -695,12 +697,16 @@ class Engine:
             stats=stats,
             columns=reported_columns(resolution),
             notes=tuple(self._notes),
-            error=str(self._error) if self._error else self._stop.reason,
+            error=str(self._error) if self._error else self._stop.reason if self._stopped else None,
             verified=self._verified,
             resumes=self._resumes(),
             rejects=tuple(map(reported, self._rejects.first(MAX_REPORTED_REJECTS))),
             rejects_total=counts.rejected,
         )
+
+    @property
+    def _stopped(self) -> bool:
+        return self._stop.draining and not self._complete
 
     def _resumes(self) -> str | None:
         if self._done is not None:
@@ -710,7 +716,7 @@ class Engine:
     def _outcome(self, rejected: int) -> tuple[ExitCode, Outcome]:
         if self._error is not None:
             return self._error.exit_code, "failed"
-        if self._stop.draining:
+        if self._stopped:
             return self._stop.exit_code, "stopped"
         if self._done is not None:
             return ExitCode.OK, "already_imported"

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -27,6 +28,8 @@ LINE_VERSION = 1
 
 #: What the lines with counters have for an event.
 PROGRESS = "progress"
+#: What the lines with log records have for an event.
+LOGGED = "logged"
 #: What the lines with grouped rejects have for an event.
 REJECT_GROUPS = "reject_groups"
 
@@ -84,6 +87,15 @@ def groups_line(
     return _line(moment, "info", run_id, fields, dry_run=dry_run)
 
 
+def record_line(record: logging.LogRecord, run_id: str | None, moment: dt.datetime, *, dry_run: bool = False) -> str:
+    """A log record as a line, without a line break; it is in no recording."""
+    error = record.exc_info[1] if record.exc_info else None
+    fields: dict[str, object] = {"event": LOGGED, "logger": record.name, "message": record.getMessage()}
+    if error is not None:
+        fields["error"] = f"{type(error).__name__}: {error}"
+    return _line(moment, record.levelname.lower(), run_id, fields, dry_run=dry_run)
+
+
 def decode_line(data: bytes) -> Line | None:
     """A line as it was said; None for one that is torn, or from a program that says what this one does not know."""
     try:
@@ -120,6 +132,6 @@ def level(event: AnyEvent) -> Level:
             return "info"
 
 
-def _line(moment: dt.datetime, severity: Level, run_id: str | None, fields: dict[str, object], *, dry_run: bool) -> str:
+def _line(moment: dt.datetime, severity: str, run_id: str | None, fields: dict[str, object], *, dry_run: bool) -> str:
     dry: dict[str, object] = {"dry_run": True} if dry_run else {}
     return json.dumps({"v": LINE_VERSION, "ts": rfc3339(moment), "level": severity, "run_id": run_id, **fields, **dry})

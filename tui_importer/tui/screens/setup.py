@@ -260,7 +260,8 @@ class SetupScreen(Screen[None]):
     def _show_target(self, seen: TargetSeen) -> None:
         mode = self.query_one("#setup-mode", Select).value
         if not seen.exists:
-            self._say_target(f"table {seen.table} will be created in {seen.database}", "info")
+            would = "would" if self.draft.given.options.dry_run else "will"
+            self._say_target(f"table {seen.table} {would} be created in {seen.database}", "info")
         elif mode == "create":
             self._say_target(
                 f"table {seen.table} exists, with {plural(seen.rows, 'row')}: it cannot be created", "error"
@@ -378,7 +379,7 @@ class SetupScreen(Screen[None]):
             held = f" ({size(path.stat().st_size)})"
         except OSError:
             held = ""
-        dry = f"{DRY_RUN}: nothing will be written  " if self.draft.given.options.dry_run else ""
+        dry = f"{DRY_RUN}  " if self.draft.given.options.dry_run else ""
         return dry + self._glyphs.text(path.name) + held
 
     def _say_standing(self, text: str, *, bad: bool = False) -> None:
