@@ -165,9 +165,8 @@ def fate(stats: Stats, *, dry_run: bool = False, header: bool = True) -> str:
 
 
 def _fate(stats: Stats, *, dry_run: bool, header: bool) -> str:
-    rejected, others = stats.error_count, stats.total_records - stats.error_count
-    left_out = stats.skipped - stats.already_in
-    is_in, are_in = ("would go in", "would go in") if dry_run else ("is in", "are in")
+    rejected, left_out = stats.error_count, stats.skipped - stats.already_in
+    is_in = "would go in" if dry_run else "is in"
     if not stats.total_records:
         return "no rows below the header" if header else "no rows in the sheet"
     if not (rejected or left_out):
@@ -176,11 +175,7 @@ def _fate(stats: Stats, *, dry_run: bool, header: bool) -> str:
     facts = [f"{plural(rejected, 'row')} {would}rejected"] if rejected else []
     if left_out:
         facts.append(f"{plural(left_out, 'row')} {would or ('was ' if left_out == 1 else 'were ')}skipped")
-    if not stats.in_table:
-        return ", ".join([*facts, f"no row {is_in}"])
-    if stats.in_table == others:
-        return ", ".join([*facts, f"every other row {is_in}"])
-    return ", ".join([*facts, f"{plural(stats.in_table, 'row')} {is_in if stats.in_table == 1 else are_in}"])
+    return ", ".join([*facts, f"{'every other' if stats.in_table else 'no'} row {is_in}"])
 
 
 def done_before(stats: Stats, run: str | None) -> str:

@@ -75,7 +75,9 @@ class Metrics:
         self._rows.labels("inserted").inc(stats.inserted)
         self._rows.labels("updated").inc(stats.updated)
         self._rows.labels("skipped").inc(stats.skipped)
-        if report.outcome != "already_imported":
+        if report.outcome == "already_imported":
+            self._rows.labels("skipped").inc(stats.error_count)  # an earlier run rejected them, this one passed over
+        else:
             rejected = max(0, stats.error_count - rejected_before)
             self._rows.labels("rejected").inc(rejected)
             self._rejects.inc(rejected)
