@@ -21,6 +21,7 @@ from tui_importer.events import (
     RunFinished,
     RunStarted,
     SourceOpened,
+    Verified,
 )
 from tui_importer.recording.lines import event_line, progress_line, record_line
 from tui_importer.recording.sampler import Sampler, SnapshotSource
@@ -87,7 +88,7 @@ class Told:
         dry_run = bool(self.before)
         if self._verbose:
             return narrate(event, dry_run=dry_run)
-        if isinstance(event, (*ROUTINE, RunFinished)):  # the summary says how it ended
+        if isinstance(event, (*ROUTINE, Verified, RunFinished)):  # the summary says how it ended
             return None
         if isinstance(event, RowRejected) and not event.worker:  # an earlier run has told it
             return None
