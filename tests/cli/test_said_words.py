@@ -79,7 +79,7 @@ def test_when_every_row_is_rejected_none_is_in(program: Program, workbook: Calla
 def test_a_row_that_is_left_out_is_not_in(program: Program, workbook: Callable[..., Path]) -> None:
     workbook("sums.xlsx", [["item", "amount"], ["a", 1], ["b", 2], ["Total", 3]])
     ended = program("sums.xlsx", "--db", "s.db", code=0)
-    assert outcome(ended) == "finished: 1 row was skipped, every other row is in"
+    assert outcome(ended) == "finished: 1 row skipped, every other row is in"
 
 
 def test_after_a_crash_the_rows_of_both_runs_are_in(program: Program, orders: Path) -> None:

@@ -26,13 +26,13 @@ CASES: list[tuple[Outcome, dict[str, int], dict[str, Any], str]] = [
     ("complete", {}, {}, "finished: no rows below the header"),
     ("complete", {}, {"header": False}, "finished: no rows in the sheet"),
     # What a trigger swallowed, or a totals row, is not in.
-    ("complete", {"inserted": 8, "skipped": 1}, {}, "finished: 1 row was skipped, every other row is in"),
-    ("complete", {"skipped": 9}, {}, "finished: 9 rows were skipped, no row is in"),
+    ("complete", {"inserted": 8, "skipped": 1}, {}, "finished: 1 row skipped, every other row is in"),
+    ("complete", {"skipped": 9}, {}, "finished: 9 rows skipped, no row is in"),
     (
         "complete",
         {"inserted": 1, "skipped": 5, "already_in": 3},
         {},
-        "finished: 2 rows were skipped, every other row is in",
+        "finished: 2 rows skipped, every other row is in",
     ),
     ("complete_with_rejects", {"inserted": 8, "rejected": 1}, {}, "finished: 1 row rejected, every other row is in"),
     ("complete_with_rejects", {"rejected": 9}, {}, "finished: 9 rows rejected, no row is in"),
@@ -40,7 +40,7 @@ CASES: list[tuple[Outcome, dict[str, int], dict[str, Any], str]] = [
         "complete_with_rejects",
         {"skipped": 4, "rejected": 5},
         {},
-        "finished: 5 rows rejected, 4 rows were skipped, no row is in",
+        "finished: 5 rows rejected, 4 rows skipped, no row is in",
     ),
     (
         "already_imported",
@@ -74,7 +74,7 @@ CASES: list[tuple[Outcome, dict[str, int], dict[str, Any], str]] = [
         {"dry_run": True},
         "finished: every row would go in; nothing was written, nor were the table's constraints tried",
     ),
-    ("already_imported", {"skipped": 9, "already_in": 9}, {"dry_run": True}, "already imported by an earlier run: an "
+    ("already_imported", {"skipped": 9, "already_in": 9}, {"dry_run": True}, "already imported: an "
      "import would write nothing"),
 ]  # fmt: skip
 

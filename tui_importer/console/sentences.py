@@ -155,26 +155,27 @@ def ended(
             again = "an import would write nothing" if dry_run else "nothing was written (--again does)"
             return f"{done_before(stats, earlier_run)}: {again}"
         case _:
-            return f"finished: {fate(stats, dry_run=dry_run, header=header)}"
+            return f"finished: {fate(stats, dry_run=dry_run, header=header, brief=True)}"
 
 
-def fate(stats: Stats, *, dry_run: bool = False, header: bool = True) -> str:
-    """What became of the rows of a run that came to its end, or would become of them."""
-    said = _fate(stats, dry_run=dry_run, header=header)
+def fate(stats: Stats, *, dry_run: bool = False, header: bool = True, brief: bool = False) -> str:
+    """What became of the rows of a run that came to its end, or would become of them; ``brief`` leaves verbs out."""
+    said = _fate(stats, dry_run=dry_run, header=header, brief=brief)
     return f"{said}; nothing was written, nor were the table's constraints tried" if dry_run else said
 
 
-def _fate(stats: Stats, *, dry_run: bool, header: bool) -> str:
+def _fate(stats: Stats, *, dry_run: bool, header: bool, brief: bool) -> str:
     rejected, left_out = stats.error_count, stats.skipped - stats.already_in
     is_in = "would go in" if dry_run else "is in"
     if not stats.total_records:
         return "no rows below the header" if header else "no rows in the sheet"
     if not (rejected or left_out):
         return f"every row {is_in}" if stats.success_count else "nothing to write, every row was in already"
-    would = "would be " if dry_run else ""
-    facts = [f"{plural(rejected, 'row')} {would}rejected"] if rejected else []
-    if left_out:
-        facts.append(f"{plural(left_out, 'row')} {would or ('was ' if left_out == 1 else 'were ')}skipped")
+    facts = []
+    for count, word in ((rejected, "rejected"), (left_out, "skipped")):
+        verb = "would be " if dry_run else "" if brief else "was " if count == 1 else "were "
+        if count:
+            facts.append(f"{plural(count, 'row')} {verb}{word}")
     return ", ".join([*facts, f"{'every other' if stats.in_table else 'no'} row {is_in}"])
 
 
@@ -186,7 +187,8 @@ def done_before(stats: Stats, run: str | None) -> str:
     if not stats.in_table:
         fate = "rejected every row" if stats.error_count == stats.total_records else "put no row in"
         return f"gone through already {by}, which {fate}"
-    return f"already imported {by}" + (f", {plural(stats.error_count, 'row')} rejected" if stats.error_count else "")
+    rejected = f", {plural(stats.error_count, 'row')} rejected" if stats.error_count else ""
+    return f"already imported{f' {by}' if run else ''}{rejected}"
 
 
 def verified(found: Verified | Verification) -> str:

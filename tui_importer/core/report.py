@@ -159,9 +159,9 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
 
     schema_version: int = SCHEMA_VERSION
     run_id: str
-    dry_run: bool = False
     outcome: Outcome
     exit_code: int
+    dry_run: bool = False
     method: str
     workers: int
     batch_size: int
