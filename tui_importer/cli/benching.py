@@ -38,6 +38,7 @@ class Timing:
     method: str
     workers: int
     rows: int
+    inserted: int
     rejected: int
     seconds: float
 
@@ -109,7 +110,7 @@ def comparison(timings: Sequence[Timing]) -> list[str]:
                 f"{timing.rate:,.0f}",
                 f"{ratio:.1f}x",
                 f"{1 - timing.seconds / timings[0].seconds:.1%}" if timing is not timings[0] else "-",
-                f"{timing.rows - timing.rejected:,}",
+                f"{timing.inserted:,}",
                 f"{timing.rejected:,}",
             )
         )
@@ -125,7 +126,7 @@ def comparison(timings: Sequence[Timing]) -> list[str]:
 def _time(
     plan: Plan, strategy: str, repeat: int, registry: Registry, folder: Path, interruption: Interruption
 ) -> Timing:
-    seconds, workers, rows, rejected = [], 0, 0, 0
+    seconds = []
     for _ in range(repeat):
         with _scratch_table(plan, registry, interruption) as scratch:
             options = msgspec.structs.replace(scratch.options, strategy=strategy)
@@ -140,8 +141,15 @@ def _time(
             failure.exit_code = ExitCode(report.exit_code)
             raise failure
         seconds.append(report.stats.duration_seconds)
-        workers, rows, rejected = report.workers, report.stats.total_records, report.stats.error_count
-    return Timing(strategy, workers, rows, rejected, statistics.median(seconds))
+    stats = report.stats
+    return Timing(
+        method=strategy,
+        workers=report.workers,
+        rows=stats.total_records,
+        inserted=stats.inserted,
+        rejected=stats.error_count,
+        seconds=statistics.median(seconds),
+    )
 
 
 @contextmanager

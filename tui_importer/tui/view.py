@@ -357,6 +357,11 @@ class Watcher:
         return self._logged
 
 
+def word_of(state: WorkerState, *, dry_run: bool) -> str:
+    """The state of a worker in a word; in a dry run nobody writes."""
+    return "checking" if dry_run and state in (WorkerState.WRITING, WorkerState.COMMITTING) else state.value
+
+
 def written(counters: Snapshot) -> int:
     """Rows that the workers of this run have settled: none of those that earlier runs had put in."""
     return sum(map(_done, counters.workers))
