@@ -136,7 +136,12 @@ def test_runs_are_listed_opened_and_played_again(ended: Playing) -> None:
         await pilot.press("u")
         await until(pilot, lambda: RUN_ID in page(pilot.app))
         await pilot.press("y")
-        await until(pilot, lambda: "LOADING" in page(pilot.app))
+
+        def replayed() -> bool:  # however soon it is over
+            screen = pilot.app.screen
+            return isinstance(screen, RunScreen) and screen.shown is not None and not screen.shown.orders
+
+        await until(pilot, replayed)
 
     ended.act(look, (180, 30))
 
