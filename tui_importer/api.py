@@ -135,7 +135,7 @@ class Run:
         with self._spool:
             report = self._engine.execute()
             self.reasons: list[ReasonGroup] = self._spool.by_reason()
-            if not report.rejects_total:
+            if not self._spool.count or report.dry_run:
                 return report
             # What writes workbooks takes a tenth of a second to import, which a run without rejects need not wait for.
             from tui_importer.rejects.workbook import write_reject_workbook

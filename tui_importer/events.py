@@ -38,12 +38,14 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="event"):
 
 
 class RunStarted(Event, frozen=True, kw_only=True, tag="run_started"):
-    """A run began; nothing is read or written yet. ``target`` is redacted."""
+    """A run began; nothing is read or written yet. ``target`` is redacted; a ``dry_run`` will write nothing, and what
+    its events count would be."""
 
     run_id: str
     file: str
     target: str
     strategy: str
+    dry_run: bool = False
 
 
 class ReadingStarted(Event, frozen=True, kw_only=True, tag="reading_started"):
@@ -194,8 +196,17 @@ class IndexesCreated(Event, frozen=True, kw_only=True, tag="indexes_created"):
     seconds: float
 
 
+class Verified(Event, frozen=True, kw_only=True, tag="verified"):
+    """The source was read once more and compared with the table, which holds these ``rows`` in this many ``columns``;
+    ``not_compared`` are the columns whose values a database gives back in another form."""
+
+    rows: int
+    columns: int
+    not_compared: tuple[str, ...] = ()
+
+
 class RunFinished(Event, frozen=True, kw_only=True, tag="run_finished"):
-    """The last event of a run."""
+    """The last event of a run; the counts of a ``dry_run`` are what an import would come to."""
 
     outcome: str
     exit_code: int
@@ -206,6 +217,7 @@ class RunFinished(Event, frozen=True, kw_only=True, tag="run_finished"):
     rejected: int
     blank: int
     seconds: float
+    dry_run: bool = False
 
 
 AnyEvent = (
@@ -228,6 +240,7 @@ AnyEvent = (
     | Continued
     | Stopping
     | IndexesCreated
+    | Verified
     | RunFinished
 )
 

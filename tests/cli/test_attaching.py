@@ -198,7 +198,7 @@ def test_runs_are_listed_after_all_that(program: Program, bad: Path) -> None:
         program(*command, ids(program)[1], code=3)
     program("rejects", ids(program)[1], code=0)
     assert program("runs", "--json", code=0).out == listed, "to look at a run is no run"
-    assert [run["state"] for run in json.loads(listed)] == ["nothing to do", "complete"]
+    assert [run["state"] for run in json.loads(listed)] == ["already imported", "complete"]
 
 
 # What is loaded.

@@ -38,14 +38,14 @@ def test_runs_are_listed_with_state_counts_and_how_to_go_on(program: Program, or
     alive = program.start("orders.xlsx", "--db", "x.db", "--max-rate", "4", "--log-format", "json")
     until(alive, "batch_committed")
     runs: list[dict[str, Any]] = json.loads(program("runs", "--json", code=0).out)
-    assert [run["state"] for run in runs] == ["running", "died", "complete"]
+    assert [run["state"] for run in runs] == ["running", "died, resumable", "complete"]
     assert [run["resume"] is None for run in runs] == [True, False, True]
     assert (runs[2]["inserted"], runs[2]["read"], runs[2]["rejected"]) == (300, 300, 0)
     out = program("runs", code=0).out
     assert "to go on: tui-importer orders.xlsx --db o.db --max-rate 4 --no-ui" in out
     alive.send_signal(signal.SIGINT)
     alive.communicate(timeout=60)
-    assert json.loads(program("runs", "--json", "--limit", "1", code=0).out)[0]["state"] == "stopped"
+    assert json.loads(program("runs", "--json", "--limit", "1", code=0).out)[0]["state"] == "stopped, resumable"
     # The command goes on with it.
     words = shlex.split(str(runs[1]["resume"]).replace("--max-rate 4", ""))
     ended = program(*words[1:], code=0)

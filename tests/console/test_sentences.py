@@ -26,6 +26,7 @@ from tui_importer.events import (
     SourceOpened,
     Stopping,
     TableCreated,
+    Verified,
     WorkerFailed,
     WorkerFinished,
     WorkersChanged,
@@ -119,6 +120,10 @@ SENTENCES: list[tuple[AnyEvent, str | None]] = [
             seconds=0.41,
         ),
         "complete, with rejects: read 10,000 = inserted 9,987 + rejected 13 in 0.41 s",
+    ),
+    (
+        Verified(rows=9_987, columns=9, not_compared=(EVIL,)),
+        f"verified: the table holds what the sheet does, 9,987 rows in 9 columns compared; not compared: {SHOWN}",
     ),
 ]
 

@@ -15,6 +15,7 @@ REASONS = [
 
 def report(outcome: Outcome = "complete_with_rejects", **changes: object) -> Report:
     counts = {"read": 10_000, "inserted": 9_987, "updated": 0, "skipped": 0, "rejected": 13, "blank": 0, "retries": 0}
+    counts |= {"already_in": 0}
     counts |= {key: changes.pop(key) for key in list(changes) if key in counts}  # type: ignore[misc]
     made = Report(
         run_id="r1",
@@ -56,7 +57,7 @@ def test_a_stream_without_unicode_gets_ascii() -> None:
     [
         (report("complete", inserted=10_000, rejected=0), "finished: every row is in"),
         (
-            report("complete", inserted=0, skipped=10_000, rejected=0),
+            report("complete", inserted=0, skipped=10_000, already_in=10_000, rejected=0),
             "finished: nothing to write, every row was in already",
         ),
         (report(inserted=0, rejected=10_000), "finished: 10,000 rows rejected, no row is in"),

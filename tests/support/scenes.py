@@ -101,6 +101,7 @@ class Scene:
     written: float = 0.0
     ended: bool = False
     report: Report | None = None
+    dry_run: bool = False
 
     def say(self, event: AnyEvent) -> Scene:
         """Something happened."""
@@ -110,7 +111,13 @@ class Scene:
     def begin(self) -> Scene:
         """The run begins, and reads."""
         self.say(
-            RunStarted(run_id=RUN_ID, file="directory.xlsx", target="postgresql://db.example/shop", strategy="batched")
+            RunStarted(
+                run_id=RUN_ID,
+                file="directory.xlsx",
+                target="postgresql://db.example/shop",
+                strategy="batched",
+                dry_run=self.dry_run,
+            )
         )
         self.say(ReadingStarted(file="directory.xlsx", reader="calamine", bytes=8_240_570))
         return self.count(Phase.OPENING, ())
@@ -295,11 +302,13 @@ class Scene:
                 rejected=rejected,
                 blank=0,
                 seconds=seconds,
+                dry_run=self.dry_run,
             )
         )
         self.ended = True
         self.report = Report(
             run_id=RUN_ID,
+            dry_run=self.dry_run,
             outcome=outcome,
             exit_code=code,
             method="batched",

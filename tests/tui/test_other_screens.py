@@ -84,7 +84,7 @@ def test_the_report_has_all_that_is_to_be_kept(ended: Playing) -> None:
         for words in (
             "DONE WITH REJECTS",
             "read 100,000 = inserted 99,987 + rejected 13",
-            "table businesses",
+            "finished: 13 rows rejected, every other row is in",
             "value required but blank",
             "worker 4 ✓ done: 25,000 rows",
             str(ended.recording.folder / "report.json")[:40],
@@ -136,7 +136,12 @@ def test_runs_are_listed_opened_and_played_again(ended: Playing) -> None:
         await pilot.press("u")
         await until(pilot, lambda: RUN_ID in page(pilot.app))
         await pilot.press("y")
-        await until(pilot, lambda: "LOADING" in page(pilot.app))
+
+        def replayed() -> bool:  # however soon it is over
+            screen = pilot.app.screen
+            return isinstance(screen, RunScreen) and screen.shown is not None and not screen.shown.orders
+
+        await until(pilot, replayed)
 
     ended.act(look, (180, 30))
 

@@ -78,6 +78,9 @@ class SqlLedger:
     def runs(self, limit: int) -> Sequence[PastRun]:
         return self._past(sa.true(), limit)
 
+    def is_alive(self, run: PastRun) -> bool | None:
+        return _process_is_there(run.process, run.run_id) if run.host == socket.gethostname() else None
+
     def begin(self, run: NewRun) -> Standing:
         self._make_tables()
         if self._lock is not None:
@@ -94,10 +97,17 @@ class SqlLedger:
                 elif before is not None:
                     if self._lock is None and self._is_alive(connection, before._mapping):
                         raise _busy(run, before.run_id)
+                    counted = self._counted(connection, before.import_id, before.round)
                     connection.execute(
                         sa.update(run_table)
                         .where(run_table.c.run_id == before.run_id)
-                        .values(claim=None, state=RunState.SUPERSEDED.value, finished_at=sa.func.now())
+                        .values(
+                            claim=None,
+                            state=RunState.SUPERSEDED.value,
+                            finished_at=sa.func.now(),
+                            # It could not say itself how far it came.
+                            **dict(zip(_COUNTS, counted, strict=True)),
+                        )
                     )
                 if not claimed:
                     connection.execute(sa.insert(run_table).values(_new_row(run, self._codec)))
@@ -111,11 +121,8 @@ class SqlLedger:
         return self._standing(claim, None if before is None else before.run_id)
 
     def counts(self, import_id: str, round_: int) -> Counts:
-        batch = self._tables.batch
-        sums = [sa.func.coalesce(sa.func.sum(batch.c[name]), 0) for name in _COUNTS]
         with self._reading("read the ledger") as connection:
-            query = sa.select(*sums).where(batch.c.import_id == import_id, batch.c.round == round_)
-            return Counts(*map(int, connection.execute(query).one()))
+            return Counts(*self._counted(connection, import_id, round_))
 
     def rejects(self, claim: Claim) -> Iterator[Reject]:
         reject, last = self._tables.reject, 0
@@ -228,6 +235,13 @@ class SqlLedger:
                 self.close()
                 raise _busy(run, self._claimant(run.import_id))
 
+    def _counted(self, connection: sa.Connection, import_id: str, round_: int) -> list[int]:
+        """What the entries of a round come to, in the order of :data:`_COUNTS`."""
+        batch = self._tables.batch
+        sums = [sa.func.coalesce(sa.func.sum(batch.c[name]), 0) for name in _COUNTS]
+        query = sa.select(*sums).where(batch.c.import_id == import_id, batch.c.round == round_)
+        return list(map(int, connection.execute(query).one()))
+
     def _claimant(self, import_id: str) -> str | None:
         run = self._tables.run
         with self._reading("read the ledger") as connection:
@@ -242,10 +256,7 @@ class SqlLedger:
             ).scalar_one_or_none()
             now = connection.execute(sa.select(sa.func.now())).scalar_one()
             return bool((_utc(now) - _utc(last or run["started_at"])).total_seconds() < STALE_SECONDS)
-        if run["process"] == _process(os.getpid()):
-            return run["run_id"] in _alive
-        process = str(run["process"])
-        return _process(int(process.partition("/")[0])) == process
+        return _process_is_there(str(run["process"]), str(run["run_id"]))
 
     def _standing(self, claim: Claim, taken_over: str | None) -> Standing:
         batch, reject = self._tables.batch, self._tables.reject
@@ -411,6 +422,13 @@ def _moment(value: Any) -> str | None:
 def _utc(value: dt.datetime) -> dt.datetime:
     aware = value if value.tzinfo else value.replace(tzinfo=dt.UTC)  # SQLite's CURRENT_TIMESTAMP is UTC
     return aware.astimezone(dt.UTC)
+
+
+def _process_is_there(process: str, run_id: str) -> bool:
+    """Whether a process of this machine carries the run out."""
+    if process == _process(os.getpid()):
+        return run_id in _alive
+    return _process(int(process.partition("/")[0])) == process
 
 
 def _process(number: int) -> str | None:

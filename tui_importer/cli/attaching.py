@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from tui_importer.console.terminals import on_a_terminal
+from tui_importer.errors import ExitCode
 from tui_importer.recording.folders import Recording, find_recording, recordings_folder
 
 _SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 80}
@@ -26,8 +27,12 @@ def attach(*, run: str | None, no_ui: bool) -> int:
 @click.option("--speed", type=click.FloatRange(0, min_open=True), default=1.0, show_default=True, help="Times as fast.")
 @click.option("--no-ui", is_flag=True, help="Lines on stderr instead of a dashboard.")
 def replay(*, run: str | None, speed: float, no_ui: bool) -> int:
-    """Play a run again as it was."""
-    return _show(find_recording(recordings_folder(), run), speed, no_ui=no_ui)
+    """Play a run again as it was. Leaving it early is no failure."""
+    recording = find_recording(recordings_folder(), run)
+    try:
+        return _show(recording, speed, no_ui=no_ui)
+    except KeyboardInterrupt:
+        return int(ExitCode.OK)
 
 
 def _show(recording: Recording, speed: float | None, *, no_ui: bool) -> int:

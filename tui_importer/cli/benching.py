@@ -16,11 +16,14 @@ import click
 import msgspec
 
 from tui_importer.api import Run, target_address
+from tui_importer.cli.interruption import Interruption, interruptible
 from tui_importer.cli.options import CountOrAuto, build_plan, source_options, target_options
+from tui_importer.console.complaint import complain
 from tui_importer.console.lines import Enduring
 from tui_importer.console.safe import visible
 from tui_importer.core.plan import Plan
 from tui_importer.core.session import ConnectionSettings
+from tui_importer.core.url import sqlite_path
 from tui_importer.errors import ExitCode, ImporterError
 from tui_importer.plugins.registry import Registry, load_registry
 
@@ -35,6 +38,7 @@ class Timing:
     method: str
     workers: int
     rows: int
+    inserted: int
     rejected: int
     seconds: float
 
@@ -52,23 +56,42 @@ class Timing:
 @click.option("--workers", type=CountOrAuto(), help="Connections that write side by side.")
 @click.option("--batch-size", type=CountOrAuto(), help="Rows of a batch.")
 @click.option("--repeat", type=click.IntRange(1), default=1, show_default=True, help="Runs of each; medians count.")
-def command(file: str, *, strategies: tuple[str, ...], repeat: int, **given: Any) -> None:
+def command(file: str, *, strategies: tuple[str, ...], repeat: int, **given: Any) -> int:
     """Compare every strategy on your own data and database, side by side.
 
-    Each strategy imports the file into a table of its own, which is dropped again. Without --db, a temporary SQLite
-    database is used.
+    Each strategy imports the file into a table of its own, which is dropped again, also
+    where a signal stops the comparison. Without --db, a temporary SQLite database is
+    used.
     """
+    with interruptible() as interruption:
+        try:
+            _compare(file, strategies, repeat, given, interruption)
+        except ImporterError as error:
+            if interruption.number is None:
+                raise
+            complain(str(error))  # the exit code is the signal's, whatever becomes of the tables
+    return interruption.exit_code
+
+
+def _compare(
+    file: str, strategies: Sequence[str], repeat: int, given: dict[str, Any], interruption: Interruption
+) -> None:
     registry = load_registry()
     err = Enduring(sys.stderr)
     with tempfile.TemporaryDirectory(prefix="tui_importer-bench-") as folder:
         plan = build_plan(file, given)
+        # What is compared is how rows are written: a rehearsal writes none, and a staging table would be one more.
+        options = msgspec.structs.replace(plan.options, atomic=False, dry_run=False)
+        plan = msgspec.structs.replace(plan, options=options)
         if plan.target.database is None:
             plan = _with_target(plan, database=str(Path(folder) / "bench.db"))
         names = [registry.strategy(name).name for name in strategies] or registry.strategy_names()
         timings = []
-        for name in names:
-            err.line(f"{name} ...")
-            timings.append(_time(plan, name, repeat, registry, Path(folder)))
+        with _new_file_removed(plan):
+            for name in names:
+                interruption.check()
+                err.line(f"{name} ...")
+                timings.append(_time(plan, name, repeat, registry, Path(folder), interruption))
     click.echo(f"{visible(Path(file).name)} → {target_address(plan).display}")
     for line in comparison(timings):
         click.echo(line)
@@ -87,7 +110,7 @@ def comparison(timings: Sequence[Timing]) -> list[str]:
                 f"{timing.rate:,.0f}",
                 f"{ratio:.1f}x",
                 f"{1 - timing.seconds / timings[0].seconds:.1%}" if timing is not timings[0] else "-",
-                f"{timing.rows - timing.rejected:,}",
+                f"{timing.inserted:,}",
                 f"{timing.rejected:,}",
             )
         )
@@ -100,32 +123,56 @@ def comparison(timings: Sequence[Timing]) -> list[str]:
     ]
 
 
-def _time(plan: Plan, strategy: str, repeat: int, registry: Registry, folder: Path) -> Timing:
-    seconds, workers, rows, rejected = [], 0, 0, 0
+def _time(
+    plan: Plan, strategy: str, repeat: int, registry: Registry, folder: Path, interruption: Interruption
+) -> Timing:
+    seconds = []
     for _ in range(repeat):
-        with _scratch_table(plan, registry) as scratch:
+        with _scratch_table(plan, registry, interruption) as scratch:
             options = msgspec.structs.replace(scratch.options, strategy=strategy)
             run = Run(
                 msgspec.structs.replace(scratch, options=options),
                 rejects_file=folder / f"{uuid.uuid4().hex}.xlsx",
                 registry=registry,
             )
-            report = run.execute()
+            report = interruption.carry_out(run)
         if report.exit_code not in (ExitCode.OK, ExitCode.REJECTS):
             failure = ImporterError(f"{strategy}: {report.error}")
             failure.exit_code = ExitCode(report.exit_code)
             raise failure
         seconds.append(report.stats.duration_seconds)
-        workers, rows, rejected = report.workers, report.stats.total_records, report.stats.error_count
-    return Timing(strategy, workers, rows, rejected, statistics.median(seconds))
+    stats = report.stats
+    return Timing(
+        method=strategy,
+        workers=report.workers,
+        rows=stats.total_records,
+        inserted=stats.inserted,
+        rejected=stats.error_count,
+        seconds=statistics.median(seconds),
+    )
 
 
 @contextmanager
-def _scratch_table(plan: Plan, registry: Registry) -> Iterator[Plan]:
+def _new_file_removed(plan: Plan) -> Iterator[None]:
+    """A database that is a file and was not there before is not there afterwards."""
+    address = target_address(plan)
+    path = Path(sqlite_path(address)) if address.scheme == "sqlite" else None
+    new = path is not None and not path.exists()
+    try:
+        yield
+    finally:
+        if path is not None and new:
+            for suffix in ("", "-wal", "-shm", "-journal"):
+                path.with_name(path.name + suffix).unlink(missing_ok=True)
+
+
+@contextmanager
+def _scratch_table(plan: Plan, registry: Registry, interruption: Interruption) -> Iterator[Plan]:
     """The plan into a new table, which is dropped at the end."""
     name = f"{TABLE_PREFIX}_{uuid.uuid4().hex[:12]}"
     address = target_address(plan)
     spec = registry.backend_for(address.scheme)
+    interruption.left_behind = f"left at once: table {name} and its entries in the ledger may be left behind"
     try:
         yield _with_target(plan, table=name)
     finally:
@@ -135,6 +182,9 @@ def _scratch_table(plan: Plan, registry: Registry) -> Iterator[Plan]:
             if table is not None:
                 backend.drop_table(table)
             backend.ledger(plan.options.ledger_schema).forget(name)
+            interruption.left_behind = None
+        except ImporterError as error:
+            raise ImporterError(f"table {name} and its entries in the ledger may be left behind: {error}") from error
         finally:
             backend.close()
 

@@ -27,7 +27,7 @@ MAX_FRAMES = 10
 
 def wants_dashboard(given: Mapping[str, Any]) -> bool:
     """Whether an import is to be shown: on a terminal, unless an option asks for less."""
-    less = ("no_ui", "plain", "quiet", "log_format", "verbose", "dry_run")
+    less = ("no_ui", "plain", "quiet", "log_format", "verbose")
     return not any(given[name] for name in less) and on_a_terminal()
 
 
@@ -66,7 +66,7 @@ def show_run(opening: Opening) -> Ending:
 
 def say_ending(ending: Ending) -> int:
     """Leave on the normal screen what is to be kept; gives the exit code."""
-    from tui_importer.console.ending import detached_lines, paths_and_commands
+    from tui_importer.console.ending import detached_lines, died_line, paths_and_commands
     from tui_importer.console.summary import summary_lines
     from tui_importer.tui.terminal import ASCII, glyphs_for
 
@@ -87,7 +87,7 @@ def say_ending(ending: Ending) -> int:
             if not line.startswith("rejects are in "):
                 err.line(line)
     else:
-        err.line(f"run {ending.recording.run_id} died: the same command goes on from there")
+        err.line(died_line(ending.recording))
     for name, text in paths_and_commands(report, ending.recording):
         err.line(f"{name}: {visible(text)}")
     if report is not None and report.outcome == "failed":

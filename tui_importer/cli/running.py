@@ -19,6 +19,7 @@ from tui_importer.core.plan import Plan
 from tui_importer.core.report import Report
 from tui_importer.plugins.registry import Registry
 from tui_importer.process.conduct import signals_stop
+from tui_importer.process.quiet import show_log
 from tui_importer.recording.folders import recordings_folder
 
 
@@ -28,6 +29,8 @@ def import_file(plan: Plan, given: Mapping[str, Any], registry: Registry, openin
     progress = choose_progress(
         sys.stderr, os.environ, quiet=quiet, plain=given["plain"], json=json, verbose=given["verbose"]
     )
+    if given["verbose"]:
+        show_log(progress.on_record)
     run = Run(
         plan,
         listener=progress.on_event,

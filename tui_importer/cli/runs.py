@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Any
 
 import click
 import msgspec
 
 from tui_importer.console.safe import visible
-from tui_importer.core.ledger import PastRun, RunState
 from tui_importer.core.session import ConnectionSettings
 from tui_importer.core.url import parse_address
 from tui_importer.plugins.registry import load_registry
 from tui_importer.recording.folders import prune, recordings_folder
-from tui_importer.recording.listing import ListedRun, listed
+from tui_importer.recording.listing import ListedRun, columns_of, listed, listed_in
 
 _DAY = 86_400.0
 
@@ -32,7 +30,11 @@ _DAY = 86_400.0
 def command(
     *, db: str | None, ledger_schema: str | None, limit: int, as_json: bool, pruning: bool, older_than: float
 ) -> None:
-    """List runs: their state and counts, and how to go on with those that did not finish."""
+    """List runs: their state and counts, and how to go on with those that did not finish.
+
+    A run is told the same with --db as without. Of one that died, its recording knows at
+    least so many rows ("4,000+"). What earlier runs of an import have put in is skipped.
+    """
     if pruning:
         removed = prune(recordings_folder(), older_than * _DAY)
         click.echo(f"removed {removed} recording{'' if removed == 1 else 's'}")
@@ -51,49 +53,24 @@ def _of_ledger(db: str, schema: str | None, limit: int) -> list[ListedRun]:
     backend = registry.make_backend(spec.name, ConnectionSettings(address.text, "tui_importer/runs", 10.0))
     try:
         backend.connect()
-        return [_of_past(past) for past in backend.ledger(schema).runs(limit)]
+        return listed_in(backend.ledger(schema), address.display, recordings_folder(), limit)
     finally:
         backend.close()
-
-
-def _of_past(past: PastRun) -> ListedRun:
-    counts = past.counts
-    ended = past.state in (RunState.COMPLETE, RunState.SUPERSEDED)
-    return ListedRun(
-        run_id=past.run_id,
-        # The ledger is not told of a death; the next run finds out.
-        state="running or died" if past.state is RunState.RUNNING else past.state.value,
-        started_at=past.started_at,
-        file=past.file,
-        table=past.table,
-        read=counts.rows if past.finished_at else None,
-        inserted=counts.inserted if past.finished_at else None,
-        rejected=counts.rejected if past.finished_at else None,
-        resume=None if ended else past.command,
-    )
 
 
 def _table(lines: Sequence[ListedRun]) -> list[str]:
     if not lines:
         return ["no runs"]
-    number: Callable[[Any], str] = lambda value: "" if value is None else f"{value:,}"  # noqa: E731
-    rows = [("RUN", "STATE", "READ", "INSERTED", "REJECTED", "WHAT")]
-    rows += [
-        (
-            visible(line.run_id),
-            line.state,
-            number(line.read),
-            number(line.inserted),
-            number(line.rejected),
-            f"{visible(line.file)} → {visible(line.table)}",
-        )
-        for line in lines
-    ]
+    counts = columns_of(lines)
+    rows = [("RUN", "STATE", *(name.upper() for name, _ in counts), "WHAT")]
+    for line, *numbers in zip(lines, *(texts for _, texts in counts), strict=True):
+        what = " · ".join(filter(None, (visible(line.database), visible(line.table))))
+        rows.append((visible(line.run_id), line.state, *numbers, f"{visible(line.file)} → {what}"))
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     shown = []
     for row, line in zip(rows, (None, *lines), strict=True):
         cells = [
-            text.rjust(width) if 2 <= place <= 4 else text.ljust(width)
+            text.rjust(width) if 2 <= place < 2 + len(counts) else text.ljust(width)
             for place, (text, width) in enumerate(zip(row, widths, strict=True))
         ]
         shown.append("  ".join(cells).rstrip())

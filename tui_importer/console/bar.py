@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from logging import LogRecord
 from typing import TextIO, cast
 
 from rich.console import Console
@@ -11,7 +12,7 @@ from rich.table import Column
 
 from tui_importer.console.lines import Enduring
 from tui_importer.console.numbers import left, pace
-from tui_importer.console.progress import Recent, Told, name_of
+from tui_importer.console.progress import Recent, Told, name_of, record_sentence
 from tui_importer.console.safe import encodable, shortened
 from tui_importer.core.counters import Phase, Snapshot, progress, total
 from tui_importer.events import AnyEvent
@@ -71,9 +72,15 @@ class BarProgress:
         self._name = name_of(event, self._name)
         sentence = self._told.sentence(event)
         if sentence is not None:
-            self._console.print(
-                encodable(sentence, self._out.encoding), markup=False, highlight=False, emoji=False, soft_wrap=True
-            )
+            self._print(sentence)
+
+    def on_record(self, record: LogRecord) -> None:
+        self._print(self._told.before + record_sentence(record))
+
+    def _print(self, sentence: str) -> None:
+        self._console.print(
+            encodable(sentence, self._out.encoding), markup=False, highlight=False, emoji=False, soft_wrap=True
+        )
 
     def sample(self, snapshot: Snapshot) -> None:
         """Draw the line anew."""
@@ -89,7 +96,7 @@ class BarProgress:
         rows_per_second, seconds_left = self._recent.add(snapshot)
         self._picture.update(
             self._task,
-            description=encodable(shortened(self._name, _NAME_WIDTH), self._out.encoding),
+            description=self._told.before + encodable(shortened(self._name, _NAME_WIDTH), self._out.encoding),
             total=total(snapshot) if snapshot.read else None,
             completed=snapshot.finished,
             standing=_standing(snapshot, rows_per_second, seconds_left, self._console.width),

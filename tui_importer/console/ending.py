@@ -7,6 +7,16 @@ from pathlib import Path, PurePath
 from tui_importer.core.report import Report
 from tui_importer.recording.folders import REPORT_FILE, Recording
 
+#: What is said of an import that did not come to its end.
+GOES_ON = "the same command goes on from there"
+
+
+def died_line(recording: Recording) -> str:
+    """That a run's process is gone without a word."""
+    if (recording.first("run_started") or {}).get("dry_run"):
+        return f"dry run: run {recording.run_id} died; it wrote nothing"
+    return f"run {recording.run_id} died: {GOES_ON}"
+
 
 def paths_and_commands(report: Report | None, recording: Recording) -> list[tuple[str, str]]:
     """What to keep of a run, each with its name: files, and commands to type. Text from outside is not made safe."""
@@ -16,7 +26,7 @@ def paths_and_commands(report: Report | None, recording: Recording) -> list[tupl
         if report.rejects_file is not None:
             found.append(("rejects", _from_home(report.rejects_file)))
     if recording.command is not None:
-        unfinished = report is None or report.outcome in ("stopped", "failed")
+        unfinished = report is None or (report.outcome in ("stopped", "failed") and not report.dry_run)
         found.append(("to go on" if unfinished else "to repeat it", recording.command))
     return found
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 
-from tui_importer.console.ending import detached_lines, paths_and_commands
+from tui_importer.console.ending import detached_lines, died_line, paths_and_commands
 from tui_importer.console.lines import Enduring
 from tui_importer.console.progress import LINE_PERIOD, LineProgress
 from tui_importer.console.safe import visible
@@ -44,7 +44,7 @@ def follow_in_lines(recording: Recording, speed: float | None = None) -> int:
             err.line(visible(detached))
         return int(ExitCode.OK)
     if report is None:
-        err.line(f"run {recording.run_id} died: the same command goes on from there")
+        err.line(died_line(recording))
     else:
         for line_of_summary in summary_lines(report, None, err.encoding):
             err.line(line_of_summary)

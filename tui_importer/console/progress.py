@@ -9,10 +9,11 @@ from __future__ import annotations
 import datetime as dt
 from collections import deque
 from collections.abc import Callable
-from typing import Literal, Protocol, TextIO
+from typing import TYPE_CHECKING, Literal, Protocol, TextIO
 
 from tui_importer.console.lines import Enduring
-from tui_importer.console.sentences import ROUTINE, narrate, standing
+from tui_importer.console.safe import visible
+from tui_importer.console.sentences import DRY_RUN, ROUTINE, narrate, standing
 from tui_importer.core.counters import Snapshot, eta, rate
 from tui_importer.events import (
     AnyEvent,
@@ -20,9 +21,13 @@ from tui_importer.events import (
     RunFinished,
     RunStarted,
     SourceOpened,
+    Verified,
 )
-from tui_importer.recording.lines import event_line, progress_line
+from tui_importer.recording.lines import event_line, progress_line, record_line
 from tui_importer.recording.sampler import Sampler, SnapshotSource
+
+if TYPE_CHECKING:
+    from logging import LogRecord
 
 #: Seconds between lines where there is no terminal: often enough for a log, seldom enough for a night's.
 LINE_PERIOD = 30.0
@@ -39,6 +44,9 @@ class Progress(Protocol):
         """The run begins; ``snapshot`` gives its counters at any time from any thread."""
 
     def on_event(self, event: AnyEvent) -> None: ...
+
+    def on_record(self, record: LogRecord) -> None:
+        """Something was logged, and the user wants to see that."""
 
     def stop(self) -> None:
         """The run is over: no thread is left. Harmless when repeated."""
@@ -61,27 +69,37 @@ class Recent:
 
 
 class Told:
-    """Which events are worth a line: routine ones only on request, of the rejects the first few."""
+    """Which events are worth a line: routine ones only on request, of the rejects the first few. ``before`` is what
+    every line of the run begins with: that it is a dry one, or nothing."""
 
     def __init__(self, *, verbose: bool) -> None:
+        self.before = ""
         self._verbose = verbose
         self._rejects = 0
 
     def sentence(self, event: AnyEvent) -> str | None:
         """What to say of the event, or None."""
+        if isinstance(event, RunStarted):
+            self.before = DRY_RUN if event.dry_run else ""
+        said = self._sentence(event)
+        return None if said is None else self.before + said
+
+    def _sentence(self, event: AnyEvent) -> str | None:
+        dry_run = bool(self.before)
         if self._verbose:
-            return narrate(event)
-        if isinstance(event, (*ROUTINE, RunFinished)):  # the summary says how it ended
+            return narrate(event, dry_run=dry_run)
+        if isinstance(event, (*ROUTINE, Verified, RunFinished)):  # the summary says how it ended
             return None
         if isinstance(event, RowRejected) and not event.worker:  # an earlier run has told it
             return None
         if isinstance(event, RowRejected):
             self._rejects += 1
             if self._rejects == REJECTS_TOLD + 1:
-                return "rejected: more rows; the summary counts them by reason"
+                would = "would be " if dry_run else ""
+                return f"{would}rejected: more rows; the summary counts them by reason"
             if self._rejects > REJECTS_TOLD:
                 return None
-        return narrate(event)
+        return narrate(event, dry_run=dry_run)
 
 
 class LineProgress:
@@ -105,9 +123,12 @@ class LineProgress:
         if sentence is not None:
             self._out.line(sentence)
 
+    def on_record(self, record: LogRecord) -> None:
+        self._out.line(self._told.before + record_sentence(record))
+
     def sample(self, snapshot: Snapshot) -> None:
         """Write the periodic line."""
-        self._out.line(standing(self._name, snapshot, *self._recent.add(snapshot)))
+        self._out.line(self._told.before + standing(self._name, snapshot, *self._recent.add(snapshot)))
 
     def stop(self) -> None:
         if self._sampler is not None:
@@ -129,6 +150,10 @@ class PlainProgress:
         if sentence is not None:
             self._out.line(f"{sentence[0].upper()}{sentence[1:]}.")
 
+    def on_record(self, record: LogRecord) -> None:
+        sentence = self._told.before + record_sentence(record)
+        self._out.line(f"{sentence[0].upper()}{sentence[1:]}.")
+
     def stop(self) -> None:
         """Nothing is left running."""
 
@@ -140,6 +165,9 @@ class QuietProgress:
         """Nothing to sample."""
 
     def on_event(self, event: AnyEvent) -> None:
+        """Nothing to say."""
+
+    def on_record(self, record: LogRecord) -> None:
         """Nothing to say."""
 
     def stop(self) -> None:
@@ -164,6 +192,7 @@ class JsonProgress:
         self._now = now
         self._recent = Recent(period)
         self._run_id: str | None = None
+        self._dry_run = False
         self._sampler: Sampler | None = None
 
     def start(self, snapshot: SnapshotSource) -> None:
@@ -172,16 +201,27 @@ class JsonProgress:
 
     def on_event(self, event: AnyEvent) -> None:
         if isinstance(event, RunStarted):
-            self._run_id = event.run_id
-        self._out.line(event_line(event, self._run_id, self._now()))
+            self._run_id, self._dry_run = event.run_id, event.dry_run
+        self._out.line(event_line(event, self._run_id, self._now(), dry_run=self._dry_run))
+
+    def on_record(self, record: LogRecord) -> None:
+        self._out.line(record_line(record, self._run_id, self._now(), dry_run=self._dry_run))
 
     def sample(self, snapshot: Snapshot) -> None:
         """Write the periodic object."""
-        self._out.line(progress_line(snapshot, *self._recent.add(snapshot), self._run_id, self._now()))
+        now, recent = self._now(), self._recent.add(snapshot)
+        self._out.line(progress_line(snapshot, *recent, self._run_id, now, dry_run=self._dry_run))
 
     def stop(self) -> None:
         if self._sampler is not None:
             self._sampler.stop()
+
+
+def record_sentence(record: LogRecord) -> str:
+    """A log record in a line, the exception that goes with it included."""
+    error = record.exc_info[1] if record.exc_info else None
+    why = f": {type(error).__name__}: {error}" if error is not None else ""
+    return f"{record.levelname.lower()}: {record.name}: {visible(record.getMessage() + why)}"
 
 
 def name_of(event: AnyEvent, known: str) -> str:

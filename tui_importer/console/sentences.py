@@ -7,6 +7,7 @@ from typing import assert_never
 from tui_importer.console.numbers import left, pace, plural, size, took
 from tui_importer.console.safe import shortened, visible
 from tui_importer.core.counters import Phase, Snapshot, progress, total
+from tui_importer.core.report import Outcome, Stats, Verification
 from tui_importer.events import (
     AlreadyImported,
     AnyEvent,
@@ -26,6 +27,7 @@ from tui_importer.events import (
     SourceOpened,
     Stopping,
     TableCreated,
+    Verified,
     WorkerFailed,
     WorkerFinished,
     WorkersChanged,
@@ -36,14 +38,18 @@ from tui_importer.events import (
 ROUTINE = (BatchCommitted, WorkerStarted, WorkerFinished)
 
 
-def narrate(event: AnyEvent) -> str | None:
-    """The event as one line, or None where there is nothing to say. Text from outside is made visible."""
+#: What lines about a dry run begin with.
+DRY_RUN = "dry run: "
+
+
+def narrate(event: AnyEvent, *, dry_run: bool = False) -> str | None:
+    """The event as one line, or None where there is nothing to say; of a ``dry_run`` what would be done. Text from
+    outside is made visible."""
     match event:
         case RunStarted():
-            return (
-                f"importing {visible(event.file)} into {visible(event.target)} "
-                f"({visible(event.strategy)}, run {visible(event.run_id)})"
-            )
+            doing = "trying, without writing, to import" if event.dry_run else "importing"
+            how = f"{visible(event.strategy)}, run {visible(event.run_id)}"
+            return f"{doing} {visible(event.file)} into {visible(event.target)} ({how})"
         case ReadingStarted():
             return f"reading {visible(event.file)} ({size(event.bytes)}) with {visible(event.reader)}"
         case SourceOpened():
@@ -51,11 +57,11 @@ def narrate(event: AnyEvent) -> str | None:
         case Noticed():
             return f"note: {visible(event.message)}"
         case TableCreated():
-            return f"created table {visible(event.table)}"
+            return f"{'would create' if dry_run else 'created'} table {visible(event.table)}"
         case LoadingStarted():
             return (
-                f"writing into {visible(event.table)}: {visible(event.strategy)}, {plural(event.workers, 'worker')}, "
-                f"{plural(event.batch_size, 'row')} a batch"
+                f"{'would write' if dry_run else 'writing'} into {visible(event.table)}: {visible(event.strategy)}, "
+                f"{plural(event.workers, 'worker')}, {plural(event.batch_size, 'row')} a batch"
             )
         case Resumed():
             return _resumed(event)
@@ -68,9 +74,11 @@ def narrate(event: AnyEvent) -> str | None:
         case WorkerStarted():
             return f"worker {event.worker} is connected"
         case BatchCommitted():
-            return _committed(event)
+            return _committed(event, dry_run=dry_run)
         case RowRejected():
-            return "rejected: " + "; ".join(_fault(fault) for fault in event.reject.faults)
+            return f"{'would be ' if dry_run else ''}rejected: " + "; ".join(
+                _fault(fault) for fault in event.reject.faults
+            )
         case WorkerFailed():
             rows = f"rows {event.first_row:,} to {event.last_row:,}"
             return f"worker {event.worker} failed at {rows}: {visible(event.error)}"
@@ -88,9 +96,13 @@ def narrate(event: AnyEvent) -> str | None:
         case IndexesCreated():
             if not event.count:
                 return None
-            return f"made {plural(event.count, 'index')} in {took(event.seconds)}"
+            indexes = plural(event.count, "index")
+            return f"would make {indexes}" if dry_run else f"made {indexes} in {took(event.seconds)}"
+        case Verified():
+            return verified(event)
         case RunFinished():
-            counts = equation(event.read, event.inserted, event.updated, event.skipped, event.rejected)
+            numbers = (event.read, event.inserted, event.updated, event.skipped, event.rejected)
+            counts = equation(*numbers, dry_run=event.dry_run)
             return f"{_OUTCOMES.get(event.outcome, visible(event.outcome))}: {counts} in {took(event.seconds)}"
         case _:
             assert_never(event)
@@ -106,12 +118,86 @@ _OUTCOMES = {
 }
 
 
-def equation(read: int, inserted: int, updated: int, skipped: int, rejected: int) -> str:
-    """``read 10,000 = inserted 9,987 + rejected 13``; terms that are zero are left out, but for the first."""
-    terms = [f"inserted {inserted:,}"]
-    others = (("updated", updated), ("skipped", skipped), ("rejected", rejected))
-    terms += [f"{word} {count:,}" for word, count in others if count]
-    return f"read {read:,} = {' + '.join(terms)}"
+def equation(read: int, inserted: int, updated: int, skipped: int, rejected: int, *, dry_run: bool = False) -> str:
+    """``read 10,000 = inserted 9,987 + rejected 13``, of a dry run ``read 10,000 = would insert 9,987 + would reject
+    13``; terms that are zero are left out, but for the first."""
+    words = ("would insert", "would update", "would skip", "would reject") if dry_run else _FATES
+    first, *others = zip(words, (inserted, updated, skipped, rejected), strict=True)
+    terms = [first, *(term for term in others if term[1])]
+    return f"read {read:,} = {' + '.join(f'{word} {count:,}' for word, count in terms)}"
+
+
+_FATES = ("inserted", "updated", "skipped", "rejected")
+
+
+def ended(
+    outcome: Outcome,
+    stats: Stats,
+    *,
+    dry_run: bool = False,
+    header: bool = True,
+    earlier_run: str | None = None,
+    why: str | None = None,
+) -> str:
+    """How a run ended, in a sentence that calls rows "in" only where the counts say so.
+
+    ``header`` says whether the sheet has one; ``earlier_run`` is the run that has imported all of this already, ``why``
+    the reason of a run that was stopped.
+    """
+    match outcome:
+        case "failed":
+            return "failed"  # why is said by whoever ends with the exit code
+        case "stopped":
+            because = f": {visible(why)}" if why else ""
+            after = "nothing was written" if dry_run else "the same command goes on from here"
+            return f"stopped before the end{because}; {after}"
+        case "already_imported":
+            again = "an import would write nothing" if dry_run else "nothing was written (--again does)"
+            return f"{done_before(stats, earlier_run)}: {again}"
+        case _:
+            return f"finished: {fate(stats, dry_run=dry_run, header=header, brief=True)}"
+
+
+def fate(stats: Stats, *, dry_run: bool = False, header: bool = True, brief: bool = False) -> str:
+    """What became of the rows of a run that came to its end, or would become of them; ``brief`` leaves verbs out."""
+    said = _fate(stats, dry_run=dry_run, header=header, brief=brief)
+    return f"{said}; nothing was written, nor were the table's constraints tried" if dry_run else said
+
+
+def _fate(stats: Stats, *, dry_run: bool, header: bool, brief: bool) -> str:
+    rejected, left_out = stats.error_count, stats.skipped - stats.already_in
+    is_in = "would go in" if dry_run else "is in"
+    if not stats.total_records:
+        return "no rows below the header" if header else "no rows in the sheet"
+    if not (rejected or left_out):
+        return f"every row {is_in}" if stats.success_count else "nothing to write, every row was in already"
+    facts = []
+    for count, word in ((rejected, "rejected"), (left_out, "skipped")):
+        verb = "would be " if dry_run else "" if brief else "was " if count == 1 else "were "
+        if count:
+            facts.append(f"{plural(count, 'row')} {verb}{word}")
+    return ", ".join([*facts, f"{'every other' if stats.in_table else 'no'} row {is_in}"])
+
+
+def done_before(stats: Stats, run: str | None) -> str:
+    """That an earlier run has gone through all of this."""
+    by = f"by run {visible(run)}" if run else "by an earlier run"
+    if not stats.total_records:
+        return f"gone through already {by}, which found no rows"
+    if not stats.in_table:
+        fate = "rejected every row" if stats.error_count == stats.total_records else "put no row in"
+        return f"gone through already {by}, which {fate}"
+    rejected = f", {plural(stats.error_count, 'row')} rejected" if stats.error_count else ""
+    return f"already imported{f' {by}' if run else ''}{rejected}"
+
+
+def verified(found: Verified | Verification) -> str:
+    """That the table holds what the source does, as ``--verify`` has seen."""
+    others = f"; not compared: {', '.join(map(visible, found.not_compared))}" if found.not_compared else ""
+    return (
+        f"verified: the table holds what the sheet does, {plural(found.rows, 'row')} in "
+        f"{plural(found.columns, 'column')} compared{others}"
+    )
 
 
 def standing(name: str, snapshot: Snapshot, rows_per_second: float, seconds_left: float | None) -> str:
@@ -158,19 +244,23 @@ def _already(event: AlreadyImported) -> str:
         event.skipped,
         event.rejected,
     )
+    done = "already imported" if event.inserted or event.updated else "gone through already"
     return (
-        f"already imported by run {visible(event.run_id)} on {visible(event.finished_at)}: {counts}; nothing is "
+        f"{done} by run {visible(event.run_id)} on {visible(event.finished_at)}: {counts}; nothing is "
         "written (--again imports it once more)"
     )
 
 
-def _committed(event: BatchCommitted) -> str:
-    counts = [f"{event.inserted:,} inserted"]
+def _committed(event: BatchCommitted, *, dry_run: bool) -> str:
+    would, did = ("would be ", "checked") if dry_run else ("", "committed")
+    counts = [f"{event.inserted:,} {would}inserted"]
     counts += [
-        f"{count:,} {word}" for count, word in ((event.skipped, "skipped"), (event.rejected, "rejected")) if count
+        f"{count:,} {would}{word}"
+        for count, word in ((event.skipped, "skipped"), (event.rejected, "rejected"))
+        if count
     ]
     rows = f"rows {event.first_row:,} to {event.last_row:,}"
-    return f"worker {event.worker} committed {rows}: {', '.join(counts)} in {took(event.seconds)}"
+    return f"worker {event.worker} {did} {rows}: {', '.join(counts)} in {took(event.seconds)}"
 
 
 def _fault(fault: Fault) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path, PurePath
 
 from tui_importer.console.numbers import pace, plural, took
 from tui_importer.console.safe import encodable, shortened, visible
-from tui_importer.console.sentences import equation
+from tui_importer.console.sentences import DRY_RUN, ended, equation, verified
 from tui_importer.core.report import ReasonGroup, Report, group_reasons
 
 #: Groups of like rejects that are shown; the reject file has every row.
@@ -28,14 +28,19 @@ def summary_lines(
 ) -> list[str]:
     """The summary, a line each. ``reasons`` come from the reject spool; without them the report's own rejects are
     grouped. What ``encoding`` lacks is written out. With a ``width``, reasons are cut to fit a terminal's line."""
-    lines = [_way(report), _outcome(report), _counts(report)]
+    before = DRY_RUN if report.dry_run else ""
+    lines = [way(report), outcome(report), _counts(report)]
+    if report.verified is not None:
+        lines.append(verified(report.verified))
     if report.stats.blank_rows:
         lines.append(f"{plural(report.stats.blank_rows, 'blank row')} passed over")
-    if report.rejects_total:
-        lines += _reasons(report, reasons, width)
+    if report.rejects_total and report.outcome != "already_imported":
+        lines += _reasons(report, reasons, None if width is None else width - len(before))
+        if report.dry_run:
+            lines.append(f"no reject workbook is written; to have it: tui-importer rejects {visible(report.run_id)}")
     if report.rejects_file is not None:
         lines.append(f"rejects are in {visible(_short(report.rejects_file))}")
-    return [encodable(line, encoding) for line in lines]
+    return [encodable(before + line, encoding) for line in lines]
 
 
 def _short(path: str) -> str:
@@ -44,34 +49,29 @@ def _short(path: str) -> str:
     return str(PurePath(path).relative_to(here)) if PurePath(path).is_relative_to(here) else path
 
 
-def _way(report: Report) -> str:
+def way(report: Report) -> str:
+    """What went where: ``sample.xlsx › Sheet1 → sample.db · businesses``."""
     source = visible(PurePath(report.source.file).name or report.source.file)
     sheet = f" › {visible(report.source.sheet)}" if report.source.sheet else ""
     return f"{source}{sheet} → {visible(report.target.database)} · {visible(report.target.table)}"
 
 
-def _outcome(report: Report) -> str:
-    stats = report.stats
-    match report.outcome:
-        case "failed":
-            return "failed"  # why is said by whoever ends with the exit code
-        case "stopped":
-            why = f": {visible(report.error)}" if report.error else ""
-            return f"stopped before the end{why}; the same command goes on from here"
-        case "complete_with_rejects":
-            others = "no row is in" if not stats.success_count + stats.skipped else "every other row is in"
-            return f"finished: {plural(stats.error_count, 'row')} rejected, {others}"
-        case "already_imported":
-            return f"already imported by run {visible(report.resumes or '')}: nothing was written (--again does)"
-        case "complete":
-            if stats.skipped and not stats.success_count:
-                return "finished: nothing to write, every row was in already"
-            return "finished: every row is in"
+def outcome(report: Report) -> str:
+    """How it ended, in a sentence."""
+    return ended(
+        report.outcome,
+        report.stats,
+        dry_run=report.dry_run,
+        header=report.source.header_row != 0,
+        earlier_run=report.resumes,
+        why=report.error,
+    )
 
 
 def _counts(report: Report) -> str:
     stats = report.stats
-    counts = equation(stats.total_records, stats.inserted, stats.updated, stats.skipped, stats.error_count)
+    numbers = (stats.total_records, stats.inserted, stats.updated, stats.skipped, stats.error_count)
+    counts = equation(*numbers, dry_run=report.dry_run)
     retries = f", {plural(stats.retries, 'retry')}" if stats.retries else ""
     if not stats.records_per_second:
         return f"{counts}    in {took(stats.duration_seconds)}"
@@ -82,8 +82,9 @@ def _reasons(report: Report, reasons: Sequence[ReasonGroup] | None, width: int |
     partial = reasons is None and len(report.rejects) < report.rejects_total
     groups = group_reasons(report.rejects) if reasons is None else list(reasons)
     shown = groups[:MAX_GROUPS]
+    rejected = "would be rejected" if report.dry_run else "rejected"
     if not shown:
-        return [f"rejected: {plural(report.rejects_total, 'row')}"]
+        return [f"{rejected}: {plural(report.rejects_total, 'row')}"]
     texts, cells = [_reason(group) for group in shown], [_cells(group) for group in shown]
     count_width = max(len(f"{group.count:,}") for group in shown)
     reason_width = min(max(map(len, texts)), _REASON_WIDTH)
@@ -96,7 +97,8 @@ def _reasons(report: Report, reasons: Sequence[ReasonGroup] | None, width: int |
             between = "\n" + " " * (count_width + len("    "))
             reason_width = max(_MIN_REASON, width - len("    ") - count_width)
         texts = [text if len(text) <= reason_width else text[: reason_width - 1].rstrip() + "…" for text in texts]
-    lines = [f"rejected (the first {len(report.rejects):,} of {report.rejects_total:,}):" if partial else "rejected:"]
+    first = f" (the first {len(report.rejects):,} of {report.rejects_total:,})" if partial else ""
+    lines = [f"{rejected}{first}:"]
     for group, text, found in zip(shown, texts, cells, strict=True):
         padded = text if "\n" in between else f"{text:<{reason_width}}"
         lines += f"  {group.count:>{count_width},}  {padded}{between}{found}".split("\n")

@@ -13,6 +13,7 @@ from tui_importer.core.ledger import Claim, Counts, Ledger, NewRun, PastRun, Run
 from tui_importer.core.mapping import Mapping
 from tui_importer.core.plan import Plan
 from tui_importer.core.planning import Resolution
+from tui_importer.core.report import Verification
 from tui_importer.core.source import OpenSource
 from tui_importer.core.table import Table
 from tui_importer.errors import PlanError, VerificationError
@@ -156,8 +157,8 @@ class Books:
         self._before = "" if before is None else before.kept()
         self._ledger.note_before(self._claim, self._before)
 
-    def verify(self, mapping: Mapping) -> list[str]:
-        """Compare the table with the source; gives back the columns of types that cannot be compared.
+    def verify(self, mapping: Mapping) -> Verification:
+        """Compare the table with the source; gives back what was compared.
 
         Raises :class:`~tui_importer.errors.VerificationError` where they differ, or where nobody knows any more what
         the table held before.
@@ -170,8 +171,7 @@ class Books:
         rejected = [reject.row for reject in self.rejects()]
         ours = verify.of_source(self._source, mapping, rejected, _VERIFIED_ROWS)
         theirs = verify.of_table(self._ledger, mapping, _VERIFIED_ROWS).less(self._before or None)
-        verify.compare(ours, theirs, mapping)
-        return [column.target for column, compared in zip(mapping.columns, ours.compared, strict=True) if not compared]
+        return verify.compare(ours, theirs, mapping)
 
     def check_count(self, table: Table) -> None:
         """Count a table that only this round has written, as far as the ledger knows; raises as :meth:`verify` does.

@@ -34,6 +34,7 @@ from tui_importer.core.report import (
     Report,
     Stats,
     TargetReport,
+    Verification,
     reconcile,
     reported,
 )
@@ -74,6 +75,7 @@ from tui_importer.events import (
     RunStarted,
     Stopping,
     TableCreated,
+    Verified,
     WorkersChanged,
 )
 
@@ -154,6 +156,8 @@ class Engine:
         self._ledger: Ledger | None = None
         self._histories: dict[str, Sequence[PastRun]] = {}
         self._created = False
+        self._verified: Verification | None = None
+        self._complete = False  # as the ledger has been told: too late to be stopped
         self._workers = 0
         self._max_writers: int | None = None
         self._writer_note = ""
@@ -226,7 +230,11 @@ class Engine:
         plan, parts = self._plan, self._parts
         self._emit(
             RunStarted(
-                run_id=self.run_id, file=plan.source.file, target=parts.address.display, strategy=parts.strategy_name
+                run_id=self.run_id,
+                file=plan.source.file,
+                target=parts.address.display,
+                strategy=parts.strategy_name,
+                dry_run=plan.options.dry_run,
             )
         )
         with self._deadline(plan.options.timeout):
@@ -261,6 +269,7 @@ class Engine:
                 rejected=stats.error_count,
                 blank=stats.blank_rows,
                 seconds=stats.duration_seconds,
+                dry_run=report.dry_run,
             )
         )
         return report
@@ -307,7 +316,7 @@ class Engine:
         """Ask for the table that is most likely meant; where it is another, the way there is at least warm."""
         likely = self._plan.target.table or table_name(path.stem)
         self._reflected[likely] = backend.reflect(likely)
-        if not self._plan.options.dry_run:
+        if not self._plan.options.dry_run or self._reflected[likely] is not None:
             self._ledger = backend.ledger(self._plan.options.ledger_schema)
             self._histories[likely] = self._ledger.history(likely)
 
@@ -401,8 +410,10 @@ class Engine:
                 self._histories[wanted.name] = self._retried(lambda: ledger.history(wanted.name))
             history = self._histories[wanted.name]
             run = Run(self.run_id, self._parts.strategy_name, self._command)
-            books = self._books = Books(ledger, history, run, plan, source, self._sha256 or "", wanted.name)
+            books = Books(ledger, history, run, plan, source, self._sha256 or "", wanted.name)
             plan = books.plan(existing)
+            if not plan.options.dry_run:  # which asks what was, and writes nothing down
+                self._books = books
         resolution = self._resolution = resolve(plan, source, wanted, existing)
         for note in resolution.notes:
             self._notice(note)
@@ -410,9 +421,15 @@ class Engine:
             self._done = self._retried(lambda: books.done(resolution, existing))
             for note in books.notes:
                 self._notice(note)
+            if plan.options.dry_run and books.resumes is not None:
+                begun = books.resumes.run_id
+                self._notice(f"run {begun} has begun this import, and an import would go on where it ended")
+        if plan.options.verify and (self._done is not None or plan.options.dry_run):
+            self._notice("nothing is written, so nothing is verified")
         if self._done is not None:
             counts = self._done.counts
-            self._reader.rows_read = self._reader.skipped = counts.rows
+            self._reader.rows_read, self._reader.rejected = counts.rows, counts.rejected
+            self._reader.skipped = counts.rows - counts.rejected
             self._reader.blank_rows = self._done.blank_rows
             self._reader.phase = Phase.READ
             self._emit(
@@ -467,6 +484,7 @@ class Engine:
         counts, blank = self._counts_of_import(whole=state is RunState.COMPLETE), self._reader.blank_rows
         if state is RunState.COMPLETE:
             self._retried(lambda: books.finish(state, counts, blank, reason))
+            self._complete = True
             return
         if self._plan.options.atomic and not books.published:
             self._notice("nothing of this import is to be seen before it is whole (--atomic)")
@@ -588,8 +606,10 @@ class Engine:
             self._retried(lambda: books.publish(stage, resolution))
         if books is not None:
             if self._plan.options.verify:
-                for column in self._retried(lambda: books.verify(resolution.mapping)):
+                found = self._verified = self._retried(lambda: books.verify(resolution.mapping))
+                for column in found.not_compared:
                     self._notice(f"column {column!r} was not verified: its values come back in another form")
+                self._emit(Verified(rows=found.rows, columns=found.columns, not_compared=found.not_compared))
             else:
                 self._retried(lambda: books.check_count(table))
         if not (self._created and indexes):
@@ -638,8 +658,8 @@ class Engine:
         seconds = time.perf_counter() - self._started
         # What was read but never settled (waiting in the queue, or undone with its batch) counts as not read: it
         # will be, when the import is taken up again. A run that came to its end has none of it.
-        whole = self._error is None and not self._stop.draining
-        earlier = self._standing.counts.rows if self._standing else counts.skipped if self._done else 0
+        whole = self._error is None and not self._stopped
+        before = self._done.counts if self._done else self._standing.counts if self._standing else Counts()
         stats = Stats.count(
             read=counts.read if whole else counts.finished,
             inserted=counts.inserted,
@@ -649,7 +669,8 @@ class Engine:
             blank=counts.blank,
             retries=self._retries + sum(worker.retries for worker in counts.workers),
             seconds=seconds,
-            earlier=earlier,
+            earlier=before.rows,
+            already_in=before.inserted + before.updated,
         )
         try:
             stats.reconcile()
@@ -658,6 +679,7 @@ class Engine:
         exit_code, outcome = self._outcome(counts.rejected)
         return Report(
             run_id=self.run_id,
+            dry_run=plan.options.dry_run,
             outcome=outcome,
             exit_code=exit_code,
             method=parts.strategy_name,
@@ -675,11 +697,16 @@ class Engine:
             stats=stats,
             columns=reported_columns(resolution),
             notes=tuple(self._notes),
-            error=str(self._error) if self._error else self._stop.reason,
+            error=str(self._error) if self._error else self._stop.reason if self._stopped else None,
+            verified=self._verified,
             resumes=self._resumes(),
             rejects=tuple(map(reported, self._rejects.first(MAX_REPORTED_REJECTS))),
             rejects_total=counts.rejected,
         )
+
+    @property
+    def _stopped(self) -> bool:
+        return self._stop.draining and not self._complete
 
     def _resumes(self) -> str | None:
         if self._done is not None:
@@ -689,7 +716,7 @@ class Engine:
     def _outcome(self, rejected: int) -> tuple[ExitCode, Outcome]:
         if self._error is not None:
             return self._error.exit_code, "failed"
-        if self._stop.draining:
+        if self._stopped:
             return self._stop.exit_code, "stopped"
         if self._done is not None:
             return ExitCode.OK, "already_imported"

@@ -105,8 +105,8 @@ class PastRun(NewRun):
     """A run that the ledger knows.
 
     Times are UTC as RFC 3339 writes them; ``counts`` are of the import's round up to the end of this run, zero where it
-    did not say how it ended. ``before`` are the checksums of what the table held before the round; ``published`` says
-    that the rows of an atomic import are in their table.
+    did not say how it ended and no other run has taken its import over. ``before`` are the checksums of what the table
+    held before the round; ``published`` says that the rows of an atomic import are in their table.
     """
 
     state: RunState
@@ -143,6 +143,10 @@ class Ledger(Protocol):
 
     def runs(self, limit: int) -> Sequence[PastRun]:
         """The latest runs into any table."""
+
+    def is_alive(self, run: PastRun) -> bool | None:
+        """Whether the process of a run that has not said how it ended is there; None where that cannot be known,
+        because it is one of another machine."""
 
     def begin(self, run: NewRun) -> Standing:
         """Make the ledger's tables where they are missing, end the claim of a dead run of the same import (waiting for

@@ -47,9 +47,10 @@ class TargetReport(msgspec.Struct, frozen=True, kw_only=True):
     created: bool
 
 
-class Stats(msgspec.Struct, frozen=True, kw_only=True):
+class Stats(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The counts: ``total_records`` are the rows read, ``success_count`` those inserted or updated, ``error_count``
-    those rejected. ``blank_rows`` are in none of the others."""
+    those rejected. ``blank_rows`` are in none of the others. Of the rows ``skipped``, ``already_in`` are in the table
+    by earlier runs of the import, the others are not; it is left out where it is 0."""
 
     total_records: int
     success_count: int
@@ -62,6 +63,12 @@ class Stats(msgspec.Struct, frozen=True, kw_only=True):
     duration: str
     duration_seconds: float
     records_per_second: float
+    already_in: int = 0
+
+    @property
+    def in_table(self) -> int:
+        """The rows of the import that are in the table, by this run or an earlier one."""
+        return self.success_count + self.already_in
 
     @classmethod
     def count(
@@ -76,9 +83,10 @@ class Stats(msgspec.Struct, frozen=True, kw_only=True):
         retries: int,
         seconds: float,
         earlier: int = 0,
+        already_in: int = 0,
     ) -> Self:
-        """The stats of a run, ``earlier`` of whose rows earlier runs have dealt with, whether they add up or not: a run
-        that fails for that shows its numbers."""
+        """The stats of a run, ``earlier`` of whose rows earlier runs have dealt with (``already_in`` of these are in
+        the table), whether they add up or not: a run that fails for that shows its numbers."""
         # JSON knows neither NaN nor infinity.
         seconds = round(seconds, 6) if math.isfinite(seconds) and seconds > 0 else 0.0
         pace = max(0, inserted + updated + skipped + rejected - earlier) / seconds if seconds else 0.0
@@ -94,6 +102,7 @@ class Stats(msgspec.Struct, frozen=True, kw_only=True):
             duration=f"{seconds:.2f}s",
             duration_seconds=seconds,
             records_per_second=round(pace, 1),
+            already_in=already_in,
         )
 
     def reconcile(self) -> None:
@@ -108,6 +117,15 @@ class ReportedColumn(msgspec.Struct, frozen=True, kw_only=True):
     letter: str
     target: str
     type: str
+
+
+class Verification(msgspec.Struct, frozen=True, kw_only=True):
+    """What ``--verify`` compared and found equal: ``rows`` in so many ``columns``; ``not_compared`` names the columns
+    whose values a database gives back in another form."""
+
+    rows: int
+    columns: int
+    not_compared: tuple[str, ...] = ()
 
 
 class ReportedFault(msgspec.Struct, frozen=True, kw_only=True):
@@ -136,12 +154,14 @@ class ReportedReject(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
 class Report(msgspec.Struct, frozen=True, kw_only=True):
     """The result of a run. Times are UTC as RFC 3339 writes them; ``rejects`` is capped, ``rejects_total`` and the
     file ``rejects_file`` are not. ``resumes`` is the run whose import this one went on with, or found already done:
-    what that run has put in counts as skipped, what it rejected as rejected."""
+    what that run has put in counts as skipped, what it rejected as rejected. The counts of a ``dry_run``, which writes
+    nothing, are what an import would come to; ``verified`` is None where table and source were not compared."""
 
     schema_version: int = SCHEMA_VERSION
     run_id: str
     outcome: Outcome
     exit_code: int
+    dry_run: bool = False
     method: str
     workers: int
     batch_size: int
@@ -153,6 +173,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     columns: tuple[ReportedColumn, ...] = ()
     notes: tuple[str, ...] = ()
     error: str | None = None
+    verified: Verification | None = None
     resumes: str | None = None
     rejects: tuple[ReportedReject, ...] = ()
     rejects_total: int = 0

@@ -20,6 +20,7 @@ from tui_importer.core.counters import ReaderCounters
 from tui_importer.core.ledger import Ledger
 from tui_importer.core.mapping import Mapping
 from tui_importer.core.parsing import as_text
+from tui_importer.core.report import Verification
 from tui_importer.core.settled import Interval, Settled
 from tui_importer.core.source import OpenSource
 from tui_importer.core.types import ColumnType, Kind
@@ -50,8 +51,8 @@ def of_table(ledger: Ledger, mapping: Mapping, rows: int) -> Checksums:
     return checksums
 
 
-def compare(source: Checksums, table: Checksums, mapping: Mapping) -> None:
-    """Raise :class:`VerificationError` where the two differ, naming the columns."""
+def compare(source: Checksums, table: Checksums, mapping: Mapping) -> Verification:
+    """What was compared; raises :class:`VerificationError` where the two differ, naming the columns."""
     name = mapping.table.qualified_name
     if source.rows != table.rows:
         raise VerificationError(f"table {name!r} has got {table.rows:,} rows, the source has {source.rows:,} for it")
@@ -63,6 +64,9 @@ def compare(source: Checksums, table: Checksums, mapping: Mapping) -> None:
     if wrong:
         names = ", ".join(map(repr, wrong))
         raise VerificationError(f"table {name!r} does not hold what the source does in {names}")
+    compared = [column.target for column, fit in zip(mapping.columns, source.compared, strict=True) if fit]
+    others = tuple(column.target for column in mapping.columns if column.target not in compared)
+    return Verification(rows=source.rows, columns=len(compared), not_compared=others)
 
 
 class Checksums:

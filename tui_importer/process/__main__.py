@@ -21,10 +21,12 @@ from tui_importer.process.messages import (
     RunBegun,
     TargetSeen,
 )
+from tui_importer.process.quiet import keep_libraries_quiet
 
 
 def main() -> NoReturn:
     """Carry out the request on standard input, and leave with its exit code."""
+    keep_libraries_quiet()
     code = ExitCode.OK
     try:
         request = msgspec.json.decode(sys.stdin.buffer.read(), type=Request)

@@ -1,14 +1,16 @@
 """The form in which a run's events are written down: one JSON object a line, in recordings and in logs alike.
 
 Each line has ``v`` (the form's version), ``ts`` (UTC, RFC 3339), ``level``, ``run_id`` and ``event``, beside the
-event's own fields. ``progress`` lines are the counters at one moment, ``reject_groups`` lines the rejects so far by
-column and reason. Lines are ASCII: nothing in a cell can reach a terminal, and no text is lost on the way.
+event's own fields, and ``dry_run`` (true) where the run writes nothing. ``progress`` lines are the counters at one
+moment, ``reject_groups`` lines the rejects so far by column and reason. Lines are ASCII: nothing in a cell can reach a
+terminal, and no text is lost on the way.
 """
 
 from __future__ import annotations
 
 import datetime as dt
 import json
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -26,6 +28,8 @@ LINE_VERSION = 1
 
 #: What the lines with counters have for an event.
 PROGRESS = "progress"
+#: What the lines with log records have for an event.
+LOGGED = "logged"
 #: What the lines with grouped rejects have for an event.
 REJECT_GROUPS = "reject_groups"
 
@@ -41,13 +45,19 @@ class Line:
     what: AnyEvent | Snapshot | tuple[ReasonGroup, ...]
 
 
-def event_line(event: AnyEvent, run_id: str | None, moment: dt.datetime) -> str:
+def event_line(event: AnyEvent, run_id: str | None, moment: dt.datetime, *, dry_run: bool = False) -> str:
     """The event as a line, without a line break."""
-    return _line(moment, level(event), run_id, msgspec.to_builtins(event))
+    return _line(moment, level(event), run_id, msgspec.to_builtins(event), dry_run=dry_run)
 
 
 def progress_line(
-    snapshot: Snapshot, rows_per_second: float, eta_seconds: float | None, run_id: str | None, moment: dt.datetime
+    snapshot: Snapshot,
+    rows_per_second: float,
+    eta_seconds: float | None,
+    run_id: str | None,
+    moment: dt.datetime,
+    *,
+    dry_run: bool = False,
 ) -> str:
     """The counters as a line, without a line break."""
     counters = msgspec.to_builtins(snapshot)
@@ -65,12 +75,25 @@ def progress_line(
             "rows_per_second": round(rows_per_second, 1),
             "eta_seconds": None if eta_seconds is None else round(eta_seconds, 1),
         },
+        dry_run=dry_run,
     )
 
 
-def groups_line(groups: Sequence[ReasonGroup], run_id: str | None, moment: dt.datetime) -> str:
+def groups_line(
+    groups: Sequence[ReasonGroup], run_id: str | None, moment: dt.datetime, *, dry_run: bool = False
+) -> str:
     """The rejects by column and reason as a line, without a line break."""
-    return _line(moment, "info", run_id, {"event": REJECT_GROUPS, "groups": msgspec.to_builtins(groups)})
+    fields = {"event": REJECT_GROUPS, "groups": msgspec.to_builtins(groups)}
+    return _line(moment, "info", run_id, fields, dry_run=dry_run)
+
+
+def record_line(record: logging.LogRecord, run_id: str | None, moment: dt.datetime, *, dry_run: bool = False) -> str:
+    """A log record as a line, without a line break; it is in no recording."""
+    error = record.exc_info[1] if record.exc_info else None
+    fields: dict[str, object] = {"event": LOGGED, "logger": record.name, "message": record.getMessage()}
+    if error is not None:
+        fields["error"] = f"{type(error).__name__}: {error}"
+    return _line(moment, record.levelname.lower(), run_id, fields, dry_run=dry_run)
 
 
 def decode_line(data: bytes) -> Line | None:
@@ -109,5 +132,6 @@ def level(event: AnyEvent) -> Level:
             return "info"
 
 
-def _line(moment: dt.datetime, severity: Level, run_id: str | None, fields: dict[str, object]) -> str:
-    return json.dumps({"v": LINE_VERSION, "ts": rfc3339(moment), "level": severity, "run_id": run_id, **fields})
+def _line(moment: dt.datetime, severity: str, run_id: str | None, fields: dict[str, object], *, dry_run: bool) -> str:
+    dry: dict[str, object] = {"dry_run": True} if dry_run else {}
+    return json.dumps({"v": LINE_VERSION, "ts": rfc3339(moment), "level": severity, "run_id": run_id, **fields, **dry})

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from tui_importer.core.counters import Snapshot, rate
 from tui_importer.core.report import Report, to_json
-from tui_importer.events import AnyEvent, RowRejected
+from tui_importer.events import AnyEvent, RowRejected, RunStarted
 from tui_importer.recording.control import Controlled, ControlServer
 from tui_importer.recording.folders import COMMAND_FILE, EVENTS_FILE, REPORT_FILE
 from tui_importer.recording.groups import RejectGroups
@@ -43,6 +43,7 @@ class Recorder:
         self.trouble: str | None = None
         self._folder = folder / run_id
         self._run_id = run_id
+        self._dry_run = False
         self._lock = threading.Lock()
         self._sampler: Sampler | None = None
         self._before: Snapshot | None = None
@@ -86,7 +87,9 @@ class Recorder:
         if isinstance(event, RowRejected):
             with self._lock:
                 self._groups.add(event.reject)
-        self._write(event_line(event, self._run_id, dt.datetime.now(dt.UTC)))
+        if isinstance(event, RunStarted):
+            self._dry_run = event.dry_run
+        self._write(event_line(event, self._run_id, dt.datetime.now(dt.UTC), dry_run=self._dry_run))
 
     def close(self, report: Report | None) -> None:
         """Write the report and end the recording."""
@@ -121,8 +124,9 @@ class Recorder:
                 self._since_groups = 0
         now = dt.datetime.now(dt.UTC)
         if groups:
-            self._write(groups_line(groups, self._run_id, now))
-        self._write(progress_line(snapshot, rate(before, snapshot), None, self._run_id, now))
+            self._write(groups_line(groups, self._run_id, now, dry_run=self._dry_run))
+        pace = rate(before, snapshot)
+        self._write(progress_line(snapshot, pace, None, self._run_id, now, dry_run=self._dry_run))
 
     def _period(self, at: float) -> float:
         """How often counters that change are written down at this moment of the run."""

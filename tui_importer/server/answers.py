@@ -8,6 +8,7 @@ from typing import Any, Literal
 import msgspec
 from starlette.responses import Response
 
+from tui_importer.console.sentences import DRY_RUN, done_before, fate
 from tui_importer.core.counters import Phase, Snapshot, WorkerState, progress
 from tui_importer.core.report import Outcome, ReportedReject, Stats
 from tui_importer.server.refusal import Refusal
@@ -184,17 +185,18 @@ def progress_of(snapshot: Snapshot, rows_per_second: float) -> ProgressAnswer:
 
 def message_of(upload: Upload) -> str:
     """How the upload stands, in a sentence."""
+    dry_run, stats = upload.choices.dry_run is True, upload.stats
+    before = DRY_RUN if dry_run else ""
     match upload.outcome:
-        case "complete":
-            return "every row is in"
-        case "complete_with_rejects":
-            rows = "1 row was" if upload.rejects_total == 1 else f"{upload.rejects_total:,} rows were"
-            return f"{rows} rejected, every other row is in"
-        case "already_imported":
-            return "already imported: nothing was written"
+        case "complete" | "complete_with_rejects" if stats is not None:
+            return before + fate(stats, dry_run=dry_run)
+        case "already_imported" if stats is not None:
+            return f"{before}{done_before(stats, None)}: nothing was written"
+        case "stopped" if dry_run:
+            return f"{before}stopped before the end; nothing was written"
         case "stopped":
             return "stopped before the end: what is in stays in, and resuming goes on from there"
         case "failed":
-            return "failed"
-        case None:
-            return "waiting for its turn" if upload.state == "waiting" else "at work"
+            return f"{before}failed"
+        case _:
+            return before + ("waiting for its turn" if upload.state == "waiting" else "at work")

@@ -70,10 +70,14 @@ class Metrics:
         stats = report.stats
         self._retries.inc(stats.retries)
         self._run_seconds.observe(stats.duration_seconds)
+        if report.dry_run:
+            return  # its rows went nowhere
         self._rows.labels("inserted").inc(stats.inserted)
         self._rows.labels("updated").inc(stats.updated)
         self._rows.labels("skipped").inc(stats.skipped)
-        if report.outcome != "already_imported":
+        if report.outcome == "already_imported":
+            self._rows.labels("skipped").inc(stats.error_count)  # an earlier run rejected them, this one passed over
+        else:
             rejected = max(0, stats.error_count - rejected_before)
             self._rows.labels("rejected").inc(rejected)
             self._rejects.inc(rejected)

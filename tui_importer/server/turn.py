@@ -9,8 +9,6 @@ from collections import deque
 from collections.abc import Callable
 from functools import partial
 
-import msgspec
-
 from tui_importer.console.command import command_of
 from tui_importer.core.counters import Snapshot, rate
 from tui_importer.core.url import parse_address
@@ -153,10 +151,6 @@ class Turn:
                 return True
             if upload.interrupted:
                 return False  # by the end of the server before this one
-        if report.outcome == "already_imported":
-            # The report counts this run's rejects; those of the import are said by an event.
-            said = await asyncio.to_thread(recording.latest, "already_imported")
-            report = msgspec.structs.replace(report, rejects_total=int((said or {}).get("rejected", 0)))
         if report.outcome in SETTLED and not plan_of(upload.choices, self._settings, upload.file).options.dry_run:
             self._on_table()
         await self._known.end(upload, report.outcome, report.exit_code, report.error, report)

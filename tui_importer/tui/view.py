@@ -121,6 +121,7 @@ class View:
     """A run at one moment. Times are seconds since the epoch; rates are rows a second."""
 
     run_id: str = ""
+    dry_run: bool = False
     state: State = State.STARTING
     file: str = ""
     sheet: str | None = None
@@ -192,6 +193,7 @@ class Watcher:
         mean = self._mean(counters)
         return View(
             run_id=self._started.run_id if self._started else "",
+            dry_run=self._started is not None and self._started.dry_run,
             state=state,
             file=self._started.file if self._started else "",
             sheet=self._opened.sheet if self._opened else None,
@@ -234,7 +236,7 @@ class Watcher:
                 self._stopping = event
             case RunFinished():
                 self._finished = event
-        text = narrate(event)
+        text = narrate(event, dry_run=self._started is not None and self._started.dry_run)
         if text is not None:
             self._log.append(LogLine(at, level(event), text, isinstance(event, ROUTINE)))
             self._logged = None
@@ -353,6 +355,11 @@ class Watcher:
         if self._logged is None:
             self._logged = tuple(self._log)
         return self._logged
+
+
+def word_of(state: WorkerState, *, dry_run: bool) -> str:
+    """The state of a worker in a word; in a dry run nobody writes."""
+    return "checking" if dry_run and state in (WorkerState.WRITING, WorkerState.COMMITTING) else state.value
 
 
 def written(counters: Snapshot) -> int:

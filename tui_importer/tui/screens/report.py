@@ -11,16 +11,17 @@ from textual.content import Content
 from textual.screen import Screen
 from textual.widgets import Footer, Static
 
-from tui_importer.console.ending import paths_and_commands
+from tui_importer.console.ending import GOES_ON, paths_and_commands
 from tui_importer.console.numbers import pace, plural, took
-from tui_importer.console.sentences import equation
+from tui_importer.console.sentences import equation, verified
+from tui_importer.console.summary import outcome, way
 from tui_importer.core.report import Report
 from tui_importer.recording.folders import Recording
 from tui_importer.tui.drawing import Piece, chart, chart_columns, fitted, lines
 from tui_importer.tui.terminal import Glyphs
 from tui_importer.tui.view import View
 from tui_importer.tui.widgets.lists import group_line
-from tui_importer.tui.widgets.top import STATE_STYLES
+from tui_importer.tui.widgets.top import state_pieces
 
 _CHART_HEIGHT = 8
 #: Cells at both sides of the page: padding, and what scrolls it.
@@ -57,11 +58,12 @@ class ReportScreen(Screen[None]):
     def _text(self, width: int) -> Content:
         view, glyphs, report = self._view, self._glyphs, self._view.report
         counts = view.counters
-        equals = equation(counts.finished, counts.inserted, counts.updated, counts.skipped, counts.rejected)
+        numbers = (counts.finished, counts.inserted, counts.updated, counts.skipped, counts.rejected)
+        equals = equation(*numbers, dry_run=view.dry_run)
         blank = f", {plural(counts.blank, 'blank row')} passed over" if counts.blank else ""
         rows: list[list[Piece]] = [
-            [(view.state.value, STATE_STYLES[view.state])],
-            [(fitted(glyphs.text(self._outcome(report), 400), 4 * width, glyphs.ellipsis), "")],
+            state_pieces(view),
+            *([(fitted(glyphs.text(line, 400), 4 * width, glyphs.ellipsis), "")] for line in self._outcome(report)),
             [],
             [(equals, "bold"), (blank, "$muted")],
             [(self._pace(report), "$muted")],
@@ -74,10 +76,12 @@ class ReportScreen(Screen[None]):
             rest += [[(name, "$muted")], [(glyphs.text(text, 2_000), "")]]
         return Content("\n").join([lines(rows), Content.assemble(("rows/s", "$muted")), picture, lines([[], *rest])])
 
-    def _outcome(self, report: Report | None) -> str:
+    def _outcome(self, report: Report | None) -> list[str]:
         if report is None:
-            return "the run's process is gone without a report; the same command goes on from there"
-        return report.error or f"{report.source.file} is in {report.target.database}, table {report.target.table}"
+            gone = "the run's process is gone without a report"
+            return [f"{gone}; nothing was written" if self._view.dry_run else f"{gone}; {GOES_ON}"]
+        ended = report.error or "failed" if report.outcome == "failed" else outcome(report)
+        return [way(report), ended, *([verified(report.verified)] if report.verified is not None else [])]
 
     def _pace(self, report: Report | None) -> str:
         if report is None:
@@ -92,7 +96,7 @@ class ReportScreen(Screen[None]):
             return []
         digits = max(len(f"{group.count:,}") for group in groups)
         drawn = [group_line(group, digits, width, self._glyphs) for group in groups]
-        return [[("rejected", "$muted")], *drawn, []]
+        return [[("would be rejected" if self._view.dry_run else "rejected", "$muted")], *drawn, []]
 
     def _workers(self) -> list[list[Piece]]:
         rows: list[list[Piece]] = []

@@ -40,6 +40,7 @@ class RunScreen(Screen[None]):
         Binding("enter,e", "report", "Report", key_display="e"),
         Binding("d", "detach", "Detach"),
         Binding("q", "leave", "Quit"),
+        Binding("escape", "leave_replay", "Quit", show=False),
     ]
 
     view: reactive[View] = reactive(View, layout=False, repaint=False)
@@ -114,6 +115,8 @@ class RunScreen(Screen[None]):
                 return live and not over
             case "report":
                 return over
+            case "leave_replay":
+                return not live
             case _:
                 return True
 
@@ -159,9 +162,17 @@ class RunScreen(Screen[None]):
         if shown is None:
             self.app.exit(Ending(exit_code=int(ExitCode.STOPPED), error="left before the run was begun"))
             return
-        live = shown.orders and not view.state.over
+        if not shown.orders:  # a replay, which fails in nothing, wherever it is left
+            recording = shown.recording
+            self.app.exit(Ending(recording=recording, report=recording.report(), live=recording.alive))
+            return
+        live = not view.state.over
         code = view.report.exit_code if view.report else int(ExitCode.OK if live else ExitCode.STOPPED)
         self.app.exit(Ending(recording=shown.recording, report=view.report, live=live, exit_code=code))
+
+    def action_leave_replay(self) -> None:
+        """Leave a run that is played again; a live one is not left by the key that closes other screens."""
+        self.action_leave()
 
     def _order(self, order: AnyOrder) -> None:
         """Tell the run, in a thread: it may be slow to answer."""

@@ -12,7 +12,7 @@ from textual.screen import Screen
 from textual.widgets import DataTable, Footer, Static
 
 from tui_importer.recording.folders import Recording, recordings_folder
-from tui_importer.recording.listing import ListedRun, listed
+from tui_importer.recording.listing import ListedRun, columns_of, listed
 from tui_importer.tui.cells import cell
 from tui_importer.tui.messages import Opening
 from tui_importer.tui.opening import attached, replayed
@@ -20,7 +20,6 @@ from tui_importer.tui.terminal import Glyphs
 
 MAX_RUNS = 200
 REPLAY_SPEED = 10.0
-_COLUMNS = ("state", "begun", "read", "inserted", "rejected", "what", "run")
 
 
 class RunsScreen(Screen[Opening | None]):
@@ -45,7 +44,6 @@ class RunsScreen(Screen[Opening | None]):
         yield Footer(show_command_palette=False)
 
     def on_mount(self) -> None:
-        self._table.add_columns(*_COLUMNS)
         self._table.focus()
         self.action_list()
 
@@ -57,11 +55,13 @@ class RunsScreen(Screen[Opening | None]):
         """Look for runs anew."""
         self._runs = listed(recordings_folder(), MAX_RUNS)
         table, text = self._table, self._glyphs.text
-        table.clear()
-        for run in self._runs:
-            numbers = ["" if count is None else f"{count:,}" for count in (run.read, run.inserted, run.rejected)]
+        counts = columns_of(self._runs)
+        table.clear(columns=True)
+        table.add_columns("state", "begun", *(name for name, _ in counts), "what", "run")
+        for run, *numbers in zip(self._runs, *(texts for _, texts in counts), strict=True):
             begun = run.started_at[:19].replace("T", " ")
-            what = f"{PurePath(run.file).name} {self._glyphs.to} {run.table}"
+            where = f" {self._glyphs.dot} ".join(filter(None, (run.database, run.table)))
+            what = f"{PurePath(run.file).name} {self._glyphs.to} {where}"
             cells = (run.state, begun, *numbers, what, run.run_id)
             table.add_row(*(cell(self.app, text(said)) for said in cells))
         if not self._runs:

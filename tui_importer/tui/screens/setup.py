@@ -37,6 +37,7 @@ from tui_importer.tui.cells import cell
 from tui_importer.tui.draft import Draft, about, count_or_auto, header_row
 from tui_importer.tui.messages import Ending, Looked
 from tui_importer.tui.terminal import Glyphs
+from tui_importer.tui.widgets.top import DRY_RUN
 
 #: Characters of a cell in the preview: enough to know it by.
 _PREVIEW_CELL = 24
@@ -281,7 +282,8 @@ class SetupScreen(Screen[None]):
         if seen.obstacle is not None and mode != "create":
             self._say_target(seen.obstacle, "error")
         elif not seen.exists:
-            self._say_target(f"table {seen.table} will be created in {seen.database}", "info")
+            would = "would" if self.draft.given.options.dry_run else "will"
+            self._say_target(f"table {seen.table} {would} be created in {seen.database}", "info")
         elif mode == "create":
             self._say_target(
                 f"table {seen.table} exists, with {plural(seen.rows, 'row')}: it cannot be created", "error"
@@ -434,7 +436,8 @@ class SetupScreen(Screen[None]):
             held = f" ({size(path.stat().st_size)})"
         except OSError:
             held = ""
-        return self._glyphs.text(path.name) + held
+        dry = f"{DRY_RUN}  " if self.draft.given.options.dry_run else ""
+        return dry + self._glyphs.text(path.name) + held
 
     def _say_standing(self, text: str, *, bad: bool = False) -> None:
         standing = self.query_one("#setup-standing", Static)

@@ -23,15 +23,15 @@ class RejectsPanel(Picture):
     def titles(self, view: View) -> tuple[Content, Content]:
         rejected = view.counters.rejected
         if not rejected:
-            return Content("rejected"), Content("")
-        return Content(f"rejected {rejected:,}"), Content("r: all of them")
+            return Content(_rejected(view)), Content("")
+        return Content(f"{_rejected(view)} {rejected:,}"), Content("r: all of them")
 
     def draw(self, view: View, width: int, height: int) -> Content:
         if not view.groups:
             nothing = "rows that cannot go are named here" if not view.counters.rejected else "..."
             return Content.assemble((fitted(nothing, width, ""), "$muted"))
         if height == 1:  # no room for reasons
-            words = f"rejected {view.counters.rejected:,}: {len(view.groups)} reasons (r)"
+            words = f"{_rejected(view)} {view.counters.rejected:,}: {len(view.groups)} reasons (r)"
             return Content.assemble((fitted(words, width, ""), "bold $error"))
         shown = view.groups[:height] if len(view.groups) <= height else view.groups[: height - 1]
         digits = max(len(f"{group.count:,}") for group in shown)
@@ -39,6 +39,10 @@ class RejectsPanel(Picture):
         if len(view.groups) > len(shown):
             rows.append([(f"and {len(view.groups) - len(shown)} other reasons", "$muted")])
         return lines(rows)
+
+
+def _rejected(view: View) -> str:
+    return "would reject" if view.dry_run else "rejected"
 
 
 def group_line(group: ReasonGroup, digits: int, width: int, glyphs: Glyphs) -> list[Piece]:

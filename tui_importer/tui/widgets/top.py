@@ -8,7 +8,7 @@ from textual.content import Content
 
 from tui_importer.console.sentences import equation
 from tui_importer.core.counters import progress, total
-from tui_importer.tui.drawing import Piece, bar, between, clock, fitted, length, lines
+from tui_importer.tui.drawing import Piece, bar, between, clock, cut, fitted, length, lines
 from tui_importer.tui.view import State, View
 from tui_importer.tui.widgets.picture import Picture
 
@@ -30,8 +30,16 @@ STATE_STYLES = {
     State.FAILED: "bold $error",
     State.DIED: "bold $error",
 }
+#: What stands before the state of a run that writes nothing.
+DRY_RUN = "DRY RUN"
 #: The narrowest bar that says anything.
 _MIN_BAR = 8
+
+
+def state_pieces(view: View) -> list[Piece]:
+    """The state's word, after one that says that nothing is written, where that is so."""
+    dry = [(DRY_RUN, "bold $warning"), (" ", "")] if view.dry_run else []
+    return [*dry, (view.state.value, STATE_STYLES[view.state])]
 
 
 class Heading(Picture):
@@ -40,12 +48,12 @@ class Heading(Picture):
     def draw(self, view: View, width: int, height: int) -> Content:
         glyphs = self.glyphs
         how = f"{glyphs.text(view.strategy)} {glyphs.times}{view.counters.workers_wanted}  " if view.strategy else ""
-        state: list[Piece] = [(view.state.value, STATE_STYLES[view.state]), (f"  {clock(view.seconds)}", "bold")]
+        state: list[Piece] = [*state_pieces(view), (f"  {clock(view.seconds)}", "bold")]
         right: list[Piece] = [(how, "$muted"), *state]
         if width < length(right) + len("a.xlsx ") * 3:
             right = state
         if width <= length(right):
-            return Content.assemble((fitted(view.state.value, width, glyphs.ellipsis), STATE_STYLES[view.state]))
+            return cut(Content.assemble(*state_pieces(view)), width, glyphs.ellipsis)
         name = glyphs.text(PurePath(view.file).name)
         source = f"{name} {glyphs.within} {glyphs.text(view.sheet)}" if view.sheet else name
         room = max(0, width - length(right) - 2)
@@ -76,7 +84,7 @@ class ProgressLine(Picture):
         if share is None or rows is None:
             words = f"  {done:,} rows, of how many is not known"
         elif view.state is State.INDEXING:
-            words = f"  {done:,} rows in, making indexes"
+            words = f"  {done:,} rows done, making indexes"
         else:
             words = f"  {int(share * 100)} %  {done:,}/{rows:,}"
         left = "" if view.state.over else f"  {_eta(view)}"
@@ -99,11 +107,12 @@ class Equation(Picture):
 
     def draw(self, view: View, width: int, height: int) -> Content:
         counts = view.counters
-        text = equation(counts.finished, counts.inserted, counts.updated, counts.skipped, counts.rejected)
+        numbers = (counts.finished, counts.inserted, counts.updated, counts.skipped, counts.rejected)
+        text = equation(*numbers, dry_run=view.dry_run)
         waiting = counts.read - counts.finished
         pieces: list[Piece] = []
         for number, term in enumerate(text.split(" + ")):
-            style = "bold $error" if term.startswith("rejected") else "bold"
+            style = "bold $error" if term.startswith(("rejected", "would reject")) else "bold"
             pieces += [(" + " if number else "", "$muted"), (term, style)]
         more: list[Piece] = []
         if counts.blank:

@@ -13,7 +13,7 @@ from tui_importer.core.counters import WorkerState
 from tui_importer.core.plan import WORKERS
 from tui_importer.tui.drawing import Piece, between, fitted, lines, short, spark
 from tui_importer.tui.terminal import UNICODE, Glyphs
-from tui_importer.tui.view import View, WorkerView
+from tui_importer.tui.view import View, WorkerView, word_of
 from tui_importer.tui.widgets.picture import Picture
 
 #: Cells of the narrowest pane, its frame included.
@@ -45,7 +45,7 @@ class WorkerPane(Picture):
             return Content.styled(f"{self.number}", "$muted"), Content("")
         counted = [(worker.rejected, "rejected"), (worker.retries, "retried")]
         below = " ".join(f"{count:,} {word}" for count, word in counted if count)
-        above = f"{worker.number} {self.glyphs.marks[worker.state.value]} {worker.state.value}"
+        above = f"{worker.number} {self.glyphs.marks[worker.state.value]} {word_of(worker.state, dry_run=view.dry_run)}"
         return Content.styled(above, STYLES[worker.state]), Content(below)
 
     def decorate(self, view: View) -> None:
@@ -133,7 +133,7 @@ class WorkerLine(Picture):
     """The workers in one line, where there is no room for panes."""
 
     def draw(self, view: View, width: int, height: int) -> Content:
-        states = Counter(worker.state for worker in view.workers)
-        words = ", ".join(f"{count} {state.value}" for state, count in states.items()) or "none yet"
+        states = Counter(word_of(worker.state, dry_run=view.dry_run) for worker in view.workers)
+        words = ", ".join(f"{count} {word}" for word, count in states.items()) or "none yet"
         text = f"workers: {words}  {short(view.now)} rows/s"
         return Content(fitted(text, width, self.glyphs.ellipsis))

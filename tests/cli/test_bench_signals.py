@@ -1,0 +1,97 @@
+"""A comparison that is stopped: at once, with the signal's exit code, and nothing of it is left."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import psycopg
+import pytest
+
+if TYPE_CHECKING:
+    from tests.cli.conftest import Program
+    from tests.conftest import Database
+
+SIGNALS = [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
+TABLES = "SELECT tablename FROM pg_tables WHERE schemaname = 'public'"
+
+
+@pytest.fixture
+def many(workbook: Callable[..., Path]) -> Path:
+    """Rows that keep the strategy that writes them one by one busy for a while."""
+    return workbook("many.xlsx", [["n", "word"], *([n, f"word {n}"] for n in range(20_000))])
+
+
+@pytest.fixture
+def temporary(program: Program) -> Path:
+    """Where the program's temporary files are."""
+    folder = program.folder.parent / "temporary"
+    folder.mkdir()
+    program.environment["TMPDIR"] = str(folder)
+    return folder
+
+
+def begin(program: Program, *options: str) -> subprocess.Popen[str]:
+    """A comparison whose first strategy is at work."""
+    process = program.start("bench", "many.xlsx", "--strategy", "sequential", "--repeat", "50", *options)
+    assert process.stderr is not None
+    assert process.stderr.readline() == "sequential ...\n"
+    return process
+
+
+def eventually(wanted: Callable[[], object]) -> None:
+    end = time.monotonic() + 60
+    while not wanted():
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+@pytest.mark.parametrize(("number", "code"), SIGNALS)
+def test_a_signal_ends_it_and_nothing_is_left(
+    program: Program, many: Path, temporary: Path, postgres: Database, number: int, code: int
+) -> None:
+    process = begin(program, "--db", postgres.url)
+    rows = "SELECT 1 FROM tui_importer_batch"
+    eventually(lambda: len(postgres.fetch(TABLES)) == 4 and postgres.fetch(rows))
+    process.send_signal(number)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == code
+    assert out == ""
+    [line] = err.splitlines()
+    assert line == f"tui-importer: stopped by {signal.Signals(number).name}: nothing is left behind"
+    assert postgres.fetch(TABLES) == []
+    assert list(temporary.iterdir()) == []
+
+
+@pytest.mark.parametrize(("number", "code"), SIGNALS)
+def test_a_file_that_was_not_there_is_not_there_afterwards(
+    program: Program, many: Path, temporary: Path, number: int, code: int
+) -> None:
+    process = begin(program, "--db", "new.db")
+    eventually((program.folder / "new.db").exists)
+    process.send_signal(number)
+    process.communicate(timeout=60)
+    assert process.returncode == code
+    assert program.files() == {"many.xlsx"}
+    assert list(temporary.iterdir()) == []
+
+
+def test_a_second_signal_leaves_at_once_and_says_what_may_be_left(
+    program: Program, many: Path, postgres: Database
+) -> None:
+    process = begin(program, "--db", postgres.url)
+    eventually(lambda: len(postgres.fetch(TABLES)) == 4)
+    # Whoever holds a lock on the ledger keeps it from being cleaned up.
+    with psycopg.connect(postgres.url) as holder:
+        holder.execute("LOCK TABLE tui_importer_run")
+        process.send_signal(signal.SIGINT)
+        waiting = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+        eventually(lambda: postgres.fetch(waiting))
+        process.send_signal(signal.SIGTERM)
+        _, err = process.communicate(timeout=60)
+    assert process.returncode == 143
+    assert "may be left behind" in err.splitlines()[-1]
