@@ -31,9 +31,9 @@ def dimensions(rows: int, columns: int) -> bytes:
     return biff(0x200, struct.pack("<IIHHH", 0, rows, 0, columns, 0))
 
 
-def xls(path: Path, sheets: Sequence[bytes], *, workbook: bytes = b"", next_of_last: int = END_OF_CHAIN) -> Path:
-    """An xls workbook of these sheets' records. ``workbook`` are records before them; ``next_of_last`` is the sector
-    that is said to follow the last one of the stream."""
+def xls(path: Path, sheets: Sequence[bytes], *, workbook: bytes = b"", next_of_directory: int = END_OF_CHAIN) -> Path:
+    """An xls workbook of these sheets' records. ``workbook`` are records before them;
+    ``next_of_directory`` is the sector that is said to follow the directory's, which is sector 1."""
     bof = struct.pack("<HHHHII", 0x600, 5, 0, 0, 0, 0)
     names = [f"S{index}".encode() for index in range(len(sheets))]
     head_size = sum(4 + 8 + len(name) for name in names)
@@ -44,15 +44,15 @@ def xls(path: Path, sheets: Sequence[bytes], *, workbook: bytes = b"", next_of_l
     for name, sheet in zip(names, sheets, strict=True):
         bound += biff(0x85, struct.pack("<IHBB", place + len(bodies), 0, len(name), 0) + name)
         bodies += biff(0x809, struct.pack("<HHHHII", 0x600, 0x10, 0, 0, 0, 0)) + sheet + end
-    return compound(path, begin + bound + workbook + end + bodies, next_of_last)
+    return compound(path, begin + bound + workbook + end + bodies, next_of_directory)
 
 
-def compound(path: Path, stream: bytes, next_of_last: int) -> Path:
+def compound(path: Path, stream: bytes, next_of_directory: int) -> Path:
     """A compound file with one stream, Workbook: one FAT sector, one directory sector, then the stream."""
     stream = stream.ljust(max(MINI_CUTOFF, -(-len(stream) // SECTOR) * SECTOR), b"\0")
     count = len(stream) // SECTOR
-    chain = [*range(3, 2 + count), next_of_last]
-    fat = struct.pack(f"<{2 + count}I", FAT_SECTOR, END_OF_CHAIN, *chain).ljust(SECTOR, b"\xff")
+    chain = [next_of_directory, *range(3, 2 + count), END_OF_CHAIN]
+    fat = struct.pack(f"<{2 + count}I", FAT_SECTOR, *chain).ljust(SECTOR, b"\xff")
     assert len(fat) == SECTOR
     header = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(16) + struct.pack("<HHHHH", 0x3E, 3, 0xFFFE, 9, 6) + bytes(6)
     header += struct.pack("<IIIIIIIII", 0, 1, 1, 0, MINI_CUTOFF, END_OF_CHAIN, 0, END_OF_CHAIN, 0)

@@ -23,6 +23,7 @@ FAR = number(0, 0) + number(65_535, 255)
 HOSTILE: dict[str, Callable[[Path], Path]] = {
     "absurd dimensions.xls": lambda path: xls(path, [dimensions(0xFFFFFFFF, 0xFFFF) + number(0, 0)]),
     "twenty far cells.xls": lambda path: xls(path, [FAR] * 20),
+    "a directory that follows itself.xls": lambda path: xls(path, [number(0, 0)], next_of_directory=1),
     "a far cell.xlsb": lambda path: binary_workbook(path, 1_048_575, 16_383),
     "repeated columns and rows.ods": lambda path: ods(path, ods_row(ods_cell(1, columns=16_384), rows=1_000) * 200),
     "a repeated row.ods": lambda path: ods(path, ods_row(ods_cell(1, columns=16_384), rows=1_048_576)),
