@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -113,8 +114,13 @@ def sheets(draw: st.DrawFn) -> str:
     return f'<worksheet xmlns="{MAIN}" xmlns:x="x"><sheetData>{gap.join(lines)}</sheetData></worksheet>'
 
 
+def prefixed(text: str) -> str:
+    """The same sheet with a prefix before each of its elements."""
+    return re.sub(r"<(/?)(?=[a-z])", r"<\1p:", text.replace(" xmlns=", " xmlns:p="))
+
+
 @settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(text=sheets(), chunk=st.sampled_from([1, 9, 80, 1 << 20]))
+@given(text=sheets() | sheets().map(prefixed), chunk=st.sampled_from([1, 9, 80, 1 << 20]))
 @example(
     text=f'<worksheet xmlns="{MAIN}"><sheetData><row r="1"><c r="A1"><f>\x01</f></c></row></sheetData></worksheet>',
     chunk=9,
@@ -184,6 +190,18 @@ def test_what_programs_write_needs_no_parser(tmp_path: Path, parsers: list[Path]
     rows = "".join(f'<row r="{row}">{cell.format(row)}</row>' for row in range(1, ROWS + 1))
     path = package(tmp_path / "w.xlsx", f'<worksheet xmlns="{MAIN}"><sheetData>{rows}</sheetData></worksheet>'.encode())
     found = hidden_cells(path, "S", Reach())
+    assert [each.value for cells in found.values() for each in cells] == [hidden] * (ROWS if hidden else 0)
+    assert parsers == []
+
+
+@pytest.mark.parametrize("program", WRITTEN)
+def test_prefixes_need_no_parser(tmp_path: Path, parsers: list[Path], program: str) -> None:
+    """Microsoft's Open XML SDK writes them."""
+    cell, hidden = WRITTEN[program]
+    rows = "".join(f'<row r="{row}">{cell.format(row)}</row>' for row in range(1, ROWS + 1))
+    xml = prefixed(f'<worksheet xmlns="{MAIN}"><sheetData>{rows}</sheetData></worksheet>')
+    path = package(tmp_path / "w.xlsx", xml.encode())
+    found = hidden_cells(path, "S", Reach(), chunk=1_000)
     assert [each.value for cells in found.values() for each in cells] == [hidden] * (ROWS if hidden else 0)
     assert parsers == []
 

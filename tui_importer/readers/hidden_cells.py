@@ -2,8 +2,9 @@
 
 python-calamine hands both over as ``''``, like a blank; openpyxl gives None for the formula. A blank would become NULL
 in silence, so xlsx and xlsm sheets are searched for themselves: first, in passes in C over the raw XML, for what such a
-cell must contain; then, only around what was found, exactly, by an XML parser. Anything unusual in the XML (comments,
-prefixes, other encodings, rows without numbers) sends the whole sheet through the parser. Memory is a few windows.
+cell must contain (:mod:`tui_importer.readers.suspects`); then, only around what was found, exactly: one expression reads
+cells written as programs write them, an XML parser the rows with others. Anything unusual in the XML (comments, other
+encodings, rows without numbers) sends the whole sheet through the parser. Memory is a few windows.
 
 Cells: ECMA-376 part 1, 18.3.1.4 (``c``), 18.3.1.40 (``f``), 18.3.1.96 (``v``), 18.18.11 (cell types).
 """
@@ -26,6 +27,8 @@ from tui_importer.readers.suspects import plain_cell, plain_text, suspects
 #: A row larger than so many bytes is none that a spreadsheet program wrote.
 _MAX_ROW = 32 << 20
 
+#: The prefix is followed by a colon: Microsoft's Open XML SDK writes one.
+_SHEET_DATA = re.compile(rb"<((?:[A-Za-z_][\w.-]*:)?)sheetData(?=[\s/>])")
 _REFERENCE = re.compile(r"([A-Za-z]{1,3})([0-9]{1,7})")
 
 
@@ -135,32 +138,40 @@ def _column(letters: str) -> int:
 
 
 def _windows(pieces: Iterable[bytes]) -> Iterator[bytes]:
-    """The XML cut behind the end of a row; raises :class:`_UnusualError` for a sheet that is not written plainly."""
+    """The XML cut behind the end of a row, without the prefix of its elements where they have one; raises
+    :class:`_UnusualError` for a sheet that is not written plainly."""
     held = b""
-    begun = False
+    prefix: bytes | None = None
     for piece in pieces:
         held += piece
-        if not begun:
-            start = held.find(b"<sheetData")
-            if start < 0:
+        if prefix is None:
+            start = _SHEET_DATA.search(held)
+            if start is None:
                 if len(held) > _MAX_ROW:
                     raise _UnusualError
                 continue
-            if not _is_plain(held[:start]):
+            if not _is_plain(held[: start.start()]):
                 raise _UnusualError
-            held, begun = held[start:], True
-        cut = held.rfind(b"</row>")
+            held, prefix = held[start.start() :], start[1]
+            row_end = b"</%brow>" % prefix
+        cut = held.rfind(row_end)
         if cut < 0:
             if len(held) > _MAX_ROW:
                 raise _UnusualError
             continue
-        cut += len(b"</row>")
-        yield held[:cut]
+        cut += len(row_end)
+        yield _without(held[:cut], prefix)
         held = held[cut:]
-    if not begun:
+    if prefix is None:
         raise _UnusualError
+    held = _without(held, prefix)
     if b"<!" in held or b"<row" in held.partition(b"</sheetData")[0]:
         raise _UnusualError
+
+
+def _without(window: bytes, prefix: bytes) -> bytes:
+    """The XML without the prefix (with its colon) of its elements: a bare < stands nowhere but before one."""
+    return window.replace(b"<" + prefix, b"<").replace(b"</" + prefix, b"</") if prefix else window
 
 
 def _is_plain(head: bytes) -> bool:
