@@ -2,8 +2,9 @@
 
 python-calamine hands both over as ``''``, like a blank; openpyxl gives None for the formula. A blank would become NULL
 in silence, so xlsx and xlsm sheets are searched for themselves: first, in passes in C over the raw XML, for what such a
-cell must contain; then, only around what was found, exactly, by an XML parser. Anything unusual in the XML (comments,
-prefixes, other encodings, rows without numbers) sends the whole sheet through the parser. Memory is a few windows.
+cell must contain (:mod:`tui_importer.readers.suspects`); then, only around what was found, exactly: one expression reads
+cells written as programs write them, an XML parser the rows with others. Anything unusual in the XML (comments, other
+encodings, rows without numbers) sends the whole sheet through the parser. Memory is a few windows.
 
 Cells: ECMA-376 part 1, 18.3.1.4 (``c``), 18.3.1.40 (``f``), 18.3.1.96 (``v``), 18.18.11 (cell types).
 """
@@ -13,6 +14,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from xml.parsers import expat
 
@@ -20,16 +22,13 @@ from tui_importer.core.cells import CellError, UncalculatedFormula, column_index
 from tui_importer.readers.files import is_zip
 from tui_importer.readers.package import CHUNK, Package, damaged, local, xml_parser
 from tui_importer.readers.reach import Reach
+from tui_importer.readers.suspects import plain_cell, plain_text, suspects
 
 #: A row larger than so many bytes is none that a spreadsheet program wrote.
 _MAX_ROW = 32 << 20
 
-#: What the cells that are looked for contain: the value e of the attribute t in any quoting, or a formula that is not
-#: followed at once by a value.
-_SUSPECT = re.compile(
-    rb"""(?:"e"|'e'|=\s*["']&)|<f(?:\s[^<>]*)?(?:/>|>[^<]*</f\s*>)(?!<v>[^<])|<f[\s/>](?![^<>]*>[^<]*</f)""",
-    re.DOTALL,
-)
+#: The prefix is followed by a colon: Microsoft's Open XML SDK writes one.
+_SHEET_DATA = re.compile(rb"<((?:[A-Za-z_][\w.-]*:)?)sheetData(?=[\s/>])")
 _REFERENCE = re.compile(r"([A-Za-z]{1,3})([0-9]{1,7})")
 
 
@@ -89,63 +88,90 @@ def parsed(path: Path, pieces: Iterable[bytes], reach: Reach | None = None) -> l
 
 
 def _searched(path: Path, pieces: Iterable[bytes], reach: Reach | None) -> Iterator[HiddenCell]:
-    """The hidden cells by search, looking exactly only at the rows where something was found."""
+    """The hidden cells by search, parsing only the rows with a suspect in a cell that is not written plainly."""
     for window in _windows(pieces):
+        if (b"!" in window and b"<!" in window) or (b"?" in window and b"<?" in window):
+            raise _UnusualError
         if reach is not None and not reach.search(window):
             raise _UnusualError
-        if _is_clean(window):
-            continue
-        end = 0
-        for suspect in _SUSPECT.finditer(window):
-            if suspect.start() < end:
-                continue  # in a row that was looked at already
-            start = max(window.rfind(b"<row ", 0, suspect.start()), window.rfind(b"<row>", 0, suspect.start()))
-            end = window.find(b"</row>", suspect.start())
-            if start < 0 or end < 0:
-                break  # behind the last row
-            end += len(b"</row>")
-            yield from _looked_at(path, window[start:end])
+        if places := suspects(window):
+            yield from _looked_at(path, window, places)
 
 
-def _is_clean(window: bytes) -> bool:
-    """Whether nothing hidden can be in the window. A letter that is nowhere in it is ruled out at memory speed."""
-    if (b"!" in window and b"<!" in window) or (b"?" in window and b"<?" in window):
-        raise _UnusualError
-    return not (
-        (b"e" in window and b'"e"' in window)
-        or (b"'" in window and b"'e'" in window)
-        or (b"&" in window and (b'"&' in window or b"'&" in window))
-        or (b"f" in window and b"<f" in window)
-    )
+def _looked_at(path: Path, window: bytes, places: Iterable[int]) -> Iterator[HiddenCell]:
+    """The hidden cells around these places."""
+    plain: list[tuple[int, HiddenCell]] = []
+    odd_rows: list[bytes] = []
+    end = 0
+    for place in places:
+        if place < end:
+            continue  # in a cell or row that was looked at already
+        cell = plain_cell(window, place)
+        if cell is not None:
+            end = cell.end
+            error, uncalculated = cell.type == "e", _uncalculated(cell.type, cell.formula, cell.value)
+            if not error and not uncalculated:
+                continue
+            text = plain_text(cell.value if error else cell.formula)
+            if text is not None:
+                value = _error(text) if error else UncalculatedFormula(text)
+                plain.append((place, HiddenCell(cell.row, _column(cell.letters), value)))
+                continue
+        start, end = window.rfind(b"<row", 0, place), window.find(b"</row>", place)
+        if start < 0 or end < 0:
+            raise _UnusualError
+        end += len(b"</row>")
+        odd_rows.append(window[start:end])
+        while plain and plain[-1][0] > start:
+            plain.pop()  # the parser finds it again
+    yield from (cell for _, cell in plain)
+    if odd_rows:
+        yield from _parsed_rows(path, odd_rows)
+
+
+@lru_cache(64)
+def _column(letters: str) -> int:
+    try:
+        return column_index(letters)
+    except ValueError:
+        raise _UnusualError from None  # the parser says what is wrong
 
 
 def _windows(pieces: Iterable[bytes]) -> Iterator[bytes]:
-    """The XML cut behind the end of a row; raises :class:`_UnusualError` for a sheet that is not written plainly."""
+    """The XML cut behind the end of a row, without the prefix of its elements where they have one; raises
+    :class:`_UnusualError` for a sheet that is not written plainly."""
     held = b""
-    begun = False
+    prefix: bytes | None = None
     for piece in pieces:
         held += piece
-        if not begun:
-            start = held.find(b"<sheetData")
-            if start < 0:
+        if prefix is None:
+            start = _SHEET_DATA.search(held)
+            if start is None:
                 if len(held) > _MAX_ROW:
                     raise _UnusualError
                 continue
-            if not _is_plain(held[:start]):
+            if not _is_plain(held[: start.start()]):
                 raise _UnusualError
-            held, begun = held[start:], True
-        cut = held.rfind(b"</row>")
+            held, prefix = held[start.start() :], start[1]
+            row_end = b"</%brow>" % prefix
+        cut = held.rfind(row_end)
         if cut < 0:
             if len(held) > _MAX_ROW:
                 raise _UnusualError
             continue
-        cut += len(b"</row>")
-        yield held[:cut]
+        cut += len(row_end)
+        yield _without(held[:cut], prefix)
         held = held[cut:]
-    if not begun:
+    if prefix is None:
         raise _UnusualError
+    held = _without(held, prefix)
     if b"<!" in held or b"<row" in held.partition(b"</sheetData")[0]:
         raise _UnusualError
+
+
+def _without(window: bytes, prefix: bytes) -> bytes:
+    """The XML without the prefix (with its colon) of its elements: a bare < stands nowhere but before one."""
+    return window.replace(b"<" + prefix, b"<").replace(b"</" + prefix, b"</") if prefix else window
 
 
 def _is_plain(head: bytes) -> bool:
@@ -158,11 +184,11 @@ def _is_plain(head: bytes) -> bool:
     return utf8 and b"<!" not in rest and b"<?" not in rest and b"\0" not in head
 
 
-def _looked_at(path: Path, row: bytes) -> list[HiddenCell]:
-    """The hidden cells of one row's XML."""
+def _parsed_rows(path: Path, rows: Iterable[bytes]) -> list[HiddenCell]:
+    """The hidden cells of these rows' XML."""
     finder = _CellFinder(path)
     try:
-        finder.parser.Parse(row, True)
+        finder.parser.Parse(b"<sheetData>%b</sheetData>" % b"".join(rows), True)
     except (expat.ExpatError, ValueError):
         raise _UnusualError from None  # the whole sheet will show whether it is damaged
     if not finder.rows_numbered:
@@ -215,9 +241,11 @@ class _CellFinder:
             case "c" if self._texts is not None:
                 if self._texts and self._reach is not None:
                     self._reach.see(self._row, self._column)
-                value = _hidden(self._type, self._texts)
-                if value is not None:
-                    self.found.append(HiddenCell(self._row, self._column, value))
+                formula, value = self._texts.get("f"), self._texts.get("v")
+                if self._type == "e":
+                    self.found.append(HiddenCell(self._row, self._column, _error(value or "")))
+                elif _uncalculated(self._type, formula, value) and "is" not in self._texts:
+                    self.found.append(HiddenCell(self._row, self._column, UncalculatedFormula(formula or "")))
                 self._texts = None
 
     def _text(self, text: str) -> None:
@@ -225,11 +253,12 @@ class _CellFinder:
             self._texts[self._inside] += text
 
 
-def _hidden(type_: str, texts: dict[str, str]) -> CellError | UncalculatedFormula | None:
-    """What a cell hides. A cached text may be empty (``t="str"`` with an empty ``v``); a cached number may not."""
-    if type_ == "e":
-        return CellError(texts.get("v", "").strip() or "#ERROR!")
-    if "f" not in texts or "is" in texts:
-        return None
-    calculated = "v" in texts and (texts["v"] != "" or type_ == "str")
-    return None if calculated else UncalculatedFormula(texts["f"])
+@lru_cache(64)
+def _error(text: str) -> CellError:
+    """The error of that name."""
+    return CellError(text.strip() or "#ERROR!")
+
+
+def _uncalculated(type_: str, formula: str | bytes | None, value: str | bytes | None) -> bool:
+    """Whether a formula has no value. A cached text may be empty (``t="str"``, an empty ``v``), a number may not."""
+    return formula is not None and (value is None if type_ == "str" else not value)

@@ -21,6 +21,9 @@ _FORMULA_LIKE = frozenset("=+-@'\t\r\n\x00 ＝＋－＠")
 
 def escaped(text: str) -> str:
     """The text as it stands in the XML of a cell."""
+    # Nearly every text; what XML cannot hold is not printable.
+    if text.isprintable() and "_x" not in text and not text.isspace():
+        return text
     result = _NEEDS_ESCAPE.sub(lambda match: f"_x{ord(match[0]):04X}_", text)
     if result and not result.strip():
         # Nothing but white space is dropped by readers, whatever xml:space says.
