@@ -43,7 +43,7 @@ class NotedSheet(OpenSheet, Protocol):
     """An open sheet that may have something to say about its cells."""
 
     def notes(self, layout: Layout) -> tuple[str, ...]:
-        """Sentences about cells of the table at ``layout`` that the user should know, for ``inspect`` and the report."""
+        """Sentences about cells of the table that the user should know, for ``inspect`` and the report."""
 
 
 class Workbook(Protocol):

@@ -14,6 +14,7 @@ import re
 import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 import olefile
@@ -66,13 +67,14 @@ class _Globals:
     biff8: bool = True
 
 
+@cache
 def error_cell(code: int) -> CellError:
     """The error that a code of BIFF and BIFF12 stands for."""
     return CellError(ERROR_CODES.get(code, f"#ERROR! ({code:#04x})"))
 
 
 def rk_number(rk: int) -> float:
-    """The number that an RkNumber holds (2.5.217): a double's upper 30 bits or a whole number, perhaps in hundredths."""
+    """The number that an RkNumber holds (2.5.217): whole, or a double's upper 30 bits; perhaps in hundredths."""
     if rk & 2:
         number = float(rk >> 2)
     else:
@@ -186,10 +188,10 @@ class _Sheet:
                 self._long_string(formula, body, start)
             elif kind == _MULRK and self._general.serials.searched:
                 self._many_numbers(body, length)
-            elif kind in _NUMBERS and length >= 10:
-                self._cell(kind, body, length)
+            elif kind in _CELLS and length >= _CELLS[kind]:
+                self._cell(kind, body)
 
-    def _cell(self, kind: int, body: int, length: int) -> None:
+    def _cell(self, kind: int, body: int) -> None:
         row, column, style = _CELL.unpack_from(self._stream, body)
         value = body + _CELL.size
         if kind == _BOOLERR:
@@ -197,7 +199,7 @@ class _Sheet:
                 self._keep(row, column, error_cell(self._stream[value]))
         elif kind == _RK:
             self._number(row, column, style, rk_number(_INT32.unpack_from(self._stream, value)[0]))
-        elif kind == _NUMBER and length >= 14:
+        elif kind == _NUMBER:
             self._number(row, column, style, _DOUBLE.unpack_from(self._stream, value)[0])
         elif kind == _LABELSST:
             text = self._general.strings.get(int.from_bytes(self._stream[value : value + 4], "little"))
@@ -245,7 +247,12 @@ class _Sheet:
         self.found.append(HiddenCell(row + 1, column, value))
 
 
-_NUMBERS = frozenset({_BOOLERR, _RK, _NUMBER, _LABELSST})
+#: The records of one cell that are looked at, and how long their bodies are at least.
+_CELLS = {_BOOLERR: 8, _RK: 10, _NUMBER: 14, _LABELSST: 10}
+
+
+#: The first byte of an RkNumber that is a double, or whole.
+_RK_DOUBLES, _RK_WHOLES = (re.escape(bytes(byte for byte in range(256) if byte & 3 == flags)) for flags in (0, 2))
 
 
 def _plain_records(styles: Sequence[int], *, texts: bool) -> re.Pattern[bytes]:
@@ -258,6 +265,8 @@ def _plain_records(styles: Sequence[int], *, texts: bool) -> re.Pattern[bytes]:
         rb"\x7e\x02\x0a\x00.{4}%b.{6}" % other,
         rb"\x03\x02\x0e\x00.{4}%b.{10}" % other,
         rb"\x03\x02\x0e\x00.{13}[\x40-\x7f]",  # two and more
+        rb"\x7e\x02\x0a\x00.{6}[%b]..[\x40-\x7f]" % _RK_DOUBLES,
+        rb"\x7e\x02\x0a\x00.{6}[%b].[^\x00][\x00-\x7f]" % _RK_WHOLES,  # as most dates since 1944
         rb"\x01\x02\x06\x00.{6}",
         rb"\x08\x02\x10\x00.{16}",
     ]

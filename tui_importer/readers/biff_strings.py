@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Sequence
+from itertools import pairwise
 
 _HIGH, _EXTENDED, _RICH = 0x1, 0x4, 0x8
 _SST_HEAD = struct.Struct("<II")
@@ -21,7 +22,7 @@ def broken_strings(segments: Sequence[bytes]) -> dict[int, str]:
 
     Only where such a cut may be are texts read at all.
     """
-    if not any(_splits(before, after) for before, after in zip(segments, segments[1:], strict=False)):
+    if not any(_splits(before, after) for before, after in pairwise(segments)):
         return {}
     _, count = _SST_HEAD.unpack_from(segments[0]) if len(segments[0]) >= _SST_HEAD.size else (0, 0)
     strings = _Strings(segments, _SST_HEAD.size)

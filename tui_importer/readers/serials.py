@@ -14,6 +14,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, auto
+from typing import Literal
 
 from tui_importer.core.cells import Cell, cell_name, column_index, column_letters
 from tui_importer.core.layout import Layout
@@ -26,6 +27,10 @@ _EPOCH_1900, _EPOCH_1904 = dt.datetime(1899, 12, 30), dt.datetime(1904, 1, 1)
 #: Spreadsheets keep times to the millisecond.
 _DAY = 86_400_000
 _LEAP_DAY = 60
+
+
+#: What a format shows as it stands, and its colours, conditions and languages.
+_LITERAL = re.compile(r'[\\_*].|"[^"]*"?|\[[^\]]*\]?', re.DOTALL)
 
 
 class Shown(Enum):
@@ -50,41 +55,47 @@ BUILTIN_FORMATS: dict[int, Shown] = {
 def shown_by(code: str) -> Shown | None:
     """What a number format shows of a moment; None where it shows a number.
 
-    Only the first section counts, as to python-calamine: it decides which cells become dates.
+    Whether it shows one is decided as python-calamine does: a column must not hold moments of two minds.
     """
-    letters = ""
-    characters = iter(code.lower())
-    for character in characters:
-        if character in "\\_*":
-            next(characters, None)  # a literal
-        elif character == '"':
-            _skip(characters, '"')
-        elif character == "[":
-            inside = _skip(characters, "]")
-            if inside and set(inside) in ({"h"}, {"m"}, {"s"}):
-                return Shown.SPAN
-        elif character == ";":
-            break
-        else:
-            letters += character
-    tokens = letters.lstrip("".join(set(letters) - set("admyhs")))
-    if tokens.startswith("a") and not set(tokens) & set("pm/"):
-        return None  # as in python-calamine, for which an a begins AM/PM
-    clock = "h" in letters or "s" in letters
-    # An m is a month, except beside hours or seconds, where it is taken for minutes unless a day or a year is there.
-    date = "d" in letters or "y" in letters or ("m" in letters and not clock)
-    if not date and not clock:
+    code = code.lower()
+    if not (moment := _moment_in(code)):
         return None
+    if moment is Shown.SPAN:
+        return moment
+    letters = _LITERAL.sub("", code).partition(";")[0]
+    clock = not {"h", "s", "a"}.isdisjoint(letters)
+    # An m is a month, except beside hours or seconds, where it is taken for minutes unless a day or a year is there.
+    date = not {"d", "y"}.isdisjoint(letters) or ("m" in letters and not clock)
     return (Shown.BOTH if clock else Shown.DATE) if date else Shown.TIME
 
 
-def _skip(characters: Iterator[str], end: str) -> str:
-    skipped = ""
-    for character in characters:
-        if character == end:
-            break
-        skipped += character
-    return skipped
+def _moment_in(code: str) -> bool | Literal[Shown.SPAN]:
+    """Whether the first section of a format, in lower case, shows a moment or a span of time."""
+    escaped = quoted = half_day = counts = False
+    brackets, before = 0, " "
+    for character in code:
+        if escaped:
+            escaped = False
+        elif character in "\\_*":
+            escaped = True
+        elif quoted or character == '"':
+            quoted = not quoted if character == '"' else quoted
+        elif character == ";":
+            return False
+        elif character == "[":
+            brackets += 1
+        elif character == "]":
+            if counts and brackets == 1:
+                return Shown.SPAN
+            brackets = max(0, brackets - 1)
+        elif not brackets and character == "a" and not half_day:
+            half_day = True  # of AM/PM or A/P, or a letter that means nothing
+        elif not brackets and character in ("pm/" if half_day else "dmyhs"):
+            return True
+        elif not (counts and character == before):
+            counts = before == "[" and character in "hms"
+        before = character
+    return False
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,7 +250,7 @@ def _cells_of(styles: Sequence[int], value: bytes) -> re.Pattern[bytes] | None:
     if not styles:
         return None
     return re.compile(
-        rb"""(?P<tag><c [^<>]*? s="(?:%b)"[^<>]*>)(?:<f[^<>]*/>|<f[^<]*</f>)?<v>(?P<value>%b)</v>"""
+        rb"""(?P<tag><c(?= )[^<>]*? s="(?:%b)"[^<>]*>)(?:<f[^<>]*/>|<f[^<]*</f>)?<v>(?P<value>%b)</v>"""
         % (b"|".join(b"%d" % style for style in styles), value)
     )
 
