@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 import zipfile
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import xlsxwriter
@@ -112,7 +112,7 @@ def errors(path: Path) -> Path:
             return path
 
 
-def load(path: Path, database: Database, **options: str) -> Report:
+def load(path: Path, database: Database, **options: Any) -> Report:
     plan = Plan(
         source=Source(file=str(path)), target=Target(database=database.url, table="t"), options=Options(**options)
     )
