@@ -13,11 +13,12 @@ and show the error.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from xml.parsers import expat
 
-from tui_importer.core.cells import MAX_COLUMNS, MAX_ROWS, Cell
+from tui_importer.core.cells import MAX_COLUMNS, MAX_ROWS, Cell, CellError
 from tui_importer.readers.found import Found
 from tui_importer.readers.hidden_cells import HiddenCell
 from tui_importer.readers.ods_values import CellContent, hidden_value
@@ -31,21 +32,36 @@ _MAX_ROW = 32 << 20
 _MAX_FOUND = 1 << 21
 
 _TABLE = re.compile(rb"<table:table[ >]")
+_CELL = re.compile(rb"<table:(?:covered-)?table-cell[ />]")
+_CELL_TAG = re.compile(_CELL.pattern.replace(rb"[ />]", rb"(?=[ />])[^<>]*>"))
+_COLUMNS_REPEATED = re.compile(rb"""table:number-columns-repeated="([0-9]{1,9})\"""")
+#: An error cell as LibreOffice writes it.
+_PLAIN_ERROR = re.compile(
+    rb'<table:table-cell(?: table:[^<>]*)? office:value-type="string" office:string-value="" '
+    rb'calcext:value-type="error">'
+    rb"<text:p>([!-%'-;=?-~]+)</text:p></table:table-cell>"
+)
 _ROWS_REPEATED = re.compile(rb"""<table:table-row [^<>]*?table:number-rows-repeated="([0-9]{1,9})\"""")
-#: What hidden cells contain, each with bytes that are looked for first, at memory speed.
-_SUSPECTS: tuple[tuple[bytes, re.Pattern[bytes]], ...] = tuple(
-    (hint, re.compile(pattern))
-    for hint, pattern in (
-        (b'"error"', rb'"error"'),
-        (b"<text:tab", rb"<text:tab[ />]"),
-        (b"<text:line-break", rb"<text:line-break[ />]"),
-        (b"<draw:", rb"<draw:"),
-        (b"<![CDATA[", rb"<!\[CDATA\["),
-        (b">#", rb"<text:p[^<>]*>#"),
-        (b">Err:", rb"<text:p[^<>]*>Err:"),
-        (b":time-value=", rb':time-value=(?!"PT(?:[01][0-9]|2[0-3])H[0-5][0-9]M[0-5][0-9]S")'),
+#: What no program writes among rows, each with the rarest of its bytes, which is looked for first, at memory speed.
+_ODD = ((b"'", b"='"), (b"!", b"<!-"), (b"?", b"<?"))
+#: What hidden cells contain, each with a rare byte and with the bytes that are looked for next.
+_SUSPECTS: tuple[tuple[bytes, bytes, re.Pattern[bytes]], ...] = tuple(
+    (byte, hint, re.compile(pattern))
+    for byte, hint, pattern in (
+        (b"", b'"error"', rb'"error"'),
+        (b"", b"<text:tab", rb"<text:tab[ />]"),
+        (b"", b"<text:line-break", rb"<text:line-break[ />]"),
+        (b"", b"<draw:", rb"<draw:"),
+        (b"!", b"<![CDATA[", rb"<!\[CDATA\["),
+        (b"#", b">#", rb"<text:p[^<>]*>#"),
+        (b"", b">Err:", rb"<text:p[^<>]*>Err:"),
+        (b"", b":time-value=", rb':time-value=(?!"PT(?:[01][0-9]|2[0-3])H[0-5][0-9]M[0-5][0-9]S")'),
         # A formula that is not followed by a value that is not empty.
-        (b"table:formula=", rb'table:formula=(?!"[^"<>]*" office:value-type="[a-z]+" office:[a-z-]*value="[^"])'),
+        (
+            b"",
+            b"table:formula=",
+            rb'table:formula=(?!"[^"<>]*" office:value-type="[a-z]+" office:[a-z-]*value="[^"])',
+        ),
     )
 )
 
@@ -81,31 +97,74 @@ def _searched(path: Path, windows: Iterable[bytes]) -> Iterator[HiddenCell]:
     """The hidden cells by search, looking exactly only at the rows where something was found."""
     row = 1
     for window in windows:
-        if b"='" in window or b"<!-" in window or b"<?" in window:
+        if any(byte in window and odd in window for byte, odd in _ODD):
             raise _UnusualError
         places = sorted(
-            match.start() for hint, pattern in _SUSPECTS if hint in window for match in pattern.finditer(window)
+            match.start()
+            for byte, hint, pattern in _SUSPECTS
+            if byte in window and hint in window
+            for match in pattern.finditer(window)
         )
         end = 0
-        for place in places:
+        for number, place in enumerate(places):
             if place < end:
                 continue  # in a row that was looked at already
             start = max(window.rfind(b"<table:table-row ", end, place), window.rfind(b"<table:table-row>", end, place))
             if start < 0:
                 continue  # not in a row
-            row += _rows(window, end, start)
+            row += _rows(window, end, start) if end < start else 0
             end = window.index(_ROW_END, place) + len(_ROW_END)
-            finder = _Finder(path, row)
-            finder.parse([window[start:end]])
-            yield from finder.found
-            row = finder.row
+            suspects = places[number : bisect_left(places, end, number)]
+            hidden = list(_row_cells(path, window, start, end, suspects))
+            repeated = _ROWS_REPEATED.match(window, start)
+            rows = int(repeated[1]) if repeated else 1
+            for each in range(row, min(row + rows, MAX_ROWS + 1)) if hidden else ():
+                yield from (HiddenCell(each, column, value) for column, value in hidden)
+            row += rows
         row += _rows(window, end, len(window))
+
+
+def _row_cells(path: Path, window: bytes, start: int, end: int, places: Sequence[int]) -> Iterator[tuple[int, Cell]]:
+    """The hidden cells of a row: sheet column (from 0) and value. Only the cells that ``places`` lie in are parsed."""
+    begins, columns = _cell_places(window[start:end])
+    for number in sorted({bisect_right(begins, place - start) - 1 for place in places}):
+        if number < 0:
+            continue
+        stop = begins[number + 1] if number + 1 < len(begins) else end - start - len(_ROW_END)
+        xml = window[start + begins[number] : start + stop]
+        error = _PLAIN_ERROR.fullmatch(xml)
+        value = CellError(error[1].decode()) if error else _parsed_cell(path, xml)
+        if value is not None:
+            yield from ((each, value) for each in range(columns[number], min(columns[number + 1], MAX_COLUMNS)))
+
+
+def _cell_places(row: bytes) -> tuple[list[int], list[int]]:
+    """Where the cells of a row begin in its XML, and their sheet columns (from 0) with that of the row's end."""
+    begins = [match.start() for match in _CELL.finditer(row)]
+    if b"columns-repeated" not in row:
+        return begins, list(range(len(begins) + 1))
+    columns = [0]
+    for match in _CELL_TAG.finditer(row):
+        if match[0].count(b'"') % 2:
+            raise _UnusualError  # a > within an attribute
+        repeated = _COLUMNS_REPEATED.search(match[0])
+        columns.append(columns[-1] + (int(repeated[1]) if repeated else 1))
+    return begins, columns
+
+
+def _parsed_cell(path: Path, xml: bytes) -> Cell:
+    """The value of a cell, given by its XML alone, that python-calamine hides."""
+    finder = _Finder(path, 1)
+    finder.parse([xml])
+    return finder.last
 
 
 def _rows(window: bytes, start: int, end: int) -> int:
     """How many rows there are in a part of the XML."""
     part = window[start:end]
-    once = part.count(b"<table:table-row ") + part.count(b"<table:table-row>") + part.count(b"<table:table-row/>")
+    once = part.count(b"<table:table-row ")
+    if once != part.count(_ROW_END) or b"<table:table-row>" in part:
+        once += part.count(b"<table:table-row>") + part.count(b"<table:table-row/>")
     repeated = _ROWS_REPEATED.findall(part) if b":number-rows-repeated=" in part else ()
     return once + sum(int(number) - 1 for number in repeated)
 
@@ -157,6 +216,7 @@ class _Finder:
     def __init__(self, path: Path, row: int, table: int | None = None) -> None:
         self.found: list[HiddenCell] = []
         self.row = row
+        self.last: Cell = None  # of the last cell
         self._path = path
         self._table = table
         self._tables = -1
@@ -200,7 +260,7 @@ class _Finder:
         if cell is not None:
             if not cell.end():
                 return
-            value = hidden_value(cell)
+            value = self.last = hidden_value(cell)
             if value is not None:
                 self._hidden.append((self._column, self._columns, value))
             self._column += self._columns
