@@ -64,9 +64,26 @@ def test_formulas_that_may_never_have_been_calculated_are_said(tmp_path: Path) -
     book.formula(3, 0, struct.pack("<d", 0))
     book.formula(4, 0, struct.pack("<d", 5), flags=3)
     with CalamineReader().open(book.write(tmp_path / "w.xls")) as workbook:
-        (note,) = workbook.sheet("S").notes(WHOLE)  # type: ignore[attr-defined]
+        (note,) = workbook.sheet("S").notes(WHOLE)
     assert note.startswith("column A: 2 formulas may never have been calculated, which this format does not tell")
     assert "S!A2" in note
+
+
+def test_they_are_said_of_xlsb_too(tmp_path: Path) -> None:
+    book = Xlsb()
+    tokens = struct.pack("<I", 3) + b"\x1e\x01\x00" + bytes(4)
+    for row, (kind, value) in enumerate(
+        [
+            (8, struct.pack("<IH", 0, 0)),
+            (8, struct.pack("<I", 1) + "a".encode("utf-16-le") + bytes(2)),
+            (9, struct.pack("<dH", 0, 2)),
+            (9, struct.pack("<dH", 0, 0)),
+            (9, struct.pack("<dH", 5, 2)),
+        ]
+    ):
+        book.cell(kind, row, 0, value + tokens)
+    found = biff12_cells(book.write(tmp_path / "w.xlsb"), "S", 0)
+    assert (found.cells, list(found.unsure)) == ({}, [(1, 0), (3, 0)])
 
 
 def test_cells_of_a_chart_within_the_sheet_are_not_its_own(tmp_path: Path) -> None:

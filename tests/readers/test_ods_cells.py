@@ -126,7 +126,9 @@ def test_cells_stay_in_their_places(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     original = Package.pieces
     monkeypatch.setattr(Package, "pieces", lambda self, part, size=chunk: original(self, part, chunk))
     chosen = random.Random(chunk)
-    rows, expected, number = [], {}, 1
+    rows: list[str] = []
+    expected: dict[tuple[int, int], Any] = {}
+    number = 1
     for _ in range(200):
         repeated = chosen.choice([1, 1, 1, 3])
         xml, column = [], 0

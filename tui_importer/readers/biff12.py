@@ -22,11 +22,14 @@ from tui_importer.readers.hidden_cells import HiddenCell
 from tui_importer.readers.package import Package, damaged
 from tui_importer.readers.serials import Serials, Shown, styles_of
 
-_ROW, _CELL_RK, _CELL_ERROR, _CELL_REAL, _FORMULA_NUMBER, _FORMULA_ERROR = 0, 2, 3, 5, 9, 11
+_ROW, _CELL_RK, _CELL_ERROR, _CELL_REAL = 0, 2, 3, 5
+_FORMULA_TEXT, _FORMULA_NUMBER, _FORMULA_ERROR = 8, 9, 11
 _FORMAT, _XF = 44, 47
 _WORKBOOK_PROPERTIES, _BUNDLE_SHEET, _SHEET_DATA_END = 153, 156, 146
 _CELL_XFS_BEGIN, _CELL_XFS_END = 617, 618
 _DATE_1904 = 0x1
+#: A formula's flag (2.5.43, ``GrbitFmla``).
+_CALCULATE_ALWAYS = 0x2
 
 _INT32, _UINT32, _DOUBLE = struct.Struct("<i"), struct.Struct("<I"), struct.Struct("<d")
 #: Column, and style in the lower 24 bits of what follows (2.5.10, ``Cell``).
@@ -49,9 +52,10 @@ def biff12_cells(path: Path, name: str, number: int) -> Found:
     sheet, date1904 = _workbook(package, workbook, name)
     serials = Serials(_styles(package, workbook), date1904)
     cells: dict[int, list[HiddenCell]] = {}
-    for cell in _cells(path, package.pieces(sheet), serials):
+    unsure: list[tuple[int, int]] = []
+    for cell in _cells(path, package.pieces(sheet), serials, unsure):
         cells.setdefault(cell.row, []).append(cell)
-    return Found(cells, serials)
+    return Found(cells, serials, unsure)
 
 
 def _workbook(package: Package, workbook: str, name: str) -> tuple[str, bool]:
@@ -135,7 +139,10 @@ def _head(data: bytes, start: int) -> tuple[int, int, int] | None:
     return kind, start, start + length
 
 
-def _cells(path: Path, pieces: Iterable[bytes], serials: Serials) -> Iterator[HiddenCell]:
+def _cells(
+    path: Path, pieces: Iterable[bytes], serials: Serials, unsure: list[tuple[int, int]]
+) -> Iterator[HiddenCell]:
+    """The hidden cells of a sheet; ``unsure`` takes the places of formulas as :class:`Found` has them."""
     plain = _plain_records(sorted(serials.styles))
     row = 0
     held = b""
@@ -160,6 +167,8 @@ def _cells(path: Path, pieces: Iterable[bytes], serials: Serials) -> Iterator[Hi
             elif kind in _LOOKED_AT and start - body >= _LOOKED_AT[kind]:
                 column, style = _CELL.unpack_from(held, body)
                 value = _value(kind, held, body + _CELL.size, serials, style & _STYLE)
+                if _is_unsure(kind, held, body + _CELL.size):
+                    unsure.append((row + 1, column))
                 if value is not None:
                     if row >= MAX_ROWS or column >= MAX_COLUMNS:
                         raise damaged(path, "a cell lies beyond the last of a sheet")
@@ -169,7 +178,16 @@ def _cells(path: Path, pieces: Iterable[bytes], serials: Serials) -> Iterator[Hi
             raise damaged(path, "a record is absurdly large")
 
 
+def _is_unsure(kind: int, data: bytes, start: int) -> bool:
+    """Whether a formula has the value of one that was never calculated: an empty text, or 0 to be calculated always."""
+    if kind == _FORMULA_TEXT:
+        return data[start : start + 4] == bytes(4)
+    return kind == _FORMULA_NUMBER and data[start : start + 8] == bytes(8) and bool(data[start + 8] & _CALCULATE_ALWAYS)
+
+
 def _value(kind: int, data: bytes, start: int, serials: Serials, style: int) -> Cell:
+    if kind == _FORMULA_TEXT:
+        return None
     if kind in (_CELL_ERROR, _FORMULA_ERROR):
         return error_cell(data[start])
     if kind == _CELL_RK:
@@ -183,7 +201,14 @@ def _value(kind: int, data: bytes, start: int, serials: Serials, style: int) -> 
 
 
 #: The records that are looked at, and how long their bodies are at least.
-_LOOKED_AT = {_CELL_RK: 12, _CELL_ERROR: 9, _CELL_REAL: 16, _FORMULA_NUMBER: 16, _FORMULA_ERROR: 9}
+_LOOKED_AT = {
+    _CELL_RK: 12,
+    _CELL_ERROR: 9,
+    _CELL_REAL: 16,
+    _FORMULA_TEXT: 12,
+    _FORMULA_NUMBER: 18,
+    _FORMULA_ERROR: 9,
+}
 
 
 def _plain_records(styles: Sequence[int]) -> re.Pattern[bytes]:
