@@ -214,14 +214,16 @@ class SerialSearch:
             if pattern is None or not any(hint in window for hint in hints):
                 continue
             for match in pattern.finditer(window):
-                cell = self._cell(match["tag"], match["value"].decode("ascii", "replace"))
+                begin = window.rfind(b"<c ", 0, match.start() + 1)
+                cell = self._cell(window[begin : match.start("value")], match["value"].decode("ascii", "replace"))
                 if cell is None:
                     return None
                 if cell.value is not None:
                     found.append(cell)
         return found
 
-    def _cell(self, tag: bytes, text: str) -> HiddenCell | None:
+    def _cell(self, xml: bytes, text: str) -> HiddenCell | None:
+        tag = xml.partition(b">")[0]
         reference, style, type_ = _REFERENCE.search(tag), _STYLE.search(tag), _TYPE.search(tag)
         if reference is None or style is None:
             return None
@@ -249,8 +251,9 @@ def _cells_of(styles: Sequence[int], value: bytes) -> re.Pattern[bytes] | None:
     """Cells of these styles, perhaps with a formula, that hold such a value."""
     if not styles:
         return None
+    # Beginning with what only some cells have: the beginning of a cell is looked for backwards, and is near.
     return re.compile(
-        rb"""(?P<tag><c(?= )[^<>]*? s="(?:%b)"[^<>]*>)(?:<f[^<>]*/>|<f[^<]*</f>)?<v>(?P<value>%b)</v>"""
+        rb""" s="(?:%b)"[^<>]*>(?:<f[^<>]*/>|<f[^<]*</f>)?<v>(?P<value>%b)</v>"""
         % (b"|".join(b"%d" % style for style in styles), value)
     )
 
