@@ -263,7 +263,7 @@ def inspect_source(
             sheets=tuple(source.workbook.sheets),
             rows=source.row_hint,
             evidence={column_letters(first + offset): found.evidence for offset, found in enumerate(inferred)},
-            notes=(*parts.reader.limits(path), *source.layout.notes, *resolution.notes, *findings),
+            notes=(*parts.reader.limits(path), *source.notes, *resolution.notes, *findings),
             layout=layout,
         )
 

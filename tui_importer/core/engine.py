@@ -338,7 +338,7 @@ class Engine:
     def _load(self, source: OpenSource, backend: Backend) -> None:
         self._source = source
         self._emit(source.opened)
-        for note in (*self._parts.reader.limits(source.path), *source.layout.notes):
+        for note in (*self._parts.reader.limits(source.path), *source.notes):
             self._notice(note)
         self._reader.source_rows = source.row_hint
         resolution = self._resolve(source, backend)

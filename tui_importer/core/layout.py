@@ -25,6 +25,12 @@ class Layout:
     notes: tuple[str, ...] = ()
     bounds: CellRange = field(default_factory=CellRange)
 
+    def holds(self, row: int, column: int) -> bool:
+        """Whether a cell (row from 1, column from 0) is one of the table's data or headers."""
+        first_row = self.header_row or self.first_row
+        inside = first_row <= row and (self.last_row is None or row <= self.last_row)
+        return inside and self.first_column <= column < self.first_column + len(self.headers)
+
     def stretched(self, filled: Collection[int]) -> Layout:
         """The layout with all of the sheet columns (from 0) ``filled`` in it that the user's range allows.
 

@@ -6,9 +6,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Protocol, Self, runtime_checkable
 
 from tui_importer.core.batch import Block
+from tui_importer.core.layout import Layout
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,14 @@ class OpenSheet(Protocol):
         Can be called again: types are inferred in one pass and rows loaded in another. Every block has the same
         ``first_column``; a later one may be wider than an earlier one.
         """
+
+
+@runtime_checkable
+class NotedSheet(OpenSheet, Protocol):
+    """An open sheet that may have something to say about its cells."""
+
+    def notes(self, layout: Layout) -> tuple[str, ...]:
+        """Sentences about cells of the table that the user should know, for ``inspect`` and the report."""
 
 
 class Workbook(Protocol):

@@ -22,7 +22,7 @@ from tui_importer.core.mapping import Mapping, fitted, trimmed, without_blank_ro
 from tui_importer.core.names import normalized
 from tui_importer.core.plan import Source
 from tui_importer.core.ranges import parse_range
-from tui_importer.core.reading import OpenSheet, Reader, Workbook
+from tui_importer.core.reading import NotedSheet, OpenSheet, Reader, Workbook
 from tui_importer.core.schemas import SCHEMAS
 from tui_importer.core.settled import Settled
 from tui_importer.core.sheets import open_sheet
@@ -65,6 +65,12 @@ class OpenSource:
     def row_hint(self) -> int | None:
         """How many data rows will come, blank ones included, where the reader knows it."""
         return self.opened.rows
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was found and left out, and what there is to say about the table's cells."""
+        about_cells = self.sheet.notes(self.layout) if isinstance(self.sheet, NotedSheet) else ()
+        return (*self.layout.notes, *about_cells)
 
     def __enter__(self) -> Self:
         return self

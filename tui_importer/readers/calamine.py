@@ -10,21 +10,15 @@ from types import TracebackType
 from python_calamine import CalamineSheet, CalamineWorkbook, SheetTypeEnum, SheetVisibleEnum
 
 from tui_importer.core.batch import Block
+from tui_importer.core.layout import Layout
 from tui_importer.core.reading import SheetInfo
 from tui_importer.readers.blocks import Record, blocks, revealed, shifted
 from tui_importer.readers.files import check_workbook, library_errors
-from tui_importer.readers.hidden_cells import HiddenCell, can_look, hidden_cells
+from tui_importer.readers.found import Found, package_cells
+from tui_importer.readers.hidden_cells import can_look
+from tui_importer.readers.other_formats import search_for
 from tui_importer.readers.package import Package
 from tui_importer.readers.probe import probe
-from tui_importer.readers.reach import Reach
-
-#: Hidden cells by row.
-Hidden = Mapping[int, Sequence[HiddenCell]]
-
-BLIND = (
-    "in this format a cell with an error (#N/A) and a formula that was never calculated cannot be told from a blank: "
-    "save the workbook as .xlsx to have them found"
-)
 
 
 class CalamineReader:
@@ -43,27 +37,19 @@ class CalamineReader:
         package.check_shared_strings()
         first = package.first_sheet()
         with ThreadPoolExecutor(1, thread_name_prefix="hidden-cells") as pool, library_errors(path):
-            looking = {first: pool.submit(_look, path, first)} if first is not None else {}
+            looking = {first: pool.submit(package_cells, path, first)} if first is not None else {}
             return CalamineFile(path, CalamineWorkbook.from_path(str(path)), looking)
 
     def limits(self, path: Path) -> tuple[str, ...]:
-        return () if can_look(path) else (BLIND,)
-
-
-def _look(path: Path, sheet: str) -> Hidden:
-    """What python-calamine hides in the sheet; raises :class:`~tui_importer.errors.SourceError` if it may not try."""
-    reach = Reach()
-    hidden = hidden_cells(path, sheet, reach)
-    reach.check_rectangle(path, sheet)
-    return hidden
+        return ()
 
 
 class CalamineFile:
-    """An open workbook. ``looking`` are the sheets in which somebody is looking for what python-calamine hides; without
-    it nobody can."""
+    """An open workbook. ``looking`` are the sheets of an xlsx or xlsm file in which somebody is looking for what
+    python-calamine hides; it is None for other formats."""
 
     def __init__(
-        self, path: Path, workbook: CalamineWorkbook, looking: Mapping[str, Future[Hidden]] | None = None
+        self, path: Path, workbook: CalamineWorkbook, looking: Mapping[str, Future[Found]] | None = None
     ) -> None:
         self._path = path
         self._workbook = workbook
@@ -76,13 +62,20 @@ class CalamineFile:
 
     def sheet(self, name: str) -> CalamineOpenSheet:
         """Parse the sheet, once it is known that python-calamine can."""
-        hidden: Hidden = {}
         if self._looking is None:
-            probe(self._path, name)
+            found = self._search(name)
         else:
-            hidden = self._looking[name].result() if name in self._looking else _look(self._path, name)
+            found = self._looking[name].result() if name in self._looking else package_cells(self._path, name)
         with library_errors(self._path):
-            return CalamineOpenSheet(self._path, self._workbook.get_sheet_by_name(name), hidden)
+            return CalamineOpenSheet(self._path, self._workbook.get_sheet_by_name(name), found)
+
+    def _search(self, name: str) -> Found:
+        """Look for what python-calamine hides while a child process tries whether it survives the sheet."""
+        number = [sheet.name for sheet in self._workbook.sheets_metadata].index(name)
+        with ThreadPoolExecutor(1, thread_name_prefix="hidden-cells") as pool, library_errors(self._path):
+            looking = pool.submit(search_for(self._path), self._path, name, number)
+            probe(self._path, name)
+            return looking.result()
 
     def close(self) -> None:
         self._workbook.close()
@@ -99,10 +92,11 @@ class CalamineFile:
 class CalamineOpenSheet:
     """A parsed sheet."""
 
-    def __init__(self, path: Path, sheet: CalamineSheet, hidden: Hidden) -> None:
+    def __init__(self, path: Path, sheet: CalamineSheet, found: Found) -> None:
         self._path = path
         self._sheet = sheet
-        self._hidden = hidden
+        self._found = found
+        hidden = found.cells
         self.name = sheet.name
         start, end = sheet.start, sheet.end
         self.row_hint: int | None = max(end[0] + 1 if end else 0, max(hidden, default=0))
@@ -116,6 +110,9 @@ class CalamineOpenSheet:
             records: Iterator[Record] = iter(self._sheet.iter_rows())
             if self._first_column < self._start:
                 records = shifted(records, self._start - self._first_column)
-            if self._hidden:
-                records = revealed(records, self._hidden, self._first_column)
+            if self._found.cells:
+                records = revealed(records, self._found.cells, self._first_column)
             yield from blocks(records, rows, first_column=self._first_column)
+
+    def notes(self, layout: Layout) -> tuple[str, ...]:
+        return self._found.notes(self.name, layout)

@@ -16,13 +16,17 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 from xml.parsers import expat
 
-from tui_importer.core.cells import CellError, UncalculatedFormula, column_index
+from tui_importer.core.cells import Cell, CellError, UncalculatedFormula, column_index
 from tui_importer.readers.files import is_zip
 from tui_importer.readers.package import CHUNK, Package, damaged, local, xml_parser
 from tui_importer.readers.reach import Reach
 from tui_importer.readers.suspects import plain_cell, plain_text, suspects
+
+if TYPE_CHECKING:
+    from tui_importer.readers.serials import SerialSearch
 
 #: A row larger than so many bytes is none that a spreadsheet program wrote.
 _MAX_ROW = 32 << 20
@@ -34,11 +38,12 @@ _REFERENCE = re.compile(r"([A-Za-z]{1,3})([0-9]{1,7})")
 
 @dataclass(frozen=True, slots=True)
 class HiddenCell:
-    """A cell that a library shows as blank. ``row`` is its sheet row (from 1), ``column`` its sheet column (from 0)."""
+    """A cell that a library shows as blank, or as another value than ``value``. ``row`` is its sheet row (from 1),
+    ``column`` its sheet column (from 0)."""
 
     row: int
     column: int
-    value: CellError | UncalculatedFormula
+    value: Cell
 
 
 class _UnusualError(Exception):
@@ -54,19 +59,20 @@ def can_look(path: Path) -> bool:
 
 
 def hidden_cells(
-    path: Path, sheet: str, reach: Reach | None = None, *, chunk: int = CHUNK
+    path: Path, sheet: str, reach: Reach | None = None, serials: SerialSearch | None = None, *, chunk: int = CHUNK
 ) -> dict[int, list[HiddenCell]]:
-    """All hidden cells of a sheet, by row. ``reach``, where there is one, is shown the cells as well; ``chunk`` is how
-    many bytes of XML are in hand at once.
+    """All hidden cells of a sheet, by row. ``reach``, where there is one, is shown the cells as well; ``serials`` finds
+    the numbers that mean another moment than a library makes of them; ``chunk`` is how many bytes of XML are in hand at
+    once.
 
     Raises :class:`tui_importer.errors.SourceError` where the workbook is damaged.
     """
     package = Package(path)
     part = package.sheet_part(sheet)
     try:
-        found = list(_searched(path, package.pieces(part, chunk), reach))
+        found = list(_searched(path, package.pieces(part, chunk), reach, serials))
     except _UnusualError:
-        found = parsed(path, package.pieces(part, chunk), reach)
+        found = parsed(path, package.pieces(part, chunk), reach, serials)
     if reach is not None:
         reach.check_limits(path)
     by_row: dict[int, list[HiddenCell]] = {}
@@ -75,9 +81,11 @@ def hidden_cells(
     return by_row
 
 
-def parsed(path: Path, pieces: Iterable[bytes], reach: Reach | None = None) -> list[HiddenCell]:
+def parsed(
+    path: Path, pieces: Iterable[bytes], reach: Reach | None = None, serials: SerialSearch | None = None
+) -> list[HiddenCell]:
     """The hidden cells of a whole sheet by the XML parser alone: slow and sure."""
-    finder = _CellFinder(path, reach)
+    finder = _CellFinder(path, reach, serials)
     try:
         for piece in pieces:
             finder.parser.Parse(piece, False)
@@ -87,13 +95,20 @@ def parsed(path: Path, pieces: Iterable[bytes], reach: Reach | None = None) -> l
     return finder.found
 
 
-def _searched(path: Path, pieces: Iterable[bytes], reach: Reach | None) -> Iterator[HiddenCell]:
+def _searched(
+    path: Path, pieces: Iterable[bytes], reach: Reach | None, serials: SerialSearch | None = None
+) -> Iterator[HiddenCell]:
     """The hidden cells by search, parsing only the rows with a suspect in a cell that is not written plainly."""
     for window in _windows(pieces):
         if (b"!" in window and b"<!" in window) or (b"?" in window and b"<?" in window):
             raise _UnusualError
         if reach is not None and not reach.search(window):
             raise _UnusualError
+        if serials is not None:
+            moments = serials.cells(window)
+            if moments is None:
+                raise _UnusualError
+            yield from moments
         if places := suspects(window):
             yield from _looked_at(path, window, places)
 
@@ -199,9 +214,11 @@ def _parsed_rows(path: Path, rows: Iterable[bytes]) -> list[HiddenCell]:
 class _CellFinder:
     """Follows rows and cells through XML and keeps the hidden ones."""
 
-    def __init__(self, path: Path, reach: Reach | None = None) -> None:
+    def __init__(self, path: Path, reach: Reach | None = None, serials: SerialSearch | None = None) -> None:
         self.found: list[HiddenCell] = []
         self._reach = reach
+        self._serials = serials
+        self._style = 0
         self.rows_numbered = True
         self._row = 0
         self._column = -1
@@ -224,6 +241,7 @@ class _CellFinder:
                     self.rows_numbered = False
             case "c":
                 self._type = attributes.get("t", "n")
+                self._style = int(attributes.get("s", "0"))
                 self._texts = {}
                 reference = _REFERENCE.fullmatch(attributes.get("r", ""))
                 if reference:
@@ -241,11 +259,16 @@ class _CellFinder:
             case "c" if self._texts is not None:
                 if self._texts and self._reach is not None:
                     self._reach.see(self._row, self._column)
-                formula, value = self._texts.get("f"), self._texts.get("v")
+                formula, text = self._texts.get("f"), self._texts.get("v")
+                value: Cell = None
                 if self._type == "e":
-                    self.found.append(HiddenCell(self._row, self._column, _error(value or "")))
-                elif _uncalculated(self._type, formula, value) and "is" not in self._texts:
-                    self.found.append(HiddenCell(self._row, self._column, UncalculatedFormula(formula or "")))
+                    value = _error(text or "")
+                elif _uncalculated(self._type, formula, text) and "is" not in self._texts:
+                    value = UncalculatedFormula(formula or "")
+                elif self._serials is not None and self._type == "n":
+                    value = self._serials.value(self._style, text or "")
+                if value is not None:
+                    self.found.append(HiddenCell(self._row, self._column, value))
                 self._texts = None
 
     def _text(self, text: str) -> None:

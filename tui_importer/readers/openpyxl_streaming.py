@@ -13,13 +13,14 @@ from openpyxl.utils.escape import unescape
 
 from tui_importer.core.batch import Block
 from tui_importer.core.cells import Cell
+from tui_importer.core.layout import Layout
 from tui_importer.core.reading import SheetInfo
 from tui_importer.errors import SourceError
 from tui_importer.readers.blocks import Record, blocks, revealed
 from tui_importer.readers.files import check_workbook, library_errors
-from tui_importer.readers.hidden_cells import can_look, hidden_cells
+from tui_importer.readers.found import package_cells
+from tui_importer.readers.hidden_cells import can_look
 from tui_importer.readers.package import Package
-from tui_importer.readers.reach import Reach
 
 #: openpyxl takes the escape of an escape away and leaves the others, so the two can no longer be told.
 ESCAPES = (
@@ -81,14 +82,17 @@ class OpenpyxlSheet:
         # The dimension that a sheet declares may lie, so rows are read until they end and nothing is foretold.
         sheet.reset_dimensions()
         self.row_hint: int | None = None
-        self._hidden = hidden_cells(path, self.name, Reach())
+        self._found = package_cells(path, self.name, rectangle=False)
 
     def blocks(self, rows: int) -> Iterator[Block]:
         with library_errors(self._path):
             records: Iterator[Record] = map(_as_calamine, self._sheet.iter_rows(values_only=True))
-            if self._hidden:
-                records = revealed(records, self._hidden, 0)
+            if self._found.cells:
+                records = revealed(records, self._found.cells, 0)
             yield from blocks(records, rows)
+
+    def notes(self, layout: Layout) -> tuple[str, ...]:
+        return self._found.notes(self.name, layout)
 
 
 def _as_calamine(record: tuple[Cell, ...]) -> Record:

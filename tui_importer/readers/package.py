@@ -130,6 +130,24 @@ class Package:
         self._parse(workbook, start)
         return identities
 
+    def walk_related(self, kind: str, start: StartHandler) -> None:
+        """Show the elements of the parts that the workbook names by relationships of that kind; ``/officeDocument`` is
+        the workbook's own part."""
+        workbook = self._workbook()
+        related = [workbook] if kind == "/officeDocument" else self.related(workbook, kind)
+        for part in related:
+            self._parse(part, start)
+
+    def related(self, part: str, kind: str) -> list[str]:
+        """The parts that are there of those that ``part`` names by relationships of that kind."""
+        targets = (target for type_, target in self._relationships(part).values() if type_.endswith(kind))
+        return [target for target in targets if target.lower() in self._members]
+
+    def part_by_identity(self, part: str, identity: str) -> str | None:
+        """The part that ``part`` names by the relationship of that identity; None where there is none."""
+        target = self._relationships(part).get(identity, ("", ""))[1]
+        return target if target.lower() in self._members else None
+
     def shared_strings(self, size: int = CHUNK) -> Iterator[bytes]:
         """The XML of the shared strings in pieces of ``size`` at most; nothing where there are none."""
         for type_, target in self._relationships(self.workbook_part() or "").values():

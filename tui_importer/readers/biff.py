@@ -1,0 +1,273 @@
+"""What python-calamine hides in xls files: error cells, negative dates and times, and texts it cannot put together.
+
+The workbook is a stream of records within a compound file ([MS-XLS] 2.1). Runs of records of the kinds that fill a
+sheet and hide nothing are passed over by one regular expression in C; only the records between them are looked at.
+Both BIFF8 and BIFF5 have these records alike but for texts, which are looked at in BIFF8 only.
+
+Records: BOOLERR 2.4.24, FORMULA 2.4.127, LABELSST 2.4.149, MULRK 2.4.175, NUMBER 2.4.180, RK 2.4.220, SST 2.4.265,
+STRING 2.4.268, XF 2.4.353, FORMAT 2.4.126.
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+
+import olefile
+
+from tui_importer.core.cells import Cell, CellError
+from tui_importer.readers.biff_strings import broken_strings, joined_string
+from tui_importer.readers.found import Found
+from tui_importer.readers.hidden_cells import HiddenCell
+from tui_importer.readers.package import damaged
+from tui_importer.readers.serials import Serials, styles_of
+
+_EOF, _CONTINUE, _DATEMODE, _BOUNDSHEET = 0x000A, 0x003C, 0x0022, 0x0085
+_BOF, _SST, _FORMAT, _XF = 0x0809, 0x00FC, 0x041E, 0x00E0
+_FORMULA, _MULRK, _LABELSST, _NUMBER = 0x0006, 0x00BD, 0x00FD, 0x0203
+_BOOLERR, _STRING, _RK = 0x0205, 0x0207, 0x027E
+_BIFF8 = 0x0600
+
+#: Error codes ([MS-XLS] 2.5.10, ``BErr``), which BIFF12 shares.
+ERROR_CODES = {
+    0x00: "#NULL!",
+    0x07: "#DIV/0!",
+    0x0F: "#VALUE!",
+    0x17: "#REF!",
+    0x1D: "#NAME?",
+    0x24: "#NUM!",
+    0x2A: "#N/A",
+    0x2B: "#GETTING_DATA",
+}
+
+_HEAD = struct.Struct("<HH")
+_CELL = struct.Struct("<HHH")  # row, column, cell style
+_DOUBLE = struct.Struct("<d")
+_INT32 = struct.Struct("<i")
+#: The value of a formula that is no number ends in this (2.5.133); its first byte says what it is.
+_NO_NUMBER = b"\xff\xff"
+_IS_ERROR, _IS_EMPTY = 2, 3
+#: FORMULA's flag "calculate when opened": some programs that cannot calculate set it (OpenOffice's Excel documentation,
+#: 5.50).
+_CALCULATE_ON_LOAD = 0x2
+
+
+@dataclass
+class _Globals:
+    """What a workbook's first substream says of all its sheets: where each begins, in their order, and so on."""
+
+    sheets: list[int] = field(default_factory=list)
+    serials: Serials = field(default_factory=Serials)
+    #: Shared texts, by number, that python-calamine does not put together rightly.
+    strings: dict[int, str] = field(default_factory=dict)
+    biff8: bool = True
+
+
+@cache
+def error_cell(code: int) -> CellError:
+    """The error that a code of BIFF and BIFF12 stands for."""
+    return CellError(ERROR_CODES.get(code, f"#ERROR! ({code:#04x})"))
+
+
+def rk_number(rk: int) -> float:
+    """The number that an RkNumber holds (2.5.217): whole, or a double's upper 30 bits; perhaps in hundredths."""
+    if rk & 2:
+        number = float(rk >> 2)
+    else:
+        (number,) = _DOUBLE.unpack(b"\0\0\0\0" + _INT32.pack(rk & ~3))
+    return number / 100 if rk & 1 else number
+
+
+def biff_cells(path: Path, name: str, number: int) -> Found:
+    """What is hidden in the sheet with that number (from 0) of an xls file.
+
+    Raises :class:`~tui_importer.errors.SourceError` where the file is no xls workbook.
+    """
+    stream = _workbook(path)
+    general = _read_globals(stream)
+    if number >= len(general.sheets):
+        raise damaged(path, f"no sheet {name!r}")
+    sheet = _Sheet(stream, general)
+    sheet.walk(general.sheets[number])
+    cells: dict[int, list[HiddenCell]] = {}
+    for cell in sheet.found:
+        cells.setdefault(cell.row, []).append(cell)
+    return Found(cells, general.serials, sheet.unsure)
+
+
+def _workbook(path: Path) -> bytes:
+    try:
+        with olefile.OleFileIO(path) as ole:
+            for stream in ("Workbook", "Book"):
+                if ole.exists(stream):
+                    return bytes(ole.openstream(stream).read())
+    except (OSError, ValueError, IndexError, struct.error, RecursionError) as error:
+        raise damaged(path, error) from error
+    raise damaged(path, "no workbook in the compound file")
+
+
+def _records(stream: bytes, start: int) -> Iterator[tuple[int, int, int]]:
+    """Records from ``start`` on: kind, and where the body begins and ends. One that is cut off is none."""
+    while start + _HEAD.size <= len(stream):
+        kind, size = _HEAD.unpack_from(stream, start)
+        body, start = start + _HEAD.size, start + _HEAD.size + size
+        if start > len(stream):
+            return
+        yield kind, body, start
+
+
+def _read_globals(stream: bytes) -> _Globals:
+    general = _Globals()
+    codes: dict[int, str] = {}
+    formats: list[int] = []
+    date1904 = False
+    segments: list[bytes] = []  # of the shared strings
+    last = 0
+    for kind, start, end in _records(stream, 0):
+        body = stream[start:end]
+        if kind == _BOF and len(body) >= 2:
+            general.biff8 = int.from_bytes(body[:2], "little") in (0, _BIFF8)
+        elif kind == _DATEMODE:
+            date1904 = body[:2] == b"\1\0"
+        elif kind == _XF and len(body) >= 4:
+            formats.append(int.from_bytes(body[2:4], "little"))
+        elif kind == _FORMAT and len(body) >= 4:
+            text = joined_string([body[2:]]) if general.biff8 else body[3:].decode("latin-1")
+            codes[int.from_bytes(body[:2], "little")] = text
+        elif kind == _BOUNDSHEET and len(body) >= 4:
+            general.sheets.append(int.from_bytes(body[:4], "little"))
+        elif (kind == _SST and not segments) or (kind == _CONTINUE and last == _SST):
+            segments.append(body)
+            kind = _SST
+        elif kind == _EOF:
+            break
+        last = kind
+    general.serials = Serials(styles_of(formats, codes), date1904)
+    general.strings = broken_strings(segments) if general.biff8 else {}
+    return general
+
+
+class _Sheet:
+    """Walks through a sheet's records and keeps the hidden cells."""
+
+    def __init__(self, stream: bytes, general: _Globals) -> None:
+        self.found: list[HiddenCell] = []
+        self.unsure: list[tuple[int, int]] = []
+        self._stream = stream
+        self._general = general
+        self._plain = _plain_records(general.serials.searched, texts=not general.strings)
+
+    def walk(self, start: int) -> None:
+        """Read to the sheet's end. Substreams within it (charts) hold cells of their own, which are not the sheet's."""
+        stream, plain, size = self._stream, self._plain, len(self._stream)
+        depth = 0
+        formula = (0, 0)
+        while True:
+            start = plain.match(stream, start).end()  # type: ignore[union-attr]  # it matches nothing as well
+            if start + _HEAD.size > size:
+                return
+            kind, length = _HEAD.unpack_from(stream, start)
+            body, start = start + _HEAD.size, start + _HEAD.size + length
+            if start > size:
+                return
+            if kind == _BOF:
+                depth += 1
+            elif kind == _EOF:
+                depth -= 1
+                if depth <= 0:
+                    return
+            elif depth > 1:
+                continue
+            elif kind == _FORMULA and length >= 20:
+                formula = self._formula(body)
+            elif kind == _STRING and self._general.biff8:
+                self._long_string(formula, body, start)
+            elif kind == _MULRK and self._general.serials.searched:
+                self._many_numbers(body, length)
+            elif kind in _CELLS and length >= _CELLS[kind]:
+                self._cell(kind, body)
+
+    def _cell(self, kind: int, body: int) -> None:
+        row, column, style = _CELL.unpack_from(self._stream, body)
+        value = body + _CELL.size
+        if kind == _BOOLERR:
+            if self._stream[value + 1]:
+                self._keep(row, column, error_cell(self._stream[value]))
+        elif kind == _RK:
+            self._number(row, column, style, rk_number(_INT32.unpack_from(self._stream, value)[0]))
+        elif kind == _NUMBER:
+            self._number(row, column, style, _DOUBLE.unpack_from(self._stream, value)[0])
+        elif kind == _LABELSST:
+            text = self._general.strings.get(int.from_bytes(self._stream[value : value + 4], "little"))
+            if text is not None:
+                self._keep(row, column, text)
+
+    def _many_numbers(self, body: int, length: int) -> None:
+        row, column = struct.unpack_from("<HH", self._stream, body)
+        for offset, (style, rk) in enumerate(struct.iter_unpack("<Hi", self._stream[body + 4 : body + length - 2])):
+            self._number(row, column + offset, style, rk_number(rk))
+
+    def _formula(self, body: int) -> tuple[int, int]:
+        """Look at a formula's value; gives the place of its cell."""
+        stream = self._stream
+        row, column, style = _CELL.unpack_from(stream, body)
+        value = body + _CELL.size
+        if stream[value + 6 : value + 8] != _NO_NUMBER:
+            (number,) = _DOUBLE.unpack_from(stream, value)
+            if number < 1:
+                self._number(row, column, style, number)
+                if number == 0 and stream[value + 8] & _CALCULATE_ON_LOAD:
+                    self.unsure.append((row + 1, column))
+        elif stream[value] == _IS_ERROR:
+            self._keep(row, column, error_cell(stream[value + 2]))
+        elif stream[value] == _IS_EMPTY:
+            self.unsure.append((row + 1, column))
+        return row, column
+
+    def _long_string(self, formula: tuple[int, int], body: int, end: int) -> None:
+        """A formula's text that goes on in other records, of which python-calamine reads the first alone."""
+        segments = [self._stream[body:end]]
+        for kind, start, stop in _records(self._stream, end):
+            if kind != _CONTINUE:
+                break
+            segments.append(self._stream[start:stop])
+        if len(segments) > 1:
+            self._keep(*formula, joined_string(segments))
+
+    def _number(self, row: int, column: int, style: int, number: float) -> None:
+        value = self._general.serials.value(style, number)
+        if value is not None:
+            self._keep(row, column, value)
+
+    def _keep(self, row: int, column: int, value: Cell) -> None:
+        self.found.append(HiddenCell(row + 1, column, value))
+
+
+#: The records of one cell that are looked at, and how long their bodies are at least.
+_CELLS = {_BOOLERR: 8, _RK: 10, _NUMBER: 14, _LABELSST: 10}
+
+
+#: The first byte of an RkNumber that is a double, or whole.
+_RK_DOUBLES, _RK_WHOLES = (re.escape(bytes(byte for byte in range(256) if byte & 3 == flags)) for flags in (0, 2))
+
+
+def _plain_records(styles: Sequence[int], *, texts: bool) -> re.Pattern[bytes]:
+    """Any number of whole records in which nothing can be hidden: rows, blanks, shared ``texts``, and numbers that are
+    not in one of the ``styles`` of moments."""
+    moment = b"|".join(re.escape(style.to_bytes(2, "little")) for style in styles if style < 1 << 16)
+    other = b"(?!%b)" % moment if moment else b""
+    kinds = [
+        rb"\xfd\x00\x0a\x00.{10}" if texts else b"",
+        rb"\x7e\x02\x0a\x00.{4}%b.{6}" % other,
+        rb"\x03\x02\x0e\x00.{4}%b.{10}" % other,
+        rb"\x03\x02\x0e\x00.{13}[\x40-\x7f]",  # two and more
+        rb"\x7e\x02\x0a\x00.{6}[%b]..[\x40-\x7f]" % _RK_DOUBLES,
+        rb"\x7e\x02\x0a\x00.{6}[%b].[^\x00][\x00-\x7f]" % _RK_WHOLES,  # as most dates since 1944
+        rb"\x01\x02\x06\x00.{6}",
+        rb"\x08\x02\x10\x00.{16}",
+    ]
+    return re.compile(rb"(?:%b)*+" % b"|".join(filter(None, kinds)), re.DOTALL)

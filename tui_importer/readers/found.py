@@ -1,0 +1,61 @@
+"""What was found in a sheet that a library hides, whatever the format, and what there is to say about it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import chain
+from pathlib import Path
+
+from tui_importer.core.cells import cell_name, column_letters
+from tui_importer.core.layout import Layout
+from tui_importer.readers.hidden_cells import HiddenCell, hidden_cells
+from tui_importer.readers.package import Package
+from tui_importer.readers.reach import Reach
+from tui_importer.readers.serials import Serials, SerialSearch, package_serials, serial_notes
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The hidden cells of a sheet by row, and how its workbook shows moments (``serials``; None where the format knows
+    dates). ``unsure`` are the places (row from 1, column from 0) of formulas of which the format does not tell whether
+    their saved value was ever calculated."""
+
+    cells: Mapping[int, Sequence[HiddenCell]] = field(default_factory=dict)
+    serials: Serials | None = None
+    unsure: Sequence[tuple[int, int]] = ()
+
+    def notes(self, sheet: str, layout: Layout) -> tuple[str, ...]:
+        """Sentences about cells of the table."""
+        return (*self._serial_notes(sheet, layout), *self._formula_notes(sheet, layout))
+
+    def _serial_notes(self, sheet: str, layout: Layout) -> Iterator[str]:
+        if self.serials is not None:
+            rows = (self.cells[row] for row in sorted(self.cells))
+            yield from serial_notes(chain.from_iterable(rows), self.serials, sheet, layout)
+
+    def _formula_notes(self, sheet: str, layout: Layout) -> Iterator[str]:
+        by_column: dict[int, list[int]] = {}
+        for row, column in self.unsure:
+            if layout.holds(row, column):
+                by_column.setdefault(column, []).append(row)
+        for column, rows in sorted(by_column.items()):
+            yield (
+                f"column {column_letters(column)}: {len(rows):,} formula{'s' * (len(rows) > 1)} may never have been "
+                f"calculated, which this format does not tell; the saved values are taken (the first is "
+                f"{cell_name(sheet, rows[0], column)}; to be sure, open the file in a spreadsheet program and save it)"
+            )
+
+
+def package_cells(path: Path, sheet: str, *, rectangle: bool = True) -> Found:
+    """What is hidden in a sheet of an xlsx or xlsm workbook.
+
+    Raises :class:`~tui_importer.errors.SourceError` where the workbook is damaged and, where the sheet is to be laid
+    out as one ``rectangle``, where its cells lie too far apart for that.
+    """
+    reach = Reach()
+    serials = package_serials(Package(path))
+    cells = hidden_cells(path, sheet, reach, SerialSearch(serials))
+    if rectangle:
+        reach.check_rectangle(path, sheet)
+    return Found(cells, serials)
