@@ -133,7 +133,7 @@ class GenericSession:
         names = self._names
         records = [dict(zip(names, record, strict=True)) for record in batch.records(start, stop)]
         with _statement_errors(self._table):
-            count = self._connection.execute(self._insert, records).rowcount
+            count = self._connection.execute(self._insert, records, execution_options=tables.COUNTED).rowcount
         # PEP 249: -1 where the driver cannot tell; it raised nothing, so they are in.
         return count if count >= 0 else len(records)
 

@@ -187,7 +187,9 @@ class SqlLedger:
                 raise SupersededError("another run has taken this import over: this one may write no more")
             if create:
                 connection.execute(sa.schema.CreateTable(tables.sql_table(table)))
-            connection.execute(sa.insert(target).from_select(columns, sa.select(*staged).select_from(source)))
+            move = sa.insert(target).from_select(columns, sa.select(*staged).select_from(source))
+            moved = connection.execute(move, execution_options=tables.COUNTED).rowcount
+            self._count_suppressed(connection, claim, moved)
             connection.execute(sa.schema.DropTable(tables.sql_table(stage)))
 
     def count(self, table: Table) -> int:
@@ -282,6 +284,24 @@ class SqlLedger:
         if len(whole) < len(entries):
             connection.execute(sa.delete(batch).where(_of_round(batch, claim)))
             connection.execute(sa.insert(batch), whole)
+
+    def _count_suppressed(self, connection: sa.Connection, claim: Claim, moved: int) -> None:
+        """Let the entries of the round say that ``moved`` of their rows went in, and that the others were skipped."""
+        batch = self._tables.batch
+        query = sa.select(batch.c.first_row, batch.c.inserted).where(_of_round(batch, claim))
+        entries = connection.execute(query).all()
+        # PEP 249: -1 where the driver cannot tell; it raised nothing, so they are in.
+        missing = max(0, sum(entry.inserted for entry in entries) - moved) if moved >= 0 else 0
+        for first_row, inserted in entries:
+            if not missing:
+                return
+            skipped = min(missing, inserted)
+            missing -= skipped
+            connection.execute(
+                sa.update(batch)
+                .where(_of_round(batch, claim), batch.c.first_row == first_row)
+                .values(inserted=batch.c.inserted - skipped, skipped=batch.c.skipped + skipped)
+            )
 
     def _past(self, condition: sa.ColumnElement[bool], limit: int | None) -> Sequence[PastRun]:
         run = self._tables.run

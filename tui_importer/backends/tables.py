@@ -21,6 +21,9 @@ from tui_importer.errors import DatabaseError, TransientFault
 
 T = TypeVar("T")
 
+#: SQLAlchemy keeps the number of rows that an INSERT wrote only where it is asked to.
+COUNTED: dict[str, Any] = {"preserve_rowcount": True}
+
 
 @contextmanager
 def one_line_errors(doing: str) -> Iterator[None]:

@@ -100,6 +100,7 @@ def narrate(event: AnyEvent) -> str | None:
 _OUTCOMES = {
     "complete": "complete",
     "complete_with_rejects": "complete, with rejects",
+    "complete_with_suppressed": "complete, but not every row is in",
     "already_imported": "already imported",
     "stopped": "stopped before the end",
     "failed": "failed",
@@ -112,6 +113,12 @@ def equation(read: int, inserted: int, updated: int, skipped: int, rejected: int
     others = (("updated", updated), ("skipped", skipped), ("rejected", rejected))
     terms += [f"{word} {count:,}" for word, count in others if count]
     return f"read {read:,} = {' + '.join(terms)}"
+
+
+def suppressed(count: int) -> str:
+    """``2 rows taken without an error, but not reported as inserted (a trigger or rule of the table)``."""
+    how = "taken without an error, but not reported as inserted (a trigger or rule of the table)"
+    return f"{plural(count, 'row')} {how}"
 
 
 def standing(name: str, snapshot: Snapshot, rows_per_second: float, seconds_left: float | None) -> str:

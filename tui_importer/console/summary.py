@@ -7,7 +7,7 @@ from pathlib import Path, PurePath
 
 from tui_importer.console.numbers import pace, plural, took
 from tui_importer.console.safe import encodable, shortened, visible
-from tui_importer.console.sentences import equation
+from tui_importer.console.sentences import equation, suppressed
 from tui_importer.core.report import ReasonGroup, Report, group_reasons
 
 #: Groups of like rejects that are shown; the reject file has every row.
@@ -59,14 +59,23 @@ def _outcome(report: Report) -> str:
             why = f": {visible(report.error)}" if report.error else ""
             return f"stopped before the end{why}; the same command goes on from here"
         case "complete_with_rejects":
-            others = "no row is in" if not stats.success_count + stats.skipped else "every other row is in"
-            return f"finished: {plural(stats.error_count, 'row')} rejected, {others}"
+            held_back = f", {suppressed(stats.suppressed)}" if stats.suppressed else ""
+            return f"finished: {plural(stats.error_count, 'row')} rejected{held_back}, {_others(report)}"
+        case "complete_with_suppressed":
+            return f"finished: {suppressed(stats.suppressed)}; {_others(report)}"
         case "already_imported":
             return f"already imported by run {visible(report.resumes or '')}: nothing was written (--again does)"
         case "complete":
             if stats.skipped and not stats.success_count:
                 return "finished: nothing to write, every row was in already"
             return "finished: every row is in"
+
+
+def _others(report: Report) -> str:
+    """What became of the rows that were neither rejected nor suppressed."""
+    stats = report.stats
+    others = stats.success_count + stats.skipped - stats.suppressed
+    return "every other row is in" if others else "no row is in"
 
 
 def _counts(report: Report) -> str:

@@ -147,6 +147,10 @@ class Books:
         columns = [column.target for column in resolution.mapping.columns]
         self._ledger.publish(self._claim, stage, resolution.mapping.table, columns, create=resolution.create)
 
+    def counts(self) -> Counts:
+        """What the ledger counts of this import, by earlier runs and this one."""
+        return self._ledger.counts(self._claim.import_id, self._claim.round)
+
     def take_before(self, mapping: Mapping, *, empty: bool) -> None:
         """Keep the checksums of what the table holds before anything of this round is in it, for :meth:`verify`."""
         if self._round:
@@ -181,7 +185,7 @@ class Books:
         others = any(past.table == self._table and past not in self._round for past in self._history)
         if others or not self.made_table:
             return
-        expected = self._ledger.counts(self._claim.import_id, self._claim.round).inserted
+        expected = self.counts().inserted
         if (found := self._ledger.count(table)) < expected:
             raise VerificationError(
                 f"table {table.qualified_name!r} holds {found:,} rows, though {expected:,} were written into it"

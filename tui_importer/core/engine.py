@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol, TypeVar
 
@@ -139,6 +139,7 @@ class Engine:
         self._books: Books | None = None
         self._standing: Standing | None = None
         self._done: PastRun | None = None
+        self._suppressed_late = 0  # of the workers' inserted rows, when those of a stage went into the table
         self._retries = 0  # of what the engine itself asks; the workers count theirs
         self._stop = Stop()
         self._teller = Teller(listener, lambda why: self._stop.drain(why, ExitCode.FAILED))
@@ -175,7 +176,7 @@ class Engine:
 
     def snapshot(self) -> Snapshot:
         """All counters as they stand."""
-        return take_snapshot(
+        taken = take_snapshot(
             time.monotonic(),
             self._reader,
             self._job.counters if self._job else (),
@@ -185,6 +186,9 @@ class Engine:
             paused=self._stop.paused,
             workers_wanted=self._job.crew.wanted if self._job else self._workers,
         )
+        if late := self._suppressed_late:
+            return replace(taken, inserted=taken.inserted - late, skipped=taken.skipped + late)
+        return taken
 
     def stop(self, reason: str, exit_code: ExitCode = ExitCode.STOPPED) -> None:
         """Take no further batches, finish those in flight, and report."""
@@ -351,11 +355,15 @@ class Engine:
                 claimed.cancel()
                 self._feed.abandon()
         reading.result()
-        if not self._stop.draining:
-            # Before the ledger is told that all is in.
-            now = self.snapshot()
-            reconcile(now.read, now.inserted, now.updated, now.skipped, now.rejected)
-            self._finish(resolution, stage, backend)
+        try:
+            if not self._stop.draining:
+                # Before the ledger is told that all is in.
+                now = self.snapshot()
+                reconcile(now.read, now.inserted, now.updated, now.skipped, now.rejected)
+                self._finish(resolution, stage, backend)
+        finally:
+            if (count := self._suppressed()) and self._job is not None:
+                self._notice(self._job.suppressed.sentence(count, mapping.table.qualified_name))
 
     def _write(self, mapping: Mapping, table: Table, backend: Backend) -> None:
         """Let the strategy write all batches into the table."""
@@ -475,14 +483,20 @@ class Engine:
         except DatabaseError as failure:
             self._notice(f"the ledger does not know how this run ended: {failure}")
 
+    def _suppressed(self) -> int:
+        """The rows of the import that the database took without an error and did not report as inserted."""
+        before = self._standing.counts.skipped if self._standing else 0
+        workers = self._job.counters if self._job else ()
+        return before + sum(worker.skipped for worker in workers) + self._suppressed_late
+
     def _counts_of_import(self, *, whole: bool) -> Counts:
         """What is settled of the import, by earlier runs and this one."""
         before = self._standing.counts if self._standing else Counts()
-        workers = self.snapshot().workers
-        inserted = before.inserted + sum(worker.inserted for worker in workers)
+        workers, late = self.snapshot().workers, self._suppressed_late
+        inserted = before.inserted + sum(worker.inserted for worker in workers) - late
         updated = before.updated + sum(worker.updated for worker in workers)
         rejected = before.rejected + sum(worker.rejected for worker in workers)
-        skipped = before.skipped + sum(worker.skipped for worker in workers)
+        skipped = before.skipped + sum(worker.skipped for worker in workers) + late
         if whole:  # with the totals row, which no entry tells of
             skipped = max(skipped, self._reader.rows_read - inserted - updated - rejected)
         return Counts(inserted, updated, skipped, rejected)
@@ -586,6 +600,8 @@ class Engine:
         books, table, indexes = self._books, resolution.mapping.table, resolution.indexes
         if books is not None and stage is not None:
             self._retried(lambda: books.publish(stage, resolution))
+            late = self._retried(books.counts).skipped - self._suppressed()
+            self._suppressed_late = min(late, self.snapshot().inserted)
         if books is not None:
             if self._plan.options.verify:
                 for column in self._retried(lambda: books.verify(resolution.mapping)):
@@ -650,6 +666,7 @@ class Engine:
             retries=self._retries + sum(worker.retries for worker in counts.workers),
             seconds=seconds,
             earlier=earlier,
+            suppressed=self._suppressed(),
         )
         try:
             stats.reconcile()
@@ -695,6 +712,8 @@ class Engine:
             return ExitCode.OK, "already_imported"
         if rejected:
             return ExitCode.REJECTS, "complete_with_rejects"
+        if self._suppressed():
+            return ExitCode.REJECTS, "complete_with_suppressed"
         return ExitCode.OK, "complete"
 
 

@@ -20,7 +20,9 @@ MAX_REPORTED_REJECTS = 100
 #: Cells that stand for a group of rejects.
 CELLS_PER_REASON = 3
 
-Outcome = Literal["complete", "complete_with_rejects", "already_imported", "stopped", "failed"]
+Outcome = Literal[
+    "complete", "complete_with_rejects", "complete_with_suppressed", "already_imported", "stopped", "failed"
+]
 
 
 class SourceReport(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,7 +51,9 @@ class TargetReport(msgspec.Struct, frozen=True, kw_only=True):
 
 class Stats(msgspec.Struct, frozen=True, kw_only=True):
     """The counts: ``total_records`` are the rows read, ``success_count`` those inserted or updated, ``error_count``
-    those rejected. ``blank_rows`` are in none of the others."""
+    those rejected. ``blank_rows`` are in none of the others. ``suppressed`` are those of the ``skipped`` that the
+    database took without an error and did not report as inserted: a trigger or a rule of the table kept them out, or
+    put them elsewhere."""
 
     total_records: int
     success_count: int
@@ -62,6 +66,7 @@ class Stats(msgspec.Struct, frozen=True, kw_only=True):
     duration: str
     duration_seconds: float
     records_per_second: float
+    suppressed: int = 0
 
     @classmethod
     def count(
@@ -76,6 +81,7 @@ class Stats(msgspec.Struct, frozen=True, kw_only=True):
         retries: int,
         seconds: float,
         earlier: int = 0,
+        suppressed: int = 0,
     ) -> Self:
         """The stats of a run, ``earlier`` of whose rows earlier runs have dealt with, whether they add up or not: a run
         that fails for that shows its numbers."""
@@ -94,6 +100,7 @@ class Stats(msgspec.Struct, frozen=True, kw_only=True):
             duration=f"{seconds:.2f}s",
             duration_seconds=seconds,
             records_per_second=round(pace, 1),
+            suppressed=suppressed,
         )
 
     def reconcile(self) -> None:

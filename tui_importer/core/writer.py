@@ -41,6 +41,9 @@ P = ParamSpec("P")
 
 _log = logging.getLogger(__name__)
 
+#: So many of the rows of a batch that the database suppressed are named.
+SKIPPED_ROWS = 3
+
 #: A computation that yields what a session gave back and is sent the result.
 Steps = Generator[Any, Any, T]
 
@@ -78,15 +81,18 @@ class Tally:
     refused: int = 0
     last_row: int | None = None
     rejects: list[Reject] = field(default_factory=list)
+    skipped_rows: list[int] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What one transaction settles: its ledger entry, and what that adds to the batch's tally."""
+    """What one transaction settles: its ledger entry, and what that adds to the batch's tally; ``row`` is the one sheet
+    row that it writes, where it writes one."""
 
     entry: Entry
     rows: int
     refused: int = 0
+    row: int | None = None
 
     def settle(self, tally: Tally) -> None:
         """Add it to the tally, now that it is committed."""
@@ -95,6 +101,8 @@ class Step:
         tally.refused += self.refused
         tally.last_row = self.entry.last_row
         tally.rejects += self.entry.rejects
+        if self.row is not None and self.entry.skipped and len(tally.skipped_rows) < SKIPPED_ROWS:
+            tally.skipped_rows.append(self.row)
 
 
 class BatchWriter:
@@ -254,6 +262,7 @@ class BatchWriter:
                 skipped=skipped,
                 rejected=len(rejects),
                 seconds=seconds,
+                skipped_rows=tuple(tally.skipped_rows),
             ),
             rejects,
         )
@@ -297,7 +306,7 @@ class BatchWriter:
                 yield from self._step(self._session.begin)
                 accepted = yield from self._step(self._session.insert, batch, row)
                 entry = self._entry(batch, tally.last_row, last_row, accepted, 1 - accepted, known)
-                yield from self._commit(Step(entry, 1), tally)
+                yield from self._commit(Step(entry, 1, row=batch.rows[row]), tally)
             except DataFault as fault:
                 self._unsure = None
                 yield from self._step(self._session.rollback)

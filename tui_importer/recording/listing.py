@@ -7,7 +7,11 @@ from pathlib import Path
 
 from tui_importer.recording.folders import Recording, recordings
 
-_OUTCOMES = {"complete_with_rejects": "complete", "already_imported": "nothing to do"}
+_OUTCOMES = {
+    "complete_with_rejects": "complete",
+    "complete_with_suppressed": "complete",
+    "already_imported": "nothing to do",
+}
 
 
 @dataclass(frozen=True, slots=True)

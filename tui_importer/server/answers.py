@@ -8,6 +8,7 @@ from typing import Any, Literal
 import msgspec
 from starlette.responses import Response
 
+from tui_importer.console.sentences import suppressed
 from tui_importer.core.counters import Phase, Snapshot, WorkerState, progress
 from tui_importer.core.report import Outcome, ReportedReject, Stats
 from tui_importer.server.refusal import Refusal
@@ -189,7 +190,10 @@ def message_of(upload: Upload) -> str:
             return "every row is in"
         case "complete_with_rejects":
             rows = "1 row was" if upload.rejects_total == 1 else f"{upload.rejects_total:,} rows were"
-            return f"{rows} rejected, every other row is in"
+            held_back = f", {suppressed(upload.stats.suppressed)}" if upload.stats and upload.stats.suppressed else ""
+            return f"{rows} rejected{held_back}, every other row is in"
+        case "complete_with_suppressed":
+            return f"not every row is in: {suppressed(upload.stats.suppressed if upload.stats else 0)}"
         case "already_imported":
             return "already imported: nothing was written"
         case "stopped":

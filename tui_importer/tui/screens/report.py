@@ -13,7 +13,7 @@ from textual.widgets import Footer, Static
 
 from tui_importer.console.ending import paths_and_commands
 from tui_importer.console.numbers import pace, plural, took
-from tui_importer.console.sentences import equation
+from tui_importer.console.sentences import equation, suppressed
 from tui_importer.core.report import Report
 from tui_importer.recording.folders import Recording
 from tui_importer.tui.drawing import Piece, chart, chart_columns, fitted, lines
@@ -77,6 +77,8 @@ class ReportScreen(Screen[None]):
     def _outcome(self, report: Report | None) -> str:
         if report is None:
             return "the run's process is gone without a report; the same command goes on from there"
+        if report.error is None and report.stats.suppressed:
+            return f"not every row is in: {suppressed(report.stats.suppressed)}"
         return report.error or f"{report.source.file} is in {report.target.database}, table {report.target.table}"
 
     def _pace(self, report: Report | None) -> str:
