@@ -29,6 +29,7 @@ from tui_importer.backends.ledger_tables import (
     text_for,
     worker_statements,
 )
+from tui_importer.backends.postgresql_sequences import advance_sequences
 from tui_importer.core.batch import Batch
 from tui_importer.core.ledger import Entry
 from tui_importer.core.rows import RECORD_SEPARATOR, UNIT_SEPARATOR, pages_of
@@ -131,6 +132,10 @@ class PostgreSQL:
         with ThreadPoolExecutor(min(len(indexes), os.cpu_count() or 1), thread_name_prefix="index") as pool:
             for _ in pool.map(make, indexes):
                 pass
+
+    def advance_sequences(self, table: Table, columns: Sequence[str]) -> Sequence[str]:
+        """Implements :class:`tui_importer.core.sequences.SequenceKeeper`."""
+        return advance_sequences(self._engine, table, columns)
 
     def encode(self, batch: Batch) -> Pages | None:
         """A batch of nothing but texts as text COPY reads it: cheaper to make than the binary form."""

@@ -39,6 +39,7 @@ from tui_importer.core.report import (
 )
 from tui_importer.core.reporting import reported_columns, reported_source
 from tui_importer.core.retry import PASSING, retried
+from tui_importer.core.sequences import advance
 from tui_importer.core.session import Backend, ConnectionSettings, Destination
 from tui_importer.core.settled import Settled
 from tui_importer.core.source import OpenSource
@@ -608,12 +609,23 @@ class Engine:
                     self._notice(f"column {column!r} was not verified: its values come back in another form")
             else:
                 self._retried(lambda: books.check_count(table))
+        self._advance_sequences(resolution.mapping, backend)
         if not (self._created and indexes):
             return
         self._phase = Phase.INDEXING
         started = time.perf_counter()
         self._retried(lambda: backend.create_indexes(table, indexes, lambda index: None))
         self._emit(IndexesCreated(count=len(indexes), seconds=time.perf_counter() - started))
+
+    def _advance_sequences(self, mapping: Mapping, backend: Backend) -> None:
+        """Let what the table numbers by itself go on after the numbers that were imported. The rows are in, so it is no
+        failure of the import where that cannot be."""
+        try:
+            notes = self._retried(lambda: advance(backend, mapping))
+        except DatabaseError as error:
+            notes = [f"{error}: numbers that it gives to new rows may be taken already"]
+        for note in notes:
+            self._notice(note)
 
     def _worker_count(self, backend: Backend) -> int:
         self._max_writers, self._writer_note = backend.max_writers, backend.writer_note

@@ -66,9 +66,7 @@ class State(StrEnum):
         return self in _OVER
 
 
-_OVER = frozenset(
-    {State.DONE, State.REJECTS, State.SUPPRESSED, State.ALREADY, State.STOPPED, State.FAILED, State.DIED}
-)
+_OVER = frozenset({State.DONE, State.REJECTS, State.SUPPRESSED, State.ALREADY, State.STOPPED, State.FAILED, State.DIED})
 _OUTCOMES = {
     "complete": State.DONE,
     "complete_with_rejects": State.REJECTS,
