@@ -187,9 +187,8 @@ class SqlLedger:
                 raise SupersededError("another run has taken this import over: this one may write no more")
             if create:
                 connection.execute(sa.schema.CreateTable(tables.sql_table(table)))
-            move = sa.insert(target).from_select(columns, sa.select(*staged).select_from(source))
-            moved = connection.execute(move, execution_options=tables.COUNTED).rowcount
-            self._count_suppressed(connection, claim, moved)
+            defaults = [name for name in columns if table.takes_default(name)]
+            self._count_suppressed(connection, claim, tables.move_rows(connection, source, target, columns, defaults))
             connection.execute(sa.schema.DropTable(tables.sql_table(stage)))
 
     def count(self, table: Table) -> int:

@@ -22,6 +22,7 @@ from tui_importer.backends.faults import SQLITE_BUSY_CODES, SQLITE_DATA_CODES, S
 from tui_importer.backends.ledger import SqlLedger
 from tui_importer.backends.ledger_tables import LedgerStatements, text_for, worker_statements
 from tui_importer.core.batch import Batch
+from tui_importer.core.defaults import PartStatements
 from tui_importer.core.ledger import Entry, PastRun
 from tui_importer.core.parsing import as_text
 from tui_importer.core.session import ConnectionSettings, Destination
@@ -161,7 +162,8 @@ class _Statements:
         columns = ", ".join(map(preparer.quote_identifier, destination.columns))
         places = ", ".join("?" * len(destination.columns))
         table = preparer.quote_identifier(destination.table.name)
-        self.insert = f"INSERT INTO {table} ({columns}) VALUES ({places})"
+        row = f"({columns}) VALUES ({places})" if destination.columns else "DEFAULT VALUES"
+        self.insert = f"INSERT INTO {table} {row}"
         self._claim = destination.claim
         self.bindings = [_BINDINGS.get(type_.kind) for type_ in destination.types]
 
@@ -189,7 +191,8 @@ class SQLiteSession:
 
     def __init__(self, connection: sqlite3.Connection, destination: Destination) -> None:
         self._connection = connection
-        self._statements = _Statements(destination)
+        self._parts = PartStatements(destination, _Statements)
+        self._statements = self._parts.whole
         self._cancelled = False
 
     def begin(self) -> None:
@@ -219,10 +222,20 @@ class SQLiteSession:
         self._execute(_RELEASE)
 
     def load(self, batch: Batch, start: int, stop: int) -> int:
-        records = self._statements.records(batch, start, stop)
+        parts = self._parts.split(batch, start, stop)
+        if parts is None:
+            return self._insert(self._statements, batch, start, stop)
+        accepted = 0
+        for statements, part in parts:
+            with part.placing_faults():
+                accepted += self._insert(statements, part.batch, 0, len(part.batch))
+        return accepted
+
+    def _insert(self, statements: _Statements, batch: Batch, start: int, stop: int) -> int:
+        records = statements.records(batch, start, stop)
         pending = iter(records)
         with _statement_errors(records, pending):
-            return self._connection.executemany(self._statements.insert, pending).rowcount
+            return self._connection.executemany(statements.insert, pending).rowcount
 
     def insert(self, batch: Batch, row: int) -> int:
         return self.load(batch, row, row + 1)
@@ -262,7 +275,8 @@ class AsyncSQLiteSession:
 
     def __init__(self, connection: aiosqlite.Connection, destination: Destination) -> None:
         self._connection = connection
-        self._statements = _Statements(destination)
+        self._parts = PartStatements(destination, _Statements)
+        self._statements = self._parts.whole
         self._loop = asyncio.get_running_loop()
         self._cancelled = False
 
@@ -293,10 +307,20 @@ class AsyncSQLiteSession:
         await self._execute(_RELEASE)
 
     async def load(self, batch: Batch, start: int, stop: int) -> int:
-        records = self._statements.records(batch, start, stop)
+        parts = self._parts.split(batch, start, stop)
+        if parts is None:
+            return await self._insert(self._statements, batch, start, stop)
+        accepted = 0
+        for statements, part in parts:
+            with part.placing_faults():
+                accepted += await self._insert(statements, part.batch, 0, len(part.batch))
+        return accepted
+
+    async def _insert(self, statements: _Statements, batch: Batch, start: int, stop: int) -> int:
+        records = statements.records(batch, start, stop)
         pending = iter(records)
         with _statement_errors(records, pending):
-            cursor = await self._connection.executemany(self._statements.insert, pending)
+            cursor = await self._connection.executemany(statements.insert, pending)
             return cursor.rowcount
 
     async def insert(self, batch: Batch, row: int) -> int:

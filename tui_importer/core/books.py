@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import msgspec
 
@@ -45,6 +45,8 @@ class Books:
         table: str,
     ) -> None:
         """``history`` are the runs into the table."""
+        #: The columns that :meth:`verify` could not compare, because the table filled some of their cells.
+        self.defaulted: list[str] = []
         self.notes: list[str] = []
         self._ledger = ledger
         self._run = run
@@ -137,7 +139,12 @@ class Books:
         filled = {column.target for column in mapping.columns}
         return Table(
             name=_stage_name(self._claim.import_id, self._claim.round),
-            columns=tuple(column for column in mapping.table.columns if column.name in filled),
+            # A blank that takes the default waits here as NULL.
+            columns=tuple(
+                replace(column, nullable=column.nullable or mapping.table.takes_default(column.name))
+                for column in mapping.table.columns
+                if column.name in filled
+            ),
             schema=mapping.table.schema,
             keys=mapping.table.keys,
         )
@@ -175,7 +182,9 @@ class Books:
         ours = verify.of_source(self._source, mapping, rejected, _VERIFIED_ROWS)
         theirs = verify.of_table(self._ledger, mapping, _VERIFIED_ROWS).less(self._before or None)
         verify.compare(ours, theirs, mapping)
-        return [column.target for column, compared in zip(mapping.columns, ours.compared, strict=True) if not compared]
+        names = [column.target for column in mapping.columns]
+        self.defaulted = [names[place] for place in sorted(ours.defaulted)]
+        return [name for name, compared in zip(names, ours.compared, strict=True) if not compared]
 
     def check_count(self, table: Table) -> None:
         """Count a table that only this round has written, as far as the ledger knows; raises as :meth:`verify` does.

@@ -17,6 +17,7 @@ from typing import Protocol, TypeVar
 from tui_importer.core.books import Books, Run
 from tui_importer.core.counters import Phase, ReaderCounters, Snapshot, take_snapshot
 from tui_importer.core.crew import MAX_CREW
+from tui_importer.core.defaults import default_places, sentences
 from tui_importer.core.encoding import encoded
 from tui_importer.core.failures import INTERRUPTS, several, unexpected
 from tui_importer.core.feed import Feed, Pacer
@@ -343,6 +344,19 @@ class Engine:
         self._batch_size = self._rows_of_a_batch(source.row_hint)
         if self._done is not None or self._stop.draining:
             return
+        try:
+            stage = self._load_rows(source, resolution, backend)
+            if not self._stop.draining:
+                # Before the ledger is told that all is in.
+                now = self.snapshot()
+                reconcile(now.read, now.inserted, now.updated, now.skipped, now.rejected)
+                self._finish(resolution, stage, backend)
+        finally:
+            self._tell_what_the_table_did(mapping.table)
+
+    def _load_rows(self, source: OpenSource, resolution: Resolution, backend: Backend) -> Table | None:
+        """Read and write all rows; gives back where those of an atomic import wait."""
+        mapping = resolution.mapping
         claimed: Future[Settled] = Future()
         with ThreadPoolExecutor(1, thread_name_prefix="reading") as pool:
             reading = pool.submit(self._read, source, mapping, backend, claimed)
@@ -356,15 +370,16 @@ class Engine:
                 claimed.cancel()
                 self._feed.abandon()
         reading.result()
-        try:
-            if not self._stop.draining:
-                # Before the ledger is told that all is in.
-                now = self.snapshot()
-                reconcile(now.read, now.inserted, now.updated, now.skipped, now.rejected)
-                self._finish(resolution, stage, backend)
-        finally:
-            if (count := self._suppressed()) and self._job is not None:
-                self._notice(self._job.suppressed.sentence(count, mapping.table.qualified_name))
+        return stage
+
+    def _tell_what_the_table_did(self, table: Table) -> None:
+        """Tell of the rows that the table kept out, and of the values that it gave by itself."""
+        if self._job is None:
+            return
+        if count := self._suppressed():
+            self._notice(self._job.suppressed.sentence(count, table.qualified_name))
+        for sentence in sentences(self._job.defaults, table):
+            self._notice(sentence)
 
     def _write(self, mapping: Mapping, table: Table, backend: Backend) -> None:
         """Let the strategy write all batches into the table."""
@@ -607,6 +622,8 @@ class Engine:
             if self._plan.options.verify:
                 for column in self._retried(lambda: books.verify(resolution.mapping)):
                     self._notice(f"column {column!r} was not verified: its values come back in another form")
+                for column in books.defaulted:
+                    self._notice(f"column {column!r} was not verified: its blanks took the table's default")
             else:
                 self._retried(lambda: books.check_count(table))
         self._advance_sequences(resolution.mapping, backend)
@@ -730,10 +747,13 @@ class Engine:
 
 
 def _destination(mapping: Mapping, table: Table, standing: Standing | None) -> Destination:
+    columns = tuple(column.target for column in mapping.columns)
     return Destination(
         claim=standing.claim if standing else None,
         table=table,
-        columns=tuple(column.target for column in mapping.columns),
+        columns=columns,
+        # In a stage they stay NULL: the table's own defaults count, once the rows go there.
+        defaults=default_places(table, columns) if table is mapping.table else (),
         types=tuple(column.conversion.type for column in mapping.columns),
     )
 

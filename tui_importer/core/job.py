@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager
@@ -81,6 +82,7 @@ class ImportJob:
         self.counters: list[WorkerCounters] = []
         self.ended = False
         self.suppressed = SuppressedRows()
+        self.defaults = Counter[str]()
         self._feed = feed
         self._stop = stop
         self._backend = backend
@@ -176,6 +178,7 @@ class ImportJob:
             if rejects:
                 self._rejects.add_many(rejects)
             self.suppressed.add(event)
+            self.defaults.update(event.defaults)
             self._rejected += event.rejected
             self._settled += event.inserted + event.skipped + event.rejected
             too_many = self._too_many(self._rejected, self._settled)

@@ -20,6 +20,7 @@ from typing import Any, NamedTuple, ParamSpec, Protocol, TypeVar
 
 from tui_importer.core.batch import Batch
 from tui_importer.core.counters import WorkerCounters, WorkerState
+from tui_importer.core.defaults import blanks_filled, default_places
 from tui_importer.core.ledger import Entry
 from tui_importer.core.mapping import Mapping
 from tui_importer.core.retry import PASSING, Attempts
@@ -128,6 +129,8 @@ class BatchWriter:
         self._journal = journal
         self._stop = stop
         self._retry_for = retry_for
+        names = [column.target for column in mapping.columns]
+        self._defaults = default_places(mapping.table, names), names
         # The worker's latest entry in the ledger: one that follows it lengthens it.
         self._latest: Interval | None = None
         # Sent to be committed, and nobody has said yet whether it is.
@@ -263,6 +266,7 @@ class BatchWriter:
                 rejected=len(rejects),
                 seconds=seconds,
                 skipped_rows=tuple(tally.skipped_rows),
+                defaults=blanks_filled(batch, tally.rows, {reject.row for reject in rejects}, *self._defaults),
             ),
             rejects,
         )
