@@ -19,6 +19,7 @@ from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 from sqlalchemy.dialects.postgresql import psycopg as psycopg_dialect
 
+from tui_importer.backends import postgresql_privileges as privileges
 from tui_importer.backends import tables
 from tui_importer.backends.faults import is_about_data, is_transient
 from tui_importer.backends.ledger import SqlLedger
@@ -30,6 +31,7 @@ from tui_importer.backends.ledger_tables import (
     worker_statements,
 )
 from tui_importer.backends.postgresql_sequences import advance_sequences
+from tui_importer.core.access import Access
 from tui_importer.core.batch import Batch
 from tui_importer.core.defaults import PartStatements
 from tui_importer.core.ledger import Entry
@@ -109,7 +111,8 @@ class PostgreSQL:
 
     def ledger(self, schema: str | None) -> SqlLedger:
         _ledger_statements(schema)  # made while there is time: the file is still being parsed
-        return SqlLedger(self._engine, schema, lock=_take_lock, codec=self._codec)
+        rights = privileges.LedgerRights(self._engine, schema)
+        return SqlLedger(self._engine, schema, lock=_take_lock, codec=self._codec, rights=rights)
 
     def reflect(self, name: str) -> Table | None:
         return tables.reflect(self._engine, name)
@@ -133,6 +136,10 @@ class PostgreSQL:
         with ThreadPoolExecutor(min(len(indexes), os.cpu_count() or 1), thread_name_prefix="index") as pool:
             for _ in pool.map(make, indexes):
                 pass
+
+    def check_access(self, access: Access) -> None:
+        """Implements :class:`tui_importer.core.access.AccessChecker`."""
+        privileges.check_target(self._engine, access)
 
     def advance_sequences(self, table: Table, columns: Sequence[str]) -> Sequence[str]:
         """Implements :class:`tui_importer.core.sequences.SequenceKeeper`."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sqlite3
 import threading
 import time
@@ -21,6 +22,7 @@ from tui_importer.backends import tables
 from tui_importer.backends.faults import SQLITE_BUSY_CODES, SQLITE_DATA_CODES, SQLITE_TRANSIENT_CODES
 from tui_importer.backends.ledger import SqlLedger
 from tui_importer.backends.ledger_tables import LedgerStatements, text_for, worker_statements
+from tui_importer.core.access import Access
 from tui_importer.core.batch import Batch
 from tui_importer.core.defaults import PartStatements
 from tui_importer.core.ledger import Entry, PastRun
@@ -87,6 +89,11 @@ class SQLite:
         for index in indexes:
             tables.create_index(self._engine(), table, index)
             on_made(index)
+
+    def check_access(self, access: Access) -> None:
+        """Implements :class:`tui_importer.core.access.AccessChecker`."""
+        if reason := _why_read_only(self._path):
+            raise DatabaseError(reason)
 
     def open_session(self, destination: Destination) -> SQLiteSession:
         self._ask(_WAL)
@@ -376,7 +383,24 @@ def _connection_errors(path: Path) -> Iterator[None]:
     except sqlite3.Error as error:
         if getattr(error, "sqlite_errorcode", 0) & 0xFF in SQLITE_BUSY_CODES:
             raise TransientFault(f"another process has locked the SQLite database {path}") from error
-        raise UnreachableError(f"cannot open the SQLite database {path}: {error}") from error
+        reason = _why_read_only(path) or f"cannot open the SQLite database {path}: {error}"
+        raise UnreachableError(reason) from error
+
+
+def _may(path: Path, mode: int) -> bool:
+    return os.access(path, mode, effective_ids=os.access in os.supports_effective_ids)
+
+
+def _why_read_only(path: Path) -> str | None:
+    """Why the database cannot be written, as far as the system says; it is not made here where it is not there."""
+    if path.exists() and not _may(path, os.W_OK):
+        return f"the SQLite database {path} is read-only: let yourself write it (chmod u+w), or name another with --db"
+    if not _may(path.parent, os.W_OK | os.X_OK):
+        return (
+            f"the folder {path.parent} is read-only, and SQLite keeps a journal beside the database {path.name}: let "
+            "yourself write it (chmod u+wx), or name a database in another with --db"
+        )
+    return None
 
 
 @contextmanager

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol, TypeVar
 
+from tui_importer.core.access import Access, check_access
 from tui_importer.core.books import Books, Run
 from tui_importer.core.counters import Phase, ReaderCounters, Snapshot, take_snapshot
 from tui_importer.core.crew import MAX_CREW
@@ -361,6 +362,7 @@ class Engine:
         with ThreadPoolExecutor(1, thread_name_prefix="reading") as pool:
             reading = pool.submit(self._read, source, mapping, backend, claimed)
             try:
+                self._check_access(resolution, backend)
                 settled = self._claim(resolution)
                 stage = self._prepare(resolution, backend)
                 claimed.set_result(settled)
@@ -450,6 +452,18 @@ class Engine:
                 )
             )
         return resolution
+
+    def _check_access(self, resolution: Resolution, backend: Backend) -> None:
+        """Make sure that the database permits what this import is going to do, before any of it is done."""
+        options, mapping = self._plan.options, resolution.mapping
+        access = Access(
+            table=mapping.table,
+            columns=tuple(column.target for column in mapping.columns),
+            creates_table=resolution.create,
+            stages=options.atomic and not (self._books is not None and self._books.published),
+            reads=options.verify,
+        )
+        self._retried(lambda: check_access(backend, access))
 
     def _claim(self, resolution: Resolution) -> Settled:
         """Claim the import, and find out what earlier runs have settled of it."""
