@@ -98,7 +98,9 @@ class WorkerStarted(Event, frozen=True, kw_only=True, tag="worker_started"):
 
 class BatchCommitted(Event, frozen=True, kw_only=True, tag="batch_committed"):
     """The rows of one interval of the sheet are in, its rejects noted. ``seconds`` is from first statement to
-    commit."""
+    commit. ``skipped`` are rows that the database took without an error and did not report as inserted;
+    ``skipped_rows`` are the first of them (sheet rows from 1), where rows are written one by one. ``defaults`` says of
+    how many blanks the column's default was taken, by column."""
 
     worker: int
     first_row: int
@@ -107,6 +109,8 @@ class BatchCommitted(Event, frozen=True, kw_only=True, tag="batch_committed"):
     skipped: int
     rejected: int
     seconds: float
+    skipped_rows: tuple[int, ...] = ()
+    defaults: dict[str, int] = msgspec.field(default_factory=dict)
 
 
 class Resumed(Event, frozen=True, kw_only=True, tag="resumed"):

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, ClassVar
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self
 
 import sqlalchemy as sa
 from sqlalchemy import exc
@@ -15,6 +16,7 @@ from tui_importer.backends.faults import is_transient
 from tui_importer.backends.ledger import SqlLedger
 from tui_importer.backends.ledger_tables import LedgerStatements, worker_statements
 from tui_importer.core.batch import Batch
+from tui_importer.core.defaults import PartStatements
 from tui_importer.core.in_thread import InThread
 from tui_importer.core.ledger import Entry
 from tui_importer.core.session import ConnectionSettings, Destination
@@ -93,16 +95,8 @@ class GenericSession:
 
     def __init__(self, engine: sa.Engine, destination: Destination) -> None:
         self._connection = engine.connect()
-        self._names, self._table = destination.columns, destination.table
-        described = sa.table(
-            destination.table.name,
-            *(
-                sa.column(name, tables.sql_type(type_))
-                for name, type_ in zip(destination.columns, destination.types, strict=True)
-            ),
-            schema=destination.table.schema,
-        )
-        self._insert = sa.insert(described)
+        self._table = destination.table
+        self._parts = PartStatements(destination, _Insert.into)
         self._savepoint: sa.NestedTransaction | None = None
         self._ledger: LedgerStatements[sa.Executable] | None = None
         if destination.claim is not None:
@@ -136,12 +130,26 @@ class GenericSession:
                 self._savepoint.rollback()
 
     def load(self, batch: Batch, start: int, stop: int) -> int:
-        names = self._names
-        records = [dict(zip(names, record, strict=True)) for record in batch.records(start, stop)]
+        parts = self._parts.split(batch, start, stop)
+        if parts is None:
+            return self._load(self._parts.whole, batch, start, stop)
+        accepted = 0
+        for insert, part in parts:
+            with part.placing_faults():
+                accepted += self._load(insert, part.batch, 0, len(part.batch))
+        return accepted
+
+    def _load(self, insert: _Insert, batch: Batch, start: int, stop: int) -> int:
+        records = [dict(zip(insert.names, record, strict=True)) for record in batch.records(start, stop)]
+        # Without a column there is nothing to bind, and so no executemany.
+        calls = [records] if insert.names else [[record] for record in records]
         with _statement_errors(self._table):
-            count = self._connection.execute(self._insert, records).rowcount
+            counts = [
+                self._connection.execute(insert.statement, call, execution_options=tables.COUNTED).rowcount
+                for call in calls
+            ]
         # PEP 249: -1 where the driver cannot tell; it raised nothing, so they are in.
-        return count if count >= 0 else len(records)
+        return sum(count if count >= 0 else len(call) for count, call in zip(counts, calls, strict=True))
 
     def insert(self, batch: Batch, row: int) -> int:
         return self.load(batch, row, row + 1)
@@ -173,6 +181,21 @@ class GenericSession:
 
     def close(self) -> None:
         self._connection.close()
+
+
+@dataclass(frozen=True, slots=True)
+class _Insert:
+    """An INSERT of these columns."""
+
+    statement: sa.Insert
+    names: Sequence[str]
+
+    @classmethod
+    def into(cls, destination: Destination) -> Self:
+        types = zip(destination.columns, destination.types, strict=True)
+        columns = (sa.column(name, tables.sql_type(type_)) for name, type_ in types)
+        table = sa.table(destination.table.name, *columns, schema=destination.table.schema)
+        return cls(sa.insert(table), destination.columns)
 
 
 @contextmanager

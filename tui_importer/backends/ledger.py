@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 import sqlalchemy as sa
@@ -30,10 +30,9 @@ from tui_importer.core.ledger import (
 from tui_importer.core.plan import ColumnPlan
 from tui_importer.core.settled import Interval
 from tui_importer.core.table import Table
-from tui_importer.errors import BusyError, DatabaseError, SupersededError, UsageError
+from tui_importer.errors import BusyError, DatabaseError, SupersededError, TransientFault, UsageError
 from tui_importer.events import Reject
 
-_NOT_ALLOWED = "42501"
 #: Rejects read back at once.
 _PAGE = 500
 
@@ -42,6 +41,17 @@ STALE_SECONDS = 600
 
 #: Runs of this process that are alive: of those in other processes the system can be asked.
 _alive: set[str] = set()
+
+
+class Rights(Protocol):
+    """What a database says that it permits. Where something is lacking, methods raise
+    :class:`~tui_importer.errors.DatabaseError` with the statement that grants it."""
+
+    def check(self) -> None:
+        """What a run needs to keep its ledger, its tables there or not."""
+
+    def check_reading(self, table: Table) -> None:
+        """What a run needs to look at its table's rows."""
 
 
 class SqlLedger:
@@ -60,20 +70,30 @@ class SqlLedger:
         lock: Callable[[sa.Connection, str], bool] | None = None,
         begin: str | None = None,
         codec: str = UTF_8,
+        rights: Rights | None = None,
     ) -> None:
         """``begin`` is a statement that opens a transaction that may write, for a database that opens others; ``codec``
-        says what texts the database can keep (:func:`~tui_importer.backends.ledger_tables.storable`)."""
+        says what texts the database can keep (:func:`~tui_importer.backends.ledger_tables.storable`); ``rights`` knows
+        what the database permits, where it can be asked."""
         self._engine = engine
         self._schema = schema
         self._lock = lock
         self._begin = begin
         self._codec = codec
+        self._rights = rights
         self._tables = LedgerTables.of(schema)
         self._holder: sa.Connection | None = None
         self._run_id: str | None = None
 
     def history(self, table: str) -> Sequence[PastRun]:
-        return self._past(self._tables.run.c.target_table == table, None)
+        try:
+            return self._past(self._tables.run.c.target_table == table, None)
+        except TransientFault:
+            raise
+        except DatabaseError:
+            if self._rights is not None:
+                self._rights.check()
+            raise
 
     def runs(self, limit: int) -> Sequence[PastRun]:
         return self._past(sa.true(), limit)
@@ -82,6 +102,9 @@ class SqlLedger:
         return _process_is_there(run.process, run.run_id) if run.host == socket.gethostname() else None
 
     def begin(self, run: NewRun) -> Standing:
+        if self._rights is not None:
+            # Now, and not when the first batch is to be committed, or the run to be finished.
+            self._rights.check()
         self._make_tables()
         if self._lock is not None:
             self._hold(run)
@@ -194,23 +217,24 @@ class SqlLedger:
                 raise SupersededError("another run has taken this import over: this one may write no more")
             if create:
                 connection.execute(sa.schema.CreateTable(tables.sql_table(table)))
-            connection.execute(sa.insert(target).from_select(columns, sa.select(*staged).select_from(source)))
+            defaults = [name for name in columns if table.takes_default(name)]
+            self._count_suppressed(connection, claim, tables.move_rows(connection, source, target, columns, defaults))
             connection.execute(sa.schema.DropTable(tables.sql_table(stage)))
 
     def count(self, table: Table) -> int:
         target = sa.table(table.name, schema=table.schema)
-        with self._reading(f"count the rows of table {table.qualified_name!r}") as connection:
+        with self._reading_rows(f"count the rows of table {table.qualified_name!r}", table) as connection:
             return int(connection.execute(sa.select(sa.func.count()).select_from(target)).scalar_one())
 
     def read(self, table: Table, columns: Sequence[str], rows: int) -> Iterator[Sequence[Sequence[Any]]]:
         names: list[sa.ColumnClause[Any]] = [sa.column(name) for name in columns]
         query: sa.Select[Any] = sa.select(*names).select_from(sa.table(table.name, *names, schema=table.schema))
-        with self._reading(f"read table {table.qualified_name!r}") as connection:
+        with self._reading_rows(f"read table {table.qualified_name!r}", table) as connection:
             yield from connection.execution_options(yield_per=rows).execute(query).partitions()
 
     def holds_rows(self, table: Table) -> bool:
         target = sa.table(table.name, schema=table.schema)
-        with self._reading(f"look into table {table.qualified_name!r}") as connection:
+        with self._reading_rows(f"look into table {table.qualified_name!r}", table) as connection:
             if not sa.inspect(connection).has_table(table.name, schema=table.schema):
                 return False
             query: sa.Select[Any] = sa.select(sa.literal_column("1")).select_from(target).limit(1)
@@ -294,6 +318,24 @@ class SqlLedger:
             connection.execute(sa.delete(batch).where(_of_round(batch, claim)))
             connection.execute(sa.insert(batch), whole)
 
+    def _count_suppressed(self, connection: sa.Connection, claim: Claim, moved: int) -> None:
+        """Let the entries of the round say that ``moved`` of their rows went in, and that the others were skipped."""
+        batch = self._tables.batch
+        query = sa.select(batch.c.first_row, batch.c.inserted).where(_of_round(batch, claim))
+        entries = connection.execute(query).all()
+        # PEP 249: -1 where the driver cannot tell; it raised nothing, so they are in.
+        missing = max(0, sum(entry.inserted for entry in entries) - moved) if moved >= 0 else 0
+        for first_row, inserted in entries:
+            if not missing:
+                return
+            skipped = min(missing, inserted)
+            missing -= skipped
+            connection.execute(
+                sa.update(batch)
+                .where(_of_round(batch, claim), batch.c.first_row == first_row)
+                .values(inserted=batch.c.inserted - skipped, skipped=batch.c.skipped + skipped)
+            )
+
     def _past(self, condition: sa.ColumnElement[bool], limit: int | None) -> Sequence[PastRun]:
         run = self._tables.run
         with self._reading("read the ledger") as connection:
@@ -321,19 +363,28 @@ class SqlLedger:
                 if self._schema is not None and self._schema not in sa.inspect(connection).get_schema_names():
                     connection.execute(sa.schema.CreateSchema(self._schema, if_not_exists=True))
                 self._tables.run.metadata.create_all(connection)
-        except DatabaseError as error:
+        except DatabaseError:
             with self._reading("read the ledger") as connection:
                 if self._is_there(connection):
                     return
-            if error.sqlstate == _NOT_ALLOWED:
-                hint = "name a schema in which they may be with --ledger-schema"
-                raise DatabaseError(f"{error}: {hint}", sqlstate=error.sqlstate) from error
             raise
 
     @contextmanager
     def _reading(self, doing: str) -> Iterator[sa.Connection]:
         with tables.one_line_errors(doing), self._engine.connect() as connection:
             yield connection
+
+    @contextmanager
+    def _reading_rows(self, doing: str, table: Table) -> Iterator[sa.Connection]:
+        try:
+            with self._reading(doing) as connection:
+                yield connection
+        except TransientFault:
+            raise
+        except DatabaseError:
+            if self._rights is not None:
+                self._rights.check_reading(table)
+            raise
 
     @contextmanager
     def _transaction(self, doing: str) -> Iterator[sa.Connection]:

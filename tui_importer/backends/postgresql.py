@@ -19,6 +19,7 @@ from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 from sqlalchemy.dialects.postgresql import psycopg as psycopg_dialect
 
+from tui_importer.backends import postgresql_privileges as privileges
 from tui_importer.backends import tables
 from tui_importer.backends.faults import is_about_data, is_transient
 from tui_importer.backends.ledger import SqlLedger
@@ -29,7 +30,10 @@ from tui_importer.backends.ledger_tables import (
     text_for,
     worker_statements,
 )
+from tui_importer.backends.postgresql_sequences import advance_sequences
+from tui_importer.core.access import Access
 from tui_importer.core.batch import Batch
+from tui_importer.core.defaults import PartStatements
 from tui_importer.core.ledger import Entry
 from tui_importer.core.rows import RECORD_SEPARATOR, UNIT_SEPARATOR, pages_of
 from tui_importer.core.session import ConnectionSettings, Destination
@@ -107,7 +111,8 @@ class PostgreSQL:
 
     def ledger(self, schema: str | None) -> SqlLedger:
         _ledger_statements(schema)  # made while there is time: the file is still being parsed
-        return SqlLedger(self._engine, schema, lock=_take_lock, codec=self._codec)
+        rights = privileges.LedgerRights(self._engine, schema)
+        return SqlLedger(self._engine, schema, lock=_take_lock, codec=self._codec, rights=rights)
 
     def reflect(self, name: str) -> Table | None:
         return tables.reflect(self._engine, name)
@@ -131,6 +136,14 @@ class PostgreSQL:
         with ThreadPoolExecutor(min(len(indexes), os.cpu_count() or 1), thread_name_prefix="index") as pool:
             for _ in pool.map(make, indexes):
                 pass
+
+    def check_access(self, access: Access) -> None:
+        """Implements :class:`tui_importer.core.access.AccessChecker`."""
+        privileges.check_target(self._engine, access)
+
+    def advance_sequences(self, table: Table, columns: Sequence[str]) -> Sequence[str]:
+        """Implements :class:`tui_importer.core.sequences.SequenceKeeper`."""
+        return advance_sequences(self._engine, table, columns)
 
     def encode(self, batch: Batch) -> Pages | None:
         """A batch of nothing but texts as text COPY reads it: cheaper to make than the binary form."""
@@ -186,7 +199,9 @@ class _Statements:
         self.copy = sql.SQL("COPY {} ({}) FROM STDIN{}").format(name, columns, form)
         self.copy_pages = sql.SQL("COPY {} ({}) FROM STDIN {}").format(name, columns, _PAGE_FORMAT)
         values = sql.SQL(", ").join([sql.Placeholder()] * len(destination.columns))
-        self.insert = sql.SQL("INSERT INTO {} ({}) VALUES ({})").format(name, columns, values)
+        row = sql.SQL("({}) VALUES ({})").format(columns, values) if destination.columns else sql.SQL("DEFAULT VALUES")
+        self.insert = sql.SQL("INSERT INTO {} {}").format(name, row)
+        self.has_columns = bool(destination.columns)
         self._claim = destination.claim
         self._codec = codec
 
@@ -203,7 +218,8 @@ class PostgreSQLSession:
 
     def __init__(self, connection: psycopg.Connection[Any], destination: Destination) -> None:
         self._connection = connection
-        self._statements = _Statements(destination, _codec(connection))
+        self._parts = _part_statements(destination, _codec(connection))
+        self._statements = self._parts.whole
         _take_in_batches(connection.fileno())
 
     def begin(self) -> None:
@@ -227,26 +243,39 @@ class PostgreSQLSession:
         self._execute(_ROLLBACK_TO)
 
     def load(self, batch: Batch, start: int, stop: int) -> int:
+        parts = self._parts.split(batch, start, stop)
+        if parts is None:
+            return self._copy(self._statements, batch, start, stop)
+        accepted = 0
+        for statements, part in parts:
+            with part.placing_faults():
+                accepted += self._copy(statements, part.batch, 0, len(part.batch))
+        return accepted
+
+    def _copy(self, statements: _Statements, batch: Batch, start: int, stop: int) -> int:
         pieces = _pieces(batch, start, stop)
         with _statement_errors(), self._connection.cursor() as cursor:
+            if not statements.has_columns:  # COPY takes no row without a column
+                cursor.executemany(statements.insert, batch.records(start, stop))
+                return cursor.rowcount
             if pieces is not None:
-                with cursor.copy(self._statements.copy_pages) as copy:
+                with cursor.copy(statements.copy_pages) as copy:
                     for piece in pieces:
                         copy.write(piece)
                 return cursor.rowcount
-            with cursor.copy(self._statements.copy) as copy:
-                if self._statements.binary_types:
-                    copy.set_types(self._statements.binary_types)
+            with cursor.copy(statements.copy) as copy:
+                if statements.binary_types:
+                    copy.set_types(statements.binary_types)
                 write_row = copy.write_row
                 for record in batch.records(start, stop):
                     write_row(record)
             return cursor.rowcount
 
     def insert(self, batch: Batch, row: int) -> int:
-        record = next(batch.records(row, row + 1))
+        statement, record = _row(self._parts, batch, row)
         try:
             with _statement_errors():
-                return self._connection.execute(self._statements.insert, record, prepare=True).rowcount
+                return self._connection.execute(statement, record, prepare=True).rowcount
         except DataFault as fault:
             if fault.column is None and fault.constraint is None:
                 self.rollback()
@@ -296,7 +325,8 @@ class AsyncPostgreSQLSession:
 
     def __init__(self, connection: psycopg.AsyncConnection[Any], destination: Destination) -> None:
         self._connection = connection
-        self._statements = _Statements(destination, _codec(connection))
+        self._parts = _part_statements(destination, _codec(connection))
+        self._statements = self._parts.whole
         _take_in_batches(connection.fileno())
 
     async def begin(self) -> None:
@@ -320,27 +350,40 @@ class AsyncPostgreSQLSession:
         await self._execute(_ROLLBACK_TO)
 
     async def load(self, batch: Batch, start: int, stop: int) -> int:
+        parts = self._parts.split(batch, start, stop)
+        if parts is None:
+            return await self._copy(self._statements, batch, start, stop)
+        accepted = 0
+        for statements, part in parts:
+            with part.placing_faults():
+                accepted += await self._copy(statements, part.batch, 0, len(part.batch))
+        return accepted
+
+    async def _copy(self, statements: _Statements, batch: Batch, start: int, stop: int) -> int:
         pieces = _pieces(batch, start, stop)
         with _statement_errors():
             async with self._connection.cursor() as cursor:
+                if not statements.has_columns:  # COPY takes no row without a column
+                    await cursor.executemany(statements.insert, batch.records(start, stop))
+                    return cursor.rowcount
                 if pieces is not None:
-                    async with cursor.copy(self._statements.copy_pages) as copy:
+                    async with cursor.copy(statements.copy_pages) as copy:
                         for piece in pieces:
                             await copy.write(piece)
                     return cursor.rowcount
-                async with cursor.copy(self._statements.copy) as copy:
-                    if self._statements.binary_types:
-                        copy.set_types(self._statements.binary_types)
+                async with cursor.copy(statements.copy) as copy:
+                    if statements.binary_types:
+                        copy.set_types(statements.binary_types)
                     write_row = copy.write_row
                     for record in batch.records(start, stop):
                         await write_row(record)
                 return cursor.rowcount
 
     async def insert(self, batch: Batch, row: int) -> int:
-        record = next(batch.records(row, row + 1))
+        statement, record = _row(self._parts, batch, row)
         try:
             with _statement_errors():
-                cursor = await self._connection.execute(self._statements.insert, record, prepare=True)
+                cursor = await self._connection.execute(statement, record, prepare=True)
                 return cursor.rowcount
         except DataFault as fault:
             if fault.column is None and fault.constraint is None:
@@ -385,6 +428,19 @@ class AsyncPostgreSQLSession:
     async def _execute(self, statement: LiteralString) -> None:
         with _statement_errors():
             await self._connection.execute(statement)
+
+
+def _part_statements(destination: Destination, codec: str) -> PartStatements[_Statements]:
+    return PartStatements(destination, lambda part: _Statements(part, codec))
+
+
+def _row(parts: PartStatements[_Statements], batch: Batch, row: int) -> tuple[sql.Composed, Sequence[Any]]:
+    """The INSERT of one row, and its values."""
+    found = parts.split(batch, row, row + 1)
+    if found is None:
+        return parts.whole.insert, next(batch.records(row, row + 1))
+    [(statements, part)] = found
+    return statements.insert, next(part.batch.records())
 
 
 @cache

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sqlite3
 import threading
 import time
@@ -21,7 +22,9 @@ from tui_importer.backends import tables
 from tui_importer.backends.faults import SQLITE_BUSY_CODES, SQLITE_DATA_CODES, SQLITE_TRANSIENT_CODES
 from tui_importer.backends.ledger import SqlLedger
 from tui_importer.backends.ledger_tables import LedgerStatements, text_for, worker_statements
+from tui_importer.core.access import Access
 from tui_importer.core.batch import Batch
+from tui_importer.core.defaults import PartStatements
 from tui_importer.core.ledger import Entry, PastRun
 from tui_importer.core.parsing import as_text
 from tui_importer.core.session import ConnectionSettings, Destination
@@ -86,6 +89,11 @@ class SQLite:
         for index in indexes:
             tables.create_index(self._engine(), table, index)
             on_made(index)
+
+    def check_access(self, access: Access) -> None:
+        """Implements :class:`tui_importer.core.access.AccessChecker`."""
+        if reason := _why_read_only(self._path):
+            raise DatabaseError(reason)
 
     def open_session(self, destination: Destination) -> SQLiteSession:
         self._ask(_WAL)
@@ -161,7 +169,8 @@ class _Statements:
         columns = ", ".join(map(preparer.quote_identifier, destination.columns))
         places = ", ".join("?" * len(destination.columns))
         table = preparer.quote_identifier(destination.table.name)
-        self.insert = f"INSERT INTO {table} ({columns}) VALUES ({places})"
+        row = f"({columns}) VALUES ({places})" if destination.columns else "DEFAULT VALUES"
+        self.insert = f"INSERT INTO {table} {row}"
         self._claim = destination.claim
         self.bindings = [_BINDINGS.get(type_.kind) for type_ in destination.types]
 
@@ -189,7 +198,8 @@ class SQLiteSession:
 
     def __init__(self, connection: sqlite3.Connection, destination: Destination) -> None:
         self._connection = connection
-        self._statements = _Statements(destination)
+        self._parts = PartStatements(destination, _Statements)
+        self._statements = self._parts.whole
         self._cancelled = False
 
     def begin(self) -> None:
@@ -219,10 +229,20 @@ class SQLiteSession:
         self._execute(_RELEASE)
 
     def load(self, batch: Batch, start: int, stop: int) -> int:
-        records = self._statements.records(batch, start, stop)
+        parts = self._parts.split(batch, start, stop)
+        if parts is None:
+            return self._insert(self._statements, batch, start, stop)
+        accepted = 0
+        for statements, part in parts:
+            with part.placing_faults():
+                accepted += self._insert(statements, part.batch, 0, len(part.batch))
+        return accepted
+
+    def _insert(self, statements: _Statements, batch: Batch, start: int, stop: int) -> int:
+        records = statements.records(batch, start, stop)
         pending = iter(records)
         with _statement_errors(records, pending):
-            return self._connection.executemany(self._statements.insert, pending).rowcount
+            return self._connection.executemany(statements.insert, pending).rowcount
 
     def insert(self, batch: Batch, row: int) -> int:
         return self.load(batch, row, row + 1)
@@ -262,7 +282,8 @@ class AsyncSQLiteSession:
 
     def __init__(self, connection: aiosqlite.Connection, destination: Destination) -> None:
         self._connection = connection
-        self._statements = _Statements(destination)
+        self._parts = PartStatements(destination, _Statements)
+        self._statements = self._parts.whole
         self._loop = asyncio.get_running_loop()
         self._cancelled = False
 
@@ -293,10 +314,20 @@ class AsyncSQLiteSession:
         await self._execute(_RELEASE)
 
     async def load(self, batch: Batch, start: int, stop: int) -> int:
-        records = self._statements.records(batch, start, stop)
+        parts = self._parts.split(batch, start, stop)
+        if parts is None:
+            return await self._insert(self._statements, batch, start, stop)
+        accepted = 0
+        for statements, part in parts:
+            with part.placing_faults():
+                accepted += await self._insert(statements, part.batch, 0, len(part.batch))
+        return accepted
+
+    async def _insert(self, statements: _Statements, batch: Batch, start: int, stop: int) -> int:
+        records = statements.records(batch, start, stop)
         pending = iter(records)
         with _statement_errors(records, pending):
-            cursor = await self._connection.executemany(self._statements.insert, pending)
+            cursor = await self._connection.executemany(statements.insert, pending)
             return cursor.rowcount
 
     async def insert(self, batch: Batch, row: int) -> int:
@@ -352,7 +383,24 @@ def _connection_errors(path: Path) -> Iterator[None]:
     except sqlite3.Error as error:
         if getattr(error, "sqlite_errorcode", 0) & 0xFF in SQLITE_BUSY_CODES:
             raise TransientFault(f"another process has locked the SQLite database {path}") from error
-        raise UnreachableError(f"cannot open the SQLite database {path}: {error}") from error
+        reason = _why_read_only(path) or f"cannot open the SQLite database {path}: {error}"
+        raise UnreachableError(reason) from error
+
+
+def _may(path: Path, mode: int) -> bool:
+    return os.access(path, mode, effective_ids=os.access in os.supports_effective_ids)
+
+
+def _why_read_only(path: Path) -> str | None:
+    """Why the database cannot be written, as far as the system says; it is not made here where it is not there."""
+    if path.exists() and not _may(path, os.W_OK):
+        return f"the SQLite database {path} is read-only: let yourself write it (chmod u+w), or name another with --db"
+    if not _may(path.parent, os.W_OK | os.X_OK):
+        return (
+            f"the folder {path.parent} is read-only, and SQLite keeps a journal beside the database {path.name}: let "
+            "yourself write it (chmod u+wx), or name a database in another with --db"
+        )
+    return None
 
 
 @contextmanager

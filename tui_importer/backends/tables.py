@@ -21,6 +21,9 @@ from tui_importer.errors import DatabaseError, TransientFault
 
 T = TypeVar("T")
 
+#: SQLAlchemy keeps the number of rows that an INSERT wrote only where it is asked to.
+COUNTED: dict[str, Any] = {"preserve_rowcount": True}
+
 
 @contextmanager
 def one_line_errors(doing: str) -> Iterator[None]:
@@ -74,13 +77,15 @@ def reflect(engine: sa.Engine, name: str, *, schemas: bool = True) -> Table | No
         identity = column.get("identity")
         type_ = _column_type(column["type"])
         # SQLite numbers a lone INTEGER PRIMARY KEY by itself (its documentation, "ROWIDs and the INTEGER PRIMARY KEY").
+        numbered = column.get("autoincrement") is True  # as MySQL and MariaDB do
         rowid = sqlite and primary == [column["name"]] and isinstance(column["type"], sa.Integer)
         reflected.append(
             TableColumn(
                 name=column["name"],
                 type=replace(type_, bits=64) if sqlite else type_,
                 nullable=bool(column["nullable"]),
-                default=column.get("default") is not None or computed or identity is not None or rowid,
+                default=column.get("default") is not None or computed or identity is not None or rowid or numbered,
+                default_sql=column.get("default"),
                 writable=not computed and not (identity is not None and identity.get("always", False)),
             )
         )
@@ -105,12 +110,13 @@ def create_stage(engine: sa.Engine, table: Table, stage: Table, *, exists: bool)
             connection.execute(CreateTable(sql_table(stage)))
             return
         inspector = sa.inspect(connection)
-        names = {column.name for column in stage.columns}
+        staged = {column.name: column for column in stage.columns}
+        names = frozenset(staged)
         known = inspector.get_columns(table.name, schema=table.schema)
         parts: list[sa.schema.SchemaItem] = [
-            sa.Column(column["name"], column["type"], nullable=column["nullable"])
+            sa.Column(column["name"], column["type"], nullable=staged[column["name"]].nullable)
             for column in known
-            if column["name"] in names
+            if column["name"] in staged
         ]
         primary = tuple(inspector.get_pk_constraint(table.name, schema=table.schema)["constrained_columns"])
         told = _told(inspector.get_unique_constraints, table.name, table.schema)
@@ -128,6 +134,44 @@ def create_stage(engine: sa.Engine, table: Table, stage: Table, *, exists: bool)
                 name = check["name"] if connection.dialect.name in ("postgresql", "sqlite") else None
                 parts.append(sa.CheckConstraint(sa.text(check["sqltext"]), name=name))
         connection.execute(CreateTable(sa.Table(stage.name, sa.MetaData(), *parts, schema=stage.schema)))
+
+
+def move_rows(
+    connection: sa.Connection,
+    source: sa.TableClause,
+    target: sa.TableClause,
+    columns: Sequence[str],
+    defaults: Sequence[str],
+) -> int:
+    """Insert the rows of one table into another; gives back how many went in (-1: the driver cannot tell).
+
+    A NULL in one of the columns ``defaults`` takes the default that the target has for it: the rows that have none for
+    the same columns go over together, without them.
+    """
+    moved = 0
+    for lacking in _missing_columns(connection, source, defaults):
+        nulls = (source.c[name].is_(None) if name in lacking else source.c[name].is_not(None) for name in defaults)
+        rows = sa.and_(sa.true(), *nulls)
+        kept = [name for name in columns if name not in lacking]
+        if kept:
+            chosen = sa.select(*(source.c[name] for name in kept)).select_from(source).where(rows)
+            statement = sa.insert(target).from_select(kept, chosen)
+            count = connection.execute(statement, execution_options=COUNTED).rowcount
+            moved = -1 if count < 0 or moved < 0 else moved + count
+        else:
+            for _ in range(connection.execute(sa.select(sa.func.count()).select_from(source).where(rows)).scalar_one()):
+                connection.execute(sa.insert(target).values())
+                moved += 1
+    return moved
+
+
+def _missing_columns(connection: sa.Connection, source: sa.TableClause, columns: Sequence[str]) -> list[frozenset[str]]:
+    """Which of the columns are NULL together in some row of the table."""
+    if not columns:
+        return [frozenset()]
+    blank = [sa.case((source.c[name].is_(None), 1), else_=0) for name in columns]
+    found = connection.execute(sa.select(*blank).select_from(source).distinct())
+    return [frozenset(name for name, is_blank in zip(columns, row, strict=True) if is_blank) for row in found]
 
 
 def drop_table(engine: sa.Engine, table: Table) -> None:

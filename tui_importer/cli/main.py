@@ -56,15 +56,6 @@ class LazyGroup(click.Group):
         assert isinstance(command, click.Command)
         return command
 
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        # Before any library is imported for the command, and not for --version, which needs none.
-        from tui_importer.process.quiet import keep_libraries_quiet
-
-        keep_libraries_quiet()
-        return super().resolve_command(ctx, args)
-
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         if not args and on_a_terminal():
             args = [DEFAULT_COMMAND]  # which asks for a file
@@ -80,6 +71,10 @@ class LazyGroup(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
+        # Before any library is imported for the command, and not for --version, which needs none.
+        from tui_importer.process.quiet import keep_libraries_quiet
+
+        keep_libraries_quiet()
         name, command, rest = super().resolve_command(ctx, args)
         if command is not None:
             refuse_repeated(click.Context(command, info_name=name, parent=ctx), rest)

@@ -112,6 +112,7 @@ def narrate(event: AnyEvent, *, dry_run: bool = False) -> str | None:
 _OUTCOMES = {
     "complete": "complete",
     "complete_with_rejects": "complete, with rejects",
+    "complete_with_suppressed": "complete, but not every row is in",
     "already_imported": "already imported",
     "stopped": "stopped before the end",
     "failed": "failed",
@@ -165,17 +166,19 @@ def fate(stats: Stats, *, dry_run: bool = False, header: bool = True, brief: boo
 
 
 def _fate(stats: Stats, *, dry_run: bool, header: bool, brief: bool) -> str:
-    rejected, left_out = stats.error_count, stats.skipped - stats.already_in
+    rejected, left_out = stats.error_count, stats.skipped - stats.already_in - stats.suppressed
     is_in = "would go in" if dry_run else "is in"
     if not stats.total_records:
         return "no rows below the header" if header else "no rows in the sheet"
-    if not (rejected or left_out):
+    if not (rejected or left_out or stats.suppressed):
         return f"every row {is_in}" if stats.success_count else "nothing to write, every row was in already"
     facts = []
     for count, word in ((rejected, "rejected"), (left_out, "skipped")):
         verb = "would be " if dry_run else "" if brief else "was " if count == 1 else "were "
         if count:
             facts.append(f"{plural(count, 'row')} {verb}{word}")
+    if stats.suppressed:
+        facts.append(suppressed(stats.suppressed))
     return ", ".join([*facts, f"{'every other' if stats.in_table else 'no'} row {is_in}"])
 
 
@@ -198,6 +201,12 @@ def verified(found: Verified | Verification) -> str:
         f"verified: the table holds what the sheet does, {plural(found.rows, 'row')} in "
         f"{plural(found.columns, 'column')} compared{others}"
     )
+
+
+def suppressed(count: int) -> str:
+    """``2 rows taken without an error, but not reported as inserted (a trigger or rule of the table)``."""
+    how = "taken without an error, but not reported as inserted (a trigger or rule of the table)"
+    return f"{plural(count, 'row')} {how}"
 
 
 def standing(name: str, snapshot: Snapshot, rows_per_second: float, seconds_left: float | None) -> str:

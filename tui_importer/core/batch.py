@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import repeat
 
 from tui_importer.core.cells import Cell
 from tui_importer.core.column import Column
@@ -58,6 +59,8 @@ class Batch:
 
     def records(self, start: int = 0, stop: int | None = None) -> Iterator[Sequence[Cell]]:
         """Rows ``start`` to ``stop`` (exclusive), their cells in the order of the target columns."""
+        if not self.columns:
+            return repeat((), (len(self) if stop is None else stop) - start)
         if start == 0 and (stop is None or stop == len(self)):
             columns = self.columns
         else:

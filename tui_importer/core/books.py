@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import msgspec
 
@@ -46,6 +46,8 @@ class Books:
         table: str,
     ) -> None:
         """``history`` are the runs into the table."""
+        #: The columns that :meth:`verify` could not compare, because the table filled some of their cells.
+        self.defaulted: list[str] = []
         self.notes: list[str] = []
         self._ledger = ledger
         self._run = run
@@ -138,7 +140,12 @@ class Books:
         filled = {column.target for column in mapping.columns}
         return Table(
             name=_stage_name(self._claim.import_id, self._claim.round),
-            columns=tuple(column for column in mapping.table.columns if column.name in filled),
+            # A blank that takes the default waits here as NULL.
+            columns=tuple(
+                replace(column, nullable=column.nullable or mapping.table.takes_default(column.name))
+                for column in mapping.table.columns
+                if column.name in filled
+            ),
             schema=mapping.table.schema,
             keys=mapping.table.keys,
         )
@@ -147,6 +154,10 @@ class Books:
         """Put the staged rows into the table."""
         columns = [column.target for column in resolution.mapping.columns]
         self._ledger.publish(self._claim, stage, resolution.mapping.table, columns, create=resolution.create)
+
+    def counts(self) -> Counts:
+        """What the ledger counts of this import, by earlier runs and this one."""
+        return self._ledger.counts(self._claim.import_id, self._claim.round)
 
     def take_before(self, mapping: Mapping, *, empty: bool) -> None:
         """Keep the checksums of what the table holds before anything of this round is in it, for :meth:`verify`."""
@@ -171,7 +182,10 @@ class Books:
         rejected = [reject.row for reject in self.rejects()]
         ours = verify.of_source(self._source, mapping, rejected, _VERIFIED_ROWS)
         theirs = verify.of_table(self._ledger, mapping, _VERIFIED_ROWS).less(self._before or None)
-        return verify.compare(ours, theirs, mapping)
+        found = verify.compare(ours, theirs, mapping)
+        names = [column.target for column in mapping.columns]
+        self.defaulted = [names[place] for place in sorted(ours.defaulted)]
+        return found
 
     def check_count(self, table: Table) -> None:
         """Count a table that only this round has written, as far as the ledger knows; raises as :meth:`verify` does.
@@ -181,7 +195,7 @@ class Books:
         others = any(past.table == self._table and past not in self._round for past in self._history)
         if others or not self.made_table:
             return
-        expected = self._ledger.counts(self._claim.import_id, self._claim.round).inserted
+        expected = self.counts().inserted
         if (found := self._ledger.count(table)) < expected:
             raise VerificationError(
                 f"table {table.qualified_name!r} holds {found:,} rows, though {expected:,} were written into it"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from tui_importer.core.access import Access, check_access
 from tui_importer.core.batch import Batch
 from tui_importer.core.in_thread import InThread
 from tui_importer.core.ledger import Entry, Ledger
@@ -39,6 +40,9 @@ class DryBackend:
 
     def create_indexes(self, table: Table, indexes: Sequence[Index], on_made: Callable[[Index], None]) -> None:
         """Not in a rehearsal."""
+
+    def check_access(self, access: Access) -> None:
+        check_access(self._backend, access)
 
     def open_session(self, destination: Destination) -> DrySession:
         return DrySession()

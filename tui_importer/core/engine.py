@@ -10,13 +10,15 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol, TypeVar
 
+from tui_importer.core.access import Access, check_access
 from tui_importer.core.books import Books, Run
 from tui_importer.core.counters import Phase, ReaderCounters, Snapshot, take_snapshot
 from tui_importer.core.crew import MAX_CREW
+from tui_importer.core.defaults import default_places, sentences
 from tui_importer.core.encoding import encoded
 from tui_importer.core.failures import INTERRUPTS, several, unexpected
 from tui_importer.core.feed import Feed, Pacer
@@ -40,6 +42,7 @@ from tui_importer.core.report import (
 )
 from tui_importer.core.reporting import reported_columns, reported_source
 from tui_importer.core.retry import PASSING, retried
+from tui_importer.core.sequences import advance
 from tui_importer.core.session import Backend, ConnectionSettings, Destination
 from tui_importer.core.settled import Settled
 from tui_importer.core.source import OpenSource
@@ -141,6 +144,7 @@ class Engine:
         self._books: Books | None = None
         self._standing: Standing | None = None
         self._done: PastRun | None = None
+        self._suppressed_late = 0  # of the workers' inserted rows, when those of a stage went into the table
         self._retries = 0  # of what the engine itself asks; the workers count theirs
         self._stop = Stop()
         self._teller = Teller(listener, lambda why: self._stop.drain(why, ExitCode.FAILED))
@@ -179,7 +183,7 @@ class Engine:
 
     def snapshot(self) -> Snapshot:
         """All counters as they stand."""
-        return take_snapshot(
+        taken = take_snapshot(
             time.monotonic(),
             self._reader,
             self._job.counters if self._job else (),
@@ -189,6 +193,9 @@ class Engine:
             paused=self._stop.paused,
             workers_wanted=self._job.crew.wanted if self._job else self._workers,
         )
+        if late := self._suppressed_late:
+            return replace(taken, inserted=taken.inserted - late, skipped=taken.skipped + late)
+        return taken
 
     def stop(self, reason: str, exit_code: ExitCode = ExitCode.STOPPED) -> None:
         """Take no further batches, finish those in flight, and report."""
@@ -347,10 +354,24 @@ class Engine:
         self._batch_size = self._rows_of_a_batch(source.row_hint)
         if self._done is not None or self._stop.draining:
             return
+        try:
+            stage = self._load_rows(source, resolution, backend)
+            if not self._stop.draining:
+                # Before the ledger is told that all is in.
+                now = self.snapshot()
+                reconcile(now.read, now.inserted, now.updated, now.skipped, now.rejected)
+                self._finish(resolution, stage, backend)
+        finally:
+            self._tell_what_the_table_did(mapping.table)
+
+    def _load_rows(self, source: OpenSource, resolution: Resolution, backend: Backend) -> Table | None:
+        """Read and write all rows; gives back where those of an atomic import wait."""
+        mapping = resolution.mapping
         claimed: Future[Settled] = Future()
         with ThreadPoolExecutor(1, thread_name_prefix="reading") as pool:
             reading = pool.submit(self._read, source, mapping, backend, claimed)
             try:
+                self._check_access(resolution, backend)
                 settled = self._claim(resolution)
                 stage = self._prepare(resolution, backend)
                 claimed.set_result(settled)
@@ -360,11 +381,16 @@ class Engine:
                 claimed.cancel()
                 self._feed.abandon()
         reading.result()
-        if not self._stop.draining:
-            # Before the ledger is told that all is in.
-            now = self.snapshot()
-            reconcile(now.read, now.inserted, now.updated, now.skipped, now.rejected)
-            self._finish(resolution, stage, backend)
+        return stage
+
+    def _tell_what_the_table_did(self, table: Table) -> None:
+        """Tell of the rows that the table kept out, and of the values that it gave by itself."""
+        if self._job is None:
+            return
+        if count := self._suppressed():
+            self._notice(self._job.suppressed.sentence(count, table.qualified_name))
+        for sentence in sentences(self._job.defaults, table):
+            self._notice(sentence)
 
     def _write(self, mapping: Mapping, table: Table, backend: Backend) -> None:
         """Let the strategy write all batches into the table."""
@@ -444,6 +470,18 @@ class Engine:
             )
         return resolution
 
+    def _check_access(self, resolution: Resolution, backend: Backend) -> None:
+        """Make sure that the database permits what this import is going to do, before any of it is done."""
+        options, mapping = self._plan.options, resolution.mapping
+        access = Access(
+            table=mapping.table,
+            columns=tuple(column.target for column in mapping.columns),
+            creates_table=resolution.create,
+            stages=options.atomic and not (self._books is not None and self._books.published),
+            reads=options.verify,
+        )
+        self._retried(lambda: check_access(backend, access))
+
     def _claim(self, resolution: Resolution) -> Settled:
         """Claim the import, and find out what earlier runs have settled of it."""
         books = self._books
@@ -493,14 +531,20 @@ class Engine:
         except DatabaseError as failure:
             self._notice(f"the ledger does not know how this run ended: {failure}")
 
+    def _suppressed(self) -> int:
+        """The rows of the import that the database took without an error and did not report as inserted."""
+        before = self._standing.counts.skipped if self._standing else 0
+        workers = self._job.counters if self._job else ()
+        return before + sum(worker.skipped for worker in workers) + self._suppressed_late
+
     def _counts_of_import(self, *, whole: bool) -> Counts:
         """What is settled of the import, by earlier runs and this one."""
         before = self._standing.counts if self._standing else Counts()
-        workers = self.snapshot().workers
-        inserted = before.inserted + sum(worker.inserted for worker in workers)
+        workers, late = self.snapshot().workers, self._suppressed_late
+        inserted = before.inserted + sum(worker.inserted for worker in workers) - late
         updated = before.updated + sum(worker.updated for worker in workers)
         rejected = before.rejected + sum(worker.rejected for worker in workers)
-        skipped = before.skipped + sum(worker.skipped for worker in workers)
+        skipped = before.skipped + sum(worker.skipped for worker in workers) + late
         if whole:  # with the totals row, which no entry tells of
             skipped = max(skipped, self._reader.rows_read - inserted - updated - rejected)
         return Counts(inserted, updated, skipped, rejected)
@@ -604,20 +648,35 @@ class Engine:
         books, table, indexes = self._books, resolution.mapping.table, resolution.indexes
         if books is not None and stage is not None:
             self._retried(lambda: books.publish(stage, resolution))
+            late = self._retried(books.counts).skipped - self._suppressed()
+            self._suppressed_late = min(late, self.snapshot().inserted)
         if books is not None:
             if self._plan.options.verify:
                 found = self._verified = self._retried(lambda: books.verify(resolution.mapping))
                 for column in found.not_compared:
                     self._notice(f"column {column!r} was not verified: its values come back in another form")
+                for column in books.defaulted:
+                    self._notice(f"column {column!r} was not verified: its blanks took the table's default")
                 self._emit(Verified(rows=found.rows, columns=found.columns, not_compared=found.not_compared))
             else:
                 self._retried(lambda: books.check_count(table))
+        self._advance_sequences(resolution.mapping, backend)
         if not (self._created and indexes):
             return
         self._phase = Phase.INDEXING
         started = time.perf_counter()
         self._retried(lambda: backend.create_indexes(table, indexes, lambda index: None))
         self._emit(IndexesCreated(count=len(indexes), seconds=time.perf_counter() - started))
+
+    def _advance_sequences(self, mapping: Mapping, backend: Backend) -> None:
+        """Let what the table numbers by itself go on after the numbers that were imported. The rows are in, so it is no
+        failure of the import where that cannot be."""
+        try:
+            notes = self._retried(lambda: advance(backend, mapping))
+        except DatabaseError as error:
+            notes = [f"{error}: numbers that it gives to new rows may be taken already"]
+        for note in notes:
+            self._notice(note)
 
     def _worker_count(self, backend: Backend) -> int:
         self._max_writers, self._writer_note = backend.max_writers, backend.writer_note
@@ -671,6 +730,7 @@ class Engine:
             seconds=seconds,
             earlier=before.rows,
             already_in=before.inserted + before.updated,
+            suppressed=self._suppressed(),
         )
         try:
             stats.reconcile()
@@ -723,14 +783,20 @@ class Engine:
         if rejected:
             code = ExitCode.OK if self._plan.options.rejects_ok else ExitCode.REJECTS
             return code, "complete_with_rejects"
+        if self._suppressed():
+            code = ExitCode.OK if self._plan.options.rejects_ok else ExitCode.REJECTS
+            return code, "complete_with_suppressed"
         return ExitCode.OK, "complete"
 
 
 def _destination(mapping: Mapping, table: Table, standing: Standing | None) -> Destination:
+    columns = tuple(column.target for column in mapping.columns)
     return Destination(
         claim=standing.claim if standing else None,
         table=table,
-        columns=tuple(column.target for column in mapping.columns),
+        columns=columns,
+        # In a stage they stay NULL: the table's own defaults count, once the rows go there.
+        defaults=default_places(table, columns) if table is mapping.table else (),
         types=tuple(column.conversion.type for column in mapping.columns),
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager
@@ -16,6 +17,7 @@ from tui_importer.core.feed import Feed
 from tui_importer.core.mapping import Mapping
 from tui_importer.core.session import AsyncSession, Backend, Destination, Session
 from tui_importer.core.stop import Stop
+from tui_importer.core.suppressed import SuppressedRows
 from tui_importer.core.writer import BatchWriter, Hand, run, run_async
 from tui_importer.errors import DatabaseError, StoppedError, WorkerError
 from tui_importer.events import (
@@ -79,6 +81,8 @@ class ImportJob:
         self.crew = Crew(workers)
         self.counters: list[WorkerCounters] = []
         self.ended = False
+        self.suppressed = SuppressedRows()
+        self.defaults = Counter[str]()
         self._feed = feed
         self._stop = stop
         self._backend = backend
@@ -173,6 +177,8 @@ class ImportJob:
         with self._lock:
             if rejects:
                 self._rejects.add_many(rejects)
+            self.suppressed.add(event)
+            self.defaults.update(event.defaults)
             self._rejected += event.rejected
             self._settled += event.inserted + event.skipped + event.rejected
             too_many = self._too_many(self._rejected, self._settled)

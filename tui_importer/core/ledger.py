@@ -172,7 +172,10 @@ class Ledger(Protocol):
 
     def publish(self, claim: Claim, stage: Table, table: Table, columns: Sequence[str], *, create: bool) -> None:
         """Move the rows of a staging table into the table, which is created first where ``create`` says so, and drop
-        the staging table; all in one transaction, which no run without a claim can commit."""
+        the staging table; all in one transaction, which no run without a claim can commit.
+
+        Rows that the table does not report as inserted (a trigger, a rule) are counted as skipped from then on.
+        """
 
     def holds_rows(self, table: Table) -> bool:
         """Whether the table is there and holds any row."""

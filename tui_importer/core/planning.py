@@ -257,7 +257,7 @@ def _matched(
 
 
 def _fitting(way: _Way, table: Table) -> _Way:
-    """The way with the type and NOT NULL of the table's column."""
+    """The way with the type and NOT NULL of the table's column. A blank that takes the default is none that misses."""
     column = table.column(way.target)
     if column is None:
         names = [column.name for column in table.columns]
@@ -269,7 +269,7 @@ def _fitting(way: _Way, table: Table) -> _Way:
             f"column {way.target!r} of table {table.qualified_name!r} is filled by the database itself: "
             f"leave {way.header!r} out with --skip"
         )
-    return replace(way, type=column.type, required=way.required or not column.nullable)
+    return replace(way, type=column.type, required=way.required or not (column.nullable or column.default))
 
 
 def _inferred(

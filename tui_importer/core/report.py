@@ -20,7 +20,9 @@ MAX_REPORTED_REJECTS = 100
 #: Cells that stand for a group of rejects.
 CELLS_PER_REASON = 3
 
-Outcome = Literal["complete", "complete_with_rejects", "already_imported", "stopped", "failed"]
+Outcome = Literal[
+    "complete", "complete_with_rejects", "complete_with_suppressed", "already_imported", "stopped", "failed"
+]
 
 
 class SourceReport(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,7 +52,9 @@ class TargetReport(msgspec.Struct, frozen=True, kw_only=True):
 class Stats(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The counts: ``total_records`` are the rows read, ``success_count`` those inserted or updated, ``error_count``
     those rejected. ``blank_rows`` are in none of the others. Of the rows ``skipped``, ``already_in`` are in the table
-    by earlier runs of the import, the others are not; it is left out where it is 0."""
+    by earlier runs of the import. ``suppressed`` ones were taken by the database without an error and not reported as
+    inserted: a trigger or a rule of the table kept them out, or put them elsewhere. Both are left out where they are
+    0."""
 
     total_records: int
     success_count: int
@@ -64,6 +68,7 @@ class Stats(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     duration_seconds: float
     records_per_second: float
     already_in: int = 0
+    suppressed: int = 0
 
     @property
     def in_table(self) -> int:
@@ -84,6 +89,7 @@ class Stats(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         seconds: float,
         earlier: int = 0,
         already_in: int = 0,
+        suppressed: int = 0,
     ) -> Self:
         """The stats of a run, ``earlier`` of whose rows earlier runs have dealt with (``already_in`` of these are in
         the table), whether they add up or not: a run that fails for that shows its numbers."""
@@ -103,6 +109,7 @@ class Stats(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
             duration_seconds=seconds,
             records_per_second=round(pace, 1),
             already_in=already_in,
+            suppressed=suppressed,
         )
 
     def reconcile(self) -> None:

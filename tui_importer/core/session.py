@@ -20,12 +20,22 @@ from tui_importer.core.types import ColumnType
 @dataclass(frozen=True, slots=True)
 class Destination:
     """Where a session writes: the table, the columns that an import fills, in the order of a batch's, and the claim
-    under which it writes; without one it keeps no ledger."""
+    under which it writes; without one it keeps no ledger. ``defaults`` are the places of the columns in which a blank
+    takes the column's default (:mod:`tui_importer.core.defaults`)."""
 
     table: Table
     columns: tuple[str, ...]
     types: tuple[ColumnType, ...]
     claim: Claim | None = None
+    defaults: tuple[int, ...] = ()
+
+    def part(self, places: Sequence[int]) -> Destination:
+        """The same with just the columns at these places, for rows that lack the others; it keeps no ledger."""
+        return Destination(
+            table=self.table,
+            columns=tuple(self.columns[place] for place in places),
+            types=tuple(self.types[place] for place in places),
+        )
 
 
 @dataclass(frozen=True, slots=True)

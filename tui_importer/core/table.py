@@ -12,7 +12,8 @@ class TableColumn:
     """A column of a target table.
 
     ``default`` says that the database fills it when an import does not (a default, an identity, a generated
-    column); ``writable`` is false for columns that take no value (generated always).
+    column), ``default_sql`` how, where there is an expression for it; ``writable`` is false for columns that take no
+    value (generated always).
     """
 
     name: str
@@ -20,6 +21,7 @@ class TableColumn:
     nullable: bool = True
     default: bool = False
     writable: bool = True
+    default_sql: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,11 @@ class Table:
     def column(self, name: str) -> TableColumn | None:
         """The column of that name, or None."""
         return next((column for column in self.columns if column.name == name), None)
+
+    def takes_default(self, name: str) -> bool:
+        """Whether a blank in the column of that name takes the column's default: it could not be NULL."""
+        column = self.column(name)
+        return column is not None and column.default and not column.nullable
 
     @property
     def qualified_name(self) -> str:

@@ -17,6 +17,7 @@ from typing import Any
 import msgspec
 
 from tui_importer.core.counters import ReaderCounters
+from tui_importer.core.defaults import default_places
 from tui_importer.core.ledger import Ledger
 from tui_importer.core.mapping import Mapping
 from tui_importer.core.parsing import as_text
@@ -38,8 +39,10 @@ def of_source(source: OpenSource, mapping: Mapping, rejected: Iterable[int], row
     checksums = Checksums([column.conversion.type for column in mapping.columns])
     passed_over: Future[Settled] = Future()
     passed_over.set_result(Settled(Interval(row, row) for row in rejected))
+    defaults = default_places(mapping.table, [column.target for column in mapping.columns])
     for batch in source.batches(mapping, rows, ReaderCounters(), lambda message: None, passed_over):
         checksums.add(column.values() for column in batch.columns)
+        checksums.defaulted.update(place for place in defaults if batch.columns[place].blanks)
     return checksums
 
 
@@ -58,8 +61,8 @@ def compare(source: Checksums, table: Checksums, mapping: Mapping) -> Verificati
         raise VerificationError(f"table {name!r} has got {table.rows:,} rows, the source has {source.rows:,} for it")
     wrong = [
         column.target
-        for column, ours, theirs in zip(mapping.columns, source.sums, table.sums, strict=True)
-        if ours != theirs
+        for place, (column, ours, theirs) in enumerate(zip(mapping.columns, source.sums, table.sums, strict=True))
+        if ours != theirs and place not in source.defaulted
     ]
     if wrong:
         names = ", ".join(map(repr, wrong))
@@ -72,11 +75,13 @@ def compare(source: Checksums, table: Checksums, mapping: Mapping) -> Verificati
 class Checksums:
     """The checksums of columns of these types, and how many rows they are of.
 
-    A column of a type whose values a database may hand back in another form than it took them has none.
+    A column of a type whose values a database may hand back in another form than it took them has none. Columns at the
+    places ``defaulted`` hold blanks of the source that took the table's default, which nobody knows here.
     """
 
     def __init__(self, types: Sequence[ColumnType]) -> None:
         self.rows = 0
+        self.defaulted: set[int] = set()
         self.sums = [0] * len(types)
         self._forms = [_form(type_) for type_ in types]
 

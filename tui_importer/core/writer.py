@@ -20,6 +20,7 @@ from typing import Any, NamedTuple, ParamSpec, Protocol, TypeVar
 
 from tui_importer.core.batch import Batch
 from tui_importer.core.counters import WorkerCounters, WorkerState
+from tui_importer.core.defaults import blanks_filled, default_places
 from tui_importer.core.ledger import Entry
 from tui_importer.core.mapping import Mapping
 from tui_importer.core.retry import PASSING, Attempts
@@ -40,6 +41,9 @@ T = TypeVar("T")
 P = ParamSpec("P")
 
 _log = logging.getLogger(__name__)
+
+#: So many of the rows of a batch that the database suppressed are named.
+SKIPPED_ROWS = 3
 
 #: A computation that yields what a session gave back and is sent the result.
 Steps = Generator[Any, Any, T]
@@ -78,15 +82,18 @@ class Tally:
     refused: int = 0
     last_row: int | None = None
     rejects: list[Reject] = field(default_factory=list)
+    skipped_rows: list[int] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What one transaction settles: its ledger entry, and what that adds to the batch's tally."""
+    """What one transaction settles: its ledger entry, and what that adds to the batch's tally; ``row`` is the one sheet
+    row that it writes, where it writes one."""
 
     entry: Entry
     rows: int
     refused: int = 0
+    row: int | None = None
 
     def settle(self, tally: Tally) -> None:
         """Add it to the tally, now that it is committed."""
@@ -95,6 +102,8 @@ class Step:
         tally.refused += self.refused
         tally.last_row = self.entry.last_row
         tally.rejects += self.entry.rejects
+        if self.row is not None and self.entry.skipped and len(tally.skipped_rows) < SKIPPED_ROWS:
+            tally.skipped_rows.append(self.row)
 
 
 class BatchWriter:
@@ -120,6 +129,8 @@ class BatchWriter:
         self._journal = journal
         self._stop = stop
         self._retry_for = retry_for
+        names = [column.target for column in mapping.columns]
+        self._defaults = default_places(mapping.table, names), names
         # The worker's latest entry in the ledger: one that follows it lengthens it.
         self._latest: Interval | None = None
         # Sent to be committed, and nobody has said yet whether it is.
@@ -254,6 +265,8 @@ class BatchWriter:
                 skipped=skipped,
                 rejected=len(rejects),
                 seconds=seconds,
+                skipped_rows=tuple(tally.skipped_rows),
+                defaults=blanks_filled(batch, tally.rows, {reject.row for reject in rejects}, *self._defaults),
             ),
             rejects,
         )
@@ -297,7 +310,7 @@ class BatchWriter:
                 yield from self._step(self._session.begin)
                 accepted = yield from self._step(self._session.insert, batch, row)
                 entry = self._entry(batch, tally.last_row, last_row, accepted, 1 - accepted, known)
-                yield from self._commit(Step(entry, 1), tally)
+                yield from self._commit(Step(entry, 1, row=batch.rows[row]), tally)
             except DataFault as fault:
                 self._unsure = None
                 yield from self._step(self._session.rollback)

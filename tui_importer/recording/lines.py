@@ -119,6 +119,10 @@ def _decoded(fields: dict[str, Any], at: float) -> AnyEvent | Snapshot | tuple[R
             return event
 
 
+#: Outcomes of a run that came to an end, or can be taken to one.
+_WARNINGS = frozenset({"complete_with_rejects", "complete_with_suppressed", "stopped"})
+
+
 def level(event: AnyEvent) -> Level:
     """How grave an event is: ``info``, ``warning`` or ``error``."""
     match event:
@@ -127,7 +131,7 @@ def level(event: AnyEvent) -> Level:
         case RowRejected() | Stopping() | Retrying():
             return "warning"
         case RunFinished(exit_code=code) if code != ExitCode.OK:
-            return "warning" if event.outcome in {"complete_with_rejects", "stopped"} else "error"
+            return "warning" if event.outcome in _WARNINGS else "error"
         case _:
             return "info"
 

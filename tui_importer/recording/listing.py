@@ -18,6 +18,7 @@ from tui_importer.recording.folders import Recording, recordings
 _OUTCOMES = {
     "complete": "complete",
     "complete_with_rejects": "complete",
+    "complete_with_suppressed": "complete",
     "already_imported": "already imported",
     "stopped": "stopped",
     "failed": "failed",
@@ -33,7 +34,7 @@ _STATES = {
 #: States after which the same command goes on.
 _RESUMABLE = ("stopped", _DIED)
 #: Outcomes of runs that may have gone on with an earlier one.
-_WENT_ON = ("complete", "complete_with_rejects", "stopped")
+_WENT_ON = ("complete", "complete_with_rejects", "complete_with_suppressed", "stopped")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

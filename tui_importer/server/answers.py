@@ -188,7 +188,7 @@ def message_of(upload: Upload) -> str:
     dry_run, stats = upload.choices.dry_run is True, upload.stats
     before = DRY_RUN if dry_run else ""
     match upload.outcome:
-        case "complete" | "complete_with_rejects" if stats is not None:
+        case "complete" | "complete_with_rejects" | "complete_with_suppressed" if stats is not None:
             return before + fate(stats, dry_run=dry_run)
         case "already_imported" if stats is not None:
             return f"{before}{done_before(stats, None)}: nothing was written"

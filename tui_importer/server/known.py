@@ -16,7 +16,7 @@ from tui_importer.server.refusal import Refusal
 from tui_importer.server.uploads import Store, Upload, now
 
 #: Outcomes after which the uploaded file is of no use any more.
-SETTLED = ("complete", "complete_with_rejects", "already_imported")
+SETTLED = ("complete", "complete_with_rejects", "complete_with_suppressed", "already_imported")
 
 _log = logging.getLogger(__name__)
 

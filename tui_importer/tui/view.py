@@ -54,6 +54,7 @@ class State(StrEnum):
     FINISHING = "FINISHING"
     DONE = "DONE"
     REJECTS = "DONE WITH REJECTS"
+    SUPPRESSED = "DONE, NOT ALL IN"
     ALREADY = "ALREADY IMPORTED"
     STOPPED = "STOPPED"
     FAILED = "FAILED"
@@ -65,10 +66,11 @@ class State(StrEnum):
         return self in _OVER
 
 
-_OVER = frozenset({State.DONE, State.REJECTS, State.ALREADY, State.STOPPED, State.FAILED, State.DIED})
+_OVER = frozenset({State.DONE, State.REJECTS, State.SUPPRESSED, State.ALREADY, State.STOPPED, State.FAILED, State.DIED})
 _OUTCOMES = {
     "complete": State.DONE,
     "complete_with_rejects": State.REJECTS,
+    "complete_with_suppressed": State.SUPPRESSED,
     "already_imported": State.ALREADY,
     "stopped": State.STOPPED,
     "failed": State.FAILED,

@@ -25,6 +25,7 @@ STATE_STYLES = {
     State.FINISHING: "bold $accent",
     State.DONE: "bold $success",
     State.REJECTS: "bold $warning",
+    State.SUPPRESSED: "bold $warning",
     State.ALREADY: "bold $success",
     State.STOPPED: "bold $warning",
     State.FAILED: "bold $error",

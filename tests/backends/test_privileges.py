@@ -1,0 +1,228 @@
+"""Rights that are lacking are named before anything is written, with the statement that grants them."""
+
+from __future__ import annotations
+
+import os
+import re
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from tests.conftest import Database
+from tui_importer import Options, Plan, Report, Run, Source, Target
+
+#: The user id that Linux gives to nobody.
+_NOBODY = 65534
+STRATEGIES = ("sequential", "threaded", "batched", "async")
+
+
+class User:
+    """A role of the test's database that has no rights but to connect."""
+
+    def __init__(self, owner: Database) -> None:
+        self.owner = owner
+        self.name = f"Clerk {os.urandom(4).hex()}"
+        self.quoted = f'"{self.name}"'
+        owner.execute(f"CREATE ROLE {self.quoted} LOGIN")
+        parameters = {**psycopg.conninfo.conninfo_to_dict(owner.url), "user": self.name}
+        self.url = psycopg.conninfo.make_conninfo("", **parameters)
+
+    def drop(self) -> None:
+        self.owner.execute(f"DROP OWNED BY {self.quoted}; DROP ROLE {self.quoted}")
+
+
+@pytest.fixture
+def clerk(postgres: Database) -> Iterator[User]:
+    user = User(postgres)
+    yield user
+    user.drop()
+
+
+@pytest.fixture
+def colleague(postgres: Database) -> Iterator[User]:
+    user = User(postgres)
+    yield user
+    user.drop()
+
+
+def load(url: str, folder: Path, rows: range = range(1, 5), table: str = "t", **options: Any) -> Report:
+    """Import ``n,note``; which rows makes which import it is."""
+    file = folder / f"{table}.csv"
+    file.write_text("n,note\n" + "".join(f"{n},x\n" for n in rows))
+    plan = Plan(source=Source(file=str(file)), target=Target(database=url, table=table), options=Options(**options))
+    return Run(plan, rejects_file=folder / "rejects.xlsx").execute()
+
+
+def granted(report: Report, owner: Database) -> list[str]:
+    """The statements that the report's error names, carried out by the owner of everything."""
+    assert report.exit_code == 1, report.error
+    assert report.error is not None
+    assert "\n" not in report.error
+    assert report.error.startswith("permission denied: ")
+    statements = re.findall(r"(?:GRANT|CREATE SCHEMA) .+?(?=;|, or name|$)", report.error)
+    for statement in statements:
+        owner.execute(statement)
+    return statements
+
+
+def test_no_right_to_make_the_ledger(postgres: Database, clerk: User, tmp_path: Path) -> None:
+    postgres.execute(f"CREATE TABLE t (n integer, note text); GRANT INSERT ON t TO {clerk.quoted}")
+    report = load(clerk.url, tmp_path)
+    assert "--ledger-schema" in (report.error or "")
+    assert granted(report, postgres) == [f"GRANT CREATE ON SCHEMA public TO {clerk.quoted}"]
+    assert load(clerk.url, tmp_path).outcome == "complete"
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_one_ledger_serves_several_users(
+    postgres: Database, clerk: User, colleague: User, tmp_path: Path, strategy: str
+) -> None:
+    """It is the owner's, and who has the named rights does all of it: rows, rejects, resuming, merging."""
+    postgres.execute("CREATE TABLE t (n integer UNIQUE, note text)")
+    assert load(postgres.url, tmp_path).outcome == "complete"
+    for number, user in enumerate((clerk, colleague), start=1):
+        postgres.execute(f"GRANT INSERT ON t TO {user.quoted}")
+        rows = range(1, 1 + 20 * number)
+        report = load(user.url, tmp_path, rows, strategy=strategy)
+        assert granted(report, postgres) == [
+            f"GRANT SELECT, INSERT, UPDATE, DELETE ON public.tui_importer_batch TO {user.quoted}",
+            f"GRANT SELECT, INSERT ON public.tui_importer_reject TO {user.quoted}",
+            f"GRANT SELECT, INSERT, UPDATE ON public.tui_importer_run TO {user.quoted}",
+        ]
+        report = load(user.url, tmp_path, rows, strategy=strategy, batch_size=3)
+        assert (report.outcome, report.error) == ("complete_with_rejects", None)
+    runs = postgres.fetch("SELECT state, count(*) FROM tui_importer_run GROUP BY state")
+    assert runs == [("complete", 3)]
+
+
+def test_some_rights_only(postgres: Database, clerk: User, tmp_path: Path) -> None:
+    """The last step of a run deletes: it is named before the first row goes in, not after the last."""
+    assert load(postgres.url, tmp_path).outcome == "complete"
+    postgres.execute(f"GRANT SELECT, INSERT, UPDATE ON ALL TABLES IN SCHEMA public TO {clerk.quoted}")
+    report = load(clerk.url, tmp_path, range(9))
+    assert granted(report, postgres) == [f"GRANT DELETE ON public.tui_importer_batch TO {clerk.quoted}"]
+    assert postgres.scalar("SELECT count(*) FROM t") == 4
+    assert load(clerk.url, tmp_path, range(9)).outcome == "complete"
+
+
+def test_a_ledger_schema_that_is_not_there(postgres: Database, clerk: User, tmp_path: Path) -> None:
+    postgres.execute(f"CREATE TABLE t (n integer, note text); GRANT INSERT ON t TO {clerk.quoted}")
+    report = load(clerk.url, tmp_path, ledger_schema="the books")
+    assert granted(report, postgres) == [f'CREATE SCHEMA "the books" AUTHORIZATION {clerk.quoted}']
+    assert load(clerk.url, tmp_path, ledger_schema="the books").outcome == "complete"
+
+
+def test_a_ledger_schema_of_somebody_else(postgres: Database, clerk: User, tmp_path: Path) -> None:
+    postgres.execute(f"CREATE TABLE t (n integer, note text); GRANT INSERT ON t TO {clerk.quoted}; CREATE SCHEMA books")
+    report = load(clerk.url, tmp_path, ledger_schema="books")
+    assert granted(report, postgres) == [f"GRANT USAGE, CREATE ON SCHEMA books TO {clerk.quoted}"]
+    assert load(clerk.url, tmp_path, ledger_schema="books").outcome == "complete"
+    # The same with tables in it that are no business of whoever may not use the schema.
+    postgres.execute(f"REVOKE ALL ON SCHEMA books FROM {clerk.quoted}")
+    report = load(clerk.url, tmp_path, range(7), ledger_schema="books")
+    assert granted(report, postgres) == [f"GRANT USAGE ON SCHEMA books TO {clerk.quoted}"]
+    assert load(clerk.url, tmp_path, range(7), ledger_schema="books").outcome == "complete"
+
+
+@pytest.mark.parametrize("dry_run", [False, True])
+def test_no_right_to_write_the_table(postgres: Database, clerk: User, tmp_path: Path, dry_run: bool) -> None:
+    postgres.execute(
+        f"CREATE TABLE t (id serial, n integer, note text); GRANT CREATE ON SCHEMA public TO {clerk.quoted}"
+    )
+    report = load(clerk.url, tmp_path, dry_run=dry_run)
+    assert granted(report, postgres) == [
+        f"GRANT INSERT ON public.t TO {clerk.quoted}",
+        f"GRANT USAGE ON SEQUENCE public.t_id_seq TO {clerk.quoted}",
+    ]
+    assert load(clerk.url, tmp_path, dry_run=dry_run).outcome == "complete"
+
+
+def test_rights_to_columns_are_enough(postgres: Database, clerk: User, tmp_path: Path) -> None:
+    postgres.execute(
+        f"CREATE TABLE t (n integer, note text, secret text); GRANT CREATE ON SCHEMA public TO {clerk.quoted}; "
+        f"GRANT INSERT (n, note) ON t TO {clerk.quoted}"
+    )
+    assert load(clerk.url, tmp_path).outcome == "complete"
+
+
+def test_a_schema_that_may_not_be_used(postgres: Database, clerk: User, tmp_path: Path) -> None:
+    postgres.execute(
+        f"CREATE SCHEMA shop; CREATE TABLE shop.t (n integer, note text); GRANT INSERT ON shop.t TO {clerk.quoted}; "
+        f"GRANT CREATE ON SCHEMA public TO {clerk.quoted}"
+    )
+    report = load(clerk.url, tmp_path, table="shop.t")
+    assert granted(report, postgres) == [f"GRANT USAGE ON SCHEMA shop TO {clerk.quoted}"]
+    assert load(clerk.url, tmp_path, table="shop.t").outcome == "complete"
+
+
+@pytest.mark.parametrize("atomic", [False, True])
+def test_no_right_to_make_the_table_or_its_stage(postgres: Database, clerk: User, tmp_path: Path, atomic: bool) -> None:
+    postgres.execute(f"CREATE SCHEMA books AUTHORIZATION {clerk.quoted}")
+    if atomic:
+        postgres.execute(f"CREATE TABLE t (n integer, note text); GRANT INSERT ON t TO {clerk.quoted}")
+    report = load(clerk.url, tmp_path, ledger_schema="books", atomic=atomic)
+    assert granted(report, postgres) == [f"GRANT CREATE ON SCHEMA public TO {clerk.quoted}"]
+    assert load(clerk.url, tmp_path, ledger_schema="books", atomic=atomic).outcome == "complete"
+
+
+def test_to_verify_and_to_resume_the_table_is_read(postgres: Database, clerk: User, tmp_path: Path) -> None:
+    postgres.execute(
+        f"CREATE TABLE t (n integer, note text); GRANT INSERT ON t TO {clerk.quoted}; "
+        f"GRANT CREATE ON SCHEMA public TO {clerk.quoted}"
+    )
+    assert load(clerk.url, tmp_path).outcome == "complete"
+    ways: tuple[dict[str, Any], ...] = ({"verify": True, "again": True}, {})
+    for options in ways:
+        report = load(clerk.url, tmp_path, **options)
+        assert granted(report, postgres) == [f"GRANT SELECT ON public.t TO {clerk.quoted}"]
+        assert load(clerk.url, tmp_path, **options).exit_code == 0
+        postgres.execute(f"REVOKE SELECT ON t FROM {clerk.quoted}")
+
+
+@pytest.fixture
+def private() -> Iterator[Path]:
+    """A folder of somebody who may not write everywhere, whoever runs the tests."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        if os.geteuid() != 0:
+            yield folder
+            folder.chmod(0o700)
+            return
+        os.chown(folder, _NOBODY, -1)
+        os.seteuid(_NOBODY)
+        try:
+            yield folder
+        finally:
+            os.seteuid(0)
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_an_sqlite_file_that_may_only_be_read(private: Path, strategy: str) -> None:
+    database = private / "shop.db"
+    assert load(str(database), private).outcome == "complete"
+    database.chmod(0o400)
+    report = load(str(database), private, range(9), strategy=strategy)
+    assert (report.exit_code, report.error) == (
+        1,
+        f"the SQLite database {database} is read-only: let yourself write it (chmod u+w), or name another with --db",
+    )
+    assert load(str(database), private, range(9), dry_run=True).exit_code == 1
+
+
+@pytest.mark.parametrize("there", [False, True])
+def test_an_sqlite_file_in_a_folder_that_may_only_be_read(private: Path, there: bool) -> None:
+    folder = private / "data"
+    folder.mkdir()
+    database = folder / "shop.db"
+    if there:
+        assert load(str(database), private).outcome == "complete"
+    folder.chmod(0o500)
+    report = load(str(database), private, range(9))
+    assert report.exit_code in (1, 5)
+    assert (report.error or "").startswith(f"the folder {folder} is read-only, and SQLite keeps a journal beside")
+    folder.chmod(0o700)
+    assert load(str(database), private, range(9)).outcome == "complete"
