@@ -47,8 +47,9 @@ _alive: set[str] = set()
 class SqlLedger:
     """Implements :class:`tui_importer.core.ledger.Ledger` on an SQLAlchemy engine.
 
-    ``lock`` takes a lock for an import on a connection, which keeps it as long as it lives, and says whether it got
-    it; a database with such locks knows by itself that a process is gone. Without it, the operating system is asked
+    ``lock`` takes a lock for an import in the transaction of a connection, which lasts as long as the run, and says
+    whether it got it; a database with such locks knows by itself that a process is gone. ``end`` ends what the database
+    still keeps of a run whose process is known to be dead. Without a lock, the operating system is asked
     after a process of this machine, and one of another machine counts as dead :data:`STALE_SECONDS` after its last
     commit.
     """
@@ -58,6 +59,7 @@ class SqlLedger:
         engine: sa.Engine,
         schema: str | None = None,
         lock: Callable[[sa.Connection, str], bool] | None = None,
+        end: Callable[[sa.Connection, str], None] | None = None,
         begin: str | None = None,
         codec: str = UTF_8,
     ) -> None:
@@ -66,6 +68,7 @@ class SqlLedger:
         self._engine = engine
         self._schema = schema
         self._lock = lock
+        self._end = end
         self._begin = begin
         self._codec = codec
         self._tables = LedgerTables.of(schema)
@@ -219,14 +222,25 @@ class SqlLedger:
             self._holder = None
 
     def _hold(self, run: NewRun) -> None:
-        """Take the import's lock on a connection that lives as long as the run."""
+        """Take the import's lock on a connection, and in a transaction, that live as long as the run."""
         assert self._lock is not None
+        self._end_dead(run.import_id)
         with tables.one_line_errors("lock the import"):
             if self._holder is None or self._holder.closed or self._holder.invalidated:
-                self._holder = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+                self._holder = self._engine.connect()
             if not self._lock(self._holder, run.import_id):
                 self.close()
                 raise _busy(run, self._claimant(run.import_id))
+
+    def _end_dead(self, import_id: str) -> None:
+        """End what is left of the run that has the claim, where its process is known to be dead."""
+        run = self._tables.run
+        with self._transaction("read the ledger") as connection:
+            past = connection.execute(sa.select(run).where(run.c.claim == import_id)).one_or_none()
+            if self._end is None or past is None or not _ran_here(past._mapping):
+                return
+            if not self._is_alive(connection, past._mapping):
+                self._end(connection, past.run_id)
 
     def _claimant(self, import_id: str) -> str | None:
         run = self._tables.run
@@ -235,7 +249,7 @@ class SqlLedger:
 
     def _is_alive(self, connection: sa.Connection, run: sa.RowMapping) -> bool:
         """Whether the run's process is there: the system is asked where it ran on this machine."""
-        if run["host"] != socket.gethostname():
+        if not _ran_here(run):
             batch = self._tables.batch
             last = connection.execute(
                 sa.select(sa.func.max(batch.c.committed_at)).where(batch.c.run_id == run["run_id"])
@@ -413,9 +427,23 @@ def _utc(value: dt.datetime) -> dt.datetime:
     return aware.astimezone(dt.UTC)
 
 
+def _ran_here(run: sa.RowMapping) -> bool:
+    """Whether this system can be asked after a run's process: containers share names, but not numbers."""
+    namespace = str(run["process"]).split("/")[2:]
+    return run["host"] == socket.gethostname() and namespace in ([], _namespace().split("/")[1:])
+
+
+def _namespace() -> str:
+    """Where numbers of processes count (pid_namespaces(7)), after a slash; empty where the system does not say."""
+    try:
+        return f"/{os.stat('/proc/self/ns/pid').st_ino}"
+    except OSError:
+        return ""
+
+
 def _process(number: int) -> str | None:
-    """The process by its number and, where the system says it (proc(5), field 22 of stat), when it began: numbers are
-    used again. None where there is no such process."""
+    """The process by its number and, where the system says it (proc(5), field 22 of stat), when it began, because numbers
+    are used again, and where the number counts. None where there is no such process."""
     try:
         os.kill(number, 0)
     except ProcessLookupError:
@@ -429,4 +457,4 @@ def _process(number: int) -> str | None:
     fields = stat.rpartition(")")[2].split()
     if fields[0] in "ZX":
         return None  # dead, only nobody has asked how it ended
-    return f"{number}/{next(islice(fields, 19, None), '')}"
+    return f"{number}/{next(islice(fields, 19, None), '')}{_namespace()}"

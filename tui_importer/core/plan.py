@@ -73,7 +73,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """How an import is carried out. ``None`` for ``workers`` and ``batch_size`` means: let the program choose.
 
     ``max_rejects`` is ``"N"`` rows or ``"P%"`` of the rows read; ``max_rate`` is in rows per second, timeouts are
-    in seconds, as is ``retry_for``, the time for which faults that may pass are met by another try (0: none).
+    in seconds, as is ``retry_for``, the time for which faults that may pass are met by another try (0: none), and
+    ``stall_timeout``, the silence of a connection after which it is looked up and given up for lost (0: never).
     ``again`` imports once more what is in already; ``atomic`` shows the rows in one commit or not at all; ``verify``
     compares checksums of source and table at the end.
     """
@@ -90,6 +91,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     timeout: float | None = None
     connect_timeout: float = 10.0
     retry_for: float = 300.0
+    stall_timeout: float = 60.0
     ledger_schema: str | None = None
     again: bool = False
     atomic: bool = False
@@ -150,8 +152,9 @@ def checked(plan: Plan) -> Plan:
     for name, seconds in (("timeout", options.timeout), ("connect_timeout", options.connect_timeout)):
         if seconds is not None and not 0 < seconds < MAX_SECONDS:
             raise PlanError(f"{name} must be a number of seconds above 0, not {seconds:g}")
-    if not 0 <= options.retry_for < MAX_SECONDS:
-        raise PlanError(f"retry_for must be a number of seconds from 0, not {options.retry_for:g}")
+    for name, seconds in (("retry_for", options.retry_for), ("stall_timeout", options.stall_timeout)):
+        if not 0 <= seconds < MAX_SECONDS:
+            raise PlanError(f"{name} must be a number of seconds from 0, not {seconds:g}")
     if options.ledger_schema is not None and not options.ledger_schema.strip():
         raise PlanError("ledger_schema must be the name of a schema")
     if options.max_rate is not None and not 0 < options.max_rate < float("inf"):

@@ -26,6 +26,7 @@ STYLES = {
     WorkerState.COMMITTING: "$accent",
     WorkerState.PAUSED: "$warning",
     WorkerState.RETRYING: "$warning",
+    WorkerState.BLOCKED: "$warning",
     WorkerState.ISOLATING: "$warning",
     WorkerState.DONE: "$success",
     WorkerState.FAILED: "$error",
