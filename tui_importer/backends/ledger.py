@@ -6,11 +6,11 @@ import datetime as dt
 import json
 import os
 import socket
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 import sqlalchemy as sa
@@ -44,22 +44,33 @@ STALE_SECONDS = 600
 _alive: set[str] = set()
 
 
+class ImportLocks(Protocol):
+    """How a database tells a live run from a dead one. Methods use an open transaction of the connection."""
+
+    def take(self, connection: sa.Connection, import_id: str) -> bool:
+        """Take an import's lock, which is held until the transaction ends; False where another run holds it."""
+
+    def end_run(self, connection: sa.Connection, run_id: str) -> None:
+        """End what the server still keeps of a run whose process is known to be dead: where a network is gone, nobody
+        has told the server."""
+
+    def end_unclaimed(self, connection: sa.Connection, import_id: str) -> None:
+        """The same for a run that has had the import's lock for long, and has not claimed it."""
+
+
 class SqlLedger:
     """Implements :class:`tui_importer.core.ledger.Ledger` on an SQLAlchemy engine.
 
-    ``lock`` takes a lock for an import in the transaction of a connection, which lasts as long as the run, and says
-    whether it got it; a database with such locks knows by itself that a process is gone. ``end`` ends what the database
-    still keeps of a run whose process is known to be dead. Without a lock, the operating system is asked
-    after a process of this machine, and one of another machine counts as dead :data:`STALE_SECONDS` after its last
-    commit.
+    ``locks`` are those of a database that knows by itself when a process is gone. Without them, the operating system is
+    asked after a process of this machine, and one of another machine counts as dead :data:`STALE_SECONDS` after its
+    last commit.
     """
 
     def __init__(
         self,
         engine: sa.Engine,
         schema: str | None = None,
-        lock: Callable[[sa.Connection, str], bool] | None = None,
-        end: Callable[[sa.Connection, str], None] | None = None,
+        locks: ImportLocks | None = None,
         begin: str | None = None,
         codec: str = UTF_8,
     ) -> None:
@@ -67,8 +78,7 @@ class SqlLedger:
         says what texts the database can keep (:func:`~tui_importer.backends.ledger_tables.storable`)."""
         self._engine = engine
         self._schema = schema
-        self._lock = lock
-        self._end = end
+        self._locks = locks
         self._begin = begin
         self._codec = codec
         self._tables = LedgerTables.of(schema)
@@ -83,8 +93,8 @@ class SqlLedger:
 
     def begin(self, run: NewRun) -> Standing:
         self._make_tables()
-        if self._lock is not None:
-            self._hold(run)
+        if self._locks is not None:
+            self._hold(run, self._locks)
         run_table, claimed = self._tables.run, False
         try:
             with self._transaction("claim the import in the ledger") as connection:
@@ -95,7 +105,7 @@ class SqlLedger:
                     before = None  # it is claimed already, only the answer was lost
                     claimed = True
                 elif before is not None:
-                    if self._lock is None and self._is_alive(connection, before._mapping):
+                    if self._locks is None and self._is_alive(connection, before._mapping):
                         raise _busy(run, before.run_id)
                     connection.execute(
                         sa.update(run_table)
@@ -221,31 +231,27 @@ class SqlLedger:
             self._holder.close()
             self._holder = None
 
-    def _hold(self, run: NewRun) -> None:
+    def _hold(self, run: NewRun, locks: ImportLocks) -> None:
         """Take the import's lock on a connection, and in a transaction, that live as long as the run."""
-        assert self._lock is not None
-        self._end_dead(run.import_id)
+        with self._transaction("read the ledger") as connection:
+            past = self._claimant(connection, run.import_id)
+            if past is not None and _ran_here(past) and not self._is_alive(connection, past):
+                locks.end_run(connection, past["run_id"])
         with tables.one_line_errors("lock the import"):
             if self._holder is None or self._holder.closed or self._holder.invalidated:
                 self._holder = self._engine.connect()
-            if not self._lock(self._holder, run.import_id):
-                self.close()
-                raise _busy(run, self._claimant(run.import_id))
-
-    def _end_dead(self, import_id: str) -> None:
-        """End what is left of the run that has the claim, where its process is known to be dead."""
-        run = self._tables.run
-        with self._transaction("read the ledger") as connection:
-            past = connection.execute(sa.select(run).where(run.c.claim == import_id)).one_or_none()
-            if self._end is None or past is None or not _ran_here(past._mapping):
+            if locks.take(self._holder, run.import_id):
                 return
-            if not self._is_alive(connection, past._mapping):
-                self._end(connection, past.run_id)
+        self.close()
+        with self._transaction("read the ledger") as connection:
+            past = self._claimant(connection, run.import_id)
+            if past is None:
+                locks.end_unclaimed(connection, run.import_id)
+        raise _busy(run, None if past is None else past["run_id"])
 
-    def _claimant(self, import_id: str) -> str | None:
+    def _claimant(self, connection: sa.Connection, import_id: str) -> sa.RowMapping | None:
         run = self._tables.run
-        with self._reading("read the ledger") as connection:
-            return connection.execute(sa.select(run.c.run_id).where(run.c.claim == import_id)).scalar_one_or_none()
+        return connection.execute(sa.select(run).where(run.c.claim == import_id)).mappings().one_or_none()
 
     def _is_alive(self, connection: sa.Connection, run: sa.RowMapping) -> bool:
         """Whether the run's process is there: the system is asked where it ran on this machine."""
@@ -442,8 +448,8 @@ def _namespace() -> str:
 
 
 def _process(number: int) -> str | None:
-    """The process by its number and, where the system says it (proc(5), field 22 of stat), when it began, because numbers
-    are used again, and where the number counts. None where there is no such process."""
+    """The process by its number and, where the system says it (proc(5), field 22 of stat), when it began, because
+    numbers are used again, and where the number counts. None where there is no such process."""
     try:
         os.kill(number, 0)
     except ProcessLookupError:

@@ -92,6 +92,20 @@ _HOLDER_SETTINGS = {
     "transaction_timeout": "0",
 }
 
+#: What a run's connections are called begins like this; their backends end with their transactions undone.
+_END_NAMED = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE starts_with(application_name, %(prefix)s)"
+#: Runs that hold a lock for some time (manual, 52.12: the key's halves are classid and objid).
+_HOLDERS = """
+    SELECT DISTINCT substring(application_name FROM '^tui_importer/[^/]+/')
+    FROM pg_locks JOIN pg_stat_activity USING (pid)
+    WHERE locktype = 'advisory' AND granted AND objsubid = 1
+        AND (classid::bigint << 32 | objid::bigint) = %(key)s AND xact_start < now() - make_interval(secs => %(age)s)
+        AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+        AND application_name ~ '^tui_importer/[^/]+/'
+"""
+#: A run that has its lock claims its import at once: one that has not after so many seconds is gone.
+_UNCLAIMED_SECONDS = 10.0
+
 #: An application_name is cut off after so many bytes (manual, 19.8.3).
 _NAME_BYTES = 63
 
@@ -156,7 +170,7 @@ class PostgreSQL:
 
     def ledger(self, schema: str | None) -> SqlLedger:
         _ledger_statements(schema)  # made while there is time: the file is still being parsed
-        return SqlLedger(self._engine, schema, lock=_take_lock, end=_end_sessions, codec=self._codec)
+        return SqlLedger(self._engine, schema, locks=_ImportLocks(), codec=self._codec)
 
     def reflect(self, name: str) -> Table | None:
         return tables.reflect(self._engine, name)
@@ -521,31 +535,36 @@ def _ledger_statements(schema: str | None) -> WorkerStatements[bytes]:
     return worker_statements(schema, dialect, lambda statement: text(statement).encode())
 
 
-def _take_lock(connection: sa.Connection, import_id: str) -> bool:
-    """Take an import's advisory lock in a transaction that lasts as long as the run, so that a pooler leaves it its
-    session. The server gives it back when the connection ends, however that comes (manual, 13.3.5); it notices at once
-    that a process is gone, but not before it looks."""
-    names, values = list(_HOLDER_SETTINGS), list(_HOLDER_SETTINGS.values())
-    connection.exec_driver_sql(
-        "SELECT set_config(name, given.value, true) FROM unnest(%(names)s::text[], %(values)s::text[]) "
-        "AS given (name, value) JOIN pg_settings USING (name)",
-        {"names": names, "values": values},
-    )
-    key = int.from_bytes(bytes.fromhex(import_id)[:8], signed=True)
-    until = time.monotonic() + _LOCK_PATIENCE
-    while not connection.execute(sa.select(sa.func.pg_try_advisory_xact_lock(key))).scalar_one():
-        if time.monotonic() > until:
-            return False
-        time.sleep(_LOCK_PERIOD)
-    return True
+class _ImportLocks:
+    """Implements :class:`tui_importer.backends.ledger.ImportLocks` by advisory locks."""
+
+    def take(self, connection: sa.Connection, import_id: str) -> bool:
+        """In a transaction, to which a pooler leaves its session. The server gives the lock back when the connection
+        ends, however that comes (manual, 13.3.5); it notices at once that a process is gone, but only when it looks."""
+        names, values = list(_HOLDER_SETTINGS), list(_HOLDER_SETTINGS.values())
+        connection.exec_driver_sql(
+            "SELECT set_config(name, given.value, true) FROM unnest(%(names)s::text[], %(values)s::text[]) "
+            "AS given (name, value) JOIN pg_settings USING (name)",
+            {"names": names, "values": values},
+        )
+        until = time.monotonic() + _LOCK_PATIENCE
+        while not connection.execute(sa.select(sa.func.pg_try_advisory_xact_lock(_lock_key(import_id)))).scalar_one():
+            if time.monotonic() > until:
+                return False
+            time.sleep(_LOCK_PERIOD)
+        return True
+
+    def end_run(self, connection: sa.Connection, run_id: str) -> None:
+        connection.exec_driver_sql(_END_NAMED, {"prefix": f"{application_name(run_id)}/"})
+
+    def end_unclaimed(self, connection: sa.Connection, import_id: str) -> None:
+        prefixes = connection.exec_driver_sql(_HOLDERS, {"key": _lock_key(import_id), "age": _UNCLAIMED_SECONDS})
+        for prefix in prefixes.scalars().all():
+            connection.exec_driver_sql(_END_NAMED, {"prefix": prefix})
 
 
-def _end_sessions(connection: sa.Connection, run_id: str) -> None:
-    """End what a dead run has left at the server, which may not have noticed: a network that is gone says nothing."""
-    connection.exec_driver_sql(
-        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE starts_with(application_name, %(prefix)s)",
-        {"prefix": f"{application_name(run_id)}/"},
-    )
+def _lock_key(import_id: str) -> int:
+    return int.from_bytes(bytes.fromhex(import_id)[:8], signed=True)
 
 
 def _activity_query(connection: WatchedConnection) -> str:

@@ -17,8 +17,8 @@ import psycopg
 from tui_importer.core.stalls import WORKER
 from tui_importer.errors import TransientFault
 
-#: Bytes that wait in a socket, on their way out and in (ioctl_tty(2)). Where the system has no such calls, statements that
-#: are answered are all the progress that is seen.
+#: Bytes that wait in a socket, on their way out and in (ioctl_tty(2)). Where the system has no such calls, statements
+#: that are answered are all the progress that is seen.
 _waiting: Callable[[socket.socket], bytes] | None = None
 try:
     import fcntl

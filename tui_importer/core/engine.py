@@ -89,7 +89,7 @@ MIN_BATCH_SIZE, MAX_BATCH_SIZE = 2_000, 5_000
 #: Where it is known how many rows will come, each worker gets so many batches before they grow.
 _BATCHES_EACH = 10
 #: How long a run that failed or was stopped tries to tell the ledger so, in seconds.
-_LAST_WORDS = 0.5
+_LAST_WORDS, _ABORTED_WORDS = 0.5, 0.2
 #: A batch is at most what ``--max-rate`` lets through in a second, so that the rate is held second by second.
 _RATE_SECONDS = 1.0
 
@@ -486,7 +486,8 @@ class Engine:
         if self._plan.options.atomic and not books.published:
             self._notice("nothing of this import is to be seen before it is whole (--atomic)")
         try:
-            retried(lambda: books.finish(state, counts, blank, reason), _LAST_WORDS, _sleep, lambda *_: None)
+            patience = _ABORTED_WORDS if self._stop.aborting else _LAST_WORDS
+            retried(lambda: books.finish(state, counts, blank, reason), patience, _sleep, lambda *_: None)
         except DatabaseError as failure:
             self._notice(f"the ledger does not know how this run ended: {failure}")
 

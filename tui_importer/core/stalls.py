@@ -27,25 +27,25 @@ _log = logging.getLogger(__name__)
 WORKER: ContextVar[int] = ContextVar("worker", default=0)
 
 #: How often connections are sampled, in seconds.
-PERIOD = 0.2
+PERIOD = 0.1
 #: A statement that the server says is working or waiting for a lock is looked up again so often, in seconds.
 LOOK_AGAIN = 10.0
-#: Where the server waits for more of a COPY of which it has some, it is asked again after so many seconds whether more has
-#: come: what lies between may buffer (a proxy, a slow network).
+#: Where the server waits for more of a COPY of which it has some, it is asked again after so many seconds whether more
+#: has come: what lies between may buffer (a proxy, a slow network).
 CONFIRM = 5.0
 #: How long the second connection may take, in seconds.
 LOOK_UP = 10.0
 
 #: While a run stops (its first signal ends it within 10 seconds): the silence allowed before a connection is looked up,
-#: time for the look-up, the time from which on locks are not waited for, and the silence allowed from then on, in seconds.
+#: time for the look-up, the time from which on locks are not waited for, and the silence allowed from then on: seconds.
 STOPPING_SILENCE = 1.5
 STOPPING_LOOK_UP = 2.0
 STOPPING_PATIENCE = 5.0
 STOPPED_SILENCE = 1.0
 #: While a run is aborted (its second signal ends it within 2 seconds): time for what was cancelled to end, and for each
 #: statement after that (the ledger's last words).
-ABORT_PATIENCE = 0.7
-ABORTED_SILENCE = 0.3
+ABORT_PATIENCE = 0.5
+ABORTED_SILENCE = 0.2
 
 
 class Activity(Enum):
@@ -120,8 +120,8 @@ class _Case:
 
 
 class StallMonitor:
-    """Watches the links of a backend until it is closed. ``timeout`` is the silence allowed, in seconds; 0: any, unless the
-    run is being stopped."""
+    """Watches the links of a backend until it is closed. ``timeout`` is the silence allowed, in seconds; 0: any, unless
+    the run is being stopped."""
 
     def __init__(self, backend: Watched, stop: Stop, timeout: float, told: StallListener) -> None:
         self._backend = backend
