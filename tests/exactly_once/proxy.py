@@ -197,7 +197,7 @@ class Network:
         self._listener.close()
 
     def freeze(self, ways: frozenset[Way] = BOTH, *, new: bool = True) -> None:
-        """Carry nothing any more these ways; connections made from now on work as ever unless they are ``new`` victims,
+        """Carry nothing any more these ways; connections made from now on work as ever unless ``new`` ones are silent,
         too."""
         with self._changed:
             self._frozen, self._spares_new = ways, not new
