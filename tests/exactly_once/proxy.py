@@ -142,8 +142,8 @@ class Network:
     """Listens on a port of this machine, and carries bytes to PostgreSQL as long as it likes.
 
     :meth:`freeze` keeps all connections open and carries nothing any more; new connections are accepted, and hear
-    nothing either. ``bandwidth`` is in bytes per second and connection, ``latency`` in seconds one way. ``sees`` looks at what
-    clients send, before it is carried on.
+    nothing either. ``bandwidth`` is in bytes per second and connection, ``latency`` in seconds one way. ``sees`` looks
+    at what clients send, before it is carried on.
     """
 
     def __init__(
