@@ -149,6 +149,17 @@ class Retrying(Event, frozen=True, kw_only=True, tag="retrying"):
     sqlstate: str | None
 
 
+class StatementDelayed(Event, frozen=True, kw_only=True, tag="statement_delayed"):
+    """A statement has made no progress for ``seconds``, and is waited for: its server says that it is working on it or,
+    where ``locked`` is true, that it waits for a lock of others. ``detail`` is the server's word on it. Worker 0 is the
+    engine itself."""
+
+    worker: int
+    seconds: float
+    locked: bool
+    detail: str
+
+
 class RowRejected(Event, frozen=True, kw_only=True, tag="row_rejected"):
     """A row did not go in; it is said once its batch is committed. Worker 0 is an earlier run that this one goes on
     with."""
@@ -236,6 +247,7 @@ AnyEvent = (
     | AlreadyImported
     | BatchCommitted
     | Retrying
+    | StatementDelayed
     | RowRejected
     | WorkerFailed
     | WorkerFinished

@@ -24,6 +24,7 @@ from tui_importer.events import (
     RunFinished,
     RunStarted,
     SourceOpened,
+    StatementDelayed,
     Stopping,
     TableCreated,
     Verified,
@@ -81,6 +82,14 @@ SENTENCES: list[tuple[AnyEvent, str | None]] = [
     (
         Retrying(worker=0, first_row=0, last_row=0, attempt=3, seconds=2.0, error="gone", sqlstate=None),
         "the database: gone; attempt 4 in 2.00 s",
+    ),
+    (
+        StatementDelayed(worker=2, seconds=60.0, locked=True, detail=EVIL),
+        f"worker 2 is waiting for a lock of others, for 1 min 0 s so far ({SHOWN})",
+    ),
+    (
+        StatementDelayed(worker=0, seconds=60.0, locked=False, detail="IO: DataFileRead"),
+        "the run is waiting for a statement that takes long, for 1 min 0 s so far (IO: DataFileRead)",
     ),
     (WorkerStarted(worker=2), "worker 2 is connected"),
     (

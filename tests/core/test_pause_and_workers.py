@@ -132,7 +132,7 @@ class Live:
     def connections(self) -> int:
         """The run's connections that write rows or wait for some (PostgreSQL)."""
         count = self.database.scalar(
-            f"SELECT count(*) FROM pg_stat_activity WHERE application_name = 'tui_importer/{self.run.run_id}'"
+            f"SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'tui_importer/{self.run.run_id}/%'"
         )
         assert isinstance(count, int)
         return count

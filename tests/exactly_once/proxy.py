@@ -1,9 +1,10 @@
-"""A proxy between a client and PostgreSQL that reads the protocol and cuts the connection at a COMMIT."""
+"""Proxies between a client and PostgreSQL: one cuts connections at a COMMIT, one is a network that falls silent."""
 
 from __future__ import annotations
 
 import socket
 import threading
+from collections.abc import Callable
 from contextlib import suppress
 from enum import Enum, auto
 from types import TracebackType
@@ -122,3 +123,127 @@ def _close(end: socket.socket) -> None:
     with suppress(OSError):
         end.shutdown(socket.SHUT_RDWR)
     end.close()
+
+
+class Way(Enum):
+    """A direction of bytes."""
+
+    TO_SERVER = auto()
+    TO_CLIENT = auto()
+
+
+BOTH = frozenset(Way)
+
+#: Bytes that the network takes in at most before the sender has to wait.
+_BUFFER = 16_384
+
+
+class Network:
+    """Listens on a port of this machine, and carries bytes to PostgreSQL as long as it likes.
+
+    :meth:`freeze` keeps all connections open and carries nothing any more; new connections are accepted, and hear
+    nothing either. ``bandwidth`` is in bytes per second and connection, ``latency`` in seconds one way. ``sees`` looks
+    at what clients send, before it is carried on.
+    """
+
+    def __init__(
+        self,
+        server: str,
+        *,
+        bandwidth: float | None = None,
+        latency: float = 0.0,
+        sees: Callable[[Network, bytes], None] = lambda network, data: None,
+    ) -> None:
+        parameters = conninfo_to_dict(server)
+        self._socket_path = f"{parameters['host']}/.s.PGSQL.{parameters.get('port') or 5432}"
+        self._database, self._user = parameters["dbname"], parameters.get("user") or "postgres"
+        self._bandwidth, self._latency, self._sees = bandwidth, latency, sees
+        self._frozen: frozenset[Way] = frozenset()
+        self._spares_new = True
+        self._changed = threading.Condition()
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._listener.settimeout(0.1)
+        self._ends: list[socket.socket] = []
+        self._closed = threading.Event()
+        self._threads = [threading.Thread(target=self._accept)]
+        self._silenced: set[int] = set()
+        self.connections = 0
+
+    @property
+    def url(self) -> str:
+        """The database over this network."""
+        port = self._listener.getsockname()[1]
+        return f"postgresql://{self._user}@127.0.0.1:{port}/{self._database}?sslmode=disable&gssencmode=disable"
+
+    def __enter__(self) -> Self:
+        self._threads[0].start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Cut everything."""
+        with self._changed:
+            self._closed.set()
+            self._changed.notify_all()
+        self._threads[0].join()
+        for end in self._ends:
+            _close(end)
+        for thread in self._threads:
+            thread.join()
+        self._listener.close()
+
+    def freeze(self, ways: frozenset[Way] = BOTH, *, new: bool = True) -> None:
+        """Carry nothing any more these ways; connections made from now on work as ever unless ``new`` ones are silent,
+        too."""
+        with self._changed:
+            self._frozen, self._spares_new = ways, not new
+            self._silenced = set(range(self.connections))
+
+    def thaw(self) -> None:
+        """Let new connections work again; those that were frozen stay so, as after a firewall has forgotten them."""
+        with self._changed:
+            self._spares_new = True
+
+    def _accept(self) -> None:
+        while not self._closed.is_set():
+            try:
+                client, _ = self._listener.accept()
+            except TimeoutError:
+                continue
+            server = socket.socket(socket.AF_UNIX)
+            server.connect(self._socket_path)
+            for end in (client, server):
+                end.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER)
+            self._ends += [client, server]
+            number, self.connections = self.connections, self.connections + 1
+            for way, source, target in ((Way.TO_SERVER, client, server), (Way.TO_CLIENT, server, client)):
+                thread = threading.Thread(target=self._carry, args=(number, way, source, target))
+                self._threads.append(thread)
+                thread.start()
+
+    def _is_silent(self, number: int, way: Way) -> bool:
+        return way in self._frozen and (number in self._silenced or not self._spares_new)
+
+    def _carry(self, number: int, way: Way, source: socket.socket, target: socket.socket) -> None:
+        with suppress(OSError):
+            while data := source.recv(_BUFFER):
+                if way is Way.TO_SERVER:
+                    self._sees(self, data)
+                delay = self._latency + (len(data) / self._bandwidth if self._bandwidth else 0.0)
+                if delay:
+                    self._closed.wait(delay)
+                with self._changed:
+                    if self._is_silent(number, way):  # for ever: what it has taken in is lost
+                        self._changed.wait_for(self._closed.is_set)
+                        return
+                target.sendall(data)
+        with self._changed:
+            if self._frozen and (number in self._silenced or not self._spares_new):
+                self._changed.wait_for(self._closed.is_set)  # nor does the other end hear that this one is gone
+                return
+        _close(source)
+        _close(target)

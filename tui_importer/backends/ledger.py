@@ -6,7 +6,7 @@ import datetime as dt
 import json
 import os
 import socket
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
@@ -54,20 +54,33 @@ class Rights(Protocol):
         """What a run needs to look at its table's rows."""
 
 
+class ImportLocks(Protocol):
+    """How a database tells a live run from a dead one. Methods use an open transaction of the connection."""
+
+    def take(self, connection: sa.Connection, import_id: str) -> bool:
+        """Take an import's lock, which is held until the transaction ends; False where another run holds it."""
+
+    def end_run(self, connection: sa.Connection, run_id: str) -> None:
+        """End what the server still keeps of a run whose process is known to be dead: where a network is gone, nobody
+        has told the server."""
+
+    def end_unclaimed(self, connection: sa.Connection, import_id: str) -> None:
+        """The same for a run that has had the import's lock for long, and has not claimed it."""
+
+
 class SqlLedger:
     """Implements :class:`tui_importer.core.ledger.Ledger` on an SQLAlchemy engine.
 
-    ``lock`` takes a lock for an import on a connection, which keeps it as long as it lives, and says whether it got
-    it; a database with such locks knows by itself that a process is gone. Without it, the operating system is asked
-    after a process of this machine, and one of another machine counts as dead :data:`STALE_SECONDS` after its last
-    commit.
+    ``locks`` are those of a database that knows by itself when a process is gone. Without them, the operating system is
+    asked after a process of this machine, and one of another machine counts as dead :data:`STALE_SECONDS` after its
+    last commit.
     """
 
     def __init__(
         self,
         engine: sa.Engine,
         schema: str | None = None,
-        lock: Callable[[sa.Connection, str], bool] | None = None,
+        locks: ImportLocks | None = None,
         begin: str | None = None,
         codec: str = UTF_8,
         rights: Rights | None = None,
@@ -77,7 +90,7 @@ class SqlLedger:
         what the database permits, where it can be asked."""
         self._engine = engine
         self._schema = schema
-        self._lock = lock
+        self._locks = locks
         self._begin = begin
         self._codec = codec
         self._rights = rights
@@ -99,15 +112,15 @@ class SqlLedger:
         return self._past(sa.true(), limit)
 
     def is_alive(self, run: PastRun) -> bool | None:
-        return _process_is_there(run.process, run.run_id) if run.host == socket.gethostname() else None
+        return _process_is_there(run.process, run.run_id) if _ran_here(run.host, run.process) else None
 
     def begin(self, run: NewRun) -> Standing:
         if self._rights is not None:
             # Now, and not when the first batch is to be committed, or the run to be finished.
             self._rights.check()
         self._make_tables()
-        if self._lock is not None:
-            self._hold(run)
+        if self._locks is not None:
+            self._hold(run, self._locks)
         run_table, claimed = self._tables.run, False
         try:
             with self._transaction("claim the import in the ledger") as connection:
@@ -118,7 +131,7 @@ class SqlLedger:
                     before = None  # it is claimed already, only the answer was lost
                     claimed = True
                 elif before is not None:
-                    if self._lock is None and self._is_alive(connection, before._mapping):
+                    if self._locks is None and self._is_alive(connection, before._mapping):
                         raise _busy(run, before.run_id)
                     counted = self._counted(connection, before.import_id, before.round)
                     connection.execute(
@@ -249,15 +262,23 @@ class SqlLedger:
             self._holder.close()
             self._holder = None
 
-    def _hold(self, run: NewRun) -> None:
-        """Take the import's lock on a connection that lives as long as the run."""
-        assert self._lock is not None
+    def _hold(self, run: NewRun, locks: ImportLocks) -> None:
+        """Take the import's lock on a connection, and in a transaction, that live as long as the run."""
+        with self._transaction("read the ledger") as connection:
+            past = self._claimant(connection, run.import_id)
+            if past is not None and _ran_here(past["host"], past["process"]) and not self._is_alive(connection, past):
+                locks.end_run(connection, past["run_id"])
         with tables.one_line_errors("lock the import"):
             if self._holder is None or self._holder.closed or self._holder.invalidated:
-                self._holder = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
-            if not self._lock(self._holder, run.import_id):
-                self.close()
-                raise _busy(run, self._claimant(run.import_id))
+                self._holder = self._engine.connect()
+            if locks.take(self._holder, run.import_id):
+                return
+        self.close()
+        with self._transaction("read the ledger") as connection:
+            past = self._claimant(connection, run.import_id)
+            if past is None:
+                locks.end_unclaimed(connection, run.import_id)
+        raise _busy(run, None if past is None else past["run_id"])
 
     def _counted(self, connection: sa.Connection, import_id: str, round_: int) -> list[int]:
         """What the entries of a round come to, in the order of :data:`_COUNTS`."""
@@ -266,14 +287,13 @@ class SqlLedger:
         query = sa.select(*sums).where(batch.c.import_id == import_id, batch.c.round == round_)
         return list(map(int, connection.execute(query).one()))
 
-    def _claimant(self, import_id: str) -> str | None:
+    def _claimant(self, connection: sa.Connection, import_id: str) -> sa.RowMapping | None:
         run = self._tables.run
-        with self._reading("read the ledger") as connection:
-            return connection.execute(sa.select(run.c.run_id).where(run.c.claim == import_id)).scalar_one_or_none()
+        return connection.execute(sa.select(run).where(run.c.claim == import_id)).mappings().one_or_none()
 
     def _is_alive(self, connection: sa.Connection, run: sa.RowMapping) -> bool:
         """Whether the run's process is there: the system is asked where it ran on this machine."""
-        if run["host"] != socket.gethostname():
+        if not _ran_here(run["host"], run["process"]):
             batch = self._tables.batch
             last = connection.execute(
                 sa.select(sa.func.max(batch.c.committed_at)).where(batch.c.run_id == run["run_id"])
@@ -479,12 +499,28 @@ def _process_is_there(process: str, run_id: str) -> bool:
     """Whether a process of this machine carries the run out."""
     if process == _process(os.getpid()):
         return run_id in _alive
-    return _process(int(process.partition("/")[0])) == process
+    there = _process(int(process.partition("/")[0]))
+    # Version 0.1 did not write down where numbers of processes count.
+    return there is not None and (there == process or there.startswith(f"{process}/"))
+
+
+def _ran_here(host: str, process: str) -> bool:
+    """Whether this system can be asked after a run's process: containers share names, but not numbers."""
+    namespace = process.split("/")[2:]
+    return host == socket.gethostname() and namespace in ([], _namespace().split("/")[1:])
+
+
+def _namespace() -> str:
+    """Where numbers of processes count (pid_namespaces(7)), after a slash; empty where the system does not say."""
+    try:
+        return f"/{os.stat('/proc/self/ns/pid').st_ino}"
+    except OSError:
+        return ""
 
 
 def _process(number: int) -> str | None:
-    """The process by its number and, where the system says it (proc(5), field 22 of stat), when it began: numbers are
-    used again. None where there is no such process."""
+    """The process by its number and, where the system says it (proc(5), field 22 of stat), when it began, because
+    numbers are used again, and where the number counts. None where there is no such process."""
     try:
         os.kill(number, 0)
     except ProcessLookupError:
@@ -498,4 +534,4 @@ def _process(number: int) -> str | None:
     fields = stat.rpartition(")")[2].split()
     if fields[0] in "ZX":
         return None  # dead, only nobody has asked how it ended
-    return f"{number}/{next(islice(fields, 19, None), '')}"
+    return f"{number}/{next(islice(fields, 19, None), '')}{_namespace()}"

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+import itertools
+import logging
 import os
 import re
 import socket
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import cache, cached_property
 from typing import Any, ClassVar, LiteralString
@@ -30,16 +34,28 @@ from tui_importer.backends.ledger_tables import (
     text_for,
     worker_statements,
 )
+from tui_importer.backends.postgresql_links import (
+    StatementLink,
+    WatchedAsyncConnection,
+    WatchedConnection,
+    cancel,
+    cancel_async,
+    connected,
+    connected_async,
+)
 from tui_importer.backends.postgresql_sequences import advance_sequences
 from tui_importer.core.access import Access
 from tui_importer.core.batch import Batch
 from tui_importer.core.defaults import PartStatements
 from tui_importer.core.ledger import Entry
 from tui_importer.core.rows import RECORD_SEPARATOR, UNIT_SEPARATOR, pages_of
-from tui_importer.core.session import ConnectionSettings, Destination
+from tui_importer.core.session import ConnectionSettings, Destination, application_name
+from tui_importer.core.stalls import WORKER, Activity, Finding
 from tui_importer.core.table import Index, Table
 from tui_importer.core.types import ColumnType, Kind
 from tui_importer.errors import DatabaseError, DataFault, TransientFault, UnreachableError, UsageError
+
+_log = logging.getLogger(__name__)
 
 #: Of these the detail names the key; of others it may repeat the whole row.
 _KEY_STATES = frozenset({"23503", "23505", "23P01"})
@@ -68,6 +84,45 @@ _SEND_BUFFER = 4 << 20
 _LOCK_PATIENCE = 2.0
 _LOCK_PERIOD = 0.05
 
+#: Ask after the other end of a connection that says nothing (tcp(7)): gone within a minute. libpq's names.
+_DEAD_PEER = {"keepalives": 1, "keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3}
+#: The same for the server's end, and no time limits, for the transaction that holds an import's lock (manual, 19.3.2
+#: and 19.11.1); what this version of the server does not know is left out.
+_HOLDER_SETTINGS = {
+    "tcp_keepalives_idle": "30",
+    "tcp_keepalives_interval": "10",
+    "tcp_keepalives_count": "3",
+    "idle_in_transaction_session_timeout": "0",
+    "transaction_timeout": "0",
+}
+
+#: What a run's connections are called begins like this; their backends end with their transactions undone.
+_END_NAMED = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE starts_with(application_name, %(prefix)s)"
+#: Runs that hold a lock for some time (manual, 52.12: the key's halves are classid and objid).
+_HOLDERS = """
+    SELECT DISTINCT substring(application_name FROM '^tui_importer/[^/]+/')
+    FROM pg_locks JOIN pg_stat_activity USING (pid)
+    WHERE locktype = 'advisory' AND granted AND objsubid = 1
+        AND (classid::bigint << 32 | objid::bigint) = %(key)s AND xact_start < now() - make_interval(secs => %(age)s)
+        AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+        AND application_name ~ '^tui_importer/[^/]+/'
+"""
+#: A run that has its lock claims its import at once: one that has not after so many seconds is gone.
+_UNCLAIMED_SECONDS = 10.0
+
+#: An application_name is cut off after so many bytes (manual, 19.8.3).
+_NAME_BYTES = 63
+
+#: A pooler may add where its client is (PgBouncer's application_name_add_host).
+_NAMED = "name = application_name OR starts_with(application_name, name || ' ')"
+#: ``{}`` is where the server can tell how much of a COPY has come (PostgreSQL 14).
+_ACTIVITY = f"""
+    SELECT name, state, wait_event_type, wait_event, pg_blocking_pids(pid), {{}}
+    FROM unnest(%s::text[]) AS name JOIN pg_stat_activity ON {_NAMED}
+"""
+_RECEIVED = "(SELECT bytes_processed FROM pg_stat_progress_copy AS copy WHERE copy.pid = pg_stat_activity.pid)"
+_END_LOST = f"SELECT pg_terminate_backend(pid) FROM unnest(%s::text[]) AS name JOIN pg_stat_activity ON {_NAMED}"
+
 _SAVEPOINT = "SAVEPOINT tui_importer"
 #: Deferred constraints would only fail at COMMIT, where no row can be named; one round trip for both.
 _STRICT_SAVEPOINT = f"SET CONSTRAINTS ALL IMMEDIATE; {_SAVEPOINT}"
@@ -95,11 +150,19 @@ class PostgreSQL:
         self._parameters: dict[str, Any] = {
             "application_name": settings.application_name,
             "connect_timeout": max(1, round(settings.connect_timeout)),
+            **_DEAD_PEER,
+            # Longer than the silence that is waited for: only what nobody watches is left to the system.
+            **({"tcp_user_timeout": round(settings.stall_timeout * 2_000)} if settings.stall_timeout else {}),
             **given,
             "client_encoding": "UTF8",  # whatever the environment says: it is what we speak, and encode
+            "prepare_threshold": None,  # a pooler hands each transaction another session
         }
-        self._connections: set[psycopg.Connection[Any]] = set()
-        self._idle: list[psycopg.Connection[Any]] = []
+        self._numbers = itertools.count(1)
+        self._links: set[Any] = set()
+        self._lost: list[str] = []
+        self._lost_lock = threading.Lock()
+        self._connections: set[WatchedConnection] = set()
+        self._idle: list[WatchedConnection] = []
         self._codec = UTF_8
         # SQLAlchemy's pool keeps what reflection and DDL need open until the end.
         self._engine = sa.create_engine("postgresql+psycopg://", creator=self._tracked_connection)
@@ -112,7 +175,7 @@ class PostgreSQL:
     def ledger(self, schema: str | None) -> SqlLedger:
         _ledger_statements(schema)  # made while there is time: the file is still being parsed
         rights = privileges.LedgerRights(self._engine, schema)
-        return SqlLedger(self._engine, schema, lock=_take_lock, codec=self._codec, rights=rights)
+        return SqlLedger(self._engine, schema, locks=_ImportLocks(), codec=self._codec, rights=rights)
 
     def reflect(self, name: str) -> Table | None:
         return tables.reflect(self._engine, name)
@@ -155,28 +218,103 @@ class PostgreSQL:
         return PostgreSQLSession(connection, destination)
 
     async def open_async_session(self, destination: Destination) -> AsyncPostgreSQLSession:
+        parameters, name = self._named()
+
+        async def connect() -> WatchedAsyncConnection:
+            return await WatchedAsyncConnection.connect(**parameters)
+
         with _connection_errors():
-            connection = await psycopg.AsyncConnection.connect(**self._parameters)
+            connection = await connected_async(connect, self._links)
+        self._show(connection, name)
+        with self._lost_ones() as lost:
+            if lost:
+                await connection.execute(_END_LOST, [lost])
+                await connection.commit()
         return AsyncPostgreSQLSession(connection, destination)
+
+    def links(self) -> Sequence[Any]:
+        return list(self._links)
+
+    def look_up(self, links: Sequence[StatementLink], seconds: float) -> Sequence[Finding]:
+        """Ask ``pg_stat_activity`` about the backends of these connections (manual, 27.2.3)."""
+        with closing(self._connection(connect_timeout=max(1, round(seconds)))) as connection:
+            assert connection.link is not None
+            timer = threading.Timer(seconds, connection.link.give_up, ["no answer to a look into pg_stat_activity"])
+            timer.start()
+            try:
+                with _statement_errors():
+                    rows = connection.execute(_activity_query(connection), [[link.name for link in links]]).fetchall()
+            finally:
+                timer.cancel()
+        findings = [_finding([row for row in rows if row[0] == link.name]) for link in links]
+        for link, finding in zip(links, findings, strict=True):
+            if finding.activity is Activity.LOCKED:
+                link.spare()
+        return findings
 
     def cancel(self) -> None:
         for connection in list(self._connections):
-            _cancel(connection)
+            cancel(connection)
 
     def close(self) -> None:
         self._engine.dispose()
         for connection in self._idle:
             connection.close()
 
-    def _connection(self) -> psycopg.Connection[Any]:
-        with _connection_errors():
-            return psycopg.connect(**self._parameters)
+    def _connection(self, **parameters: Any) -> WatchedConnection:
+        all_parameters, name = self._named()
+        all_parameters |= parameters
 
-    def _tracked_connection(self) -> psycopg.Connection[Any]:
+        def connect() -> WatchedConnection:
+            return WatchedConnection.connect(**all_parameters)
+
+        with _connection_errors():
+            connection = connected(connect, self._links)
+        self._show(connection, name)
+        with self._lost_ones() as lost:
+            if lost:
+                connection.execute(_END_LOST, [lost])
+                connection.commit()
+        return connection
+
+    def _tracked_connection(self) -> WatchedConnection:
         """A connection that :meth:`cancel` reaches."""
         connection = self._connection()
         self._connections.add(connection)
         return connection
+
+    def _named(self) -> tuple[dict[str, Any], str]:
+        """The parameters of a new connection, and the application_name by which its backend is found: behind a pooler
+        the process id that a client knows is not the backend's."""
+        suffix = f"/{next(self._numbers)}"
+        base = str(self._parameters["application_name"]).encode()[: _NAME_BYTES - len(suffix)]
+        name = base.decode(errors="ignore") + suffix
+        return self._parameters | {"application_name": name}, name
+
+    def _show(self, connection: WatchedConnection | WatchedAsyncConnection, name: str) -> None:
+        """Let the connection be watched until it is closed."""
+
+        def closed(link: StatementLink) -> None:
+            self._links.discard(link)
+            if link.given_up is not None:
+                with self._lost_lock:
+                    self._lost.append(link.name)
+
+        connection.link = StatementLink(connection, name, closed)
+        self._links.add(connection.link)
+
+    @contextmanager
+    def _lost_ones(self) -> Iterator[list[str]]:
+        """The connections given up, whose backends a new connection is to end: one that waits for its lost client would
+        keep its locks, and whoever writes its rows again would wait for them."""
+        with self._lost_lock:
+            lost, self._lost = self._lost, []
+        try:
+            yield lost
+        except psycopg.Error as error:
+            _log.warning("the server keeps a lost connection until it notices: %s", tables.first_line(error))
+            with self._lost_lock:
+                self._lost += lost
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,8 +354,10 @@ class _Statements:
 class PostgreSQLSession:
     """One psycopg connection. psycopg opens a transaction by itself with the first statement."""
 
-    def __init__(self, connection: psycopg.Connection[Any], destination: Destination) -> None:
+    def __init__(self, connection: WatchedConnection, destination: Destination) -> None:
         self._connection = connection
+        if connection.link is not None:
+            connection.link.worker = WORKER.get()  # the engine may have opened it
         self._parts = _part_statements(destination, _codec(connection))
         self._statements = self._parts.whole
         _take_in_batches(connection.fileno())
@@ -275,7 +415,7 @@ class PostgreSQLSession:
         statement, record = _row(self._parts, batch, row)
         try:
             with _statement_errors():
-                return self._connection.execute(statement, record, prepare=True).rowcount
+                return self._connection.execute(statement, record).rowcount
         except DataFault as fault:
             if fault.column is None and fault.constraint is None:
                 self.rollback()
@@ -295,7 +435,7 @@ class PostgreSQLSession:
         if ledger is None:
             return True
         with _statement_errors():
-            made = self._connection.execute(*ledger.record(entry), prepare=True).rowcount == 1
+            made = self._connection.execute(*ledger.record(entry)).rowcount == 1
             if made and entry.rejects:
                 with self._connection.cursor() as cursor:
                     cursor.executemany(ledger.reject, ledger.rejects(entry))
@@ -310,7 +450,7 @@ class PostgreSQLSession:
         return answer is not None and answer[0] > 0
 
     def cancel(self) -> None:
-        _cancel(self._connection)
+        cancel(self._connection)
 
     def close(self) -> None:
         self._connection.close()
@@ -323,8 +463,9 @@ class PostgreSQLSession:
 class AsyncPostgreSQLSession:
     """One psycopg connection for asyncio."""
 
-    def __init__(self, connection: psycopg.AsyncConnection[Any], destination: Destination) -> None:
+    def __init__(self, connection: WatchedAsyncConnection, destination: Destination) -> None:
         self._connection = connection
+        self._loop = asyncio.get_running_loop()
         self._parts = _part_statements(destination, _codec(connection))
         self._statements = self._parts.whole
         _take_in_batches(connection.fileno())
@@ -383,7 +524,7 @@ class AsyncPostgreSQLSession:
         statement, record = _row(self._parts, batch, row)
         try:
             with _statement_errors():
-                cursor = await self._connection.execute(statement, record, prepare=True)
+                cursor = await self._connection.execute(statement, record)
                 return cursor.rowcount
         except DataFault as fault:
             if fault.column is None and fault.constraint is None:
@@ -404,7 +545,7 @@ class AsyncPostgreSQLSession:
         if ledger is None:
             return True
         with _statement_errors():
-            cursor = await self._connection.execute(*ledger.record(entry), prepare=True)
+            cursor = await self._connection.execute(*ledger.record(entry))
             made = cursor.rowcount == 1
             if made and entry.rejects:
                 await cursor.executemany(ledger.reject, ledger.rejects(entry))
@@ -420,7 +561,7 @@ class AsyncPostgreSQLSession:
         return answer is not None and answer[0] > 0
 
     def cancel(self) -> None:
-        _cancel(self._connection)
+        cancel_async(self._connection, self._loop)
 
     async def close(self) -> None:
         await self._connection.close()
@@ -450,21 +591,63 @@ def _ledger_statements(schema: str | None) -> WorkerStatements[bytes]:
     return worker_statements(schema, dialect, lambda statement: text(statement).encode())
 
 
-def _take_lock(connection: sa.Connection, import_id: str) -> bool:
-    """Take the session's advisory lock of an import: the server gives it back when the connection ends, however that
-    comes (manual, 13.3.5). The server notices at once that a process is gone, but not before it looks."""
-    # A machine that is gone says nothing: let the server ask after it (manual, 19.3.2).
-    connection.exec_driver_sql(
-        "SELECT set_config('tcp_keepalives_idle', '30', false), set_config('tcp_keepalives_interval', '10', false), "
-        "set_config('tcp_keepalives_count', '3', false)"
-    )
-    key = int.from_bytes(bytes.fromhex(import_id)[:8], signed=True)
-    until = time.monotonic() + _LOCK_PATIENCE
-    while not connection.execute(sa.select(sa.func.pg_try_advisory_lock(key))).scalar_one():
-        if time.monotonic() > until:
-            return False
-        time.sleep(_LOCK_PERIOD)
-    return True
+class _ImportLocks:
+    """Implements :class:`tui_importer.backends.ledger.ImportLocks` by advisory locks."""
+
+    def take(self, connection: sa.Connection, import_id: str) -> bool:
+        """In a transaction, to which a pooler leaves its session. The server gives the lock back when the connection
+        ends, however that comes (manual, 13.3.5); it notices at once that a process is gone, but only when it looks."""
+        names, values = list(_HOLDER_SETTINGS), list(_HOLDER_SETTINGS.values())
+        connection.exec_driver_sql(
+            "SELECT set_config(name, given.value, true) FROM unnest(%(names)s::text[], %(values)s::text[]) "
+            "AS given (name, value) JOIN pg_settings USING (name)",
+            {"names": names, "values": values},
+        )
+        until = time.monotonic() + _LOCK_PATIENCE
+        while not connection.execute(sa.select(sa.func.pg_try_advisory_xact_lock(_lock_key(import_id)))).scalar_one():
+            if time.monotonic() > until:
+                return False
+            time.sleep(_LOCK_PERIOD)
+        return True
+
+    def end_run(self, connection: sa.Connection, run_id: str) -> None:
+        connection.exec_driver_sql(_END_NAMED, {"prefix": f"{application_name(run_id)}/"})
+
+    def end_unclaimed(self, connection: sa.Connection, import_id: str) -> None:
+        prefixes = connection.exec_driver_sql(_HOLDERS, {"key": _lock_key(import_id), "age": _UNCLAIMED_SECONDS})
+        for prefix in prefixes.scalars().all():
+            connection.exec_driver_sql(_END_NAMED, {"prefix": prefix})
+
+
+def _lock_key(import_id: str) -> int:
+    return int.from_bytes(bytes.fromhex(import_id)[:8], signed=True)
+
+
+def _activity_query(connection: WatchedConnection) -> str:
+    return _ACTIVITY.format(_RECEIVED if connection.info.server_version >= 140_000 else "NULL")
+
+
+def _finding(rows: Sequence[tuple[Any, ...]]) -> Finding:
+    """What the server's word on a backend means (manual, tables 27.3 and 27.4)."""
+    if not rows:
+        return Finding(Activity.GONE, "and the server has no session for it (or a pooler none to spare)")
+    # Behind a pooler a session that has served it before may still have its name: the busiest is meant.
+    return max((_finding_of(*row[1:]) for row in rows), key=lambda finding: _BUSIEST.index(finding.activity))
+
+
+_BUSIEST = (Activity.GONE, Activity.WAITING, Activity.WORKING, Activity.LOCKED)
+
+
+def _finding_of(
+    state: str | None, event_type: str | None, event: str | None, blockers: Sequence[int], received: int | None
+) -> Finding:
+    if event_type == "Lock":
+        held = f", held by process {' and '.join(map(str, blockers))}" if blockers else ""
+        return Finding(Activity.LOCKED, f"{event}{held}")
+    waits_for = f"{event_type}: {event}" if event_type else "no wait"
+    if event_type == "Client" or (state or "").startswith("idle"):
+        return Finding(Activity.WAITING, f"and the server is waiting for this side ({state}, {waits_for})", received)
+    return Finding(Activity.WORKING, waits_for)
 
 
 def _binary_types(types: Sequence[ColumnType]) -> list[str]:
@@ -499,7 +682,7 @@ def _escaped(page: bytes) -> bytes:
     return page.replace(RECORD_SEPARATOR.encode(), b"\n") + b"\n"
 
 
-def _codec(connection: psycopg.Connection[Any] | psycopg.AsyncConnection[Any]) -> str:
+def _codec(connection: WatchedConnection | WatchedAsyncConnection) -> str:
     """A codec for texts that the database can keep whatever they say: databases need not speak UTF-8 (manual, 23.3)."""
     return UTF_8 if connection.info.parameter_status("server_encoding") in ("UTF8", "SQL_ASCII") else "ascii"
 
@@ -512,13 +695,6 @@ def _take_in_batches(number: int) -> None:
         with socket.socket(fileno=os.dup(number)) as end:
             if end.family == socket.AF_UNIX:
                 end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER)
-
-
-def _cancel(connection: psycopg.Connection[Any] | psycopg.AsyncConnection[Any]) -> None:
-    # psycopg's cancel() is safe from other threads and does nothing on a closed connection; one that fails is
-    # repeated by whoever is stopping the run.
-    with suppress(psycopg.Error):
-        connection.cancel()
 
 
 @contextmanager

@@ -46,6 +46,12 @@ _GRAVITY = (*SIGNAL_CODES, *map(ExitCode, (1, 5, 2, 6, 4, 3, 0)))
     metavar="S",
     help="How long to try again what may pass by itself (default: 300).",
 )
+@click.option(
+    "--stall-timeout",
+    type=click.FloatRange(0),
+    metavar="S",
+    help="Give up a connection that says nothing for so long (default: 60; 0: never).",
+)
 @click.option("--again", is_flag=True, default=None, help="Import what is in already once more.")
 @click.option("--atomic", is_flag=True, default=None, help="Show the rows all at once, or none of them.")
 @click.option("--verify", is_flag=True, default=None, help="Compare checksums of source and table at the end.")

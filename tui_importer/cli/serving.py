@@ -29,6 +29,7 @@ _MEGABYTE, _DAY = 1 << 20, 86_400.0
 @click.option("--strategy", metavar="NAME", help="Unless the client names one (default: batched).")
 @click.option("--workers", type=CountOrAuto(), help="Unless the client says how many.")
 @click.option("--retry-for", type=Number(0), metavar="S", help="See import (default: 300).")
+@click.option("--stall-timeout", type=Number(0), metavar="S", help="See import (default: 60).")
 @click.option("--host", default="127.0.0.1", show_default=True, metavar="ADDRESS", help="Any other needs a token.")
 @click.option(
     "--port", type=click.IntRange(0, 65535), default=8080, show_default=True, metavar="N", help="0: a free one."

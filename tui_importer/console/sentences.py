@@ -25,6 +25,7 @@ from tui_importer.events import (
     RunFinished,
     RunStarted,
     SourceOpened,
+    StatementDelayed,
     Stopping,
     TableCreated,
     Verified,
@@ -71,6 +72,10 @@ def narrate(event: AnyEvent, *, dry_run: bool = False) -> str | None:
             who = f"worker {event.worker}" if event.worker else "the database"
             rows = f" at rows {event.first_row:,} to {event.last_row:,}" if event.worker else ""
             return f"{who}{rows}: {shortened(event.error)}; attempt {event.attempt + 1} in {took(event.seconds)}"
+        case StatementDelayed():
+            who = f"worker {event.worker}" if event.worker else "the run"
+            what = "is waiting for a lock of others" if event.locked else "is waiting for a statement that takes long"
+            return f"{who} {what}, for {took(event.seconds)} so far ({shortened(event.detail)})"
         case WorkerStarted():
             return f"worker {event.worker} is connected"
         case BatchCommitted():

@@ -36,9 +36,14 @@ class WorkerState(StrEnum):
     COMMITTING = "committing"
     PAUSED = "paused"  # between two rows of a batch; between two batches a worker is idle
     RETRYING = "retrying"  # waiting for the next try after a fault that may pass
+    BLOCKED = "blocked"  # its statement waits for a lock that others hold
     ISOLATING = "isolating"  # looking for the rows of a batch that the database refuses
     DONE = "done"
     FAILED = "failed"
+
+
+#: States in which a statement is in flight.
+_AT_WORK = (WorkerState.WRITING, WorkerState.COMMITTING, WorkerState.ISOLATING)
 
 
 @dataclass(slots=True)
@@ -64,7 +69,8 @@ class WorkerCounters:
     """Written by worker number ``worker`` (from 1) only. Rows count once they are committed.
 
     ``busy_seconds`` is the time spent on batches, ``last_batch_seconds`` the latest batch from first statement to
-    commit. ``in_hand_first_row`` and ``in_hand_last_row`` are the sheet rows of the batch being written.
+    commit. ``in_hand_first_row`` and ``in_hand_last_row`` are the sheet rows of the batch being written. ``blocked``,
+    which whoever watches the connections writes, says that its statement waits for a lock of others.
     """
 
     worker: int
@@ -79,6 +85,7 @@ class WorkerCounters:
     last_batch_seconds: float = 0.0
     in_hand_first_row: int | None = None
     in_hand_last_row: int | None = None
+    blocked: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,7 +217,7 @@ def progress(snapshot: Snapshot) -> float | None:
 def _sample(worker: WorkerCounters) -> WorkerSnapshot:
     return WorkerSnapshot(
         worker=worker.worker,
-        state=worker.state,
+        state=WorkerState.BLOCKED if worker.blocked and worker.state in _AT_WORK else worker.state,
         inserted=worker.inserted,
         updated=worker.updated,
         skipped=worker.skipped,

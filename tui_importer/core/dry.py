@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from tui_importer.core.access import Access, check_access
 from tui_importer.core.batch import Batch
 from tui_importer.core.in_thread import InThread
 from tui_importer.core.ledger import Entry, Ledger
 from tui_importer.core.session import Backend, Destination
+from tui_importer.core.stalls import Finding, Watched
 from tui_importer.core.table import Index, Table
 
 
@@ -49,6 +51,13 @@ class DryBackend:
 
     async def open_async_session(self, destination: Destination) -> InThread:
         return InThread(DrySession())
+
+    def links(self) -> Sequence[Any]:
+        return self._backend.links() if isinstance(self._backend, Watched) else ()
+
+    def look_up(self, links: Sequence[Any], seconds: float) -> Sequence[Finding]:
+        assert isinstance(self._backend, Watched)  # else there is no link to ask about
+        return self._backend.look_up(links, seconds)
 
     def cancel(self) -> None:
         self._backend.cancel()

@@ -43,9 +43,10 @@ from tui_importer.core.report import (
 from tui_importer.core.reporting import reported_columns, reported_source
 from tui_importer.core.retry import PASSING, retried
 from tui_importer.core.sequences import advance
-from tui_importer.core.session import Backend, ConnectionSettings, Destination
+from tui_importer.core.session import Backend, ConnectionSettings, Destination, application_name
 from tui_importer.core.settled import Settled
 from tui_importer.core.source import OpenSource
+from tui_importer.core.stalls import Activity, Finding, watching
 from tui_importer.core.stop import Stop
 from tui_importer.core.strategy import Strategy
 from tui_importer.core.table import Table
@@ -76,6 +77,7 @@ from tui_importer.events import (
     RowRejected,
     RunFinished,
     RunStarted,
+    StatementDelayed,
     Stopping,
     TableCreated,
     Verified,
@@ -92,7 +94,7 @@ MIN_BATCH_SIZE, MAX_BATCH_SIZE = 2_000, 5_000
 #: Where it is known how many rows will come, each worker gets so many batches before they grow.
 _BATCHES_EACH = 10
 #: How long a run that failed or was stopped tries to tell the ledger so, in seconds.
-_LAST_WORDS = 0.5
+_LAST_WORDS, _ABORTED_WORDS = 0.5, 0.2
 #: A batch is at most what ``--max-rate`` lets through in a second, so that the rate is held second by second.
 _RATE_SECONDS = 1.0
 
@@ -290,26 +292,38 @@ class Engine:
         try:
             # Drivers are imported and the database is asked while the file is being parsed.
             backend = self._open_backend()
-            try:
-                try:
-                    with self._stop.cancelling(backend.cancel):
-                        # A database that was never reached is not waited for, only one that is busy.
-                        self._retried(backend.connect, (TransientFault,))
-                        self._retried(lambda: self._reflect_ahead(backend, path))
-                        with self._opened(opening) as source:
-                            self._sha256 = opening.sha256()
-                            self._load(source, backend)
-                except BaseException as error:
-                    self._close_books(error)
-                    raise
-                self._close_books(None)
-            finally:
-                if self._ledger is not None:
-                    self._ledger.close()
-                backend.close()
+            with watching(backend, self._stop, plan.options.stall_timeout, self._stalled):
+                self._import_into(backend, opening, path)
         finally:
             if self._source is None:
                 opening.abandon()
+
+    def _import_into(self, backend: Backend, opening: Opening, path: Path) -> None:
+        try:
+            try:
+                with self._stop.cancelling(backend.cancel):
+                    # A database that was never reached is not waited for, only one that is busy.
+                    self._retried(backend.connect, (TransientFault,))
+                    self._retried(lambda: self._reflect_ahead(backend, path))
+                    with self._opened(opening) as source:
+                        self._sha256 = opening.sha256()
+                        self._load(source, backend)
+            except BaseException as error:
+                self._close_books(error)
+                raise
+            self._close_books(None)
+        finally:
+            if self._ledger is not None:
+                self._ledger.close()
+            backend.close()
+
+    def _stalled(self, worker: int, finding: Finding | None, seconds: float) -> None:
+        """A statement takes long, and the server says why; or it has gone on."""
+        locked = finding is not None and finding.activity is Activity.LOCKED
+        if worker and self._job is not None:
+            self._job.counters[worker - 1].blocked = locked
+        if finding is not None:
+            self._emit(StatementDelayed(worker=worker, seconds=seconds, locked=locked, detail=finding.detail))
 
     def _opened(self, opening: Opening) -> OpenSource:
         try:
@@ -332,8 +346,9 @@ class Engine:
         backend = self._parts.open_backend(
             ConnectionSettings(
                 url=self._parts.address.text,
-                application_name=f"tui_importer/{self.run_id}",
+                application_name=application_name(self.run_id),
                 connect_timeout=options.connect_timeout,
+                stall_timeout=options.stall_timeout,
             )
         )
         if not options.dry_run:
@@ -527,7 +542,8 @@ class Engine:
         if self._plan.options.atomic and not books.published:
             self._notice("nothing of this import is to be seen before it is whole (--atomic)")
         try:
-            retried(lambda: books.finish(state, counts, blank, reason), _LAST_WORDS, _sleep, lambda *_: None)
+            patience = _ABORTED_WORDS if self._stop.aborting else _LAST_WORDS
+            retried(lambda: books.finish(state, counts, blank, reason), patience, _sleep, lambda *_: None)
         except DatabaseError as failure:
             self._notice(f"the ledger does not know how this run ended: {failure}")
 

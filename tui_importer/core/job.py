@@ -16,6 +16,7 @@ from tui_importer.core.crew import MAX_CREW, Crew
 from tui_importer.core.feed import Feed
 from tui_importer.core.mapping import Mapping
 from tui_importer.core.session import AsyncSession, Backend, Destination, Session
+from tui_importer.core.stalls import on_behalf_of
 from tui_importer.core.stop import Stop
 from tui_importer.core.suppressed import SuppressedRows
 from tui_importer.core.writer import BatchWriter, Hand, run, run_async
@@ -146,7 +147,7 @@ class ImportJob:
     @contextmanager
     def writer(self) -> Iterator[ThreadWriter]:
         counters = self._new_worker()
-        with self._ending(counters):
+        with self._ending(counters), on_behalf_of(counters.worker):
             writer = self._batch_writer(_ThreadHand(self, self._backend, self._destination), counters)
             try:
                 with self._stop.cancelling(writer.cancel):
@@ -159,7 +160,7 @@ class ImportJob:
     @asynccontextmanager
     async def async_writer(self) -> AsyncIterator[TaskWriter]:
         counters = self._new_worker()
-        with self._ending(counters):
+        with self._ending(counters), on_behalf_of(counters.worker):
             writer = self._batch_writer(_TaskHand(self, self._backend, self._destination), counters)
             try:
                 with self._stop.cancelling(writer.cancel):

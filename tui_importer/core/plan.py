@@ -142,7 +142,8 @@ class Options(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit
     """How an import is carried out. ``None`` for ``workers`` and ``batch_size`` means: let the program choose.
 
     ``max_rejects`` is ``"N"`` rows or ``"P%"`` of the rows read; ``max_rate`` is in rows per second, timeouts are
-    in seconds, as is ``retry_for``, the time for which faults that may pass are met by another try (0: none).
+    in seconds, as is ``retry_for``, the time for which faults that may pass are met by another try (0: none), and
+    ``stall_timeout``, the silence of a connection after which it is looked up and given up for lost (0: never).
     ``rejects_ok`` ends a run whose only trouble is rejected rows with exit code 0.
     ``again`` imports once more what is in already; ``atomic`` shows the rows in one commit or not at all; ``verify``
     compares checksums of source and table at the end.
@@ -161,6 +162,7 @@ class Options(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit
     timeout: _Seconds | None = None
     connect_timeout: _Seconds = 10.0
     retry_for: _SecondsOrNone = 300.0
+    stall_timeout: _SecondsOrNone = 60.0
     ledger_schema: _SchemaName | None = None
     again: bool = False
     atomic: bool = False

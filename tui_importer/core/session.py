@@ -40,11 +40,19 @@ class Destination:
 
 @dataclass(frozen=True, slots=True)
 class ConnectionSettings:
-    """How connections are made. ``application_name`` lets a DBA find them; ``connect_timeout`` is in seconds."""
+    """How connections are made. ``application_name`` lets a DBA find them; ``connect_timeout`` is in seconds, as is
+    ``stall_timeout``, the silence that is allowed on one (0: any). Where a backend shows its connections
+    (:class:`tui_importer.core.stalls.Watched`), the engine holds it to that."""
 
     url: str = field(repr=False)  # holds the password
     application_name: str
     connect_timeout: float
+    stall_timeout: float = 0.0
+
+
+def application_name(run_id: str) -> str:
+    """The name of a run's connections, of which each may have a number behind a slash."""
+    return f"tui_importer/{run_id}"
 
 
 class Session(Protocol):

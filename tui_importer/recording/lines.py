@@ -21,7 +21,15 @@ from tui_importer.core.counters import Snapshot, progress
 from tui_importer.core.report import ReasonGroup
 from tui_importer.core.times import rfc3339
 from tui_importer.errors import ExitCode
-from tui_importer.events import AnyEvent, Retrying, RowRejected, RunFinished, Stopping, WorkerFailed
+from tui_importer.events import (
+    AnyEvent,
+    Retrying,
+    RowRejected,
+    RunFinished,
+    StatementDelayed,
+    Stopping,
+    WorkerFailed,
+)
 
 #: Raised when a line could be misread by a program that knows an older one.
 LINE_VERSION = 1
@@ -128,7 +136,7 @@ def level(event: AnyEvent) -> Level:
     match event:
         case WorkerFailed():
             return "error"
-        case RowRejected() | Stopping() | Retrying():
+        case RowRejected() | Stopping() | Retrying() | StatementDelayed():
             return "warning"
         case RunFinished(exit_code=code) if code != ExitCode.OK:
             return "warning" if event.outcome in _WARNINGS else "error"

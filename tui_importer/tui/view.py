@@ -21,6 +21,7 @@ from tui_importer.events import (
     RunFinished,
     RunStarted,
     SourceOpened,
+    StatementDelayed,
     Stopping,
     WorkerFailed,
 )
@@ -91,7 +92,8 @@ class Bound(Enum):
 @dataclass(frozen=True, slots=True)
 class WorkerView:
     """One worker. ``spark`` are its rows a second, second by second; ``retry_in`` the seconds to its next try, and
-    ``trouble`` what it retries or failed for."""
+    ``trouble`` what it retries or failed for, or
+    waits for while it is blocked."""
 
     number: int
     state: WorkerState
@@ -171,6 +173,7 @@ class Watcher:
         self._history = History()
         self._sparks: dict[int, deque[tuple[float, int]]] = {}
         self._retries: dict[int, _Retry] = {}
+        self._delays: dict[int, str] = {}
         self._failures: dict[int, str] = {}
         self._groups: tuple[ReasonGroup, ...] = ()
         self._log: deque[LogLine] = deque(maxlen=MAX_LOG)
@@ -232,6 +235,8 @@ class Watcher:
                 self._history.add(at, 0)
             case Retrying():
                 self._retries[event.worker] = _Retry(at + event.seconds, event.attempt, event.error)
+            case StatementDelayed():
+                self._delays[event.worker] = event.detail
             case WorkerFailed():
                 self._failures[event.worker] = event.error
             case Stopping():
@@ -341,8 +346,11 @@ class Watcher:
             spark=_steps(spark),
             attempt=retry.attempt if retry else 0,
             retry_in=max(0.0, retry.until - now) if retry else None,
-            trouble=self._failures.get(worker.worker) or (retry.error if retry else None),
+            trouble=self._failures.get(worker.worker) or (retry.error if retry else None) or self._delay(worker),
         )
+
+    def _delay(self, worker: WorkerSnapshot) -> str | None:
+        return self._delays.get(worker.worker) if worker.state is WorkerState.BLOCKED else None
 
     def _trouble(self, now: float, report: Report | None) -> str | None:
         """What is wrong with the whole run, if anything is."""

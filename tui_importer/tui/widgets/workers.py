@@ -26,6 +26,7 @@ STYLES = {
     WorkerState.COMMITTING: "$accent",
     WorkerState.PAUSED: "$warning",
     WorkerState.RETRYING: "$warning",
+    WorkerState.BLOCKED: "$warning",
     WorkerState.ISOLATING: "$warning",
     WorkerState.DONE: "$success",
     WorkerState.FAILED: "$error",
@@ -69,7 +70,7 @@ class WorkerPane(Picture):
         if worker.retry_in is not None:
             return [(fitted(f"try {worker.attempt + 1} in {worker.retry_in:.0f} s", width, ""), "bold $warning")]
         if worker.trouble is not None:
-            return [(fitted(glyphs.text(worker.trouble), width, glyphs.ellipsis), "$error")]
+            return [(fitted(glyphs.text(worker.trouble), width, glyphs.ellipsis), STYLES[worker.state])]
         if worker.first_row is None or worker.last_row is None:
             return [("no rows in hand", "$muted")]
         rows = f"rows {worker.first_row:,}{glyphs.dash}{worker.last_row:,}"
