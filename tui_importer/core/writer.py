@@ -23,7 +23,7 @@ from tui_importer.core.counters import WorkerCounters, WorkerState
 from tui_importer.core.ledger import Entry
 from tui_importer.core.mapping import Mapping
 from tui_importer.core.retry import PASSING, Attempts
-from tui_importer.core.session import AsyncSession, Session
+from tui_importer.core.session import AsyncSession, IsolatedRows, Session
 from tui_importer.core.settled import Interval
 from tui_importer.core.stop import Stop
 from tui_importer.errors import (
@@ -40,6 +40,10 @@ T = TypeVar("T")
 P = ParamSpec("P")
 
 _log = logging.getLogger(__name__)
+
+#: Loads of one batch that may be refused before its bad rows count as many. A named row takes two of them, and to find
+#: two or three that way costs less than what a session has to set up.
+FEW_REFUSALS = 6
 
 #: A computation that yields what a session gave back and is sent the result.
 Steps = Generator[Any, Any, T]
@@ -364,15 +368,22 @@ class BatchWriter:
         """Load what can be loaded around the rows that cannot, inside the open transaction.
 
         Where the database names the refused row, what is before it, the row itself and what is after it are tried
-        apart; otherwise halves are. A row is only rejected when it was refused alone.
+        apart; otherwise halves are. A row is only rejected when it was refused alone. Where more is bad than a few
+        rows, the session is asked to find the others at once.
         """
         session = self._session
-        accepted, rejects = 0, list[Reject]()
+        accepted, rejects, refusals = 0, list[Reject](), 0
         # Whoever names a row says two things: the rows before it are good, and it is not. Where either proves wrong,
         # names are not believed again, or a batch could cost a statement a row.
         trusted = True
         todo = _parts(0, len(batch), fault.offset)
         while todo:
+            if refusals == FEW_REFUSALS:
+                refusals += 1  # asked once
+                rest = yield from self._isolate_at_once(batch, todo[-1].start)
+                if rest is not None:
+                    rejects += [self._reject(batch, row, refusal) for row, refusal in rest.refused]
+                    return accepted + rest.inserted, rejects
             part = todo.pop()
             start, stop = part.start, part.stop
             yield from self._step(session.savepoint)
@@ -380,6 +391,7 @@ class BatchWriter:
                 accepted += yield from self._step(session.load, batch, start, stop)
             except DataFault as refusal:
                 yield from self._step(session.rollback_to_savepoint)
+                refusals += 1
                 trusted = trusted and part.said is not Said.GOOD
                 if stop - start == 1:
                     rejects.append(self._reject(batch, start, refusal))
@@ -389,6 +401,21 @@ class BatchWriter:
                 yield from self._step(session.release)
                 trusted = trusted and part.said is not Said.BAD
         return accepted, rejects
+
+    def _isolate_at_once(self, batch: Batch, start: int) -> Steps[IsolatedRows | None]:
+        """Have the session find the refused rows from ``start`` on; None where it cannot."""
+        session = self._session
+        isolate: Callable[[Batch, int, int], Any] | None = getattr(session, "isolate", None)
+        if isolate is None:
+            return None
+        yield from self._step(session.savepoint)
+        try:
+            isolated: IsolatedRows | None = yield from self._step(isolate, batch, start, len(batch))
+        except DataFault as fault:
+            _log.debug("bad rows of %s from row %d on are found by halves", batch.sheet, start, exc_info=fault)
+            isolated = None
+        yield from self._step(session.rollback_to_savepoint if isolated is None else session.release)
+        return isolated
 
     def _step(self, method: Callable[P, T | Awaitable[T]], *args: P.args, **kwargs: P.kwargs) -> Steps[T]:
         """One call of the session, unless the run is being aborted."""
