@@ -56,6 +56,12 @@ WHERE a.attrelid = {table}::regclass AND a.attnum > 0 AND NOT a.attisdropped
     AND NOT EXISTS (SELECT FROM pg_rewrite r WHERE r.ev_class = a.attrelid AND r.ev_type = '3')
 """)
 
+# Two batches with keys of each other's would wait for each other until the server ends one of them, after a second. The
+# lock ends with the transaction.
+_TAKE_TURN = sql.SQL(
+    "SELECT pg_advisory_xact_lock(hashtext('tui_importer isolation'), {table}::regclass::oid::integer)"
+)
+
 _CREATE = sql.SQL("""
 CREATE TEMPORARY TABLE tui_importer_isolation (
     place integer GENERATED ALWAYS AS IDENTITY (MINVALUE 0 CACHE 1000) PRIMARY KEY, {cells}
@@ -175,6 +181,7 @@ class Isolation:
             self._columns = [known[name] for name in self._names if name in known]
         if len(self._columns) < len(self._names) or len(self._names) >= _MAX_COLUMNS:
             return None
+        yield fetch(_TAKE_TURN.format(table=sql.Literal(self._table.as_string(None))))
         yield fetch(self._create(self._columns, start, stop))
         options = sql.SQL("") if pieces is None else self._copy_options
         statement = sql.SQL("COPY {} ({}) FROM STDIN {}").format(_BATCH, _listed(self._cells), options)

@@ -128,6 +128,8 @@ class BatchWriter:
         self._latest: Interval | None = None
         # Sent to be committed, and nobody has said yet whether it is.
         self._unsure: Step | None = None
+        # The latest batch had many bad rows: the next one is not loaded in vain before they are looked for.
+        self._many_bad = False
         # Asked after, and not in the ledger then: it may come in yet.
         self._doubted: Step | None = None
 
@@ -265,13 +267,16 @@ class BatchWriter:
     def _whole(self, batch: Batch, tally: Tally) -> Steps[None]:
         if tally.last_row is not None:
             return  # it was in, as the ledger says
-        accepted = 0
+        accepted, rejects = 0, list[Reject]()
         try:
             # The savepoints of isolation cost round trips, so a batch is first tried without.
             yield from self._step(self._session.begin)
-            if len(batch):
+            if self._many_bad and len(batch):
+                self._counters.state = WorkerState.ISOLATING
+                accepted, rejects = yield from self._isolate(batch, None)
+            elif len(batch):
                 accepted = yield from self._step(self._session.load, batch, 0, len(batch))
-            yield from self._commit(self._whole_step(batch, accepted, []), tally)
+            yield from self._commit(self._whole_step(batch, accepted, rejects), tally)
         except DataFault as fault:
             self._unsure = None
             self._counters.state = WorkerState.ISOLATING
@@ -364,19 +369,21 @@ class BatchWriter:
         yield from self._step(self._session.rollback)
         return there
 
-    def _isolate(self, batch: Batch, fault: DataFault) -> Steps[tuple[int, list[Reject]]]:
+    def _isolate(self, batch: Batch, fault: DataFault | None) -> Steps[tuple[int, list[Reject]]]:
         """Load what can be loaded around the rows that cannot, inside the open transaction.
 
         Where the database names the refused row, what is before it, the row itself and what is after it are tried
         apart; otherwise halves are. A row is only rejected when it was refused alone. Where more is bad than a few
-        rows, the session is asked to find the others at once.
+        rows, the session is asked to find the others at once; and all of them where the batch has not been loaded yet
+        and there is no ``fault``.
         """
         session = self._session
-        accepted, rejects, refusals = 0, list[Reject](), 0
+        accepted, rejects = 0, list[Reject]()
+        refusals = 0 if fault is not None else FEW_REFUSALS
         # Whoever names a row says two things: the rows before it are good, and it is not. Where either proves wrong,
         # names are not believed again, or a batch could cost a statement a row.
         trusted = True
-        todo = _parts(0, len(batch), fault.offset)
+        todo = _parts(0, len(batch), fault.offset) if fault is not None else [Part(0, len(batch))]
         while todo:
             if refusals == FEW_REFUSALS:
                 refusals += 1  # asked once
@@ -414,6 +421,7 @@ class BatchWriter:
         except DataFault as fault:
             _log.debug("bad rows of %s from row %d on are found by halves", batch.sheet, start, exc_info=fault)
             isolated = None
+        self._many_bad = isolated is not None and len(isolated.refused) >= FEW_REFUSALS
         yield from self._step(session.rollback_to_savepoint if isolated is None else session.release)
         return isolated
 
