@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from tui_importer.core.pool import run_workers
     from tui_importer.core.reading import OpenSheet, Reader, SheetInfo, Workbook
     from tui_importer.core.report import Report
-    from tui_importer.core.session import AsyncSession, Backend, ConnectionSettings, Destination, Session
+    from tui_importer.core.session import AsyncSession, Backend, ConnectionSettings, Destination, IsolatedRows, Session
     from tui_importer.core.strategy import AsyncWriter, Job, Strategy, Writer
     from tui_importer.core.table import Index, Table, TableColumn
     from tui_importer.core.tasks import run_tasks
@@ -87,6 +87,7 @@ _HOMES = {
             "ConnectionSettings",
             "Destination",
             "Entry",
+            "IsolatedRows",
             "Session",
         ),
         "tui_importer.core.strategy": ("AsyncWriter", "Job", "Strategy", "Writer"),
@@ -145,6 +146,7 @@ __all__ = [
     "InThread",
     "Index",
     "Inspection",
+    "IsolatedRows",
     "Job",
     "Kind",
     "Ledger",

@@ -134,7 +134,7 @@ class Run:
     def _execute(self) -> Report:
         with self._spool:
             report = self._engine.execute()
-            self.reasons: list[ReasonGroup] = self._spool.by_reason()
+            self.reasons: Sequence[ReasonGroup] = report.reject_groups
             if not self._spool.count or report.dry_run:
                 return report
             # What writes workbooks takes a tenth of a second to import, which a run without rejects need not wait for.

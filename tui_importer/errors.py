@@ -81,7 +81,8 @@ class DataFault(DatabaseError):
     """The database refused rows for what they hold.
 
     ``offset`` is the refused row's place in what was being loaded (0 = first), where the database says;
-    ``column`` and ``constraint`` name what was violated, where it says.
+    ``column`` and ``constraint`` name what was violated, where it says. ``kind`` is the same for all refusals that
+    differ only in what the row holds; None where the message is.
     """
 
     def __init__(
@@ -92,11 +93,13 @@ class DataFault(DatabaseError):
         offset: int | None = None,
         column: str | None = None,
         constraint: str | None = None,
+        kind: str | None = None,
     ) -> None:
         super().__init__(message, sqlstate=sqlstate)
         self.offset = offset
         self.column = column
         self.constraint = constraint
+        self.kind = kind
 
 
 class WorkerError(ImporterError):

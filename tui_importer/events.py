@@ -15,13 +15,16 @@ import msgspec
 class Fault(msgspec.Struct, frozen=True, kw_only=True):
     """One thing wrong with one row. ``cell`` is its address (``Sheet1!B217``), or the row's range where the
     database does not say which column; ``value`` is the cell as text; ``sqlstate`` is set where the database
-    refused."""
+    refused, ``constraint`` where it named one. ``kind`` is a word for what all like reasons share, whatever else they
+    say."""
 
     cell: str
     column: str | None
     value: str | None
     reason: str
     sqlstate: str | None = None
+    constraint: str | None = None
+    kind: str | None = None
 
 
 class Reject(msgspec.Struct, frozen=True, kw_only=True):

@@ -4,8 +4,7 @@ import msgspec
 import pytest
 
 from tui_importer.console.summary import MAX_GROUPS, summary_lines
-from tui_importer.core.report import Outcome, ReasonGroup, Report, SourceReport, Stats, TargetReport, reported
-from tui_importer.events import Fault, Reject
+from tui_importer.core.report import Outcome, ReasonGroup, Report, SourceReport, Stats, TargetReport
 
 REASONS = [
     ReasonGroup("Name", "value required but blank", 10, ("Sheet1!A217", "Sheet1!A1803", "Sheet1!A4410")),
@@ -84,11 +83,10 @@ def test_blank_rows_and_retries_are_told_apart_from_the_equation() -> None:
     ]
 
 
-def test_without_reasons_the_rejects_of_the_report_are_grouped() -> None:
-    faults = (Fault(cell="Sheet1!A5", column="Name", value=None, reason="blank"),)
-    listed = reported(Reject(sheet="Sheet1", row=5, faults=faults, values=()))
-    lines = summary_lines(report(rejects=(listed,)))
-    assert lines[3:] == ["rejected (the first 1 of 13):", "  1  Name: blank  Sheet1!A5"]
+def test_without_reasons_those_of_the_report_are_told() -> None:
+    group = ReasonGroup("Name", "blank", 13, ("Sheet1!A5",))
+    lines = summary_lines(report(reject_groups=(group,)))
+    assert lines[3:] == ["rejected:", "  13  Name: blank  Sheet1!A5 …"]
     assert summary_lines(report())[3:] == ["rejected: 13 rows"]
 
 

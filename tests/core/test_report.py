@@ -9,14 +9,12 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tui_importer.core.report import (
-    ReasonGroup,
     Report,
     ReportedColumn,
     SourceReport,
     Stats,
     TargetReport,
     from_json,
-    group_reasons,
     reconcile,
     reported,
     to_json,
@@ -146,19 +144,3 @@ def test_any_text_comes_back_from_the_json(text: str) -> None:
 def test_what_is_not_a_report_is_a_value_error(data: bytes) -> None:
     with pytest.raises(ValueError):
         from_json(data)
-
-
-def test_like_faults_are_grouped_with_their_first_cells() -> None:
-    rows = [
-        Reject(
-            sheet="S",
-            row=row,
-            faults=(fault(f"S!A{row}"), *((fault("S!B9", "Email", "long"),) * (row == 9))),
-            values=(),
-        )
-        for row in (5, 6, 8, 9)
-    ]
-    assert group_reasons(map(reported, rows)) == [
-        ReasonGroup("Name", "blank", 4, ("S!A5", "S!A6", "S!A8")),
-        ReasonGroup("Email", "long", 1, ("S!B9",)),
-    ]

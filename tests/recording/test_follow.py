@@ -18,12 +18,12 @@ import pytest
 from tests.support.scenes import BEGAN, HEADERS, RUN_ID, Scene, reject, text, write
 from tui_importer import UsageError
 from tui_importer.core.counters import Snapshot
+from tui_importer.core.reject_groups import MAX_GROUPS, OTHERS, RejectGroups
 from tui_importer.core.report import CELLS_PER_REASON, ReasonGroup
 from tui_importer.events import BatchCommitted, Fault, Noticed, Reject, RowRejected, RunFinished, RunStarted
 from tui_importer.recording import follow, recorder
 from tui_importer.recording.folders import EVENTS_FILE, Recording, find_recording, recordings
 from tui_importer.recording.follow import Follower, Replay, headers, rejects
-from tui_importer.recording.groups import MAX_GROUPS, OTHERS, RejectGroups
 from tui_importer.recording.lines import LINE_VERSION, Line, decode_line
 from tui_importer.recording.recorder import Recorder
 
@@ -482,8 +482,8 @@ def test_rejects_are_grouped_by_column_and_reason() -> None:
 def test_more_reasons_than_a_screen_shows_are_counted_together() -> None:
     groups = RejectGroups()
     for number in range(MAX_GROUPS + 50):
-        groups.add(one_reject(fault("a", f"reason {number}", number)))
-        groups.add(one_reject(fault("a", "reason 0", number)))
+        groups.add(one_reject(fault(f"column {number}", "reason", number)))
+        groups.add(one_reject(fault("column 0", "reason", number)))
     taken = groups.take()
     assert len(taken) == MAX_GROUPS + 1
     assert sum(group.count for group in taken) == 2 * (MAX_GROUPS + 50)

@@ -80,7 +80,7 @@ def reject(number: int, reason: int | None = None) -> Reject:
 
 def groups(rejects: Sequence[Reject]) -> tuple[ReasonGroup, ...]:
     """What a recorder says of the rejects so far."""
-    from tui_importer.recording.groups import RejectGroups
+    from tui_importer.core.reject_groups import RejectGroups
 
     counted = RejectGroups()
     for each in rejects:

@@ -210,7 +210,8 @@ def _statement_errors(table: Table | None = None) -> Iterator[None]:
         if isinstance(error, exc.IntegrityError | exc.DataError):
             message = tables.first_line(cause)
             column, constraint = violated(message, table) if table is not None else (None, None)
-            raise DataFault(message, sqlstate=sqlstate, column=column, constraint=constraint) from error
+            kind = _kind(cause)
+            raise DataFault(message, sqlstate=sqlstate, column=column, constraint=constraint, kind=kind) from error
         if error.connection_invalidated:
             message = f"the connection was lost: {tables.first_line(cause)}"
             raise TransientFault(message, sqlstate=sqlstate) from error
@@ -222,6 +223,12 @@ def _statement_errors(table: Table | None = None) -> Iterator[None]:
         raise DataFault(tables.first_line(error.orig or error)) from error
     except (UnicodeError, OverflowError) as error:
         raise DataFault(str(error)) from error
+
+
+def _kind(error: BaseException) -> str | None:
+    """The number by which a driver calls such errors, where the first of their arguments is one, as with MySQL's."""
+    number = error.args[0] if error.args else None
+    return f"{type(error).__name__} {number}" if isinstance(number, int) else None
 
 
 def violated(message: str, table: Table) -> tuple[str | None, str | None]:

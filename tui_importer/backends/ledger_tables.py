@@ -21,6 +21,20 @@ RUN_TABLE = "tui_importer_run"
 BATCH_TABLE = "tui_importer_batch"
 REJECT_TABLE = "tui_importer_reject"
 
+#: The columns of the last that are written, in the order of :meth:`LedgerStatements.reject_records`.
+REJECT_COLUMNS = (
+    "import_id",
+    "round",
+    "sheet_row",
+    "run_id",
+    "cell",
+    "column_name",
+    "value",
+    "reason",
+    "sqlstate",
+    "body",
+)
+
 UTF_8 = "utf-8"
 
 S = TypeVar("S")
@@ -202,6 +216,10 @@ class LedgerStatements(Generic[S]):
     def rejects(self, entry: Entry) -> list[dict[str, Any]]:
         """The parameters of :attr:`reject`, one dictionary a reject."""
         return [_reject_row(self._claim, reject, self._codec) for reject in entry.rejects]
+
+    def reject_records(self, entry: Entry) -> list[list[Any]]:
+        """The same as rows of :data:`REJECT_COLUMNS`."""
+        return [[values[name] for name in REJECT_COLUMNS] for values in self.rejects(entry)]
 
 
 def _fence(run: sa.Table) -> sa.ColumnElement[bool]:

@@ -10,7 +10,7 @@ import re
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -28,12 +28,15 @@ from tui_importer.backends import tables
 from tui_importer.backends.faults import is_about_data, is_transient
 from tui_importer.backends.ledger import SqlLedger
 from tui_importer.backends.ledger_tables import (
+    REJECT_COLUMNS,
+    REJECT_TABLE,
     UTF_8,
     LedgerStatements,
     WorkerStatements,
     text_for,
     worker_statements,
 )
+from tui_importer.backends.postgresql_isolation import Isolation, data_fault
 from tui_importer.backends.postgresql_links import (
     StatementLink,
     WatchedAsyncConnection,
@@ -49,16 +52,14 @@ from tui_importer.core.batch import Batch
 from tui_importer.core.defaults import PartStatements
 from tui_importer.core.ledger import Entry
 from tui_importer.core.rows import RECORD_SEPARATOR, UNIT_SEPARATOR, pages_of
-from tui_importer.core.session import ConnectionSettings, Destination, application_name
+from tui_importer.core.session import ConnectionSettings, Destination, IsolatedRows, application_name
 from tui_importer.core.stalls import WORKER, Activity, Finding
 from tui_importer.core.table import Index, Table
 from tui_importer.core.types import ColumnType, Kind
+from tui_importer.core.writer import run, run_async
 from tui_importer.errors import DatabaseError, DataFault, TransientFault, UnreachableError, UsageError
 
 _log = logging.getLogger(__name__)
-
-#: Of these the detail names the key; of others it may repeat the whole row.
-_KEY_STATES = frozenset({"23503", "23505", "23P01"})
 
 #: Where COPY says it was: ``COPY businesses, line 3, column phone: ...``, the word for line in the server's language.
 _COPY_CONTEXT = re.compile(r"COPY .+?, \S+ (?P<line>[0-9]+)(?:, \S+ (?P<column>[^:\n]+))?")
@@ -340,8 +341,17 @@ class _Statements:
         row = sql.SQL("({}) VALUES ({})").format(columns, values) if destination.columns else sql.SQL("DEFAULT VALUES")
         self.insert = sql.SQL("INSERT INTO {} {}").format(name, row)
         self.has_columns = bool(destination.columns)
+        self.isolation = Isolation(destination, _PAGE_FORMAT)
         self._claim = destination.claim
         self._codec = codec
+
+    @cached_property
+    def copy_rejects(self) -> sql.Composed:
+        """One statement for all rejects of an entry, however many."""
+        schema = self._claim.schema if self._claim else None
+        name = sql.Identifier(*((schema, REJECT_TABLE) if schema else (REJECT_TABLE,)))
+        columns = sql.SQL(", ").join(map(sql.Identifier, REJECT_COLUMNS))
+        return sql.SQL("COPY {} ({}) FROM STDIN").format(name, columns)
 
     @cached_property
     def ledger(self) -> LedgerStatements[bytes] | None:
@@ -430,6 +440,22 @@ class PostgreSQLSession:
             if named.sqlstate == fault.sqlstate:
                 raise
 
+    def isolate(self, batch: Batch, start: int, stop: int) -> IsolatedRows | None:
+        pieces, version = _pieces(batch, 0, len(batch)), self._connection.info.server_version
+        return run(self._statements.isolation.steps(self._fetch, self._copy_into, version, batch, pieces, start, stop))
+
+    def _fetch(self, statement: sql.Composed) -> list[Any]:
+        with _statement_errors():
+            cursor = self._connection.execute(statement, prepare=False)
+            return cursor.fetchall() if cursor.description else []
+
+    def _copy_into(self, statement: sql.Composed, pieces: Iterable[bytes], records: Iterable[Sequence[Any]]) -> None:
+        with _statement_errors(), self._connection.cursor() as cursor, cursor.copy(statement) as copy:
+            for piece in pieces:
+                copy.write(piece)
+            for record in records:
+                copy.write_row(record)
+
     def record(self, entry: Entry) -> bool:
         ledger = self._statements.ledger
         if ledger is None:
@@ -437,8 +463,7 @@ class PostgreSQLSession:
         with _statement_errors():
             made = self._connection.execute(*ledger.record(entry)).rowcount == 1
             if made and entry.rejects:
-                with self._connection.cursor() as cursor:
-                    cursor.executemany(ledger.reject, ledger.rejects(entry))
+                self._copy_into(self._statements.copy_rejects, (), ledger.reject_records(entry))
             return made
 
     def recorded(self, entry: Entry) -> bool:
@@ -540,6 +565,26 @@ class AsyncPostgreSQLSession:
             if named.sqlstate == fault.sqlstate:
                 raise
 
+    async def isolate(self, batch: Batch, start: int, stop: int) -> IsolatedRows | None:
+        pieces, version = _pieces(batch, 0, len(batch)), self._connection.info.server_version
+        steps = self._statements.isolation.steps(self._fetch, self._copy_into, version, batch, pieces, start, stop)
+        return await run_async(steps)
+
+    async def _fetch(self, statement: sql.Composed) -> list[Any]:
+        with _statement_errors():
+            cursor = await self._connection.execute(statement, prepare=False)
+            return await cursor.fetchall() if cursor.description else []
+
+    async def _copy_into(
+        self, statement: sql.Composed, pieces: Iterable[bytes], records: Iterable[Sequence[Any]]
+    ) -> None:
+        with _statement_errors():
+            async with self._connection.cursor() as cursor, cursor.copy(statement) as copy:
+                for piece in pieces:
+                    await copy.write(piece)
+                for record in records:
+                    await copy.write_row(record)
+
     async def record(self, entry: Entry) -> bool:
         ledger = self._statements.ledger
         if ledger is None:
@@ -548,7 +593,7 @@ class AsyncPostgreSQLSession:
             cursor = await self._connection.execute(*ledger.record(entry))
             made = cursor.rowcount == 1
             if made and entry.rejects:
-                await cursor.executemany(ledger.reject, ledger.rejects(entry))
+                await self._copy_into(self._statements.copy_rejects, (), ledger.reject_records(entry))
             return made
 
     async def recorded(self, entry: Entry) -> bool:
@@ -728,11 +773,11 @@ def translated(error: psycopg.Error) -> DatabaseError:
         return TransientFault(f"the connection was lost: {message}")
     if is_about_data(sqlstate):
         where = _COPY_CONTEXT.search(diagnosis.context or "")
-        if sqlstate in _KEY_STATES and diagnosis.message_detail:
-            message = f"{message}: {diagnosis.message_detail}"
-        return DataFault(
+        return data_fault(
             message,
-            sqlstate=sqlstate,
+            diagnosis.message_detail,
+            sqlstate,
+            diagnosis.context,
             offset=int(where["line"]) - 1 if where else None,
             column=diagnosis.column_name or (where["column"] if where else None),
             constraint=diagnosis.constraint_name,

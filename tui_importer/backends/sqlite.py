@@ -22,12 +22,13 @@ from tui_importer.backends import tables
 from tui_importer.backends.faults import SQLITE_BUSY_CODES, SQLITE_DATA_CODES, SQLITE_TRANSIENT_CODES
 from tui_importer.backends.ledger import SqlLedger
 from tui_importer.backends.ledger_tables import LedgerStatements, text_for, worker_statements
+from tui_importer.backends.sqlite_isolation import PendingRows
 from tui_importer.core.access import Access
 from tui_importer.core.batch import Batch
 from tui_importer.core.defaults import PartStatements
 from tui_importer.core.ledger import Entry, PastRun
 from tui_importer.core.parsing import as_text
-from tui_importer.core.session import ConnectionSettings, Destination
+from tui_importer.core.session import ConnectionSettings, Destination, IsolatedRows
 from tui_importer.core.table import Index, Table
 from tui_importer.core.types import Kind
 from tui_importer.core.url import parse_address, sqlite_path
@@ -247,6 +248,17 @@ class SQLiteSession:
     def insert(self, batch: Batch, row: int) -> int:
         return self.load(batch, row, row + 1)
 
+    def isolate(self, batch: Batch, start: int, stop: int) -> IsolatedRows:
+        rows = PendingRows(self._connection, self._statements.records(batch, start, stop), start)
+        while rows:
+            cursor = self._connection.cursor()
+            try:
+                with _statement_errors():
+                    cursor.executemany(self._statements.insert, rows.through(cursor))
+            except DataFault as fault:
+                rows.refuse(fault)
+        return rows.isolated()
+
     def record(self, entry: Entry) -> bool:
         ledger = self._statements.ledger
         if ledger is None:
@@ -332,6 +344,17 @@ class AsyncSQLiteSession:
 
     async def insert(self, batch: Batch, row: int) -> int:
         return await self.load(batch, row, row + 1)
+
+    async def isolate(self, batch: Batch, start: int, stop: int) -> IsolatedRows:
+        rows = PendingRows(self._connection, self._statements.records(batch, start, stop), start)
+        while rows:
+            cursor = await self._connection.cursor()
+            try:
+                with _statement_errors():
+                    await cursor.executemany(self._statements.insert, rows.through(cursor))
+            except DataFault as fault:
+                rows.refuse(fault)
+        return rows.isolated()
 
     async def record(self, entry: Entry) -> bool:
         ledger = self._statements.ledger

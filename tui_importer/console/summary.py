@@ -8,7 +8,7 @@ from pathlib import Path, PurePath
 from tui_importer.console.numbers import pace, plural, took
 from tui_importer.console.safe import encodable, shortened, visible
 from tui_importer.console.sentences import DRY_RUN, ended, equation, verified
-from tui_importer.core.report import ReasonGroup, Report, group_reasons
+from tui_importer.core.report import ReasonGroup, Report
 
 #: Groups of like rejects that are shown; the reject file has every row.
 MAX_GROUPS = 10
@@ -26,8 +26,8 @@ def summary_lines(
     encoding: str = "utf-8",
     width: int | None = None,
 ) -> list[str]:
-    """The summary, a line each. ``reasons`` come from the reject spool; without them the report's own rejects are
-    grouped. What ``encoding`` lacks is written out. With a ``width``, reasons are cut to fit a terminal's line."""
+    """The summary, a line each. ``reasons`` are the report's groups of rejects unless others are given.
+    What ``encoding`` lacks is written out. With a ``width``, reasons are cut to fit a terminal's line."""
     before = DRY_RUN if report.dry_run else ""
     lines = [way(report), outcome(report), _counts(report)]
     if report.verified is not None:
@@ -79,8 +79,7 @@ def _counts(report: Report) -> str:
 
 
 def _reasons(report: Report, reasons: Sequence[ReasonGroup] | None, width: int | None) -> list[str]:
-    partial = reasons is None and len(report.rejects) < report.rejects_total
-    groups = group_reasons(report.rejects) if reasons is None else list(reasons)
+    groups = list(report.reject_groups if reasons is None else reasons)
     shown = groups[:MAX_GROUPS]
     rejected = "would be rejected" if report.dry_run else "rejected"
     if not shown:
@@ -97,8 +96,7 @@ def _reasons(report: Report, reasons: Sequence[ReasonGroup] | None, width: int |
             between = "\n" + " " * (count_width + len("    "))
             reason_width = max(_MIN_REASON, width - len("    ") - count_width)
         texts = [text if len(text) <= reason_width else text[: reason_width - 1].rstrip() + "…" for text in texts]
-    first = f" (the first {len(report.rejects):,} of {report.rejects_total:,})" if partial else ""
-    lines = [f"{rejected}{first}:"]
+    lines = [f"{rejected}:"]
     for group, text, found in zip(shown, texts, cells, strict=True):
         padded = text if "\n" in between else f"{text:<{reason_width}}"
         lines += f"  {group.count:>{count_width},}  {padded}{between}{found}".split("\n")

@@ -33,6 +33,7 @@ from tui_importer.core.reading import Reader
 from tui_importer.core.report import (
     MAX_REPORTED_REJECTS,
     Outcome,
+    ReasonGroup,
     Report,
     Stats,
     TargetReport,
@@ -104,6 +105,9 @@ class Rejects(RejectSink, Protocol):
 
     def first(self, number: int) -> list[Reject]:
         """The first so many in the order of the sheet."""
+
+    def by_reason(self) -> Sequence[ReasonGroup]:
+        """All of them, grouped (:mod:`tui_importer.core.reject_groups`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -778,6 +782,7 @@ class Engine:
             resumes=self._resumes(),
             rejects=tuple(map(reported, self._rejects.first(MAX_REPORTED_REJECTS))),
             rejects_total=counts.rejected,
+            reject_groups=tuple(self._rejects.by_reason()),
         )
 
     @property

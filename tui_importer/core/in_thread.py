@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 from tui_importer.core.batch import Batch
 from tui_importer.core.ledger import Entry
-from tui_importer.core.session import Session
+from tui_importer.core.session import IsolatedRows, Session
 
 
 class InThread:
@@ -39,6 +40,10 @@ class InThread:
 
     async def insert(self, batch: Batch, row: int) -> int:
         return await asyncio.to_thread(self._session.insert, batch, row)
+
+    async def isolate(self, batch: Batch, start: int, stop: int) -> IsolatedRows | None:
+        isolate: Callable[[Batch, int, int], IsolatedRows | None] | None = getattr(self._session, "isolate", None)
+        return None if isolate is None else await asyncio.to_thread(isolate, batch, start, stop)
 
     async def record(self, entry: Entry) -> bool:
         return await asyncio.to_thread(self._session.record, entry)

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
+from msgspec.structs import replace
+
 from tui_importer.core.batch import Batch, Block
 from tui_importer.core.cells import Cell, cell_name, column_letters, quoted_sheet
 from tui_importer.core.column import Column, ListColumn
@@ -83,7 +85,8 @@ class Mapping:
         for column in self.columns:
             if column.target in names:
                 cell = batch.origin[column.position - self.first_column].values()[offset]
-                return self._fault(row, column, cell, str(fault), fault.sqlstate)
+                found = self._fault(row, column, cell, str(fault))
+                return replace(found, sqlstate=fault.sqlstate, constraint=fault.constraint, kind=fault.kind)
         first, last = self.first_column, self.first_column + len(self.headers) - 1
         return Fault(
             cell=f"{quoted_sheet(self.sheet)}!{column_letters(first)}{row}:{column_letters(last)}{row}",
@@ -91,15 +94,16 @@ class Mapping:
             value=None,
             reason=str(fault),
             sqlstate=fault.sqlstate,
+            constraint=fault.constraint,
+            kind=fault.kind,
         )
 
-    def _fault(self, row: int, column: MappedColumn, cell: Cell, reason: str, sqlstate: str | None = None) -> Fault:
+    def _fault(self, row: int, column: MappedColumn, cell: Cell, reason: str) -> Fault:
         return Fault(
             cell=cell_name(self.sheet, row, column.position),
             column=column.header,
             value=as_text(cell),
             reason=reason,
-            sqlstate=sqlstate,
         )
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal, Self
 
@@ -158,11 +157,24 @@ class ReportedReject(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     more: tuple[ReportedFault, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class ReasonGroup:
+    """Faults that are alike (:mod:`tui_importer.core.reject_groups`): how many, and the cells of the first few in sheet
+    order. ``reason`` is theirs, with an ellipsis for what they do not share."""
+
+    column: str | None
+    reason: str
+    count: int
+    cells: tuple[str, ...]
+    constraint: str | None = None
+
+
 class Report(msgspec.Struct, frozen=True, kw_only=True):
-    """The result of a run. Times are UTC as RFC 3339 writes them; ``rejects`` is capped, ``rejects_total`` and the
-    file ``rejects_file`` are not. ``resumes`` is the run whose import this one went on with, or found already done:
-    what that run has put in counts as skipped, what it rejected as rejected. The counts of a ``dry_run``, which writes
-    nothing, are what an import would come to; ``verified`` is None where table and source were not compared."""
+    """The result of a run. Times are UTC as RFC 3339 writes them; ``rejects`` is capped, ``rejects_total``,
+    ``reject_groups`` and the file ``rejects_file`` are not. ``resumes`` is the run whose import this one went on with,
+    or found already done: what that run has put in counts as skipped, what it rejected as rejected. The counts of a
+    ``dry_run``, which writes nothing, are what an import would come to; ``verified`` is None where table and source
+    were not compared."""
 
     schema_version: int = SCHEMA_VERSION
     run_id: str
@@ -184,17 +196,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     resumes: str | None = None
     rejects: tuple[ReportedReject, ...] = ()
     rejects_total: int = 0
+    reject_groups: tuple[ReasonGroup, ...] = ()
     rejects_file: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class ReasonGroup:
-    """Faults that are alike: how many, and the cells of the first few in sheet order."""
-
-    column: str | None
-    reason: str
-    count: int
-    cells: tuple[str, ...]
 
 
 def reconcile(read: int, inserted: int, updated: int, skipped: int, rejected: int) -> None:
@@ -227,20 +230,6 @@ def reported(reject: Reject) -> ReportedReject:
             for fault in others
         ),
     )
-
-
-def group_reasons(rejects: Iterable[ReportedReject]) -> list[ReasonGroup]:
-    """The faults of these rejects by column and reason, the most frequent first."""
-    cells: dict[tuple[str | None, str], list[str]] = {}
-    for reject in rejects:
-        faults: Sequence[ReportedReject | ReportedFault] = (reject, *reject.more)
-        for fault in faults:
-            cells.setdefault((fault.column, fault.reason), []).append(fault.cell)
-    groups = [
-        ReasonGroup(column, reason, len(found), tuple(found[:CELLS_PER_REASON]))
-        for (column, reason), found in cells.items()
-    ]
-    return sorted(groups, key=lambda group: -group.count)
 
 
 def to_json(report: Report) -> bytes:

@@ -15,6 +15,7 @@ from tui_importer.core.batch import Batch
 from tui_importer.core.ledger import Claim, Entry, Ledger
 from tui_importer.core.table import Index, Table
 from tui_importer.core.types import ColumnType
+from tui_importer.errors import DataFault
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,36 @@ class ConnectionSettings:
 def application_name(run_id: str) -> str:
     """The name of a run's connections, of which each may have a number behind a slash."""
     return f"tui_importer/{run_id}"
+
+
+@dataclass(frozen=True, slots=True)
+class IsolatedRows:
+    """What became of rows that were tried one by one: how many the database says went in, and which it refused, by
+    their place in the batch and in its order, with what it said of each."""
+
+    inserted: int
+    refused: Sequence[tuple[int, DataFault]]
+
+
+class IsolatingSession(Protocol):
+    """What a :class:`Session` may be besides: one that finds many refused rows at no more statements than few.
+
+    Without it, and where it gives None, the batch writer finds them by halves.
+    """
+
+    def isolate(self, batch: Batch, start: int, stop: int) -> IsolatedRows | None:
+        """Write rows ``start`` to ``stop`` (exclusive) of the batch as if each were inserted by itself, in their order,
+        and the refused ones left out; None where this cannot be done here.
+
+        Called with the savepoint set. Whatever it raises or gives but :class:`IsolatedRows` is followed by going back
+        there; a :class:`tui_importer.errors.DataFault` says no more than None.
+        """
+
+
+class AsyncIsolatingSession(Protocol):
+    """:class:`IsolatingSession` for asyncio."""
+
+    async def isolate(self, batch: Batch, start: int, stop: int) -> IsolatedRows | None: ...
 
 
 class Session(Protocol):

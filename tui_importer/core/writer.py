@@ -24,7 +24,7 @@ from tui_importer.core.defaults import blanks_filled, default_places
 from tui_importer.core.ledger import Entry
 from tui_importer.core.mapping import Mapping
 from tui_importer.core.retry import PASSING, Attempts
-from tui_importer.core.session import AsyncSession, Session
+from tui_importer.core.session import AsyncSession, IsolatedRows, Session
 from tui_importer.core.settled import Interval
 from tui_importer.core.stop import Stop
 from tui_importer.errors import (
@@ -44,6 +44,9 @@ _log = logging.getLogger(__name__)
 
 #: So many of the rows of a batch that the database suppressed are named.
 SKIPPED_ROWS = 3
+#: Loads of one batch that may be refused before its bad rows count as many. A named row takes two of them, and to find
+#: two or three that way costs less than what a session has to set up.
+FEW_REFUSALS = 6
 
 #: A computation that yields what a session gave back and is sent the result.
 Steps = Generator[Any, Any, T]
@@ -135,6 +138,8 @@ class BatchWriter:
         self._latest: Interval | None = None
         # Sent to be committed, and nobody has said yet whether it is.
         self._unsure: Step | None = None
+        # The latest batch had many bad rows: the next one is not loaded in vain before they are looked for.
+        self._many_bad = False
         # Asked after, and not in the ledger then: it may come in yet.
         self._doubted: Step | None = None
 
@@ -274,13 +279,16 @@ class BatchWriter:
     def _whole(self, batch: Batch, tally: Tally) -> Steps[None]:
         if tally.last_row is not None:
             return  # it was in, as the ledger says
-        accepted = 0
+        accepted, rejects = 0, list[Reject]()
         try:
             # The savepoints of isolation cost round trips, so a batch is first tried without.
             yield from self._step(self._session.begin)
-            if len(batch):
+            if self._many_bad and len(batch):
+                self._counters.state = WorkerState.ISOLATING
+                accepted, rejects = yield from self._isolate(batch, None)
+            elif len(batch):
                 accepted = yield from self._step(self._session.load, batch, 0, len(batch))
-            yield from self._commit(self._whole_step(batch, accepted, []), tally)
+            yield from self._commit(self._whole_step(batch, accepted, rejects), tally)
         except DataFault as fault:
             self._unsure = None
             self._counters.state = WorkerState.ISOLATING
@@ -373,19 +381,28 @@ class BatchWriter:
         yield from self._step(self._session.rollback)
         return there
 
-    def _isolate(self, batch: Batch, fault: DataFault) -> Steps[tuple[int, list[Reject]]]:
+    def _isolate(self, batch: Batch, fault: DataFault | None) -> Steps[tuple[int, list[Reject]]]:
         """Load what can be loaded around the rows that cannot, inside the open transaction.
 
         Where the database names the refused row, what is before it, the row itself and what is after it are tried
-        apart; otherwise halves are. A row is only rejected when it was refused alone.
+        apart; otherwise halves are. A row is only rejected when it was refused alone. Where more is bad than a few
+        rows, the session is asked to find the others at once; and all of them where the batch has not been loaded yet
+        and there is no ``fault``.
         """
         session = self._session
         accepted, rejects = 0, list[Reject]()
+        refusals = 0 if fault is not None else FEW_REFUSALS
         # Whoever names a row says two things: the rows before it are good, and it is not. Where either proves wrong,
         # names are not believed again, or a batch could cost a statement a row.
         trusted = True
-        todo = _parts(0, len(batch), fault.offset)
+        todo = _parts(0, len(batch), fault.offset) if fault is not None else [Part(0, len(batch))]
         while todo:
+            if refusals == FEW_REFUSALS:
+                refusals += 1  # asked once
+                rest = yield from self._isolate_at_once(batch, todo[-1].start)
+                if rest is not None:
+                    rejects += [self._reject(batch, row, refusal) for row, refusal in rest.refused]
+                    return accepted + rest.inserted, rejects
             part = todo.pop()
             start, stop = part.start, part.stop
             yield from self._step(session.savepoint)
@@ -393,6 +410,7 @@ class BatchWriter:
                 accepted += yield from self._step(session.load, batch, start, stop)
             except DataFault as refusal:
                 yield from self._step(session.rollback_to_savepoint)
+                refusals += 1
                 trusted = trusted and part.said is not Said.GOOD
                 if stop - start == 1:
                     rejects.append(self._reject(batch, start, refusal))
@@ -402,6 +420,22 @@ class BatchWriter:
                 yield from self._step(session.release)
                 trusted = trusted and part.said is not Said.BAD
         return accepted, rejects
+
+    def _isolate_at_once(self, batch: Batch, start: int) -> Steps[IsolatedRows | None]:
+        """Have the session find the refused rows from ``start`` on; None where it cannot."""
+        session = self._session
+        isolate: Callable[[Batch, int, int], Any] | None = getattr(session, "isolate", None)
+        if isolate is None:
+            return None
+        yield from self._step(session.savepoint)
+        try:
+            isolated: IsolatedRows | None = yield from self._step(isolate, batch, start, len(batch))
+        except DataFault as fault:
+            _log.debug("bad rows of %s from row %d on are found by halves", batch.sheet, start, exc_info=fault)
+            isolated = None
+        self._many_bad = isolated is not None and len(isolated.refused) >= FEW_REFUSALS
+        yield from self._step(session.rollback_to_savepoint if isolated is None else session.release)
+        return isolated
 
     def _step(self, method: Callable[P, T | Awaitable[T]], *args: P.args, **kwargs: P.kwargs) -> Steps[T]:
         """One call of the session, unless the run is being aborted."""

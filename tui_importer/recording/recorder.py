@@ -11,11 +11,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from tui_importer.core.counters import Snapshot, rate
+from tui_importer.core.reject_groups import RejectGroups
 from tui_importer.core.report import Report, to_json
 from tui_importer.events import AnyEvent, RowRejected, RunStarted
 from tui_importer.recording.control import Controlled, ControlServer
 from tui_importer.recording.folders import COMMAND_FILE, EVENTS_FILE, REPORT_FILE
-from tui_importer.recording.groups import RejectGroups
 from tui_importer.recording.lines import event_line, groups_line, progress_line
 from tui_importer.recording.sampler import Sampler, SnapshotSource
 

@@ -16,25 +16,19 @@ from typing import Self
 
 import msgspec
 
-from tui_importer.core.report import CELLS_PER_REASON, ReasonGroup
+from tui_importer.core.reject_groups import RejectGroups
+from tui_importer.core.report import ReasonGroup
 from tui_importer.errors import ImporterError
 from tui_importer.events import Reject
 
 #: Rejects held in memory at once while they are read back or added from an iterable.
 PAGE = 500
-#: Groups of like faults that :meth:`RejectSpool.by_reason` gives unless asked for more: what a screen can show.
-MAX_GROUPS = 50
 
 _SCHEMA = """
 PRAGMA journal_mode = MEMORY;
 PRAGMA synchronous = OFF;
 CREATE TABLE reject (seq INTEGER PRIMARY KEY, row INTEGER NOT NULL, body TEXT NOT NULL);
 CREATE INDEX reject_by_row ON reject (row);
-CREATE TABLE reason (id INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, count INTEGER NOT NULL);
-CREATE TABLE fault (
-    reason INTEGER NOT NULL, row INTEGER NOT NULL, seq INTEGER NOT NULL, cell TEXT NOT NULL,
-    PRIMARY KEY (reason, row, seq)
-) WITHOUT ROWID;
 """
 
 
@@ -50,7 +44,7 @@ class RejectSpool:
         """``folder`` is where the private folder is made; by default the system's place for temporary files."""
         self._lock = threading.Lock()
         self._count = 0
-        self._faults = 0
+        self._groups = RejectGroups()
         try:
             # Rejected rows are the user's data: the folder is 0700 and the file 0600, whatever the umask.
             self._folder = tempfile.TemporaryDirectory(prefix="tui_importer-rejects-", dir=folder)
@@ -105,23 +99,10 @@ class RejectSpool:
         """The first rejects by sheet row, ``number`` at most."""
         return list(islice(self, number))
 
-    def by_reason(self, limit: int = MAX_GROUPS) -> list[ReasonGroup]:
-        """The faults by column and reason, the most frequent first, ``limit`` groups at most.
-
-        A row with several faults counts in the group of each.
-        """
-        with self._held() as connection:
-            groups = connection.execute(
-                "SELECT id, key, count FROM reason ORDER BY count DESC, id LIMIT ?", (limit,)
-            ).fetchall()
-            result = []
-            for number, key, count in groups:
-                cells = connection.execute(
-                    "SELECT cell FROM fault WHERE reason = ? ORDER BY row, seq LIMIT ?", (number, CELLS_PER_REASON)
-                ).fetchall()
-                column, reason = json.loads(key)
-                result.append(ReasonGroup(column, reason, count, tuple(json.loads(cell) for (cell,) in cells)))
-        return result
+    def by_reason(self) -> list[ReasonGroup]:
+        """The faults by column, constraint and kind of reason, the most frequent first."""
+        with self._lock:
+            return self._groups.take()
 
     def close(self) -> None:
         """Forget the rejects. Harmless when repeated."""
@@ -140,26 +121,13 @@ class RejectSpool:
     def _add_page(self, page: list[Reject]) -> None:
         # JSON with escapes carries every str, half of a surrogate pair included; SQLite's UTF-8 does not.
         rows = [(reject.row, json.dumps(msgspec.to_builtins(reject))) for reject in page]
-        keys: list[tuple[str]] = []
-        faults: list[tuple[int, int, str, str]] = []
-        for reject in page:
-            for fault in reject.faults:
-                key = json.dumps((fault.column, fault.reason))
-                keys.append((key,))
-                faults.append((reject.row, len(faults), json.dumps(fault.cell), key))
         with self._held() as connection:
             connection.execute("BEGIN")
             connection.executemany("INSERT INTO reject (row, body) VALUES (?, ?)", rows)
-            connection.executemany(
-                "INSERT INTO reason (key, count) VALUES (?, 1) ON CONFLICT (key) DO UPDATE SET count = count + 1", keys
-            )
-            connection.executemany(
-                "INSERT INTO fault (reason, row, seq, cell) SELECT id, ?, ?, ? FROM reason WHERE key = ?",
-                ((row, self._faults + number, cell, key) for row, number, cell, key in faults),
-            )
             connection.execute("COMMIT")
             self._count += len(page)
-            self._faults += len(faults)
+            for reject in page:
+                self._groups.add(reject)
 
     @contextmanager
     def _held(self) -> Iterator[sqlite3.Connection]:

@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from tui_importer.console.sentences import DRY_RUN, done_before, fate
 from tui_importer.core.counters import Phase, Snapshot, WorkerState, progress
-from tui_importer.core.report import Outcome, ReportedReject, Stats
+from tui_importer.core.report import Outcome, ReasonGroup, ReportedReject, Stats
 from tui_importer.server.refusal import Refusal
 from tui_importer.server.uploads import Upload
 
@@ -68,7 +68,8 @@ class ProgressAnswer(msgspec.Struct, frozen=True, kw_only=True):
 class RunAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """An upload and its run. ``run_id`` is that of its latest execution (``tui-importer attach RUN``), of which
     ``run_ids`` has all. ``position`` is its place in the queue; ``file`` is what the client called the file;
-    ``rejects`` are the first ones, ``rejects_total`` counts all."""
+    ``rejects`` are the first ones, ``rejects_total`` counts all, and ``reject_groups`` has all by column, constraint
+    and kind of reason."""
 
     id: str
     run_id: str | None
@@ -94,6 +95,7 @@ class RunAnswer(msgspec.Struct, frozen=True, kw_only=True):
     notes: tuple[str, ...]
     rejects_total: int
     rejects: tuple[ReportedReject, ...]
+    reject_groups: tuple[ReasonGroup, ...]
 
 
 class RunsAnswer(msgspec.Struct, frozen=True, kw_only=True):
@@ -116,6 +118,7 @@ class UploadAnswer(msgspec.Struct, frozen=True, kw_only=True):
     notes: tuple[str, ...]
     rejects_total: int
     rejects: tuple[ReportedReject, ...]
+    reject_groups: tuple[ReasonGroup, ...]
 
 
 class RejectsAnswer(msgspec.Struct, frozen=True, kw_only=True):

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 import msgspec
 
-from tui_importer.core.report import ReportedReject, reported
+from tui_importer.core.report import ReasonGroup, ReportedReject, reported
 from tui_importer.core.url import parse_address, sqlite_path
 from tui_importer.events import Reject
 from tui_importer.recording.folders import Recording, recordings_folder
@@ -48,6 +48,7 @@ class View:
         turn = self._conductor.turns.get(upload.id) if upload.state == "running" else None
         snapshot = turn.snapshot if turn else None
         state = "paused" if snapshot and snapshot.paused else upload.state
+        rejects, groups = self._reported(upload) if with_rejects else ((), ())
         return RunAnswer(
             id=upload.id,
             run_id=upload.run_ids[-1] if upload.run_ids else None,
@@ -72,13 +73,15 @@ class View:
             resumes=upload.resumes,
             notes=tuple(map(self.said, upload.notes)),
             rejects_total=upload.rejects_total,
-            rejects=self._reported(upload) if with_rejects else (),
+            rejects=rejects,
+            reject_groups=groups,
         )
 
     def upload(self, upload: Upload) -> UploadAnswer:
         """The founding program's answer, of an upload whose run has come to its end; reads a file."""
         assert upload.stats is not None
         assert upload.outcome is not None
+        rejects, groups = self._reported(upload)
         return UploadAnswer(
             message=message_of(upload),
             method=self.method(upload),
@@ -89,7 +92,8 @@ class View:
             table=upload.table,
             notes=tuple(map(self.said, upload.notes)),
             rejects_total=upload.rejects_total,
-            rejects=self._reported(upload),
+            rejects=rejects,
+            reject_groups=groups,
         )
 
     def rejects(self, upload: Upload) -> Iterator[Reject]:
@@ -134,14 +138,15 @@ class View:
         """The strategy, as it was asked for."""
         return upload.choices.method or self._settings.plan.options.strategy
 
-    def _reported(self, upload: Upload) -> tuple[ReportedReject, ...]:
+    def _reported(self, upload: Upload) -> tuple[tuple[ReportedReject, ...], tuple[ReasonGroup, ...]]:
+        """The first rejects of the report, and all of them in groups."""
         if not upload.run_ids or upload.state != "ended":
-            return ()
+            return (), ()
         run_id = upload.run_ids[-1]
         if upload.outcome == "already_imported" and upload.resumes is not None:
             run_id = upload.resumes
         report = Recording(recordings_folder() / PurePath(run_id).name).report()
-        return report.rejects if report is not None else ()
+        return (report.rejects, report.reject_groups) if report is not None else ((), ())
 
 
 def batched(items: Iterable[T], size: int) -> Iterator[list[T]]:

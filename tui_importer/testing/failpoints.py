@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, overload
@@ -12,7 +12,7 @@ from urllib.parse import quote, unquote
 
 from tui_importer.core.batch import Batch
 from tui_importer.core.ledger import Entry
-from tui_importer.core.session import AsyncSession, Backend, ConnectionSettings, Destination, Session
+from tui_importer.core.session import AsyncSession, Backend, ConnectionSettings, Destination, IsolatedRows, Session
 from tui_importer.core.url import parse_address
 from tui_importer.errors import TransientFault
 from tui_importer.events import Reject
@@ -127,6 +127,16 @@ class FailpointSession:
         self._trap(Failpoint.AFTER_LOAD)
         return count
 
+    def isolate(self, batch: Batch, start: int, stop: int) -> IsolatedRows | None:
+        """See :class:`IsolatingSession`; None where the session is none."""
+        isolate: Callable[[Batch, int, int], IsolatedRows | None] | None = getattr(self._inner, "isolate", None)
+        if isolate is None:
+            return None
+        self._trap(Failpoint.BEFORE_LOAD)
+        isolated = isolate(batch, start, stop)
+        self._trap(Failpoint.AFTER_LOAD)
+        return isolated
+
     def record(self, entry: Entry) -> bool:
         """See :class:`Session`."""
         made = self._inner.record(replace(entry, rejects=Tripwire(entry.rejects, self._trap)))
@@ -162,6 +172,17 @@ class AsyncFailpointSession:
         count = await self._inner.insert(batch, row)
         self._trap(Failpoint.AFTER_LOAD)
         return count
+
+    async def isolate(self, batch: Batch, start: int, stop: int) -> IsolatedRows | None:
+        """See :class:`AsyncIsolatingSession`; None where the session is none."""
+        isolate: Callable[[Batch, int, int], Awaitable[IsolatedRows | None]] | None
+        isolate = getattr(self._inner, "isolate", None)
+        if isolate is None:
+            return None
+        self._trap(Failpoint.BEFORE_LOAD)
+        isolated: IsolatedRows | None = await isolate(batch, start, stop)
+        self._trap(Failpoint.AFTER_LOAD)
+        return isolated
 
     async def record(self, entry: Entry) -> bool:
         """See :class:`AsyncSession`."""

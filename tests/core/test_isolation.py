@@ -1,0 +1,435 @@
+"""Bad rows that are many: what finding them costs, counted where it costs, and that it finds what halves find."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import sqlite3
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sqlalchemy.exc import SAWarning
+
+from tests.core.test_writer import Given, Notes
+from tui_importer.backends.postgresql import PostgreSQL
+from tui_importer.backends.sqlite import SQLite
+from tui_importer.core.batch import Batch
+from tui_importer.core.column import ListColumn
+from tui_importer.core.convert import Conversion
+from tui_importer.core.counters import WorkerCounters
+from tui_importer.core.mapping import MappedColumn, Mapping
+from tui_importer.core.rows import Rows
+from tui_importer.core.session import Backend, ConnectionSettings, Destination, Session
+from tui_importer.core.stop import Stop
+from tui_importer.core.table import Table
+from tui_importer.core.writer import BatchWriter, run
+
+if TYPE_CHECKING:
+    from tests.conftest import Database
+
+Record = tuple[Any, ...]
+
+
+@dataclass(frozen=True)
+class Target:
+    """A table, opened as a run opens it."""
+
+    database: Database
+    backend: Backend
+    table: Table
+
+    @property
+    def destination(self) -> Destination:
+        names = tuple(column.name for column in self.table.columns)
+        return Destination(self.table, names, tuple(column.type for column in self.table.columns))
+
+    @property
+    def mapping(self) -> Mapping:
+        columns = [
+            MappedColumn(column.name, place, column.name, Conversion(column.type))
+            for place, column in enumerate(self.table.columns)
+        ]
+        headers = tuple(column.name for column in self.table.columns)
+        return Mapping("Sheet1", 0, headers, tuple(columns), self.table)
+
+    def batch(self, records: Sequence[Record], *, encoded: bool = False) -> Batch:
+        columns = tuple(map(ListColumn, map(list, zip(*records, strict=True))))
+        rows = range(2, 2 + len(records))
+        batch = Batch(1, "Sheet1", 2, rows[-1], rows, columns, columns)
+        if not encoded:
+            return batch
+        texts, read = Rows.read(iter([["" if cell is None else cell for cell in record] for record in records]), 10**9)
+        assert read is not None
+        assert len(texts) == len(records)
+        batch = Batch(1, "Sheet1", 2, rows[-1], rows, read.columns(), read.columns())
+        encode: Any = self.backend.encode  # type: ignore[attr-defined]
+        pages = encode(batch)
+        assert pages is not None
+        return Batch(1, "Sheet1", 2, rows[-1], rows, batch.columns, batch.origin, encoded=pages)
+
+    def write(self, session: Any, batch: Batch) -> Notes:
+        notes = Notes()
+        writer = BatchWriter(Given(session), self.mapping, WorkerCounters(worker=1), notes, Stop())
+        run(writer.batch(batch))
+        return notes
+
+    def contents(self) -> list[Record]:
+        return sorted(self.database.fetch(f"SELECT * FROM {self.table.qualified_name}"), key=repr)
+
+
+@contextmanager
+def opened(database: Database, url: str = "") -> Iterator[Target]:
+    """The database's table ``t``."""
+    if database.kind == "postgresql":
+        backend: Backend = PostgreSQL(ConnectionSettings(url or database.url, "tui_importer/test", 10))
+    else:
+        backend = SQLite(ConnectionSettings(f"sqlite:///{database.url}", "tui_importer/test", 10))
+    try:
+        with warnings.catch_warnings(action="ignore", category=SAWarning):  # indexes on expressions are not reflected
+            table = backend.reflect("t")
+        assert table is not None
+        yield Target(database, backend, table)
+    finally:
+        backend.close()
+
+
+class ByHalves:
+    """A session as a stranger may write one: it cannot find many bad rows by itself."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "isolate":
+            raise AttributeError(name)
+        return getattr(self._session, name)
+
+
+# What it costs.
+
+SIZE = 6_000
+BAD = (0, 1, 50, 5_000)
+#: Enough for six refused loads by halves and whatever finds the rest: no number of bad rows needs more.
+MOST_STATEMENTS = 60
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of constraint: what makes the table, a good row by its number, and a bad one."""
+
+    ddl: str
+    good: Callable[[int], Record]
+    bad: Callable[[int], Record]
+    sqlstate: str | None = None
+    column: str = "n"
+
+
+POSTGRES_KINDS = {
+    "primary key": Kind(
+        "CREATE TABLE t (n integer PRIMARY KEY); INSERT INTO t VALUES (-1)", lambda n: (n,), lambda n: (-1,), "23505"
+    ),
+    "unique": Kind("CREATE TABLE t (n text, UNIQUE (n))", lambda n: (f"k{n}",), lambda n: ("k0",), "23505"),
+    "foreign key": Kind(
+        "CREATE TABLE p (n integer PRIMARY KEY); INSERT INTO p VALUES (1); CREATE TABLE t (n integer REFERENCES p)",
+        lambda n: (1,),
+        lambda n: (n + 2,),
+        "23503",
+    ),
+    "check": Kind("CREATE TABLE t (n integer CHECK (n > 0))", lambda n: (n + 1,), lambda n: (-n,), "23514"),
+    "not null": Kind("CREATE TABLE t (n integer NOT NULL)", lambda n: (n,), lambda n: (None,), "23502"),
+    "exclusion": Kind(
+        "CREATE TABLE t (n int4range, EXCLUDE USING gist (n WITH &&))",
+        lambda n: (f"[{2 * n},{2 * n + 1})",),
+        lambda n: ("[0,1)",),
+        "23P01",
+        column="",  # such constraints are not reflected
+    ),
+    "label": Kind("CREATE TYPE e AS ENUM ('a'); CREATE TABLE t (n e)", lambda n: ("a",), lambda n: (f"b{n}",), "22P02"),
+    "too long": Kind(
+        "CREATE DOMAIN short AS varchar(3); CREATE TABLE t (n short)",
+        lambda n: ("abc",),
+        lambda n: (f"abcd{n}",),
+        "22001",
+    ),
+    "domain": Kind(
+        "CREATE DOMAIN even AS integer CHECK (value % 2 = 0); CREATE TABLE t (n even)",
+        lambda n: (2 * n,),
+        lambda n: (2 * n + 1,),
+        "23514",
+    ),
+}
+SQLITE_KINDS = {
+    "primary key": Kind(
+        "CREATE TABLE t (n integer PRIMARY KEY); INSERT INTO t VALUES (-1)", lambda n: (n,), lambda n: (-1,)
+    ),
+    "unique": Kind("CREATE TABLE t (n text, UNIQUE (n))", lambda n: (f"k{n}",), lambda n: ("k0",)),
+    "foreign key": Kind(
+        "CREATE TABLE p (n integer PRIMARY KEY); INSERT INTO p VALUES (1); CREATE TABLE t (n integer REFERENCES p)",
+        lambda n: (1,),
+        lambda n: (n + 2,),
+        column="",  # SQLite does not say which
+    ),
+    "check": Kind("CREATE TABLE t (n integer CHECK (n > 0))", lambda n: (n + 1,), lambda n: (-n,)),
+    "not null": Kind("CREATE TABLE t (n integer NOT NULL)", lambda n: (n,), lambda n: (None,)),
+    "too long": Kind("CREATE TABLE t (n text CHECK (length(n) < 4))", lambda n: ("abc",), lambda n: (f"abcd{n}",)),
+    "type": Kind("CREATE TABLE t (n integer) STRICT", lambda n: (n,), lambda n: (f"no {n}",), column=""),
+}
+
+
+def records(kind: Kind, bad: int) -> tuple[list[Record], list[int]]:
+    """The records, and the sheet rows of the bad ones: spread over the batch, but never the first."""
+    places = {1 + number * (SIZE - 1) // bad for number in range(bad)} if bad else set()
+    assert len(places) == bad
+    given = [kind.bad(number) if number in places else kind.good(number) for number in range(SIZE)]
+    return given, [2 + place for place in sorted(places)]
+
+
+def found(notes: Notes, kind: Kind, rows: list[int]) -> None:
+    assert [reject.row for reject in notes.rejects] == rows
+    for reject in notes.rejects:
+        [fault] = reject.faults
+        assert fault.sqlstate == kind.sqlstate
+        assert fault.column == (kind.column or None)
+        assert fault.cell == (f"Sheet1!A{reject.row}" if kind.column else f"Sheet1!A{reject.row}:A{reject.row}")
+        assert not kind.column or fault.value == reject.values[0]
+
+
+class Heard:
+    """What a server logs of one session: the statements that it was sent, and the locks that it had to wait for."""
+
+    OPTIONS = "-c client_min_messages=log -c log_statement=all -c log_lock_waits=on -c deadlock_timeout=10ms"
+
+    def __init__(self, session: Any) -> None:
+        self.statements: list[str] = []
+        self.waits = 0
+        session._connection.add_notice_handler(self._hear)  # the server's own account, not ours
+
+    def _hear(self, diagnosis: psycopg.errors.Diagnostic) -> None:
+        message = diagnosis.message_primary or ""
+        if message.startswith(("statement: ", "execute ")):
+            self.statements.append(message)
+        self.waits += "still waiting for" in message
+
+
+@pytest.mark.parametrize("bad", BAD)
+@pytest.mark.parametrize("name", POSTGRES_KINDS)
+def test_postgresql_is_sent_no_more_statements_for_many_bad_rows(postgres: Database, name: str, bad: int) -> None:
+    kind = POSTGRES_KINDS[name]
+    postgres.execute(kind.ddl)
+    before = postgres.scalar("SELECT count(*) FROM t")
+    given, rows = records(kind, bad)
+    with opened(postgres, f"{postgres.url}&options={Heard.OPTIONS.replace(' ', '%20').replace('=', '%3D')}") as target:
+        session = target.backend.open_session(target.destination)
+        heard = Heard(session)
+        with closing(session):
+            notes = target.write(session, target.batch(given))
+    found(notes, kind, rows)
+    assert postgres.scalar("SELECT count(*) FROM t") == before + SIZE - bad
+    assert 2 <= len(heard.statements) <= (MOST_STATEMENTS if bad else 3)
+    assert heard.waits == 0
+    # Nothing outlives the transaction: a pooler may give the next one to another connection.
+    assert postgres.scalar("SELECT count(*) FROM pg_class WHERE relname LIKE 'tui_importer%'") == 0
+    assert postgres.scalar("SELECT count(*) FROM pg_proc WHERE proname LIKE 'tui_importer%'") == 0
+
+
+@pytest.mark.parametrize("bad", BAD)
+@pytest.mark.parametrize("name", SQLITE_KINDS)
+def test_sqlite_goes_back_no_more_often_for_many_bad_rows(sqlite: Database, name: str, bad: int) -> None:
+    kind = SQLITE_KINDS[name]
+    sqlite.execute(kind.ddl)
+    before = sqlite.scalar("SELECT count(*) FROM t")
+    given, rows = records(kind, bad)
+    statements: list[str] = []
+    with opened(sqlite) as target:
+        session = target.backend.open_session(target.destination)
+        connection: sqlite3.Connection = session._connection  # type: ignore[attr-defined]
+        connection.set_trace_callback(statements.append)
+        with closing(session):
+            notes = target.write(session, target.batch(given))
+    found(notes, kind, rows)
+    assert sqlite.scalar("SELECT count(*) FROM t") == before + SIZE - bad
+    inserts = [statement for statement in statements if statement.startswith("INSERT")]
+    assert len(statements) - len(inserts) <= (MOST_STATEMENTS if bad else 2)
+    # Each refused load sends the rows before the refused one again, and what finds the rest sends each row once.
+    assert SIZE <= len(inserts) <= 8 * SIZE
+
+
+@pytest.mark.parametrize("bad", [1, 50, 5_000])
+def test_rows_of_an_open_transaction_are_waited_for_once_and_not_row_by_row(postgres: Database, bad: int) -> None:
+    kind = POSTGRES_KINDS["unique"]
+    postgres.execute(kind.ddl)
+    given, rows = records(kind, bad)
+    given = [(f"taken {row}",) if row in set(rows) else record for row, record in enumerate(given, start=2)]
+    with (
+        opened(postgres, f"{postgres.url}&options={Heard.OPTIONS.replace(' ', '%20').replace('=', '%3D')}") as target,
+        psycopg.connect(postgres.url) as other,
+    ):
+        with other.cursor().copy("COPY t FROM STDIN") as copy:
+            for row in rows:
+                copy.write_row([f"taken {row}"])
+
+        async def together() -> tuple[Notes, Heard]:
+            session = target.backend.open_session(target.destination)
+            with closing(session):
+                heard = Heard(session)
+                writing = asyncio.create_task(asyncio.to_thread(target.write, session, target.batch(given)))
+                async with asyncio.timeout(30):
+                    while not heard.waits:
+                        await asyncio.sleep(0.02)
+                other.commit()
+                return await writing, heard
+
+        notes, heard = asyncio.run(together())
+    found(notes, kind, rows)
+    assert heard.waits == 1
+    assert len(heard.statements) <= MOST_STATEMENTS
+
+
+# That it finds what halves find.
+
+POSTGRES_TABLE = """
+DROP TABLE IF EXISTS t, p; DROP TYPE IF EXISTS mood; DROP DOMAIN IF EXISTS short;
+CREATE TYPE mood AS ENUM ('ok', 'sad');
+CREATE DOMAIN short AS varchar(3) CHECK (value <> 'bad') NOT NULL;
+CREATE TABLE p (id integer PRIMARY KEY);
+INSERT INTO p VALUES (1), (2);
+CREATE TABLE t (
+    id integer PRIMARY KEY,
+    code text COLLATE "C",
+    parent integer REFERENCES p DEFERRABLE INITIALLY DEFERRED,
+    boss integer REFERENCES t,
+    amount numeric(4, 1) NOT NULL CHECK (amount >= 0),
+    feeling mood,
+    word short,
+    day date CHECK (day > '2000-01-01'),
+    UNIQUE NULLS NOT DISTINCT (code, parent) DEFERRABLE INITIALLY DEFERRED
+);
+CREATE UNIQUE INDEX lower_code ON t (lower(code)) WHERE amount > 5;
+INSERT INTO t VALUES (1, 'a', 1, NULL, 9, 'ok', 'abc', '2020-01-01');
+"""
+SQLITE_TABLE = """
+DROP TABLE IF EXISTS t; DROP TABLE IF EXISTS p;
+CREATE TABLE p (id integer PRIMARY KEY);
+INSERT INTO p VALUES (1), (2);
+CREATE TABLE t (
+    id integer PRIMARY KEY,
+    code text,
+    parent integer REFERENCES p,
+    boss integer REFERENCES t,
+    amount numeric NOT NULL CHECK (amount >= 0),
+    feeling text CHECK (feeling IN ('ok', 'sad')),
+    word text CHECK (length(word) < 4) CHECK (word <> 'bad'),
+    day date CHECK (day > '2000-01-01'),
+    UNIQUE (code, parent)
+);
+CREATE UNIQUE INDEX lower_code ON t (lower(code)) WHERE amount > 5;
+CREATE TRIGGER odd BEFORE INSERT ON t WHEN NEW.id = 7 BEGIN SELECT RAISE(IGNORE); END;
+CREATE TRIGGER no BEFORE INSERT ON t WHEN NEW.id = 8 BEGIN SELECT RAISE(ABORT, 'no eights'); END;
+INSERT INTO t VALUES (1, 'a', 1, NULL, 9, 'ok', 'abc', '2020-01-01');
+"""
+POSTGRES_TRIGGER = """
+CREATE OR REPLACE FUNCTION odd() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+    IF NEW.id = 7 THEN RETURN NULL; END IF;
+    IF NEW.id = 8 THEN RAISE EXCEPTION 'no eights'; END IF;
+    IF NEW.id = 6 THEN NEW.code = NULL; END IF;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER odd BEFORE INSERT ON t FOR EACH ROW EXECUTE FUNCTION odd();
+"""
+
+ROW = st.tuples(
+    st.integers(1, 12),
+    st.sampled_from([None, "a", "A", "b", "c", "\\x", "tab\there"]),
+    st.sampled_from([None, 1, 2, 3]),
+    st.sampled_from([None, 1, 99, -1, -2, -5]),
+    st.sampled_from([None, -1, 0, 7, 12345]),
+    st.sampled_from([None, "ok", "sad", "odd"]),
+    st.sampled_from([None, "abc", "bad", "long word", "é"]),
+    st.sampled_from([None, "2020-01-01", "1999-12-31"]),
+)
+GOOD = st.tuples(
+    st.integers(1, 60),
+    st.sampled_from([None, *"abcdefghij"]),
+    st.sampled_from([None, 1, 2]),
+    st.sampled_from([None, 1, -1, -2, -5]),
+    st.sampled_from([0, 7]),
+    st.sampled_from([None, "ok"]),
+    st.sampled_from(["abc"]),
+    st.sampled_from([None, "2020-01-01"]),
+)
+RECORDS = st.lists(st.one_of(GOOD, ROW), min_size=1, max_size=60)
+
+
+def adapted(given: list[Record]) -> list[Record]:
+    """Dates as the conversion makes them, and for each boss below 0 the id of the row so many rows above, unless it
+    comes again: rows that are loaded together may name each other in any order, so there halves depend on luck."""
+    made = []
+    for place, (id_, code, parent, boss, amount, feeling, word, day) in enumerate(given):
+        if boss is not None and boss < 0:
+            above = given[max(0, place + boss)][0]
+            boss = None if above in [record[0] for record in given[place:]] else above
+        date = None if day is None else dt.date.fromisoformat(day)
+        made.append((id_, code, parent, boss, amount, feeling, word, date))
+    return made
+
+
+def both_ways(target: Target, table: str, given: list[Record], few: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Write them by halves and at once, and compare."""
+    results = []
+    for kind in (ByHalves, lambda session: session):
+        target.database.execute(table)
+        monkeypatch.setattr("tui_importer.core.writer.FEW_REFUSALS", few)
+        with closing(target.backend.open_session(target.destination)) as session:
+            calls: list[int] = []
+            isolate: Any = session.isolate  # type: ignore[attr-defined]
+
+            def counted(batch: Batch, start: int, stop: int, isolate: Any = isolate, calls: list[int] = calls) -> Any:
+                calls.append(start)
+                done = isolate(batch, start, stop)
+                assert done is not None
+                return done
+
+            session.isolate = counted  # type: ignore[attr-defined]
+            notes = target.write(kind(session), target.batch(adapted(given)))
+        if kind is not ByHalves and few == 0 and notes.rejects:
+            assert calls == [0]
+        [event] = notes.events
+        results.append((notes.rejects, target.contents(), event.inserted, event.skipped, event.rejected))
+    assert results[1] == results[0]
+
+
+@pytest.mark.parametrize("few", [0, 2])
+@pytest.mark.parametrize("trigger", [False, True])
+def test_postgresql_refuses_what_halves_refuse(
+    postgres: Database, few: int, monkeypatch: pytest.MonkeyPatch, *, trigger: bool
+) -> None:
+    table = POSTGRES_TABLE + (POSTGRES_TRIGGER if trigger else "")
+    postgres.execute(table)
+    with opened(postgres) as target:
+
+        @given(given=RECORDS)
+        @settings(max_examples=25, deadline=None)
+        def compare(given: list[Record]) -> None:
+            both_ways(target, table, given, few, monkeypatch)
+
+        compare()
+
+
+@pytest.mark.parametrize("few", [0, 2])
+def test_sqlite_refuses_what_halves_refuse(sqlite: Database, few: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    sqlite.execute(SQLITE_TABLE)
+    with opened(sqlite) as target:
+
+        @given(given=RECORDS)
+        @settings(max_examples=60, deadline=None)
+        def compare(given: list[Record]) -> None:
+            both_ways(target, SQLITE_TABLE, given, few, monkeypatch)
+
+        compare()
