@@ -27,9 +27,9 @@ from random import Random
 
 import psycopg
 
-from benchmarks.business_data import HEADER, SEED, business_rows, write_workbook
-from benchmarks.make_sample import SHEET_PART
 from benchmarks.server import postgres
+from tests.support.business_data import HEADER, SEED, business_rows, write_workbook
+from tests.support.make_sample import SHEET_PART
 from tui_importer import ExitCode
 from tui_importer.core.cells import column_letters
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from tui_importer.backends.sqlite import SQLite
 from tui_importer.core.counters import Phase
 from tui_importer.core.engine import Engine, Parts
 from tui_importer.core.plan import Options, Plan, Source, Target
-from tui_importer.core.report import Report
+from tui_importer.core.report import ReasonGroup, Report
 from tui_importer.core.strategy import Job
 from tui_importer.core.url import parse_address
 from tui_importer.errors import ExitCode, UsageError
@@ -49,6 +49,9 @@ class Kept(list[Reject]):
 
     def first(self, number: int) -> list[Reject]:
         return self[:number]
+
+    def by_reason(self) -> Sequence[ReasonGroup]:
+        return ()
 
 
 class Arranged:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from textual.pilot import Pilot
 
-from benchmarks.scenes import Scene
+from tests.support.scenes import Scene
 from tests.tui.conftest import Playing, text
 from tui_importer.core.counters import Phase, ReaderCounters, WorkerCounters, WorkerState, take_snapshot
 from tui_importer.events import StatementDelayed

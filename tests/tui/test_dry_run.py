@@ -9,8 +9,8 @@ import msgspec
 import pytest
 from textual.pilot import Pilot
 
-from benchmarks.scenes import Scene, Stage, write
-from benchmarks.terminal import Terminal
+from tests.support.scenes import Scene, Stage, write
+from tests.support.terminal import Terminal
 from tests.tui.conftest import PERIOD, Playing, page, run, text, until
 from tui_importer.core.report import Verification
 from tui_importer.errors import ExitCode

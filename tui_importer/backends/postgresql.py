@@ -441,6 +441,8 @@ class PostgreSQLSession:
                 raise
 
     def isolate(self, batch: Batch, start: int, stop: int) -> IsolatedRows | None:
+        if self._parts.split(batch, start, stop) is not None:
+            return None  # rows whose blanks take a default go in by statements of their own
         pieces, version = _pieces(batch, 0, len(batch)), self._connection.info.server_version
         return run(self._statements.isolation.steps(self._fetch, self._copy_into, version, batch, pieces, start, stop))
 
@@ -566,6 +568,8 @@ class AsyncPostgreSQLSession:
                 raise
 
     async def isolate(self, batch: Batch, start: int, stop: int) -> IsolatedRows | None:
+        if self._parts.split(batch, start, stop) is not None:
+            return None  # rows whose blanks take a default go in by statements of their own
         pieces, version = _pieces(batch, 0, len(batch)), self._connection.info.server_version
         steps = self._statements.isolation.steps(self._fetch, self._copy_into, version, batch, pieces, start, stop)
         return await run_async(steps)

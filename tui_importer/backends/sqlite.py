@@ -248,7 +248,9 @@ class SQLiteSession:
     def insert(self, batch: Batch, row: int) -> int:
         return self.load(batch, row, row + 1)
 
-    def isolate(self, batch: Batch, start: int, stop: int) -> IsolatedRows:
+    def isolate(self, batch: Batch, start: int, stop: int) -> IsolatedRows | None:
+        if self._parts.split(batch, start, stop) is not None:
+            return None  # rows whose blanks take a default go in by statements of their own
         rows = PendingRows(self._connection, self._statements.records(batch, start, stop), start)
         while rows:
             cursor = self._connection.cursor()
@@ -345,7 +347,9 @@ class AsyncSQLiteSession:
     async def insert(self, batch: Batch, row: int) -> int:
         return await self.load(batch, row, row + 1)
 
-    async def isolate(self, batch: Batch, start: int, stop: int) -> IsolatedRows:
+    async def isolate(self, batch: Batch, start: int, stop: int) -> IsolatedRows | None:
+        if self._parts.split(batch, start, stop) is not None:
+            return None  # rows whose blanks take a default go in by statements of their own
         rows = PendingRows(self._connection, self._statements.records(batch, start, stop), start)
         while rows:
             cursor = await self._connection.cursor()
