@@ -2,9 +2,9 @@
 
 python-calamine hands both over as ``''``, like a blank; openpyxl gives None for the formula. A blank would become NULL
 in silence, so xlsx and xlsm sheets are searched for themselves: first, in passes in C over the raw XML, for what such a
-cell must contain (:mod:`tui_importer.readers.suspects`); then, only around what was found, exactly: one expression reads
-cells written as programs write them, an XML parser the rows with others. Anything unusual in the XML (comments, other
-encodings, rows without numbers) sends the whole sheet through the parser. Memory is a few windows.
+cell must contain (:mod:`tui_importer.readers.suspects`); then, only around what was found, exactly: one expression
+reads cells written as programs write them, an XML parser the rows with others. Anything unusual in the XML (comments,
+other encodings, rows without numbers) sends the whole sheet through the parser. Memory is a few windows.
 
 Cells: ECMA-376 part 1, 18.3.1.4 (``c``), 18.3.1.40 (``f``), 18.3.1.96 (``v``), 18.18.11 (cell types).
 """
