@@ -32,10 +32,11 @@ if TYPE_CHECKING:
     from tui_importer.core.counters import Snapshot, eta, progress, rate
     from tui_importer.core.encoding import Encoder
     from tui_importer.core.in_thread import InThread
+    from tui_importer.core.layout import Layout
     from tui_importer.core.ledger import Claim, Entry, Ledger
     from tui_importer.core.plan import ColumnPlan, Options, Plan, Source, Target, load_plan, save_plan
     from tui_importer.core.pool import run_workers
-    from tui_importer.core.reading import OpenSheet, Reader, SheetInfo, Workbook
+    from tui_importer.core.reading import NotedSheet, OpenSheet, Reader, SheetInfo, Workbook
     from tui_importer.core.report import Report
     from tui_importer.core.session import AsyncSession, Backend, ConnectionSettings, Destination, IsolatedRows, Session
     from tui_importer.core.strategy import AsyncWriter, Job, Strategy, Writer
@@ -76,10 +77,11 @@ _HOMES = {
         "tui_importer.core.counters": ("Snapshot", "eta", "progress", "rate"),
         "tui_importer.core.encoding": ("Encoder",),
         "tui_importer.core.in_thread": ("InThread",),
+        "tui_importer.core.layout": ("Layout",),
         "tui_importer.core.ledger": ("Claim", "Entry", "Ledger"),
         "tui_importer.core.plan": ("ColumnPlan", "Options", "Plan", "Source", "Target", "load_plan", "save_plan"),
         "tui_importer.core.pool": ("run_workers",),
-        "tui_importer.core.reading": ("OpenSheet", "Reader", "SheetInfo", "Workbook"),
+        "tui_importer.core.reading": ("NotedSheet", "OpenSheet", "Reader", "SheetInfo", "Workbook"),
         "tui_importer.core.report": ("Report",),
         "tui_importer.core.session": (
             "AsyncSession",
@@ -149,10 +151,12 @@ __all__ = [
     "IsolatedRows",
     "Job",
     "Kind",
+    "Layout",
     "Ledger",
     "LedgerStatements",
     "ListColumn",
     "Listener",
+    "NotedSheet",
     "OpenSheet",
     "Options",
     "Plan",

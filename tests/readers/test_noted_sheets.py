@@ -1,0 +1,50 @@
+"""A reader plugin's sheet may have something to say about its cells, and need not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from tui_importer import Layout, NotedSheet
+from tui_importer.core.batch import Block
+from tui_importer.core.column import ListColumn
+from tui_importer.core.plan import Source
+from tui_importer.core.reading import SheetInfo
+from tui_importer.core.source import find_source
+
+
+class Silent:
+    name = "S"
+    row_hint = None
+
+    def blocks(self, rows: int) -> Iterator[Block]:
+        yield Block(1, (ListColumn(["head", "value"]),))
+
+
+class Talking(Silent):
+    def notes(self, layout: Layout) -> tuple[str, ...]:
+        return (f"a word on rows from {layout.first_row} on",)
+
+
+class Workbook:
+    sheets = (SheetInfo("S"),)
+
+    def sheet(self, name: str) -> Silent:
+        return Silent()
+
+    def close(self) -> None: ...
+
+    def __enter__(self) -> Workbook:
+        return self
+
+    def __exit__(self, *error: object) -> None: ...
+
+
+def test_notes_of_a_sheet_are_those_of_its_source() -> None:
+    found = [
+        find_source(Path("f.x"), Workbook(), sheet, Source(file="f.x"), typed=True, started=0).notes
+        for sheet in (Silent(), Talking())
+    ]
+    assert found[1] == (*found[0], "a word on rows from 2 on")
+    assert isinstance(Talking(), NotedSheet)
+    assert not isinstance(Silent(), NotedSheet)
