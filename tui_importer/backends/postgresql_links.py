@@ -237,23 +237,18 @@ async def connected_async(
 
 def cancel(connection: WatchedConnection) -> None:
     """Ask the server to cancel what is in progress. Waits for nothing: that takes a connection, which may not come."""
-    link = connection.link
-    if link is None or connection.closed or (link.cancelling is not None and link.cancelling.is_alive()):
-        return
-
-    def ask() -> None:
-        # One that fails is repeated by whoever is stopping the run.
-        with suppress(psycopg.Error):
-            connection.cancel_safe(timeout=CANCEL_SECONDS)
-
-    link.cancelling = threading.Thread(target=ask, name="cancelling", daemon=True)
-    link.cancelling.start()
+    if connection.link is not None and not connection.closed:
+        _in_background(connection.link, lambda: connection.cancel_safe(timeout=CANCEL_SECONDS))
 
 
 def cancel_async(connection: WatchedAsyncConnection, loop: asyncio.AbstractEventLoop) -> None:
     """The same from another thread than the loop's."""
     link = connection.link
     if link is None or connection.closed or loop.is_closed():
+        return
+    if not psycopg.capabilities.has_cancel_safe():
+        # Before libpq 17 it blocks without a time limit; a thread of the loop's own would be waited for at its end.
+        _in_background(link, connection.cancel)
         return
 
     async def ask() -> None:
@@ -266,3 +261,16 @@ def cancel_async(connection: WatchedAsyncConnection, loop: asyncio.AbstractEvent
 
     with suppress(RuntimeError):  # the loop has been closed meanwhile
         loop.call_soon_threadsafe(begin)
+
+
+def _in_background(link: StatementLink, ask: Callable[[], object]) -> None:
+    """Let a thread ask, unless one does already. A request that fails is repeated by whoever is stopping the run."""
+    if link.cancelling is not None and link.cancelling.is_alive():
+        return
+
+    def work() -> None:
+        with suppress(psycopg.Error):
+            ask()
+
+    link.cancelling = threading.Thread(target=work, name="cancelling", daemon=True)
+    link.cancelling.start()

@@ -147,8 +147,10 @@ class BatchWriter:
         """Open the first session. Where that fails in a way that may pass, the first batch tries again."""
         try:
             yield from self._open()
-        except PASSING:
-            if self._stop.draining or not self._retry_for:
+        except PASSING as fault:
+            if self._stop.draining:
+                raise StoppedError(self._stop.reason) from fault
+            if not self._retry_for:
                 raise
 
     def _open(self) -> Steps[None]:
