@@ -48,6 +48,9 @@ SKIPPED_ROWS = 3
 #: two or three that way costs less than what a session has to set up.
 FEW_REFUSALS = 6
 
+#: What a session may be able to do besides (:class:`~tui_importer.core.session.IsolatingSession`).
+Isolate = Callable[[Batch, int, int], IsolatedRows | Awaitable[IsolatedRows | None] | None]
+
 #: A computation that yields what a session gave back and is sent the result.
 Steps = Generator[Any, Any, T]
 
@@ -388,23 +391,29 @@ class BatchWriter:
 
         Where the database names the refused row, what is before it, the row itself and what is after it are tried
         apart; otherwise halves are. A row is only rejected when it was refused alone. Where more is bad than a few
-        rows, the session is asked to find the others at once; and all of them where the batch has not been loaded yet
-        and there is no ``fault``.
+        rows, the session is asked to find all of them at once; so it is where there is no ``fault``, for the batch has
+        not been loaded yet.
         """
         session = self._session
         accepted, rejects = 0, list[Reject]()
         refusals = 0 if fault is not None else FEW_REFUSALS
+        isolate: Isolate | None = getattr(session, "isolate", None)
         # Whoever names a row says two things: the rows before it are good, and it is not. Where either proves wrong,
         # names are not believed again, or a batch could cost a statement a row.
         trusted = True
         todo = _parts(0, len(batch), fault.offset) if fault is not None else [Part(0, len(batch))]
         while todo:
-            if refusals == FEW_REFUSALS:
+            if refusals == FEW_REFUSALS and isolate is not None:
                 refusals += 1  # asked once
-                rest = yield from self._isolate_at_once(batch, todo[-1].start)
-                if rest is not None:
-                    rejects += [self._reject(batch, row, refusal) for row, refusal in rest.refused]
-                    return accepted + rest.inserted, rejects
+                if fault is not None:
+                    # Whoever waits for its turn to look for bad rows keeps nobody waiting meanwhile.
+                    yield from self._step(session.rollback)
+                    yield from self._step(session.begin)
+                isolated = yield from self._isolate_at_once(batch, isolate)
+                if isolated is not None:
+                    refused = [self._reject(batch, row, refusal) for row, refusal in isolated.refused]
+                    return isolated.inserted, refused
+                accepted, rejects, todo = 0, [], [Part(0, len(batch))]
             part = todo.pop()
             start, stop = part.start, part.stop
             yield from self._step(session.savepoint)
@@ -423,17 +432,14 @@ class BatchWriter:
                 trusted = trusted and part.said is not Said.BAD
         return accepted, rejects
 
-    def _isolate_at_once(self, batch: Batch, start: int) -> Steps[IsolatedRows | None]:
-        """Have the session find the refused rows from ``start`` on; None where it cannot."""
+    def _isolate_at_once(self, batch: Batch, isolate: Isolate) -> Steps[IsolatedRows | None]:
+        """Have the session find the refused rows; None where it cannot."""
         session = self._session
-        isolate: Callable[[Batch, int, int], Any] | None = getattr(session, "isolate", None)
-        if isolate is None:
-            return None
         yield from self._step(session.savepoint)
         try:
-            isolated: IsolatedRows | None = yield from self._step(isolate, batch, start, len(batch))
+            isolated = yield from self._step(isolate, batch, 0, len(batch))
         except DataFault as fault:
-            _log.debug("bad rows of %s from row %d on are found by halves", batch.sheet, start, exc_info=fault)
+            _log.debug("bad rows from row %d on are found by halves", batch.first_row, exc_info=fault)
             isolated = None
         self._many_bad = isolated is not None and len(isolated.refused) >= FEW_REFUSALS
         yield from self._step(session.rollback_to_savepoint if isolated is None else session.release)
