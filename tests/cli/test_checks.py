@@ -167,7 +167,7 @@ def test_a_refused_request_leaves_no_earlier_report_behind(program: Program, fol
 
 
 def test_rejects_go_where_nothing_is_lost(program: Program, folder: Path) -> None:
-    assert "is there already and never replaced" in refused(program, "a.csv", "--rejects", "taken.xlsx")
+    assert "is there already, and no reject workbook" in refused(program, "a.csv", "--rejects", "taken.xlsx")
     assert "--rejects names one file" in refused(program, "a.csv", "b.csv", "--rejects", "r.xlsx")
     assert (folder / "taken.xlsx").read_text() == "somebody is mending it"
     assert "no folder" in refused(program, "a.csv", "--report", "-", "--rejects", "nowhere/r.xlsx")

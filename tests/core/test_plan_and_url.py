@@ -15,7 +15,7 @@ from tui_importer.core.plan import checked
 from tui_importer.core.session import ConnectionSettings
 from tui_importer.core.url import parse_address, sqlite_path
 
-NAMES = st.text(st.characters(codec="utf-8"), min_size=1, max_size=12)
+NAMES = st.text(st.characters(codec="utf-8"), min_size=1, max_size=12).filter(str.strip)
 PLANS = st.builds(
     Plan,
     source=st.builds(

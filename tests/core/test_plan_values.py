@@ -38,6 +38,7 @@ BAD: list[tuple[type[Any], str, list[Any]]] = [
     (Options, "timeout", [0, -1.0, NAN, INF, 1e300, *NO_NUMBER]),
     (Options, "connect_timeout", [0, -1, NAN, INF, None, *NO_NUMBER]),
     (Options, "retry_for", [-1, NAN, INF, None, *NO_NUMBER]),
+    (Options, "stall_timeout", [-1, NAN, INF, None, *NO_NUMBER]),
     (Options, "ledger_schema", ["", " ", 3]),
     (Options, "again", [1, "yes", None]),
     (Options, "atomic", [0]),

@@ -126,7 +126,6 @@ def test_the_keys_that_others_read() -> None:
         "duration",
         "duration_seconds",
         "records_per_second",
-        "suppressed",
     }
     assert found["rejects_file"] is None
     assert found["error"] is None

@@ -281,3 +281,12 @@ def test_a_path_that_can_be_is_accepted(tmp_path: Path) -> None:
 def test_the_columns_of_the_user_are_told_from_the_reasons() -> None:
     assert source_width(["A", "Reason", *REASON_HEADERS]) == 2
     assert source_width(["A", "Cell", "Reason"]) == 3
+
+
+def test_a_workbook_that_nobody_has_saved_since_may_be_replaced(tmp_path: Path) -> None:
+    path = tmp_path / "r.xlsx"
+    write_reject_workbook(path, ["A"], [reject(2, "a")])
+    check_reject_path(path)
+    openpyxl.load_workbook(path).save(path)  # as a spreadsheet program would, after some mending
+    with pytest.raises(UsageError, match="no reject workbook as it was written"):
+        check_reject_path(path)

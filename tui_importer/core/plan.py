@@ -183,8 +183,8 @@ class Plan(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_de
     """A whole import. ``columns`` is None until the plan is resolved."""
 
     source: Source
-    target: Target = Target()
-    options: Options = Options()
+    target: Target = msgspec.field(default_factory=Target)
+    options: Options = msgspec.field(default_factory=Options)
     columns: tuple[ColumnPlan, ...] | None = None
     version: int = PLAN_VERSION
 

@@ -22,7 +22,7 @@ from openpyxl.styles import Alignment, Font
 from tui_importer.core.cells import MAX_COLUMNS, MAX_ROWS, column_letters
 from tui_importer.errors import ImporterError
 from tui_importer.events import Reject
-from tui_importer.rejects.paths import SUFFIX
+from tui_importer.rejects.paths import MARK, SUFFIX
 from tui_importer.rejects.text import MAX_CELL_TEXT, escaped, fitting, is_formula_like
 
 #: The headers of the columns at the right that say what was wrong; a file that is given back has them, too.
@@ -124,6 +124,7 @@ def _assemble(path: str, frame: BinaryIO, bodies: Sequence[BinaryIO]) -> None:
     """Write the workbook of the frame, the rows of each sheet put in below its header."""
     parts = {f"xl/worksheets/sheet{number}.xml": body for number, body in enumerate(bodies, start=1)}
     with ZipFile(frame) as source, ZipFile(path, "w", ZIP_DEFLATED, compresslevel=_COMPRESSION) as target:
+        target.comment = MARK
         for name in source.namelist():
             head, end, tail = source.read(name).partition(b"</sheetData>")
             with target.open(name, "w", force_zip64=name in parts) as part:
