@@ -31,7 +31,7 @@ from benchmarks.server import postgres
 from tests.support.business_data import HEADER, SEED, business_rows, write_workbook
 from tests.support.make_sample import SHEET_PART
 from tui_importer import ExitCode
-from tui_importer.core.cells import column_letters
+from tui_importer.core.model.cells import column_letters
 
 #: Every tenth row has an error, every twentieth a key that is there already or is nowhere.
 ERRORS, KEYS = 10, 20

@@ -26,7 +26,7 @@ from benchmarks.server import postgres
 from tests.support.business_data import business_rows, write_workbook
 from tests.support.scenes import Scene, write
 from tests.support.terminal import Terminal
-from tui_importer.recording.folders import find_recording, recordings_folder
+from tui_importer.recording.recordings import find_recording, recordings_folder
 
 #: Seconds for which an idle viewer is looked at.
 IDLE_SECONDS = 10.0

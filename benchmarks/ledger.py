@@ -23,7 +23,7 @@ from benchmarks.peer import fresh
 from benchmarks.server import postgres
 from tests.support.business_data import business_rows, write_workbook
 from tui_importer import BackendSpec, ConnectionSettings, Destination, Options, Plan, Run, Source, Target
-from tui_importer.core.ledger import Claim, Counts, NewRun, Standing
+from tui_importer.core.writing.ledger import Claim, Counts, NewRun, ResumePoint
 from tui_importer.plugins.registry import Owner, load_registry
 
 STRATEGIES = ("batched", "sequential")
@@ -35,8 +35,8 @@ class NoLedger:
     def __getattr__(self, name: str) -> Callable[..., Any]:
         return lambda *args, **kwargs: ()
 
-    def begin(self, run: NewRun) -> Standing:
-        return Standing(Claim(run.import_id, 1, run.run_id))
+    def begin(self, run: NewRun) -> ResumePoint:
+        return ResumePoint(Claim(run.import_id, 1, run.run_id))
 
     def counts(self, *args: object) -> Counts:
         return Counts()
@@ -49,7 +49,7 @@ class WithoutLedger:
     """PostgreSQL, written to without a claim."""
 
     def __init__(self, settings: ConnectionSettings) -> None:
-        from tui_importer.backends.postgresql import PostgreSQL
+        from tui_importer.backends.postgresql.backend import PostgreSQL
 
         self._inner = PostgreSQL(replace(settings, url=settings.url.replace("bare:", "postgresql:")))
 

@@ -59,7 +59,7 @@ def served(folder: Path, database: str) -> Iterator[tuple[str, psutil.Process]]:
         process.wait(60)
 
 
-class Watcher:
+class ViewBuilder:
     """Samples the server's memory, and asks after its health, until :meth:`close`."""
 
     def __init__(self, url: str, process: psutil.Process) -> None:
@@ -149,7 +149,7 @@ def main() -> None:
                 _pad(files[-1], options.padding << 20)
         refusals: Counter[int] = Counter()
         with served(folder, database) as (url, process):
-            watcher = Watcher(url, process)
+            builder = ViewBuilder(url, process)
             started = time.perf_counter()
             try:
                 with ThreadPoolExecutor(options.clients) as pool:
@@ -160,34 +160,34 @@ def main() -> None:
                     results = [each.result(_LIMIT) for each in pending]
             finally:
                 seconds = time.perf_counter() - started
-                watcher.close()
-        _print(options, results, count(database), watcher, refusals, seconds)
+                builder.close()
+        _print(options, results, count(database), builder, refusals, seconds)
 
 
 def _print(
     options: argparse.Namespace,
     results: list[dict[str, int]],
     counted: tuple[int, int],
-    watcher: Watcher,
+    builder: ViewBuilder,
     refusals: Counter[int],
     seconds: float,
 ) -> None:
     sent = options.clients * options.each * options.rows
     said = sum(result["in"] for result in results), sum(result["rejected"] for result in results)
     lost, doubled = sent - len(results) - counted[1], counted[0] - counted[1]
-    health = sorted(watcher.latencies)
+    health = sorted(builder.latencies)
     share = statistics.quantiles(health, n=100)
     print(f"{options.clients} clients, {len(results)} uploads of {options.rows:,} rows in {seconds:.1f} s")
     print(f"  sent {sent:,} rows = said to be in {said[0]:,} + said to be rejected {said[1]:,}")
     print(f"  in the table {counted[0]:,}: lost {lost}, doubled {doubled}")
     print(f"  told to come again later: {refusals[429]} times")
-    first, most = watcher.start_memory / 2**20, watcher.most_memory / 2**20
+    first, most = builder.start_memory / 2**20, builder.most_memory / 2**20
     print(f"  server's memory {first:.0f} MB at first, {most:.0f} MB at most")
     print(
-        f"  /health: {len(health)} asked, {watcher.failures} failed, median {share[49] * 1e3:.0f} ms, "
+        f"  /health: {len(health)} asked, {builder.failures} failed, median {share[49] * 1e3:.0f} ms, "
         f"99th {share[98] * 1e3:.0f} ms, slowest {health[-1] * 1e3:.0f} ms"
     )
-    if lost or doubled or watcher.failures or sent != sum(said):
+    if lost or doubled or builder.failures or sent != sum(said):
         sys.exit(1)
 
 

@@ -22,12 +22,12 @@ from textual.pilot import Pilot  # noqa: E402
 from textual.screen import Screen  # noqa: E402
 
 from tests.support.scenes import Scene, Stage, write  # noqa: E402
-from tui_importer.core.plan import Plan, Source, Target  # noqa: E402
+from tui_importer.core.model.plan import Plan, Source, Target  # noqa: E402
 from tui_importer.process.messages import Answer, InspectRequest, Request, TargetSeen  # noqa: E402
-from tui_importer.process.start import Look  # noqa: E402
-from tui_importer.recording.folders import recordings_folder  # noqa: E402
+from tui_importer.process.start import InspectionProcess  # noqa: E402
+from tui_importer.recording.recordings import recordings_folder  # noqa: E402
 from tui_importer.tui.app import Dashboard  # noqa: E402
-from tui_importer.tui.messages import Ending, Shown  # noqa: E402
+from tui_importer.tui.messages import DashboardResult, ShownRun  # noqa: E402
 from tui_importer.tui.screens.run import RunScreen  # noqa: E402
 from tui_importer.tui.screens.setup import SetupScreen  # noqa: E402
 from tui_importer.tui.terminal import ASCII, UNICODE, Glyphs  # noqa: E402
@@ -63,7 +63,7 @@ def main(folder: Path) -> None:
             recording = write(scene, recordings_folder())
 
             def first(found: Glyphs, scene: Scene = scene, recording: object = recording) -> Screen[None]:
-                return RunScreen(lambda: Shown(Stage(scene), recording), found, 0.02)  # type: ignore[arg-type]
+                return RunScreen(lambda: ShownRun(Stage(scene), recording), found, 0.02)  # type: ignore[arg-type]
 
             picture(folder / f"{name}.svg", Dashboard(first, glyphs, theme), size, _shows(scene), keys)
             shutil.rmtree(recording.folder)
@@ -74,11 +74,11 @@ def setup(path: Path) -> None:
     """The setup screen, with the sample in it."""
     plan = Plan(source=Source(file=str(ROOT / "sample_data.xlsx")), target=Target(database="sample_data.db"))
 
-    def look(request: Request, hear: Callable[[Answer], None]) -> Look:
+    def look(request: Request, on_answer: Callable[[Answer], None]) -> InspectionProcess:
         if isinstance(request, InspectRequest):
-            return Look(request, hear)
-        hear(TargetSeen(database="sample_data.db", table="businesses", exists=False))
-        return Look(InspectRequest(plan=plan), lambda answer: None)
+            return InspectionProcess(request, on_answer)
+        on_answer(TargetSeen(database="sample_data.db", table="businesses", exists=False))
+        return InspectionProcess(InspectRequest(plan=plan), lambda answer: None)
 
     def first(glyphs: Glyphs) -> Screen[None]:
         return SetupScreen(plan, ["async", "batched", "sequential", "threaded"], look, lambda plan: None, glyphs)
@@ -97,7 +97,7 @@ def picture(
 ) -> None:
     """Show the application until it shows what it should, press keys, and keep what is seen."""
 
-    async def act(pilot: Pilot[Ending]) -> None:
+    async def act(pilot: Pilot[DashboardResult]) -> None:
         while not shows(app):
             await pilot.pause(0.02)
         for key in keys:

@@ -26,7 +26,6 @@ from tui_importer import (
     Block,
     ConnectionSettings,
     Destination,
-    InThread,
     Job,
     Options,
     Plan,
@@ -37,9 +36,10 @@ from tui_importer import (
     Source,
     StrategySpec,
     Target,
+    ThreadedAsyncSession,
 )
-from tui_importer.backends.postgresql import PostgreSQL
-from tui_importer.core.feed import QUEUE_BATCHES
+from tui_importer.backends.postgresql.backend import PostgreSQL
+from tui_importer.core.scheduling.batch_queue import QUEUE_BATCHES
 from tui_importer.events import (
     AnyEvent,
     BatchCommitted,
@@ -153,7 +153,7 @@ class FailingBackend(PostgreSQL):
         return FailingSession(super().open_session(destination), self._error)
 
     async def open_async_session(self, destination: Destination) -> Any:
-        return InThread(self.open_session(destination))
+        return ThreadedAsyncSession(self.open_session(destination))
 
 
 class FailingEncoder(FailingBackend):

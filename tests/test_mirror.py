@@ -33,7 +33,7 @@ TESTED = {name for path in (ROOT / "tests").rglob("test_*.py") for name in impor
 
 def test_the_modules_are_found() -> None:
     """Nothing below would be proved of modules that nobody finds."""
-    assert {"tui_importer.core.engine", "tui_importer.core.cells"} <= {*CORE}
+    assert {"tui_importer.core.run.engine", "tui_importer.core.model.cells"} <= {*CORE}
     assert len(CORE) > 40
 
 

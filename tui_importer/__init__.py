@@ -26,23 +26,30 @@ if TYPE_CHECKING:
     from tui_importer.api import Inspection, Run, inspect_source, run_import
     from tui_importer.backends.ledger import SqlLedger
     from tui_importer.backends.ledger_tables import LedgerStatements, text_for, worker_statements
-    from tui_importer.core.batch import Batch, Block
-    from tui_importer.core.cells import Cell, CellError, UncalculatedFormula
-    from tui_importer.core.column import Column, ListColumn
-    from tui_importer.core.counters import Snapshot, eta, progress, rate
-    from tui_importer.core.encoding import Encoder
-    from tui_importer.core.in_thread import InThread
-    from tui_importer.core.layout import Layout
-    from tui_importer.core.ledger import Claim, Entry, Ledger
-    from tui_importer.core.plan import ColumnPlan, Options, Plan, Source, Target, load_plan, save_plan
-    from tui_importer.core.pool import run_workers
-    from tui_importer.core.reading import NotedSheet, OpenSheet, Reader, SheetInfo, Workbook
-    from tui_importer.core.report import Report
-    from tui_importer.core.session import AsyncSession, Backend, ConnectionSettings, Destination, IsolatedRows, Session
-    from tui_importer.core.strategy import AsyncWriter, Job, Strategy, Writer
-    from tui_importer.core.table import Index, Table, TableColumn
-    from tui_importer.core.tasks import run_tasks
-    from tui_importer.core.types import ColumnType, Kind
+    from tui_importer.core.model.batch import Batch, Block
+    from tui_importer.core.model.cells import Cell, CellError, UncalculatedFormula
+    from tui_importer.core.model.column import Column, ListColumn
+    from tui_importer.core.model.counters import Snapshot, eta, progress, rate
+    from tui_importer.core.model.plan import ColumnPlan, Options, Plan, Source, Target, load_plan, save_plan
+    from tui_importer.core.model.report import Report
+    from tui_importer.core.model.table import Index, Table, TableColumn
+    from tui_importer.core.model.types import ColumnType, Kind
+    from tui_importer.core.scheduling.strategy import AsyncWriter, Job, Strategy, Writer
+    from tui_importer.core.scheduling.task_pool import run_tasks
+    from tui_importer.core.scheduling.worker_pool import run_workers
+    from tui_importer.core.source.layout import Layout
+    from tui_importer.core.source.reader import NotedSheet, OpenSheet, Reader, SheetInfo, Workbook
+    from tui_importer.core.writing.backend import (
+        AsyncSession,
+        Backend,
+        ConnectionSettings,
+        Destination,
+        IsolatedRows,
+        Session,
+    )
+    from tui_importer.core.writing.encoding import Encoder
+    from tui_importer.core.writing.ledger import Claim, Entry, Ledger
+    from tui_importer.core.writing.threaded_async_session import ThreadedAsyncSession
     from tui_importer.errors import (
         BusyError,
         DatabaseError,
@@ -71,19 +78,19 @@ _HOMES = {
         "tui_importer.api": ("Inspection", "Run", "inspect_source", "run_import"),
         "tui_importer.backends.ledger": ("SqlLedger",),
         "tui_importer.backends.ledger_tables": ("LedgerStatements", "text_for", "worker_statements"),
-        "tui_importer.core.batch": ("Batch", "Block"),
-        "tui_importer.core.cells": ("Cell", "CellError", "UncalculatedFormula"),
-        "tui_importer.core.column": ("Column", "ListColumn"),
-        "tui_importer.core.counters": ("Snapshot", "eta", "progress", "rate"),
-        "tui_importer.core.encoding": ("Encoder",),
-        "tui_importer.core.in_thread": ("InThread",),
-        "tui_importer.core.layout": ("Layout",),
-        "tui_importer.core.ledger": ("Claim", "Entry", "Ledger"),
-        "tui_importer.core.plan": ("ColumnPlan", "Options", "Plan", "Source", "Target", "load_plan", "save_plan"),
-        "tui_importer.core.pool": ("run_workers",),
-        "tui_importer.core.reading": ("NotedSheet", "OpenSheet", "Reader", "SheetInfo", "Workbook"),
-        "tui_importer.core.report": ("Report",),
-        "tui_importer.core.session": (
+        "tui_importer.core.model.batch": ("Batch", "Block"),
+        "tui_importer.core.model.cells": ("Cell", "CellError", "UncalculatedFormula"),
+        "tui_importer.core.model.column": ("Column", "ListColumn"),
+        "tui_importer.core.model.counters": ("Snapshot", "eta", "progress", "rate"),
+        "tui_importer.core.writing.encoding": ("Encoder",),
+        "tui_importer.core.writing.threaded_async_session": ("ThreadedAsyncSession",),
+        "tui_importer.core.source.layout": ("Layout",),
+        "tui_importer.core.writing.ledger": ("Claim", "Entry", "Ledger"),
+        "tui_importer.core.model.plan": ("ColumnPlan", "Options", "Plan", "Source", "Target", "load_plan", "save_plan"),
+        "tui_importer.core.scheduling.worker_pool": ("run_workers",),
+        "tui_importer.core.source.reader": ("NotedSheet", "OpenSheet", "Reader", "SheetInfo", "Workbook"),
+        "tui_importer.core.model.report": ("Report",),
+        "tui_importer.core.writing.backend": (
             "AsyncSession",
             "Backend",
             "ConnectionSettings",
@@ -92,10 +99,10 @@ _HOMES = {
             "IsolatedRows",
             "Session",
         ),
-        "tui_importer.core.strategy": ("AsyncWriter", "Job", "Strategy", "Writer"),
-        "tui_importer.core.table": ("Index", "Table", "TableColumn"),
-        "tui_importer.core.tasks": ("run_tasks",),
-        "tui_importer.core.types": ("ColumnType", "Kind"),
+        "tui_importer.core.scheduling.strategy": ("AsyncWriter", "Job", "Strategy", "Writer"),
+        "tui_importer.core.model.table": ("Index", "Table", "TableColumn"),
+        "tui_importer.core.scheduling.task_pool": ("run_tasks",),
+        "tui_importer.core.model.types": ("ColumnType", "Kind"),
         "tui_importer.errors": (
             "BusyError",
             "DatabaseError",
@@ -145,7 +152,6 @@ __all__ = [
     "ExitCode",
     "Fault",
     "ImporterError",
-    "InThread",
     "Index",
     "Inspection",
     "IsolatedRows",
@@ -180,6 +186,7 @@ __all__ = [
     "Table",
     "TableColumn",
     "Target",
+    "ThreadedAsyncSession",
     "TransientFault",
     "UncalculatedFormula",
     "UnreachableError",

@@ -10,27 +10,27 @@ from pathlib import Path
 
 import msgspec
 
-from tui_importer.core.cells import column_letters
-from tui_importer.core.counters import Snapshot
-from tui_importer.core.engine import Engine, Parts
-from tui_importer.core.files import check_source_file
-from tui_importer.core.infer import Inferred
-from tui_importer.core.layout import Layout
-from tui_importer.core.opening import Opening
-from tui_importer.core.parsing import as_text
-from tui_importer.core.plan import Plan, checked, database_of
-from tui_importer.core.planning import KnownSource, check_fit, resolve, table_wanted
-from tui_importer.core.reading import SheetInfo
-from tui_importer.core.report import ReasonGroup, Report
-from tui_importer.core.session import Backend, ConnectionSettings
-from tui_importer.core.source import OpenSource, open_source
-from tui_importer.core.url import DatabaseAddress, parse_address
+from tui_importer.core.conversion.inference import Inferred
+from tui_importer.core.conversion.parsing import as_text
+from tui_importer.core.model.cells import column_letters
+from tui_importer.core.model.counters import Snapshot
+from tui_importer.core.model.files import check_source_file
+from tui_importer.core.model.plan import Plan, checked, database_of
+from tui_importer.core.model.report import ReasonGroup, Report
+from tui_importer.core.model.url import DatabaseAddress, parse_address
+from tui_importer.core.planning.resolution import KnownSource, check_fit, choose_target, resolve
+from tui_importer.core.run.engine import Components, Engine
+from tui_importer.core.source.layout import Layout
+from tui_importer.core.source.open_source import OpenSource, open_source
+from tui_importer.core.source.opening import Opening
+from tui_importer.core.source.reader import SheetInfo
+from tui_importer.core.writing.backend import Backend, ConnectionSettings
 from tui_importer.errors import ExitCode, ImporterError, PlanError
 from tui_importer.events import AnyEvent, Listener, ignore
 from tui_importer.plugins.choice import choose
 from tui_importer.plugins.registry import Registry, load_registry
-from tui_importer.recording.folders import recordings_folder
 from tui_importer.recording.recorder import Recorder
+from tui_importer.recording.recordings import recordings_folder
 from tui_importer.rejects.paths import check_default_place, check_reject_path, default_reject_path
 from tui_importer.rejects.spool import RejectSpool
 
@@ -64,7 +64,7 @@ class Run:
         plan = checked(plan)
         self._source = Path(plan.source.file)
         self._rejects_file = None if rejects_file is None else _path(rejects_file, "rejects_file")
-        parts = _parts(plan, registry)
+        components = _components(plan, registry)
         check_source_file(self._source)
         if self._rejects_file is not None:
             check_reject_path(self._rejects_file, self._source)
@@ -72,7 +72,7 @@ class Run:
             check_default_place()
         self._spool = RejectSpool()
         self._listener = listener
-        self._engine = Engine(plan, parts, self._spool, self._on_event, opening, command)
+        self._engine = Engine(plan, components, self._spool, self._on_event, opening, command)
         self._recorder: Recorder | None = None
         if recordings is not None:
             self._recorder = Recorder(recordings, self._engine.run_id, command)
@@ -178,9 +178,9 @@ def _path(given: object, name: str) -> Path:
     return Path(given)
 
 
-def _parts(plan: Plan, registry: Registry) -> Parts:
+def _components(plan: Plan, registry: Registry) -> Components:
     reader, strategy, backend = choose(plan, registry)
-    return Parts(
+    return Components(
         reader_name=reader.name,
         reader=registry.make_reader(reader.name),
         strategy_name=strategy.name,
@@ -242,28 +242,28 @@ def inspect_source(
     """
     registry = registry or load_registry()
     plan = checked(plan)
-    parts = _parts(plan, registry)
+    components = _components(plan, registry)
     path = Path(plan.source.file)
-    with open_source(path, parts.reader, plan.source) as source:
+    with open_source(path, components.reader, plan.source) as source:
         if on_preview is not None:
             on_preview(_preview(source))
         layout = source.layout
-        wanted = table_wanted(plan, layout, source)
+        wanted = choose_target(plan, layout, source)
         existing = None
         if ask_database:
-            with _looking(plan, parts) as backend:
+            with _looking(plan, components) as backend:
                 existing = backend.reflect(wanted.name)
-        resolution = resolve(plan, source, wanted, existing)
-        inferred = resolution.inferred or tuple(source.infer())
+        resolved = resolve(plan, source, wanted, existing)
+        inferred = resolved.inferred or tuple(source.infer())
         first = source.layout.first_column
-        findings = () if resolution.inferred else _findings(resolution.mapping.headers, inferred)
+        findings = () if resolved.inferred else _findings(resolved.mapping.headers, inferred)
         return Inspection(
-            plan=_saveable(resolution.plan, parts.address),
-            reader=parts.reader_name,
+            plan=_saveable(resolved.plan, components.address),
+            reader=components.reader_name,
             sheets=tuple(source.workbook.sheets),
             rows=source.row_hint,
             evidence={column_letters(first + offset): found.evidence for offset, found in enumerate(inferred)},
-            notes=(*parts.reader.limits(path), *source.notes, *resolution.notes, *findings),
+            notes=(*components.reader.limits(path), *source.notes, *resolved.notes, *findings),
             layout=layout,
         )
 
@@ -287,9 +287,9 @@ def look_at_target(plan: Plan, *, layout: Layout | None = None, registry: Regist
     takes its columns.
     Raises :class:`tui_importer.errors.DatabaseError` where it does not answer.
     """
-    parts = _parts(checked(plan), registry or load_registry())
+    components = _components(checked(plan), registry or load_registry())
     name = plan.target.table or ""
-    with _looking(plan, parts) as backend:
+    with _looking(plan, components) as backend:
         table = backend.reflect(name)
         rows = backend.ledger(None).count(table) if table else 0
         obstacle = None
@@ -299,14 +299,14 @@ def look_at_target(plan: Plan, *, layout: Layout | None = None, registry: Regist
             except PlanError as error:
                 obstacle = str(error)
         shown = table.qualified_name if table else name
-        return TargetTable(parts.address.display, shown, table is not None, rows, obstacle)
+        return TargetTable(components.address.display, shown, table is not None, rows, obstacle)
 
 
 @contextmanager
-def _looking(plan: Plan, parts: Parts) -> Iterator[Backend]:
+def _looking(plan: Plan, components: Components) -> Iterator[Backend]:
     """The plan's database, for a look at it."""
-    settings = ConnectionSettings(parts.address.text, "tui_importer/inspect", plan.options.connect_timeout)
-    backend = parts.open_backend(settings)
+    settings = ConnectionSettings(components.address.text, "tui_importer/inspect", plan.options.connect_timeout)
+    backend = components.open_backend(settings)
     try:
         backend.connect()
         yield backend

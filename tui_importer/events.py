@@ -1,7 +1,7 @@
 """What a run can say.
 
 Rare facts are pushed as events, each a frozen, past-tense struct; numbers that change all the time are sampled
-as snapshots instead (:mod:`tui_importer.core.counters`). :func:`encode` and :func:`decode` give every event one
+as snapshots instead (:mod:`tui_importer.core.model.counters`). :func:`encode` and :func:`decode` give every event one
 form as JSON, with the event's name under ``"event"``.
 """
 

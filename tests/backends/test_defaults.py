@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from tests.conftest import Database, sqlite_database
 from tui_importer import Options, Plan, Report, Run, Source, Target
-from tui_importer.core.batch import Batch
-from tui_importer.core.column import ListColumn
-from tui_importer.core.defaults import parts_without_blanks
+from tui_importer.core.model.batch import Batch
+from tui_importer.core.model.column import ListColumn
+from tui_importer.core.writing.defaults import parts_without_blanks
 from tui_importer.events import BatchCommitted, Noticed
 
 STRATEGIES = ("sequential", "threaded", "batched", "async")
@@ -211,7 +211,7 @@ def test_columns_without_blanks_are_written_as_ever(
 ) -> None:
     """Their facts rule it out: no batch is taken apart, and nothing is said."""
     made: list[object] = []
-    monkeypatch.setattr("tui_importer.core.defaults.Part", lambda *parts: made.append(parts))
+    monkeypatch.setattr("tui_importer.core.writing.defaults.Part", lambda *parts: made.append(parts))
     database.execute(TABLES[database.kind])
     report = load(database, tmp_path, [(n, f"n{n}", "old", n, "") for n in range(1, 30)])
     assert (report.outcome, report.stats.inserted, default_notes(report), made) == ("complete", 29, [], [])

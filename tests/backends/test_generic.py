@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from tui_importer.backends.generic import violated
-from tui_importer.core.table import Table, TableColumn
-from tui_importer.core.types import ColumnType, Kind
+from tui_importer.backends.generic.backend import violated
+from tui_importer.core.model.table import Table, TableColumn
+from tui_importer.core.model.types import ColumnType, Kind
 
 ITEMS = Table(
     name="items",

@@ -16,12 +16,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tui_importer import Options, Plan, Report, Source, Target, run_import
-from tui_importer.backends.postgresql import Pages, PostgreSQL, _take_in_batches
-from tui_importer.core.batch import Batch
-from tui_importer.core.rows import PIECE_ROWS, Rows, pages_of
-from tui_importer.core.session import ConnectionSettings, Destination
-from tui_importer.core.table import Table
-from tui_importer.core.types import TEXT
+from tui_importer.backends.postgresql.backend import CopyChunks, PostgreSQL, _take_in_batches
+from tui_importer.core.model.batch import Batch
+from tui_importer.core.model.rows import PIECE_ROWS, Rows, utf8_chunks_of
+from tui_importer.core.model.table import Table
+from tui_importer.core.model.types import TEXT
+from tui_importer.core.writing.backend import ConnectionSettings, Destination
 
 if TYPE_CHECKING:
     from tests.conftest import Database
@@ -99,26 +99,26 @@ def test_pages_are_the_rows_or_there_are_none(grid: list[list[str]], data: st.Da
     _, rows = Rows.read(iter(many), len(many))
     assert rows is not None
     for part, cut in ((many, rows), (many[start:], rows.part(start, len(many)))):
-        pages = cut.pages()
+        utf8_chunks = cut.utf8_chunks()
         if any(mark in cell for row in part for cell in row for mark in "\x1e\x1f"):
-            assert pages is None
+            assert utf8_chunks is None
             continue
-        assert pages is not None
-        assert [line.split("\x1f") for page in pages for line in page.decode().split("\x1e")] == part
-        assert cut.pages() == pages
+        assert utf8_chunks is not None
+        assert [line.split("\x1f") for page in utf8_chunks for line in page.decode().split("\x1e")] == part
+        assert cut.utf8_chunks() == utf8_chunks
 
 
 def test_what_utf_8_cannot_say_makes_no_page() -> None:
     _, rows = Rows.read(iter([["a", "\ud800"]]), 9)
     assert rows is not None
-    assert rows.pages() is None
+    assert rows.utf8_chunks() is None
 
 
 def test_only_whole_rows_in_their_order_make_pages() -> None:
     columns = batch_of([["a", "b"], ["c", "d"]]).columns
-    assert pages_of(columns) == [b"a\x1fb\x1ec\x1fd"]
+    assert utf8_chunks_of(columns) == [b"a\x1fb\x1ec\x1fd"]
     for others in (columns[::-1], columns[:1], [columns[0], columns[0]], [columns[0].keep([True, True]), columns[1]]):
-        assert pages_of(others) is None
+        assert utf8_chunks_of(others) is None
 
 
 def sheet(path: Path, rows: Sequence[Sequence[str]]) -> Path:
@@ -152,11 +152,11 @@ def test_refused_rows_are_named_as_they_are_without_pages(
     path = sheet(tmp_path / "texts.xlsx", rows)
     encode, made, seen = PostgreSQL.encode, [], []
 
-    def kept(self: PostgreSQL, batch: Batch) -> Pages | None:
+    def kept(self: PostgreSQL, batch: Batch) -> CopyChunks | None:
         made.append(encode(self, batch))
         return made[-1]
 
-    def none(self: PostgreSQL, batch: Batch) -> Pages | None:
+    def none(self: PostgreSQL, batch: Batch) -> CopyChunks | None:
         return None
 
     for way in (kept, none):
@@ -170,7 +170,7 @@ def test_refused_rows_are_named_as_they_are_without_pages(
         stored = postgres.fetch("SELECT code, kind::text, note FROM t ORDER BY code")
         seen.append((report.rejects, stored))
     # All batches but the last, from which conversion has taken the row without a code.
-    assert [pages is not None for pages in made] == [True] * 7 + [False]
+    assert [utf8_chunks is not None for utf8_chunks in made] == [True] * 7 + [False]
     assert seen[0] == seen[1]
     assert ("c5", "00000005-0000-0000-0000-000000000000", "fine\nand \\ well") in seen[0][1]
 

@@ -12,8 +12,8 @@ import sqlalchemy as sa
 
 from tests.conftest import Database
 from tui_importer import Options, Plan, Report, Run, Source, Target
-from tui_importer.backends.postgresql_sequences import MAX_STEPS, advance_sequences
-from tui_importer.core.table import Table
+from tui_importer.backends.postgresql.sequences import MAX_STEPS, advance_sequences
+from tui_importer.core.model.table import Table
 
 STRATEGIES = ("sequential", "threaded", "batched", "async")
 
@@ -189,6 +189,6 @@ def test_a_table_that_numbers_nothing_is_not_asked(
     def asked(*arguments: object) -> None:
         raise AssertionError("the sequences were looked at")
 
-    monkeypatch.setattr("tui_importer.backends.postgresql.advance_sequences", asked)
+    monkeypatch.setattr("tui_importer.backends.postgresql.backend.advance_sequences", asked)
     postgres.execute("CREATE TABLE s (id integer PRIMARY KEY, name text DEFAULT 'x')")
     assert load(postgres, tmp_path, ROWS).outcome == "complete"

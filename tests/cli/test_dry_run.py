@@ -16,7 +16,7 @@ import pytest
 from tests.cli.test_stopping import until
 from tui_importer import Options, Plan, Report, Run, Source, Target
 from tui_importer.events import AnyEvent, BatchCommitted
-from tui_importer.recording.folders import Recording
+from tui_importer.recording.recordings import Recording
 
 if TYPE_CHECKING:
     from tests.cli.conftest import Program

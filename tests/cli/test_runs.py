@@ -13,9 +13,9 @@ import pytest
 
 from tests.cli.test_stopping import slow, until
 from tui_importer import Options, Plan, Source, Target
-from tui_importer.cli.importing import command as import_command
+from tui_importer.cli.import_files import command as import_command
 from tui_importer.cli.options import build_plan
-from tui_importer.console.command import command_of
+from tui_importer.text.command import command_of
 
 if TYPE_CHECKING:
     from tests.cli.conftest import Program

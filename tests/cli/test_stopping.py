@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 import pytest
 
-from tui_importer.process.conduct import LEAVE_WITHIN
+from tui_importer.process.signals import LEAVE_WITHIN
 
 if TYPE_CHECKING:
     from tests.cli.conftest import Program

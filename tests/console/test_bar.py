@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from tui_importer.console.bar import BarProgress
-from tui_importer.core.counters import Phase, Snapshot
+from tui_importer.core.model.counters import Phase, Snapshot
 from tui_importer.events import Noticed, SourceOpened
 
 DAY = 86_400.0

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tui_importer.console.sentences import ended, equation
-from tui_importer.core.report import Outcome, Stats
+from tui_importer.core.model.report import Outcome, Stats
+from tui_importer.text.sentences import ended, equation
 
 
 def stats(**counts: int) -> Stats:

@@ -12,7 +12,7 @@ from collections.abc import Callable
 import pytest
 
 from tui_importer.console.choice import choose_progress
-from tui_importer.console.lines import Enduring
+from tui_importer.console.lines import SafeStream
 from tui_importer.console.progress import (
     REJECTS_TOLD,
     JsonProgress,
@@ -22,7 +22,7 @@ from tui_importer.console.progress import (
     QuietProgress,
     Recent,
 )
-from tui_importer.core.counters import Phase, Snapshot
+from tui_importer.core.model.counters import Phase, Snapshot
 from tui_importer.events import (
     AnyEvent,
     BatchCommitted,
@@ -155,8 +155,8 @@ def test_json_says_null_for_what_is_not_known() -> None:
 def test_the_pace_looks_back_over_its_span_only() -> None:
     recent = Recent(10.0)
     for second in range(21):
-        pace, _ = recent.add(at(second, done=0 if second < 10 else (second - 10) * 5))
-    assert pace == 5.0
+        format_rate, _ = recent.add(at(second, done=0 if second < 10 else (second - 10) * 5))
+    assert format_rate == 5.0
 
 
 @pytest.mark.parametrize(
@@ -177,7 +177,7 @@ def test_a_stream_that_is_gone_does_not_hurt_the_run(
 
 def test_a_full_pipe_that_does_not_block_may_have_room_again() -> None:
     out = Broken(BlockingIOError())
-    enduring = Enduring(out)
+    enduring = SafeStream(out)
     enduring.line("lost")
     enduring.line("lost, too")
     assert out.tries == 2
@@ -186,7 +186,7 @@ def test_a_full_pipe_that_does_not_block_may_have_room_again() -> None:
 def test_text_that_the_stream_cannot_encode_is_written_out() -> None:
     raw = io.BytesIO()
     stream = io.TextIOWrapper(raw, encoding="ascii")
-    Enduring(stream).line("Zoë › 1")
+    SafeStream(stream).line("Zoë › 1")
     assert raw.getvalue() == b"Zo\\xeb > 1\n"
 
 

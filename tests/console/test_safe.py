@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from tui_importer.console.safe import encodable, shortened, visible
+from tui_importer.text.safe import encodable, shortened, visible
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,7 @@ import typing
 
 import pytest
 
-from tui_importer.console.sentences import equation, narrate, standing
-from tui_importer.core.counters import Phase, Snapshot
+from tui_importer.core.model.counters import Phase, Snapshot
 from tui_importer.events import (
     AlreadyImported,
     AnyEvent,
@@ -33,6 +32,7 @@ from tui_importer.events import (
     WorkersChanged,
     WorkerStarted,
 )
+from tui_importer.text.sentences import equation, narrate, status_line
 
 EVIL = "\x1b[2J\n"
 SHOWN = r"\x1b[2J\n"
@@ -177,9 +177,9 @@ def test_the_equation_leaves_out_what_is_zero() -> None:
     ],
 )
 def test_how_far_a_run_is(snapshot: Snapshot, rate: float, seconds: float | None, line: str) -> None:
-    assert standing("S", snapshot, rate, seconds) == line
+    assert status_line("S", snapshot, rate, seconds) == line
 
 
 def test_a_long_wait_is_said_in_hours() -> None:
     snapshot = Snapshot(at=0, read=2, inserted=1, source_rows=9)
-    assert standing("S", snapshot, 1.0, 3_723).endswith("1:02:03 left")
+    assert status_line("S", snapshot, 1.0, 3_723).endswith("1:02:03 left")

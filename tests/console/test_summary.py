@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from tui_importer.console.summary import MAX_GROUPS, summary_lines
-from tui_importer.core.report import Outcome, ReasonGroup, Report, SourceReport, Stats, TargetReport
+from tui_importer.core.model.report import Outcome, ReasonGroup, Report, SourceReport, Stats, TargetReport
 
 REASONS = [
     ReasonGroup("Name", "value required but blank", 10, ("Sheet1!A217", "Sheet1!A1803", "Sheet1!A4410")),

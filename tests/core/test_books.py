@@ -8,16 +8,16 @@ from typing import Any
 import msgspec
 import pytest
 
-from tui_importer.core.books import Books, Run
-from tui_importer.core.convert import Conversion
-from tui_importer.core.identity import identify
-from tui_importer.core.layout import Layout
-from tui_importer.core.ledger import Claim, Counts, NewRun, PastRun, RunState, Standing
-from tui_importer.core.mapping import MappedColumn, Mapping
-from tui_importer.core.plan import ColumnPlan, Options, Plan, Source, Target
-from tui_importer.core.planning import Resolution
-from tui_importer.core.table import Table, TableColumn
-from tui_importer.core.types import INTEGER
+from tui_importer.core.conversion.convert import Conversion
+from tui_importer.core.conversion.mapping import ColumnMapping, MappedColumn
+from tui_importer.core.model.plan import ColumnPlan, Options, Plan, Source, Target
+from tui_importer.core.model.table import Table, TableColumn
+from tui_importer.core.model.types import INTEGER
+from tui_importer.core.planning.resolution import ResolvedPlan
+from tui_importer.core.run.identity import identify
+from tui_importer.core.run.import_history import ImportHistory, RunInfo
+from tui_importer.core.source.layout import Layout
+from tui_importer.core.writing.ledger import Claim, Counts, NewRun, PastRun, ResumePoint, RunState
 from tui_importer.errors import PlanError, VerificationError
 
 LAYOUT = Layout(1, 2, None, 0, ("n",))
@@ -48,9 +48,9 @@ class Kept:
     def count(self, table: Table) -> int:
         return self.rows
 
-    def begin(self, run: NewRun) -> Standing:
+    def begin(self, run: NewRun) -> ResumePoint:
         self.began.append(run)
-        return Standing(Claim(run.import_id, run.round, run.run_id))
+        return ResumePoint(Claim(run.import_id, run.round, run.run_id))
 
     def rejects(self, claim: Claim) -> list[Any]:
         return []
@@ -63,9 +63,9 @@ def plan(**options: Any) -> Plan:
     return Plan(source=Source(file="x.csv"), target=Target(table="t"), options=Options(**options))
 
 
-def resolution(asked: Plan, *, create: bool = False) -> Resolution:
-    mapping = Mapping("S", 0, ("n",), (MappedColumn("n", 0, "n", Conversion(INTEGER)),), TABLE)
-    return Resolution(msgspec.structs.replace(asked, columns=COLUMNS), mapping, create)
+def resolution(asked: Plan, *, create: bool = False) -> ResolvedPlan:
+    mapping = ColumnMapping("S", 0, ("n",), (MappedColumn("n", 0, "n", Conversion(INTEGER)),), TABLE)
+    return ResolvedPlan(msgspec.structs.replace(asked, columns=COLUMNS), mapping, create)
 
 
 def past(asked: Plan, state: RunState = RunState.COMPLETE, sha256: str = "0", **fields: Any) -> PastRun:
@@ -97,19 +97,21 @@ def past(asked: Plan, state: RunState = RunState.COMPLETE, sha256: str = "0", **
     return PastRun(**{**known, **fields})
 
 
-def books(asked: Plan, history: Sequence[PastRun], rows: int = 9, inserted: int = 9) -> tuple[Books, Kept]:
+def import_history(
+    asked: Plan, history: Sequence[PastRun], rows: int = 9, inserted: int = 9
+) -> tuple[ImportHistory, Kept]:
     kept: Any = Kept(rows, inserted)
     sheet: Any = Sheet()
-    return Books(kept, history, Run("now", "batched", None), asked, sheet, "0", "t"), kept
+    return ImportHistory(kept, history, RunInfo("now", "batched", None), asked, sheet, "0", "t"), kept
 
 
 def test_what_is_in_is_not_imported_again_unless_it_is_asked_for() -> None:
     asked = plan()
-    kept, _ = books(asked, [past(asked)])
+    kept, _ = import_history(asked, [past(asked)])
     done = kept.done(resolution(asked), TABLE)
     assert done is not None
     assert done.run_id == "earlier"
-    again, ledger = books(plan(again=True), [past(asked)])
+    again, ledger = import_history(plan(again=True), [past(asked)])
     assert again.done(resolution(asked), TABLE) is None
     again.begin(resolution(asked))
     assert (ledger.began[0].round, again.resumes) == (2, None)
@@ -117,7 +119,7 @@ def test_what_is_in_is_not_imported_again_unless_it_is_asked_for() -> None:
 
 def test_what_was_stopped_is_gone_on_with() -> None:
     asked = plan()
-    goes_on, ledger = books(asked, [past(asked, RunState.STOPPED, created_table=True)])
+    goes_on, ledger = import_history(asked, [past(asked, RunState.STOPPED, created_table=True)])
     assert goes_on.done(resolution(asked), TABLE) is None
     goes_on.begin(resolution(asked))
     assert goes_on.resumes is not None
@@ -128,7 +130,7 @@ def test_what_was_stopped_is_gone_on_with() -> None:
 @pytest.mark.parametrize("existing", [TABLE, None])
 def test_a_table_that_was_emptied_or_dropped_is_filled_from_the_start(existing: Table | None) -> None:
     asked = plan()
-    anew, ledger = books(asked, [past(asked)], rows=0)
+    anew, ledger = import_history(asked, [past(asked)], rows=0)
     assert anew.done(resolution(asked), existing) is None
     assert anew.notes == ["table 't' has been emptied since run earlier: starting over"]
     anew.begin(resolution(asked))
@@ -140,27 +142,27 @@ def test_more_rows_of_the_same_go_on_and_fewer_are_in() -> None:
     limited = past(asked, row_limit=5)
     for limit, is_done in ((3, True), (5, True), (6, False), (None, False)):
         wanted = msgspec.structs.replace(asked, source=Source(file="x.csv", limit=limit))
-        found, _ = books(wanted, [limited])
+        found, _ = import_history(wanted, [limited])
         assert (found.done(resolution(wanted), TABLE) is not None) is is_done
 
 
 def test_an_import_that_began_in_one_way_goes_on_in_it() -> None:
     asked = plan(atomic=True)
-    found, _ = books(asked, [past(asked, RunState.STOPPED)])
+    found, _ = import_history(asked, [past(asked, RunState.STOPPED)])
     with pytest.raises(PlanError, match="began this import without --atomic: go on without it"):
         found.done(resolution(asked), TABLE)
 
 
 def test_a_file_that_has_changed_is_another_import_and_is_said_to_be() -> None:
     asked = plan()
-    found, _ = books(asked, [past(asked, sha256="1")])
+    found, _ = import_history(asked, [past(asked, sha256="1")])
     assert found.done(resolution(asked), TABLE) is None
     assert found.notes == ["the file has changed since run earlier: this is another import"]
 
 
 def test_columns_were_settled_by_the_earlier_run_where_the_table_is_still_there() -> None:
     asked = plan()
-    found, _ = books(asked, [past(asked, RunState.STOPPED, created_table=True)])
+    found, _ = import_history(asked, [past(asked, RunState.STOPPED, created_table=True)])
     assert found.plan(TABLE).columns == COLUMNS
     assert found.plan(TABLE).target.mode == "append"
     assert found.plan(None) == asked
@@ -169,21 +171,21 @@ def test_columns_were_settled_by_the_earlier_run_where_the_table_is_still_there(
 def test_rows_that_are_missing_from_a_table_of_our_own_are_our_business() -> None:
     asked = plan()
     for rows, fine in ((9, True), (10, True), (8, False)):
-        found, _ = books(asked, [], rows=rows)
+        found, _ = import_history(asked, [], rows=rows)
         found.begin(resolution(asked, create=True))
         if fine:
             found.check_count(TABLE)
         else:
             with pytest.raises(VerificationError, match="holds 8 rows, though 9 were written"):
                 found.check_count(TABLE)
-    others, _ = books(asked, [past(asked, sha256="1")], rows=8)
+    others, _ = import_history(asked, [past(asked, sha256="1")], rows=8)
     others.begin(resolution(asked, create=True))
     others.check_count(TABLE)  # somebody else has written into it too
 
 
 def test_a_run_that_never_began_has_no_end() -> None:
     asked = plan()
-    found, ledger = books(asked, [])
+    found, ledger = import_history(asked, [])
     found.finish(RunState.FAILED, Counts(), 0, "no")
     assert (ledger.finished, list(found.rejects())) == ([], [])
     found.begin(resolution(asked))
@@ -193,7 +195,7 @@ def test_a_run_that_never_began_has_no_end() -> None:
 
 def test_what_was_not_noted_before_cannot_be_verified() -> None:
     asked = plan(verify=True)
-    found, _ = books(asked, [past(asked, RunState.STOPPED)])
+    found, _ = import_history(asked, [past(asked, RunState.STOPPED)])
     assert found.done(resolution(asked), TABLE) is None
     found.begin(resolution(asked))
     found.take_before(resolution(asked).mapping, empty=False)

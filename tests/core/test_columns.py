@@ -13,14 +13,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tui_importer.core.batch import Batch, Block
-from tui_importer.core.cells import Cell, CellError, UncalculatedFormula
-from tui_importer.core.column import ListColumn
-from tui_importer.core.convert import Conversion, cleared_column, walk
-from tui_importer.core.mapping import MappedColumn, Mapping, fitted, without_blank_rows
-from tui_importer.core.rows import PIECE_ROWS, Rows, records_of
-from tui_importer.core.table import Table, TableColumn
-from tui_importer.core.types import TEXT, ColumnType
+from tui_importer.core.conversion.convert import Conversion, convert_cells, convert_fast
+from tui_importer.core.conversion.mapping import ColumnMapping, MappedColumn, fitted, without_blank_rows
+from tui_importer.core.model.batch import Batch, Block
+from tui_importer.core.model.cells import Cell, CellError, UncalculatedFormula
+from tui_importer.core.model.column import ListColumn
+from tui_importer.core.model.rows import PIECE_ROWS, Rows, records_of
+from tui_importer.core.model.table import Table, TableColumn
+from tui_importer.core.model.types import TEXT, ColumnType
 from tui_importer.errors import DataFault
 from tui_importer.readers.blocks import blocks
 
@@ -206,8 +206,8 @@ def test_blanks_of_libraries_are_blanks_and_nothing_else_is(cells: list[Any]) ->
 @given(cells=CELLS)
 def test_what_facts_clear_comes_out_as_if_every_cell_were_looked_at(type_: ColumnType, cells: list[Any]) -> None:
     column = ListColumn([None if cell == "" else cell for cell in cells])
-    values, refused = walk(column.values(), type_)
-    cleared = cleared_column(column, type_)
+    values, refused = convert_cells(column.values(), type_)
+    cleared = convert_fast(column, type_)
     if cleared is not None:
         assert refused == {}
         assert all(map(alike, cleared.values(), values))
@@ -241,7 +241,7 @@ TABLE = Table(
     columns=(TableColumn("name", TEXT, nullable=False), TableColumn("note", ColumnType.parse("text(5)"))),
     keys={"t_name_key": ("name",)},
 )
-MAPPING = Mapping(
+MAPPING = ColumnMapping(
     sheet="My Sheet",
     first_column=1,
     headers=("Name", "Unused", "Note"),

@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 
-from tui_importer.core.counters import (
+from tui_importer.core.model.counters import (
     Phase,
     ReaderCounters,
     Snapshot,

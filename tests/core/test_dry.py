@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from tui_importer.core.batch import Batch
-from tui_importer.core.column import ListColumn
-from tui_importer.core.dry import DryBackend
-from tui_importer.core.ledger import Entry
-from tui_importer.core.session import Destination
-from tui_importer.core.table import Index, Table
+from tui_importer.core.model.batch import Batch
+from tui_importer.core.model.column import ListColumn
+from tui_importer.core.model.table import Index, Table
+from tui_importer.core.writing.backend import Destination
+from tui_importer.core.writing.dry_run import DryBackend
+from tui_importer.core.writing.ledger import Entry
 
 
 class Asked:

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from tui_importer.core.batch import Batch
-from tui_importer.core.column import ListColumn
-from tui_importer.core.encoding import encoded
+from tui_importer.core.model.batch import Batch
+from tui_importer.core.model.column import ListColumn
+from tui_importer.core.writing.encoding import encoded
 from tui_importer.errors import ImporterError, PlanError
 
 COLUMN = ListColumn(["a"])

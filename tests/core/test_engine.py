@@ -10,13 +10,13 @@ import pytest
 
 from tests.conftest import Database
 from tests.core.test_reading import LinesReader
-from tui_importer.backends.sqlite import SQLite
-from tui_importer.core.counters import Phase
-from tui_importer.core.engine import Engine, Parts
-from tui_importer.core.plan import Options, Plan, Source, Target
-from tui_importer.core.report import ReasonGroup, Report
-from tui_importer.core.strategy import Job
-from tui_importer.core.url import parse_address
+from tui_importer.backends.sqlite.backend import SQLite
+from tui_importer.core.model.counters import Phase
+from tui_importer.core.model.plan import Options, Plan, Source, Target
+from tui_importer.core.model.report import ReasonGroup, Report
+from tui_importer.core.model.url import parse_address
+from tui_importer.core.run.engine import Components, Engine
+from tui_importer.core.scheduling.strategy import Job
 from tui_importer.errors import ExitCode, UsageError
 from tui_importer.events import AnyEvent, LoadingStarted, Reject, RunFinished, RunStarted, Stopping
 
@@ -65,7 +65,7 @@ class Arranged:
             target=Target(database=database.url, table="t"),
             options=Options(batch_size=10, **options),
         )
-        parts = Parts(
+        parts = Components(
             reader_name="lines",
             reader=LinesReader(),
             strategy_name="plain",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tui_importer.core.failures import several, unexpected
+from tui_importer.core.scheduling.failures import several, unexpected
 from tui_importer.errors import ExitCode, ImporterError, PlanError, StoppedError, UnreachableError
 
 

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tui_importer.core.batch import Batch
-from tui_importer.core.column import ListColumn
-from tui_importer.core.feed import QUEUE_BATCHES, Feed, Pacer
-from tui_importer.core.stop import Stop
+from tui_importer.core.model.batch import Batch
+from tui_importer.core.model.column import ListColumn
+from tui_importer.core.scheduling.batch_queue import QUEUE_BATCHES, BatchQueue, RateLimiter
+from tui_importer.core.scheduling.run_control import RunControl
 from tui_importer.errors import ExitCode
 
 
@@ -22,14 +22,14 @@ def batch(number: int) -> Batch:
     return Batch(number=number, sheet="S", first_row=1, last_row=1, rows=[1], columns=(column,), origin=(column,))
 
 
-def feed_with(stop: Stop, capacity: int = QUEUE_BATCHES) -> Feed:
-    feed = Feed(stop, capacity)
+def feed_with(stop: RunControl, capacity: int = QUEUE_BATCHES) -> BatchQueue:
+    feed = BatchQueue(stop, capacity)
     stop.on_change(feed.wake)
     return feed
 
 
 def test_every_batch_is_given_out_once_and_never_more_than_the_queue_holds_wait() -> None:
-    feed = feed_with(Stop(), capacity=3)
+    feed = feed_with(RunControl(), capacity=3)
     depths: list[int] = []
 
     def consume() -> list[int]:
@@ -53,12 +53,12 @@ def test_every_batch_is_given_out_once_and_never_more_than_the_queue_holds_wait(
 
 @pytest.mark.parametrize("ending", ["drain", "abort", "abandon"])
 def test_a_reader_that_waits_for_room_is_let_go(ending: str) -> None:
-    stop = Stop()
+    stop = RunControl()
     feed = feed_with(stop, capacity=1)
     assert feed.put(batch(1))
     with ThreadPoolExecutor(1) as pool:
         waiting = pool.submit(feed.put, batch(2))
-        {"drain": lambda: stop.drain("x"), "abort": lambda: stop.abort("x"), "abandon": feed.abandon}[ending]()
+        {"drain": lambda: stop.stop("x"), "abort": lambda: stop.abort("x"), "abandon": feed.abandon}[ending]()
         assert waiting.result(60) is False
     stop.close()
     assert feed.depth == 1
@@ -66,27 +66,27 @@ def test_a_reader_that_waits_for_room_is_let_go(ending: str) -> None:
 
 @pytest.mark.parametrize("ending", ["drain", "abort", "end"])
 def test_workers_that_wait_for_a_batch_are_let_go(ending: str) -> None:
-    stop = Stop()
+    stop = RunControl()
     feed = feed_with(stop)
     with ThreadPoolExecutor(3) as pool:
         waiting = [pool.submit(feed.take) for _ in range(3)]
-        {"drain": lambda: stop.drain("x"), "abort": lambda: stop.abort("x"), "end": feed.end}[ending]()
+        {"drain": lambda: stop.stop("x"), "abort": lambda: stop.abort("x"), "end": feed.end}[ending]()
         assert [one.result(60) for one in waiting] == [None] * 3
     stop.close()
 
 
 def test_the_first_reason_stays() -> None:
-    stop = Stop()
-    assert stop.drain("first", ExitCode.SIGINT)
-    assert not stop.drain("second", ExitCode.FAILED)
+    stop = RunControl()
+    assert stop.stop("first", ExitCode.SIGINT)
+    assert not stop.stop("second", ExitCode.FAILED)
     assert stop.abort("third")
     assert not stop.abort("fourth")
     stop.close()
-    assert (stop.reason, stop.exit_code, stop.draining, stop.aborting) == ("first", ExitCode.SIGINT, True, True)
+    assert (stop.reason, stop.exit_code, stop.stopping, stop.aborting) == ("first", ExitCode.SIGINT, True, True)
 
 
 def test_cancelling_goes_on_until_the_run_is_over_and_reaches_latecomers() -> None:
-    stop, twice, late = Stop(), threading.Event(), threading.Event()
+    stop, twice, late = RunControl(), threading.Event(), threading.Event()
     calls: list[int] = []
 
     def cancel() -> None:
@@ -106,15 +106,15 @@ def test_cancelling_goes_on_until_the_run_is_over_and_reaches_latecomers() -> No
 
 def test_who_waits_is_woken_by_the_end_of_the_run() -> None:
     for drained in (True, False):
-        stop = Stop()
+        stop = RunControl()
         with ThreadPoolExecutor(1) as pool:
             waiting = pool.submit(stop.wait, 60)
             if drained:
-                stop.drain("x")
+                stop.stop("x")
             else:
                 stop.close()
             assert waiting.result(60) is True
-    assert Stop().wait(0.001) is False
+    assert RunControl().wait(0.001) is False
 
 
 @given(
@@ -131,10 +131,10 @@ def test_the_pace_is_held_over_every_stretch(rate: float, batches: list[tuple[in
         now += seconds
         return False
 
-    pacer = Pacer(rate, wait, lambda: now)
+    limiter = RateLimiter(rate, wait, lambda: now)
     for rows, pause in batches:
         now += pause
-        assert pacer.spend(rows)
+        assert limiter.acquire(rows)
         sent.append((now, rows))
     for start in range(len(sent)):
         for stop in range(start + 1, len(sent)):
@@ -144,6 +144,6 @@ def test_the_pace_is_held_over_every_stretch(rate: float, batches: list[tuple[in
 
 def test_a_pace_ends_with_the_run() -> None:
     clock: Callable[[], float] = lambda: 0.0  # noqa: E731
-    pacer = Pacer(1.0, lambda seconds: True, clock)
-    assert pacer.spend(10)
-    assert not pacer.spend(1)
+    limiter = RateLimiter(1.0, lambda seconds: True, clock)
+    assert limiter.acquire(10)
+    assert not limiter.acquire(1)

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tui_importer.core.identity import Identity, digest, identify
-from tui_importer.core.layout import Layout
-from tui_importer.core.plan import ColumnPlan, Options, Plan, Source, Target
+from tui_importer.core.model.plan import ColumnPlan, Options, Plan, Source, Target
+from tui_importer.core.run.identity import Identity, digest, identify
+from tui_importer.core.source.layout import Layout
 
 COLUMNS = (ColumnPlan(source="A", letter="A", target="a", type="integer"),)
 

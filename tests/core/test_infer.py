@@ -14,10 +14,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tui_importer.core.cells import Cell, CellError, UncalculatedFormula
-from tui_importer.core.column import ListColumn
-from tui_importer.core.convert import Conversion
-from tui_importer.core.infer import ColumnInference, Inferred
+from tui_importer.core.conversion.convert import Conversion
+from tui_importer.core.conversion.inference import ColumnInference, Inferred
+from tui_importer.core.model.cells import Cell, CellError, UncalculatedFormula
+from tui_importer.core.model.column import ListColumn
 
 DAY = dt.date(2024, 2, 29)
 MIDNIGHT = dt.datetime(2024, 2, 29)

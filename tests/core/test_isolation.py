@@ -18,18 +18,18 @@ from hypothesis import strategies as st
 from sqlalchemy.exc import SAWarning
 
 from tests.core.test_writer import Given, Notes
-from tui_importer.backends.postgresql import PostgreSQL
-from tui_importer.backends.sqlite import SQLite
-from tui_importer.core.batch import Batch
-from tui_importer.core.column import ListColumn
-from tui_importer.core.convert import Conversion
-from tui_importer.core.counters import WorkerCounters
-from tui_importer.core.mapping import MappedColumn, Mapping
-from tui_importer.core.rows import Rows
-from tui_importer.core.session import Backend, ConnectionSettings, Destination, Session
-from tui_importer.core.stop import Stop
-from tui_importer.core.table import Table
-from tui_importer.core.writer import BatchWriter, run
+from tui_importer.backends.postgresql.backend import PostgreSQL
+from tui_importer.backends.sqlite.backend import SQLite
+from tui_importer.core.conversion.convert import Conversion
+from tui_importer.core.conversion.mapping import ColumnMapping, MappedColumn
+from tui_importer.core.model.batch import Batch
+from tui_importer.core.model.column import ListColumn
+from tui_importer.core.model.counters import WorkerCounters
+from tui_importer.core.model.rows import Rows
+from tui_importer.core.model.table import Table
+from tui_importer.core.scheduling.run_control import RunControl
+from tui_importer.core.writing.backend import Backend, ConnectionSettings, Destination, Session
+from tui_importer.core.writing.batch_writer import BatchWriter, run
 
 if TYPE_CHECKING:
     from tests.conftest import Database
@@ -51,13 +51,13 @@ class Target:
         return Destination(self.table, names, tuple(column.type for column in self.table.columns))
 
     @property
-    def mapping(self) -> Mapping:
+    def mapping(self) -> ColumnMapping:
         columns = [
             MappedColumn(column.name, place, column.name, Conversion(column.type))
             for place, column in enumerate(self.table.columns)
         ]
         headers = tuple(column.name for column in self.table.columns)
-        return Mapping("Sheet1", 0, headers, tuple(columns), self.table)
+        return ColumnMapping("Sheet1", 0, headers, tuple(columns), self.table)
 
     def batch(self, records: Sequence[Record], *, encoded: bool = False) -> Batch:
         columns = tuple(map(ListColumn, map(list, zip(*records, strict=True))))
@@ -76,7 +76,7 @@ class Target:
 
     def write(self, session: Any, batch: Batch) -> Notes:
         notes = Notes()
-        writer = BatchWriter(Given(session), self.mapping, WorkerCounters(worker=1), notes, Stop())
+        writer = BatchWriter(Given(session), self.mapping, WorkerCounters(worker=1), notes, RunControl())
         run(writer.batch(batch))
         return notes
 
@@ -385,7 +385,7 @@ def both_ways(target: Target, table: str, given: list[Record], few: int, monkeyp
     results = []
     for kind in (ByHalves, lambda session: session):
         target.database.execute(table)
-        monkeypatch.setattr("tui_importer.core.writer.FEW_REFUSALS", few)
+        monkeypatch.setattr("tui_importer.core.writing.batch_writer.FEW_REFUSALS", few)
         with closing(target.backend.open_session(target.destination)) as session:
             calls: list[int] = []
             isolate: Any = session.isolate  # type: ignore[attr-defined]

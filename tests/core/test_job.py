@@ -11,21 +11,21 @@ from hypothesis import strategies as st
 
 from tests.core.test_dry import Asked
 from tests.core.test_feed_and_stop import batch
-from tui_importer.core.convert import Conversion
-from tui_importer.core.counters import WorkerState
-from tui_importer.core.dry import DryBackend
-from tui_importer.core.feed import Feed
-from tui_importer.core.job import MIN_ROWS_FOR_PERCENT, ImportJob, reject_limit
-from tui_importer.core.mapping import MappedColumn, Mapping
-from tui_importer.core.session import Destination
-from tui_importer.core.stop import Stop
-from tui_importer.core.table import Table, TableColumn
-from tui_importer.core.types import INTEGER
+from tui_importer.core.conversion.convert import Conversion
+from tui_importer.core.conversion.mapping import ColumnMapping, MappedColumn
+from tui_importer.core.model.counters import WorkerState
+from tui_importer.core.model.table import Table, TableColumn
+from tui_importer.core.model.types import INTEGER
+from tui_importer.core.run.job import MIN_ROWS_FOR_PERCENT, ImportJob, reject_limit
+from tui_importer.core.scheduling.batch_queue import BatchQueue
+from tui_importer.core.scheduling.run_control import RunControl
+from tui_importer.core.writing.backend import Destination
+from tui_importer.core.writing.dry_run import DryBackend
 from tui_importer.errors import DatabaseError, StoppedError
 from tui_importer.events import BatchCommitted, Reject, RowRejected, WorkerFinished, WorkerStarted
 
 TABLE = Table("t", (TableColumn("n", INTEGER),))
-MAPPING = Mapping("S", 0, ("n",), (MappedColumn("n", 0, "n", Conversion(INTEGER)),), TABLE)
+MAPPING = ColumnMapping("S", 0, ("n",), (MappedColumn("n", 0, "n", Conversion(INTEGER)),), TABLE)
 
 
 class Arranged:
@@ -33,12 +33,12 @@ class Arranged:
 
     def __init__(self, max_rejects: str | None = None) -> None:
         self.heard: list[Any] = []
-        self.stop = Stop()
-        self.feed = Feed(self.stop)
-        self.stop.on_change(self.feed.wake)
+        self.stop = RunControl()
+        self.queue = BatchQueue(self.stop)
+        self.stop.on_change(self.queue.wake)
         self.job = ImportJob(
             workers=1,
-            feed=self.feed,
+            queue=self.queue,
             stop=self.stop,
             backend=DryBackend(Asked()),
             mapping=MAPPING,
@@ -65,8 +65,8 @@ REJECT = Reject(sheet="S", row=2, faults=(), values=())
 def test_a_worker_writes_what_the_feed_has() -> None:
     arranged = Arranged()
     for number in range(3):
-        arranged.feed.put(batch(number))
-    arranged.feed.end()
+        arranged.queue.put(batch(number))
+    arranged.queue.end()
     with arranged.job.writer() as writer:
         for one in arranged.job.batches():
             writer.write(one)
@@ -81,7 +81,7 @@ def test_rejects_are_kept_before_anybody_hears_of_them() -> None:
     arranged.job.committed(event, [REJECT, REJECT])
     told = RowRejected(worker=1, reject=REJECT)
     assert arranged.heard == [("kept", [REJECT, REJECT]), event, told, told]
-    assert not arranged.stop.draining
+    assert not arranged.stop.stopping
 
 
 def test_too_many_rejects_end_the_run() -> None:
@@ -105,7 +105,7 @@ def test_a_worker_that_fails_ends_the_others_unless_we_made_it_fail(aborting: bo
 
     with pytest.raises(StoppedError if aborting else DatabaseError):
         work()
-    assert arranged.stop.draining
+    assert arranged.stop.stopping
     assert arranged.stop.reason == ("enough" if aborting else "cancelled")
     assert arranged.job.counters[0].state is WorkerState.FAILED
     arranged.stop.close()

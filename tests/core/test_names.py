@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tui_importer.core.names import (
+from tui_importer.core.model.names import (
     MAX_NAME_BYTES,
     SYSTEM_COLUMNS,
     SYSTEM_TABLES,

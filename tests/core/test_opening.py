@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from tui_importer.core.batch import Block
-from tui_importer.core.column import ListColumn
-from tui_importer.core.opening import Opening
-from tui_importer.core.plan import Source
-from tui_importer.core.reading import SheetInfo
+from tui_importer.core.model.batch import Block
+from tui_importer.core.model.column import ListColumn
+from tui_importer.core.model.plan import Source
+from tui_importer.core.source.opening import Opening
+from tui_importer.core.source.reader import SheetInfo
 from tui_importer.errors import SourceError
 
 #: Seconds that anything may take.

@@ -11,9 +11,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tui_importer.core.cells import Cell, CellError, UncalculatedFormula
-from tui_importer.core.parsing import Refused, as_text, parser, to_boolean, to_float, to_integer, to_numeric, to_text
-from tui_importer.core.types import ColumnType, Kind
+from tui_importer.core.conversion.parsing import (
+    ConversionError,
+    as_text,
+    parser,
+    to_boolean,
+    to_float,
+    to_integer,
+    to_numeric,
+    to_text,
+)
+from tui_importer.core.model.cells import Cell, CellError, UncalculatedFormula
+from tui_importer.core.model.types import ColumnType, Kind
 
 #: What each kind is made of, and how its text is written.
 KINDS: dict[str, st.SearchStrategy[Any]] = {
@@ -51,9 +60,9 @@ def test_its_text_is_read_as_the_same_value(kind: str, data: st.DataObject) -> N
 @pytest.mark.parametrize("kind", Kind)
 def test_what_is_no_value_is_refused_by_every_type(kind: Kind) -> None:
     parse = parser(ColumnType(kind, native="uuid" if kind is Kind.OTHER else None))
-    with pytest.raises(Refused, match="error cell #N/A"):
+    with pytest.raises(ConversionError, match="error cell #N/A"):
         parse(CellError("#N/A"))
-    with pytest.raises(Refused, match="never calculated"):
+    with pytest.raises(ConversionError, match="never calculated"):
         parse(UncalculatedFormula("A1"))
 
 
@@ -84,7 +93,7 @@ def test_what_is_no_value_is_refused_by_every_type(kind: Kind) -> None:
     ],
 )
 def test_what_would_not_come_out_as_it_went_in(parse: Callable[[Cell], Cell], cell: Cell, reason: str) -> None:
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(ConversionError) as refused:
         parse(cell)
     assert reason in str(refused.value)
 
@@ -112,7 +121,7 @@ def test_as_a_person_reads_it(cell: Cell, text: str | None) -> None:
 def test_an_integer_fits_its_column(cell: Any, bits: int) -> None:
     try:
         number = to_integer(cell, bits)
-    except Refused:
+    except ConversionError:
         return
     assert -(2 ** (bits - 1)) <= number < 2 ** (bits - 1)
     if not isinstance(cell, str):

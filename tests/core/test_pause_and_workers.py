@@ -17,10 +17,10 @@ from hypothesis import strategies as st
 from tests.core.test_feed_and_stop import batch, feed_with
 from tests.exactly_once.test_fencing import wait_for
 from tui_importer import Options, Plan, Report, Run, Source, StrategySpec, Target, UsageError
-from tui_importer.core.counters import WorkerState
-from tui_importer.core.crew import MAX_CREW, Crew
-from tui_importer.core.stop import Stop
-from tui_importer.core.strategy import Job
+from tui_importer.core.model.counters import WorkerState
+from tui_importer.core.scheduling.run_control import RunControl
+from tui_importer.core.scheduling.strategy import Job
+from tui_importer.core.scheduling.worker_count import MAX_WORKERS, WorkerCount
 from tui_importer.events import (
     AnyEvent,
     BatchCommitted,
@@ -385,12 +385,12 @@ def test_a_strategy_that_never_asks_keeps_its_workers(postgres: Database, tmp_pa
         live.oracle.check(postgres, live.finish())
 
 
-@pytest.mark.parametrize("workers", [-1, 0, MAX_CREW + 1])
+@pytest.mark.parametrize("workers", [-1, 0, MAX_WORKERS + 1])
 def test_so_many_workers_cannot_be(postgres: Database, tmp_path: Path, workers: int) -> None:
     live = Live(prepared(tmp_path, postgres), postgres, pause_at=3)
     with started(live):
         wait_for(live.resting)
-        assert refused(live, workers) == f"strategy 'batched' takes 1 to {MAX_CREW} workers"
+        assert refused(live, workers) == f"strategy 'batched' takes 1 to {MAX_WORKERS} workers"
         live.run.resume()
         live.oracle.check(postgres, live.finish())
 
@@ -459,11 +459,11 @@ def test_workers_are_not_changed_once_the_last_row_is_written(postgres: Database
 def test_who_waits_while_paused_is_let_go_by_whatever_ends_the_pause() -> None:
     for end in (
         lambda stop: stop.pause(paused=False),
-        lambda stop: stop.drain("x"),
+        lambda stop: stop.stop("x"),
         lambda stop: stop.abort("x"),
-        Stop.close,
+        RunControl.close,
     ):
-        stop = Stop()
+        stop = RunControl()
         assert stop.pause(paused=True)
         with ThreadPoolExecutor(2) as pool:
             waiting = [pool.submit(stop.wait_while_paused) for _ in range(2)]
@@ -474,13 +474,13 @@ def test_who_waits_while_paused_is_let_go_by_whatever_ends_the_pause() -> None:
 
 
 def test_a_pause_is_a_change_only_where_there_is_something_to_change() -> None:
-    stop, woken = Stop(), threading.Semaphore(0)
+    stop, woken = RunControl(), threading.Semaphore(0)
     stop.on_change(woken.release)
     assert [stop.pause(paused=paused) for paused in (False, True, True, False, False)] == [
         *(False, True, False, True, False)
     ]
     assert stop.pause(paused=True)
-    assert stop.drain("enough")
+    assert stop.stop("enough")
     assert not stop.paused
     assert not stop.pause(paused=True)
     for _ in range(8):
@@ -488,16 +488,16 @@ def test_a_pause_is_a_change_only_where_there_is_something_to_change() -> None:
 
 
 def test_what_is_over_cannot_be_stopped() -> None:
-    stop = Stop()
+    stop = RunControl()
     stop.close()
     assert not stop.pause(paused=True)
-    assert not stop.drain("too late")
+    assert not stop.stop("too late")
     assert not stop.abort("too late")
-    assert (stop.paused, stop.draining, stop.aborting, stop.reason) == (False, False, False, None)
+    assert (stop.paused, stop.stopping, stop.aborting, stop.reason) == (False, False, False, None)
 
 
 def test_nothing_is_given_out_while_paused_and_then_everything_once() -> None:
-    stop = Stop()
+    stop = RunControl()
     feed = feed_with(stop, capacity=4)
     said: list[object] = []
 
@@ -526,7 +526,7 @@ def test_nothing_is_given_out_while_paused_and_then_everything_once() -> None:
 
 
 def test_a_paused_queue_ends_once_it_is_empty_or_the_run_is_stopped() -> None:
-    stop = Stop()
+    stop = RunControl()
     feed = feed_with(stop)
     stop.pause(paused=True)
     with ThreadPoolExecutor(1) as pool:
@@ -538,7 +538,7 @@ def test_a_paused_queue_ends_once_it_is_empty_or_the_run_is_stopped() -> None:
     feed.end()
     with ThreadPoolExecutor(1) as pool:
         waiting = pool.submit(feed.take)
-        stop.drain("x")
+        stop.stop("x")
         assert waiting.result(60) is None
     assert feed.depth == 1
 
@@ -546,29 +546,29 @@ def test_a_paused_queue_ends_once_it_is_empty_or_the_run_is_stopped() -> None:
 @given(wanted=st.integers(1, 9), changes=st.lists(st.tuples(st.integers(1, 9), st.integers(0, 12), st.integers(0, 12))))
 def test_a_crew_comes_to_what_is_wanted_and_never_beyond(wanted: int, changes: list[tuple[int, int, int]]) -> None:
     """However often it is asked, in whatever order: who begins and who ends adds up."""
-    crew = Crew(wanted)
-    assert not crew.flexible
+    worker_count = WorkerCount(wanted)
+    assert not worker_count.flexible
     present = wanted
     for new, vacancies, dismissals in changes:
-        crew.wanted = new
-        begun = sum(crew.vacancy() for _ in range(vacancies))
+        worker_count.wanted = new
+        begun = sum(worker_count.should_start_worker() for _ in range(vacancies))
         assert begun == min(vacancies, max(0, new - present))
         present += begun
-        ended = sum(crew.dismissed() for _ in range(dismissals))
+        ended = sum(worker_count.should_stop_worker() for _ in range(dismissals))
         assert ended == min(dismissals, max(0, present - new))
         present -= ended
         assert present >= 1
-    while crew.vacancy():
+    while worker_count.should_start_worker():
         present += 1
-    while crew.dismissed():
+    while worker_count.should_stop_worker():
         present -= 1
-    assert present == crew.wanted
-    assert crew.flexible
+    assert present == worker_count.wanted
+    assert worker_count.flexible
 
 
 def test_a_crew_is_asked_by_many_at_once() -> None:
-    crew = Crew(8)
-    crew.wanted = 3
+    worker_count = WorkerCount(8)
+    worker_count.wanted = 3
     barrier = threading.Barrier(8)
 
     def ask(question: Callable[[], bool]) -> bool:
@@ -576,6 +576,6 @@ def test_a_crew_is_asked_by_many_at_once() -> None:
         return question()
 
     with ThreadPoolExecutor(8) as pool:
-        assert sum(pool.map(ask, [crew.dismissed] * 8)) == 5
-        crew.wanted = 7
-        assert sum(pool.map(ask, [crew.vacancy] * 8)) == 4
+        assert sum(pool.map(ask, [worker_count.should_stop_worker] * 8)) == 5
+        worker_count.wanted = 7
+        assert sum(pool.map(ask, [worker_count.should_start_worker] * 8)) == 4

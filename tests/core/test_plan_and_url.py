@@ -11,9 +11,9 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from tui_importer import ColumnPlan, Options, Plan, PlanError, Source, Target, UsageError, load_plan, save_plan
-from tui_importer.core.plan import checked
-from tui_importer.core.session import ConnectionSettings
-from tui_importer.core.url import parse_address, sqlite_path
+from tui_importer.core.model.plan import checked
+from tui_importer.core.model.url import parse_address, sqlite_path
+from tui_importer.core.writing.backend import ConnectionSettings
 
 NAMES = st.text(st.characters(codec="utf-8"), min_size=1, max_size=12).filter(str.strip)
 PLANS = st.builds(

@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 
 from tests.core.test_reading import Lines
-from tui_importer.core.layout import Layout
-from tui_importer.core.plan import ColumnPlan, Options, Plan, Source, Target
-from tui_importer.core.planning import Resolution, resolve, table_wanted
-from tui_importer.core.source import OpenSource
-from tui_importer.core.table import Table, TableColumn
-from tui_importer.core.types import DATE, INTEGER, TEXT
+from tui_importer.core.model.plan import ColumnPlan, Options, Plan, Source, Target
+from tui_importer.core.model.table import Table, TableColumn
+from tui_importer.core.model.types import DATE, INTEGER, TEXT
+from tui_importer.core.planning.resolution import ResolvedPlan, choose_target, resolve
+from tui_importer.core.source.layout import Layout
+from tui_importer.core.source.open_source import OpenSource
 from tui_importer.errors import PlanError
 from tui_importer.events import SourceOpened
 
@@ -40,8 +40,8 @@ def plan(table: str | None = None, mode: Any = "append", columns: Any = None, **
     return Plan(source=Source(file="x.xlsx"), target=target, options=Options(**options), columns=columns)
 
 
-def resolved(asked: Plan, found: OpenSource, existing: Table | None = None) -> Resolution:
-    return resolve(asked, found, table_wanted(asked, found.layout, found), existing)
+def resolved(asked: Plan, found: OpenSource, existing: Table | None = None) -> ResolvedPlan:
+    return resolve(asked, found, choose_target(asked, found.layout, found), existing)
 
 
 @pytest.mark.parametrize(
@@ -55,18 +55,18 @@ def resolved(asked: Plan, found: OpenSource, existing: Table | None = None) -> R
 )
 def test_the_table_is_called_by_plan_sheet_or_file(asked: Plan, sheet: str, name: str) -> None:
     found = source("a", sheet=sheet)
-    assert table_wanted(asked, found.layout, found).name == name
+    assert choose_target(asked, found.layout, found).name == name
 
 
 def test_a_schema_is_known_by_its_header_and_can_be_refused() -> None:
-    from tui_importer.core.schemas import BUSINESSES
+    from tui_importer.core.model.schemas import BUSINESSES
 
     headers = [header for header, _ in BUSINESSES.headers]
     found = source(*headers)
-    assert table_wanted(plan(), found.layout, found).schema is BUSINESSES
-    assert table_wanted(plan(schema="infer"), found.layout, found).schema is None
+    assert choose_target(plan(), found.layout, found).schema is BUSINESSES
+    assert choose_target(plan(schema="infer"), found.layout, found).schema is None
     with pytest.raises(PlanError, match="unknown schema 'buisness'"):
-        table_wanted(plan(schema="buisness"), found.layout, found)
+        choose_target(plan(schema="buisness"), found.layout, found)
     settled = resolved(plan(), found)
     assert (settled.create, settled.mapping.table.name) == (True, BUSINESSES.table.name)
     assert len(settled.indexes) == len(BUSINESSES.table.indexes)

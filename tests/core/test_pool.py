@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from tui_importer.core.pool import raise_failures, run_workers
-from tui_importer.core.tasks import run_tasks
+from tui_importer.core.scheduling.task_pool import run_tasks
+from tui_importer.core.scheduling.worker_pool import raise_failures, run_workers
 
 
 class Work:
@@ -37,12 +37,12 @@ class Work:
         with self._lock:
             return next(self._batches, None)
 
-    def vacancy(self) -> bool:
+    def should_start_worker(self) -> bool:
         with self._lock:
             self._more -= 1
             return self._more >= 0
 
-    def dismissed(self) -> bool:
+    def should_stop_worker(self) -> bool:
         with self._lock:
             self._dismiss -= 1
             return self._dismiss >= 0

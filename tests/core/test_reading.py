@@ -7,11 +7,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from tui_importer.core.batch import Block
-from tui_importer.core.column import ListColumn
-from tui_importer.core.plan import Source
-from tui_importer.core.reading import OpenSheet, Reader, SheetInfo, Workbook
-from tui_importer.core.source import open_source
+from tui_importer.core.model.batch import Block
+from tui_importer.core.model.column import ListColumn
+from tui_importer.core.model.plan import Source
+from tui_importer.core.source.open_source import open_source
+from tui_importer.core.source.reader import OpenSheet, Reader, SheetInfo, Workbook
 
 
 class LinesReader:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tui_importer import Block, Options, Plan, ReaderSpec, Report, Run, Source, Target
-from tui_importer.core.source import BLOCKS_AHEAD
+from tui_importer.core.source.open_source import BLOCKS_AHEAD
 from tui_importer.events import AnyEvent, SourceOpened, TableCreated
 from tui_importer.plugins.registry import Owner, Registry, load_registry
 from tui_importer.readers.csv_text import CsvFile, CsvReader

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from tui_importer.core.report import (
+from tui_importer.core.model.report import (
     Report,
     ReportedColumn,
     SourceReport,

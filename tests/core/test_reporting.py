@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from tui_importer.core.plan import Plan, Source
-from tui_importer.core.report import from_json, to_json
-from tui_importer.core.reporting import never_begun, reported_columns, reported_source
+from tui_importer.core.model.plan import Plan, Source
+from tui_importer.core.model.report import from_json, to_json
+from tui_importer.core.run.reporting import never_begun, reported_columns, reported_source
 from tui_importer.errors import ExitCode, SourceError
 
 

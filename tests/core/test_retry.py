@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tui_importer.core.retry import FIRST_WAIT, LONGEST_WAIT, Attempts, retried
+from tui_importer.core.writing.retry import FIRST_WAIT, LONGEST_WAIT, Attempts, retried
 from tui_importer.errors import DatabaseError, TransientFault, UnreachableError
 
 
@@ -47,7 +47,7 @@ def test_no_budget_is_no_second_try() -> None:
 
 
 def test_an_action_is_repeated_until_it_works() -> None:
-    told: list[tuple[int, str]] = []
+    on_retry: list[tuple[int, str]] = []
     faults: list[DatabaseError] = [TransientFault("one"), UnreachableError("two")]
 
     def act() -> str:
@@ -55,8 +55,10 @@ def test_an_action_is_repeated_until_it_works() -> None:
             raise faults.pop(0)
         return "done"
 
-    assert retried(act, 60.0, lambda pause: True, lambda number, _, fault: told.append((number, str(fault)))) == "done"
-    assert told == [(1, "one"), (2, "two")]
+    assert (
+        retried(act, 60.0, lambda pause: True, lambda number, _, fault: on_retry.append((number, str(fault)))) == "done"
+    )
+    assert on_retry == [(1, "one"), (2, "two")]
 
 
 def test_what_will_not_pass_and_what_nobody_waits_for_is_raised() -> None:
@@ -64,9 +66,9 @@ def test_what_will_not_pass_and_what_nobody_waits_for_is_raised() -> None:
         raise error
 
     with pytest.raises(DatabaseError, match="never"):
-        retried(lambda: fail(DatabaseError("never")), 60.0, lambda pause: True, lambda *told: None)
+        retried(lambda: fail(DatabaseError("never")), 60.0, lambda pause: True, lambda *on_retry: None)
     with pytest.raises(TransientFault, match="later"):
-        retried(lambda: fail(TransientFault("later")), 60.0, lambda pause: False, lambda *told: None)
+        retried(lambda: fail(TransientFault("later")), 60.0, lambda pause: False, lambda *on_retry: None)
     only = (TransientFault,)
     with pytest.raises(UnreachableError, match="gone"):
-        retried(lambda: fail(UnreachableError("gone")), 60.0, lambda pause: True, lambda *told: None, only)
+        retried(lambda: fail(UnreachableError("gone")), 60.0, lambda pause: True, lambda *on_retry: None, only)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tui_importer import Options, Plan, Report, Run, Source, Target, run_import
-from tui_importer.core.tasks import run_loop
+from tui_importer.core.scheduling.task_pool import run_loop
 from tui_importer.events import AnyEvent, BatchCommitted
 
 if TYPE_CHECKING:

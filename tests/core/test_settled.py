@@ -7,7 +7,7 @@ from itertools import compress, pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tui_importer.core.settled import Interval, Settled, merged
+from tui_importer.core.model.completed_rows import CompletedRows, Interval, merged
 
 ROWS = st.integers(1, 60)
 INTERVALS = st.lists(st.tuples(ROWS, st.integers(0, 12)).map(lambda pair: Interval(pair[0], pair[0] + pair[1])))
@@ -24,9 +24,9 @@ def test_merged_intervals_hold_the_same_rows_and_lie_apart(intervals: list[Inter
 
 @given(INTERVALS, st.sets(ROWS, min_size=1), st.sets(ROWS))
 def test_open_rows_are_those_in_no_interval(intervals: list[Interval], rows: set[int], rejected: set[int]) -> None:
-    settled, ordered = Settled(intervals, rejected), sorted(rows)
+    settled, ordered = CompletedRows(intervals, rejected), sorted(rows)
     inside = {row for first, last in intervals for row in range(first, last + 1)}
-    selected = settled.open_rows(ordered)
+    selected = settled.pending_mask(ordered)
     kept = ordered if selected is None else list(compress(ordered, selected))
     assert kept == [row for row in ordered if row not in inside]
     if selected is not None:
@@ -38,4 +38,4 @@ def test_open_rows_are_those_in_no_interval(intervals: list[Interval], rows: set
 @given(INTERVALS, ROWS)
 def test_the_first_gap(intervals: list[Interval], start: int) -> None:
     inside = {row for first, last in intervals for row in range(first, last + 1)}
-    assert Settled(intervals).first_gap(start) == next(row for row in range(start, 200) if row not in inside)
+    assert CompletedRows(intervals).first_gap(start) == next(row for row in range(start, 200) if row not in inside)

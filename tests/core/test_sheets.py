@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from tui_importer.core.plan import Source
-from tui_importer.core.reading import SheetInfo
-from tui_importer.core.sheets import choose_sheet, open_sheet
+from tui_importer.core.model.plan import Source
+from tui_importer.core.source.reader import SheetInfo
+from tui_importer.core.source.sheets import choose_sheet, open_sheet
 from tui_importer.errors import SourceError
 
 PATH = Path("x.xlsx")

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from tui_importer.core import stalls
-from tui_importer.core.stalls import Activity, Finding, Watched, watching
-from tui_importer.core.stop import Stop
+from tui_importer.core.scheduling import stalls
+from tui_importer.core.scheduling.run_control import RunControl
+from tui_importer.core.scheduling.stalls import Activity, Finding, Watched, watching
 from tui_importer.errors import DatabaseError, UnreachableError
 
 
@@ -60,7 +60,7 @@ class Server:
 Told = list[tuple[int, Activity | None]]
 
 
-def watch(server: Server, until: threading.Event, stop: Stop | None = None, timeout: float = 0.2) -> Told:
+def watch(server: Server, until: threading.Event, stop: RunControl | None = None, timeout: float = 0.2) -> Told:
     """What is told until then."""
     told: Told = []
 
@@ -68,7 +68,7 @@ def watch(server: Server, until: threading.Event, stop: Stop | None = None, time
         told.append((worker, finding.activity if finding else None))
 
     assert isinstance(server, Watched)
-    with watching(server, stop or Stop(), timeout, hear):
+    with watching(server, stop or RunControl(), timeout, hear):
         assert until.wait(20)
     return told
 
@@ -110,8 +110,8 @@ def test_a_server_that_is_only_full_is_asked_again() -> None:
 
 def test_a_lock_is_waited_for_no_longer_once_the_run_is_being_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stalls, "STOPPING_PATIENCE", 2.5)  # after the first look
-    server, stop = Server(Finding(Activity.LOCKED, "relation")), Stop()
-    stop.drain("enough")
+    server, stop = Server(Finding(Activity.LOCKED, "relation")), RunControl()
+    stop.stop("enough")
     watch(server, server.link.given_up, stop, timeout=0)
     assert "waiting for a lock: relation" in (server.link.why or "")
 
@@ -125,7 +125,7 @@ def test_nothing_is_asked_where_silence_is_allowed() -> None:
 
 
 def test_an_abort_waits_for_nothing() -> None:
-    server, stop = Server(Finding(Activity.WORKING)), Stop()
+    server, stop = Server(Finding(Activity.WORKING)), RunControl()
     stop.abort("now")
     watch(server, server.link.given_up, stop)
     stop.close()
@@ -144,6 +144,6 @@ def test_going_on_is_told() -> None:
         else:
             server.link.call, server.link.since = 2, None
 
-    with watching(server, Stop(), 0.2, hear):
+    with watching(server, RunControl(), 0.2, hear):
         assert gone_on.wait(20)
     assert told == [(3, Activity.LOCKED), (3, None)]

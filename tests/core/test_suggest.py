@@ -1,4 +1,4 @@
-from tui_importer.core.suggest import closest
+from tui_importer.core.model.suggest import closest
 
 
 def test_a_mistyped_word_is_known() -> None:

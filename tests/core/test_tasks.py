@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.core.test_pool import Work
-from tui_importer.core.tasks import run_tasks
+from tui_importer.core.scheduling.task_pool import run_tasks
 
 
 def test_tasks_wait_side_by_side() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
-from tui_importer.core.telling import Teller
+from tui_importer.core.run.dispatcher import EventDispatcher
 from tui_importer.events import AnyEvent, Noticed, RunFinished, WorkerStarted
 
 END = RunFinished(
@@ -19,20 +19,20 @@ def test_what_a_listener_causes_it_hears_next_not_in_the_middle() -> None:
     def listen(event: AnyEvent) -> None:
         heard.append(("begins", event))
         if event == WorkerStarted(worker=1):
-            teller.emit(WorkerStarted(worker=2))
+            dispatcher.emit(WorkerStarted(worker=2))
         heard.append(("ends", event))
 
-    teller = Teller(listen, lambda why: None)
-    teller.emit(WorkerStarted(worker=1))
+    dispatcher = EventDispatcher(listen, lambda why: None)
+    dispatcher.emit(WorkerStarted(worker=1))
     one, two = WorkerStarted(worker=1), WorkerStarted(worker=2)
     assert heard == [("begins", one), ("ends", one), ("begins", two), ("ends", two)]
 
 
 def test_nothing_comes_after_the_end() -> None:
     heard: list[AnyEvent] = []
-    teller = Teller(heard.append, lambda why: None)
+    dispatcher = EventDispatcher(heard.append, lambda why: None)
     for event in (WorkerStarted(worker=1), END, WorkerStarted(worker=2), END):
-        teller.emit(event)
+        dispatcher.emit(event)
     assert heard == [WorkerStarted(worker=1), END]
 
 
@@ -44,11 +44,11 @@ def test_a_listener_that_fails_is_told_of_once_and_not_called_again() -> None:
         calls.append(event)
         raise LookupError("its defect")
 
-    teller = Teller(listen, failed.append)
-    teller.emit(WorkerStarted(worker=1))
-    teller.emit(WorkerStarted(worker=2))
+    dispatcher = EventDispatcher(listen, failed.append)
+    dispatcher.emit(WorkerStarted(worker=1))
+    dispatcher.emit(WorkerStarted(worker=2))
     assert calls == [WorkerStarted(worker=1)]
-    assert failed == [str(teller.failure)] == ["the listener failed: LookupError: its defect"]
+    assert failed == [str(dispatcher.failure)] == ["the listener failed: LookupError: its defect"]
 
 
 def test_many_threads_speak_one_after_the_other() -> None:
@@ -59,9 +59,9 @@ def test_many_threads_speak_one_after_the_other() -> None:
         heard.append(event)
         inside.release()
 
-    teller = Teller(listen, lambda why: None)
+    dispatcher = EventDispatcher(listen, lambda why: None)
     events = [Noticed(message=str(number)) for number in range(200)]
     with ThreadPoolExecutor(4) as pool:
-        list(pool.map(teller.emit, events))
+        list(pool.map(dispatcher.emit, events))
     assert all(most)
     assert sorted(heard, key=str) == sorted(events, key=str)

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tui_importer.core.cells import Cell
-from tui_importer.core.totals import TOTAL_WORDS, is_totals_row
+from tui_importer.core.model.cells import Cell
+from tui_importer.core.source.totals import TOTAL_WORDS, is_totals_row
 
 
 @pytest.mark.parametrize("word", ["Total", "TOTAL:", " Grand  total ", "Summe", "Итого", "合计：", "Yhteensä"])

@@ -11,9 +11,18 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tui_importer.core.column import ListColumn
-from tui_importer.core.parsing import MAX_EXACT_FLOAT
-from tui_importer.core.traits import IS, LOOK, MAX_FLOAT_INTEGER, MAX_INTEGER, Finding, Tally, Trait, of_kind
+from tui_importer.core.conversion.parsing import MAX_EXACT_FLOAT
+from tui_importer.core.conversion.traits import (
+    MAX_FLOAT_INTEGER,
+    MAX_INTEGER,
+    PREDICATES,
+    SCANNERS,
+    Finding,
+    Tally,
+    Trait,
+    of_kind,
+)
+from tui_importer.core.model.column import ListColumn
 
 FLOATS = st.one_of(st.floats(), st.sampled_from([1e15, -1e15, 1e15 - 1, 0.5, 2.0]))
 INTEGERS = st.one_of(st.integers(), st.sampled_from([2**53, 2**53 + 1, 2**63, -(2**63)]))
@@ -21,7 +30,7 @@ INTEGERS = st.one_of(st.integers(), st.sampled_from([2**53, 2**53 + 1, 2**63, -(
 
 def look(values: Sequence[Any]) -> tuple[set[Trait], Tally]:
     tally = Tally()
-    return LOOK[type(values[0])](values, tally), tally
+    return SCANNERS[type(values[0])](values, tally), tally
 
 
 @given(st.lists(FLOATS, min_size=1))
@@ -32,7 +41,7 @@ def test_floats(values: list[float]) -> None:
     assert (Trait.FRACTION in traits) == any(not value.is_integer() for value in finite)
     assert (Trait.LONG_FLOAT in traits) == any(abs(value) >= MAX_EXACT_FLOAT for value in finite)
     assert (tally.low, tally.high) == ((min(finite), max(finite)) if finite else (None, None))
-    if any(map(IS[Trait.LONG_FLOAT], finite)):
+    if any(map(PREDICATES[Trait.LONG_FLOAT], finite)):
         assert Trait.LONG_FLOAT in traits  # a block with such a cell is walked
 
 
@@ -42,9 +51,11 @@ def test_integers(values: list[int]) -> None:
     assert bool(traits) == any(abs(value) > MAX_FLOAT_INTEGER for value in values)
     assert (tally.low, tally.high) == (min(values), max(values))
     for trait in (Trait.LONG_INTEGER, Trait.HUGE_INTEGER):
-        if any(map(IS[trait], values)):
+        if any(map(PREDICATES[trait], values)):
             assert trait in traits
-    assert any(map(IS[Trait.HUGE_INTEGER], values)) == any(not -MAX_INTEGER - 1 <= v <= MAX_INTEGER for v in values)
+    assert any(map(PREDICATES[Trait.HUGE_INTEGER], values)) == any(
+        not -MAX_INTEGER - 1 <= v <= MAX_INTEGER for v in values
+    )
 
 
 @given(st.lists(st.datetimes(timezones=st.none() | st.just(dt.UTC)), min_size=1))

@@ -12,20 +12,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tui_importer.backends.postgresql import PostgreSQL
-from tui_importer.backends.sqlite import SQLite
-from tui_importer.core.batch import Batch
-from tui_importer.core.column import ListColumn
-from tui_importer.core.convert import Conversion
-from tui_importer.core.counters import WorkerCounters, WorkerState
-from tui_importer.core.in_thread import InThread
-from tui_importer.core.ledger import Entry
-from tui_importer.core.mapping import MappedColumn, Mapping
-from tui_importer.core.session import AsyncSession, Backend, ConnectionSettings, Destination, Session
-from tui_importer.core.stop import Stop
-from tui_importer.core.table import Table, TableColumn
-from tui_importer.core.types import INTEGER
-from tui_importer.core.writer import BatchWriter, run, run_async
+from tui_importer.backends.postgresql.backend import PostgreSQL
+from tui_importer.backends.sqlite.backend import SQLite
+from tui_importer.core.conversion.convert import Conversion
+from tui_importer.core.conversion.mapping import ColumnMapping, MappedColumn
+from tui_importer.core.model.batch import Batch
+from tui_importer.core.model.column import ListColumn
+from tui_importer.core.model.counters import WorkerCounters, WorkerState
+from tui_importer.core.model.table import Table, TableColumn
+from tui_importer.core.model.types import INTEGER
+from tui_importer.core.scheduling.run_control import RunControl
+from tui_importer.core.writing.backend import AsyncSession, Backend, ConnectionSettings, Destination, Session
+from tui_importer.core.writing.batch_writer import BatchWriter, run, run_async
+from tui_importer.core.writing.ledger import Entry
+from tui_importer.core.writing.threaded_async_session import ThreadedAsyncSession
 from tui_importer.errors import DataFault, StoppedError, WorkerError
 from tui_importer.events import BatchCommitted, Reject, Retrying
 
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from tests.conftest import Database
 
 TABLE = Table(name="t", columns=(TableColumn("n", INTEGER, nullable=False),))
-MAPPING = Mapping(
+MAPPING = ColumnMapping(
     sheet="Sheet1",
     first_column=0,
     headers=("n",),
@@ -132,7 +132,7 @@ class Given:
         self.session = session
 
     def open(self) -> Any:
-        if isinstance(self.session, InThread):
+        if isinstance(self.session, ThreadedAsyncSession):
             return asyncio.sleep(0, self.session)
         return self.session
 
@@ -166,10 +166,10 @@ class Notes:
 def write(session: Session, numbers: Sequence[int], *, asynchronous: bool = False, each: bool = False) -> Notes:
     notes, counters = Notes(), WorkerCounters(worker=1)
     if asynchronous:
-        writer = BatchWriter(Given(InThread(session)), MAPPING, counters, notes, Stop())
+        writer = BatchWriter(Given(ThreadedAsyncSession(session)), MAPPING, counters, notes, RunControl())
         asyncio.run(run_async(writer.each(batch_of(numbers)) if each else writer.batch(batch_of(numbers))))
     else:
-        writer = BatchWriter(Given(session), MAPPING, counters, notes, Stop())
+        writer = BatchWriter(Given(session), MAPPING, counters, notes, RunControl())
         run(writer.each(batch_of(numbers)) if each else writer.batch(batch_of(numbers)))
     assert counters.state is WorkerState.IDLE
     assert counters.inserted + counters.skipped + counters.rejected == len(numbers)
@@ -275,7 +275,7 @@ def test_an_error_that_is_no_row_s_ends_the_worker_and_says_where() -> None:
             raise RuntimeError("boom")
 
     notes, counters = Notes(), WorkerCounters(worker=3)
-    writer = BatchWriter(Given(Broken()), MAPPING, counters, notes, Stop())
+    writer = BatchWriter(Given(Broken()), MAPPING, counters, notes, RunControl())
     with pytest.raises(WorkerError, match=r"worker 3 failed at Sheet1 rows 2 to 11: RuntimeError: boom"):
         run(writer.batch(batch_of(range(10))))
     assert counters.state is WorkerState.FAILED
@@ -291,7 +291,7 @@ def test_row_by_row_keeps_what_is_committed_when_the_worker_fails() -> None:
             return super().load(batch, start, stop)
 
     session, notes, counters = Breaking(), Notes(), WorkerCounters(worker=1)
-    writer = BatchWriter(Given(session), MAPPING, counters, notes, Stop())
+    writer = BatchWriter(Given(session), MAPPING, counters, notes, RunControl())
     with pytest.raises(WorkerError):
         run(writer.each(batch_of([0, 1, -1, 3, 4, 5])))
     assert session.stored == [0, 1, 3]
@@ -309,14 +309,14 @@ def test_whoever_watches_sees_rows_that_are_committed_one_by_one_come_one_by_one
             seen.append((counters.inserted, counters.rejected))
             super().begin()
 
-    writer = BatchWriter(Given(Watched()), MAPPING, counters, Notes(), Stop())
+    writer = BatchWriter(Given(Watched()), MAPPING, counters, Notes(), RunControl())
     run(writer.each(batch_of([1, -2, 3])))
     # The refused row is begun twice: with it, and again for its reject.
     assert [*seen, (counters.inserted, counters.rejected)] == [(0, 0), (1, 0), (1, 0), (1, 1), (2, 1)]
 
 
 def test_an_aborted_run_takes_no_further_statement() -> None:
-    session, notes, counters, stop = Fake(), Notes(), WorkerCounters(worker=1), Stop()
+    session, notes, counters, stop = Fake(), Notes(), WorkerCounters(worker=1), RunControl()
     stop.abort("enough")
     writer = BatchWriter(Given(session), MAPPING, counters, notes, stop)
     with pytest.raises(StoppedError):

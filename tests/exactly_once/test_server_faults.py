@@ -29,14 +29,14 @@ if TYPE_CHECKING:
     from tests.conftest import Database
 
 #: Those of an operator or a passing shortage, and those of transactions that get in each other's way.
-PASSING = ["08006", "40001", "40P01", "53100", "53200", "53300", "55P03", "57014", "57P01", "57P02", "57P03"]
+TRANSIENT_ERRORS = ["08006", "40001", "40P01", "53100", "53200", "53300", "55P03", "57014", "57P01", "57P02", "57P03"]
 
 
 def numbers(database: Database) -> Counter[int]:
     return Counter(number for (number,) in database.fetch("SELECT n FROM t"))
 
 
-@pytest.mark.parametrize("sqlstate", PASSING)
+@pytest.mark.parametrize("sqlstate", TRANSIENT_ERRORS)
 def test_what_may_pass_is_tried_again(postgres: Database, importer: Importer, sqlstate: str) -> None:
     """A sequence is not undone with its transaction, so it can count the attempts."""
     postgres.execute(

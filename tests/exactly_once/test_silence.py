@@ -19,7 +19,7 @@ from tests.exactly_once.proxy import BOTH, Network, Way
 from tests.exactly_once.test_fencing import numbers, wait_for
 from tests.exactly_once.test_kills import STRATEGIES
 from tui_importer import Report, Run
-from tui_importer.core.counters import WorkerState
+from tui_importer.core.model.counters import WorkerState
 from tui_importer.events import AnyEvent, LoadingStarted, Retrying, StatementDelayed
 
 if TYPE_CHECKING:

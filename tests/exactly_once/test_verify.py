@@ -12,8 +12,8 @@ from openpyxl import Workbook
 
 from tests.exactly_once.conftest import Importer
 from tui_importer import Options, Plan, Run, Source, Target, run_import
-from tui_importer.core.types import ColumnType
-from tui_importer.core.verify import Checksums
+from tui_importer.core.model.types import ColumnType
+from tui_importer.core.writing.verification import Checksums
 from tui_importer.events import AnyEvent, LoadingStarted, Noticed
 
 if TYPE_CHECKING:

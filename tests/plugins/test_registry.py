@@ -224,7 +224,7 @@ def test_a_reader_of_a_stranger(install: Install, tmp_path: Path, priority: int,
 
 
 BACKEND = """
-from tui_importer.backends.sqlite import SQLite
+from tui_importer.backends.sqlite.backend import SQLite
 
 class Mine(SQLite):
     def __init__(self, settings):

@@ -5,11 +5,11 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from tui_importer.core.plan import Options, Plan, Source, Target
+from tui_importer.core.model.plan import Options, Plan, Source, Target
 from tui_importer.process.messages import ImportRequest
 from tui_importer.process.start import start_run
 from tui_importer.recording.control import Drain, give_order
-from tui_importer.recording.folders import Recording, recordings_folder
+from tui_importer.recording.recordings import Recording, recordings_folder
 
 
 def begin(folder: Path, **options: float) -> Recording:

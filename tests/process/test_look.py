@@ -27,7 +27,7 @@ from tui_importer.process.messages import (
     Refused,
     TargetSeen,
 )
-from tui_importer.process.start import Look
+from tui_importer.process.start import InspectionProcess
 
 if TYPE_CHECKING:
     from tests.conftest import Database
@@ -42,7 +42,7 @@ class Ear:
         self.answers: list[Answer] = []
         self._on_answer = on_answer
         self._last = threading.Event()
-        self.look = Look(request, self._hear)
+        self.look = InspectionProcess(request, self._hear)
 
     def _hear(self, answer: Answer) -> None:
         self.answers.append(answer)

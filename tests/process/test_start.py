@@ -17,13 +17,13 @@ import pytest
 
 from tests.exactly_once.test_fencing import wait_for
 from tui_importer import Options, Plan, Source, Target
-from tui_importer.core.report import Report
+from tui_importer.core.model.report import Report
 from tui_importer.errors import ExitCode, ImporterError, PlanError
 from tui_importer.process import start
 from tui_importer.process.messages import ImportRequest
 from tui_importer.process.start import RefusedError, start_run
 from tui_importer.recording.control import Pause, Resume, give_order
-from tui_importer.recording.folders import Recording, recordings, recordings_folder
+from tui_importer.recording.recordings import Recording, recordings, recordings_folder
 
 if TYPE_CHECKING:
     from tests.conftest import Database
@@ -136,7 +136,7 @@ import msgspec, sys, time
 from pathlib import Path
 from tui_importer.process.messages import ImportRequest
 from tui_importer.process.start import start_run
-from tui_importer.recording.folders import recordings_folder
+from tui_importer.recording.recordings import recordings_folder
 request = msgspec.json.decode(sys.argv[1].encode(), type=ImportRequest)
 print(start_run(request, recordings_folder()).run_id, flush=True)
 time.sleep(600)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from tests.readers.binary_workbooks import MOST, Xls, Xlsb
 from tests.readers.test_readers_agree import cells
 from tui_importer import CellError, SourceError
-from tui_importer.core.layout import Layout
+from tui_importer.core.source.layout import Layout
 from tui_importer.readers.biff import biff_cells
 from tui_importer.readers.biff12 import biff12_cells
 from tui_importer.readers.calamine import CalamineReader

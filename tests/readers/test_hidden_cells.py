@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tui_importer import CellError, SourceError, UncalculatedFormula
-from tui_importer.core.cells import column_index, column_letters
+from tui_importer.core.model.cells import column_index, column_letters
 from tui_importer.readers.hidden_cells import HiddenCell, can_look, hidden_cells
 
 MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"

@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 
 from tests.readers.test_hidden_cells import MAIN, PACKAGE, RELATIONS
 from tui_importer import Reader, SourceError
-from tui_importer.core.cells import column_letters
+from tui_importer.core.model.cells import column_letters
 from tui_importer.readers.calamine import CalamineReader
+from tui_importer.readers.cell_extent import CellExtent
 from tui_importer.readers.hidden_cells import hidden_cells
 from tui_importer.readers.openpyxl_streaming import OpenpyxlReader
-from tui_importer.readers.reach import Reach
 
 NEAR = '<row r="1"><c r="A1"><v>1</v></c></row>'
 
@@ -124,11 +124,11 @@ def test_the_reach_is_never_less_than_that_of_the_cells(
             yield f"<row r={quote}{row}{quote}><c r={quote}{column_letters(column)}{row}{quote}><v>1</v></c></row>"
 
     path = package(tmp_path_factory.mktemp("reach") / "w.xlsx", sheet("".join(rows())))
-    reach = Reach()
-    assert hidden_cells(path, "S", reach, chunk=chunk) == {}
-    assert reach.rows == max(row for row, _ in cells)
+    extent = CellExtent()
+    assert hidden_cells(path, "S", extent, chunk=chunk) == {}
+    assert extent.rows == max(row for row, _ in cells)
     # Columns of one letter are not told apart.
-    assert max(reach.columns, 26) == max(26, *(column + 1 for _, column in cells))
+    assert max(extent.columns, 26) == max(26, *(column + 1 for _, column in cells))
 
 
 def test_a_zip_bomb_is_refused(tmp_path: Path) -> None:

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tui_importer import Layout, NotedSheet
-from tui_importer.core.batch import Block
-from tui_importer.core.column import ListColumn
-from tui_importer.core.plan import Source
-from tui_importer.core.reading import SheetInfo
-from tui_importer.core.source import find_source
+from tui_importer.core.model.batch import Block
+from tui_importer.core.model.column import ListColumn
+from tui_importer.core.model.plan import Source
+from tui_importer.core.source.open_source import find_source
+from tui_importer.core.source.reader import SheetInfo
 
 
 class Silent:

@@ -15,11 +15,11 @@ from hypothesis import strategies as st
 
 from tests.readers.test_hidden_cells import MAIN, package
 from tui_importer import CellError, SourceError, UncalculatedFormula
-from tui_importer.core.cells import column_letters
+from tui_importer.core.model.cells import column_letters
 from tui_importer.readers import hidden_cells as module
+from tui_importer.readers.cell_extent import CellExtent
 from tui_importer.readers.hidden_cells import HiddenCell, hidden_cells, parsed
 from tui_importer.readers.package import Package
-from tui_importer.readers.reach import Reach
 
 PART = "xl/worksheets/sheet1.xml"
 
@@ -132,7 +132,7 @@ def test_the_search_finds_what_the_parser_finds(tmp_path: Path, text: str, chunk
     except SourceError as error:
         expected = str(error)
     try:
-        found: object = hidden_cells(path, "S", Reach(), chunk=chunk)
+        found: object = hidden_cells(path, "S", CellExtent(), chunk=chunk)
     except SourceError as error:
         found = str(error)
     if isinstance(expected, dict) or isinstance(found, str):
@@ -189,7 +189,7 @@ def test_what_programs_write_needs_no_parser(tmp_path: Path, parsers: list[Path]
     cell, hidden = WRITTEN[program]
     rows = "".join(f'<row r="{row}">{cell.format(row)}</row>' for row in range(1, ROWS + 1))
     path = package(tmp_path / "w.xlsx", f'<worksheet xmlns="{MAIN}"><sheetData>{rows}</sheetData></worksheet>'.encode())
-    found = hidden_cells(path, "S", Reach())
+    found = hidden_cells(path, "S", CellExtent())
     assert [each.value for cells in found.values() for each in cells] == [hidden] * (ROWS if hidden else 0)
     assert parsers == []
 
@@ -201,7 +201,7 @@ def test_prefixes_need_no_parser(tmp_path: Path, parsers: list[Path], program: s
     rows = "".join(f'<row r="{row}">{cell.format(row)}</row>' for row in range(1, ROWS + 1))
     xml = prefixed(f'<worksheet xmlns="{MAIN}"><sheetData>{rows}</sheetData></worksheet>')
     path = package(tmp_path / "w.xlsx", xml.encode())
-    found = hidden_cells(path, "S", Reach(), chunk=1_000)
+    found = hidden_cells(path, "S", CellExtent(), chunk=1_000)
     assert [each.value for cells in found.values() for each in cells] == [hidden] * (ROWS if hidden else 0)
     assert parsers == []
 

@@ -34,7 +34,7 @@ from tui_importer.recording.control import (
     Resume,
     give_order,
 )
-from tui_importer.recording.folders import recordings
+from tui_importer.recording.recordings import recordings
 
 if TYPE_CHECKING:
     from tests.conftest import Database

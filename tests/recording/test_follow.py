@@ -17,15 +17,15 @@ import pytest
 
 from tests.support.scenes import BEGAN, HEADERS, RUN_ID, Scene, reject, text, write
 from tui_importer import UsageError
-from tui_importer.core.counters import Snapshot
-from tui_importer.core.reject_groups import MAX_GROUPS, OTHERS, RejectGroups
-from tui_importer.core.report import CELLS_PER_REASON, ReasonGroup
+from tui_importer.core.model.counters import Snapshot
+from tui_importer.core.model.reject_groups import MAX_GROUPS, OTHERS, RejectGroups
+from tui_importer.core.model.report import CELLS_PER_REASON, ReasonGroup
 from tui_importer.events import BatchCommitted, Fault, Noticed, Reject, RowRejected, RunFinished, RunStarted
 from tui_importer.recording import follow, recorder
-from tui_importer.recording.folders import EVENTS_FILE, Recording, find_recording, recordings
 from tui_importer.recording.follow import Follower, Replay, headers, rejects
 from tui_importer.recording.lines import LINE_VERSION, Line, decode_line
 from tui_importer.recording.recorder import Recorder
+from tui_importer.recording.recordings import EVENTS_FILE, Recording, find_recording, recordings
 
 
 def finished(rejects: int = 12) -> Scene:

@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 
 from tui_importer import Options, Plan, Source, Target, run_import
-from tui_importer.core.counters import Snapshot
+from tui_importer.core.model.counters import Snapshot
 from tui_importer.events import AnyEvent, BatchCommitted, Noticed
-from tui_importer.recording.folders import Recording, prune, recordings, recordings_folder
 from tui_importer.recording.lines import LINE_VERSION
 from tui_importer.recording.recorder import Recorder
+from tui_importer.recording.recordings import Recording, prune, recordings, recordings_folder
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ import httpx
 import psutil
 import pytest
 
-from tui_importer.recording.folders import Recording
+from tui_importer.recording.recordings import Recording
 
 #: Seconds that anything may take; what is waited for usually takes less than one.
 PATIENCE = 60.0

@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from tui_importer.core.plan import Plan, Source, Target
-from tui_importer.server import conductor as conducting
-from tui_importer.server.conductor import Conductor
-from tui_importer.server.known import Known
+from tui_importer.core.model.plan import Plan, Source, Target
+from tui_importer.server import scheduler as conducting
+from tui_importer.server.http_error import HttpError
 from tui_importer.server.metrics import Metrics
-from tui_importer.server.refusal import Refusal
+from tui_importer.server.scheduler import Scheduler
 from tui_importer.server.settings import Settings
+from tui_importer.server.upload_registry import UploadRegistry
 from tui_importer.server.uploads import Store, Upload
 
 
@@ -24,20 +24,20 @@ class LateTurn:
 
     may_end: asyncio.Event
 
-    def __init__(self, upload: Upload, known: Known, *others: object) -> None:
-        self.upload, self._known = upload, known
+    def __init__(self, upload: Upload, uploads: UploadRegistry, *others: object) -> None:
+        self.upload, self._uploads = upload, uploads
 
     async def carry_out(self, *, begun: bool) -> None:
         self.upload.state, self.upload.outcome = "ended", "stopped"
         await self.may_end.wait()
-        await self._known.note(self.upload)
+        await self._uploads.note(self.upload)
 
 
 @pytest.fixture
 def arranged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """Runs a test's coroutine with a conductor, and an upload that has ended while its turn goes on."""
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
-    monkeypatch.setattr(conducting, "Turn", LateTurn)
+    monkeypatch.setattr(conducting, "UploadRunner", LateTurn)
 
     async def arrange(test: Callable[..., Coroutine[Any, Any, None]]) -> None:
         LateTurn.may_end = asyncio.Event()
@@ -46,18 +46,18 @@ def arranged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., N
             folder=tmp_path / "uploads",
         )
         store = Store(settings.folder)
-        known = Known(store, Metrics())
-        conductor = Conductor(settings, known)
+        uploads = UploadRegistry(store, Metrics())
+        scheduler = Scheduler(settings, uploads)
         upload = Upload(id="one", name="rows.csv", suffix=".csv", size=7, sha256="0" * 64, created_at="", key="its key")
         part = store.new_part()
         (part / upload.file).write_bytes(b"n\n1\n2\n")
         store.keep(part, upload)
-        conductor.accept(upload)
+        scheduler.accept(upload)
         await asyncio.sleep(0)
         assert upload.state == "ended"
-        assert conductor.turns
+        assert scheduler.runners
         try:
-            await asyncio.wait_for(test(conductor, known, upload), 60)
+            await asyncio.wait_for(test(scheduler, uploads, upload), 60)
         finally:
             store.close()
 
@@ -65,53 +65,53 @@ def arranged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., N
 
 
 def test_what_is_seen_to_have_ended_can_be_forgotten(arranged: Callable[..., None]) -> None:
-    async def test(conductor: Conductor, known: Known, upload: Upload) -> None:
-        deleting = asyncio.create_task(conductor.delete(upload))
+    async def test(scheduler: Scheduler, uploads: UploadRegistry, upload: Upload) -> None:
+        deleting = asyncio.create_task(scheduler.delete(upload))
         await asyncio.sleep(0.05)
         assert not deleting.done()
-        assert conductor.turns
+        assert scheduler.runners
         LateTurn.may_end.set()
         await deleting
-        assert not conductor.turns
-        assert not known.uploads
-        assert not known.store.of(upload).exists()
+        assert not scheduler.runners
+        assert not uploads.uploads
+        assert not uploads.store.of(upload).exists()
 
     arranged(test)
 
 
 def test_what_is_seen_to_have_ended_can_be_resumed(arranged: Callable[..., None]) -> None:
-    async def test(conductor: Conductor, known: Known, upload: Upload) -> None:
-        resuming = asyncio.create_task(conductor.resume(upload))
+    async def test(scheduler: Scheduler, uploads: UploadRegistry, upload: Upload) -> None:
+        resuming = asyncio.create_task(scheduler.resume(upload))
         await asyncio.sleep(0.05)
-        first = conductor.turns[upload.id]
+        first = scheduler.runners[upload.id]
         LateTurn.may_end.set()
         await resuming
-        assert conductor.turns[upload.id] is not first
+        assert scheduler.runners[upload.id] is not first
 
     arranged(test)
 
 
 def test_what_is_seen_to_have_ended_is_not_taken_up_by_the_next_server(arranged: Callable[..., None]) -> None:
-    async def test(conductor: Conductor, known: Known, upload: Upload) -> None:
-        ending = asyncio.create_task(conductor.end())
+    async def test(scheduler: Scheduler, uploads: UploadRegistry, upload: Upload) -> None:
+        ending = asyncio.create_task(scheduler.end())
         await asyncio.sleep(0.05)
         assert not ending.done()
         LateTurn.may_end.set()
         await ending
-        [kept] = known.store.load()
+        [kept] = uploads.store.load()
         assert (kept.state, kept.interrupted) == ("ended", False)
 
     arranged(test)
 
 
 def test_of_two_who_forget_an_upload_one_does(arranged: Callable[..., None]) -> None:
-    async def test(conductor: Conductor, known: Known, upload: Upload) -> None:
+    async def test(scheduler: Scheduler, uploads: UploadRegistry, upload: Upload) -> None:
         LateTurn.may_end.set()
-        said = await asyncio.gather(conductor.delete(upload), conductor.delete(upload), return_exceptions=True)
-        [refusal] = [one for one in said if one is not None]
-        assert isinstance(refusal, Refusal)
-        assert refusal.status == 404
-        assert known.of_key("its key") is None
+        said = await asyncio.gather(scheduler.delete(upload), scheduler.delete(upload), return_exceptions=True)
+        [http_error] = [one for one in said if one is not None]
+        assert isinstance(http_error, HttpError)
+        assert http_error.status == 404
+        assert uploads.of_key("its key") is None
 
     arranged(test)
 
@@ -120,13 +120,13 @@ def test_what_cannot_be_removed_is_still_known(arranged: Callable[..., None], mo
     def refuse(upload: Upload) -> None:
         raise PermissionError(13, "Permission denied")
 
-    async def test(conductor: Conductor, known: Known, upload: Upload) -> None:
+    async def test(scheduler: Scheduler, uploads: UploadRegistry, upload: Upload) -> None:
         LateTurn.may_end.set()
-        monkeypatch.setattr(known.store, "remove", refuse)
+        monkeypatch.setattr(uploads.store, "remove", refuse)
         with pytest.raises(PermissionError):
-            await conductor.delete(upload)
-        assert known.find("one") is upload
-        assert known.of_key("its key") is upload
-        assert known.ended(upload).is_set()
+            await scheduler.delete(upload)
+        assert uploads.find("one") is upload
+        assert uploads.of_key("its key") is upload
+        assert uploads.ended(upload).is_set()
 
     arranged(test)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.server.conftest import SLOW, Served, numbered
-from tui_importer.server.choices import Choices
+from tui_importer.server.upload_options import UploadOptions
 
 TOKEN = "schemathesis-has-this-token"
 #: No schema can say what a workbook is, so one that is none may be refused.
@@ -55,5 +55,5 @@ def test_every_choice_is_a_parameter(shared: Served) -> None:
     document = shared.client.get("/openapi.json").json()
     for path in ("/upload", "/runs"):
         named = {parameter["name"] for parameter in document["paths"][path]["post"]["parameters"]}
-        assert named == {*Choices.__struct_fields__, "Idempotency-Key"}
+        assert named == {*UploadOptions.__struct_fields__, "Idempotency-Key"}
     assert "security" not in document

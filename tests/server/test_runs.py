@@ -12,7 +12,7 @@ import pytest
 
 from tests.server.conftest import SLOW, Served, numbered, until
 from tests.support.make_sample import SAMPLE_PATH
-from tui_importer.core.counters import Snapshot
+from tui_importer.core.model.counters import Snapshot
 from tui_importer.recording.control import ChangeWorkers, Drain, Pause, give_order
 from tui_importer.recording.follow import Follower, headers, rejects
 

@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from tui_importer.core.counters import Phase, Snapshot, WorkerSnapshot, WorkerState
-from tui_importer.core.report import (
+from tui_importer.core.model.counters import Phase, Snapshot, WorkerSnapshot, WorkerState
+from tui_importer.core.model.report import (
     Outcome,
     ReasonGroup,
     Report,
@@ -46,8 +46,8 @@ from tui_importer.events import (
     WorkerFinished,
     WorkerStarted,
 )
-from tui_importer.recording.folders import COMMAND_FILE, EVENTS_FILE, REPORT_FILE, Recording
 from tui_importer.recording.lines import Line, event_line, groups_line, progress_line
+from tui_importer.recording.recordings import COMMAND_FILE, EVENTS_FILE, REPORT_FILE, Recording
 
 RUN_ID = "20261124-201500-0c0ffee"
 #: When every scene begins.
@@ -80,7 +80,7 @@ def reject(number: int, reason: int | None = None) -> Reject:
 
 def groups(rejects: Sequence[Reject]) -> tuple[ReasonGroup, ...]:
     """What a recorder says of the rejects so far."""
-    from tui_importer.core.reject_groups import RejectGroups
+    from tui_importer.core.model.reject_groups import RejectGroups
 
     counted = RejectGroups()
     for each in rejects:

@@ -14,9 +14,9 @@ from textual.pilot import Pilot
 from tests.support.scenes import Scene, Stage, write
 from tui_importer.errors import ExitCode, UsageError
 from tui_importer.recording.control import ControlServer
-from tui_importer.recording.folders import recordings_folder
+from tui_importer.recording.recordings import recordings_folder
 from tui_importer.tui.app import Dashboard
-from tui_importer.tui.messages import Ending, Shown
+from tui_importer.tui.messages import DashboardResult, ShownRun
 from tui_importer.tui.screens.run import RunScreen
 from tui_importer.tui.terminal import UNICODE, Glyphs
 from tui_importer.tui.widgets.picture import Picture
@@ -25,7 +25,7 @@ from tui_importer.tui.widgets.picture import Picture
 #: Textual's pilot waits for one after every key, for a second where there is none.
 PERIOD = 0.05
 
-Acting = Callable[[Pilot[Ending]], Awaitable[None]]
+Acting = Callable[[Pilot[DashboardResult]], Awaitable[None]]
 
 
 class Controls:
@@ -79,9 +79,9 @@ class Playing:
         self.scene = scene
         self.recording = write(scene, folder)
 
-    def shown(self) -> Shown:
+    def shown(self) -> ShownRun:
         """What the screen is given; orders go to the fixture ``controls``, where a test uses it."""
-        return Shown(Stage(self.scene), self.recording)
+        return ShownRun(Stage(self.scene), self.recording)
 
     def app(self, glyphs: Glyphs = UNICODE, theme: str = "importer-dark") -> Dashboard:
         """The dashboard with this run on its first screen."""
@@ -89,11 +89,11 @@ class Playing:
 
     def act(
         self, acting: Acting, size: tuple[int, int] = (80, 24), glyphs: Glyphs = UNICODE, theme: str = "importer-dark"
-    ) -> Ending | None:
+    ) -> DashboardResult | None:
         """Show it once its last picture is drawn, and do something; gives what the application was left with."""
         app = self.app(glyphs, theme)
 
-        async def act(pilot: Pilot[Ending]) -> None:
+        async def act(pilot: Pilot[DashboardResult]) -> None:
             await until(pilot, lambda: _drawn(app, self.scene))
             await acting(pilot)
 
@@ -101,7 +101,7 @@ class Playing:
         return app.return_value
 
 
-def run(app: App[Ending], acting: Acting, size: tuple[int, int] = (80, 24)) -> None:
+def run(app: App[DashboardResult], acting: Acting, size: tuple[int, int] = (80, 24)) -> None:
     """Run the application without a terminal while something is done."""
 
     async def go() -> None:
@@ -144,6 +144,6 @@ def _drawn(app: Dashboard, scene: Scene) -> bool:
 
 
 def _sampled(scene: Scene) -> list[float]:
-    from tui_importer.core.counters import Snapshot
+    from tui_importer.core.model.counters import Snapshot
 
     return [line.what.at for line in scene.lines if isinstance(line.what, Snapshot)]

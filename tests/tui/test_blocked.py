@@ -8,9 +8,9 @@ from textual.pilot import Pilot
 
 from tests.support.scenes import Scene
 from tests.tui.conftest import Playing, text
-from tui_importer.core.counters import Phase, ReaderCounters, WorkerCounters, WorkerState, take_snapshot
+from tui_importer.core.model.counters import Phase, ReaderCounters, WorkerCounters, WorkerState, take_snapshot
 from tui_importer.events import StatementDelayed
-from tui_importer.tui.messages import Ending
+from tui_importer.tui.messages import DashboardResult
 
 
 def test_its_pane_says_so_and_what_it_waits_for(folder: Path) -> None:
@@ -19,7 +19,7 @@ def test_its_pane_says_so_and_what_it_waits_for(folder: Path) -> None:
     scene.say(StatementDelayed(worker=1, seconds=60.0, locked=True, detail="relation, held by process 4711"))
     scene.count(Phase.READING, states)
 
-    async def look(pilot: Pilot[Ending]) -> None:
+    async def look(pilot: Pilot[DashboardResult]) -> None:
         pane = text(pilot.app, "worker-1")
         assert "blocked" in pane
         assert "relation" in pane

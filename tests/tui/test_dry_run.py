@@ -12,10 +12,10 @@ from textual.pilot import Pilot
 from tests.support.scenes import Scene, Stage, write
 from tests.support.terminal import Terminal
 from tests.tui.conftest import PERIOD, Playing, page, run, text, until
-from tui_importer.core.report import Verification
+from tui_importer.core.model.report import Verification
 from tui_importer.errors import ExitCode
 from tui_importer.tui.app import Dashboard
-from tui_importer.tui.messages import Ending, Shown
+from tui_importer.tui.messages import DashboardResult, ShownRun
 from tui_importer.tui.screens.report import ReportScreen
 from tui_importer.tui.screens.run import RunScreen
 from tui_importer.tui.terminal import UNICODE
@@ -34,7 +34,7 @@ STATES: dict[str, Callable[[Scene], Scene]] = {
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("state", STATES)
 def test_the_top_line_says_dry_run(folder: Path, state: str, size: tuple[int, int]) -> None:
-    async def look(pilot: Pilot[Ending]) -> None:
+    async def look(pilot: Pilot[DashboardResult]) -> None:
         assert f"DRY RUN {state}" in text(pilot.app, "heading")
         shown = page(pilot.app)
         assert "would insert" in shown
@@ -48,7 +48,7 @@ def test_the_top_line_says_dry_run(folder: Path, state: str, size: tuple[int, in
 
 @pytest.mark.parametrize("size", SIZES[1:])
 def test_its_report_says_that_nothing_was_written(folder: Path, size: tuple[int, int]) -> None:
-    async def look(pilot: Pilot[Ending]) -> None:
+    async def look(pilot: Pilot[DashboardResult]) -> None:
         await pilot.press("e")
         await until(pilot, lambda: isinstance(pilot.app.screen, ReportScreen))
         shown = " ".join(page(pilot.app).split())
@@ -66,7 +66,7 @@ def test_a_report_without_rows_and_one_that_was_verified(folder: Path) -> None:
     verified = Verification(rows=36_000, columns=9)
     scene.report = msgspec.structs.replace(scene.report, verified=verified)
 
-    async def look(pilot: Pilot[Ending]) -> None:
+    async def look(pilot: Pilot[DashboardResult]) -> None:
         await pilot.press("e")
         await until(pilot, lambda: "verified: the table holds what the sheet does, 36,000 rows" in page(pilot.app))
         assert "finished: every row is in" in page(pilot.app)
@@ -77,7 +77,7 @@ def test_a_report_without_rows_and_one_that_was_verified(folder: Path) -> None:
     assert empty.report is not None
     assert empty.report.stats.total_records == 0
 
-    async def look_again(pilot: Pilot[Ending]) -> None:
+    async def look_again(pilot: Pilot[DashboardResult]) -> None:
         await pilot.press("e")
         await until(pilot, lambda: "finished: no rows below the header" in page(pilot.app))
         assert " is in " not in page(pilot.app)
@@ -85,14 +85,14 @@ def test_a_report_without_rows_and_one_that_was_verified(folder: Path) -> None:
     Playing(empty, folder / "empty").act(look_again, (120, 40))
 
 
-def replayed(scene: Scene, folder: Path, key: str) -> Ending | None:
+def replayed(scene: Scene, folder: Path, key: str) -> DashboardResult | None:
     """What the dashboard is left with when a replay is left by this key."""
     recording = write(scene, folder)
     app = Dashboard(
-        lambda found: RunScreen(lambda: Shown(Stage(scene), recording, orders=False), found, PERIOD), UNICODE
+        lambda found: RunScreen(lambda: ShownRun(Stage(scene), recording, orders=False), found, PERIOD), UNICODE
     )
 
-    async def leave(pilot: Pilot[Ending]) -> None:
+    async def leave(pilot: Pilot[DashboardResult]) -> None:
         await until(pilot, lambda: isinstance(app.screen, RunScreen) and app.screen.shown is not None)
         await pilot.press(key)
         await until(pilot, lambda: app.return_value is not None)
@@ -110,7 +110,7 @@ def test_leaving_a_replay_is_no_failure(folder: Path, state: str, key: str) -> N
 
 
 def test_escape_does_not_leave_a_live_run(folder: Path) -> None:
-    async def press(pilot: Pilot[Ending]) -> None:
+    async def press(pilot: Pilot[DashboardResult]) -> None:
         await pilot.press("escape")
         await pilot.pause()
         assert isinstance(pilot.app.screen, RunScreen)

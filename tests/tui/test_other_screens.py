@@ -12,7 +12,7 @@ from textual.widgets import DataTable, Input
 from tests.support.scenes import COMMAND, HEADERS, RUN_ID, Scene
 from tests.tui.conftest import Playing, page, run, until
 from tui_importer.tui.app import Dashboard
-from tui_importer.tui.messages import Ending
+from tui_importer.tui.messages import DashboardResult
 from tui_importer.tui.screens.files import FilesScreen
 from tui_importer.tui.screens.rejects import RejectsScreen
 from tui_importer.tui.screens.run import RunScreen
@@ -29,7 +29,7 @@ def test_rejects_are_listed_by_row_filtered_and_written(
 ) -> None:
     monkeypatch.chdir(tmp_path)
 
-    async def look(pilot: Pilot[Ending]) -> None:
+    async def look(pilot: Pilot[DashboardResult]) -> None:
         await pilot.press("r")
         await until(pilot, lambda: "13 rows rejected" in page(pilot.app))
         table = pilot.app.screen.query_one(DataTable)
@@ -55,7 +55,7 @@ def test_rejects_are_listed_by_row_filtered_and_written(
 
 
 def test_a_run_without_rejects_has_nothing_to_write(folder: Path) -> None:
-    async def look(pilot: Pilot[Ending]) -> None:
+    async def look(pilot: Pilot[DashboardResult]) -> None:
         await pilot.press("r")
         await until(pilot, lambda: "0 rows rejected" in page(pilot.app))
         await pilot.press("w")
@@ -67,7 +67,7 @@ def test_a_run_without_rejects_has_nothing_to_write(folder: Path) -> None:
 def test_more_rejects_than_a_screen_takes(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tui_importer.tui.screens.rejects.MAX_LISTED", 10)
 
-    async def look(pilot: Pilot[Ending]) -> None:
+    async def look(pilot: Pilot[DashboardResult]) -> None:
         await pilot.press("r")
         await until(pilot, lambda: "30 rows rejected, the first 10 are listed; w writes all" in page(pilot.app))
         assert isinstance(pilot.app.screen, RejectsScreen)
@@ -77,7 +77,7 @@ def test_more_rejects_than_a_screen_takes(folder: Path, monkeypatch: pytest.Monk
 
 
 def test_the_report_has_all_that_is_to_be_kept(ended: Playing) -> None:
-    async def look(pilot: Pilot[Ending]) -> None:
+    async def look(pilot: Pilot[DashboardResult]) -> None:
         await pilot.press("enter")
         await until(pilot, lambda: "to repeat it" in page(pilot.app))
         shown = page(pilot.app)
@@ -97,7 +97,7 @@ def test_the_report_has_all_that_is_to_be_kept(ended: Playing) -> None:
 
 
 def test_the_report_of_a_run_that_died_says_how_to_go_on(folder: Path) -> None:
-    async def look(pilot: Pilot[Ending]) -> None:
+    async def look(pilot: Pilot[DashboardResult]) -> None:
         await pilot.press("e")
         await until(pilot, lambda: "gone without a report" in page(pilot.app))
         assert "to go on" in page(pilot.app)
@@ -109,7 +109,7 @@ def test_the_report_of_a_run_that_died_says_how_to_go_on(folder: Path) -> None:
 def test_the_log_screen_follows_until_it_is_scrolled(folder: Path) -> None:
     scene = Scene().begin().load().go(30)
 
-    async def look(pilot: Pilot[Ending]) -> None:
+    async def look(pilot: Pilot[DashboardResult]) -> None:
         await pilot.press("l")
         await until(pilot, lambda: "committed rows" in page(pilot.app))
         scene.go(1)
@@ -124,7 +124,7 @@ def test_the_log_screen_follows_until_it_is_scrolled(folder: Path) -> None:
 
 
 def test_runs_are_listed_opened_and_played_again(ended: Playing) -> None:
-    async def look(pilot: Pilot[Ending]) -> None:
+    async def look(pilot: Pilot[DashboardResult]) -> None:
         await pilot.press("u")
         await until(pilot, lambda: RUN_ID in page(pilot.app))
         assert "99,987" in page(pilot.app)
@@ -152,7 +152,7 @@ def test_a_file_is_picked_or_typed(tmp_path: Path) -> None:
     (tmp_path / ".hidden.xlsx").touch()
     chosen: list[str] = []
 
-    async def look(pilot: Pilot[Ending]) -> None:
+    async def look(pilot: Pilot[DashboardResult]) -> None:
         await until(pilot, lambda: "orders.xlsx" in page(pilot.app))
         assert "notes.txt" not in page(pilot.app)
         assert ".hidden" not in page(pilot.app)
@@ -176,7 +176,7 @@ def test_a_defect_of_the_screen_shows_no_values(
     playing = Playing(Scene().begin().load().go(1), folder)
     app = playing.app()
 
-    async def look(pilot: Pilot[Ending]) -> None:
+    async def look(pilot: Pilot[DashboardResult]) -> None:
         await until(pilot, lambda: "LOADING" in page(pilot.app))
         monkeypatch.setattr("tui_importer.tui.widgets.top.Heading.draw", broken)
         playing.scene.go(1)

@@ -13,11 +13,11 @@ from textual.pilot import Pilot
 
 from tests.support.scenes import RUN_ID, Scene
 from tests.tui.conftest import PERIOD, Controls, Playing, page, run, text, until
-from tui_importer.core.counters import Snapshot
+from tui_importer.core.model.counters import Snapshot
 from tui_importer.events import Noticed, Reject, Retrying, RowRejected, RunStarted, SourceOpened
 from tui_importer.recording.lines import Line
 from tui_importer.tui.app import Dashboard
-from tui_importer.tui.messages import Ending, Shown
+from tui_importer.tui.messages import DashboardResult, ShownRun
 from tui_importer.tui.screens.help import HelpScreen
 from tui_importer.tui.screens.log import LogScreen
 from tui_importer.tui.screens.rejects import RejectsScreen
@@ -49,7 +49,7 @@ STATES: dict[str, Callable[[Scene], Scene]] = {
 def test_each_state_is_said_in_a_word_and_nothing_is_cut_off(state: str, folder: Path) -> None:
     playing = Playing(STATES[state](Scene()), folder)
 
-    async def look(pilot: Pilot[Ending]) -> None:
+    async def look(pilot: Pilot[DashboardResult]) -> None:
         heading = text(pilot.app, "heading")
         assert "directory.xlsx" in heading
         assert f"{state}  00:" in heading
@@ -66,7 +66,7 @@ def test_how_far_how_fast_until_when_and_what_is_wrong(folder: Path) -> None:
     scene = Scene().begin().load().go(6, 7)
     done, rejected = int(scene.written), len(scene.rejects)
 
-    async def look(pilot: Pilot[Ending]) -> None:
+    async def look(pilot: Pilot[DashboardResult]) -> None:
         app = pilot.app
         assert text(app, "equation").startswith(f"read {done:,} = inserted {done - rejected:,} + rejected {rejected}")
         assert "in flight 20,000" in text(app, "equation")
@@ -91,7 +91,7 @@ def test_how_far_how_fast_until_when_and_what_is_wrong(folder: Path) -> None:
 
 
 def test_size_unknown_is_said_and_not_guessed(folder: Path) -> None:
-    async def look(pilot: Pilot[Ending]) -> None:
+    async def look(pilot: Pilot[DashboardResult]) -> None:
         assert text(pilot.app, "progress").strip() == "reading, size unknown"
 
     Playing(Scene().begin(), folder).act(look)
@@ -104,7 +104,7 @@ def test_size_unknown_is_said_and_not_guessed(folder: Path) -> None:
         if isinstance(line.what, Snapshot):
             unknown.lines[place] = _without_hint(line)
 
-    async def look_again(pilot: Pilot[Ending]) -> None:
+    async def look_again(pilot: Pilot[DashboardResult]) -> None:
         assert "of how many is not known" in text(pilot.app, "progress")
         assert "ETA unknown" in text(pilot.app, "progress")
 
@@ -116,7 +116,7 @@ def test_a_database_that_is_not_there_yet_is_said_at_the_top(folder: Path) -> No
     error = "the database system is starting up"
     scene.say(Retrying(worker=0, first_row=0, last_row=0, attempt=1, seconds=4.0, error=error, sqlstate="57P03"))
 
-    async def look(pilot: Pilot[Ending]) -> None:
+    async def look(pilot: Pilot[DashboardResult]) -> None:
         await until(pilot, lambda: error in text(pilot.app, "progress"))
         assert "RETRYING" in text(pilot.app, "heading")
 
@@ -124,20 +124,20 @@ def test_a_database_that_is_not_there_yet_is_said_at_the_top(folder: Path) -> No
 
 
 def test_workers_have_their_place_before_they_are_at_work_and_none_where_there_never_were_any(folder: Path) -> None:
-    async def look(pilot: Pilot[Ending]) -> None:
+    async def look(pilot: Pilot[DashboardResult]) -> None:
         assert "not at work yet" in text(pilot.app, "worker-1")
         assert len(pilot.app.screen.query(WorkerPane)) == 2
 
     Playing(Scene().begin(), folder).act(look)
 
-    async def look_again(pilot: Pilot[Ending]) -> None:
+    async def look_again(pilot: Pilot[DashboardResult]) -> None:
         assert not pilot.app.screen.query(WorkerPane)
 
     Playing(Scene().begin().end("failed", 1, "no such table"), folder.parent / "other").act(look_again)
 
 
 def test_a_worker_that_retries_says_when_and_why(folder: Path) -> None:
-    async def look(pilot: Pilot[Ending]) -> None:
+    async def look(pilot: Pilot[DashboardResult]) -> None:
         pane = text(pilot.app, "worker-3")
         assert "try 3 in 4 s" in pane
         assert "retrying" in pane
@@ -149,7 +149,7 @@ def test_a_worker_that_retries_says_when_and_why(folder: Path) -> None:
 
 
 def test_a_worker_that_failed_says_why(folder: Path) -> None:
-    async def look(pilot: Pilot[Ending]) -> None:
+    async def look(pilot: Pilot[DashboardResult]) -> None:
         assert "failed" in text(pilot.app, "worker-2")
         assert "permission deni" in text(pilot.app, "worker-2")
         assert "worker 2 failed at rows 40,002 to 42,001" in _log(pilot)
@@ -161,7 +161,7 @@ def test_a_worker_that_failed_says_why(folder: Path) -> None:
     ("workers", "size"), [(1, (80, 24)), (5, (80, 24)), (32, (80, 24)), (32, (200, 50)), (8, (120, 40))], ids=str
 )
 def test_one_worker_or_thirty_two(workers: int, size: tuple[int, int], folder: Path) -> None:
-    async def look(pilot: Pilot[Ending]) -> None:
+    async def look(pilot: Pilot[DashboardResult]) -> None:
         panes = list(pilot.app.screen.query(WorkerPane))
         assert len(panes) == workers
         assert all(pane.size.width >= 14 for pane in panes)
@@ -182,7 +182,7 @@ def test_one_worker_or_thirty_two(workers: int, size: tuple[int, int], folder: P
 def test_any_size_shows_the_state_and_the_rows(size: tuple[int, int], state: str, folder: Path) -> None:
     scene = STATES[state](Scene())
 
-    async def look(pilot: Pilot[Ending]) -> None:
+    async def look(pilot: Pilot[DashboardResult]) -> None:
         shown = page(pilot.app)
         assert all(len(line) <= size[0] for line in shown.splitlines())
         assert state[: size[0] - 4] in shown
@@ -194,7 +194,7 @@ def test_any_size_shows_the_state_and_the_rows(size: tuple[int, int], state: str
 
 
 def test_a_storm_of_resizes(folder: Path) -> None:
-    async def storm(pilot: Pilot[Ending]) -> None:
+    async def storm(pilot: Pilot[DashboardResult]) -> None:
         for number in range(12):
             await pilot.resize_terminal(20 + 37 * number % 181, 5 + 23 * number % 60)
         await pilot.resize_terminal(80, 24)
@@ -208,7 +208,7 @@ def test_a_storm_of_resizes(folder: Path) -> None:
 def test_ascii_where_the_locale_knows_no_more(folder: Path) -> None:
     scene = STATES["LOADING"](Scene())
 
-    async def look(pilot: Pilot[Ending]) -> None:
+    async def look(pilot: Pilot[DashboardResult]) -> None:
         for name in ("e", "escape", "l", "escape", "r", "escape", "question_mark"):
             shown = page(pilot.app)
             # How Textual shows the key Enter is the terminal's matter.
@@ -218,7 +218,7 @@ def test_ascii_where_the_locale_knows_no_more(folder: Path) -> None:
 
     Playing(scene, folder).act(look, glyphs=ASCII)
 
-    async def scroll(pilot: Pilot[Ending]) -> None:
+    async def scroll(pilot: Pilot[DashboardResult]) -> None:
         grid = pilot.app.screen.query_one("#workers")
         for row in range(int(grid.max_scroll_y)):
             grid.scroll_to(y=row, animate=False)
@@ -231,7 +231,7 @@ def test_ascii_where_the_locale_knows_no_more(folder: Path) -> None:
 
 @pytest.mark.parametrize("theme", ["importer-dark", "importer-light", "ansi-dark", "ansi-light", "nord"])
 def test_every_theme_shows_everything(theme: str, folder: Path) -> None:
-    async def look(pilot: Pilot[Ending]) -> None:
+    async def look(pilot: Pilot[DashboardResult]) -> None:
         assert "LOADING" in page(pilot.app)
         assert pilot.app.theme == theme
 
@@ -241,7 +241,7 @@ def test_every_theme_shows_everything(theme: str, folder: Path) -> None:
 def test_without_colour_words_are_enough(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_COLOR", "1")
 
-    async def look(pilot: Pilot[Ending]) -> None:
+    async def look(pilot: Pilot[DashboardResult]) -> None:
         assert pilot.app.no_color
         shown = page(pilot.app)
         assert "RETRYING" in shown
@@ -275,7 +275,7 @@ def live(folder: Path, controls: Controls) -> Callable[[str], Playing]:
     ],
 )
 def test_keys_are_orders(state: str, key: str, order: str, live: Callable[[str], Playing], controls: Controls) -> None:
-    async def press(pilot: Pilot[Ending]) -> None:
+    async def press(pilot: Pilot[DashboardResult]) -> None:
         await pilot.press(key)
         await until(pilot, lambda: bool(controls.told))
         assert controls.told == [order]
@@ -284,7 +284,7 @@ def test_keys_are_orders(state: str, key: str, order: str, live: Callable[[str],
 
 
 def test_an_order_that_is_refused_is_said_so(live: Callable[[str], Playing], controls: Controls) -> None:
-    async def press(pilot: Pilot[Ending]) -> None:
+    async def press(pilot: Pilot[DashboardResult]) -> None:
         screen = pilot.app.screen
         assert isinstance(screen, RunScreen)
         screen.action_workers(-4)
@@ -295,7 +295,7 @@ def test_an_order_that_is_refused_is_said_so(live: Callable[[str], Playing], con
 
 
 def test_a_run_that_cannot_be_spoken_to_says_so(folder: Path) -> None:
-    async def press(pilot: Pilot[Ending]) -> None:
+    async def press(pilot: Pilot[DashboardResult]) -> None:
         await pilot.press("p")
         await until(pilot, lambda: "does not answer" in page(pilot.app))
 
@@ -307,7 +307,7 @@ def test_a_run_that_cannot_be_spoken_to_says_so(folder: Path) -> None:
     [("r", RejectsScreen), ("l", LogScreen), ("question_mark", HelpScreen), ("u", RunsScreen), ("e", ReportScreen)],
 )
 def test_keys_open_screens_and_escape_comes_back(key: str, screen: type, folder: Path) -> None:
-    async def press(pilot: Pilot[Ending]) -> None:
+    async def press(pilot: Pilot[DashboardResult]) -> None:
         await pilot.press(key)
         await until(pilot, lambda: isinstance(pilot.app.screen, screen))
         await pilot.press("escape")
@@ -320,7 +320,7 @@ def test_keys_open_screens_and_escape_comes_back(key: str, screen: type, folder:
 def test_leaving_a_live_run_detaches(key: str, folder: Path) -> None:
     playing = Playing(STATES["LOADING"](Scene()), folder)
 
-    async def leave(pilot: Pilot[Ending]) -> None:
+    async def leave(pilot: Pilot[DashboardResult]) -> None:
         await pilot.press(key)
 
     ending = playing.act(leave)
@@ -334,14 +334,14 @@ def test_leaving_a_run_that_is_about_to_begin_leaves_it_begun(folder: Path) -> N
     playing = Playing(STATES["LOADING"](Scene()), folder)
     asked, may = threading.Event(), threading.Event()
 
-    def opening() -> Shown:
+    def opening() -> ShownRun:
         asked.set()
         assert may.wait(60)
         return playing.shown()
 
     app = Dashboard(lambda glyphs: RunScreen(opening, glyphs, PERIOD), theme="importer-dark")
 
-    async def leave(pilot: Pilot[Ending]) -> None:
+    async def leave(pilot: Pilot[DashboardResult]) -> None:
         await until(pilot, asked.is_set)
         threading.Timer(0.1, may.set).start()
         await pilot.press("q")
@@ -356,7 +356,7 @@ def test_leaving_a_run_that_is_about_to_begin_leaves_it_begun(folder: Path) -> N
     ("state", "code"), [("DONE", 0), ("DONE WITH REJECTS", 3), ("FAILED", 1), ("STOPPED", 4), ("DIED", 4)]
 )
 def test_an_ended_run_is_left_with_its_exit_code(state: str, code: int, folder: Path) -> None:
-    async def leave(pilot: Pilot[Ending]) -> None:
+    async def leave(pilot: Pilot[DashboardResult]) -> None:
         await pilot.press("q")
 
     ending = Playing(STATES[state](Scene()), folder).act(leave)
@@ -365,7 +365,7 @@ def test_an_ended_run_is_left_with_its_exit_code(state: str, code: int, folder: 
 
 
 def test_keys_that_mean_nothing_now_are_not_shown(folder: Path) -> None:
-    async def look(pilot: Pilot[Ending]) -> None:
+    async def look(pilot: Pilot[DashboardResult]) -> None:
         footer = page(pilot.app).splitlines()[-1]
         assert "Pause" not in footer
         assert "Detach" not in footer
@@ -385,7 +385,7 @@ def test_the_footer_is_drawn_anew_only_where_other_keys_mean_something(
         drawn.append(screen)
         anew(screen)
 
-    async def look(pilot: Pilot[Ending]) -> None:
+    async def look(pilot: Pilot[DashboardResult]) -> None:
         monkeypatch.setattr(RunScreen, "refresh_bindings", draw_anew)
         playing.scene.load().go(4, 5).index()
         await until(pilot, lambda: "INDEXING" in text(pilot.app, "heading"))
@@ -407,7 +407,7 @@ def test_what_cells_hold_is_shown_and_never_obeyed(folder: Path) -> None:
     for place, reject in enumerate(scene.rejects):
         scene.rejects[place] = _poisoned_reject(reject, evil)
 
-    async def look(pilot: Pilot[Ending]) -> None:
+    async def look(pilot: Pilot[DashboardResult]) -> None:
         for key in ("r", "escape", "l", "escape", "u", "escape"):
             shown = page(pilot.app)
             assert not {character for character in shown if ord(character) < 32 and character != "\n"}
@@ -420,7 +420,7 @@ def test_what_cells_hold_is_shown_and_never_obeyed(folder: Path) -> None:
 
 
 def test_the_command_palette_knows_what_the_keys_do(folder: Path) -> None:
-    async def look(pilot: Pilot[Ending]) -> None:
+    async def look(pilot: Pilot[DashboardResult]) -> None:
         names = {command.title for command in pilot.app.get_system_commands(pilot.app.screen)}
         assert {"Pause or go on", "Cancel", "One worker more", "One worker less", "Rejects", "Log", "Leave"} <= names
         await pilot.press("ctrl+p")
@@ -433,7 +433,7 @@ def test_the_command_palette_knows_what_the_keys_do(folder: Path) -> None:
 def test_a_picture_that_does_not_change_is_not_drawn_again(folder: Path) -> None:
     """What costs the terminal nothing is proved by counting."""
 
-    async def look(pilot: Pilot[Ending]) -> None:
+    async def look(pilot: Pilot[DashboardResult]) -> None:
         screen = pilot.app.screen
         assert isinstance(screen, RunScreen)
         counted: list[str] = []
@@ -452,7 +452,7 @@ def test_a_picture_that_does_not_change_is_not_drawn_again(folder: Path) -> None
     Playing(STATES["PAUSED"](Scene()), folder).act(look)
 
 
-def _log(pilot: Pilot[Ending]) -> str:
+def _log(pilot: Pilot[DashboardResult]) -> str:
     return text(pilot.app, "log")
 
 

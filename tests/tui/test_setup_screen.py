@@ -12,7 +12,7 @@ from textual.pilot import Pilot
 from textual.widgets import Input, Select
 
 from tests.tui.conftest import page, run, until
-from tui_importer.core.plan import ColumnPlan, Options, Plan, Source, Target, load_plan
+from tui_importer.core.model.plan import ColumnPlan, Options, Plan, Source, Target, load_plan
 from tui_importer.process.messages import (
     Answer,
     Inspected,
@@ -25,8 +25,8 @@ from tui_importer.process.messages import (
 )
 from tui_importer.tui.app import Dashboard
 from tui_importer.tui.draft import Draft
-from tui_importer.tui.messages import Ending
-from tui_importer.tui.screens.setup import Look, SetupScreen
+from tui_importer.tui.messages import DashboardResult
+from tui_importer.tui.screens.setup import InspectionProcess, SetupScreen
 
 COLUMNS = (
     ColumnPlan(source="Zip", letter="A", target="zip", type="text"),
@@ -41,17 +41,17 @@ class Looks:
 
     asked: list[Request] = field(default_factory=list)
     cancelled: list[Request] = field(default_factory=list)
-    hear: dict[int, Callable[[Answer], None]] = field(default_factory=dict)
+    on_answer: dict[int, Callable[[Answer], None]] = field(default_factory=dict)
 
-    def __call__(self, request: Request, hear: Callable[[Answer], None]) -> Look:
+    def __call__(self, request: Request, on_answer: Callable[[Answer], None]) -> InspectionProcess:
         self.asked.append(request)
-        self.hear[len(self.asked) - 1] = hear
+        self.on_answer[len(self.asked) - 1] = on_answer
         return Looking(self, request)
 
     def answer(self, kind: type[Request], answer: Answer) -> None:
         """Answer the latest look of a kind."""
         number = max(number for number, request in enumerate(self.asked) if isinstance(request, kind))
-        self.hear[number](answer)
+        self.on_answer[number](answer)
 
 
 @dataclass
@@ -101,7 +101,7 @@ class Setup:
         )
 
 
-async def found(setup: Setup, pilot: Pilot[Ending], *, created: bool = True) -> None:
+async def found(setup: Setup, pilot: Pilot[DashboardResult], *, created: bool = True) -> None:
     """All that there is to find is found."""
     setup.preview()
     setup.findings()
@@ -111,7 +111,7 @@ async def found(setup: Setup, pilot: Pilot[Ending], *, created: bool = True) -> 
         await until(pilot, lambda: "will be created" in page(pilot.app))
 
 
-async def begin(setup: Setup, pilot: Pilot[Ending]) -> None:
+async def begin(setup: Setup, pilot: Pilot[DashboardResult]) -> None:
     """Enter, and nothing is against it."""
     asked = len(setup.looks.asked)
     await pilot.press("enter")
@@ -124,7 +124,7 @@ async def begin(setup: Setup, pilot: Pilot[Ending]) -> None:
 def test_what_is_known_is_shown_as_soon_as_it_is() -> None:
     setup = Setup()
 
-    async def look(pilot: Pilot[Ending]) -> None:
+    async def look(pilot: Pilot[DashboardResult]) -> None:
         assert "findings follow" in page(pilot.app)
         setup.preview(raw=True)
         await until(pilot, lambda: "45000" in page(pilot.app))
@@ -146,7 +146,7 @@ def test_what_is_known_is_shown_as_soon_as_it_is() -> None:
 def test_keys_are_answered_while_a_file_is_still_being_opened() -> None:
     setup = Setup()
 
-    async def look(pilot: Pilot[Ending]) -> None:
+    async def look(pilot: Pilot[DashboardResult]) -> None:
         await pilot.press("question_mark")
         assert "what the words mean" in page(pilot.app) or "keys" in page(pilot.app)
         await pilot.press("escape")
@@ -165,7 +165,7 @@ def test_a_file_is_not_opened_twice(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tui_importer.tui.screens.setup._TYPING_PAUSE", 0.05)
     setup = Setup()
 
-    async def look(pilot: Pilot[Ending]) -> None:
+    async def look(pilot: Pilot[DashboardResult]) -> None:
         await found(setup, pilot)
         await pilot.pause(0.3)
         assert [type(asked) for asked in setup.looks.asked] == [InspectRequest, LookAtTargetRequest]
@@ -182,7 +182,7 @@ def test_a_file_is_not_opened_twice(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_what_looks_at_the_file_is_ended_once_the_run_begins() -> None:
     setup = Setup()
 
-    async def look(pilot: Pilot[Ending]) -> None:
+    async def look(pilot: Pilot[DashboardResult]) -> None:
         await found(setup, pilot)
         await pilot.press("enter")
         assert setup.begun
@@ -195,7 +195,7 @@ def test_escape_leaves_a_field_first() -> None:
     setup = Setup()
     app = setup.app()
 
-    async def look(pilot: Pilot[Ending]) -> None:
+    async def look(pilot: Pilot[DashboardResult]) -> None:
         await found(setup, pilot)
         pilot.app.screen.query_one("#setup-table", Input).focus()
         await pilot.press("escape")
@@ -207,7 +207,7 @@ def test_escape_leaves_a_field_first() -> None:
         await pilot.press("q")
 
     run(app, look)
-    assert app.return_value == Ending()
+    assert app.return_value == DashboardResult()
 
 
 @pytest.mark.parametrize(
@@ -216,7 +216,7 @@ def test_escape_leaves_a_field_first() -> None:
 def test_a_plan_that_the_table_does_not_take_cannot_be_begun(obstacle: str) -> None:
     setup = Setup()
 
-    async def look(pilot: Pilot[Ending]) -> None:
+    async def look(pilot: Pilot[DashboardResult]) -> None:
         await found(setup, pilot)
         await pilot.press("space")  # the plan is another one
         for _ in range(2):
@@ -237,7 +237,7 @@ def test_a_plan_that_the_table_does_not_take_cannot_be_begun(obstacle: str) -> N
 def test_a_database_that_does_not_answer_is_asked_again_at_each_enter() -> None:
     setup = Setup()
 
-    async def look(pilot: Pilot[Ending]) -> None:
+    async def look(pilot: Pilot[DashboardResult]) -> None:
         setup.preview()
         setup.findings()
         await until(pilot, lambda: isinstance(setup.looks.asked[-1], LookAtTargetRequest))
@@ -253,7 +253,7 @@ def test_a_database_that_does_not_answer_is_asked_again_at_each_enter() -> None:
 def test_a_file_that_cannot_be_read_is_looked_at_again_at_enter() -> None:
     setup = Setup()
 
-    async def look(pilot: Pilot[Ending]) -> None:
+    async def look(pilot: Pilot[DashboardResult]) -> None:
         setup.looks.answer(InspectRequest, Refused(error="orders.xlsx: no such file", exit_code=2))
         await until(pilot, lambda: "no such file" in page(pilot.app))
         await pilot.press("enter")
@@ -268,7 +268,7 @@ def test_a_file_that_cannot_be_read_is_looked_at_again_at_enter() -> None:
 def test_a_table_that_must_not_exist_but_does_cannot_be_begun() -> None:
     setup = Setup()
 
-    async def look(pilot: Pilot[Ending]) -> None:
+    async def look(pilot: Pilot[DashboardResult]) -> None:
         await found(setup, pilot)
         pilot.app.screen.query_one("#setup-mode", Select).value = "create"
         await until(pilot, lambda: len(setup.looks.asked) == 3)
@@ -286,7 +286,7 @@ def test_a_table_that_must_not_exist_but_does_cannot_be_begun() -> None:
 def test_escape_takes_enter_back() -> None:
     setup = Setup()
 
-    async def look(pilot: Pilot[Ending]) -> None:
+    async def look(pilot: Pilot[DashboardResult]) -> None:
         await pilot.press("enter", "escape")
         await until(pilot, lambda: "nothing is begun" in page(pilot.app))
         await found(setup, pilot)
@@ -304,7 +304,7 @@ def test_enter_begins_what_was_given() -> None:
         )
     )
 
-    async def look(pilot: Pilot[Ending]) -> None:
+    async def look(pilot: Pilot[DashboardResult]) -> None:
         await found(setup, pilot)
         assert "canary" not in page(pilot.app)
         await pilot.press("enter")
@@ -319,7 +319,7 @@ def test_enter_begins_what_was_given() -> None:
 def test_changes_are_in_the_plan() -> None:
     setup = Setup()
 
-    async def look(pilot: Pilot[Ending]) -> None:
+    async def look(pilot: Pilot[DashboardResult]) -> None:
         await found(setup, pilot)
         await pilot.press("t")
         await until(pilot, lambda: "integer" in page(pilot.app))
@@ -361,7 +361,7 @@ def test_types_come_round_again() -> None:
 def test_what_makes_no_sense_is_said_and_not_begun(field_name: str, value: str, complaint: str) -> None:
     setup = Setup()
 
-    async def look(pilot: Pilot[Ending]) -> None:
+    async def look(pilot: Pilot[DashboardResult]) -> None:
         await found(setup, pilot)
         pilot.app.screen.query_one(f"#setup-{field_name}", Input).value = value
         await pilot.press("enter")
@@ -374,7 +374,7 @@ def test_what_makes_no_sense_is_said_and_not_begun(field_name: str, value: str, 
 def test_with_no_column_left_there_is_nothing_to_begin() -> None:
     setup = Setup()
 
-    async def look(pilot: Pilot[Ending]) -> None:
+    async def look(pilot: Pilot[DashboardResult]) -> None:
         await found(setup, pilot)
         await pilot.press("space", "down", "space", "down", "space", "enter")
         await until(pilot, lambda: "no column is left" in page(pilot.app))
@@ -395,7 +395,7 @@ def test_with_no_column_left_there_is_nothing_to_begin() -> None:
 def test_what_would_happen_to_the_table(mode: str, exists: bool, rows: int, words: str, level: str) -> None:
     setup = Setup()
 
-    async def look(pilot: Pilot[Ending]) -> None:
+    async def look(pilot: Pilot[DashboardResult]) -> None:
         await found(setup, pilot)
         pilot.app.screen.query_one("#setup-mode", Select).value = mode
         await pilot.pause()
@@ -409,7 +409,7 @@ def test_what_would_happen_to_the_table(mode: str, exists: bool, rows: int, word
 def test_another_sheet_is_looked_at_anew_and_old_answers_are_ignored() -> None:
     setup = Setup()
 
-    async def look(pilot: Pilot[Ending]) -> None:
+    async def look(pilot: Pilot[DashboardResult]) -> None:
         await found(setup, pilot)
         first = setup.looks.asked[0]
         pilot.app.screen.query_one("#setup-sheet", Select).value = "Old"
@@ -418,7 +418,7 @@ def test_another_sheet_is_looked_at_anew_and_old_answers_are_ignored() -> None:
         assert isinstance(latest, InspectRequest)
         assert latest.plan.source.sheet == "Old"
         assert first in setup.looks.cancelled
-        setup.looks.hear[0](Refused(error="too late", exit_code=2))
+        setup.looks.on_answer[0](Refused(error="too late", exit_code=2))
         await pilot.pause()
         assert "too late" not in page(pilot.app)
         setup.findings()
@@ -433,7 +433,7 @@ def test_another_sheet_is_looked_at_anew_and_old_answers_are_ignored() -> None:
 def test_a_file_that_cannot_be_read_is_said_in_a_line() -> None:
     setup = Setup()
 
-    async def look(pilot: Pilot[Ending]) -> None:
+    async def look(pilot: Pilot[DashboardResult]) -> None:
         setup.looks.answer(InspectRequest, Refused(error="orders.xlsx: the workbook is encrypted", exit_code=2))
         await until(pilot, lambda: "the workbook is encrypted" in page(pilot.app))
 
@@ -445,7 +445,7 @@ def test_the_plan_is_saved_without_a_password(tmp_path: Path, monkeypatch: pytes
     url = "postgresql://u:canary@h/d"
     setup = Setup(Plan(source=Source(file="orders.xlsx"), target=Target(database=url)))
 
-    async def look(pilot: Pilot[Ending]) -> None:
+    async def look(pilot: Pilot[DashboardResult]) -> None:
         await found(setup, pilot)
         await pilot.press("s")
         await until(pilot, lambda: Path("orders.plan.toml").exists())
@@ -460,7 +460,7 @@ def test_a_plan_that_is_there_is_not_replaced(tmp_path: Path, monkeypatch: pytes
     Path("orders.plan.toml").write_text("changed by hand")
     setup = Setup()
 
-    async def look(pilot: Pilot[Ending]) -> None:
+    async def look(pilot: Pilot[DashboardResult]) -> None:
         await found(setup, pilot)
         await pilot.press("s")
         await until(pilot, lambda: Path("orders.plan-2.toml").exists())
@@ -473,7 +473,7 @@ def test_a_plan_that_is_there_is_not_replaced(tmp_path: Path, monkeypatch: pytes
 def test_any_size_can_begin(size: tuple[int, int]) -> None:
     setup = Setup()
 
-    async def look(pilot: Pilot[Ending]) -> None:
+    async def look(pilot: Pilot[DashboardResult]) -> None:
         setup.preview()
         setup.findings()
         await until(pilot, lambda: "Zip" in page(pilot.app))
@@ -490,7 +490,7 @@ def test_what_a_sheet_holds_is_shown_and_never_obeyed() -> None:
     setup = Setup()
     evil = "\x1b[2J[bold]x[/]\u202e"
 
-    async def look(pilot: Pilot[Ending]) -> None:
+    async def look(pilot: Pilot[DashboardResult]) -> None:
         setup.looks.answer(InspectRequest, Previewed(sheets=(evil,), sheet=evil, first_row=1, rows=((evil,), (evil,))))
         columns = (ColumnPlan(source=evil, letter="A", target="x"),)
         plan = Plan(source=Source(file="orders.xlsx"), target=Target(table="x"), columns=columns)

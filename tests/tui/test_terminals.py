@@ -15,9 +15,9 @@ import pytest
 
 from tests.conftest import Database
 from tests.support.terminal import PATIENCE, Terminal
-from tui_importer.core.counters import Snapshot
-from tui_importer.recording.folders import Recording, recordings, recordings_folder
+from tui_importer.core.model.counters import Snapshot
 from tui_importer.recording.follow import all_lines
+from tui_importer.recording.recordings import Recording, recordings, recordings_folder
 
 pytestmark = pytest.mark.once
 

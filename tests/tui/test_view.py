@@ -8,23 +8,23 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.scenes import BEGAN, Scene
-from tui_importer.core.counters import Phase, Snapshot, WorkerState
+from tui_importer.core.model.counters import Phase, Snapshot, WorkerState
 from tui_importer.events import LoadingStarted, Retrying
 from tui_importer.recording.lines import Line
 from tui_importer.tui.history import MAX_POINTS, History
-from tui_importer.tui.view import Bound, State, View, Watcher
+from tui_importer.tui.view import Bound, State, View, ViewBuilder
 
 
 def seen(scene: Scene, now: float | None = None) -> View:
     """The scene as a screen would show it."""
-    watcher = Watcher()
+    builder = ViewBuilder()
     for line in scene.lines:
-        watcher.feed(line)
-    return watcher.view(scene.at if now is None else now, ended=scene.ended, report=scene.report)
+        builder.feed(line)
+    return builder.view(scene.at if now is None else now, ended=scene.ended, report=scene.report)
 
 
 def test_a_run_that_has_said_nothing_yet() -> None:
-    view = Watcher().view(123.0)
+    view = ViewBuilder().view(123.0)
     assert (view.state, view.seconds, view.workers, view.bound) == (State.STARTING, 0.0, (), Bound.UNKNOWN)
 
 
@@ -165,7 +165,7 @@ def test_a_peak_is_over_a_second_at_least() -> None:
 @given(st.integers(1, 2_000))
 def test_reading_it_in_pieces_gives_the_same_picture(cut: int) -> None:
     scene = Scene().begin().load().go(6, 5).retry().go(2).finish()
-    one, two = Watcher(), Watcher()
+    one, two = ViewBuilder(), ViewBuilder()
     lines: list[Line] = scene.lines
     for line in lines:
         one.feed(line)

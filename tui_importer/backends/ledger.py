@@ -18,18 +18,18 @@ from sqlalchemy.exc import IntegrityError
 
 from tui_importer.backends import tables
 from tui_importer.backends.ledger_tables import RUN_TABLE, UTF_8, LedgerTables, ascii_json, storable
-from tui_importer.core.ledger import (
+from tui_importer.core.model.completed_rows import Interval
+from tui_importer.core.model.plan import ColumnPlan
+from tui_importer.core.model.table import Table
+from tui_importer.core.writing.ledger import (
     LEDGER_VERSION,
     Claim,
     Counts,
     NewRun,
     PastRun,
+    ResumePoint,
     RunState,
-    Standing,
 )
-from tui_importer.core.plan import ColumnPlan
-from tui_importer.core.settled import Interval
-from tui_importer.core.table import Table
 from tui_importer.errors import BusyError, DatabaseError, SupersededError, TransientFault, UsageError
 from tui_importer.events import Reject
 
@@ -69,7 +69,7 @@ class ImportLocks(Protocol):
 
 
 class SqlLedger:
-    """Implements :class:`tui_importer.core.ledger.Ledger` on an SQLAlchemy engine.
+    """Implements :class:`tui_importer.core.writing.ledger.Ledger` on an SQLAlchemy engine.
 
     ``locks`` are those of a database that knows by itself when a process is gone. Without them, the operating system is
     asked after a process of this machine, and one of another machine counts as dead :data:`STALE_SECONDS` after its
@@ -114,7 +114,7 @@ class SqlLedger:
     def is_alive(self, run: PastRun) -> bool | None:
         return _process_is_there(run.process, run.run_id) if _ran_here(run.host, run.process) else None
 
-    def begin(self, run: NewRun) -> Standing:
+    def begin(self, run: NewRun) -> ResumePoint:
         if self._rights is not None:
             # Now, and not when the first batch is to be committed, or the run to be finished.
             self._rights.check()
@@ -154,7 +154,7 @@ class SqlLedger:
         _alive.add(run.run_id)
         self._run_id = run.run_id
         claim = Claim(run.import_id, run.round, run.run_id, self._schema)
-        return self._standing(claim, None if before is None else before.run_id)
+        return self._resume_point(claim, None if before is None else before.run_id)
 
     def counts(self, import_id: str, round_: int) -> Counts:
         with self._reading("read the ledger") as connection:
@@ -164,17 +164,17 @@ class SqlLedger:
         reject, last = self._tables.reject, 0
         while True:
             with self._reading("read the rejects in the ledger") as connection:
-                page = connection.execute(
+                chunk = connection.execute(
                     sa.select(reject.c.sheet_row, reject.c.body)
                     .where(_of_round(reject, claim), reject.c.sheet_row > last)
                     .order_by(reject.c.sheet_row)
                     .limit(_PAGE)
                 ).all()
-            for _, body in page:
+            for _, body in chunk:
                 yield msgspec.convert(json.loads(body), Reject)
-            if len(page) < _PAGE:
+            if len(chunk) < _PAGE:
                 return
-            last = page[-1].sheet_row
+            last = chunk[-1].sheet_row
 
     def note_before(self, claim: Claim, before: str) -> None:
         run = self._tables.run
@@ -302,7 +302,7 @@ class SqlLedger:
             return bool((_utc(now) - _utc(last or run["started_at"])).total_seconds() < STALE_SECONDS)
         return _process_is_there(str(run["process"]), str(run["run_id"]))
 
-    def _standing(self, claim: Claim, taken_over: str | None) -> Standing:
+    def _resume_point(self, claim: Claim, taken_over: str | None) -> ResumePoint:
         batch, reject = self._tables.batch, self._tables.reject
         counted = [batch.c[name] for name in _COUNTS]
         with self._reading("read the ledger") as connection:
@@ -312,7 +312,7 @@ class SqlLedger:
             if entries:
                 rows = sa.select(reject.c.sheet_row).where(_of_round(reject, claim))
                 rejected = connection.execute(rows).scalars().all()
-        return Standing(
+        return ResumePoint(
             claim=claim,
             intervals=[Interval(entry.first_row, entry.last_row) for entry in entries],
             rejected_rows=rejected,

@@ -14,7 +14,7 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
-from tui_importer.core.ledger import Claim, Entry
+from tui_importer.core.writing.ledger import Claim, Entry
 from tui_importer.events import Reject
 
 RUN_TABLE = "tui_importer_run"
@@ -198,9 +198,9 @@ class LedgerStatements(Generic[S]):
             "given_skipped": entry.skipped,
             "given_rejected": len(entry.rejects),
         }
-        if entry.extends is None:
+        if entry.previous_last_row is None:
             return self._statements.add, values
-        return self._statements.lengthen, values | {"given_extends": entry.extends}
+        return self._statements.lengthen, values | {"given_extends": entry.previous_last_row}
 
     def key(self, entry: Entry) -> dict[str, Any]:
         """The parameters of :attr:`recorded`."""

@@ -14,9 +14,9 @@ from sqlalchemy.exc import DBAPIError, NoSuchTableError, SQLAlchemyError
 from sqlalchemy.schema import CreateTable, DropTable
 
 from tui_importer.backends.faults import is_transient
-from tui_importer.core.parsing import as_text
-from tui_importer.core.table import Index, Table, TableColumn
-from tui_importer.core.types import ColumnType, Kind
+from tui_importer.core.conversion.parsing import as_text
+from tui_importer.core.model.table import Index, Table, TableColumn
+from tui_importer.core.model.types import ColumnType, Kind
 from tui_importer.errors import DatabaseError, TransientFault
 
 T = TypeVar("T")

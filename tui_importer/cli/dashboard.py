@@ -10,15 +10,15 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from tui_importer.console.complaint import complain
-from tui_importer.console.lines import Enduring
-from tui_importer.console.safe import visible
+from tui_importer.console.lines import SafeStream
+from tui_importer.console.print_error import print_error
 from tui_importer.console.terminals import on_a_terminal
+from tui_importer.text.safe import visible
 
 if TYPE_CHECKING:
-    from tui_importer.core.report import Report
+    from tui_importer.core.model.report import Report
     from tui_importer.tui.app import FirstScreen
-    from tui_importer.tui.messages import Ending, Opening
+    from tui_importer.tui.messages import DashboardResult, OpenRun
     from tui_importer.tui.terminal import Glyphs
 
 #: Frames a second at most: what a person sees, and a slow line carries.
@@ -31,16 +31,16 @@ def wants_dashboard(given: Mapping[str, Any]) -> bool:
     return not any(given[name] for name in less) and on_a_terminal()
 
 
-def show(first: FirstScreen) -> Ending:
+def show(first: FirstScreen) -> DashboardResult:
     """Show the dashboard, beginning with a screen, until it is left."""
     os.environ.setdefault("TEXTUAL_FPS", str(MAX_FRAMES))
     from tui_importer.tui.app import Dashboard
-    from tui_importer.tui.messages import Ending
+    from tui_importer.tui.messages import DashboardResult
 
     if sys.__stderr__ is not None:
         sys.__stderr__.reconfigure(errors="replace")  # a letter that the terminal lacks
     with hang_up_ends_us():
-        return Dashboard(first).run() or Ending()
+        return Dashboard(first).run() or DashboardResult()
 
 
 @contextmanager
@@ -53,7 +53,7 @@ def hang_up_ends_us() -> Iterator[None]:
         signal.signal(signal.SIGHUP, before)
 
 
-def show_run(opening: Opening) -> Ending:
+def show_run(opening: OpenRun) -> DashboardResult:
     """Show one run."""
 
     def first(glyphs: Glyphs) -> Any:
@@ -64,15 +64,15 @@ def show_run(opening: Opening) -> Ending:
     return show(first)
 
 
-def say_ending(ending: Ending) -> int:
+def say_ending(ending: DashboardResult) -> int:
     """Leave on the normal screen what is to be kept; gives the exit code."""
-    from tui_importer.console.ending import detached_lines, died_line, paths_and_commands
     from tui_importer.console.summary import summary_lines
+    from tui_importer.text.ending import detached_lines, died_line, paths_and_commands
     from tui_importer.tui.terminal import ASCII, glyphs_for
 
-    err = Enduring(sys.stderr)
+    err = SafeStream(sys.stderr)
     if ending.error is not None:
-        complain(ending.error)
+        print_error(ending.error)
         return ending.exit_code
     if ending.recording is None:
         return ending.exit_code
@@ -91,5 +91,5 @@ def say_ending(ending: Ending) -> int:
     for name, text in paths_and_commands(report, ending.recording):
         err.line(f"{name}: {visible(text)}")
     if report is not None and report.outcome == "failed":
-        complain(report.error or "the run failed")
+        print_error(report.error or "the run failed")
     return ending.exit_code

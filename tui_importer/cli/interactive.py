@@ -11,13 +11,13 @@ import msgspec
 from tui_importer.api import target_address
 from tui_importer.cli.dashboard import say_ending, show
 from tui_importer.cli.options import build_plan
-from tui_importer.console.command import command_of
-from tui_importer.console.complaint import complain
-from tui_importer.core.plan import Plan, checked
+from tui_importer.console.print_error import print_error
+from tui_importer.core.model.plan import Plan, checked
 from tui_importer.errors import ImporterError
 from tui_importer.plugins.registry import Registry
 from tui_importer.process.messages import ImportRequest
 from tui_importer.process.reports import write_report
+from tui_importer.text.command import command_of
 
 
 def import_on_screen(file: str | None, given: Mapping[str, Any], registry: Registry) -> int:
@@ -36,7 +36,7 @@ def import_on_screen(file: str | None, given: Mapping[str, Any], registry: Regis
             if not Path(file).is_file():
                 registry.make_reader(registry.reader_for(Path(file)).name).open(Path(file))
     except ImporterError as error:
-        complain(str(error))
+        print_error(str(error))
         return int(error.exit_code)
     from tui_importer.tui.importing import Importing
 

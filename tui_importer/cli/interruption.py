@@ -10,8 +10,8 @@ from contextlib import contextmanager
 from types import FrameType
 
 from tui_importer.api import Run
-from tui_importer.console.complaint import complain
-from tui_importer.core.report import Report
+from tui_importer.console.print_error import print_error
+from tui_importer.core.model.report import Report
 from tui_importer.errors import StoppedError
 
 #: What a shell makes of a process that a signal has ended (POSIX, 2.8.2).
@@ -76,7 +76,7 @@ class Interruption:
         """Note the signal; the second one leaves."""
         if self.number is not None:
             if self.left_behind is not None:
-                complain(self.left_behind)
+                print_error(self.left_behind)
             os._exit(SIGNALLED + number)
         self.number = number
         self._woken.set()

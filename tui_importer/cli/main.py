@@ -11,9 +11,9 @@ from typing import NoReturn
 
 import click
 
-from tui_importer.cli.checking import check_command
+from tui_importer.cli.checks import check_command
 from tui_importer.cli.process_list import hide_passwords
-from tui_importer.console.complaint import complain
+from tui_importer.console.print_error import print_error
 from tui_importer.console.terminals import on_a_terminal
 from tui_importer.errors import ExitCode, ImporterError
 from tui_importer.process.interpreter import no_collection
@@ -21,14 +21,14 @@ from tui_importer.process.interpreter import no_collection
 #: Command -> its module, and its name there unless it is ``command``. A module is imported when its command is asked
 #: for: ``--version`` and ``--help`` load no driver.
 COMMANDS = {
-    "import": "tui_importer.cli.importing",
-    "inspect": "tui_importer.cli.inspecting",
-    "bench": "tui_importer.cli.benching",
+    "import": "tui_importer.cli.import_files",
+    "inspect": "tui_importer.cli.inspect",
+    "bench": "tui_importer.cli.bench",
     "runs": "tui_importer.cli.runs",
-    "attach": "tui_importer.cli.attaching:attach",
-    "replay": "tui_importer.cli.attaching:replay",
+    "attach": "tui_importer.cli.attach:attach",
+    "replay": "tui_importer.cli.attach:replay",
     "rejects": "tui_importer.cli.rejects",
-    "serve": "tui_importer.cli.serving",
+    "serve": "tui_importer.cli.serve",
     "plugins": "tui_importer.cli.plugins",
 }
 DEFAULT_COMMAND = "import"
@@ -72,7 +72,7 @@ class LazyGroup(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         # Before any library is imported for the command, and not for --version, which needs none.
-        from tui_importer.process.quiet import keep_libraries_quiet
+        from tui_importer.process.library_warnings import keep_libraries_quiet
 
         keep_libraries_quiet()
         name, command, rest = super().resolve_command(ctx, args)
@@ -129,12 +129,12 @@ def main(args: Sequence[str] | None = None) -> NoReturn:
     except click.exceptions.Exit as leave:
         code = leave.exit_code
     except click.ClickException as error:
-        complain(_sentence(error))
+        print_error(_sentence(error))
         code = ExitCode.USAGE
     except click.Abort:
         code = ExitCode.SIGINT
     except ImporterError as error:
-        complain(str(error))
+        print_error(str(error))
         code = error.exit_code
     except BrokenPipeError:
         # Whoever read our output has gone; nobody is left to tell.

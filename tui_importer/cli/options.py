@@ -12,8 +12,8 @@ from typing import Any, TypeVar
 import click
 import msgspec
 
-from tui_importer.core.files import check_new_file
-from tui_importer.core.plan import Options, Plan, Source, Target, load_plan
+from tui_importer.core.model.files import check_new_file
+from tui_importer.core.model.plan import Options, Plan, Source, Target, load_plan
 from tui_importer.errors import UsageError
 
 Command = TypeVar("Command", bound=Callable[..., Any])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tui_importer.core.url import may_hold_password, parse_address
+from tui_importer.core.model.url import may_hold_password, parse_address
 from tui_importer.errors import UsageError
 
 _STAT = Path("/proc/self/stat")

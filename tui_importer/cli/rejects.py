@@ -6,9 +6,9 @@ from pathlib import Path
 
 import click
 
-from tui_importer.console.numbers import plural
-from tui_importer.console.safe import visible
-from tui_importer.recording.folders import find_recording, recordings_folder
+from tui_importer.recording.recordings import find_recording, recordings_folder
+from tui_importer.text.numbers import plural
+from tui_importer.text.safe import visible
 
 
 @click.command("rejects", context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80})

@@ -10,17 +10,17 @@ from typing import Any
 
 from tui_importer.api import Run, target_address
 from tui_importer.console.choice import choose_progress
-from tui_importer.console.command import command_of
-from tui_importer.console.complaint import complain
-from tui_importer.console.lines import Enduring
+from tui_importer.console.lines import SafeStream
+from tui_importer.console.print_error import print_error
 from tui_importer.console.summary import summary_lines
-from tui_importer.core.opening import Opening
-from tui_importer.core.plan import Plan
-from tui_importer.core.report import Report
+from tui_importer.core.model.plan import Plan
+from tui_importer.core.model.report import Report
+from tui_importer.core.source.opening import Opening
 from tui_importer.plugins.registry import Registry
-from tui_importer.process.conduct import signals_stop
-from tui_importer.process.quiet import show_log
-from tui_importer.recording.folders import recordings_folder
+from tui_importer.process.library_warnings import show_log
+from tui_importer.process.signals import signals_stop
+from tui_importer.recording.recordings import recordings_folder
+from tui_importer.text.command import command_of
 
 
 def import_file(plan: Plan, given: Mapping[str, Any], registry: Registry, opening: Opening) -> Report:
@@ -46,7 +46,7 @@ def import_file(plan: Plan, given: Mapping[str, Any], registry: Registry, openin
             report = run.execute()
         finally:
             progress.stop()
-    err = Enduring(sys.stderr)
+    err = SafeStream(sys.stderr)
     if run.recording_trouble is not None and not quiet and not json:
         err.line(f"note: not all of this run is recorded: {run.recording_trouble}")
     if not quiet and not json and report.source.sheet is not None:
@@ -54,7 +54,7 @@ def import_file(plan: Plan, given: Mapping[str, Any], registry: Registry, openin
         for line in summary_lines(report, run.reasons, err.encoding, width):
             err.line(line)
     if report.outcome == "failed" or (quiet and report.outcome == "stopped"):
-        complain(report.error or "the run failed")
+        print_error(report.error or "the run failed")
     return report
 
 

@@ -8,12 +8,12 @@ from dataclasses import asdict
 import click
 import msgspec
 
-from tui_importer.console.safe import visible
-from tui_importer.core.session import ConnectionSettings
-from tui_importer.core.url import parse_address
+from tui_importer.core.model.url import parse_address
+from tui_importer.core.writing.backend import ConnectionSettings
 from tui_importer.plugins.registry import load_registry
-from tui_importer.recording.folders import prune, recordings_folder
 from tui_importer.recording.listing import ListedRun, columns_of, listed, listed_in
+from tui_importer.recording.recordings import prune, recordings_folder
+from tui_importer.text.safe import visible
 
 _DAY = 86_400.0
 

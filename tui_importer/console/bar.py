@@ -10,13 +10,13 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, TextColumn
 from rich.table import Column
 
-from tui_importer.console.lines import Enduring
-from tui_importer.console.numbers import left, pace
+from tui_importer.console.lines import SafeStream
 from tui_importer.console.progress import Recent, Told, name_of, record_sentence
-from tui_importer.console.safe import encodable, shortened
-from tui_importer.core.counters import Phase, Snapshot, progress, total
+from tui_importer.core.model.counters import Phase, Snapshot, progress, total
 from tui_importer.events import AnyEvent
 from tui_importer.recording.sampler import Sampler, SnapshotSource
+from tui_importer.text.numbers import format_eta, format_rate
+from tui_importer.text.safe import encodable, shortened
 
 #: Seconds between two pictures: quick enough to look alive, slow enough for a slow line.
 DRAW_PERIOD = 0.25
@@ -40,7 +40,7 @@ class BarProgress:
         console: Callable[[TextIO], Console] | None = None,
     ) -> None:
         """``console`` makes rich's console for a stream; by default one that finds out what the terminal can do."""
-        self._out = Enduring(stream)
+        self._out = SafeStream(stream)
         self._period = period
         self._told = Told(verbose=verbose)
         self._recent = Recent(RATE_SPAN)
@@ -50,7 +50,7 @@ class BarProgress:
         columns: list[ProgressColumn] = [_text("{task.description}")]
         if width >= _NARROW:
             columns.append(BarColumn(bar_width=_BAR_WIDTH))
-        columns.append(_text("{task.fields[standing]}"))
+        columns.append(_text("{task.fields[status_line]}"))
         # Neither stdout nor stderr is taken over, and the picture is drawn by the sampler only.
         self._picture = Progress(
             *columns,
@@ -60,7 +60,7 @@ class BarProgress:
             redirect_stdout=False,
             redirect_stderr=False,
         )
-        self._task = self._picture.add_task("", total=None, standing="")
+        self._task = self._picture.add_task("", total=None, status_line="")
         self._sampler: Sampler | None = None
 
     def start(self, snapshot: SnapshotSource) -> None:
@@ -99,11 +99,11 @@ class BarProgress:
             description=self._told.before + encodable(shortened(self._name, _NAME_WIDTH), self._out.encoding),
             total=total(snapshot) if snapshot.read else None,
             completed=snapshot.finished,
-            standing=_standing(snapshot, rows_per_second, seconds_left, self._console.width),
+            status_line=_status_line(snapshot, rows_per_second, seconds_left, self._console.width),
         )
 
 
-def _standing(snapshot: Snapshot, rows_per_second: float, seconds_left: float | None, width: int) -> str:
+def _status_line(snapshot: Snapshot, rows_per_second: float, seconds_left: float | None, width: int) -> str:
     """The words beside the bar, as many as there is room for."""
     if snapshot.phase is Phase.INDEXING:
         return "making indexes"
@@ -112,11 +112,11 @@ def _standing(snapshot: Snapshot, rows_per_second: float, seconds_left: float | 
     share, rows = progress(snapshot), total(snapshot)
     percent = [] if share is None else [f"{int(share * 100)} %"]
     done = f"{snapshot.finished:,}" if rows is None else f"{snapshot.finished:,}/{rows:,}"
-    ending = "stopping" if snapshot.phase is Phase.STOPPING else left(seconds_left)
+    ending = "stopping" if snapshot.phase is Phase.STOPPING else format_eta(seconds_left)
     rejected = [f"{snapshot.rejected:,} rejected"] if snapshot.rejected else []
     if width < _TINY:
         return "  ".join([*(percent or [done]), *rejected])
-    return "  ".join([*percent, done, pace(rows_per_second), *rejected, ending])
+    return "  ".join([*percent, done, format_rate(rows_per_second), *rejected, ending])
 
 
 def _text(template: str) -> TextColumn:

@@ -5,15 +5,15 @@ from __future__ import annotations
 import sys
 import time
 
-from tui_importer.console.ending import detached_lines, died_line, paths_and_commands
-from tui_importer.console.lines import Enduring
+from tui_importer.console.lines import SafeStream
 from tui_importer.console.progress import LINE_PERIOD, LineProgress
-from tui_importer.console.safe import visible
 from tui_importer.console.summary import summary_lines
-from tui_importer.core.counters import Snapshot
+from tui_importer.core.model.counters import Snapshot
 from tui_importer.errors import ExitCode
-from tui_importer.recording.folders import Recording
 from tui_importer.recording.follow import Follower, Replay, Watched
+from tui_importer.recording.recordings import Recording
+from tui_importer.text.ending import detached_lines, died_line, paths_and_commands
+from tui_importer.text.safe import visible
 
 _PERIOD = 0.25
 
@@ -38,7 +38,7 @@ def follow_in_lines(recording: Recording, speed: float | None = None) -> int:
         report = watched.report()
     finally:
         watched.close()
-    err = Enduring(sys.stderr)
+    err = SafeStream(sys.stderr)
     if report is None and recording.alive:  # what there is of a live run was played
         for detached in detached_lines(recording):
             err.line(visible(detached))

@@ -5,10 +5,10 @@ from __future__ import annotations
 import threading
 from typing import TextIO
 
-from tui_importer.console.safe import encodable
+from tui_importer.text.safe import encodable
 
 
-class Enduring:
+class SafeStream:
     """A text stream whose ``write`` and ``flush`` never raise, safe from several threads.
 
     What the stream's encoding lacks is written out. After the stream is gone it is silent.

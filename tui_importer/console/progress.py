@@ -11,10 +11,8 @@ from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Literal, Protocol, TextIO
 
-from tui_importer.console.lines import Enduring
-from tui_importer.console.safe import visible
-from tui_importer.console.sentences import DRY_RUN, ROUTINE, narrate, standing
-from tui_importer.core.counters import Snapshot, eta, rate
+from tui_importer.console.lines import SafeStream
+from tui_importer.core.model.counters import Snapshot, eta, rate
 from tui_importer.events import (
     AnyEvent,
     RowRejected,
@@ -25,6 +23,8 @@ from tui_importer.events import (
 )
 from tui_importer.recording.lines import event_line, progress_line, record_line
 from tui_importer.recording.sampler import Sampler, SnapshotSource
+from tui_importer.text.safe import visible
+from tui_importer.text.sentences import DRY_RUN, ROUTINE, narrate, status_line
 
 if TYPE_CHECKING:
     from logging import LogRecord
@@ -106,7 +106,7 @@ class LineProgress:
     """Without a terminal: a line for each event worth it, and one every ``period`` seconds saying how far it is."""
 
     def __init__(self, stream: TextIO, *, period: float = LINE_PERIOD, verbose: bool = False) -> None:
-        self._out = Enduring(stream)
+        self._out = SafeStream(stream)
         self._period = period
         self._told = Told(verbose=verbose)
         self._recent = Recent(period)
@@ -128,7 +128,7 @@ class LineProgress:
 
     def sample(self, snapshot: Snapshot) -> None:
         """Write the periodic line."""
-        self._out.line(self._told.before + standing(self._name, snapshot, *self._recent.add(snapshot)))
+        self._out.line(self._told.before + status_line(self._name, snapshot, *self._recent.add(snapshot)))
 
     def stop(self) -> None:
         if self._sampler is not None:
@@ -139,7 +139,7 @@ class PlainProgress:
     """For screen readers: one sentence for each change of state; nothing moves and nothing is repeated."""
 
     def __init__(self, stream: TextIO, *, verbose: bool = False) -> None:
-        self._out = Enduring(stream)
+        self._out = SafeStream(stream)
         self._told = Told(verbose=verbose)
 
     def start(self, snapshot: SnapshotSource) -> None:
@@ -187,7 +187,7 @@ class JsonProgress:
     def __init__(
         self, stream: TextIO, *, period: float = LINE_PERIOD, now: Callable[[], dt.datetime] = _utc_now
     ) -> None:
-        self._out = Enduring(stream)
+        self._out = SafeStream(stream)
         self._period = period
         self._now = now
         self._recent = Recent(period)

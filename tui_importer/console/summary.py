@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path, PurePath
 
-from tui_importer.console.numbers import pace, plural, took
-from tui_importer.console.safe import encodable, shortened, visible
-from tui_importer.console.sentences import DRY_RUN, ended, equation, verified
-from tui_importer.core.report import ReasonGroup, Report
+from tui_importer.core.model.report import ReasonGroup, Report
+from tui_importer.text.numbers import format_duration, format_rate, plural
+from tui_importer.text.safe import encodable, shortened, visible
+from tui_importer.text.sentences import DRY_RUN, ended, equation, verified
 
 #: Groups of like rejects that are shown; the reject file has every row.
 MAX_GROUPS = 10
@@ -74,8 +74,10 @@ def _counts(report: Report) -> str:
     counts = equation(*numbers, dry_run=report.dry_run)
     retries = f", {plural(stats.retries, 'retry')}" if stats.retries else ""
     if not stats.records_per_second:
-        return f"{counts}    in {took(stats.duration_seconds)}"
-    return f"{counts}    in {took(stats.duration_seconds)} ({pace(stats.records_per_second)}{retries})"
+        return f"{counts}    in {format_duration(stats.duration_seconds)}"
+    return (
+        f"{counts}    in {format_duration(stats.duration_seconds)} ({format_rate(stats.records_per_second)}{retries})"
+    )
 
 
 def _reasons(report: Report, reasons: Sequence[ReasonGroup] | None, width: int | None) -> list[str]:

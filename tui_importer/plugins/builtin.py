@@ -62,21 +62,21 @@ def tui_importer_backends() -> list[BackendSpec]:
         BackendSpec(
             "postgresql",
             "COPY, as text or in binary",
-            "tui_importer.backends.postgresql:PostgreSQL",
+            "tui_importer.backends.postgresql.backend:PostgreSQL",
             schemes=("postgresql", "postgres", "postgresql+psycopg"),
         ),
         BackendSpec(
             "sqlite",
             "one file, one writer",
-            "tui_importer.backends.sqlite:SQLite",
+            "tui_importer.backends.sqlite.backend:SQLite",
             schemes=("sqlite",),
             schemas=False,
         ),
         BackendSpec(
             "sqlalchemy",
             "any other SQLAlchemy URL, by plain INSERTs",
-            "tui_importer.backends.generic:Generic",
+            "tui_importer.backends.generic.backend:Generic",
             schemes=("*",),
-            check="tui_importer.backends.generic:engine_for",
+            check="tui_importer.backends.generic.backend:engine_for",
         ),
     ]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
-from tui_importer.core.plan import Plan, database_of
-from tui_importer.core.url import parse_address
+from tui_importer.core.model.plan import Plan, database_of
+from tui_importer.core.model.url import parse_address
 from tui_importer.errors import PlanError, UsageError
 from tui_importer.plugins.registry import Registry
 from tui_importer.plugins.specs import BackendSpec, ReaderSpec, StrategySpec

@@ -17,15 +17,15 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import pluggy
 
-from tui_importer.core.suggest import closest
+from tui_importer.core.model.suggest import closest
 from tui_importer.errors import ImporterError, PlanError, SourceError, UsageError
 from tui_importer.plugins import builtin, hookspecs
 from tui_importer.plugins.specs import AnySpec, BackendSpec, ReaderSpec, StrategySpec
 
 if TYPE_CHECKING:
-    from tui_importer.core.reading import Reader
-    from tui_importer.core.session import Backend, ConnectionSettings
-    from tui_importer.core.strategy import Strategy
+    from tui_importer.core.scheduling.strategy import Strategy
+    from tui_importer.core.source.reader import Reader
+    from tui_importer.core.writing.backend import Backend, ConnectionSettings
 
 #: The entry point group of plugins.
 GROUP = "tui_importer"

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from tui_importer.core.reading import Reader
-    from tui_importer.core.session import Backend
-    from tui_importer.core.strategy import Strategy
+    from tui_importer.core.scheduling.strategy import Strategy
+    from tui_importer.core.source.reader import Reader
+    from tui_importer.core.writing.backend import Backend
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class StrategySpec(_Spec):
 
 @dataclass(frozen=True, slots=True)
 class ReaderSpec(_Spec):
-    """A reader; ``factory()`` gives a :class:`~tui_importer.core.reading.Reader`.
+    """A reader; ``factory()`` gives a :class:`~tui_importer.core.source.reader.Reader`.
 
     ``extensions`` are the suffixes (``.xlsx``) of the files it opens; where several readers open a file, that of the
     highest ``priority`` does, and one below 0 only when it is asked for by name.
@@ -50,7 +50,7 @@ class ReaderSpec(_Spec):
 
 @dataclass(frozen=True, slots=True)
 class BackendSpec(_Spec):
-    """A kind of database; ``factory(settings)`` gives a :class:`~tui_importer.core.session.Backend`.
+    """A kind of database; ``factory(settings)`` gives a :class:`~tui_importer.core.writing.backend.Backend`.
 
     ``schemes`` are the beginnings of its URLs (``postgresql``); ``*`` is any that no other backend has. ``schemas``
     says whether its tables can be in schemas. ``check(url)`` raises :class:`tui_importer.errors.UsageError` for a URL

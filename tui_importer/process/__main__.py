@@ -9,6 +9,7 @@ from typing import NoReturn
 import msgspec
 
 from tui_importer.errors import ExitCode, ImporterError
+from tui_importer.process.library_warnings import keep_libraries_quiet
 from tui_importer.process.messages import (
     Answer,
     ImportRequest,
@@ -21,7 +22,6 @@ from tui_importer.process.messages import (
     RunBegun,
     TargetSeen,
 )
-from tui_importer.process.quiet import keep_libraries_quiet
 
 
 def main() -> NoReturn:
@@ -53,18 +53,18 @@ def _say(answer: Answer) -> None:
 
 
 def _import(request: ImportRequest) -> ExitCode:
-    from tui_importer.core.plan import checked
+    from tui_importer.core.model.plan import checked
     from tui_importer.plugins.registry import load_registry
-    from tui_importer.process.early import open_early
     from tui_importer.process.interpreter import prepare_to_import
+    from tui_importer.process.prefetch import open_early
 
     prepare_to_import()
     registry = load_registry()
     opening = open_early(checked(request.plan), registry)
     from tui_importer.api import Run
-    from tui_importer.process.conduct import signals_stop
     from tui_importer.process.reports import write_report
-    from tui_importer.recording.folders import recordings_folder
+    from tui_importer.process.signals import signals_stop
+    from tui_importer.recording.recordings import recordings_folder
 
     run = Run(
         request.plan,

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import msgspec
 
-from tui_importer.core.layout import Layout
-from tui_importer.core.plan import Plan
+from tui_importer.core.model.plan import Plan
+from tui_importer.core.source.layout import Layout
 
 
 class Message(msgspec.Struct, frozen=True, kw_only=True, tag_field="message"):

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from tui_importer.core.report import Report, to_json
+from tui_importer.core.model.report import Report, to_json
 from tui_importer.errors import ImporterError
 
 

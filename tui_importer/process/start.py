@@ -12,7 +12,7 @@ import msgspec
 
 from tui_importer.errors import ExitCode, ImporterError
 from tui_importer.process.messages import Answer, ImportRequest, Refused, Request, RunBegun
-from tui_importer.recording.folders import Recording
+from tui_importer.recording.recordings import Recording
 
 _MODULE = "tui_importer.process"
 
@@ -49,15 +49,15 @@ def start_run(request: ImportRequest, recordings: Path, folder: Path | None = No
             raise ImporterError(f"the run could not be begun: {said[-1]}")
 
 
-class Look:
+class InspectionProcess:
     """A look at a source or a target, in a process of its own: a hostile workbook takes only that one down.
 
-    ``hear`` is called with each answer, from a thread; the last one is :class:`Refused` where the process died.
+    ``on_answer`` is called with each answer, from a thread; the last one is :class:`Refused` where the process died.
     """
 
-    def __init__(self, request: Request, hear: Callable[[Answer], None]) -> None:
+    def __init__(self, request: Request, on_answer: Callable[[Answer], None]) -> None:
         self._process = _process(request, own_session=False)
-        self._hear = hear
+        self._on_answer = on_answer
         self._cancelled = False
         self._thread = threading.Thread(target=self._listen, name="looking", daemon=True)
         self._thread.start()
@@ -78,10 +78,10 @@ class Look:
             for line in process.stdout:
                 answer = _answer(line)
                 if answer is not None and not self._cancelled:
-                    self._hear(answer)
+                    self._on_answer(answer)
         if process.returncode != 0 and not self._cancelled:
             ended = f"ended by signal {-process.returncode}" if process.returncode < 0 else "ended without a word"
-            self._hear(Refused(error=f"the reader's process {ended}", exit_code=int(ExitCode.USAGE)))
+            self._on_answer(Refused(error=f"the reader's process {ended}", exit_code=int(ExitCode.USAGE)))
 
 
 def _process(request: Request, *, own_session: bool, folder: Path | None = None) -> subprocess.Popen[bytes]:

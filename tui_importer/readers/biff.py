@@ -19,7 +19,7 @@ from pathlib import Path
 
 import olefile
 
-from tui_importer.core.cells import Cell, CellError
+from tui_importer.core.model.cells import Cell, CellError
 from tui_importer.readers.biff_strings import broken_strings, joined_string
 from tui_importer.readers.found import Found
 from tui_importer.readers.hidden_cells import HiddenCell

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from pathlib import Path
 
-from tui_importer.core.cells import MAX_COLUMNS, MAX_ROWS, Cell
+from tui_importer.core.model.cells import MAX_COLUMNS, MAX_ROWS, Cell
 from tui_importer.readers.biff import error_cell, rk_number
 from tui_importer.readers.found import Found
 from tui_importer.readers.hidden_cells import HiddenCell

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import repeat, zip_longest
 
-from tui_importer.core.batch import Block
-from tui_importer.core.cells import Cell
-from tui_importer.core.column import Column, ListColumn
-from tui_importer.core.rows import Rows
+from tui_importer.core.model.batch import Block
+from tui_importer.core.model.cells import Cell
+from tui_importer.core.model.column import Column, ListColumn
+from tui_importer.core.model.rows import Rows
 from tui_importer.readers.hidden_cells import HiddenCell
 
 #: Cells of a block at most where rows are not equally long: one long row would make all others of its block as long.

@@ -9,9 +9,9 @@ from types import TracebackType
 
 from python_calamine import CalamineSheet, CalamineWorkbook, SheetTypeEnum, SheetVisibleEnum
 
-from tui_importer.core.batch import Block
-from tui_importer.core.layout import Layout
-from tui_importer.core.reading import SheetInfo
+from tui_importer.core.model.batch import Block
+from tui_importer.core.source.layout import Layout
+from tui_importer.core.source.reader import SheetInfo
 from tui_importer.readers.blocks import Record, blocks, revealed, shifted
 from tui_importer.readers.files import check_workbook, library_errors
 from tui_importer.readers.found import Found, package_cells

@@ -8,8 +8,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 
-from tui_importer.core.batch import Block
-from tui_importer.core.reading import SheetInfo
+from tui_importer.core.model.batch import Block
+from tui_importer.core.source.reader import SheetInfo
 from tui_importer.errors import SourceError
 from tui_importer.readers.blocks import blocks
 from tui_importer.readers.files import check_file

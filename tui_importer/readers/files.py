@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tui_importer.core.files import check_source_file
+from tui_importer.core.model.files import check_source_file
 from tui_importer.errors import SourceError
 from tui_importer.readers.package import check_unpacked
 

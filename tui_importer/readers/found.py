@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
 
-from tui_importer.core.cells import cell_name, column_letters
-from tui_importer.core.layout import Layout
+from tui_importer.core.model.cells import cell_name, column_letters
+from tui_importer.core.source.layout import Layout
+from tui_importer.readers.cell_extent import CellExtent
 from tui_importer.readers.hidden_cells import HiddenCell, hidden_cells
 from tui_importer.readers.package import Package
-from tui_importer.readers.reach import Reach
 from tui_importer.readers.serials import Serials, SerialSearch, package_serials, serial_notes
 
 
@@ -53,9 +53,9 @@ def package_cells(path: Path, sheet: str, *, rectangle: bool = True) -> Found:
     Raises :class:`~tui_importer.errors.SourceError` where the workbook is damaged and, where the sheet is to be laid
     out as one ``rectangle``, where its cells lie too far apart for that.
     """
-    reach = Reach()
+    extent = CellExtent()
     serials = package_serials(Package(path))
-    cells = hidden_cells(path, sheet, reach, SerialSearch(serials))
+    cells = hidden_cells(path, sheet, extent, SerialSearch(serials))
     if rectangle:
-        reach.check_rectangle(path, sheet)
+        extent.check_rectangle(path, sheet)
     return Found(cells, serials)

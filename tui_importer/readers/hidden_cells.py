@@ -19,10 +19,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from xml.parsers import expat
 
-from tui_importer.core.cells import Cell, CellError, UncalculatedFormula, column_index
+from tui_importer.core.model.cells import Cell, CellError, UncalculatedFormula, column_index
+from tui_importer.readers.cell_extent import CellExtent
 from tui_importer.readers.files import is_zip
 from tui_importer.readers.package import CHUNK, Package, damaged, local, xml_parser
-from tui_importer.readers.reach import Reach
 from tui_importer.readers.suspects import plain_cell, plain_text, suspects
 
 if TYPE_CHECKING:
@@ -59,9 +59,9 @@ def can_look(path: Path) -> bool:
 
 
 def hidden_cells(
-    path: Path, sheet: str, reach: Reach | None = None, serials: SerialSearch | None = None, *, chunk: int = CHUNK
+    path: Path, sheet: str, extent: CellExtent | None = None, serials: SerialSearch | None = None, *, chunk: int = CHUNK
 ) -> dict[int, list[HiddenCell]]:
-    """All hidden cells of a sheet, by row. ``reach``, where there is one, is shown the cells as well; ``serials`` finds
+    """All hidden cells of a sheet, by row. ``extent``, where there is one, is shown the cells as well; ``serials`` finds
     the numbers that mean another moment than a library makes of them; ``chunk`` is how many bytes of XML are in hand at
     once.
 
@@ -70,11 +70,11 @@ def hidden_cells(
     package = Package(path)
     part = package.sheet_part(sheet)
     try:
-        found = list(_searched(path, package.pieces(part, chunk), reach, serials))
+        found = list(_searched(path, package.pieces(part, chunk), extent, serials))
     except _UnusualError:
-        found = parsed(path, package.pieces(part, chunk), reach, serials)
-    if reach is not None:
-        reach.check_limits(path)
+        found = parsed(path, package.pieces(part, chunk), extent, serials)
+    if extent is not None:
+        extent.check_limits(path)
     by_row: dict[int, list[HiddenCell]] = {}
     for cell in found:
         by_row.setdefault(cell.row, []).append(cell)
@@ -82,10 +82,10 @@ def hidden_cells(
 
 
 def parsed(
-    path: Path, pieces: Iterable[bytes], reach: Reach | None = None, serials: SerialSearch | None = None
+    path: Path, pieces: Iterable[bytes], extent: CellExtent | None = None, serials: SerialSearch | None = None
 ) -> list[HiddenCell]:
     """The hidden cells of a whole sheet by the XML parser alone: slow and sure."""
-    finder = _CellFinder(path, reach, serials)
+    finder = _CellFinder(path, extent, serials)
     try:
         for piece in pieces:
             finder.parser.Parse(piece, False)
@@ -96,13 +96,13 @@ def parsed(
 
 
 def _searched(
-    path: Path, pieces: Iterable[bytes], reach: Reach | None, serials: SerialSearch | None = None
+    path: Path, pieces: Iterable[bytes], extent: CellExtent | None, serials: SerialSearch | None = None
 ) -> Iterator[HiddenCell]:
     """The hidden cells by search, parsing only the rows with a suspect in a cell that is not written plainly."""
     for window in _windows(pieces):
         if (b"!" in window and b"<!" in window) or (b"?" in window and b"<?" in window):
             raise _UnusualError
-        if reach is not None and not reach.search(window):
+        if extent is not None and not extent.search(window):
             raise _UnusualError
         if serials is not None:
             moments = serials.cells(window)
@@ -214,9 +214,9 @@ def _parsed_rows(path: Path, rows: Iterable[bytes]) -> list[HiddenCell]:
 class _CellFinder:
     """Follows rows and cells through XML and keeps the hidden ones."""
 
-    def __init__(self, path: Path, reach: Reach | None = None, serials: SerialSearch | None = None) -> None:
+    def __init__(self, path: Path, extent: CellExtent | None = None, serials: SerialSearch | None = None) -> None:
         self.found: list[HiddenCell] = []
-        self._reach = reach
+        self._extent = extent
         self._serials = serials
         self._style = 0
         self.rows_numbered = True
@@ -257,8 +257,8 @@ class _CellFinder:
             case "f" | "v" | "is":
                 self._inside = None
             case "c" if self._texts is not None:
-                if self._texts and self._reach is not None:
-                    self._reach.see(self._row, self._column)
+                if self._texts and self._extent is not None:
+                    self._extent.see(self._row, self._column)
                 formula, text = self._texts.get("f"), self._texts.get("v")
                 value: Cell = None
                 if self._type == "e":

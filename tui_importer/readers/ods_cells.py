@@ -18,7 +18,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from xml.parsers import expat
 
-from tui_importer.core.cells import MAX_COLUMNS, MAX_ROWS, Cell, CellError
+from tui_importer.core.model.cells import MAX_COLUMNS, MAX_ROWS, Cell, CellError
 from tui_importer.readers.found import Found
 from tui_importer.readers.hidden_cells import HiddenCell
 from tui_importer.readers.ods_values import CellContent, hidden_value

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 
-from tui_importer.core.cells import Cell, CellError, UncalculatedFormula
+from tui_importer.core.model.cells import Cell, CellError, UncalculatedFormula
 from tui_importer.readers.package import local
 
 #: How programs show errors (OpenFormula 1.3, 5.12; Err:502 and its like are LibreOffice's own).

@@ -11,10 +11,10 @@ from typing import Any
 import openpyxl
 from openpyxl.utils.escape import unescape
 
-from tui_importer.core.batch import Block
-from tui_importer.core.cells import Cell
-from tui_importer.core.layout import Layout
-from tui_importer.core.reading import SheetInfo
+from tui_importer.core.model.batch import Block
+from tui_importer.core.model.cells import Cell
+from tui_importer.core.source.layout import Layout
+from tui_importer.core.source.reader import SheetInfo
 from tui_importer.errors import SourceError
 from tui_importer.readers.blocks import Record, blocks, revealed
 from tui_importer.readers.files import check_workbook, library_errors

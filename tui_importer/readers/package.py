@@ -17,7 +17,7 @@ from pathlib import Path
 from urllib.parse import unquote
 from xml.parsers import expat
 
-from tui_importer.core.reading import SheetInfo
+from tui_importer.core.source.reader import SheetInfo
 from tui_importer.errors import SourceError
 
 #: Bytes of XML in hand at once: enough that passes in C are long, little beside any workbook.

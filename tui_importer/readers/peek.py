@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from xml.parsers import expat
 
-from tui_importer.core.cells import MAX_ROWS, column_index
-from tui_importer.core.plan import Source
-from tui_importer.core.sheets import choose_sheet
+from tui_importer.core.model.cells import MAX_ROWS, column_index
+from tui_importer.core.model.plan import Source
+from tui_importer.core.source.sheets import choose_sheet
 from tui_importer.errors import SourceError
 from tui_importer.readers.files import is_zip
 from tui_importer.readers.package import Package, local, xml_parser

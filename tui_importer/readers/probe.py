@@ -1,6 +1,6 @@
 """Whether python-calamine survives a file: where it does not find room for what a file claims, it ends the process.
 
-In xlsx and xlsm sheets what it must not see is found beforehand (:mod:`tui_importer.readers.reach`). Other formats are
+In xlsx and xlsm sheets what it must not see is found beforehand (:mod:`tui_importer.readers.cell_extent`). Other formats are
 parsed in a child process first, which may end, and which has limits of its own. That takes as long again as to read
 them.
 """

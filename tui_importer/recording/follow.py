@@ -7,10 +7,10 @@ import time
 from collections.abc import Callable, Generator, Iterator
 from typing import BinaryIO, Protocol
 
-from tui_importer.core.report import Report
+from tui_importer.core.model.report import Report
 from tui_importer.events import Reject, RowRejected
-from tui_importer.recording.folders import Recording
 from tui_importer.recording.lines import Line, decode_line
+from tui_importer.recording.recordings import Recording
 
 #: A recording up to this size is read whole when it is opened; of a larger one its beginning, its end, and samples of
 #: what lies between: a million events are hundreds of megabytes, and whoever attaches wants to see the run now.

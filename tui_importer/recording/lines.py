@@ -17,9 +17,9 @@ from typing import Any, Literal
 
 import msgspec
 
-from tui_importer.core.counters import Snapshot, progress
-from tui_importer.core.report import ReasonGroup
-from tui_importer.core.times import rfc3339
+from tui_importer.core.model.counters import Snapshot, progress
+from tui_importer.core.model.report import ReasonGroup
+from tui_importer.core.model.times import rfc3339
 from tui_importer.errors import ExitCode
 from tui_importer.events import (
     AnyEvent,

@@ -10,9 +10,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tui_importer.core.ledger import Counts, Ledger, PastRun, RunState
-from tui_importer.core.report import Report
-from tui_importer.recording.folders import Recording, recordings
+from tui_importer.core.model.report import Report
+from tui_importer.core.writing.ledger import Counts, Ledger, PastRun, RunState
+from tui_importer.recording.recordings import Recording, recordings
 
 #: How runs that have an end are called, by the outcome in their report.
 _OUTCOMES = {

@@ -10,13 +10,13 @@ import threading
 from dataclasses import replace
 from pathlib import Path
 
-from tui_importer.core.counters import Snapshot, rate
-from tui_importer.core.reject_groups import RejectGroups
-from tui_importer.core.report import Report, to_json
+from tui_importer.core.model.counters import Snapshot, rate
+from tui_importer.core.model.reject_groups import RejectGroups
+from tui_importer.core.model.report import Report, to_json
 from tui_importer.events import AnyEvent, RowRejected, RunStarted
 from tui_importer.recording.control import Controlled, ControlServer
-from tui_importer.recording.folders import COMMAND_FILE, EVENTS_FILE, REPORT_FILE
 from tui_importer.recording.lines import event_line, groups_line, progress_line
+from tui_importer.recording.recordings import COMMAND_FILE, EVENTS_FILE, REPORT_FILE
 from tui_importer.recording.sampler import Sampler, SnapshotSource
 
 #: Seconds between the counters in a recording: what a dashboard draws ten times a second it reads four times.

@@ -6,7 +6,7 @@ import logging
 import threading
 from collections.abc import Callable
 
-from tui_importer.core.counters import Snapshot
+from tui_importer.core.model.counters import Snapshot
 
 SnapshotSource = Callable[[], Snapshot]
 

@@ -6,7 +6,7 @@ import os
 import re
 from pathlib import Path
 
-from tui_importer.core.files import cannot_be_written, check_new_file
+from tui_importer.core.model.files import cannot_be_written, check_new_file
 from tui_importer.errors import UsageError
 
 #: The only kind of file written: in CSV nothing can keep a spreadsheet program from running a cell that begins with

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from tui_importer.errors import UsageError
-from tui_importer.recording.folders import Recording
 from tui_importer.recording.follow import headers, rejects
+from tui_importer.recording.recordings import Recording
 from tui_importer.rejects.paths import check_reject_path, default_reject_path
 from tui_importer.rejects.spool import RejectSpool
 from tui_importer.rejects.workbook import write_reject_workbook

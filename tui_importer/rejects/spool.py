@@ -16,8 +16,8 @@ from typing import Self
 
 import msgspec
 
-from tui_importer.core.reject_groups import RejectGroups
-from tui_importer.core.report import ReasonGroup
+from tui_importer.core.model.reject_groups import RejectGroups
+from tui_importer.core.model.report import ReasonGroup
 from tui_importer.errors import ImporterError
 from tui_importer.events import Reject
 

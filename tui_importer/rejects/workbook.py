@@ -19,7 +19,7 @@ from openpyxl import Workbook
 from openpyxl.cell import WriteOnlyCell
 from openpyxl.styles import Alignment, Font
 
-from tui_importer.core.cells import MAX_COLUMNS, MAX_ROWS, column_letters
+from tui_importer.core.model.cells import MAX_COLUMNS, MAX_ROWS, column_letters
 from tui_importer.errors import ImporterError
 from tui_importer.events import Reject
 from tui_importer.rejects.paths import MARK, SUFFIX

@@ -8,11 +8,11 @@ from typing import Any, Literal
 import msgspec
 from starlette.responses import Response
 
-from tui_importer.console.sentences import DRY_RUN, done_before, fate
-from tui_importer.core.counters import Phase, Snapshot, WorkerState, progress
-from tui_importer.core.report import Outcome, ReasonGroup, ReportedReject, Stats
-from tui_importer.server.refusal import Refusal
+from tui_importer.core.model.counters import Phase, Snapshot, WorkerState, progress
+from tui_importer.core.model.report import Outcome, ReasonGroup, ReportedReject, Stats
+from tui_importer.server.http_error import HttpError
 from tui_importer.server.uploads import Upload
+from tui_importer.text.sentences import DRY_RUN, done_before, fate
 
 HealthWord = Literal["ok", "unavailable"]
 
@@ -136,14 +136,14 @@ def json_response(answer: msgspec.Struct, status: int = 200, headers: dict[str, 
     return Response(to_json(answer), status, headers, "application/json")
 
 
-def refused(refusal: Refusal, upload: Upload | None = None) -> Response:
+def refused(http_error: HttpError, upload: Upload | None = None) -> Response:
     """The answer to a request that is not carried out."""
     answer = ErrorAnswer(
-        error=str(refusal),
+        error=str(http_error),
         id=upload.id if upload else None,
         run_id=upload.run_ids[-1] if upload and upload.run_ids else None,
     )
-    return json_response(answer, refusal.status, refusal.headers)
+    return json_response(answer, http_error.status, http_error.headers)
 
 
 def to_json(answer: msgspec.Struct) -> bytes:
@@ -188,7 +188,7 @@ def progress_of(snapshot: Snapshot, rows_per_second: float) -> ProgressAnswer:
 
 def message_of(upload: Upload) -> str:
     """How the upload stands, in a sentence."""
-    dry_run, stats = upload.choices.dry_run is True, upload.stats
+    dry_run, stats = upload.options.dry_run is True, upload.stats
     before = DRY_RUN if dry_run else ""
     match upload.outcome:
         case "complete" | "complete_with_rejects" | "complete_with_suppressed" if stats is not None:

@@ -17,17 +17,17 @@ from starlette.routing import Route
 from tui_importer.plugins.registry import Registry
 from tui_importer.server.access import GONE, Access
 from tui_importer.server.answers import refused
-from tui_importer.server.conductor import Conductor
 from tui_importer.server.guard import Guard
 from tui_importer.server.health import DatabaseCheck
+from tui_importer.server.http_error import HttpError
 from tui_importer.server.intake import no_room
-from tui_importer.server.known import Known
 from tui_importer.server.metrics import Metrics
 from tui_importer.server.openapi import openapi
-from tui_importer.server.refusal import Refusal
 from tui_importer.server.routes import Routes
+from tui_importer.server.scheduler import Scheduler
 from tui_importer.server.settings import Settings
-from tui_importer.server.taking import Taking
+from tui_importer.server.upload_handler import UploadHandler
+from tui_importer.server.upload_registry import UploadRegistry
 from tui_importer.server.uploads import Store
 
 _SENTENCES = {404: "there is nothing here: see /openapi.json", 405: "that cannot be done here: see /openapi.json"}
@@ -36,39 +36,39 @@ _log = logging.getLogger(__name__)
 
 
 class Server:
-    """The application, and what whoever runs it has to reach: ``app`` and ``conductor``."""
+    """The application, and what whoever runs it has to reach: ``app`` and ``scheduler``."""
 
     def __init__(self, settings: Settings, store: Store, registry: Registry) -> None:
         metrics = Metrics()
-        known = Known(store, metrics)
-        self.conductor = conductor = Conductor(settings, known)
-        taking = Taking(settings, registry, known, conductor, metrics)
+        uploads = UploadRegistry(store, metrics)
+        self.scheduler = scheduler = Scheduler(settings, uploads)
+        handler = UploadHandler(settings, registry, uploads, scheduler, metrics)
         database = DatabaseCheck(settings, registry)
         document = openapi(settings, registry, version("tui-importer"))
-        routes = Routes(settings, known, conductor, taking, database, metrics, document)
-        metrics.gauge("tui_importer_running", "Uploads whose run is at work.", lambda: len(conductor.turns))
-        metrics.gauge("tui_importer_waiting", "Uploads that wait for their turn.", lambda: conductor.waiting)
-        metrics.gauge("tui_importer_receiving", "Uploads that are coming in.", lambda: conductor.receiving)
+        routes = Routes(settings, uploads, scheduler, handler, database, metrics, document)
+        metrics.gauge("tui_importer_running", "Uploads whose run is at work.", lambda: len(scheduler.runners))
+        metrics.gauge("tui_importer_waiting", "Uploads that wait for their turn.", lambda: scheduler.waiting)
+        metrics.gauge("tui_importer_receiving", "Uploads that are coming in.", lambda: scheduler.receiving)
         metrics.gauge(
             "tui_importer_rows_per_second",
             "Rows settled by all runs at work, right now.",
-            lambda: sum(turn.rows_per_second for turn in conductor.turns.values()),
+            lambda: sum(runner.rows_per_second for runner in scheduler.runners.values()),
         )
 
         @asynccontextmanager
         async def lifespan(app: Starlette) -> AsyncIterator[None]:
-            await conductor.begin()
+            await scheduler.begin()
             try:
                 yield
             finally:
-                await conductor.end()
+                await scheduler.end()
                 database.close()
 
         self.app = Starlette(
             routes=_routes(routes),
             middleware=[Middleware(Access, metrics=metrics), Middleware(Guard, settings=settings)],
             exception_handlers={
-                Refusal: _refused,
+                HttpError: _refused,
                 HTTPException: _not_here,
                 ClientDisconnect: _gone,
                 OSError: _disk,
@@ -98,13 +98,13 @@ def _routes(routes: Routes) -> list[Route]:
 
 
 async def _refused(request: Request, error: Exception) -> Response:
-    assert isinstance(error, Refusal)
+    assert isinstance(error, HttpError)
     return refused(error)
 
 
 async def _not_here(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    return refused(Refusal(error.status_code, _SENTENCES.get(error.status_code, error.detail), error.headers))
+    return refused(HttpError(error.status_code, _SENTENCES.get(error.status_code, error.detail), error.headers))
 
 
 async def _gone(request: Request, error: Exception) -> Response:
@@ -119,4 +119,4 @@ async def _disk(request: Request, error: Exception) -> Response:
 
 async def _unexpected(request: Request, error: Exception) -> Response:
     """A defect: its traceback goes to the log, and no word of it to the client."""
-    return refused(Refusal(500, "something unexpected went wrong: the server's log says what"))
+    return refused(HttpError(500, "something unexpected went wrong: the server's log says what"))

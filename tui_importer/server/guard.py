@@ -9,7 +9,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tui_importer.server.answers import refused
-from tui_importer.server.refusal import Refusal
+from tui_importer.server.http_error import HttpError
 from tui_importer.server.settings import LOOPBACK_NAMES, Settings
 
 #: What is answered without a token: nothing of it tells what was uploaded.
@@ -52,8 +52,8 @@ class Guard:
 
         try:
             self._check(scope)
-        except Refusal as refusal:
-            await refused(refusal)(scope, receive, send_with_headers)
+        except HttpError as http_error:
+            await refused(http_error)(scope, receive, send_with_headers)
             return
         await self._app(scope, receive, send_with_headers)
 
@@ -61,17 +61,17 @@ class Guard:
         headers = Headers(scope=scope)
         host = headers.get("host", "")
         if self._settings.checks_host and _name_of(host) not in self._hosts:
-            raise Refusal(403, "this server is not called that: allow the name of the Host header with --allow-host")
+            raise HttpError(403, "this server is not called that: allow the name of the Host header with --allow-host")
         if scope["method"] not in _SAFE:
             origin = headers.get("origin")
             if origin is not None and urlsplit(origin).netloc.lower() != host.lower():
-                raise Refusal(403, "the request comes from a page of another site")
+                raise HttpError(403, "the request comes from a page of another site")
             if headers.get("sec-fetch-site", "none") not in ("none", "same-origin"):
-                raise Refusal(403, "the request comes from a page of another site")
+                raise HttpError(403, "the request comes from a page of another site")
         if self._token is not None and scope["path"] not in PUBLIC:
             scheme, _, given = headers.get("authorization", "").partition(" ")
             if scheme.lower() != "bearer" or not hmac.compare_digest(given.strip().encode(), self._token):
-                raise Refusal(
+                raise HttpError(
                     401,
                     "a token is required: send the header Authorization: Bearer TOKEN",
                     {"WWW-Authenticate": "Bearer"},

@@ -7,8 +7,8 @@ import logging
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-from tui_importer.core.session import ConnectionSettings
-from tui_importer.core.url import parse_address
+from tui_importer.core.model.url import parse_address
+from tui_importer.core.writing.backend import ConnectionSettings
 from tui_importer.errors import ImporterError
 from tui_importer.plugins.registry import Registry
 from tui_importer.server.settings import Settings

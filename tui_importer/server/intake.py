@@ -18,9 +18,9 @@ from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.requests import Request
 
-from tui_importer.console.safe import visible
-from tui_importer.server.refusal import Refusal
+from tui_importer.server.http_error import HttpError
 from tui_importer.server.settings import Settings
+from tui_importer.text.safe import visible
 
 if TYPE_CHECKING:
     from python_multipart.multipart import MultipartCallbacks
@@ -73,18 +73,18 @@ class _Form:
         self._parser = MultipartParser(boundary, callbacks)
 
     def feed(self, data: bytes) -> None:
-        """Take in a piece; raises :class:`Refusal` (400) for what is no form, or another one."""
+        """Take in a piece; raises :class:`HttpError` (400) for what is no form, or another one."""
         try:
             self._parser.write(data)
         except FormParserError as error:
-            raise Refusal(400, "the request's body is not a well-formed multipart form") from error
+            raise HttpError(400, "the request's body is not a well-formed multipart form") from error
 
     def close(self) -> None:
-        """There is no more; raises :class:`Refusal` (400) where it is not all."""
+        """There is no more; raises :class:`HttpError` (400) where it is not all."""
         if not self.complete:
-            raise Refusal(400, "the request's body ended in the middle of its multipart form")
+            raise HttpError(400, "the request's body ended in the middle of its multipart form")
         if not self._seen:
-            raise Refusal(400, f"no file was sent: the form has to have a field {FIELD!r} with one")
+            raise HttpError(400, f"no file was sent: the form has to have a field {FIELD!r} with one")
 
     def _begin(self) -> None:
         self._header, self._disposition = [b"", b""], b""
@@ -102,11 +102,11 @@ class _Form:
         _, options = parse_options_header(self._disposition)
         field = options.get(b"name", b"").decode("utf-8", "replace")
         if field != FIELD:
-            raise Refusal(400, f"unknown field {shown_name(field)!r} in the form: its one field is {FIELD!r}")
+            raise HttpError(400, f"unknown field {shown_name(field)!r} in the form: its one field is {FIELD!r}")
         if self._seen:
-            raise Refusal(400, f"the form has two fields {FIELD!r}: send one file at a time")
+            raise HttpError(400, f"the form has two fields {FIELD!r}: send one file at a time")
         if b"filename" not in options:
-            raise Refusal(400, f"field {FIELD!r} has to be a file with a name")
+            raise HttpError(400, f"field {FIELD!r} has to be a file with a name")
         self._seen = True
         given = options[b"filename"].decode("utf-8", "replace")
         self.suffix = self._suffix_of(given)
@@ -121,7 +121,7 @@ async def receive(
 ) -> Received:
     """Take the file of a multipart form into a new private folder; whatever goes wrong, nothing is left of it.
 
-    Raises :class:`Refusal`: 400 for a form that is not right, 408 for one that comes too slowly, 413 for one that is
+    Raises :class:`HttpError`: 400 for a form that is not right, 408 for one that comes too slowly, 413 for one that is
     too large, 507 where there is no room; and ``ClientDisconnect`` where the client goes away.
     """
     form = _Form(_boundary(request), suffix_of)
@@ -135,7 +135,7 @@ async def receive(
         await asyncio.to_thread(os.rename, part / "incoming", target)
         received, part = Received(part, form.name, form.suffix, size, sha256), None
     except TimeoutError as error:
-        raise Refusal(408, "the upload came too slowly and was given up") from error
+        raise HttpError(408, "the upload came too slowly and was given up") from error
     except OSError as error:
         raise no_room(error) from error
     else:
@@ -145,12 +145,12 @@ async def receive(
             await asyncio.to_thread(shutil.rmtree, part)
 
 
-def no_room(error: OSError) -> Refusal:
+def no_room(error: OSError) -> HttpError:
     """507 where the disk is full, 500 for any other fault of it."""
     _log.error("an upload cannot be stored: %s", error)
     if error.errno in _NO_ROOM:
-        return Refusal(507, "there is no room left for uploads: nothing of this one was kept, try again later")
-    return Refusal(500, "the upload cannot be stored: nothing of it was kept")
+        return HttpError(507, "there is no room left for uploads: nothing of this one was kept, try again later")
+    return HttpError(500, "the upload cannot be stored: nothing of it was kept")
 
 
 def shown_name(given: str) -> str:
@@ -163,7 +163,7 @@ def _boundary(request: Request) -> bytes:
     kind, options = parse_options_header(request.headers.get("content-type"))
     boundary = options.get(b"boundary", b"")
     if kind != b"multipart/form-data" or not 1 <= len(boundary) <= 70:  # RFC 2046, 5.1.1
-        raise Refusal(400, f"no file was sent: send a multipart form with a field {FIELD!r} (curl -F {FIELD}=@NAME)")
+        raise HttpError(400, f"no file was sent: send a multipart form with a field {FIELD!r} (curl -F {FIELD}=@NAME)")
     return boundary
 
 
@@ -173,8 +173,8 @@ def _check_length(request: Request, settings: Settings) -> None:
         raise _too_large(settings)
 
 
-def _too_large(settings: Settings) -> Refusal:
-    return Refusal(413, f"the file is larger than {settings.max_upload:,} bytes, which is the limit here")
+def _too_large(settings: Settings) -> HttpError:
+    return HttpError(413, f"the file is larger than {settings.max_upload:,} bytes, which is the limit here")
 
 
 async def _store(request: Request, form: _Form, part: Path, settings: Settings) -> tuple[int, str]:
@@ -201,7 +201,7 @@ async def _store(request: Request, form: _Form, part: Path, settings: Settings) 
             if size > settings.max_upload:
                 raise _too_large(settings)
             if overhead > _FORM_OVERHEAD:
-                raise Refusal(400, "the form has more around its file than a form needs")
+                raise HttpError(400, "the form has more around its file than a form needs")
             if taken:
                 await asyncio.to_thread(write, taken)
         form.close()

@@ -8,7 +8,7 @@ import logging
 import sys
 import traceback
 
-from tui_importer.core.times import rfc3339
+from tui_importer.core.model.times import rfc3339
 
 #: What every record has; what is beyond that was said with ``extra``.
 _ORDINARY = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "color_message", "taskName"}

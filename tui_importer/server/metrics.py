@@ -7,7 +7,7 @@ from collections.abc import Callable
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
-from tui_importer.core.report import Report
+from tui_importer.core.model.report import Report
 
 #: Seconds: the smallest import takes half of one, a large one hours.
 _RUN_SECONDS = (0.25, 0.5, 1, 2, 5, 10, 30, 60, 300, 1800, 7200)

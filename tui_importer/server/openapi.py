@@ -15,10 +15,10 @@ from tui_importer.server.answers import (
     RunsAnswer,
     UploadAnswer,
 )
-from tui_importer.server.choices import Choices
 from tui_importer.server.intake import FIELD
 from tui_importer.server.routes import LISTED, MOST_LISTED, WORKBOOK
 from tui_importer.server.settings import Settings
+from tui_importer.server.upload_options import UploadOptions
 
 Json = dict[str, Any]
 
@@ -43,12 +43,12 @@ _UPLOAD_REFUSALS = (400, 408, 409, 413, 422, 429, 503, 507)
 
 def openapi(settings: Settings, registry: Registry, version: str) -> bytes:
     """The document, as JSON."""
-    types = (ErrorAnswer, HealthAnswer, RejectsAnswer, RunAnswer, RunsAnswer, UploadAnswer, Choices)
+    types = (ErrorAnswer, HealthAnswer, RejectsAnswer, RunAnswer, RunsAnswer, UploadAnswer, UploadOptions)
     _, components = msgspec.json.schema_components(types, ref_template="#/components/schemas/{name}")
-    choices = components.pop("Choices")
+    options = components.pop("UploadOptions")
     specs = map(registry.strategy, registry.strategy_names())
-    choices["properties"]["method"]["enum"] = [name for spec in specs for name in (spec.name, *spec.aliases)]
-    choices["properties"]["workers"]["maximum"] = settings.max_workers
+    options["properties"]["method"]["enum"] = [name for spec in specs for name in (spec.name, *spec.aliases)]
+    options["properties"]["workers"]["maximum"] = settings.max_workers
     document: Json = {
         "openapi": "3.1.0",
         "info": {
@@ -57,7 +57,7 @@ def openapi(settings: Settings, registry: Registry, version: str) -> bytes:
             "description": "Spreadsheets into a database: every row, exactly once, each that could not go named.",
             "license": {"name": "MIT", "identifier": "MIT"},
         },
-        "paths": _paths(_choices(choices)),
+        "paths": _paths(_choices(options)),
         "components": {"schemas": components},
     }
     if settings.token is not None:
@@ -68,7 +68,7 @@ def openapi(settings: Settings, registry: Registry, version: str) -> bytes:
     return msgspec.json.encode(document)
 
 
-def _paths(choices: list[Json]) -> Json:
+def _paths(options: list[Json]) -> Json:
     form = {
         "type": "object",
         "properties": {
@@ -78,7 +78,7 @@ def _paths(choices: list[Json]) -> Json:
         "additionalProperties": False,
     }
     upload = {
-        "parameters": [*choices, _IDEMPOTENCY],
+        "parameters": [*options, _IDEMPOTENCY],
         "requestBody": {"required": True, "content": {"multipart/form-data": {"schema": form}}},
     }
     location = {"Location": {"description": "The run.", "schema": {"type": "string"}}}

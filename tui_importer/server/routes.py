@@ -15,18 +15,18 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, Response, StreamingResponse
 
 from tui_importer.errors import ExitCode, ImporterError
-from tui_importer.recording.folders import Recording, recordings_folder
 from tui_importer.recording.follow import headers
+from tui_importer.recording.recordings import Recording, recordings_folder
 from tui_importer.rejects.workbook import write_reject_workbook
 from tui_importer.server.answers import HealthAnswer, HealthWord, RunAnswer, RunsAnswer, json_response, refused
-from tui_importer.server.conductor import Conductor
 from tui_importer.server.health import DatabaseCheck
-from tui_importer.server.known import Known
+from tui_importer.server.http_error import STATUS_OF, HttpError
 from tui_importer.server.metrics import CONTENT_TYPE, Metrics
-from tui_importer.server.refusal import STATUS_OF, Refusal
+from tui_importer.server.scheduler import Scheduler
 from tui_importer.server.settings import Settings
 from tui_importer.server.stream import events, position_of
-from tui_importer.server.taking import Taking
+from tui_importer.server.upload_handler import UploadHandler
+from tui_importer.server.upload_registry import UploadRegistry
 from tui_importer.server.uploads import Upload
 from tui_importer.server.view import View
 
@@ -42,26 +42,26 @@ _PAGE = {
 
 
 class Routes:
-    """The handlers, with what they need. Each raises :class:`Refusal` for what is not to be."""
+    """The handlers, with what they need. Each raises :class:`HttpError` for what is not to be."""
 
     def __init__(
         self,
         settings: Settings,
-        known: Known,
-        conductor: Conductor,
-        taking: Taking,
+        uploads: UploadRegistry,
+        scheduler: Scheduler,
+        handler: UploadHandler,
         database: DatabaseCheck,
         metrics: Metrics,
         openapi: bytes,
     ) -> None:
         self._settings = settings
-        self._known = known
-        self._conductor = conductor
-        self._taking = taking
+        self._uploads = uploads
+        self._scheduler = scheduler
+        self._handler = handler
         self._database = database
         self._metrics = metrics
         self._openapi = openapi
-        self._view = View(settings, known, conductor)
+        self._view = View(settings, uploads, scheduler)
         self._version = version("tui-importer")
 
     async def page(self, request: Request) -> Response:
@@ -85,17 +85,17 @@ class Routes:
         answer = HealthAnswer(
             status=word,
             database=word,
-            running=len(self._conductor.turns),
-            waiting=self._conductor.waiting,
+            running=len(self._scheduler.runners),
+            waiting=self._scheduler.waiting,
             version=self._version,
         )
         return json_response(answer, 200 if ok else 503)
 
     async def upload(self, request: Request) -> Response:
         """Take a file in, run it, and answer with how it ended, as the founding program did."""
-        upload, replayed = await self._taking.take(request)
+        upload, replayed = await self._handler.take(request)
         # Not the request's: the run goes on whatever becomes of the client.
-        ended = await self._conductor.wait_for_end(upload, self._settings.answer_within)
+        ended = await self._scheduler.wait_for_end(upload, self._settings.answer_within)
         extra = _replayed(replayed) | {"Location": f"/runs/{upload.id}"}
         if not ended:
             return json_response(await self._run(upload), 202, extra)
@@ -104,7 +104,7 @@ class Routes:
         stopped = upload.outcome == "stopped"  # by the client's own limits, or somebody's order
         status = 409 if stopped else STATUS_OF.get(ExitCode(upload.exit_code or ExitCode.FAILED), 500)
         retry = {"Retry-After": "10"} if status == 503 else {}
-        return refused(Refusal(status, self._view.said(upload.error or "the run failed"), extra | retry), upload)
+        return refused(HttpError(status, self._view.said(upload.error or "the run failed"), extra | retry), upload)
 
     async def runs(self, request: Request) -> Response:
         """All runs, or one more."""
@@ -116,22 +116,22 @@ class Routes:
 
     async def _create(self, request: Request) -> Response:
         """Take a file in; its run is a resource to be looked at: 202."""
-        upload, replayed = await self._taking.take(request)
+        upload, replayed = await self._handler.take(request)
         return json_response(await self._run(upload), 202, _replayed(replayed) | {"Location": f"/runs/{upload.id}"})
 
     async def _list(self, request: Request) -> Response:
         _only(request, "limit", "before")
         limit = _count(request.query_params.get("limit"), LISTED, MOST_LISTED)
         before = request.query_params.get("before", "~")  # after all that an id can be
-        ids = sorted((id_ for id_ in self._known.uploads if id_ < before), reverse=True)
-        answers = tuple(self._view.run(self._known.uploads[id_], with_rejects=False) for id_ in ids[:limit])
+        ids = sorted((id_ for id_ in self._uploads.uploads if id_ < before), reverse=True)
+        answers = tuple(self._view.run(self._uploads.uploads[id_], with_rejects=False) for id_ in ids[:limit])
         return json_response(RunsAnswer(runs=answers, next=ids[limit - 1] if len(ids) > limit else None))
 
     async def _show(self, request: Request) -> Response:
         return json_response(await self._run(self._named(request)))
 
     async def _delete(self, request: Request) -> Response:
-        await self._conductor.delete(self._named(request))
+        await self._scheduler.delete(self._named(request))
         return Response(status_code=204)
 
     async def events(self, request: Request) -> Response:
@@ -142,7 +142,7 @@ class Routes:
         with_rejects = _flag(request.query_params.get("rejects", "false"))
         if position != (1, 0) and await asyncio.to_thread(self._has_all, upload, position):
             return Response(status_code=204)
-        stream: AsyncIterator[bytes] = events(upload, self._view, self._conductor, position, with_rejects=with_rejects)
+        stream: AsyncIterator[bytes] = events(upload, self._view, self._scheduler, position, with_rejects=with_rejects)
         # Proxies that buffer (nginx) would show nothing of a live run.
         return StreamingResponse(stream, headers={"X-Accel-Buffering": "no"}, media_type="text/event-stream")
 
@@ -155,22 +155,22 @@ class Routes:
         if form == "json":
             return StreamingResponse(self._view.rejects_json(upload), media_type="application/json")
         if form != "xlsx":
-            raise Refusal(400, "format has to be json or xlsx")
+            raise HttpError(400, "format has to be json or xlsx")
         path, made = await asyncio.to_thread(self._workbook, upload)
         cleanup = BackgroundTask(path.unlink) if made else None
         return FileResponse(path, media_type=WORKBOOK, filename="rejects.xlsx", background=cleanup)
 
     async def pause(self, request: Request) -> Response:
         """Let a run rest."""
-        return await self._ordered(request, self._conductor.pause)
+        return await self._ordered(request, self._scheduler.pause)
 
     async def resume(self, request: Request) -> Response:
         """Let a run go on, or take it up again."""
-        return await self._ordered(request, self._conductor.resume)
+        return await self._ordered(request, self._scheduler.resume)
 
     async def cancel(self, request: Request) -> Response:
         """Stop a run; what is in stays in."""
-        return await self._ordered(request, self._conductor.cancel)
+        return await self._ordered(request, self._scheduler.cancel)
 
     async def _ordered(self, request: Request, order: Callable[[Upload], Awaitable[None]]) -> Response:
         upload = self._named(request)
@@ -178,7 +178,7 @@ class Routes:
         return json_response(await self._run(upload), 202)
 
     def _named(self, request: Request) -> Upload:
-        return self._known.find(request.path_params["id"])
+        return self._uploads.find(request.path_params["id"])
 
     async def _run(self, upload: Upload) -> RunAnswer:
         return await asyncio.to_thread(self._view.run, upload)
@@ -194,10 +194,10 @@ class Routes:
 
     def _workbook(self, upload: Upload) -> tuple[Path, bool]:
         """A workbook of all rejects, and whether it was made for the occasion."""
-        written = self._known.store.rejects_file(upload, len(upload.run_ids))
+        written = self._uploads.store.rejects_file(upload, len(upload.run_ids))
         if upload.state == "ended" and upload.outcome != "already_imported" and written.exists():
             return written, False
-        handle, name = tempfile.mkstemp(prefix=".rejects-", suffix=".xlsx", dir=self._known.store.of(upload))
+        handle, name = tempfile.mkstemp(prefix=".rejects-", suffix=".xlsx", dir=self._uploads.store.of(upload))
         os.close(handle)
         recordings = self._view.recordings(upload)
         shown = next((found for recording in recordings if (found := headers(recording))), ())
@@ -205,7 +205,7 @@ class Routes:
             write_reject_workbook(Path(name), shown, self._view.rejects(upload))
         except ImporterError as error:
             Path(name).unlink()
-            raise Refusal(507, "the workbook cannot be written: there is no room for it") from error
+            raise HttpError(507, "the workbook cannot be written: there is no room for it") from error
         return Path(name), True
 
 
@@ -214,24 +214,24 @@ def _replayed(replayed: bool) -> dict[str, str]:
 
 
 def _only(request: Request, *names: str) -> None:
-    """Raise :class:`Refusal` (400) for a query with anything else in it, or something twice."""
+    """Raise :class:`HttpError` (400) for a query with anything else in it, or something twice."""
     given = [name for name, _ in request.query_params.multi_items()]
     for name in given:
         if name not in names:
-            raise Refusal(400, f"unknown parameter {name!r}: known are {', '.join(names)}")
+            raise HttpError(400, f"unknown parameter {name!r}: known are {', '.join(names)}")
         if given.count(name) > 1:
-            raise Refusal(400, f"{name} is given twice")
+            raise HttpError(400, f"{name} is given twice")
 
 
 def _count(text: str | None, usual: int, most: int) -> int:
     if text is None:
         return usual
     if not (text.isascii() and text.isdigit() and len(text) < 10 and 1 <= int(text) <= most):
-        raise Refusal(400, f"limit has to be a whole number from 1 to {most}")
+        raise HttpError(400, f"limit has to be a whole number from 1 to {most}")
     return int(text)
 
 
 def _flag(text: str) -> bool:
     if text not in ("true", "false"):
-        raise Refusal(400, "rejects has to be true or false")
+        raise HttpError(400, "rejects has to be true or false")
     return text == "true"

@@ -101,7 +101,7 @@ def serve(settings: Settings, registry: Registry) -> None:
         # The web server sends itself the signal once more at its end, for whoever was there before it.
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda number, frame: None)
-        _Uvicorn(config, server.conductor.closing).run(sockets=[listening])
+        _Uvicorn(config, server.scheduler.closing).run(sockets=[listening])
     finally:
         store.close()
         listening.close()

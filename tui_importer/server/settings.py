@@ -9,9 +9,9 @@ from pathlib import Path
 import msgspec
 
 from tui_importer.api import target_address
-from tui_importer.core.plan import Plan, checked
-from tui_importer.core.schemas import BUSINESSES
-from tui_importer.core.url import parse_address, sqlite_path
+from tui_importer.core.model.plan import Plan, checked
+from tui_importer.core.model.schemas import BUSINESSES
+from tui_importer.core.model.url import parse_address, sqlite_path
 from tui_importer.errors import UsageError
 
 #: Names by which a program on this machine reaches it.
@@ -56,7 +56,7 @@ class Settings:
         return bool(self.allowed_hosts) or self.token is None
 
 
-def settled(settings: Settings) -> Settings:
+def validated(settings: Settings) -> Settings:
     """The settings, once they are safe and everything in them holds wherever a run works.
 
     Raises :class:`UsageError` for an address beyond this machine without a token, and where a client could choose the

@@ -13,9 +13,9 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
-from tui_importer.recording.folders import Recording, recordings_folder
+from tui_importer.recording.recordings import Recording, recordings_folder
 from tui_importer.server.answers import to_json
-from tui_importer.server.conductor import Conductor
+from tui_importer.server.scheduler import Scheduler
 from tui_importer.server.uploads import Upload
 from tui_importer.server.view import View
 
@@ -37,7 +37,7 @@ def position_of(last_event_id: str | None) -> tuple[int, int]:
 
 
 async def events(
-    upload: Upload, view: View, conductor: Conductor, position: tuple[int, int], *, with_rejects: bool
+    upload: Upload, view: View, scheduler: Scheduler, position: tuple[int, int], *, with_rejects: bool
 ) -> AsyncIterator[bytes]:
     """The events from a position on, until the upload has ended or the server is to.
 
@@ -67,7 +67,7 @@ async def events(
         if ended:
             yield _event("end", to_json(view.run(upload, with_rejects=False)))
             return
-        if conductor.closing.is_set():
+        if scheduler.closing.is_set():
             return
         await asyncio.sleep(_PERIOD)
         silent += _PERIOD

@@ -14,10 +14,10 @@ from typing import Literal
 
 import msgspec
 
-from tui_importer.core.report import Outcome, Stats
-from tui_importer.core.times import rfc3339
+from tui_importer.core.model.report import Outcome, Stats
+from tui_importer.core.model.times import rfc3339
 from tui_importer.errors import UsageError
-from tui_importer.server.choices import Choices
+from tui_importer.server.upload_options import UploadOptions
 
 _RECORD = "record.json"
 _LOCK = "lock"
@@ -39,7 +39,7 @@ class Upload(msgspec.Struct, kw_only=True):
     size: int
     sha256: str
     created_at: str
-    choices: Choices = msgspec.field(default_factory=Choices)
+    options: UploadOptions = msgspec.field(default_factory=UploadOptions)
     key: str | None = None
     state: UploadState = "waiting"
     run_ids: list[str] = msgspec.field(default_factory=list)

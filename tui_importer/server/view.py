@@ -9,15 +9,15 @@ from typing import TypeVar
 
 import msgspec
 
-from tui_importer.core.report import ReasonGroup, ReportedReject, reported
-from tui_importer.core.url import parse_address, sqlite_path
+from tui_importer.core.model.report import ReasonGroup, ReportedReject, reported
+from tui_importer.core.model.url import parse_address, sqlite_path
 from tui_importer.events import Reject
-from tui_importer.recording.folders import Recording, recordings_folder
 from tui_importer.recording.follow import rejects
+from tui_importer.recording.recordings import Recording, recordings_folder
 from tui_importer.server.answers import RunAnswer, UploadAnswer, message_of, progress_of, to_json
-from tui_importer.server.conductor import Conductor
-from tui_importer.server.known import Known
+from tui_importer.server.scheduler import Scheduler
 from tui_importer.server.settings import Settings
+from tui_importer.server.upload_registry import UploadRegistry
 from tui_importer.server.uploads import Upload
 
 #: Rejects that are sent at once.
@@ -31,10 +31,10 @@ T = TypeVar("T")
 class View:
     """Looks at uploads; changes none."""
 
-    def __init__(self, settings: Settings, known: Known, conductor: Conductor) -> None:
+    def __init__(self, settings: Settings, uploads: UploadRegistry, scheduler: Scheduler) -> None:
         self._settings = settings
-        self._known = known
-        self._conductor = conductor
+        self._uploads = uploads
+        self._scheduler = scheduler
         address = parse_address(settings.database)
         is_path = address.scheme == "sqlite"
         self._shown_database = PurePath(sqlite_path(address)).name if is_path else "the database"
@@ -45,8 +45,8 @@ class View:
 
     def run(self, upload: Upload, *, with_rejects: bool = True) -> RunAnswer:
         """The upload as a resource; with the report's rejects it reads a file."""
-        turn = self._conductor.turns.get(upload.id) if upload.state == "running" else None
-        snapshot = turn.snapshot if turn else None
+        runner = self._scheduler.runners.get(upload.id) if upload.state == "running" else None
+        snapshot = runner.snapshot if runner else None
         state = "paused" if snapshot and snapshot.paused else upload.state
         rejects, groups = self._reported(upload) if with_rejects else ((), ())
         return RunAnswer(
@@ -54,21 +54,21 @@ class View:
             run_id=upload.run_ids[-1] if upload.run_ids else None,
             run_ids=tuple(upload.run_ids),
             state=state,
-            position=self._conductor.position(upload),
+            position=self._scheduler.position(upload),
             message=message_of(upload),
             outcome=upload.outcome,
             exit_code=upload.exit_code,
             error=None if upload.error is None else self.said(upload.error),
-            resumable=self._known.resumable(upload),
+            resumable=self._uploads.resumable(upload),
             file=upload.name,
             bytes=upload.size,
             sha256=upload.sha256,
             method=self.method(upload),
-            options=msgspec.to_builtins(upload.choices),
+            options=msgspec.to_builtins(upload.options),
             table=upload.table or self._settings.plan.target.table,
             created_at=upload.created_at,
             ended_at=upload.ended_at,
-            progress=progress_of(snapshot, turn.rows_per_second) if turn and snapshot else None,
+            progress=progress_of(snapshot, runner.rows_per_second) if runner and snapshot else None,
             stats=upload.stats,
             resumes=upload.resumes,
             notes=tuple(map(self.said, upload.notes)),
@@ -136,7 +136,7 @@ class View:
 
     def method(self, upload: Upload) -> str:
         """The strategy, as it was asked for."""
-        return upload.choices.method or self._settings.plan.options.strategy
+        return upload.options.method or self._settings.plan.options.strategy
 
     def _reported(self, upload: Upload) -> tuple[tuple[ReportedReject, ...], tuple[ReasonGroup, ...]]:
         """The first rejects of the report, and all of them in groups."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from tui_importer.core.strategy import Job
-from tui_importer.core.tasks import run_loop, run_tasks
+from tui_importer.core.scheduling.strategy import Job
+from tui_importer.core.scheduling.task_pool import run_loop, run_tasks
 
 
 class Async:

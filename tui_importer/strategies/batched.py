@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from tui_importer.core.pool import run_workers
-from tui_importer.core.strategy import Job
+from tui_importer.core.scheduling.strategy import Job
+from tui_importer.core.scheduling.worker_pool import run_workers
 
 
 class Batched:

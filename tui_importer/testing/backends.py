@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from tui_importer.api import Run
-from tui_importer.core.batch import Batch
-from tui_importer.core.column import ListColumn
-from tui_importer.core.ledger import Claim, Counts, Entry, Ledger, NewRun, RunState
-from tui_importer.core.report import Report
-from tui_importer.core.session import Backend, ConnectionSettings, Destination
-from tui_importer.core.types import INTEGER, TEXT
-from tui_importer.core.url import parse_address
+from tui_importer.core.model.batch import Batch
+from tui_importer.core.model.column import ListColumn
+from tui_importer.core.model.report import Report
+from tui_importer.core.model.types import INTEGER, TEXT
+from tui_importer.core.model.url import parse_address
+from tui_importer.core.writing.backend import Backend, ConnectionSettings, Destination
+from tui_importer.core.writing.ledger import Claim, Counts, Entry, Ledger, NewRun, RunState
 from tui_importer.errors import BusyError, DataFault
 from tui_importer.plugins.specs import BackendSpec
 from tui_importer.testing.databases import Database

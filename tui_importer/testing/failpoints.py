@@ -10,10 +10,17 @@ from enum import StrEnum
 from typing import Any, overload
 from urllib.parse import quote, unquote
 
-from tui_importer.core.batch import Batch
-from tui_importer.core.ledger import Entry
-from tui_importer.core.session import AsyncSession, Backend, ConnectionSettings, Destination, IsolatedRows, Session
-from tui_importer.core.url import parse_address
+from tui_importer.core.model.batch import Batch
+from tui_importer.core.model.url import parse_address
+from tui_importer.core.writing.backend import (
+    AsyncSession,
+    Backend,
+    ConnectionSettings,
+    Destination,
+    IsolatedRows,
+    Session,
+)
+from tui_importer.core.writing.ledger import Entry
 from tui_importer.errors import TransientFault
 from tui_importer.events import Reject
 from tui_importer.plugins.registry import Registry

@@ -7,11 +7,11 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
-from tui_importer.core.batch import Batch
-from tui_importer.core.ledger import Entry
-from tui_importer.core.pool import run_workers
-from tui_importer.core.session import ConnectionSettings, Destination, Session
-from tui_importer.core.strategy import Job
+from tui_importer.core.model.batch import Batch
+from tui_importer.core.scheduling.strategy import Job
+from tui_importer.core.scheduling.worker_pool import run_workers
+from tui_importer.core.writing.backend import ConnectionSettings, Destination, Session
+from tui_importer.core.writing.ledger import Entry
 from tui_importer.errors import ImporterError
 from tui_importer.plugins.registry import load_registry
 from tui_importer.plugins.specs import BackendSpec, StrategySpec
@@ -143,9 +143,9 @@ class _FaultyBackend:
 
     async def open_async_session(self, destination: Destination) -> Any:
         """A faulty one."""
-        from tui_importer.core.in_thread import InThread
+        from tui_importer.core.writing.threaded_async_session import ThreadedAsyncSession
 
-        return InThread(self.open_session(destination))
+        return ThreadedAsyncSession(self.open_session(destination))
 
 
 def _spec(kind: type[_Faulty]) -> BackendSpec:

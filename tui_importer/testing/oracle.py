@@ -8,8 +8,8 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tui_importer.core.plan import Options, Plan, Source, Target
-from tui_importer.core.report import Report
+from tui_importer.core.model.plan import Options, Plan, Source, Target
+from tui_importer.core.model.report import Report
 
 if TYPE_CHECKING:
     from tui_importer.testing.databases import Database

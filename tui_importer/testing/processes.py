@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from tui_importer.api import Run
-from tui_importer.core.plan import Plan
-from tui_importer.core.report import Report, from_json, to_json
+from tui_importer.core.model.plan import Plan
+from tui_importer.core.model.report import Report, from_json, to_json
 from tui_importer.plugins.registry import Owner, Registry, load_registry
 from tui_importer.plugins.specs import AnySpec, BackendSpec, ReaderSpec, StrategySpec
 from tui_importer.testing.failpoints import Failpoint, Trap, failing, failpoint_url, kill

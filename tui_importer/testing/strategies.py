@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tui_importer.api import Run
-from tui_importer.core.report import Report
+from tui_importer.core.model.report import Report
 from tui_importer.events import AnyEvent, BatchCommitted
 from tui_importer.plugins.specs import AnySpec, StrategySpec
 from tui_importer.testing.databases import SQLiteDatabase

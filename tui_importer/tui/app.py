@@ -19,7 +19,7 @@ from textual.screen import Screen
 from textual.scrollbar import ScrollBar, ScrollBarRender
 
 from tui_importer.errors import ExitCode
-from tui_importer.tui.messages import Ending, Opening
+from tui_importer.tui.messages import DashboardResult, OpenRun
 from tui_importer.tui.screens.help import HelpScreen
 from tui_importer.tui.screens.run import RunScreen
 from tui_importer.tui.screens.runs import RunsScreen
@@ -37,8 +37,8 @@ class _PlainBar(ScrollBarRender):
     HORIZONTAL_BARS: ClassVar[list[str]] = [" "] * 8
 
 
-class Dashboard(App[Ending]):
-    """Shows one run after another; what it is left with is an :class:`Ending`."""
+class Dashboard(App[DashboardResult]):
+    """Shows one run after another; what it is left with is an :class:`DashboardResult`."""
 
     CSS_PATH = "styles.tcss"
     TITLE = "tui-importer"
@@ -100,7 +100,7 @@ class Dashboard(App[Ending]):
         shown = next((screen.shown for screen in self.screen_stack if isinstance(screen, RunScreen)), None)
         recording = shown.recording if shown is not None and shown.orders else None
         live = recording is not None and recording.alive
-        self.exit(Ending(recording=recording if live else None, live=live, exit_code=int(ExitCode.SIGTERM)))
+        self.exit(DashboardResult(recording=recording if live else None, live=live, exit_code=int(ExitCode.SIGTERM)))
 
     def _keep_size(self) -> None:
         """Make sure that the screen is as large as the terminal: of a storm of changes the last one can get lost."""
@@ -111,7 +111,7 @@ class Dashboard(App[Ending]):
             for each in (self, self.screen):
                 each.post_message(Resize(size, size))
 
-    def show_run(self, opening: Opening | None) -> None:
+    def show_run(self, opening: OpenRun | None) -> None:
         """Show a run instead of what is shown now."""
         if opening is not None:
             self.switch_screen(RunScreen(opening, self.glyphs))
@@ -132,7 +132,7 @@ class Dashboard(App[Ending]):
             if isinstance(screen, RunScreen):
                 screen.action_leave()
                 return
-        self.exit(Ending())
+        self.exit(DashboardResult())
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """The command palette: what the keys do, by name."""

@@ -7,7 +7,7 @@ from typing import Literal
 
 import msgspec
 
-from tui_importer.core.plan import ColumnPlan, Plan, checked
+from tui_importer.core.model.plan import ColumnPlan, Plan, checked
 from tui_importer.errors import PlanError
 from tui_importer.process.messages import Inspected
 

@@ -8,11 +8,11 @@ from pathlib import Path
 from textual.app import App
 from textual.screen import Screen
 
-from tui_importer.core.plan import Plan
+from tui_importer.core.model.plan import Plan
 from tui_importer.process.messages import ImportRequest
-from tui_importer.process.start import Look
-from tui_importer.tui.messages import Ending
-from tui_importer.tui.opening import begun
+from tui_importer.process.start import InspectionProcess
+from tui_importer.tui.messages import DashboardResult
+from tui_importer.tui.open_run import begun
 from tui_importer.tui.screens.files import FilesScreen
 from tui_importer.tui.screens.run import RunScreen
 from tui_importer.tui.screens.setup import SetupScreen
@@ -43,7 +43,7 @@ class Importing:
         """The screen that sets up the import of a file."""
 
         def begin(plan: Plan) -> None:
-            app: App[Ending] = screen.app
+            app: App[DashboardResult] = screen.app
 
             def refused(error: str) -> None:
                 app.pop_screen()
@@ -51,7 +51,7 @@ class Importing:
 
             app.push_screen(RunScreen(begun(self._request_for(plan)), glyphs, refused=refused))
 
-        screen = SetupScreen(self._plan_for(file), self._strategies, Look, begin, glyphs)
+        screen = SetupScreen(self._plan_for(file), self._strategies, InspectionProcess, begin, glyphs)
         return screen
 
     def begin(self, file: str, glyphs: Glyphs) -> Screen[None]:

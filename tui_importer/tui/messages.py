@@ -8,16 +8,16 @@ from pathlib import Path
 
 from textual.message import Message
 
-from tui_importer.core.report import Report
+from tui_importer.core.model.report import Report
 from tui_importer.events import Reject
 from tui_importer.process import messages as process
-from tui_importer.recording.folders import Recording
 from tui_importer.recording.follow import Watched
+from tui_importer.recording.recordings import Recording
 from tui_importer.tui.view import View
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class ShownRun:
     """A run that is shown: what it says, where it is recorded, and whether it takes orders."""
 
     watched: Watched
@@ -26,11 +26,11 @@ class Shown:
 
 
 #: Makes the run that is to be shown: begins it, or finds its recording. It may take a while, and raise.
-Opening = Callable[[], Shown]
+OpenRun = Callable[[], ShownRun]
 
 
 @dataclass(frozen=True, slots=True)
-class Ending:
+class DashboardResult:
     """How the dashboard was left: with an ended run's ``report``, from a run that goes on, or by an ``error``."""
 
     recording: Recording | None = None
@@ -43,7 +43,7 @@ class Ending:
 class RunOpened(Message):
     """The run to be shown is there."""
 
-    def __init__(self, shown: Shown) -> None:
+    def __init__(self, shown: ShownRun) -> None:
         super().__init__()
         self.shown = shown
 

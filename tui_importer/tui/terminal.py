@@ -6,7 +6,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from tui_importer.console.safe import encodable, shortened
+from tui_importer.text.safe import encodable, shortened
 
 
 @dataclass(frozen=True, slots=True)

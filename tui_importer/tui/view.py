@@ -10,9 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import Enum, StrEnum
 
-from tui_importer.console.sentences import ROUTINE, narrate
-from tui_importer.core.counters import Phase, Snapshot, WorkerSnapshot, WorkerState, total
-from tui_importer.core.report import ReasonGroup, Report
+from tui_importer.core.model.counters import Phase, Snapshot, WorkerSnapshot, WorkerState, total
+from tui_importer.core.model.report import ReasonGroup, Report
 from tui_importer.events import (
     AnyEvent,
     LoadingStarted,
@@ -26,6 +25,7 @@ from tui_importer.events import (
     WorkerFailed,
 )
 from tui_importer.recording.lines import Level, Line, level
+from tui_importer.text.sentences import ROUTINE, narrate
 from tui_importer.tui.history import History
 
 #: Seconds that the rate of now and the gauge look back, and the time left: batches come in bursts.
@@ -156,7 +156,7 @@ class _Retry:
     error: str
 
 
-class Watcher:
+class ViewBuilder:
     """Folds the lines of one run, in their order, and gives the :class:`View` of it."""
 
     def __init__(self) -> None:

@@ -11,7 +11,7 @@ from textual.binding import Binding, BindingType
 from textual.screen import Screen
 from textual.widgets import DirectoryTree, Footer, Input, Static
 
-from tui_importer.tui.messages import Ending
+from tui_importer.tui.messages import DashboardResult
 from tui_importer.tui.terminal import Glyphs
 
 #: Endings of files that are shown; any other can be typed.
@@ -56,7 +56,7 @@ class FilesScreen(Screen[None]):
 
     def action_leave(self) -> None:
         """Leave without importing anything."""
-        self.app.exit(Ending())
+        self.app.exit(DashboardResult())
 
     def _choose(self, path: Path) -> None:
         if path.is_file():

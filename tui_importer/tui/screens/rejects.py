@@ -11,11 +11,11 @@ from textual.binding import Binding, BindingType
 from textual.screen import Screen
 from textual.widgets import DataTable, Footer, Input, Static
 
-from tui_importer.console.numbers import plural
 from tui_importer.errors import ImporterError
 from tui_importer.events import Reject
-from tui_importer.recording.folders import Recording
 from tui_importer.recording.follow import rejects
+from tui_importer.recording.recordings import Recording
+from tui_importer.text.numbers import plural
 from tui_importer.tui.cells import cell
 from tui_importer.tui.messages import RejectsFound, RejectsWritten
 from tui_importer.tui.terminal import Glyphs

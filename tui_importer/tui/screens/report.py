@@ -11,12 +11,12 @@ from textual.content import Content
 from textual.screen import Screen
 from textual.widgets import Footer, Static
 
-from tui_importer.console.ending import GOES_ON, paths_and_commands
-from tui_importer.console.numbers import pace, plural, took
-from tui_importer.console.sentences import equation, verified
 from tui_importer.console.summary import outcome, way
-from tui_importer.core.report import Report
-from tui_importer.recording.folders import Recording
+from tui_importer.core.model.report import Report
+from tui_importer.recording.recordings import Recording
+from tui_importer.text.ending import GOES_ON, paths_and_commands
+from tui_importer.text.numbers import format_duration, format_rate, plural
+from tui_importer.text.sentences import equation, verified
 from tui_importer.tui.drawing import Piece, chart, chart_columns, fitted, lines
 from tui_importer.tui.terminal import Glyphs
 from tui_importer.tui.view import View
@@ -85,9 +85,9 @@ class ReportScreen(Screen[None]):
 
     def _pace(self, report: Report | None) -> str:
         if report is None:
-            return f"mean {pace(self._view.mean)}"
+            return f"mean {format_rate(self._view.mean)}"
         stats = report.stats
-        words = f"{took(stats.duration_seconds)}, {pace(stats.records_per_second)}, peak {pace(self._view.peak)}"
+        words = f"{format_duration(stats.duration_seconds)}, {format_rate(stats.records_per_second)}, peak {format_rate(self._view.peak)}"
         return words + (f", {plural(stats.retries, 'retry')}" if stats.retries else "")
 
     def _groups(self, width: int) -> list[list[Piece]]:

@@ -14,13 +14,21 @@ from textual.widgets import Footer
 
 from tui_importer.errors import ExitCode, UsageError
 from tui_importer.recording.control import Abort, AnyOrder, ChangeWorkers, Drain, Pause, Resume, give_order
-from tui_importer.tui.messages import Ending, Opening, OrderRefused, RunOpened, RunRefused, Shown, ViewChanged
+from tui_importer.tui.messages import (
+    DashboardResult,
+    OpenRun,
+    OrderRefused,
+    RunOpened,
+    RunRefused,
+    ShownRun,
+    ViewChanged,
+)
+from tui_importer.tui.run_follower import PERIOD, RunFollower
 from tui_importer.tui.screens.log import LogScreen
 from tui_importer.tui.screens.rejects import RejectsScreen
 from tui_importer.tui.screens.report import ReportScreen
 from tui_importer.tui.terminal import Glyphs
 from tui_importer.tui.view import State, View
-from tui_importer.tui.watching import PERIOD, Watching
 from tui_importer.tui.widgets.lists import LogPanel, RejectsPanel
 from tui_importer.tui.widgets.rates import BoundGauge, ThroughputChart
 from tui_importer.tui.widgets.top import Equation, Heading, ProgressLine
@@ -46,16 +54,16 @@ class RunScreen(Screen[None]):
     view: reactive[View] = reactive(View, layout=False, repaint=False)
 
     def __init__(
-        self, opening: Opening, glyphs: Glyphs, period: float = PERIOD, refused: Callable[[str], None] | None = None
+        self, opening: OpenRun, glyphs: Glyphs, period: float = PERIOD, refused: Callable[[str], None] | None = None
     ) -> None:
         """``refused`` is called with the reason where there is no run to show; without it the application ends."""
         super().__init__()
         self._refused = refused
-        self.shown: Shown | None = None
+        self.shown: ShownRun | None = None
         self._opening = opening
         self._glyphs = glyphs
         self._period = period
-        self._watching: Watching | None = None
+        self._follower: RunFollower | None = None
         self._log: LogScreen | None = None
 
     def compose(self) -> ComposeResult:
@@ -78,11 +86,11 @@ class RunScreen(Screen[None]):
         self.call_after_refresh(self._watch)
 
     def _watch(self) -> None:
-        self._watching = Watching(self._opening, self.post_message, self._period)
+        self._follower = RunFollower(self._opening, self.post_message, self._period)
 
     def on_unmount(self) -> None:
-        if self._watching is not None:
-            self._watching.close()
+        if self._follower is not None:
+            self._follower.close()
 
     def on_run_opened(self, message: RunOpened) -> None:
         self.shown = message.shown
@@ -93,7 +101,7 @@ class RunScreen(Screen[None]):
         if self._refused is not None:
             self._refused(message.error)
         else:
-            self.app.exit(Ending(error=message.error, exit_code=message.exit_code))
+            self.app.exit(DashboardResult(error=message.error, exit_code=message.exit_code))
 
     def on_view_changed(self, message: ViewChanged) -> None:
         over = self.view.state.over
@@ -156,19 +164,19 @@ class RunScreen(Screen[None]):
     def action_leave(self) -> None:
         """Leave the screen; a live run goes on."""
         shown, view = self.shown, self.view
-        if shown is None and self._watching is not None:  # it may be about to begin: then it does, and is left alone
-            self._watching.close()
-            shown = self._watching.shown
+        if shown is None and self._follower is not None:  # it may be about to begin: then it does, and is left alone
+            self._follower.close()
+            shown = self._follower.shown
         if shown is None:
-            self.app.exit(Ending(exit_code=int(ExitCode.STOPPED), error="left before the run was begun"))
+            self.app.exit(DashboardResult(exit_code=int(ExitCode.STOPPED), error="left before the run was begun"))
             return
         if not shown.orders:  # a replay, which fails in nothing, wherever it is left
             recording = shown.recording
-            self.app.exit(Ending(recording=recording, report=recording.report(), live=recording.alive))
+            self.app.exit(DashboardResult(recording=recording, report=recording.report(), live=recording.alive))
             return
         live = not view.state.over
         code = view.report.exit_code if view.report else int(ExitCode.OK if live else ExitCode.STOPPED)
-        self.app.exit(Ending(recording=shown.recording, report=view.report, live=live, exit_code=code))
+        self.app.exit(DashboardResult(recording=shown.recording, report=view.report, live=live, exit_code=code))
 
     def action_leave_replay(self) -> None:
         """Leave a run that is played again; a live one is not left by the key that closes other screens."""

@@ -11,18 +11,18 @@ from textual.binding import Binding, BindingType
 from textual.screen import Screen
 from textual.widgets import DataTable, Footer, Static
 
-from tui_importer.recording.folders import Recording, recordings_folder
 from tui_importer.recording.listing import ListedRun, columns_of, listed
+from tui_importer.recording.recordings import Recording, recordings_folder
 from tui_importer.tui.cells import cell
-from tui_importer.tui.messages import Opening
-from tui_importer.tui.opening import attached, replayed
+from tui_importer.tui.messages import OpenRun
+from tui_importer.tui.open_run import attached, replayed
 from tui_importer.tui.terminal import Glyphs
 
 MAX_RUNS = 200
 REPLAY_SPEED = 10.0
 
 
-class RunsScreen(Screen[Opening | None]):
+class RunsScreen(Screen[OpenRun | None]):
     """Lists the recorded runs of this user; gives back the one that was chosen, to be shown."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

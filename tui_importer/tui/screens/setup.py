@@ -19,9 +19,8 @@ from textual.timer import Timer
 from textual.widgets import DataTable, Footer, Input, Label, OptionList, Select, Static
 
 from tui_importer.api import target_address
-from tui_importer.console.numbers import plural, size
-from tui_importer.core.cells import column_letters
-from tui_importer.core.plan import Plan, save_plan
+from tui_importer.core.model.cells import column_letters
+from tui_importer.core.model.plan import Plan, save_plan
 from tui_importer.errors import ImporterError
 from tui_importer.process.messages import (
     Answer,
@@ -33,9 +32,10 @@ from tui_importer.process.messages import (
     Request,
     TargetSeen,
 )
+from tui_importer.text.numbers import plural, size
 from tui_importer.tui.cells import cell
 from tui_importer.tui.draft import Draft, about, count_or_auto, header_row
-from tui_importer.tui.messages import Ending, Looked
+from tui_importer.tui.messages import DashboardResult, Looked
 from tui_importer.tui.terminal import Glyphs
 from tui_importer.tui.widgets.top import DRY_RUN
 
@@ -46,8 +46,8 @@ _TYPING_PAUSE = 0.6
 MODES = (("append", "append"), ("create", "create"))
 
 
-class Look(Protocol):
-    """A look at a source or a target that goes on (:class:`tui_importer.process.start.Look`)."""
+class InspectionProcess(Protocol):
+    """A look at a source or a target that goes on (:class:`tui_importer.process.start.InspectionProcess`)."""
 
     def cancel(self) -> None: ...
 
@@ -55,7 +55,7 @@ class Look(Protocol):
 
 
 #: Begins a look; its answers go to the callback, from a thread.
-Looker = Callable[[Request, Callable[[Answer], None]], Look]
+Looker = Callable[[Request, Callable[[Answer], None]], InspectionProcess]
 
 
 class SetupScreen(Screen[None]):
@@ -84,7 +84,7 @@ class SetupScreen(Screen[None]):
         self._looker = looker
         self._begin = begin
         self._glyphs = glyphs
-        self._looks: dict[str, tuple[int, Look]] = {}
+        self._looks: dict[str, tuple[int, InspectionProcess]] = {}
         self._numbered = 0
         self._sheet: str | None = None
         self._given_database = target_address(plan).display
@@ -179,10 +179,10 @@ class SetupScreen(Screen[None]):
         self._numbered += 1
         number = self._numbered
 
-        def hear(answer: Answer) -> None:
+        def on_answer(answer: Answer) -> None:
             self.post_message(Looked(number, answer))
 
-        self._looks[kind] = (number, self._looker(request, hear))
+        self._looks[kind] = (number, self._looker(request, on_answer))
 
     def on_looked(self, message: Looked) -> None:
         kind = next((kind for kind, (number, _) in self._looks.items() if number == message.look), None)
@@ -397,7 +397,7 @@ class SetupScreen(Screen[None]):
 
     def action_quit_setup(self) -> None:
         """Leave the screen without importing anything."""
-        self.app.exit(Ending())
+        self.app.exit(DashboardResult())
 
     def say_refused(self, error: str) -> None:
         """The run was refused: why."""

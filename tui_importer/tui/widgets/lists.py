@@ -6,7 +6,7 @@ import datetime as dt
 
 from textual.content import Content
 
-from tui_importer.core.report import ReasonGroup
+from tui_importer.core.model.report import ReasonGroup
 from tui_importer.tui.drawing import Piece, fitted, lines
 from tui_importer.tui.terminal import Glyphs
 from tui_importer.tui.view import LogLine, View

@@ -6,8 +6,8 @@ from pathlib import PurePath
 
 from textual.content import Content
 
-from tui_importer.console.sentences import equation
-from tui_importer.core.counters import progress, total
+from tui_importer.core.model.counters import progress, total
+from tui_importer.text.sentences import equation
 from tui_importer.tui.drawing import Piece, bar, between, clock, cut, fitted, length, lines
 from tui_importer.tui.view import State, View
 from tui_importer.tui.widgets.picture import Picture

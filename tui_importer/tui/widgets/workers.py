@@ -9,8 +9,8 @@ from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.reactive import reactive
 
-from tui_importer.core.counters import WorkerState
-from tui_importer.core.plan import WORKERS
+from tui_importer.core.model.counters import WorkerState
+from tui_importer.core.model.plan import WORKERS
 from tui_importer.tui.drawing import Piece, between, fitted, lines, short, spark
 from tui_importer.tui.terminal import UNICODE, Glyphs
 from tui_importer.tui.view import View, WorkerView, word_of

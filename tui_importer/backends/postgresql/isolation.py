@@ -1,0 +1,261 @@
+"""Finding the refused rows of a batch on the server, in a number of statements that no number of bad rows changes.
+
+The batch is copied into a temporary table, as texts. A function that lives as long as the transaction inserts its rows
+one by one, in the order of the sheet, inside a subtransaction. A refused row ends that: its error is noted, what went
+in before it goes in once more by one INSERT, and the next subtransaction begins behind it. So the server itself
+decides, under every constraint and trigger that is there at that moment, and says why in its own words; nothing here
+has to know which there are. A row is inserted twice at most. There are as many subtransactions as refused rows, each
+undone before the next begins, so they never fill the server's cache of subtransactions (manual, 67.3).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from psycopg import sql
+
+from tui_importer.backends.faults import DATA_CLASSES, DATA_STATES
+from tui_importer.core.model.batch import Batch
+from tui_importer.core.writing.backend import Destination, IsolatedRows
+from tui_importer.errors import DataFault
+
+#: Of these the detail names the key; of others it may repeat the whole row.
+_KEY_STATES = frozenset({"23503", "23505", "23P01"})
+
+#: What a function raised in its own words: the place where it did so tells one such refusal from another.
+_RAISED = "P0"
+
+#: ``pg_input_error_info`` says what an input function has against a text (manual, 9.28), from this version on.
+_INPUT_ERRORS_SINCE = 160_000
+
+#: Columns that a table can have (manual, appendix K); the temporary one has a number besides.
+_MAX_COLUMNS = 1_600
+
+# Temporary tables hide others of their name: this one is nobody else's.
+_BATCH = sql.SQL("pg_temp.tui_importer_isolation")
+_FUNCTION = sql.SQL("pg_temp.tui_importer_isolate()")
+
+# COPY passes rules by, and INSERT does not: a table with one on INSERT is left to COPY.
+_ASK = sql.SQL("""
+SELECT a.attname, format_type(a.atttypid, a.atttypmod), type.base, type.required
+FROM pg_attribute a
+CROSS JOIN LATERAL (
+    WITH RECURSIVE chain AS (
+        SELECT t.* FROM pg_type t WHERE t.oid = a.atttypid
+        UNION ALL SELECT t.* FROM chain JOIN pg_type t ON t.oid = chain.typbasetype AND chain.typtype = 'd'
+    )
+    SELECT max(format_type(oid, -1)) FILTER (WHERE typtype <> 'd' AND typcategory <> 'S') AS base,
+        coalesce(bool_or(typnotnull), false) AS required
+    FROM chain
+) AS type
+WHERE a.attrelid = {table}::regclass AND a.attnum > 0 AND NOT a.attisdropped
+    AND has_database_privilege(current_database(), 'TEMP')
+    AND EXISTS (SELECT FROM pg_language l WHERE l.lanname = 'plpgsql' AND has_language_privilege(l.oid, 'USAGE'))
+    AND NOT EXISTS (SELECT FROM pg_rewrite r WHERE r.ev_class = a.attrelid AND r.ev_type = '3')
+""")
+
+# Two batches with keys of each other's would wait for each other until the server ends one of them, after a second. The
+# lock ends with the transaction.
+_TAKE_TURN = sql.SQL(
+    "SELECT pg_advisory_xact_lock(hashtext('tui_importer isolation'), {table}::regclass::oid::integer)"
+)
+
+_CREATE = sql.SQL("""
+CREATE TEMPORARY TABLE tui_importer_isolation (
+    place integer GENERATED ALWAYS AS IDENTITY (MINVALUE 0 CACHE 1000) PRIMARY KEY, {cells}
+) ON COMMIT DROP;
+CREATE FUNCTION {function} RETURNS TABLE (
+    refused integer, inserted bigint, state text, message text, detail text, context text, named text, violated text
+) LANGUAGE plpgsql AS {body}
+""")
+
+_BODY = sql.SQL("""
+#variable_conflict use_column
+DECLARE
+    given NO SCROLL CURSOR FOR SELECT * FROM {batch} b WHERE b.place BETWEEN {first} AND {last} ORDER BY b.place;
+    pending integer := {first};
+    failed integer;
+    affected bigint;
+    tried bigint;
+    r record;
+BEGIN
+    inserted := 0;
+    OPEN given;
+    LOOP
+        tried := 0;
+        BEGIN
+            LOOP
+                FETCH given INTO r;
+                EXIT WHEN NOT FOUND;
+                INSERT INTO {table} ({columns}) VALUES ({values});
+                GET DIAGNOSTICS affected = ROW_COUNT;
+                tried := tried + affected;
+            END LOOP;
+            inserted := inserted + tried;
+            refused := NULL;
+            RETURN NEXT;
+            RETURN;
+        EXCEPTION WHEN OTHERS THEN
+            GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, message = MESSAGE_TEXT, detail = PG_EXCEPTION_DETAIL,
+                context = PG_EXCEPTION_CONTEXT, named = COLUMN_NAME, violated = CONSTRAINT_NAME;
+            IF left(state, 2) <> ALL ({classes}) AND state <> ALL ({states}) THEN
+                RAISE;
+            END IF;
+        END;
+        failed := r.place;
+        IF failed > pending THEN
+            INSERT INTO {table} ({columns})
+                SELECT {values} FROM {batch} r WHERE r.place >= pending AND r.place < failed ORDER BY r.place;
+            GET DIAGNOSTICS affected = ROW_COUNT;
+            inserted := inserted + affected;
+        END IF;
+        refused := failed;
+        pending := failed + 1;
+        RETURN NEXT;
+    END LOOP;
+END
+""")
+
+# COPY reads all cells of a row before anything else looks at it, in the order of its columns.
+_CALL = sql.SQL("""
+SELECT i.refused, i.inserted, coalesce(e.state, i.state), coalesce(e.message, i.message), i.detail, i.context,
+    coalesce(e.column_name, i.named), i.violated
+FROM {function} i
+LEFT JOIN LATERAL (
+    SELECT v.column_name, error.message, error.sql_error_code AS state
+    FROM {batch} b
+    CROSS JOIN LATERAL (VALUES {inputs}) v (place, cell, type, required, column_name)
+    LEFT JOIN LATERAL pg_input_error_info(v.cell, v.type) error ON true
+    WHERE b.place = i.refused AND (error.message IS NOT NULL OR (v.cell IS NULL AND v.required))
+    ORDER BY v.place LIMIT 1
+) e ON true
+""")
+_PLAIN_CALL = sql.SQL("SELECT refused, inserted, state, message, detail, context, named, violated FROM {function}")
+
+
+@dataclass(frozen=True, slots=True)
+class _Column:
+    """What the server says of a column: ``declared`` is its type; ``base`` is what a text has to be cast to before it
+    can be assigned to it, where it has to, and ``required`` says that the type itself takes no NULL."""
+
+    name: str
+    declared: str
+    base: str | None
+    required: bool
+
+
+class Isolation:
+    """What one session sends to find the refused rows of its batches.
+
+    Written once for plain sessions and for asyncio, as the batch writer is (:mod:`tui_importer.core.writing.batch_writer`): ``fetch``
+    sends a statement and gives its rows, ``copy`` sends pieces or records by a COPY statement.
+    """
+
+    def __init__(self, destination: Destination, copy_options: sql.Composable) -> None:
+        """``copy_options`` say how an encoded batch is to be read."""
+        table = destination.table
+        self._table = sql.Identifier(*((table.schema, table.name) if table.schema else (table.name,)))
+        self._names = destination.columns
+        self._cells = [sql.Identifier(f"c{number}") for number in range(len(destination.columns))]
+        self._copy_options = copy_options
+        self._columns: list[_Column] | None = None
+
+    def steps(
+        self,
+        fetch: Callable[[sql.Composed], Any],
+        copy: Callable[[sql.Composed, Iterable[bytes], Iterable[Sequence[Any]]], Any],
+        version: int,
+        batch: Batch,
+        pieces: Sequence[bytes] | None,
+        start: int,
+        stop: int,
+    ) -> Generator[Any, Any, IsolatedRows | None]:
+        """Insert rows ``start`` to ``stop`` (exclusive) of the batch but for those that are refused. None where that
+        cannot be done here: no temporary tables are allowed, or INSERT is something else than COPY for this table.
+        ``version`` is the server's, ``pieces`` are the batch as it was encoded, if it was."""
+        if self._columns is None:
+            answer = yield fetch(_ASK.format(table=sql.Literal(self._table.as_string(None))))
+            known = {name: _Column(name, *facts) for name, *facts in answer}
+            self._columns = [known[name] for name in self._names if name in known]
+        if len(self._columns) < len(self._names) or len(self._names) >= _MAX_COLUMNS:
+            return None
+        yield fetch(_TAKE_TURN.format(table=sql.Literal(self._table.as_string(None))))
+        yield fetch(self._create(self._columns, start, stop))
+        options = sql.SQL("") if pieces is None else self._copy_options
+        statement = sql.SQL("COPY {} ({}) FROM STDIN {}").format(_BATCH, _listed(self._cells), options)
+        yield copy(statement, pieces or (), batch.records() if pieces is None else ())
+        rows = yield fetch(self._call(self._columns, version))
+        yield fetch(sql.SQL("DROP FUNCTION {}").format(_FUNCTION))
+        return _isolated(rows, start)
+
+    def _create(self, columns: Sequence[_Column], start: int, stop: int) -> sql.Composed:
+        values = [
+            sql.SQL("r.{}").format(cell) + sql.SQL(f"::{column.base}" if column.base else "")
+            for cell, column in zip(self._cells, columns, strict=True)
+        ]
+        body = _BODY.format(
+            batch=_BATCH,
+            first=sql.Literal(start),
+            last=sql.Literal(stop - 1),
+            table=self._table,
+            columns=_listed(map(sql.Identifier, self._names)),
+            values=_listed(values),
+            classes=sql.Literal(sorted(DATA_CLASSES)),
+            states=sql.Literal(sorted(DATA_STATES)),
+        )
+        return _CREATE.format(
+            cells=_listed(sql.SQL("{} text").format(cell) for cell in self._cells),
+            function=_FUNCTION,
+            body=sql.Literal(body.as_string(None)),
+        )
+
+    def _call(self, columns: Sequence[_Column], version: int) -> sql.Composed:
+        inputs = [
+            sql.SQL("({}, b.{}, {}, {}, {})").format(
+                sql.Literal(place),
+                cell,
+                sql.Literal(column.declared),
+                sql.Literal(column.required),
+                sql.Literal(column.name),
+            )
+            for place, (cell, column) in enumerate(zip(self._cells, columns, strict=True))
+            if column.declared != "text"
+        ]
+        if not inputs or version < _INPUT_ERRORS_SINCE:
+            return _PLAIN_CALL.format(function=_FUNCTION)
+        return _CALL.format(function=_FUNCTION, batch=_BATCH, inputs=_listed(inputs))
+
+
+def _listed(parts: Iterable[sql.Composable]) -> sql.Composed:
+    return sql.SQL(", ").join(parts)
+
+
+def _isolated(rows: Iterable[Sequence[Any]], start: int) -> IsolatedRows:
+    """What the function said: a row for each that was refused, and one without a number at the end."""
+    refused: list[tuple[int, DataFault]] = []
+    for place, inserted, state, message, detail, context, column, constraint in rows:
+        if place is None:
+            return IsolatedRows(inserted, refused)
+        names = {"column": column or None, "constraint": constraint or None}
+        refused.append((place, data_fault(message, detail, state, context, **names)))
+    raise AssertionError(f"rows from {start} on were not all tried")
+
+
+def data_fault(
+    message: str,
+    detail: str | None,
+    sqlstate: str,
+    context: str | None,
+    *,
+    offset: int | None = None,
+    column: str | None = None,
+    constraint: str | None = None,
+) -> DataFault:
+    """What the server said of a row."""
+    told = f"{message}: {detail}" if sqlstate in _KEY_STATES and detail else message
+    kind = sqlstate
+    if sqlstate.startswith(_RAISED) and context:
+        kind = f"{sqlstate} {context.splitlines()[0]}"
+    return DataFault(told, sqlstate=sqlstate, offset=offset, column=column, constraint=constraint, kind=kind)

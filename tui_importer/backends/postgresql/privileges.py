@@ -1,0 +1,164 @@
+"""Rights that a user of PostgreSQL lacks for an import, and the statements that grant them (manual, 5.8 and 9.27.2)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import sqlalchemy as sa
+from psycopg import sql
+
+from tui_importer.backends import tables
+from tui_importer.backends.ledger_tables import BATCH_TABLE, REJECT_TABLE, RUN_TABLE
+from tui_importer.core.model.table import Table
+from tui_importer.core.writing.access import Access
+from tui_importer.errors import DatabaseError
+
+#: SQLSTATE of a right that is lacking (manual, appendix A).
+NOT_ALLOWED = "42501"
+
+#: What a run does with the ledger's tables. SELECT ... FOR SHARE and FOR UPDATE need UPDATE (manual, "SELECT").
+_LEDGER_RIGHTS = {
+    RUN_TABLE: ("SELECT", "INSERT", "UPDATE"),
+    BATCH_TABLE: ("SELECT", "INSERT", "UPDATE", "DELETE"),
+    REJECT_TABLE: ("SELECT", "INSERT"),
+}
+
+_WHO = sa.text(
+    "SELECT quote_ident(current_user), has_database_privilege(current_database(), 'CREATE'), current_schema()"
+)
+_SCHEMA = sa.text(
+    "SELECT quote_ident(nspname), has_schema_privilege(oid, 'USAGE'), has_schema_privilege(oid, 'CREATE') "
+    "FROM pg_namespace WHERE nspname = :schema"
+)
+#: A schema that its user may not use hides its tables from the search path, but not from the catalogs.
+_TABLES = sa.text(
+    """
+    SELECT c.relname, quote_ident(n.nspname) || '.' || quote_ident(c.relname),
+        ARRAY(SELECT p FROM unnest(CAST(:rights AS text[])) AS p WHERE has_table_privilege(c.oid, p)) AS rights
+    FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE n.nspname = :schema AND c.relname = ANY(:names) AND c.relkind IN ('r', 'p')
+    """
+)
+_VISIBLE_LEDGER = sa.text(
+    "SELECT n.nspname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = to_regclass(:name)"
+)
+_TARGET = sa.text(
+    """
+    SELECT quote_ident(n.nspname), has_schema_privilege(n.oid, 'USAGE'),
+        quote_ident(n.nspname) || '.' || quote_ident(c.relname),
+        has_table_privilege(c.oid, 'SELECT'),
+        has_table_privilege(c.oid, 'INSERT') OR NOT EXISTS (
+            SELECT FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attname = ANY(:columns)
+            AND NOT has_column_privilege(c.oid, a.attnum, 'INSERT')
+        ),
+        ARRAY(
+            SELECT quote_ident(m.nspname) || '.' || quote_ident(s.relname)
+            FROM pg_attrdef e
+            JOIN pg_attribute a ON a.attrelid = e.adrelid AND a.attnum = e.adnum AND a.attname <> ALL(:columns)
+            JOIN pg_depend d ON d.classid = 'pg_attrdef'::regclass AND d.objid = e.oid
+                AND d.refclassid = 'pg_class'::regclass
+            JOIN pg_class s ON s.oid = d.refobjid
+            JOIN pg_namespace m ON m.oid = s.relnamespace
+            -- CASE, because conditions are checked in any order, and the function takes nothing but sequences.
+            WHERE e.adrelid = c.oid AND CASE WHEN s.relkind = 'S' THEN
+                NOT has_sequence_privilege(s.oid, 'USAGE') AND NOT has_sequence_privilege(s.oid, 'UPDATE') END
+        )
+    FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE c.relname = :table AND CASE WHEN CAST(:schema AS text) IS NULL THEN pg_table_is_visible(c.oid)
+        ELSE n.nspname = :schema END
+    """
+)
+
+
+def check_target(engine: sa.Engine, access: Access) -> None:
+    """Raise :class:`DatabaseError` with the statements that grant what an import lacks to write its table."""
+    table = access.table
+    with (
+        tables.one_line_errors(f"look at the rights to table {table.qualified_name!r}"),
+        engine.connect() as connection,
+    ):
+        statements = _target_grants(connection, access)
+    if statements:
+        raise _lacking(f"table {table.qualified_name!r}", statements, "")
+
+
+class LedgerRights:
+    """Implements :class:`tui_importer.backends.ledger.Rights` for the ledger in that schema."""
+
+    def __init__(self, engine: sa.Engine, schema: str | None) -> None:
+        self._engine = engine
+        self._schema = schema
+
+    def check(self) -> None:
+        with tables.one_line_errors("look at the rights to the ledger"), self._engine.connect() as connection:
+            statements = _ledger_grants(connection, self._schema)
+        if statements:
+            raise _lacking("the ledger", statements, ", or name another schema for the ledger with --ledger-schema")
+
+    def check_reading(self, table: Table) -> None:
+        access = Access(table, (), reads=True)
+        with tables.one_line_errors("look at the rights to a table"), self._engine.connect() as connection:
+            statements = _target_grants(connection, access)
+        if statements:
+            raise _lacking(f"table {table.qualified_name!r}", statements, "")
+
+
+def _lacking(what: str, statements: Sequence[str], otherwise: str) -> DatabaseError:
+    return DatabaseError(f"permission denied: {what} needs {'; '.join(statements)}{otherwise}", sqlstate=NOT_ALLOWED)
+
+
+def _ledger_grants(connection: sa.Connection, schema: str | None) -> list[str]:
+    user, may_create_schemas, current = connection.execute(_WHO).one()
+    if schema is None:
+        schema = connection.execute(_VISIBLE_LEDGER, {"name": RUN_TABLE}).scalar_one_or_none() or current
+    if schema is None:
+        return _schema_grants("public", user, use=True, create=True)
+    found = connection.execute(_SCHEMA, {"schema": schema}).one_or_none()
+    if found is None:
+        statement = f"CREATE SCHEMA {sql.Identifier(schema).as_string()} AUTHORIZATION {user}"
+        return [] if may_create_schemas else [statement]
+    name, may_use, may_create = found
+    every = sorted({right for rights in _LEDGER_RIGHTS.values() for right in rights})
+    asked = {"schema": schema, "names": list(_LEDGER_RIGHTS), "rights": every}
+    there = {row[0]: (row[1], set(row[2])) for row in connection.execute(_TABLES, asked)}
+    statements = _schema_grants(name, user, use=not may_use, create=not there and not may_create)
+    by_rights: dict[tuple[str, ...], list[str]] = {}
+    for table, (quoted, rights) in there.items():
+        if lacking := tuple(right for right in _LEDGER_RIGHTS[table] if right not in rights):
+            by_rights.setdefault(lacking, []).append(quoted)
+    statements += [
+        f"GRANT {', '.join(rights)} ON {', '.join(sorted(names))} TO {user}" for rights, names in by_rights.items()
+    ]
+    return statements
+
+
+def _target_grants(connection: sa.Connection, access: Access) -> list[str]:
+    user, _, current = connection.execute(_WHO).one()
+    table, statements = access.table, list[str]()
+    if access.creates_table or access.stages:
+        asked = connection.execute(_SCHEMA, {"schema": table.schema or current}).one_or_none()
+        if asked is not None:
+            name, may_use, may_create = asked
+            statements += _schema_grants(name, user, use=not may_use, create=not may_create)
+        elif table.schema is None:  # no schema of the search path is one that this user may use
+            statements += _schema_grants("public", user, use=True, create=True)
+    if access.creates_table:
+        return statements
+    parameters = {"table": table.name, "schema": table.schema, "columns": list(access.columns)}
+    found = connection.execute(_TARGET, parameters).one_or_none()
+    if found is None:
+        return statements
+    schema, may_use, name, may_read, may_insert, sequences = found
+    if not may_use and not statements:
+        statements += _schema_grants(schema, user, use=True, create=False)
+    rights = [right for right, has in (("INSERT", may_insert), ("SELECT", may_read or not access.reads)) if not has]
+    if rights:
+        statements.append(f"GRANT {', '.join(rights)} ON {name} TO {user}")
+    if sequences and access.columns:
+        statements.append(f"GRANT USAGE ON SEQUENCE {', '.join(sequences)} TO {user}")
+    return statements
+
+
+def _schema_grants(schema: str, user: str, *, use: bool, create: bool) -> list[str]:
+    rights = [right for right, lacking in (("USAGE", use), ("CREATE", create)) if lacking]
+    return [f"GRANT {', '.join(rights)} ON SCHEMA {schema} TO {user}"] if rights else []

@@ -1,0 +1,1 @@
+"""SQLite through the standard library, and aiosqlite for asyncio."""

@@ -1,0 +1,58 @@
+"""What is wrong with the words of a command line, before any of them is carried out."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from tui_importer.core.model.files import check_source_file
+from tui_importer.core.model.suggest import closest
+from tui_importer.errors import SourceError, UsageError
+
+
+def check_command(word: str, commands: Iterable[str]) -> None:
+    """Refuse a word that is neither a command nor a file, saying what was meant; raises :class:`UsageError`.
+
+    What looks like a file's name (a suffix, a folder before it) is a file that is missing, which is said elsewhere.
+    """
+    if os.path.lexists(word) or os.path.basename(word) != word or Path(word).suffix:
+        return
+    known = list(commands)
+    meant = closest(word.lower(), [*known, *_files_beside(Path(word))])
+    if meant in known:
+        raise UsageError(f"no such command {word!r}: did you mean {meant!r}?")
+    if meant is not None:
+        raise UsageError(f"{word!r} is neither a command nor a file: did you mean {meant}?")
+    raise UsageError(f"{word!r} is neither a command nor a file: the commands are {', '.join(known)}")
+
+
+def check_files(files: Sequence[str], commands: Iterable[str]) -> None:
+    """Make sure that every file is there and can be read; raises :class:`UsageError` naming all that are not."""
+    wrong = []
+    for file in files:
+        try:
+            check_source_file(Path(file))
+        except SourceError as error:
+            wrong.append(f"{error}{_hint(file, commands)}")
+    if wrong:
+        nothing = "; nothing was imported" if len(files) > 1 else ""
+        raise UsageError("; ".join(wrong) + nothing)
+
+
+def _hint(file: str, commands: Iterable[str]) -> str:
+    if os.path.lexists(file):
+        return ""
+    if file in commands:
+        return f" (a command comes first: tui-importer {file} ...)"
+    path = Path(file)
+    meant = closest(path.name, _files_beside(path))
+    return f" (did you mean {path.with_name(meant)}?)" if meant else ""
+
+
+def _files_beside(path: Path) -> list[str]:
+    """The names of the files in its folder."""
+    try:
+        return [entry.name for entry in os.scandir(path.parent) if entry.is_file()]
+    except (OSError, ValueError):
+        return []

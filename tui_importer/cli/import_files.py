@@ -1,0 +1,171 @@
+"""``tui-importer [import] FILE...``"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from tui_importer.cli.checks import check_files
+from tui_importer.cli.dashboard import wants_dashboard
+from tui_importer.cli.main import COMMANDS
+from tui_importer.cli.options import CountOrAuto, build_plan, check_report_path, source_options, target_options
+from tui_importer.console.print_error import print_error
+from tui_importer.core.model.plan import Plan, checked, database_of
+from tui_importer.core.model.url import parse_address, sqlite_path
+from tui_importer.errors import ExitCode, ImporterError, UsageError
+from tui_importer.plugins.choice import choose
+from tui_importer.plugins.registry import Registry, load_registry
+from tui_importer.process.interpreter import prepare_to_import
+from tui_importer.process.prefetch import open_early
+from tui_importer.rejects.paths import check_default_place, check_reject_path
+
+if TYPE_CHECKING:
+    from tui_importer.core.model.report import Report
+
+SIGNAL_CODES = (ExitCode.SIGINT, ExitCode.SIGTERM)
+#: Exit codes, the gravest first.
+_GRAVITY = (*SIGNAL_CODES, *map(ExitCode, (1, 5, 2, 6, 4, 3, 0)))
+
+
+@click.command("import", context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80})
+@click.argument("files", nargs=-1, metavar="FILE...")
+@source_options
+@target_options
+@click.option("--strategy", metavar="NAME", help="sequential, threaded, batched (default), async, or a plugin's.")
+@click.option("--workers", type=CountOrAuto(), help="Connections that write side by side.")
+@click.option("--batch-size", type=CountOrAuto(), help="Rows of a batch.")
+@click.option("--max-rejects", metavar="N|P%", help="Stop when more rows than that are rejected.")
+@click.option("--max-rate", type=click.FloatRange(0, min_open=True), metavar="ROWS/S", help="Spare a busy database.")
+@click.option("--timeout", type=click.FloatRange(0, min_open=True), metavar="S", help="Stop after so many seconds.")
+@click.option(
+    "--retry-for",
+    type=click.FloatRange(0),
+    metavar="S",
+    help="How long to try again what may pass by itself (default: 300).",
+)
+@click.option(
+    "--stall-timeout",
+    type=click.FloatRange(0),
+    metavar="S",
+    help="Give up a connection that says nothing for so long (default: 60; 0: never).",
+)
+@click.option("--again", is_flag=True, default=None, help="Import what is in already once more.")
+@click.option("--atomic", is_flag=True, default=None, help="Show the rows all at once, or none of them.")
+@click.option("--verify", is_flag=True, default=None, help="Compare checksums of source and table at the end.")
+@click.option("--dry-run", is_flag=True, default=None, help="Read and check everything, write nothing.")
+@click.option("--rejects", metavar="FILE", help="Workbook for rejected rows (default: NAME.rejects.xlsx).")
+@click.option("--rejects-ok", is_flag=True, default=None, help="End with 0 instead of 3 where rows were rejected.")
+@click.option("--report", metavar="FILE|-", help="Write the report as JSON.")
+@click.option("-y", "--yes", is_flag=True, help="Begin at once: no setup screen.")
+@click.option("--no-ui", is_flag=True, help="Lines on stderr instead of a dashboard.")
+@click.option("--plain", is_flag=True, help="One sentence per change, for screen readers and logs.")
+@click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")
+@click.option("-v", "--verbose", is_flag=True, help="Say every batch.")
+@click.option("--log-format", type=click.Choice(["text", "json"]), help="json: one object a line on stderr.")
+def command(files: tuple[str, ...], **given: Any) -> int:
+    """Import spreadsheets into a database.
+
+    FILE is a workbook (xlsx, xlsm, xlsb, xls, ods) or delimited text (csv, tsv).
+    """
+    registry = load_registry()
+    for warning in registry.warnings:
+        print_error(warning)
+    dashboard = wants_dashboard(given)
+    if not files and not dashboard:
+        raise UsageError("name the files to import")
+    report_file: str | None = given["report"]
+    if report_file:
+        check_report_path(report_file, [*files, given["rejects"], given["schema"]])
+    try:
+        plans = check_request(files, given, registry)
+    except UsageError as error:
+        if report_file:
+            _report_refused(report_file, files, given["strategy"], error)
+        raise
+    if report_file:
+        databases = [parse_address(database_of(plan)) for plan in plans]
+        check_report_path(report_file, [sqlite_path(each) for each in databases if each.scheme == "sqlite"])
+    if dashboard:
+        from tui_importer.cli.interactive import import_on_screen
+
+        return worst([import_on_screen(file, given, registry) for file in files or (None,)])
+    reports: list[Report] = []
+    for plan in plans:
+        reports.append(_import(plan, given, registry))
+        if reports[-1].exit_code in SIGNAL_CODES:
+            break
+    if report_file:
+        _write_reports(report_file, reports, len(files))
+    return worst([report.exit_code for report in reports])
+
+
+def check_request(files: Sequence[str], given: dict[str, Any], registry: Registry) -> list[Plan]:
+    """Look for every file and check every option before the first file is touched; gives the plan of each.
+
+    Raises :class:`UsageError` for what is not there and what cannot be, so that nothing is half done.
+    """
+    if len(files) > 1 and given["rejects"]:
+        raise UsageError("--rejects names one file: import the workbooks one by one, or leave it out")
+    check_files(files, COMMANDS)
+    plans = [checked(build_plan(file, given)) for file in files or ("anything.xlsx",)]
+    for plan in plans:
+        choose(plan, registry)
+    if given["rejects"]:
+        check_reject_path(Path(given["rejects"]), Path(plans[0].source.file))
+    elif not given["dry_run"]:
+        check_default_place()
+    return plans
+
+
+def _report_refused(where: str, files: Sequence[str], strategy: str | None, error: ImporterError) -> None:
+    """Write the reports of imports that are refused, so that nobody takes the report of an earlier run for theirs.
+
+    A file that is there and holds no report is left alone: what it is (a database) may not be known yet.
+    """
+    from tui_importer.core.run.reporting import never_begun
+
+    path = Path(where)
+    if where != "-" and path.exists():
+        if not path.is_file():
+            return
+        with path.open("rb") as file:
+            if file.read(1) not in (b"", b"{", b"["):
+                return
+    _write_reports(where, [never_begun(file, strategy, error) for file in files], len(files))
+
+
+def _write_reports(where: str, reports: Sequence[Report], files: int) -> None:
+    """The report of one file, or a list of those of several."""
+    from tui_importer.process.reports import write_report, write_reports
+
+    if files == 1:
+        write_report(where, reports[0])
+    else:
+        write_reports(where, reports)
+
+
+def _import(plan: Plan, given: dict[str, Any], registry: Registry) -> Report:
+    try:
+        return _run(plan, given, registry)
+    except ImporterError as error:  # before there was a run
+        print_error(str(error))
+        from tui_importer.core.run.reporting import never_begun
+
+        return never_begun(plan.source.file, given["strategy"], error)
+
+
+def _run(plan: Plan, given: dict[str, Any], registry: Registry) -> Report:
+    prepare_to_import()
+    opening = open_early(plan, registry)
+    # The file is parsed while the rest of the program is being imported, which takes a fifth of a second.
+    from tui_importer.cli.running import import_file
+
+    return import_file(plan, given, registry, opening)
+
+
+def worst(codes: Sequence[int]) -> int:
+    """The exit code of several files: that of a signal, else of the gravest failure, else of rejects."""
+    return min((int(code) for code in codes), key=_GRAVITY.index, default=0)

@@ -1,0 +1,237 @@
+"""Which type a column has: decided by all of its cells, never by a sample, and shown with the evidence.
+
+What would lose anything as a number, a date or a boolean stays text. Memory is bounded: blocks are counted and let
+go. Neither the order of the blocks nor where they are cut changes the type. What a column's facts decide costs
+nothing per cell; the rest are passes in C over the whole column.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import Counter
+from collections.abc import Sequence, Set
+from dataclasses import dataclass
+from decimal import Decimal
+from itertools import compress, repeat
+from operator import is_
+
+from tui_importer.core.conversion.parsing import as_text
+from tui_importer.core.conversion.text_guess import TIMESTAMPTZ, TextGuess
+from tui_importer.core.conversion.traits import PREDICATES, SCANNERS, Finding, Tally, Trait, of_kind
+from tui_importer.core.model.cells import CellError, UncalculatedFormula
+from tui_importer.core.model.column import Column
+from tui_importer.core.model.types import (
+    BOOLEAN,
+    DATE,
+    FLOAT,
+    INTEGER,
+    INTERVAL,
+    TEXT,
+    TIME,
+    TIMESTAMP,
+    ColumnType,
+    Kind,
+)
+
+#: How many different error codes are named: Excel has a dozen, a hostile file any number.
+MAX_CODES = 12
+
+NUMERIC = ColumnType(Kind.NUMERIC)
+
+#: What people call the kinds of cells, one and many.
+_WORDS: dict[type, tuple[str, str]] = {
+    str: ("text", "texts"),
+    **dict.fromkeys((int, float, Decimal), ("number", "numbers")),
+    bool: ("true or false", "true or false"),
+    **dict.fromkeys((dt.date, dt.datetime), ("date", "dates")),
+    dt.time: ("time of day", "times of day"),
+    dt.timedelta: ("span of time", "spans of time"),
+}
+_OTHER_WORDS = ("other value", "other values")
+_LACKING = frozenset({CellError, UncalculatedFormula})
+
+
+@dataclass(frozen=True, slots=True)
+class Inferred:
+    """A column's type with its reason. ``cells`` counts all that were seen, ``blanks`` those of them that are blank.
+
+    ``nullable`` says that a cell is blank, or without a value because it is an error or was never calculated.
+    """
+
+    type: ColumnType
+    cells: int
+    blanks: int
+    nullable: bool
+    evidence: str
+    findings: tuple[Finding, ...] = ()
+
+
+class ColumnInference:
+    """Takes a column's cells block by block and says at the end which type they have.
+
+    ``typed`` is false where all cells are texts because the format knows nothing else (CSV): then the texts
+    themselves may say that they are numbers or dates. From a workbook a text is a text, whatever it looks like.
+    """
+
+    def __init__(self, *, typed: bool = True) -> None:
+        self._cells = 0
+        self._blanks = 0
+        self._longest = 0
+        self._kinds: dict[type, Tally] = {}
+        self._traits: set[Trait] = set()
+        self._spots = {trait: Tally() for trait in PREDICATES}
+        self._codes: list[str] = []
+        self._guess = None if typed else TextGuess()
+
+    def add(self, column: Column, first_row: int, rows: Sequence[int] | None = None) -> None:
+        """Take in a block's column. ``first_row`` is the sheet row (from 1) of its first cell; ``rows`` (rising) are
+        the rows of all its cells where they do not simply follow, as when blank rows were left out."""
+        self._cells += len(column)
+        self._blanks += column.blanks
+        if not column.kinds:
+            return
+        places = range(first_row, first_row + len(column)) if rows is None else rows
+        self._count(column, places)
+        traits: set[Trait] = set()
+        for kind in column.kinds & SCANNERS.keys():
+            traits |= SCANNERS[kind](of_kind(column, kind), self._kinds[kind])
+        if str in column.kinds:
+            self._longest = max(self._longest, column.longest)
+            if column.has_nul:
+                traits.add(Trait.NUL)
+            if self._guess is not None:
+                filled = column.values()
+                self._guess.add(of_kind(column, str), list(compress(places, map(is_, map(type, filled), repeat(str)))))
+        if CellError in column.kinds:
+            self._codes = sorted({*self._codes, *map(str, of_kind(column, CellError))})[:MAX_CODES]
+        for trait in traits & PREDICATES.keys():
+            found = [row for row, cell in zip(places, column.values(), strict=True) if PREDICATES[trait](cell)]
+            if found:
+                self._spots[trait].count(len(found), found[0])
+        self._traits |= traits
+
+    def result(self) -> Inferred:
+        """The type that every cell seen so far fits, with the evidence."""
+        findings = self._lacking()
+        nullable = self._blanks > 0 or bool(findings)
+        type_, evidence, problem = self._decide()
+        if problem is not None:
+            findings.append(problem)
+        if self._spots[Trait.NUL].cells:
+            findings.append(self._spots[Trait.NUL].finding("NUL characters, which SQL text cannot hold"))
+        if self._blanks:
+            evidence = f"{evidence}; {self._blanks:,} blank"
+        return Inferred(type_, self._cells, self._blanks, nullable, evidence, tuple(findings))
+
+    def _count(self, column: Column, places: Sequence[int]) -> None:
+        counts: dict[type, int]
+        if len(column.kinds) == 1:
+            counts = dict.fromkeys(column.kinds, len(column) - column.blanks)
+        else:
+            counts = Counter(map(type, column.values()))
+        for kind in column.kinds:
+            tally = self._kinds.setdefault(kind, Tally())
+            row = places[0]
+            # Only a block that may hold the first cell of its kind is searched for it.
+            if (tally.first_row is None or row < tally.first_row) and counts[kind] < len(column):
+                row = places[list(map(type, column.values())).index(kind)]
+            tally.count(counts[kind], row)
+
+    def _decide(self) -> tuple[ColumnType, str, Finding | None]:
+        kinds = self._kinds.keys() - _LACKING
+        if not kinds:
+            return TEXT, "no values", None
+        if kinds == {str}:
+            return self._decide_texts()
+        if kinds == {bool}:
+            return BOOLEAN, self._counted(bool), None
+        if kinds <= {int, float, Decimal}:
+            return self._decide_numbers(kinds)
+        if kinds <= {dt.date, dt.datetime} and not self._traits >= {Trait.ZONED, Trait.ZONELESS}:
+            return self._decide_moments(kinds)
+        if kinds <= {dt.time, dt.timedelta}:
+            return TIME if kinds == {dt.time} else INTERVAL, self._counted(*kinds), None
+        return self._mixed(kinds)
+
+    def _decide_texts(self) -> tuple[ColumnType, str, Finding | None]:
+        texts = self._kinds[str]
+        plain = f"{self._counted(str)}, longest {self._longest:,} character{'s' * (self._longest != 1)}"
+        if self._guess is None:
+            return TEXT, plain, None
+        type_, reason = self._guess.result(texts.first_row or 0)
+        if type_.kind is not Kind.TEXT:
+            return type_, f"{self._counted(str)}, {reason}", None
+        return TEXT, f"text: {reason}" if reason else plain, None
+
+    def _decide_numbers(self, kinds: Set[type]) -> tuple[ColumnType, str, Finding | None]:
+        fractions = not self._traits.isdisjoint({Trait.FRACTION, Trait.NOT_FINITE})
+        if Decimal in kinds:
+            if Trait.NOT_FINITE not in self._traits:
+                return NUMERIC, self._spanned("number", kinds), None
+            return TEXT, "text: not every number is finite", None
+        if self._spots[Trait.HUGE_INTEGER].cells:
+            return self._too_long(Trait.HUGE_INTEGER, "whole numbers beyond 64 bits")
+        if fractions and self._spots[Trait.LONG_INTEGER].cells:
+            return self._too_long(Trait.LONG_INTEGER, "whole numbers that a float would round")
+        if fractions:
+            return FLOAT, self._spanned("number", kinds), None
+        if self._spots[Trait.LONG_FLOAT].cells:
+            return self._too_long(Trait.LONG_FLOAT, "numbers of 16 and more digits, of which Excel keeps only 15")
+        return INTEGER, self._spanned("whole number", kinds), None
+
+    def _decide_moments(self, kinds: Set[type]) -> tuple[ColumnType, str, Finding | None]:
+        if Trait.ZONED in self._traits:
+            if dt.date in kinds:
+                return self._mixed(kinds)
+            return TIMESTAMPTZ, f"{self._counted(dt.datetime)} with a time zone", None
+        evidence = self._spanned("date", kinds)
+        if Trait.TIME_OF_DAY in self._traits:
+            return TIMESTAMP, f"{evidence}, with a time of day", None
+        return DATE, evidence, None
+
+    def _mixed(self, kinds: Set[type]) -> tuple[ColumnType, str, Finding | None]:
+        groups: dict[tuple[str, str], Tally] = {}
+        for kind in kinds:
+            tally = self._kinds[kind]
+            groups.setdefault(_word(kind), Tally()).count(tally.cells, tally.first_row or 0)
+        order = sorted(groups, key=lambda word: (-groups[word].cells, groups[word].first_row, word))
+        said = [_some(groups[word].cells, word) for word in order]
+        evidence = f"text: {' and '.join(said)}"
+        if len(order) == 1:
+            return TEXT, f"{evidence}, with and without a time zone", None
+        return TEXT, evidence, groups[order[-1]].finding(f"mixed content: {said[-1]} among {' and '.join(said[:-1])}")
+
+    def _too_long(self, trait: Trait, why: str) -> tuple[ColumnType, str, Finding | None]:
+        finding = self._spots[trait].finding(why)
+        return TEXT, f"text: {finding}", finding
+
+    def _lacking(self) -> list[Finding]:
+        sorts = (
+            (CellError, f"error cells ({', '.join(self._codes)})"),
+            (UncalculatedFormula, "formulas that were never calculated"),
+        )
+        return [self._kinds[kind].finding(message) for kind, message in sorts if kind in self._kinds]
+
+    def _counted(self, *kinds: type) -> str:
+        return " and ".join(_some(self._kinds[kind].cells, _word(kind)) for kind in sorted(kinds, key=_word))
+
+    def _spanned(self, word: str, kinds: Set[type]) -> str:
+        """So many of them, from the least to the greatest."""
+        tallies = [self._kinds[kind] for kind in kinds]
+        said = _some(sum(tally.cells for tally in tallies), (word, f"{word}s"))
+        measured = [tally for tally in tallies if tally.low is not None]
+        if not measured:
+            return said
+        lows, highs = [tally.low for tally in measured], [tally.high for tally in measured]
+        if kinds & {dt.date, dt.datetime}:  # which Python compares only as text
+            lows, highs = [low.isoformat() for low in lows], [high.isoformat() for high in highs]
+            return f"{said} from {min(lows)[:10]} to {max(highs)[:10]}"
+        return f"{said} from {as_text(min(lows))} to {as_text(max(highs))}"
+
+
+def _word(kind: type) -> tuple[str, str]:
+    return _WORDS.get(kind, _OTHER_WORDS)
+
+
+def _some(cells: int, word: tuple[str, str]) -> str:
+    return f"{cells:,} {word[cells != 1]}"

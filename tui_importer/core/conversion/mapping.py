@@ -1,0 +1,146 @@
+"""A resolved plan at work: it makes batches out of blocks, and names what could not go."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import chain
+
+from msgspec.structs import replace
+
+from tui_importer.core.conversion.convert import Conversion
+from tui_importer.core.conversion.parsing import as_text
+from tui_importer.core.model.batch import Batch, Block
+from tui_importer.core.model.cells import Cell, cell_name, column_letters, quoted_sheet
+from tui_importer.core.model.column import Column, ListColumn
+from tui_importer.core.model.table import Table
+from tui_importer.errors import DataFault
+from tui_importer.events import Fault, Reject
+
+
+@dataclass(frozen=True, slots=True)
+class MappedColumn:
+    """One column's way: ``header`` as in the sheet, ``position`` its sheet column (from 0), ``target`` its name in the
+    table."""
+
+    header: str
+    position: int
+    target: str
+    conversion: Conversion
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnMapping:
+    """What goes where: the sheet's extent (``headers`` of all its columns from ``first_column`` on) and the columns
+    that go into ``table``."""
+
+    sheet: str
+    first_column: int
+    headers: tuple[str, ...]
+    columns: tuple[MappedColumn, ...]
+    table: Table
+
+    def batch(self, number: int, block: Block, rows: Sequence[int]) -> Batch:
+        """Convert a block whose rows are ``rows`` of the sheet (none of them blank, columns cut to the extent)."""
+        refused: dict[int, list[Fault]] = {}
+        converted: list[Column] = []
+        for column in self.columns:
+            source = block.columns[column.position - self.first_column]
+            values, reasons = column.conversion.apply(source)
+            converted.append(values)
+            for offset, reason in reasons.items():
+                fault = self._fault(rows[offset], column, source.values()[offset], reason)
+                refused.setdefault(offset, []).append(fault)
+        origin = block.columns
+        rejects: tuple[Reject, ...] = ()
+        kept = rows
+        if refused:
+            rejects = tuple(
+                self.reject(rows[offset], [column.values()[offset] for column in origin], refused[offset])
+                for offset in sorted(refused)
+            )
+            selected = [offset not in refused for offset in range(len(rows))]
+            converted = [column.keep(selected) for column in converted]
+            origin = tuple(column.keep(selected) for column in origin)
+            kept = [row for row, good in zip(rows, selected, strict=True) if good]
+        return Batch(
+            number=number,
+            sheet=self.sheet,
+            first_row=rows[0],
+            last_row=rows[-1],
+            rows=kept,
+            columns=tuple(converted),
+            origin=origin,
+            rejects=rejects,
+        )
+
+    def reject(self, row: int, cells: Iterable[Cell], faults: Sequence[Fault]) -> Reject:
+        """The row as a reject, its cells as text."""
+        return Reject(sheet=self.sheet, row=row, faults=tuple(faults), values=tuple(map(as_text, cells)))
+
+    def database_fault(self, batch: Batch, offset: int, fault: DataFault) -> Fault:
+        """What the database said about row ``offset`` of the batch, in terms of the sheet."""
+        names = (fault.column,) if fault.column else self.table.keys.get(fault.constraint or "", ())
+        row = batch.rows[offset]
+        for column in self.columns:
+            if column.target in names:
+                cell = batch.origin[column.position - self.first_column].values()[offset]
+                found = self._fault(row, column, cell, str(fault))
+                return replace(found, sqlstate=fault.sqlstate, constraint=fault.constraint, kind=fault.kind)
+        first, last = self.first_column, self.first_column + len(self.headers) - 1
+        return Fault(
+            cell=f"{quoted_sheet(self.sheet)}!{column_letters(first)}{row}:{column_letters(last)}{row}",
+            column=fault.column,
+            value=None,
+            reason=str(fault),
+            sqlstate=fault.sqlstate,
+            constraint=fault.constraint,
+            kind=fault.kind,
+        )
+
+    def _fault(self, row: int, column: MappedColumn, cell: Cell, reason: str) -> Fault:
+        return Fault(
+            cell=cell_name(self.sheet, row, column.position),
+            column=column.header,
+            value=as_text(cell),
+            reason=reason,
+        )
+
+
+def trimmed(block: Block, first_column: int, width: int) -> Block:
+    """The block without the columns that lie outside of an extent."""
+    left = max(0, first_column - block.first_column)
+    columns = block.columns[left : max(left, first_column + width - block.first_column)]
+    return Block(first_row=block.first_row, columns=columns, first_column=max(first_column, block.first_column))
+
+
+def fitted(block: Block, first_column: int, width: int) -> Block:
+    """The block with just the columns of an extent, in C where nothing has to be cut or added."""
+    left = first_column - block.first_column
+    if left == 0 and len(block.columns) == width:
+        return block
+    length = len(block)
+    missing: Column = ListColumn([None] * length)
+    columns = chain([missing] * max(0, -left), block.columns[max(0, left) :])
+    padded = chain(columns, [missing] * width)
+    return Block(
+        first_row=block.first_row,
+        columns=tuple(column for column, _ in zip(padded, range(width), strict=False)),
+        first_column=first_column,
+    )
+
+
+def without_blank_rows(block: Block) -> tuple[Block, Sequence[int]]:
+    """The block without its blank rows, and the sheet rows that are left."""
+    rows = range(block.first_row, block.first_row + len(block))
+    if not block.columns:
+        return block, rows[:0]
+    if not all(column.blanks for column in block.columns):
+        return block, rows  # one full column is enough: no row is blank
+    blank = (None,) * len(block.columns)
+    selected = [record != blank for record in zip(*(column.values() for column in block.columns), strict=True)]
+    if all(selected):
+        return block, rows
+    kept = [row for row, filled in zip(rows, selected, strict=True) if filled]
+    columns = tuple(column.keep(selected) for column in block.columns)
+    return Block(first_row=block.first_row, columns=columns, first_column=block.first_column), kept

@@ -1,0 +1,291 @@
+"""One cell into the type of its column: the careful way, for cells that a column's facts do not clear.
+
+Each function takes a cell that is not blank and gives the converted value or raises :class:`ConversionError`. Nothing is
+rounded, cut or guessed: what would not come out of the database as it went in is refused.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+import re
+from collections.abc import Callable
+from decimal import Decimal
+from typing import TypeVar
+
+from tui_importer.core.model.cells import Cell, CellError, UncalculatedFormula
+from tui_importer.core.model.column import NUL
+from tui_importer.core.model.types import ColumnType, Kind
+
+#: Below this, every whole number has its own double and Excel its 15 digits (IEEE 754 binary64; ECMA-376 18.17.2.1).
+MAX_EXACT_FLOAT = 1e15
+
+#: Beyond it a whole number reads better with an exponent.
+MAX_PLAIN_FLOAT = 1e21
+
+REQUIRED_BUT_BLANK = "value required but blank"
+
+_INTEGER = re.compile(r"[+-]?[0-9]+", re.ASCII)
+_DECIMAL = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?", re.ASCII)
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
+_TIMESTAMP = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[T ][0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]{1,6})?)?(?:Z|[+-][0-9]{2}:?[0-9]{2})?)?",
+    re.ASCII,
+)
+_TIME = re.compile(r"[0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]{1,6})?)?", re.ASCII)
+_INTERVAL = re.compile(r"(-?)([0-9]+):([0-5][0-9])(?::([0-5][0-9])(?:\.([0-9]{1,6}))?)?", re.ASCII)
+
+#: The words PostgreSQL reads as booleans (its manual, 8.6), less the one-letter ones.
+_BOOLEANS = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
+
+MIDNIGHT = dt.time()
+
+
+class ConversionError(Exception):
+    """The cell cannot go into its column; ``str()`` is the reason, without the value."""
+
+
+T = TypeVar("T")
+
+CellParser = Callable[[Cell], Cell]
+
+
+def parser(type_: ColumnType) -> CellParser:
+    """The function that brings one cell into ``type_``."""
+    match type_.kind:
+        case Kind.TEXT:
+            return lambda cell: to_text(cell, type_.length)
+        case Kind.INTEGER:
+            return lambda cell: to_integer(cell, type_.bits)
+        case Kind.NUMERIC:
+            return lambda cell: to_numeric(cell, type_.precision, type_.scale)
+        case Kind.TIMESTAMP:
+            return lambda cell: to_timestamp(cell, timezone=type_.timezone)
+        case kind:
+            return _SIMPLE[kind]
+
+
+def as_text(cell: Cell) -> str | None:
+    """A cell as a person would read it; None for a blank. Nothing is refused (for reports and reject files)."""
+    match cell:
+        case None | "":
+            return None
+        case str():
+            return cell
+        case bool():
+            return "TRUE" if cell else "FALSE"
+        case float():
+            return str(int(cell)) if cell.is_integer() and abs(cell) < MAX_PLAIN_FLOAT else repr(cell)
+        case dt.datetime():
+            return cell.isoformat(sep=" ")
+        case dt.timedelta():
+            return _interval_text(cell)
+        case _:
+            return str(cell)
+
+
+def to_text(cell: Cell, length: int | None = None) -> str:
+    """Any cell as text, numbers as they read (``7``, not ``7.0``), dates and times in ISO 8601."""
+    text = as_text(_plain(cell)) or ""
+    if NUL in text:
+        raise ConversionError(
+            f"holds a NUL character (U+0000, position {text.index(NUL) + 1}), which SQL text cannot hold"
+        )
+    if length is not None and len(text) > length:
+        raise ConversionError(f"{len(text)} characters long; the column takes {length}")
+    return text
+
+
+def to_integer(cell: Cell, bits: int = 64) -> int:
+    """Whole numbers that ``bits`` can hold."""
+    match _plain(cell):
+        case bool():
+            raise ConversionError("an integer is expected, this is a boolean")
+        case int() as number:
+            pass
+        case float() as double:
+            if not double.is_integer():  # not a number and the infinities are none either
+                raise ConversionError("an integer is expected, this has a fraction")
+            number = int(double)
+        case Decimal() as decimal:
+            if not decimal.is_finite() or decimal != decimal.to_integral_value():
+                raise ConversionError("an integer is expected, this has a fraction")
+            number = int(decimal)
+        case str() as text if _INTEGER.fullmatch(text.strip()):
+            number = int(text)
+        case _:
+            raise ConversionError("an integer is expected")
+    if not -(1 << bits - 1) <= number < 1 << bits - 1:
+        raise ConversionError(f"out of the range of a {bits}-bit integer")
+    return number
+
+
+def to_float(cell: Cell) -> float:
+    """Any number, as a double."""
+    match _plain(cell):
+        case bool():
+            pass
+        case float() as double:
+            return double
+        case int() | Decimal() as number:
+            return _double(number)
+        case str() as text if _DECIMAL.fullmatch(text.strip()):
+            return _double(Decimal(text.strip()))
+        case _:
+            pass
+    raise ConversionError("a number is expected")
+
+
+def to_numeric(cell: Cell, precision: int | None = None, scale: int | None = None) -> Decimal:
+    """Any number, exactly: what ``numeric(precision, scale)`` would round is refused."""
+    match _plain(cell):
+        case bool():
+            raise ConversionError("a number is expected, this is a boolean")
+        case float() as number:
+            value = Decimal(repr(number))
+        case int() | Decimal() as exact:
+            value = Decimal(exact)
+        case str() as text if _DECIMAL.fullmatch(text.strip()):
+            value = Decimal(text.strip())
+        case _:
+            raise ConversionError("a number is expected")
+    if not value.is_finite():
+        raise ConversionError("a finite number is expected")
+    if precision is None:
+        return value
+    scale = scale or 0
+    decimals = max(0, -int(value.normalize().as_tuple().exponent))
+    if decimals > scale:
+        raise ConversionError(f"{decimals} decimals; the column takes {scale}")
+    if value.adjusted() + 1 > precision - scale and value:
+        raise ConversionError(f"{value.adjusted() + 1} digits before the point; the column takes {precision - scale}")
+    return value
+
+
+def to_boolean(cell: Cell) -> bool:
+    """TRUE and FALSE, 1 and 0, and the usual English words."""
+    match _plain(cell):
+        case bool() as value:
+            return value
+        case int() | float() as number if number in (0, 1):
+            return bool(number)
+        case str() as text if text.strip().lower() in _BOOLEANS:
+            return _BOOLEANS[text.strip().lower()]
+        case _:
+            raise ConversionError("TRUE or FALSE is expected")
+
+
+def to_date(cell: Cell) -> dt.date:
+    """A date; a timestamp only where it is midnight."""
+    match _plain(cell):
+        case dt.datetime() as moment:
+            if moment.time() != MIDNIGHT:
+                raise ConversionError("a date is expected, this has a time of day")
+            return moment.date()
+        case dt.date() as day:
+            return day
+        case str() as text if _DATE.fullmatch(text.strip()):
+            return _read(dt.date.fromisoformat, text.strip())
+        case _:
+            raise ConversionError("a date is expected (as text: YYYY-MM-DD)")
+
+
+def to_timestamp(cell: Cell, *, timezone: bool = False) -> dt.datetime:
+    """A moment; a date is its midnight. A time zone is only taken where the column keeps one."""
+    match _plain(cell):
+        case dt.datetime() as moment:
+            pass
+        case dt.date() as day:
+            moment = dt.datetime.combine(day, MIDNIGHT)
+        case str() as text if _TIMESTAMP.fullmatch(text.strip()):
+            moment = _read(dt.datetime.fromisoformat, text.strip())
+        case _:
+            raise ConversionError("a date and time is expected (as text: YYYY-MM-DD HH:MM:SS)")
+    if moment.tzinfo is not None and not timezone:
+        raise ConversionError("has a time zone, which the column cannot keep")
+    return moment
+
+
+def to_time(cell: Cell) -> dt.time:
+    """A time of day."""
+    match _plain(cell):
+        case dt.datetime():
+            pass
+        case dt.time() as time:
+            return time
+        case dt.timedelta() as span if dt.timedelta() <= span < dt.timedelta(days=1):
+            return (dt.datetime.min + span).time()
+        case str() as text if _TIME.fullmatch(text.strip()):
+            return _read(dt.time.fromisoformat, text.strip())
+        case _:
+            pass
+    raise ConversionError("a time of day is expected (as text: HH:MM:SS)")
+
+
+def to_interval(cell: Cell) -> dt.timedelta:
+    """A span of time; as text ``H:MM:SS`` with any number of hours."""
+    match _plain(cell):
+        case dt.timedelta() as span:
+            return span
+        case dt.time() as time:
+            return dt.datetime.combine(dt.date.min, time) - dt.datetime.min
+        case str() as text if match := _INTERVAL.fullmatch(text.strip()):
+            sign, hours, minutes, seconds, fraction = match.groups()
+            try:
+                span = dt.timedelta(
+                    hours=int(hours),
+                    minutes=int(minutes),
+                    seconds=int(seconds or 0),
+                    microseconds=int((fraction or "0").ljust(6, "0")),
+                )
+            except OverflowError as error:
+                raise ConversionError("more hours than a span of time can have") from error
+            return -span if sign else span
+        case _:
+            raise ConversionError("a span of time is expected (as text: H:MM:SS)")
+
+
+_SIMPLE: dict[Kind, CellParser] = {
+    Kind.FLOAT: to_float,
+    Kind.BOOLEAN: to_boolean,
+    Kind.DATE: to_date,
+    Kind.TIME: to_time,
+    Kind.INTERVAL: to_interval,
+    Kind.OTHER: to_text,
+}
+
+
+def _plain(cell: Cell) -> Cell:
+    match cell:
+        case CellError(code):
+            raise ConversionError(f"error cell {code}")
+        case UncalculatedFormula():
+            raise ConversionError("formula was never calculated: open the file in a spreadsheet program and save it")
+        case _:
+            return cell
+
+
+def _double(number: int | Decimal) -> float:
+    try:
+        double = float(number)
+    except (OverflowError, ValueError):  # a signalling NaN
+        double = math.inf
+    if math.isinf(double) and not (isinstance(number, Decimal) and number.is_infinite()):
+        raise ConversionError("out of the range of a double")
+    return double
+
+
+def _read(read: Callable[[str], T], text: str) -> T:
+    try:
+        return read(text)
+    except ValueError as error:
+        raise ConversionError("no such date or time") from error
+
+
+def _interval_text(span: dt.timedelta) -> str:
+    sign = "-" if span < dt.timedelta() else ""
+    span = abs(span)
+    minutes, seconds = divmod(span.days * 86_400 + span.seconds, 60)
+    hours, minutes = divmod(minutes, 60)
+    fraction = f".{span.microseconds:06}" if span.microseconds else ""
+    return f"{sign}{hours}:{minutes:02}:{seconds:02}{fraction}"

@@ -1,0 +1,144 @@
+"""What the values of a column are, as far as it matters for the column's type; counted and placed.
+
+The ``look`` functions are whole-column passes in C over the values of one type; only for the few traits whose cells
+are named to the user is a block walked, and only a block that has such a cell.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import Enum, auto
+from itertools import compress, repeat
+from operator import attrgetter, is_, is_not
+from typing import Any
+
+from tui_importer.core.conversion.parsing import MAX_EXACT_FLOAT, MIDNIGHT
+from tui_importer.core.model.cells import Cell
+from tui_importer.core.model.column import NUL, Column
+
+#: Up to here a double holds every whole number (IEEE 754 binary64); larger integers and fractions do not mix.
+MAX_FLOAT_INTEGER = 2**53
+
+#: The widest integer column that databases share has 64 bits.
+MIN_INTEGER, MAX_INTEGER = -(2**63), 2**63 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something in a column the user should know; ``first_row`` is the sheet row (from 1) of the first such cell."""
+
+    message: str
+    cells: int
+    first_row: int
+
+    def __str__(self) -> str:
+        return f"{self.message}, {'first ' if self.cells > 1 else ''}in row {self.first_row}"
+
+
+class Trait(Enum):
+    """Something that a value of the column is, and that keeps the column out of a narrower type."""
+
+    FRACTION = auto()
+    NOT_FINITE = auto()
+    LONG_FLOAT = auto()
+    LONG_INTEGER = auto()
+    HUGE_INTEGER = auto()
+    TIME_OF_DAY = auto()
+    ZONED = auto()
+    ZONELESS = auto()
+    NUL = auto()
+
+
+@dataclass(slots=True)
+class Tally:
+    """How many cells of a sort there are, where the first one is, and the least and the greatest of them."""
+
+    cells: int = 0
+    first_row: int | None = None
+    low: Any = None
+    high: Any = None
+
+    def count(self, cells: int, row: int) -> None:
+        self.cells += cells
+        self.first_row = row if self.first_row is None else min(self.first_row, row)
+
+    def measure(self, values: Sequence[Any]) -> None:
+        low, high = min(values), max(values)
+        self.low = low if self.low is None else min(low, self.low)
+        self.high = high if self.high is None else max(high, self.high)
+
+    def finding(self, message: str) -> Finding:
+        return Finding(message, self.cells, self.first_row or 0)
+
+
+def _look_at_floats(values: Sequence[float], tally: Tally) -> set[Trait]:
+    traits = set()
+    if not all(map(math.isfinite, values)):
+        traits.add(Trait.NOT_FINITE)
+        values = list(filter(math.isfinite, values))
+    if not all(map(float.is_integer, values)):
+        traits.add(Trait.FRACTION)
+    if values:
+        tally.measure(values)
+        if max(map(abs, values)) >= MAX_EXACT_FLOAT:
+            traits.add(Trait.LONG_FLOAT)
+    return traits
+
+
+def _look_at_integers(values: Sequence[int], tally: Tally) -> set[Trait]:
+    tally.measure(values)
+    if max(map(abs, values)) <= MAX_FLOAT_INTEGER:
+        return set()
+    return {Trait.LONG_INTEGER, Trait.HUGE_INTEGER}
+
+
+def _look_at_decimals(values: Sequence[Decimal], tally: Tally) -> set[Trait]:
+    if not all(map(Decimal.is_finite, values)):
+        return {Trait.NOT_FINITE}
+    tally.measure(values)
+    return set()
+
+
+def _look_at_moments(values: Sequence[dt.datetime], tally: Tally) -> set[Trait]:
+    zones = set(map(is_not, map(attrgetter("tzinfo"), values), repeat(None)))
+    traits = {Trait.ZONED if zoned else Trait.ZONELESS for zoned in zones}
+    if zones == {False}:
+        tally.measure(values)
+    if set(map(dt.datetime.time, values)) != {MIDNIGHT}:
+        traits.add(Trait.TIME_OF_DAY)
+    return traits
+
+
+def _look_at_dates(values: Sequence[dt.date], tally: Tally) -> set[Trait]:
+    tally.measure(values)
+    return set()
+
+
+#: How the values of a type are looked at.
+SCANNERS: dict[type, Callable[[Sequence[Any], Tally], set[Trait]]] = {
+    float: _look_at_floats,
+    int: _look_at_integers,
+    Decimal: _look_at_decimals,
+    dt.datetime: _look_at_moments,
+    dt.date: _look_at_dates,
+}
+
+#: Traits whose cells are counted and placed: only a block that may have such a cell is walked for it.
+PREDICATES: dict[Trait, Callable[[Cell], bool]] = {
+    Trait.LONG_FLOAT: lambda cell: type(cell) is float and abs(cell) >= MAX_EXACT_FLOAT and cell.is_integer(),
+    Trait.LONG_INTEGER: lambda cell: type(cell) is int and abs(cell) > MAX_FLOAT_INTEGER,
+    Trait.HUGE_INTEGER: lambda cell: type(cell) is int and not MIN_INTEGER <= cell <= MAX_INTEGER,
+    Trait.NUL: lambda cell: type(cell) is str and NUL in cell,
+}
+
+
+def of_kind(column: Column, kind: type) -> Sequence[Any]:
+    """The column's cells of just this type."""
+    cells = column.values()
+    if len(column.kinds) == 1 and not column.blanks:
+        return cells
+    return list(compress(cells, map(is_, map(type, cells), repeat(kind))))

@@ -1,0 +1,1 @@
+"""What everything speaks of: cells, types, columns, batches, tables, plans, counters and reports."""

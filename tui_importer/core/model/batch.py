@@ -1,0 +1,69 @@
+"""Blocks (as read) and batches (as written): consecutive rows of one sheet, held as columns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import repeat
+
+from tui_importer.core.model.cells import Cell
+from tui_importer.core.model.column import Column
+from tui_importer.core.model.rows import records_of
+from tui_importer.events import Reject
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Consecutive rows of a sheet as a reader hands them over.
+
+    ``first_row`` is the sheet row (from 1) of the first one; ``first_column`` the sheet column (from 0) of
+    ``columns[0]``. All columns have the same length: blank rows are still in.
+    """
+
+    first_row: int
+    columns: tuple[Column, ...]
+    first_column: int = 0
+
+    def __len__(self) -> int:
+        return len(self.columns[0]) if self.columns else 0
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Rows on their way into the target table.
+
+    ``rows`` are the sheet rows (from 1) of the rows that go in, ``columns`` their converted values in the order of
+    the target columns, ``origin`` the same rows' cells as they stood in the sheet. ``rejects`` are rows of the same
+    interval that conversion already refused. ``first_row`` to ``last_row`` is the interval of the sheet that the
+    batch answers for. ``encoded`` is what the backend has made of it ahead (:mod:`tui_importer.core.writing.encoding`).
+    """
+
+    number: int
+    sheet: str
+    first_row: int
+    last_row: int
+    rows: Sequence[int]
+    columns: tuple[Column, ...]
+    origin: tuple[Column, ...]
+    rejects: tuple[Reject, ...] = ()
+    encoded: object = None
+
+    def __len__(self) -> int:
+        """How many rows are to be written."""
+        return len(self.rows)
+
+    @property
+    def row_count(self) -> int:
+        """How many rows of the source it stands for: those to be written and those already refused."""
+        return len(self.rows) + len(self.rejects)
+
+    def records(self, start: int = 0, stop: int | None = None) -> Iterator[Sequence[Cell]]:
+        """Rows ``start`` to ``stop`` (exclusive), their cells in the order of the target columns."""
+        if not self.columns:
+            return repeat((), (len(self) if stop is None else stop) - start)
+        if start == 0 and (stop is None or stop == len(self)):
+            columns = self.columns
+        else:
+            columns = tuple(column.slice(start, len(self) if stop is None else stop) for column in self.columns)
+        rows = records_of(columns)
+        return zip(*(column.values() for column in columns), strict=True) if rows is None else iter(rows)

@@ -1,0 +1,75 @@
+"""Checks the values of a struct against its annotations, and says in plain words what they should be."""
+
+from __future__ import annotations
+
+import os
+from functools import cache
+from types import UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+import msgspec
+
+from tui_importer.core.model.suggest import closest
+from tui_importer.errors import PlanError
+
+#: Characters of a wrong value that its error shows.
+_MAX_SHOWN = 60
+
+_WORDS: dict[object, str] = {
+    str: "a text",
+    int: "a whole number",
+    float: "a number",
+    bool: "True or False",
+    tuple: "a list",
+    dict: "a table of names and values",
+}
+
+
+def convert_fields(struct: msgspec.Struct) -> None:
+    """Check every field of a struct that was just made, and give it the type of its annotation (a path becomes a text,
+    a list a tuple); raises :class:`PlanError` naming the first value that cannot be.
+
+    A bool is no number, and a NaN is within no limits (msgspec's strict conversion).
+    """
+    for name, type_ in _annotations(type(struct)):
+        given = getattr(struct, name)
+        try:
+            value = msgspec.convert(os.fspath(given) if isinstance(given, os.PathLike) else given, type_)
+        except (msgspec.ValidationError, OverflowError) as error:
+            raise PlanError(f"{name} must be {_wanted(type_)}, not {_shown(given)}{_meant(given, type_)}") from error
+        if value is not given:
+            msgspec.structs.force_setattr(struct, name, value)
+
+
+@cache
+def _annotations(struct: type[msgspec.Struct]) -> tuple[tuple[str, Any], ...]:
+    return tuple((field.name, field.type) for field in msgspec.structs.fields(struct))
+
+
+def _wanted(type_: Any) -> str:
+    """What a value of a type looks like."""
+    origin, arguments = get_origin(type_), get_args(type_)
+    if origin is Annotated:
+        return str(next(meta.description for meta in arguments[1:] if meta.description))
+    if origin is Literal:
+        return f"one of {', '.join(map(str, arguments))}"
+    if origin in (Union, UnionType):
+        return " or ".join(_wanted(each) for each in arguments if each is not type(None))
+    return _WORDS.get(origin or type_) or f"a {type_.__name__}"
+
+
+def _shown(value: object) -> str:
+    if value is None or isinstance(value, (str, bool, int, float)):
+        try:
+            text = repr(value)
+        except ValueError:  # more digits than Python writes out
+            text = "so large a number"
+        return text if len(text) <= _MAX_SHOWN else f"{text[:_MAX_SHOWN]}..."
+    return f"an object of type {type(value).__name__}"
+
+
+def _meant(value: object, type_: Any) -> str:
+    if get_origin(type_) is not Literal or not isinstance(value, str):
+        return ""
+    close = closest(value, get_args(type_))
+    return f": did you mean {close!r}?" if close else ""

@@ -1,0 +1,288 @@
+"""What goes where: the plan of an import, and its form as a file.
+
+A plan may leave open what the program can find out (columns, sheet, header row ...); the engine resolves it
+against the source and the target, and the resolved plan is a plan again: it can be saved, changed by hand and
+given back.
+
+A plan is checked where it is made: the annotations of its fields say which values there can be, and whatever else is
+given, by a program, on the command line or in a plan file, raises :class:`PlanError`.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
+
+import msgspec
+from msgspec import Meta
+
+from tui_importer.core.model.cells import MAX_ROWS
+from tui_importer.core.model.fields import convert_fields
+from tui_importer.core.model.schemas import check_schema
+from tui_importer.core.model.suggest import closest
+from tui_importer.core.model.types import ColumnType
+from tui_importer.core.model.url import parse_address, shown
+from tui_importer.core.source.ranges import parse_range
+from tui_importer.errors import PlanError, UsageError
+
+#: The version of the plan file's form; raised when an older program could misread a newer file.
+PLAN_VERSION = 1
+
+#: A year and more: nobody waits so long, and a platform's timers can still count it.
+MAX_SECONDS = 4e7
+
+ErrorCells = Literal["reject", "null", "text"]
+Mode = Literal["append", "create"]
+_Name = Annotated[str, Meta(min_length=1, description="a text that is not empty")]
+_Count = Annotated[int, Meta(ge=1, le=sys.maxsize, description="a whole number from 1")]
+_SheetNumber = Annotated[int, Meta(ge=1, le=sys.maxsize, description="a number from 1")]
+_HeaderRow = Annotated[int, Meta(ge=0, le=MAX_ROWS, description=f"a sheet row from 1 to {MAX_ROWS:,}, or 0 for none")]
+_Rate = Annotated[float, Meta(gt=0, le=sys.float_info.max, description="a number of rows per second above 0")]
+_Seconds = Annotated[
+    float, Meta(gt=0, lt=MAX_SECONDS, description=f"a number of seconds above 0 and below {MAX_SECONDS:.0e}")
+]
+_SecondsOrNone = Annotated[
+    float, Meta(ge=0, lt=MAX_SECONDS, description=f"a number of seconds from 0 and below {MAX_SECONDS:.0e}")
+]
+_MaxRejects = Annotated[
+    str,
+    Meta(
+        pattern=r"\A(?:[0-9]{1,9}|(?:100|[0-9]{1,2})(?:\.[0-9]{1,9})?%)\Z",
+        description="a number of rows or a percentage like 5%",
+    ),
+]
+_SchemaName = Annotated[str, Meta(pattern=r"\S", description="the name of a schema")]
+
+#: Workers unless told otherwise: two keep a database on the same two cores busy, more wait for each other.
+WORKERS = 2
+
+
+class _Part(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """A part of a plan. To make one raises :class:`PlanError` naming the first value that cannot be."""
+
+    def __post_init__(self) -> None:
+        convert_fields(self)
+
+
+class Source(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Where rows come from. ``header_row`` is a sheet row (from 1), 0 for none; ``range`` is like ``A5:F900``."""
+
+    file: _Name
+    sheet: _Name | _SheetNumber | None = None
+    range: str | None = None
+    header_row: _HeaderRow | None = None
+    reader: _Name | None = None
+    limit: _Count | None = None
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            file: str | os.PathLike[str],
+            sheet: str | int | None = None,
+            range: str | None = None,  # noqa: A002  # the field's name
+            header_row: int | None = None,
+            reader: str | None = None,
+            limit: int | None = None,
+        ) -> None: ...
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.range is not None:
+            parse_range(self.range)
+
+
+class Target(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Where rows go. ``database`` is a URL or a path; a saved plan never holds its password."""
+
+    database: str | None = None
+    table: _Name | None = None
+    mode: Mode = "append"
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            database: str | os.PathLike[str] | None = None,
+            table: str | None = None,
+            mode: Mode = "append",
+        ) -> None: ...
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.database is not None:
+            try:
+                parse_address(self.database)
+            except UsageError as error:
+                raise PlanError(str(error)) from None  # no trace of an address that may hold a password
+
+    def __repr__(self) -> str:
+        database = None if self.database is None else shown(self.database)
+        return f"Target(database={database!r}, table={self.table!r}, mode={self.mode!r})"
+
+
+class ColumnPlan(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """One column's way: ``source`` is its header, ``letter`` its sheet column, ``target`` its name in the table.
+
+    ``type`` is written as :class:`tui_importer.core.model.types.ColumnType` reads it.
+    """
+
+    source: str
+    letter: str
+    target: str
+    type: str = "text"
+    required: bool = False
+
+
+class Options(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """How an import is carried out. ``None`` for ``workers`` and ``batch_size`` means: let the program choose.
+
+    ``max_rejects`` is ``"N"`` rows or ``"P%"`` of the rows read; ``max_rate`` is in rows per second, timeouts are
+    in seconds, as is ``retry_for``, the time for which faults that may pass are met by another try (0: none), and
+    ``stall_timeout``, the silence of a connection after which it is looked up and given up for lost (0: never).
+    ``rejects_ok`` ends a run whose only trouble is rejected rows with exit code 0.
+    ``again`` imports once more what is in already; ``atomic`` shows the rows in one commit or not at all; ``verify``
+    compares checksums of source and table at the end.
+    """
+
+    strategy: _Name = "batched"
+    workers: _Count | None = None
+    batch_size: _Count | None = None
+    schema: _Name = "auto"
+    types: dict[str, str] = {}
+    skip: tuple[str, ...] = ()
+    error_cells: ErrorCells = "reject"
+    max_rejects: _MaxRejects | None = None
+    rejects_ok: bool = False
+    max_rate: _Rate | None = None
+    timeout: _Seconds | None = None
+    connect_timeout: _Seconds = 10.0
+    retry_for: _SecondsOrNone = 300.0
+    stall_timeout: _SecondsOrNone = 60.0
+    ledger_schema: _SchemaName | None = None
+    again: bool = False
+    atomic: bool = False
+    verify: bool = False
+    dry_run: bool = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_schema(self.schema)
+        for column, type_ in self.types.items():
+            try:
+                ColumnType.parse(type_)
+            except PlanError as error:
+                raise PlanError(f"column {column!r}: {error}") from error
+
+
+class Plan(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """A whole import. ``columns`` is None until the plan is resolved."""
+
+    source: Source
+    target: Target = msgspec.field(default_factory=Target)
+    options: Options = msgspec.field(default_factory=Options)
+    columns: tuple[ColumnPlan, ...] | None = None
+    version: int = PLAN_VERSION
+
+
+def load_plan(path: Path) -> Plan:
+    """Read a plan file. Raises :class:`PlanError` naming the key at fault and, where close, the one meant."""
+    import tomllib  # only few imports have a plan file
+
+    try:
+        raw = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise PlanError(f"{path}: cannot read the plan: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise PlanError(f"{path}: not a valid TOML file: {error}") from error
+    _refuse_unknown_keys(raw, Plan, str(path), "")
+    try:
+        plan = _built(raw, Plan)
+    except PlanError as error:
+        raise PlanError(f"{path}: {error}") from error
+    if plan.version != PLAN_VERSION:
+        raise PlanError(f"{path}: plan version {plan.version} is not known here (this program reads {PLAN_VERSION})")
+    return plan
+
+
+def save_plan(plan: Plan, path: Path, *, replace: bool = True) -> None:
+    """Write a plan as TOML, readable by its owner only; the database's password is the caller's to leave out.
+
+    Raises :class:`PlanError` where it cannot be written, and, unless it may ``replace`` what is there, for a file that
+    says something else.
+    """
+    text = msgspec.toml.encode(plan)
+    try:
+        if not replace and os.path.lexists(path):
+            if path.read_bytes() == text:
+                return
+            raise PlanError(
+                f"{path}: is there already and says something else: save under another name, or replace it with --force"
+            )
+        path.write_bytes(text)
+        path.chmod(0o600)
+    except OSError as error:
+        raise PlanError(f"{path}: cannot write the plan: {error.strerror}") from error
+
+
+def checked(plan: Plan) -> Plan:
+    """The plan, where it is one; raises :class:`PlanError` for anything else, and for what was changed in it since it
+    was made."""
+    if not isinstance(plan, Plan):
+        raise PlanError(f"a Plan is needed, not {type(plan).__name__}")
+    msgspec.structs.replace(plan.options)
+    return plan
+
+
+def database_of(plan: Plan) -> str:
+    """Where the plan's rows go: by default an SQLite file in the current folder, called like the source."""
+    database = plan.target.database
+    return f"{Path(plan.source.file).stem}.db" if database is None else database
+
+
+PartT = TypeVar("PartT", bound=_Part)
+
+_TABLES: dict[str, type[_Part]] = {
+    "source": Source,
+    "target": Target,
+    "options": Options,
+    "columns": ColumnPlan,
+}
+
+
+def _refuse_unknown_keys(raw: object, struct: type[msgspec.Struct], path: str, where: str) -> None:
+    if isinstance(raw, list):
+        for number, item in enumerate(raw, start=1):
+            _refuse_unknown_keys(item, struct, path, f"{where} {number}")
+        return
+    if not isinstance(raw, dict):
+        return
+    known = [field.name for field in msgspec.structs.fields(struct)]
+    for key, value in raw.items():
+        if key not in known:
+            close = closest(key, known)
+            hint = f"did you mean {close!r}?" if close else f"known keys: {', '.join(known)}"
+            place = f" in [{where.strip()}]" if where else ""
+            raise PlanError(f"{path}: unknown key {key!r}{place}: {hint}")
+        if not where and key in _TABLES:
+            _refuse_unknown_keys(value, _TABLES[key], path, key)
+
+
+def _built(raw: dict[str, object], struct: type[PartT], where: str = "") -> PartT:
+    """A part of a plan file, made as a program makes it, so that both are told the same."""
+    for field in msgspec.structs.fields(struct):
+        if field.required and field.name not in raw:
+            raise PlanError(f"the key {field.name!r} is missing{f' in [{where}]' if where else ''}")
+    return struct(**{key: value if where else _nested(key, value) for key, value in raw.items()})
+
+
+def _nested(key: str, value: object) -> object:
+    if key not in _TABLES:
+        return value
+    if isinstance(value, list):
+        return tuple(_built(item, _TABLES[key], key) if isinstance(item, dict) else item for item in value)
+    return _built(value, _TABLES[key], key) if isinstance(value, dict) else value

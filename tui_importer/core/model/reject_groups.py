@@ -1,0 +1,119 @@
+"""Which rejects are alike: the one definition of it, for the report, the summary, the dashboard and HTTP."""
+
+from __future__ import annotations
+
+import re
+from bisect import insort
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from tui_importer.core.model.report import CELLS_PER_REASON, ReasonGroup
+from tui_importer.events import Fault, Reject
+
+#: Groups that are told apart: more than a screen shows. What comes in others counts as one.
+MAX_GROUPS = 100
+#: What the faults of all further groups are counted under.
+OTHERS = "other reasons"
+
+#: What stands where the reasons of a group differ.
+_ELLIPSIS = "…"
+_NUMBER = re.compile(r"\d+")
+#: The end of one text and the beginning of another, each without the word that it breaks off in.
+_BROKEN_END, _BROKEN_BEGINNING = re.compile(r"\w+\Z"), re.compile(r"\A\w+")
+
+
+class GroupKey(NamedTuple):
+    """What like faults share: the column, the constraint, and the kind of reason. Where whoever refused the row did not
+    say the kind, it is the reason without its numbers."""
+
+    column: str | None
+    constraint: str | None
+    kind: str
+
+    @classmethod
+    def of(cls, fault: Fault) -> GroupKey:
+        """The key of the group that a fault belongs to."""
+        kind = _NUMBER.sub("#", fault.reason) if fault.kind is None else fault.kind
+        return cls(fault.column, fault.constraint, kind)
+
+
+_OTHER_KEY = GroupKey(None, None, OTHERS)
+
+
+class _Cell(NamedTuple):
+    """The cell of a fault, in the order of the sheet."""
+
+    row: int
+    number: int
+    cell: str
+
+
+@dataclass(slots=True)
+class _Group:
+    """The faults of one key so far: what all their reasons begin and end with, and the cells of the first few."""
+
+    reason: str
+    beginning: str
+    end: str
+    count: int = 0
+    cells: list[_Cell] = field(default_factory=list)
+
+    def add(self, fault: Fault, cell: _Cell) -> None:
+        self.count += 1
+        if fault.reason != self.reason:
+            self.beginning = _common(self.beginning, fault.reason)
+            self.end = _common(self.end[::-1], fault.reason[::-1])[::-1]
+        if len(self.cells) < CELLS_PER_REASON or cell < self.cells[-1]:
+            insort(self.cells, cell)
+            del self.cells[CELLS_PER_REASON:]
+
+    def said(self) -> str:
+        """The reason of all; where they differ, what they share of it."""
+        if self.beginning == self.reason:
+            return self.reason
+        beginning, end = _BROKEN_END.sub("", self.beginning), _BROKEN_BEGINNING.sub("", self.end)
+        return f"{beginning}{_ELLIPSIS}{end}" if beginning or end else self.reason
+
+
+class RejectGroups:
+    """Counts faults by column, constraint and kind of reason. A row with several faults counts in the group of each."""
+
+    def __init__(self) -> None:
+        self.changed = False
+        self._groups: dict[GroupKey, _Group] = {}
+        self._faults = 0
+
+    def add(self, reject: Reject) -> None:
+        """Count the faults of one reject."""
+        self.changed = True
+        for fault in reject.faults:
+            self._faults += 1
+            key = GroupKey.of(fault)
+            if key not in self._groups and len(self._groups) >= MAX_GROUPS:
+                key = _OTHER_KEY
+            if key not in self._groups:
+                said = OTHERS if key is _OTHER_KEY else fault.reason
+                self._groups[key] = _Group(said, said, said)
+            self._groups[key].add(fault, _Cell(reject.row, self._faults, fault.cell))
+
+    def take(self) -> list[ReasonGroup]:
+        """The groups as they stand, the most frequent first, then by the first of their cells."""
+        self.changed = False
+        return list(self._sorted())
+
+    def _sorted(self) -> Iterator[ReasonGroup]:
+        for key, group in sorted(self._groups.items(), key=lambda item: (-item[1].count, item[1].cells[0])):
+            reason = OTHERS if key == _OTHER_KEY else group.said()
+            cells = tuple(cell.cell for cell in group.cells)
+            yield ReasonGroup(key.column, reason, group.count, cells, key.constraint)
+
+
+def _common(one: str, other: str) -> str:
+    """What both texts begin with."""
+    if other.startswith(one):
+        return one
+    for place, (left, right) in enumerate(zip(one, other, strict=False)):
+        if left != right:
+            return one[:place]
+    return other

@@ -1,0 +1,182 @@
+"""Columns over rows: for readers that hand over rows of texts, which are most of what business sheets hold.
+
+Rows need not be turned into columns and back only to find out that nothing is wrong with them: joining their texts in C
+tells that all cells of a block are texts and whether a NUL is among them, and a batch whose columns all stayed as they
+were gives back the very rows, or the joined texts as bytes. A column is made into a list when somebody asks for its
+values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property
+from itertools import islice
+from operator import itemgetter
+from typing import Any
+
+from tui_importer.core.model.cells import Cell
+from tui_importer.core.model.column import NUL, Column, ListColumn
+
+_TEXTS: frozenset[type] = frozenset({str})
+_NOTHING: frozenset[type] = frozenset()
+
+#: Rows that are read and joined at once: few enough for their cells to be still in the processor's cache, for the join
+#: not to be given fresh memory by the system every time, and for other threads to get their turn soon.
+PIECE_ROWS = 500
+
+#: What stands between cells and between rows of joined texts: what ASCII has for that (RFC 20, 5.2).
+RECORD_SEPARATOR, UNIT_SEPARATOR = "\x1e", "\x1f"
+_RS, _US = RECORD_SEPARATOR.encode(), UNIT_SEPARATOR.encode()
+
+
+class Rows:
+    """Consecutive rows of ``width`` texts each, of which the empty ones are blanks; shared by the columns over them.
+
+    ``joined`` are the texts of all rows in pieces, if they are joined already. ``has_nul`` says whether a NUL may be
+    among them.
+    """
+
+    def __init__(
+        self, rows: Sequence[Sequence[str]], width: int, *, has_nul: bool, joined: Sequence[str] | None = None
+    ) -> None:
+        self.width = width
+        self.has_nul = has_nul
+        self._rows = rows
+        self._joined = joined
+        self._parts: dict[tuple[int, int], Rows] = {}
+
+    @classmethod
+    def read(cls, source: Iterator[Sequence[Cell]], count: int) -> tuple[list[Sequence[Cell]], Rows | None]:
+        """The next ``count`` records of the source, fewer at its end, and the same as rows; None where they are not all
+        texts, or not equally many in each."""
+        records: list[Sequence[Cell]] = []
+        joined: list[str] | None = []
+        while piece := list(islice(source, min(PIECE_ROWS, count - len(records)))):
+            records += piece
+            if joined is not None:
+                try:
+                    joined.append(_joined(piece))
+                except TypeError:
+                    joined = None
+        widths = set(map(len, records))
+        if joined is None or len(widths) != 1:
+            return records, None
+        has_nul = any(NUL in piece for piece in joined)
+        # All are texts, or they could not have been joined.
+        return records, cls(records, widths.pop(), has_nul=has_nul, joined=joined)  # type: ignore[arg-type]
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def columns(self) -> tuple[RowColumn, ...]:
+        """All columns over these rows."""
+        return tuple(RowColumn(self, index) for index in range(self.width))
+
+    def part(self, start: int, stop: int) -> Rows:
+        """Rows ``start`` to ``stop`` (exclusive): one object for all columns that ask."""
+        if (start, stop) not in self._parts:
+            self._parts[start, stop] = Rows(self._rows[start:stop], self.width, has_nul=self.has_nul)
+        return self._parts[start, stop]
+
+    def texts(self, index: int) -> Iterator[str]:
+        """The cells of one column, blanks as empty texts."""
+        return map(itemgetter(index), self._rows)
+
+    def utf8_chunks(self) -> list[bytes] | None:
+        """The rows in UTF-8, in pieces of some hundred: ``UNIT_SEPARATOR`` between cells, ``RECORD_SEPARATOR`` between
+        rows. None where a cell holds one of these itself, or what UTF-8 cannot say."""
+        joined = self._joined
+        if joined is None:
+            starts = range(0, len(self._rows), PIECE_ROWS)
+            joined = [_joined(self._rows[start : start + PIECE_ROWS]) for start in starts]
+        self._joined = None  # nobody asks twice, and they take as much memory as the cells
+        try:
+            utf8_chunks = list(map(str.encode, joined))
+        except UnicodeEncodeError:
+            return None
+        units = sum(chunk.count(_US) for chunk in utf8_chunks)
+        records = sum(chunk.count(_RS) for chunk in utf8_chunks)
+        plain = units == len(self._rows) * (self.width - 1) and records == len(self._rows) - len(utf8_chunks)
+        return utf8_chunks if plain else None
+
+    @cached_property
+    def records(self) -> list[Sequence[str | None]]:
+        """The rows with ``None`` for blanks."""
+        return [row if all(row) else [cell or None for cell in row] for row in self._rows]
+
+
+class RowColumn:
+    """One column over rows; implements :class:`tui_importer.core.model.column.Column`."""
+
+    def __init__(self, rows: Rows, index: int) -> None:
+        self.rows = rows
+        self.index = index
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @cached_property
+    def kinds(self) -> frozenset[type]:
+        return _TEXTS if any(self.rows.texts(self.index)) else _NOTHING
+
+    @cached_property
+    def blanks(self) -> int:
+        return 0 if all(self.rows.texts(self.index)) else self._list.blanks
+
+    @property
+    def longest(self) -> int:
+        return self._list.longest
+
+    @property
+    def has_nul(self) -> bool:
+        return self.rows.has_nul and self._list.has_nul
+
+    def values(self) -> Sequence[Cell]:
+        return self._list.values()
+
+    def slice(self, start: int, stop: int) -> RowColumn:
+        return RowColumn(self.rows.part(start, stop), self.index)
+
+    def keep(self, selected: Sequence[bool]) -> ListColumn:
+        return self._list.keep(selected)
+
+    @cached_property
+    def _list(self) -> ListColumn:
+        return ListColumn([text or None for text in self.rows.texts(self.index)])
+
+
+def records_of(columns: Sequence[Column]) -> Sequence[Sequence[Cell]] | Iterator[Sequence[Cell]] | None:
+    """The records of columns that all look at the same rows; None where they do not."""
+    rows = _rows_of(columns)
+    if rows is None:
+        return None
+    indices = _indices(columns)
+    if indices == list(range(rows.width)):
+        return rows.records
+    if len(indices) == 1:
+        return None
+    return map(itemgetter(*indices), rows.records)
+
+
+def utf8_chunks_of(columns: Sequence[Column]) -> list[bytes] | None:
+    """The pages of columns that are all those of the same rows, in their order (:meth:`Rows.utf8_chunks`); else None."""
+    rows = _rows_of(columns)
+    return None if rows is None or _indices(columns) != list(range(rows.width)) else rows.utf8_chunks()
+
+
+def _rows_of(columns: Sequence[Column]) -> Rows | None:
+    """The rows that all of the columns look at."""
+    first = columns[0] if columns else None
+    if not isinstance(first, RowColumn):
+        return None
+    same = all(isinstance(column, RowColumn) and column.rows is first.rows for column in columns)
+    return first.rows if same else None
+
+
+def _indices(columns: Sequence[Column]) -> list[int]:
+    return [column.index for column in columns if isinstance(column, RowColumn)]
+
+
+def _joined(rows: Iterable[Iterable[Any]]) -> str:
+    """Raises ``TypeError`` for cells that are no texts."""
+    return RECORD_SEPARATOR.join(map(UNIT_SEPARATOR.join, rows))

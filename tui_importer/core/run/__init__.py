@@ -1,0 +1,1 @@
+"""One import from the file to the report."""

@@ -1,0 +1,266 @@
+"""A run's account in the ledger: what earlier runs did, whether this one goes on with it, and how it ended."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+import msgspec
+
+from tui_importer.core.conversion.mapping import ColumnMapping
+from tui_importer.core.model.plan import Plan
+from tui_importer.core.model.report import Verification
+from tui_importer.core.model.table import Table
+from tui_importer.core.planning.resolution import ResolvedPlan
+from tui_importer.core.run.identity import Identity, identify
+from tui_importer.core.source.open_source import OpenSource
+from tui_importer.core.writing import verification as verify
+from tui_importer.core.writing.ledger import Claim, Counts, Ledger, NewRun, PastRun, ResumePoint, RunState
+from tui_importer.errors import PlanError, VerificationError
+from tui_importer.events import Reject
+
+#: Rows at once while source and table are compared.
+_VERIFIED_ROWS = 5_000
+
+
+@dataclass(frozen=True, slots=True)
+class RunInfo:
+    """What the ledger keeps of the run itself."""
+
+    run_id: str
+    strategy: str
+    command: str | None
+
+
+class ImportHistory:
+    """One import's books. Methods raise what :class:`tui_importer.core.writing.ledger.Ledger` raises."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        history: Sequence[PastRun],
+        run: RunInfo,
+        plan: Plan,
+        source: OpenSource,
+        sha256: str,
+        table: str,
+    ) -> None:
+        """``history`` are the runs into the table."""
+        #: The columns that :meth:`verify` could not compare, because the table filled some of their cells.
+        self.defaulted: list[str] = []
+        self.notes: list[str] = []
+        self._ledger = ledger
+        self._run = run
+        self._plan = plan
+        self._source = source
+        self._sha256 = sha256
+        self._table = table
+        self._history = history
+        self._round: Sequence[PastRun] = ()
+        self._number = 1
+        self._resume_point: ResumePoint | None = None
+        self._creates = False
+        self._before: str | None = None
+
+    def plan(self, existing: Table | None) -> Plan:
+        """The plan, with the columns of an earlier run that was asked for the same, where its table is still there: its
+        names and types were settled then."""
+        request = self._identity(None)
+        for past in self._history if existing is not None else ():
+            if request.same_request(past):
+                target = self._plan.target
+                if past.created_table:
+                    target = msgspec.structs.replace(target, mode="append")
+                return msgspec.structs.replace(self._plan, columns=past.columns, target=target)
+        return self._plan
+
+    def done(self, resolved: ResolvedPlan, existing: Table | None) -> PastRun | None:
+        """The run that has imported all of this already, unless it is to be imported again."""
+        identity = self._identity(resolved)
+        runs = [past for past in self._history if past.import_id == identity.import_id]
+        if not runs:
+            self.notes += _changes(identity, self._history)
+            return None
+        self._number = max(past.round for past in runs)
+        self._round = [past for past in runs if past.round == self._number]
+        done = next((past for past in self._round if self._covers(past)), None)
+        if self._is_gone(existing, done):
+            self.notes.append(f"table {self._table!r} has been emptied since run {runs[0].run_id}: starting over")
+        elif done is None:
+            self._check_way(self._round[0])
+            return None
+        elif not self._plan.options.again:
+            return done
+        self._number, self._round = self._number + 1, ()
+        return None
+
+    def begin(self, resolved: ResolvedPlan) -> ResumePoint:
+        """Claim the import."""
+        identity, options = self._identity(resolved), self._plan.options
+        self._creates = resolved.create
+        self._resume_point = self._ledger.begin(
+            NewRun(
+                run_id=self._run.run_id,
+                import_id=identity.import_id,
+                round=self._number,
+                file=identity.file,
+                sha256=identity.sha256,
+                sheet=identity.sheet,
+                extent=identity.extent,
+                request=identity.request,
+                mapping=identity.mapping,
+                columns=resolved.plan.columns or (),
+                table=self._table,
+                row_limit=self._plan.source.limit,
+                atomic=options.atomic,
+                created_table=self.made_table,
+                strategy=self._run.strategy,
+                command=self._run.command,
+            )
+        )
+        return self._resume_point
+
+    @property
+    def resumes(self) -> PastRun | None:
+        """The latest earlier run of what this one goes on with."""
+        return self._round[0] if self._round else None
+
+    @property
+    def made_table(self) -> bool:
+        """Whether this run, or an earlier one of what it goes on with, makes the table."""
+        return self._creates or any(past.created_table for past in self._round)
+
+    @property
+    def published(self) -> bool:
+        """Whether the rows of an atomic import are in their table already."""
+        return any(past.published for past in self._round)
+
+    def stage(self, mapping: ColumnMapping) -> Table:
+        """The staging table of an atomic import: the columns that are filled, under a name of its own."""
+        filled = {column.target for column in mapping.columns}
+        return Table(
+            name=_stage_name(self._claim.import_id, self._claim.round),
+            # A blank that takes the default waits here as NULL.
+            columns=tuple(
+                replace(column, nullable=column.nullable or mapping.table.takes_default(column.name))
+                for column in mapping.table.columns
+                if column.name in filled
+            ),
+            schema=mapping.table.schema,
+            keys=mapping.table.keys,
+        )
+
+    def publish(self, stage: Table, resolved: ResolvedPlan) -> None:
+        """Put the staged rows into the table."""
+        columns = [column.target for column in resolved.mapping.columns]
+        self._ledger.publish(self._claim, stage, resolved.mapping.table, columns, create=resolved.create)
+
+    def counts(self) -> Counts:
+        """What the ledger counts of this import, by earlier runs and this one."""
+        return self._ledger.counts(self._claim.import_id, self._claim.round)
+
+    def take_before(self, mapping: ColumnMapping, *, empty: bool) -> None:
+        """Keep the checksums of what the table holds before anything of this round is in it, for :meth:`verify`."""
+        if self._round:
+            self._before = next((past.before for past in self._round if past.before is not None), None)
+            return
+        before = None if empty else verify.of_table(self._ledger, mapping, _VERIFIED_ROWS)
+        self._before = "" if before is None else before.kept()
+        self._ledger.note_before(self._claim, self._before)
+
+    def verify(self, mapping: ColumnMapping) -> Verification:
+        """Compare the table with the source; gives back what was compared.
+
+        Raises :class:`~tui_importer.errors.VerificationError` where they differ, or where nobody knows any more what
+        the table held before.
+        """
+        if self._before is None:
+            raise VerificationError(
+                f"table {self._table!r} cannot be verified: what it held before this import was not noted, because the "
+                "run that began it was not told to --verify"
+            )
+        rejected = [reject.row for reject in self.rejects()]
+        ours = verify.of_source(self._source, mapping, rejected, _VERIFIED_ROWS)
+        theirs = verify.of_table(self._ledger, mapping, _VERIFIED_ROWS).less(self._before or None)
+        found = verify.compare(ours, theirs, mapping)
+        names = [column.target for column in mapping.columns]
+        self.defaulted = [names[place] for place in sorted(ours.defaulted)]
+        return found
+
+    def check_count(self, table: Table) -> None:
+        """Count a table that only this round has written, as far as the ledger knows; raises as :meth:`verify` does.
+
+        Rows that somebody else has added are none of our business; rows that are missing are.
+        """
+        others = any(past.table == self._table and past not in self._round for past in self._history)
+        if others or not self.made_table:
+            return
+        expected = self.counts().inserted
+        if (found := self._ledger.count(table)) < expected:
+            raise VerificationError(
+                f"table {table.qualified_name!r} holds {found:,} rows, though {expected:,} were written into it"
+            )
+
+    def rejects(self) -> Iterable[Reject]:
+        """The rejects of the import so far."""
+        return () if self._resume_point is None else self._ledger.rejects(self._resume_point.claim)
+
+    def finish(self, state: RunState, counts: Counts, blank_rows: int, error: str | None) -> None:
+        """Say how the run ended, if it has begun."""
+        if self._resume_point is not None:
+            self._ledger.finish(self._resume_point.claim, state, counts, blank_rows, error)
+
+    @property
+    def _claim(self) -> Claim:
+        assert self._resume_point is not None
+        return self._resume_point.claim
+
+    def _identity(self, resolved: ResolvedPlan | None) -> Identity:
+        return identify(
+            self._plan,
+            sha256=self._sha256,
+            sheet=self._source.name,
+            layout=self._source.layout,
+            columns=resolved.plan.columns if resolved else None,
+            table=self._table,
+        )
+
+    def _covers(self, past: PastRun) -> bool:
+        limit = self._plan.source.limit
+        enough = past.row_limit is None or (limit is not None and limit <= past.row_limit)
+        return past.state is RunState.COMPLETE and enough
+
+    def _is_gone(self, existing: Table | None, done: PastRun | None) -> bool:
+        """Whether the rows that the ledger counts are in the table no more: dropped, or emptied."""
+        latest = self._round[0]
+        if latest.atomic and not self.published:
+            # They are not in the table yet.
+            stage = Table(_stage_name(latest.import_id, latest.round), (), _schema(self._table))
+            return bool(self._ledger.counts(latest.import_id, latest.round).inserted) and not self._ledger.holds_rows(
+                stage
+            )
+        if not self._ledger.counts(latest.import_id, latest.round).inserted:
+            return False
+        return existing is None or not self._ledger.holds_rows(existing)
+
+    def _check_way(self, past: PastRun) -> None:
+        if past.atomic is not self._plan.options.atomic:
+            way = "with" if past.atomic else "without"
+            raise PlanError(f"run {past.run_id} began this import {way} --atomic: go on {way} it")
+
+
+def _stage_name(import_id: str, round_: int) -> str:
+    return f"tui_importer_stage_{import_id[:12]}_{round_}"
+
+
+def _schema(name: str) -> str | None:
+    return name.rpartition(".")[0] or None
+
+
+def _changes(identity: Identity, history: Sequence[PastRun]) -> Sequence[str]:
+    """A sentence about the latest run of a file of that name, where it was another import."""
+    for past in history:
+        if changes := identity.changes(past):
+            ended = "" if past.state is RunState.COMPLETE else " (which did not finish)"
+            return [f"{' and '.join(changes)} since run {past.run_id}{ended}: this is another import"]
+    return ()

@@ -1,0 +1,70 @@
+"""The worker pool of asyncio strategies: :mod:`tui_importer.core.scheduling.worker_pool` with tasks for threads."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+from collections.abc import Awaitable, Callable, Coroutine
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import suppress
+from typing import Any
+
+from tui_importer.core.model.batch import Batch
+from tui_importer.core.scheduling.strategy import AsyncWriter, Job
+from tui_importer.core.scheduling.worker_pool import WORKER_CHECK_PERIOD, raise_failures
+
+
+def run_loop(main: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    """Run a coroutine to its end, as ``asyncio.run`` does, also where this thread has a loop that is running: then (in
+    a notebook, in a web handler) in a loop and a thread of its own, while this thread waits.
+
+    Whatever ends the waiting (``KeyboardInterrupt``) cancels the coroutine and is raised once the thread has ended.
+    """
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        asyncio.run(main())
+        return
+    begun: Future[tuple[asyncio.AbstractEventLoop, asyncio.Task[None]]] = Future()
+
+    async def run() -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        begun.set_result((asyncio.get_running_loop(), task))
+        await main()
+
+    with ThreadPoolExecutor(1, thread_name_prefix="loop") as pool:
+        ended = pool.submit(contextvars.copy_context().run, asyncio.run, run())
+        try:
+            ended.result()
+        except BaseException:
+            either: list[Future[Any]] = [begun, ended]
+            wait(either, return_when=FIRST_COMPLETED)
+            if begun.done():
+                loop, task = begun.result()
+                with suppress(RuntimeError):  # it has ended meanwhile
+                    loop.call_soon_threadsafe(task.cancel)
+            raise
+
+
+async def run_tasks(job: Job, write: Callable[[AsyncWriter, Batch], Awaitable[None]]) -> None:
+    """Let ``job.workers`` tasks, each with a connection of its own, write batches until there are no more; their
+    number follows what is wanted of the job meanwhile.
+
+    Raises as :func:`tui_importer.core.scheduling.worker_pool.run_workers` does. No ``TaskGroup``: it would cancel the others where one
+    fails, and they are to finish what they have in hand.
+    """
+
+    async def work() -> None:
+        async with job.async_writer() as writer:
+            while (batch := await job.next_batch()) is not None:
+                await write(writer, batch)
+                if job.should_stop_worker():
+                    return
+
+    beside = int(job.should_start_worker())  # as in run_workers
+    ends = [asyncio.create_task(work()) for _ in range(job.workers + beside)]
+    while (await asyncio.wait(ends, timeout=WORKER_CHECK_PERIOD))[1]:
+        while job.should_start_worker():
+            ends.append(asyncio.create_task(work()))
+    raise_failures([end.exception() for end in ends])

@@ -1,0 +1,210 @@
+"""Where in a sheet the table is: its header row, its first row of data and its columns.
+
+Found, not assumed: titles and blank rows may stand above the table, blank columns before and inside it. Whatever is
+decided is said in a note, and the user's ``header_row`` and ``range`` are never questioned. Cells are only left out
+where they stand above a header, or outside the range that the user gave.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from itertools import compress, count, repeat
+from operator import is_not
+
+from tui_importer.core.conversion.parsing import as_text
+from tui_importer.core.model.batch import Block
+from tui_importer.core.model.cells import Cell
+from tui_importer.core.model.names import normalized
+from tui_importer.core.source.layout import Layout
+from tui_importer.core.source.ranges import CellRange, parse_range
+from tui_importer.core.source.totals import is_totals_row
+from tui_importer.errors import PlanError
+
+__all__ = ["PREVIEW_ROWS", "CellRange", "Layout", "find_layout", "is_totals_row", "parse_range"]
+
+#: How many rows :func:`find_layout` wants to see: titles above a table take a dozen rows at most, and the rest shows
+#: how wide the table is.
+PREVIEW_ROWS = 100
+
+#: A row is as wide as the table below it if it has the usual number of cells there, and at least this part of the
+#: greatest: a run of short lines above the table (customer, date ...) is usual too.
+WIDE = 2 / 3
+
+#: The row right above the first wide one is its header with blank headers in it from this part of its cells on:
+#: more where both are texts, as a title has a few cells too; less where the wide row holds values.
+ABOVE_TEXTS = 3 / 4
+ABOVE_VALUES = 1 / 2
+
+#: How much of a title a note shows, in characters, and how many rows of them.
+MAX_SHOWN = 40
+MAX_TITLES = 3
+
+#: A text of an untyped sheet that is a value and no header: a number with any separators, or an ISO date.
+_VALUE = re.compile(r"[-+]?[0-9][0-9.,' ]*(?:[eE][-+]?[0-9]+)?%?|[0-9]{4}-[0-9]{2}-[0-9]{2}.*", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """A row that is not blank: its sheet row, and its filled cells by sheet column."""
+
+    number: int
+    cells: dict[int, Cell]
+
+    def holds_texts_only(self, *, typed: bool) -> bool:
+        return all(
+            isinstance(cell, str) and (typed or not _VALUE.fullmatch(cell.strip())) for cell in self.cells.values()
+        )
+
+    def names(self) -> frozenset[str]:
+        return frozenset(normalized(as_text(cell)) for cell in self.cells.values()) - {""}
+
+
+def find_layout(
+    block: Block,
+    *,
+    header_row: int | None = None,
+    within: CellRange | None = None,
+    known: Collection[frozenset[str]] = (),
+    typed: bool = True,
+) -> Layout:
+    """Find the table in a sheet.
+
+    ``block`` are the sheet's first rows: :data:`PREVIEW_ROWS` from the first filled one (or the start of ``within``)
+    on, and the ``header_row`` the user named (0 for none). ``known`` are sets of headers, as
+    :func:`tui_importer.core.model.names.normalized` writes them: a row that has one wins. ``typed`` is false where all
+    cells are texts (CSV). Raises :class:`PlanError` for a header row that is not there.
+    """
+    bounds = within or CellRange()
+    if header_row and bounds.last_row is not None and header_row > bounds.last_row:
+        raise PlanError(f"header row {header_row} is below the range {bounds}: name a row in it or above it")
+    rows = _filled_rows(block, bounds, max(header_row or 0, bounds.first_row))
+    inside = [row for row in rows if row.number >= bounds.first_row]
+    if header_row:
+        header: _Row | None = _named_row(rows, header_row, block)
+        notes: tuple[str, ...] = ()
+    elif not inside:
+        return Layout(
+            header_row=0,
+            first_row=bounds.first_row,
+            last_row=bounds.last_row,
+            first_column=bounds.first_column,
+            headers=(),
+            notes=("there are no cells" + (f" in the range {bounds}" if within else ""),),
+            bounds=bounds,
+        )
+    elif header_row == 0:
+        header, notes = None, ("no header row, as asked for: columns are named by their letters",)
+    else:
+        header, notes = _found_header(inside, known, typed=typed)
+
+    first_row = max(header.number + 1, bounds.first_row) if header else inside[0].number
+    data = [row for row in inside if row.number >= first_row]
+    columns = {column for row in (data if header is None else [header, *data]) for column in row.cells}
+    first_column = min(columns)
+    titles = header.cells if header else {}
+    return Layout(
+        header_row=header.number if header else 0,
+        first_row=first_row,
+        last_row=bounds.last_row,
+        first_column=first_column,
+        headers=tuple(_header(titles.get(column)) for column in range(first_column, max(columns) + 1)),
+        notes=notes,
+        bounds=bounds,
+    )
+
+
+def _filled_rows(block: Block, bounds: CellRange, start: int) -> list[_Row]:
+    """The rows of the preview that are not blank, as far as they are in the columns of ``bounds``."""
+    columns = [
+        (position, column.values())
+        for position, column in enumerate(block.columns, start=block.first_column)
+        if position >= bounds.first_column and (bounds.last_column is None or position <= bounds.last_column)
+    ]
+    firsts = (next(compress(count(), map(is_not, cells, repeat(None))), len(block)) for _, cells in columns)
+    skipped = min(firsts, default=len(block))
+    stop = min(len(block), max(skipped, start - block.first_row) + PREVIEW_ROWS)
+    rows = []
+    for offset in range(skipped, stop):
+        number = block.first_row + offset
+        if bounds.last_row is not None and number > bounds.last_row:
+            break
+        cells = {position: cells[offset] for position, cells in columns if cells[offset] not in (None, "")}
+        if cells:
+            rows.append(_Row(number, cells))
+    return rows
+
+
+def _named_row(rows: Sequence[_Row], number: int, block: Block) -> _Row:
+    for row in rows:
+        if row.number == number:
+            return row
+    last = block.first_row + len(block) - 1
+    why = f"the last row with cells is row {last}" if number > last else "the row is blank"
+    raise PlanError(f"there is no header in row {number}: {why} (0 means that the sheet has no header)")
+
+
+def _found_header(
+    rows: Sequence[_Row], known: Collection[frozenset[str]], *, typed: bool
+) -> tuple[_Row | None, tuple[str, ...]]:
+    for row in rows:
+        if row.holds_texts_only(typed=typed) and _is_known(row.names(), known):
+            return row, _titles_above(rows, row)
+    index = _first_wide(rows)
+    first = rows[index]
+    texts = first.holds_texts_only(typed=typed)
+    if index and _is_header_above(rows[index - 1], first, ABOVE_TEXTS if texts else ABOVE_VALUES, typed=typed):
+        return rows[index - 1], _titles_above(rows, rows[index - 1])
+    if texts:
+        return first, _titles_above(rows, first)
+    return None, (
+        f"no header row found, as row {first.number} holds values already: columns are named by their letters "
+        f"(column_a, column_b ...); if there is one, name it (--header-row N)",
+    )
+
+
+def _is_known(names: frozenset[str], known: Collection[frozenset[str]]) -> bool:
+    """Whether a row is a known header: with columns besides it, or with some of it missing."""
+    return any(headers and (headers <= names or (len(names) > 1 and names <= headers)) for headers in known)
+
+
+def _first_wide(rows: Sequence[_Row]) -> int:
+    """The index of the first row that is as wide as the table below it; the last row has nothing below it."""
+    widths = [len(row.cells) for row in rows]
+    for index, width in enumerate(widths[:-1]):
+        below = widths[index + 1 :]
+        counts = Counter(below)
+        usual = max(counts, key=lambda width: (counts[width], width))
+        if width >= usual and width >= WIDE * max(below):
+            return index
+    return len(rows) - 1
+
+
+def _is_header_above(above: _Row, first: _Row, part: float, *, typed: bool) -> bool:
+    return (
+        above.number == first.number - 1
+        and 1 < len(above.cells) < len(first.cells)
+        and len(above.cells) >= part * len(first.cells)
+        and above.holds_texts_only(typed=typed)
+    )
+
+
+def _titles_above(rows: Sequence[_Row], header: _Row) -> tuple[str, ...]:
+    above = [row for row in rows if row.number < header.number]
+    if not above:
+        return ()
+    shown = [f"row {row.number} ({_shown(next(iter(row.cells.values())))})" for row in above[:MAX_TITLES]]
+    if len(above) > MAX_TITLES:
+        shown.append(f"{len(above) - MAX_TITLES} more")
+    return (f"the header is row {header.number}; above it and left out: {', '.join(shown)}",)
+
+
+def _header(cell: Cell) -> str | None:
+    return (as_text(cell) or "").strip() or None
+
+
+def _shown(cell: Cell) -> str:
+    text = as_text(cell) or ""
+    return repr(f"{text[:MAX_SHOWN]}…" if len(text) > MAX_SHOWN else text)

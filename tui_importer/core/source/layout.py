@@ -1,0 +1,63 @@
+"""Where the table is in a sheet, once that is decided."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass, field, replace
+
+from tui_importer.core.source.ranges import CellRange
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Where a sheet's table is.
+
+    ``header_row`` is a sheet row (from 1), 0 where there is none; data are the rows from ``first_row`` to
+    ``last_row``, None for the sheet's end. ``headers`` are those of the sheet's columns from ``first_column`` (from
+    0) on, None where blank. ``bounds`` is the range the user gave. ``notes`` say what was found and left out.
+    """
+
+    header_row: int
+    first_row: int
+    last_row: int | None
+    first_column: int
+    headers: tuple[str | None, ...]
+    notes: tuple[str, ...] = ()
+    bounds: CellRange = field(default_factory=CellRange)
+
+    def holds(self, row: int, column: int) -> bool:
+        """Whether a cell (row from 1, column from 0) is one of the table's data or headers."""
+        first_row = self.header_row or self.first_row
+        inside = first_row <= row and (self.last_row is None or row <= self.last_row)
+        return inside and self.first_column <= column < self.first_column + len(self.headers)
+
+    def stretched(self, filled: Collection[int]) -> Layout:
+        """The layout with all of the sheet columns (from 0) ``filled`` in it that the user's range allows.
+
+        To be asked when all rows are seen: a row far down may have cells beside the columns known so far.
+        """
+        last_column = self.bounds.last_column
+        inside = [
+            column
+            for column in filled
+            if column >= self.bounds.first_column and (last_column is None or column <= last_column)
+        ]
+        if not inside:
+            return self
+        if not self.headers:
+            width = max(inside) - min(inside) + 1
+            return replace(self, first_column=min(inside), headers=(None,) * width)
+        left = max(0, self.first_column - min(inside))
+        right = max(0, max(inside) - (self.first_column + len(self.headers) - 1))
+        if not left and not right:
+            return self
+        headers = ((None,) * left) + self.headers + ((None,) * right)
+        return replace(self, first_column=self.first_column - left, headers=headers)
+
+    def columns(self, filled: Collection[int]) -> tuple[int, ...]:
+        """The sheet columns (from 0) to import: those with a header, and those of ``filled`` without one."""
+        return tuple(
+            column
+            for column, header in enumerate(self.headers, start=self.first_column)
+            if header is not None or column in filled
+        )

@@ -1,0 +1,284 @@
+"""The reading side of a run: a file is opened, its table found, and its rows cut into batches."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from tui_importer.core.conversion.inference import ColumnInference, Inferred
+from tui_importer.core.conversion.mapping import ColumnMapping, fitted, trimmed, without_blank_rows
+from tui_importer.core.model.batch import Batch, Block
+from tui_importer.core.model.cells import MAX_ROWS, Cell, column_letters
+from tui_importer.core.model.column import Column
+from tui_importer.core.model.completed_rows import CompletedRows
+from tui_importer.core.model.counters import ReaderCounters
+from tui_importer.core.model.names import normalized
+from tui_importer.core.model.plan import Source
+from tui_importer.core.model.schemas import SCHEMAS
+from tui_importer.core.scheduling.batch_queue import QUEUE_BATCHES
+from tui_importer.core.source.header import PREVIEW_ROWS, Layout, find_layout
+from tui_importer.core.source.ranges import parse_range
+from tui_importer.core.source.reader import NotedSheet, OpenSheet, Reader, Workbook
+from tui_importer.core.source.sheets import open_sheet
+from tui_importer.core.source.totals import is_totals_row
+from tui_importer.errors import SourceError
+from tui_importer.events import SourceOpened
+
+#: Rows of a block while types are inferred: nothing waits for the first one.
+INFERENCE_ROWS = 10_000
+
+#: A block, and the sheet rows of its rows.
+NumberedBlock = tuple[Block, Sequence[int]]
+
+#: Blocks that are read before it is known which rows are settled: no more than may wait for a worker later.
+BLOCKS_AHEAD = QUEUE_BATCHES
+
+#: Told something that the user should know.
+Notice = Callable[[str], None]
+
+
+@dataclass
+class OpenSource:
+    """An open file with its table found. Closes the file at the end of a ``with``."""
+
+    path: Path
+    workbook: Workbook
+    sheet: OpenSheet
+    layout: Layout
+    typed: bool
+    limit: int | None
+    opened: SourceOpened
+    last_row: int | None = field(default=None, init=False)
+
+    @property
+    def name(self) -> str:
+        """The sheet's name."""
+        return self.sheet.name
+
+    @property
+    def row_hint(self) -> int | None:
+        """How many data rows will come, blank ones included, where the reader knows it."""
+        return self.opened.rows
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was found and left out, and what there is to say about the table's cells."""
+        about_cells = self.sheet.notes(self.layout) if isinstance(self.sheet, NotedSheet) else ()
+        return (*self.layout.notes, *about_cells)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.workbook.close()
+
+    def infer(self) -> list[Inferred]:
+        """The type of each column of the extent, decided by all of its cells.
+
+        Columns in which a row far down holds cells, beside those known so far, are taken into the extent.
+        """
+        columns: dict[int, ColumnInference] = {}
+        filled: set[int] = set()
+        for whole in self.sheet.blocks(INFERENCE_ROWS):
+            block = _between(whole, self.layout.first_row, self.layout.last_row)
+            if not len(block):
+                continue
+            for position, column in enumerate(block.columns, start=block.first_column):
+                columns.setdefault(position, ColumnInference(typed=self.typed)).add(column, block.first_row)
+                if column.blanks < len(column):
+                    filled.add(position)
+        self.layout = self.layout.stretched(filled)
+        first = self.layout.first_column
+        return [
+            columns.get(position, ColumnInference()).result()
+            for position in range(first, first + len(self.layout.headers))
+        ]
+
+    def batches(
+        self,
+        mapping: ColumnMapping,
+        size: int,
+        counters: ReaderCounters,
+        notice: Notice,
+        claimed: Future[CompletedRows],
+    ) -> Iterator[Batch]:
+        """All rows but those settled already as batches of ``size`` at most, each as soon as the reader has it.
+
+        Which rows are settled is known once the import is ``claimed``; until then, rows are read ahead. Raises what the
+        claim did, or ``CancelledError`` where there will be none.
+        """
+        data = self._read_ahead(self._data(size, counters, notice), claimed)
+        for number, (block, rows) in enumerate(data, start=1):
+            completed = claimed.result()
+            selected = completed.pending_mask(rows)
+            counters.rows_read += len(rows)
+            if selected is not None:
+                rejected = completed.rejected_among(rows, selected)
+                counters.rejected += rejected
+                counters.skipped += selected.count(False) - rejected
+                if not any(selected):
+                    continue
+                block, rows = _kept(block, rows, selected)
+            yield mapping.batch(number, block, rows)
+
+    def _read_ahead(self, data: Iterator[NumberedBlock], claimed: Future[CompletedRows]) -> Iterator[NumberedBlock]:
+        """The data, of which the first blocks are read while the import is being claimed, and handed on after that."""
+        waiting: deque[NumberedBlock] = deque()
+        for block, rows in data:
+            self.last_row = rows[-1]
+            waiting.append((block, rows))
+            if claimed.done() or len(waiting) == BLOCKS_AHEAD:
+                claimed.result()
+                while waiting:
+                    yield waiting.popleft()
+        claimed.result()
+        yield from waiting
+
+    def _data(self, size: int, counters: ReaderCounters, notice: Notice) -> Iterator[NumberedBlock]:
+        """The table's rows without the blank ones and the totals, cut to its extent, with their sheet rows."""
+        width = len(self.layout.headers)
+        left = self.limit
+        held: NumberedBlock | None = None
+        beyond = False
+        for whole in self.sheet.blocks(size):
+            block = _between(whole, self.layout.first_row, self.layout.last_row)
+            if not len(block):
+                if self.layout.last_row is not None and whole.first_row > self.layout.last_row:
+                    break
+                continue
+            if not beyond and (outside := _outside(block, self.layout.first_column, width)):
+                beyond = True
+                notice(outside)
+            between = len(block)
+            block, rows = without_blank_rows(trimmed(block, self.layout.first_column, width))
+            counters.blocks += 1
+            counters.blank_rows += between - len(rows)
+            if not rows:
+                continue
+            block = fitted(block, self.layout.first_column, width)
+            if held is not None:
+                yield held  # rows follow, so it was no totals row
+                held = None
+            if left is not None:
+                block, rows = _cut(block, rows, 0, left)
+                left -= len(rows)
+            if left == 0:
+                yield block, rows
+                return
+            # A totals row can only be told once it is the last: it waits, everything before it goes on.
+            if is_totals_row([_last(column) for column in block.columns], typed=self.typed):
+                held = _cut(block, rows, len(rows) - 1, len(rows))
+                block, rows = _cut(block, rows, 0, len(rows) - 1)
+            if rows:
+                yield block, rows
+        if held is not None:
+            row = held[1][0]
+            counters.rows_read += 1
+            counters.skipped += 1
+            notice(f"row {row:,} is the last and looks like totals: left out (with --range it would be read)")
+
+
+def open_source(path: Path, reader: Reader, wanted: Source) -> OpenSource:
+    """Open the file and find the table in the sheet that is wanted.
+
+    Raises :class:`SourceError` for a file that cannot be read, a sheet that is not there, or one with nothing in it.
+    """
+    started = time.perf_counter()
+    workbook = reader.open(path)
+    sheet = open_sheet(path, workbook, wanted)
+    return find_source(path, workbook, sheet, wanted, typed=reader.typed, started=started)
+
+
+def find_source(
+    path: Path, workbook: Workbook, sheet: OpenSheet, wanted: Source, *, typed: bool, started: float
+) -> OpenSource:
+    """Find the table in an open sheet, whose workbook is closed where that fails; raises as :func:`open_source` does.
+
+    ``started`` is when opening began (``time.perf_counter``).
+    """
+    try:
+        bounds = parse_range(wanted.range) if wanted.range else None
+        layout = find_layout(
+            _head(sheet, path, max(wanted.header_row or 0, bounds.first_row if bounds else 0)),
+            header_row=wanted.header_row,
+            within=bounds,
+            known=[frozenset(normalized(header) for header, _ in schema.headers) for schema in SCHEMAS.values()],
+            typed=typed,
+        )
+        if not layout.headers:
+            raise SourceError(f"{path}: sheet {sheet.name!r} has no cells in the range {bounds}")
+        rows = None if sheet.row_hint is None else max(0, sheet.row_hint - layout.first_row + 1)
+        if rows is not None and layout.last_row is not None:
+            rows = min(rows, layout.last_row - layout.first_row + 1)
+        opened = SourceOpened(
+            sheet=sheet.name,
+            header_row=layout.header_row,
+            columns=len(layout.headers),
+            rows=rows if wanted.limit is None or rows is None else min(rows, wanted.limit),
+            seconds=time.perf_counter() - started,
+        )
+        return OpenSource(path, workbook, sheet, layout, typed, wanted.limit, opened)
+    except BaseException:
+        workbook.close()
+        raise
+
+
+def _head(sheet: OpenSheet, path: Path, row: int) -> Block:
+    """The first rows of the sheet: enough to see the header below what is blank, and around ``row``."""
+    for size in (row + PREVIEW_ROWS, MAX_ROWS):
+        for block in sheet.blocks(size):
+            if any(column.blanks < len(column) for column in block.columns):
+                return block
+            if size < MAX_ROWS:
+                break
+    raise SourceError(f"{path}: sheet {sheet.name!r} is empty")
+
+
+def _between(block: Block, first_row: int, last_row: int | None) -> Block:
+    """The rows of the block that lie in an interval of the sheet."""
+    start = max(0, first_row - block.first_row)
+    stop = len(block) if last_row is None else min(len(block), last_row - block.first_row + 1)
+    if start == 0 and stop == len(block):
+        return block
+    columns = tuple(column.slice(start, max(start, stop)) for column in block.columns)
+    return Block(first_row=block.first_row + start, columns=columns, first_column=block.first_column)
+
+
+def _cut(block: Block, rows: Sequence[int], start: int, stop: int) -> tuple[Block, Sequence[int]]:
+    columns = tuple(column.slice(start, stop) for column in block.columns)
+    return Block(first_row=block.first_row, columns=columns, first_column=block.first_column), rows[start:stop]
+
+
+def _kept(block: Block, rows: Sequence[int], selected: Sequence[bool]) -> tuple[Block, Sequence[int]]:
+    columns = tuple(column.keep(selected) for column in block.columns)
+    kept = [row for row, wanted in zip(rows, selected, strict=True) if wanted]
+    return Block(first_row=block.first_row, columns=columns, first_column=block.first_column), kept
+
+
+def _last(column: Column) -> Cell:
+    return column.slice(len(column) - 1, len(column)).values()[0]
+
+
+def _outside(block: Block, first_column: int, width: int) -> str | None:
+    """A sentence about a column beyond the table's extent that holds cells."""
+    positions = range(block.first_column, block.first_column + len(block.columns))
+    for position, column in zip(positions, block.columns, strict=True):
+        if not first_column <= position < first_column + width and column.blanks < len(column):
+            row = block.first_row + _first_filled(column)
+            return (
+                f"column {column_letters(position)} lies beyond the header and holds cells, the first in row {row:,}: "
+                "left out (--range or --header-row would take it in)"
+            )
+    return None
+
+
+def _first_filled(column: Column) -> int:
+    return next(offset for offset, cell in enumerate(column.values()) if cell is not None)

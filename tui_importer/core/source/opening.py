@@ -1,0 +1,77 @@
+"""A file that is being opened while the rest of the program is still being imported."""
+
+from __future__ import annotations
+
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tui_importer.core.model.plan import Source
+from tui_importer.core.source.reader import Reader
+from tui_importer.core.source.sheets import open_sheet
+
+if TYPE_CHECKING:
+    from tui_importer.core.source.open_source import OpenSource
+
+
+class Opening:
+    """A file that is being opened in a thread, so that whoever wants it can do something else meanwhile.
+
+    Parsing takes no GIL, so imports and connections cost no time beside it.
+    """
+
+    def __init__(self, reader: Reader, wanted: Source) -> None:
+        pool = ThreadPoolExecutor(2, thread_name_prefix="opening")
+        self._begun = threading.Event()
+        self._opened = pool.submit(self._open, reader, wanted)
+        self._sha256 = pool.submit(self._digest, Path(wanted.file))
+        pool.shutdown(wait=False)
+
+    def wait_until_begun(self, seconds: float) -> None:
+        """Wait, but not for longer, until the reader has opened the file and begins with the sheet's cells.
+
+        Until then it may want two cores, and from then on one: what is imported meanwhile costs nothing only then.
+        """
+        self._begun.wait(seconds)
+
+    def result(self) -> OpenSource:
+        """The open file; waits for it and raises what :func:`tui_importer.core.source.open_source.open_source` raised."""
+        return self._opened.result()
+
+    def sha256(self) -> str:
+        """The digest of the file's bytes in hexadecimal; raises ``OSError`` where they cannot be read."""
+        return self._sha256.result()
+
+    def abandon(self) -> None:
+        """Wait for the file only to close it."""
+        self._sha256.exception()
+        if self._opened.exception() is None:
+            self._opened.result().workbook.close()
+
+    def _open(self, reader: Reader, wanted: Source) -> OpenSource:
+        started, path = time.perf_counter(), Path(wanted.file)
+        try:
+            workbook = reader.open(path)
+        finally:
+            self._begun.set()
+        sheet = open_sheet(path, workbook, wanted)
+        # Not before the sheet is parsed: what finds tables takes a while to import, and somebody else may do so
+        # meanwhile.
+        from tui_importer.core.source.open_source import find_source
+
+        return find_source(path, workbook, sheet, wanted, typed=reader.typed, started=started)
+
+    def _digest(self, path: Path) -> str:
+        self._begun.wait()
+        if not path.is_file():
+            raise FileNotFoundError(path)  # a pipe would be waited for
+        return _sha256(path)
+
+
+def _sha256(path: Path) -> str:
+    import hashlib  # in its thread, while the file is being parsed
+
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

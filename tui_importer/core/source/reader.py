@@ -1,0 +1,81 @@
+"""What a reader plugin is: it opens a file and hands over a sheet's rows as blocks of columns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Protocol, Self, runtime_checkable
+
+from tui_importer.core.model.batch import Block
+from tui_importer.core.source.layout import Layout
+
+
+@dataclass(frozen=True, slots=True)
+class SheetInfo:
+    """A sheet of a workbook. ``hidden`` sheets are only read when asked for by name or number."""
+
+    name: str
+    hidden: bool = False
+
+
+class OpenSheet(Protocol):
+    """A sheet that is open for reading."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def row_hint(self) -> int | None:
+        """How many rows of the sheet will come, blank ones included; None where the reader cannot tell."""
+
+    def blocks(self, rows: int) -> Iterator[Block]:
+        """All rows in sheet order, ``rows`` a block at most, the first as soon as it is known.
+
+        Can be called again: types are inferred in one pass and rows loaded in another. Every block has the same
+        ``first_column``; a later one may be wider than an earlier one.
+        """
+
+
+@runtime_checkable
+class NotedSheet(OpenSheet, Protocol):
+    """An open sheet that may have something to say about its cells."""
+
+    def notes(self, layout: Layout) -> tuple[str, ...]:
+        """Sentences about cells of the table that the user should know, for ``inspect`` and the report."""
+
+
+class Workbook(Protocol):
+    """An open file."""
+
+    @property
+    def sheets(self) -> Sequence[SheetInfo]:
+        """The sheets with cells in them, in the order of the file; a CSV file has one."""
+
+    def sheet(self, name: str) -> OpenSheet:
+        """Open a sheet for reading."""
+
+    def close(self) -> None: ...
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None: ...
+
+
+class Reader(Protocol):
+    """Opens files of one or more formats.
+
+    ``typed`` says whether cells have types of their own; where they have not (CSV), numbers and dates are inferred
+    from the text. ``limits`` are sentences about what this reader cannot tell in this file ("..."), for
+    ``inspect`` and the report.
+    """
+
+    typed: bool
+
+    def open(self, path: Path) -> Workbook:
+        """Open the file. Raises :class:`tui_importer.errors.SourceError` for anything that cannot be read."""
+
+    def limits(self, path: Path) -> tuple[str, ...]: ...

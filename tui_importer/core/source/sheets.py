@@ -1,0 +1,44 @@
+"""Which sheet of a workbook is meant. It imports little: a sheet is parsed while other modules are imported."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from tui_importer.core.model.plan import Source
+from tui_importer.core.source.ranges import parse_range
+from tui_importer.core.source.reader import OpenSheet, SheetInfo, Workbook
+from tui_importer.errors import SourceError
+
+
+def open_sheet(path: Path, workbook: Workbook, wanted: Source) -> OpenSheet:
+    """Open the sheet that is wanted; the workbook is closed where that fails.
+
+    Raises :class:`SourceError` for a sheet that is not there or cannot be read, and
+    :class:`~tui_importer.errors.PlanError` for a range that is none.
+    """
+    try:
+        if wanted.range:
+            parse_range(wanted.range)  # before the sheet is parsed, which takes a while
+        return workbook.sheet(choose_sheet(workbook.sheets, wanted.sheet, path))
+    except BaseException:
+        workbook.close()
+        raise
+
+
+def choose_sheet(sheets: Sequence[SheetInfo], wanted: str | int | None, path: Path) -> str:
+    """The sheet by name (case does not matter) or number (from 1); by default the first one that is not hidden."""
+    if not sheets:
+        raise SourceError(f"{path}: there is no sheet with cells in it")
+    names = [sheet.name for sheet in sheets]
+    known = ", ".join(map(repr, names[:20])) + (", ..." if len(names) > 20 else "")
+    if wanted is None:
+        return next((sheet.name for sheet in sheets if not sheet.hidden), names[0])
+    if isinstance(wanted, int) and str(wanted) not in names:
+        if not 1 <= wanted <= len(names):
+            raise SourceError(f"{path}: there is no sheet number {wanted}: there are {len(names)} ({known})")
+        return names[wanted - 1]
+    for name in names:
+        if name.casefold() == str(wanted).casefold():
+            return name
+    raise SourceError(f"{path}: there is no sheet {str(wanted)!r}: there are {known}")

@@ -1,0 +1,522 @@
+"""The batch writer: one transaction a batch with its ledger entry, bad rows isolated inside it, faults outlived.
+
+A batch's rows, its entry in the ledger and its rejects commit together or not at all. Where a COMMIT is never answered,
+a new connection asks the ledger. It may be asked too early, while the old transaction is still on its way: then the
+second try finds the entry there when it wants to make it, and is undone.
+
+The algorithm is written once, as generators that never wait: they yield what a session's methods gave back. For a
+:class:`Session` that is the result, and :func:`run` hands it straight back in; for an :class:`AsyncSession` it is an
+awaitable, which :func:`run_async` awaits first. An error comes up at the ``yield`` either way.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Awaitable, Callable, Generator, Sequence
+from dataclasses import dataclass, field
+from enum import Enum, auto
+from typing import Any, NamedTuple, ParamSpec, Protocol, TypeVar
+
+from tui_importer.core.conversion.mapping import ColumnMapping
+from tui_importer.core.model.batch import Batch
+from tui_importer.core.model.completed_rows import Interval
+from tui_importer.core.model.counters import WorkerCounters, WorkerState
+from tui_importer.core.scheduling.run_control import RunControl
+from tui_importer.core.writing.backend import AsyncSession, IsolatedRows, Session
+from tui_importer.core.writing.defaults import blanks_filled, default_places
+from tui_importer.core.writing.ledger import Entry
+from tui_importer.core.writing.retry import TRANSIENT_ERRORS, Attempts
+from tui_importer.errors import (
+    DatabaseError,
+    DataFault,
+    ImporterError,
+    StoppedError,
+    SupersededError,
+    WorkerError,
+)
+from tui_importer.events import BatchCommitted, Reject, Retrying
+
+T = TypeVar("T")
+P = ParamSpec("P")
+
+_log = logging.getLogger(__name__)
+
+#: So many of the rows of a batch that the database suppressed are named.
+SKIPPED_ROWS = 3
+#: Loads of one batch that may be refused before its bad rows count as many. A named row takes two of them, and to find
+#: two or three that way costs less than what a session has to set up.
+FEW_REFUSALS = 6
+
+#: What a session may be able to do besides (:class:`~tui_importer.core.writing.backend.IsolatingSession`).
+Isolate = Callable[[Batch, int, int], IsolatedRows | Awaitable[IsolatedRows | None] | None]
+
+#: A computation that yields what a session gave back and is sent the result.
+Operation = Generator[Any, Any, T]
+
+
+class WriteObserver(Protocol):
+    """Whoever keeps account of a run: told what a batch came to once it is in, and of what goes wrong."""
+
+    def committed(self, event: BatchCommitted, rejects: list[Reject]) -> None: ...
+
+    def retrying(self, event: Retrying) -> None: ...
+
+    def worker_failed(self, failure: WorkerError) -> None: ...
+
+
+class SessionFactory(Protocol):
+    """How a worker gets a session, and how it waits: plainly, or awaitably for asyncio."""
+
+    def open(self) -> Session | Awaitable[AsyncSession]:
+        """A new session."""
+
+    def rest(self, seconds: float) -> bool | Awaitable[bool]:
+        """Wait, but no longer than until the run is being stopped; False when it is."""
+
+    def pause(self) -> Awaitable[None] | None:
+        """Wait until a paused run goes on or is being stopped."""
+
+
+@dataclass(slots=True)
+class BatchOutcome:
+    """What has become of a batch so far: ``rows`` of those to be written are completed, ``accepted`` of them are in and
+    ``refused`` were refused by the database; the batch's interval is completed up to ``last_row``."""
+
+    rows: int = 0
+    accepted: int = 0
+    refused: int = 0
+    last_row: int | None = None
+    rejects: list[Reject] = field(default_factory=list)
+    skipped_rows: list[int] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class CommittedPart:
+    """What one transaction settles: its ledger entry, and what that adds to the batch's tally; ``row`` is the one sheet
+    row that it writes, where it writes one."""
+
+    entry: Entry
+    rows: int
+    refused: int = 0
+    row: int | None = None
+
+    def add_to(self, outcome: BatchOutcome) -> None:
+        """Add it to the tally, now that it is committed."""
+        outcome.rows += self.rows
+        outcome.accepted += self.entry.inserted
+        outcome.refused += self.refused
+        outcome.last_row = self.entry.last_row
+        outcome.rejects += self.entry.rejects
+        if self.row is not None and self.entry.skipped and len(outcome.skipped_rows) < SKIPPED_ROWS:
+            outcome.skipped_rows.append(self.row)
+
+
+class BatchWriter:
+    """One worker's hand on one session at a time. All counters of ``counters`` are written here and nowhere else.
+
+    Faults that may pass are met by a new session and another try, for ``retry_for`` seconds from the first.
+    """
+
+    def __init__(
+        self,
+        sessions: SessionFactory,
+        mapping: ColumnMapping,
+        counters: WorkerCounters,
+        observer: WriteObserver,
+        stop: RunControl,
+        retry_for: float = 0.0,
+    ) -> None:
+        self.worker = counters.worker
+        self._sessions = sessions
+        self._held: Session | AsyncSession | None = None
+        self._mapping = mapping
+        self._counters = counters
+        self._observer = observer
+        self._control = stop
+        self._retry_for = retry_for
+        names = [column.target for column in mapping.columns]
+        self._defaults = default_places(mapping.table, names), names
+        # The worker's latest entry in the ledger: one that follows it lengthens it.
+        self._latest: Interval | None = None
+        # Sent to be committed, and nobody has said yet whether it is.
+        self._commit_unacknowledged: CommittedPart | None = None
+        # The latest batch had many bad rows: the next one is not loaded in vain before they are looked for.
+        self._many_bad = False
+        # Asked after, and not in the ledger then: it may come in yet.
+        self._commit_maybe_late: CommittedPart | None = None
+
+    def connect(self) -> Operation[None]:
+        """Open the first session. Where that fails in a way that may pass, the first batch tries again."""
+        try:
+            yield from self._open()
+        except TRANSIENT_ERRORS as fault:
+            if self._control.stopping:
+                raise StoppedError(self._control.reason) from fault
+            if not self._retry_for:
+                raise
+
+    def _open(self) -> Operation[None]:
+        opened: Any = self._sessions.open
+        self._held = yield from self._call(opened)
+
+    def close(self) -> Operation[None]:
+        """Close the session, if one is open."""
+        session, self._held = self._held, None
+        if session is not None:
+            yield session.close()
+
+    def cancel(self) -> None:
+        """Make the statement in progress fail soon. Other threads may call it."""
+        session = self._held
+        if session is not None:
+            session.cancel()
+
+    def batch(self, batch: Batch) -> Operation[None]:
+        """Write the batch as one transaction."""
+        return self._accounted(batch, self._write_batch)
+
+    def each(self, batch: Batch) -> Operation[None]:
+        """Write the batch row by row, one INSERT and one commit a row, until the run is being stopped."""
+        return self._accounted(batch, self._row_by_row)
+
+    @property
+    def _session(self) -> Session | AsyncSession:
+        assert self._held is not None
+        return self._held
+
+    def _accounted(self, batch: Batch, write: Callable[[Batch, BatchOutcome], Operation[None]]) -> Operation[None]:
+        counters, outcome = self._counters, BatchOutcome()
+        counters.in_hand_first_row, counters.in_hand_last_row = batch.first_row, batch.last_row
+        started = time.perf_counter()
+        try:
+            yield from self._with_retries(batch, write, outcome)
+        except BaseException as error:
+            counters.state = WorkerState.FAILED
+            if outcome.last_row is not None:  # what is committed is in, whatever happened to the rest
+                self._report_committed(batch, outcome, time.perf_counter() - started)
+            if not isinstance(error, Exception) or isinstance(error, StoppedError):
+                raise
+            failure = WorkerError(self.worker, batch.sheet, batch.first_row, batch.last_row, error)
+            self._observer.worker_failed(failure)
+            raise failure from error
+        if outcome.last_row is not None:
+            self._report_committed(batch, outcome, time.perf_counter() - started)
+        counters.state = WorkerState.IDLE
+
+    def _with_retries(
+        self, batch: Batch, write: Callable[[Batch, BatchOutcome], Operation[None]], outcome: BatchOutcome
+    ) -> Operation[None]:
+        """Write what the tally lacks of the batch, on as many sessions as that takes."""
+        attempts, last_chance = Attempts(self._retry_for), True
+        while True:
+            try:
+                if self._held is None:
+                    yield from self._open()
+                if self._commit_unacknowledged is not None:
+                    yield from self._resolve_lost_commit(self._commit_unacknowledged, outcome)
+                self._counters.state = WorkerState.WRITING
+                yield from write(batch, outcome)
+            except TRANSIENT_ERRORS as fault:
+                yield from self._discard_session()
+                pause = attempts.after(fault)
+                self._counters.retries += 1
+                self._counters.state = WorkerState.RETRYING
+                self._observer.retrying(
+                    Retrying(
+                        worker=self.worker,
+                        first_row=batch.first_row,
+                        last_row=batch.last_row,
+                        attempt=attempts.failed,
+                        seconds=pause,
+                        error=str(fault),
+                        sqlstate=fault.sqlstate,
+                    )
+                )
+                if not (yield self._sessions.rest(pause)):
+                    # What may be in is asked after once more, so that the report knows.
+                    if self._commit_unacknowledged is None or not last_chance:
+                        raise StoppedError(self._control.reason) from fault
+                    last_chance = False
+            else:
+                return
+
+    def _discard_session(self) -> Operation[None]:
+        """Close a session that failed; what its connection has to say about that is nothing new."""
+        try:
+            yield from self.close()
+        except Exception as error:  # noqa: BLE001  # a broken connection may fail to close in any way
+            _log.debug("a failed session did not close", exc_info=error)
+
+    def _resolve_lost_commit(self, part: CommittedPart, outcome: BatchOutcome) -> Operation[None]:
+        """Ask the ledger whether a transaction is in whose COMMIT was never answered."""
+        there = yield from self._is_recorded(part.entry)
+        self._commit_unacknowledged = None
+        if there:
+            self._completed(part, outcome)
+        else:
+            self._commit_maybe_late = part
+
+    def _report_committed(self, batch: Batch, outcome: BatchOutcome, seconds: float) -> None:
+        """Tell the journal what is committed of the batch."""
+        assert outcome.last_row is not None
+        rejects = sorted(outcome.rejects, key=lambda reject: reject.row)
+        # Rows that the database swallowed without an error (a trigger that returns NULL, a rule).
+        skipped = outcome.rows - outcome.accepted - outcome.refused
+        counters = self._counters
+        counters.batches += 1
+        counters.busy_seconds += seconds
+        counters.last_batch_seconds = seconds
+        counters.in_hand_first_row = counters.in_hand_last_row = None
+        self._observer.committed(
+            BatchCommitted(
+                worker=self.worker,
+                first_row=batch.first_row,
+                last_row=outcome.last_row,
+                inserted=outcome.accepted,
+                skipped=skipped,
+                rejected=len(rejects),
+                seconds=seconds,
+                skipped_rows=tuple(outcome.skipped_rows),
+                defaults=blanks_filled(batch, outcome.rows, {reject.row for reject in rejects}, *self._defaults),
+            ),
+            rejects,
+        )
+
+    def _write_batch(self, batch: Batch, outcome: BatchOutcome) -> Operation[None]:
+        if outcome.last_row is not None:
+            return  # it was in, as the ledger says
+        accepted, rejects = 0, list[Reject]()
+        try:
+            # The savepoints of isolation cost round trips, so a batch is first tried without.
+            yield from self._call(self._session.begin)
+            if self._many_bad and len(batch):
+                self._counters.state = WorkerState.ISOLATING
+                accepted, rejects = yield from self._isolate(batch, None)
+            elif len(batch):
+                accepted = yield from self._call(self._session.load, batch, 0, len(batch))
+            yield from self._commit(self._whole_part(batch, accepted, rejects), outcome)
+        except DataFault as fault:
+            self._commit_unacknowledged = None
+            self._counters.state = WorkerState.ISOLATING
+            yield from self._call(self._session.rollback)
+            yield from self._call(self._session.begin)
+            accepted, rejects = yield from self._isolate(batch, fault)
+            yield from self._commit(self._whole_part(batch, accepted, rejects), outcome)
+
+    def _whole_part(self, batch: Batch, accepted: int, refused: list[Reject]) -> CommittedPart:
+        skipped = len(batch) - accepted - len(refused)
+        entry = self._entry(batch, None, batch.last_row, accepted, skipped, [*batch.rejects, *refused])
+        return CommittedPart(entry, len(batch), len(refused))
+
+    def _row_by_row(self, batch: Batch, outcome: BatchOutcome) -> Operation[None]:
+        while outcome.rows < len(batch):
+            if self._control.paused:
+                self._counters.state = WorkerState.PAUSED
+                yield self._sessions.pause()
+                self._counters.state = WorkerState.WRITING
+            if self._control.stopping:
+                return
+            row = outcome.rows
+            # The last row's transaction takes along what conversion refused after it.
+            last_row = batch.rows[row] if row < len(batch) - 1 else batch.last_row
+            known = [reject for reject in batch.rejects if (outcome.last_row or 0) < reject.row <= last_row]
+            try:
+                yield from self._call(self._session.begin)
+                accepted = yield from self._call(self._session.insert, batch, row)
+                entry = self._entry(batch, outcome.last_row, last_row, accepted, 1 - accepted, known)
+                yield from self._commit(CommittedPart(entry, 1, row=batch.rows[row]), outcome)
+            except DataFault as fault:
+                self._commit_unacknowledged = None
+                yield from self._call(self._session.rollback)
+                yield from self._call(self._session.begin)
+                refused = self._reject(batch, row, fault)
+                entry = self._entry(batch, outcome.last_row, last_row, 0, 0, [*known, refused])
+                yield from self._commit(CommittedPart(entry, 1, 1), outcome)
+        if outcome.last_row is None:  # conversion has refused all rows
+            yield from self._call(self._session.begin)
+            entry = self._entry(batch, None, batch.last_row, 0, 0, batch.rejects)
+            yield from self._commit(CommittedPart(entry, 0), outcome)
+
+    def _entry(
+        self,
+        batch: Batch,
+        completed: int | None,
+        last_row: int,
+        inserted: int,
+        skipped: int,
+        rejects: Sequence[Reject],
+    ) -> Entry:
+        """The ledger's entry for the batch's rows after ``completed`` (None: from its first) up to ``last_row``."""
+        latest = self._latest
+        if latest is None or (completed is None and latest.last + 1 != batch.first_row):
+            return Entry(batch.first_row, last_row, None, inserted, skipped, rejects)
+        return Entry(latest.first, last_row, latest.last, inserted, skipped, rejects)
+
+    def _commit(self, part: CommittedPart, outcome: BatchOutcome) -> Operation[None]:
+        """Write the ledger's entry and commit it with the rows."""
+        made = yield from self._call(self._session.record, part.entry)
+        if not made:
+            yield from self._call(self._session.rollback)
+            there = yield from self._is_recorded(part.entry)
+            if not there:
+                raise SupersededError("another run has taken this import over: this one may write no more")
+            if self._commit_maybe_late is None or self._commit_maybe_late.entry.last_row != part.entry.last_row:
+                raise ImporterError(
+                    f"rows up to {part.entry.last_row:,} were handed out to be written a second time: they are in once"
+                )
+            # An earlier try was still on its way when the ledger was asked after it.
+            self._completed(part, outcome)
+            return
+        self._counters.state = WorkerState.COMMITTING
+        self._commit_unacknowledged = part
+        yield from self._call(self._session.commit)
+        self._completed(part, outcome)
+
+    def _completed(self, part: CommittedPart, outcome: BatchOutcome) -> None:
+        self._commit_unacknowledged = self._commit_maybe_late = None
+        self._latest = Interval(part.entry.first_row, part.entry.last_row)
+        part.add_to(outcome)
+        # Here and not once the batch is in: whoever watches sees rows that are committed one by one come one by one.
+        counters = self._counters
+        counters.inserted += part.entry.inserted
+        counters.skipped += part.entry.skipped
+        counters.rejected += len(part.entry.rejects)
+
+    def _is_recorded(self, entry: Entry) -> Operation[bool]:
+        there = yield from self._call(self._session.recorded, entry)
+        yield from self._call(self._session.rollback)
+        return there
+
+    def _isolate(self, batch: Batch, fault: DataFault | None) -> Operation[tuple[int, list[Reject]]]:
+        """Load what can be loaded around the rows that cannot, inside the open transaction.
+
+        Where the database names the refused row, what is before it, the row itself and what is after it are tried
+        apart; otherwise halves are. A row is only rejected when it was refused alone. Where more is bad than a few
+        rows, the session is asked to find all of them at once; so it is where there is no ``fault``, for the batch has
+        not been loaded yet.
+        """
+        session = self._session
+        accepted, rejects = 0, list[Reject]()
+        refusals = 0 if fault is not None else FEW_REFUSALS
+        isolate: Isolate | None = getattr(session, "isolate", None)
+        # Whoever names a row says two things: the rows before it are good, and it is not. Where either proves wrong,
+        # names are not believed again, or a batch could cost a statement a row.
+        trusted = True
+        todo = _parts(0, len(batch), fault.offset) if fault is not None else [Part(0, len(batch))]
+        while todo:
+            if refusals == FEW_REFUSALS and isolate is not None:
+                refusals += 1  # asked once
+                if fault is not None:
+                    # Whoever waits for its turn to look for bad rows keeps nobody waiting meanwhile.
+                    yield from self._call(session.rollback)
+                    yield from self._call(session.begin)
+                isolated = yield from self._isolate_at_once(batch, isolate)
+                if isolated is not None:
+                    refused = [self._reject(batch, row, refusal) for row, refusal in isolated.refused]
+                    return isolated.inserted, refused
+                accepted, rejects, todo = 0, [], [Part(0, len(batch))]
+            part = todo.pop()
+            start, stop = part.start, part.stop
+            yield from self._call(session.savepoint)
+            try:
+                accepted += yield from self._call(session.load, batch, start, stop)
+            except DataFault as refusal:
+                yield from self._call(session.rollback_to_savepoint)
+                refusals += 1
+                trusted = trusted and part.said is not Said.GOOD
+                if stop - start == 1:
+                    rejects.append(self._reject(batch, start, refusal))
+                else:
+                    todo += _parts(start, stop, refusal.offset if trusted else None)
+            else:
+                yield from self._call(session.release)
+                trusted = trusted and part.said is not Said.BAD
+        return accepted, rejects
+
+    def _isolate_at_once(self, batch: Batch, isolate: Isolate) -> Operation[IsolatedRows | None]:
+        """Have the session find the refused rows; None where it cannot."""
+        session = self._session
+        yield from self._call(session.savepoint)
+        try:
+            isolated = yield from self._call(isolate, batch, 0, len(batch))
+        except DataFault as fault:
+            _log.debug("bad rows from row %d on are found by halves", batch.first_row, exc_info=fault)
+            isolated = None
+        self._many_bad = isolated is not None and len(isolated.refused) >= FEW_REFUSALS
+        yield from self._call(session.rollback_to_savepoint if isolated is None else session.release)
+        return isolated
+
+    def _call(self, method: Callable[P, T | Awaitable[T]], *args: P.args, **kwargs: P.kwargs) -> Operation[T]:
+        """One call of the session, unless the run is being aborted."""
+        if self._control.aborting:
+            raise StoppedError(self._control.reason)
+        try:
+            value: T = yield method(*args, **kwargs)
+        except DatabaseError as error:
+            if self._control.aborting:
+                raise StoppedError(self._control.reason) from error
+            raise
+        return value
+
+    def _reject(self, batch: Batch, row: int, fault: DataFault) -> Reject:
+        return self._mapping.reject(
+            batch.rows[row],
+            [column.values()[row] for column in batch.origin],
+            [self._mapping.database_fault(batch, row, fault)],
+        )
+
+
+class Said(Enum):
+    """What the database said of some rows."""
+
+    GOOD = auto()
+    BAD = auto()
+    NOTHING = auto()
+
+
+class Part(NamedTuple):
+    """Rows ``start`` to ``stop`` (exclusive) of a batch, to be tried together."""
+
+    start: int
+    stop: int
+    said: Said = Said.NOTHING
+
+
+def _parts(start: int, stop: int, offset: int | None) -> list[Part]:
+    """What to try next, the last one first: in the order of the sheet, so that of two rows with one key the first goes
+    in."""
+    if offset is not None and 0 <= offset < stop - start:
+        bad = start + offset
+        parts = [Part(bad + 1, stop), Part(bad, bad + 1, Said.BAD), Part(start, bad, Said.GOOD)]
+    else:
+        middle = (start + stop) // 2
+        parts = [Part(middle, stop), Part(start, middle)]
+    return [part for part in parts if part.start < part.stop]
+
+
+def run(operation: Operation[T]) -> T:
+    """Carry out the steps of a plain session: each result is already there."""
+    result = None
+    try:
+        while True:
+            result = operation.send(result)
+    except StopIteration as end:
+        value: T = end.value
+        return value
+
+
+async def run_async(operation: Operation[T]) -> T:
+    """Carry out the steps of an asyncio session: each result is awaited."""
+    try:
+        pending = operation.send(None)
+        while True:
+            try:
+                result = await pending
+            except BaseException as error:  # noqa: BLE001  # a cancellation too: the steps decide what is left
+                pending = operation.throw(error)
+            else:
+                pending = operation.send(result)
+    except StopIteration as end:
+        value: T = end.value
+        return value

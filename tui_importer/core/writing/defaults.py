@@ -1,0 +1,139 @@
+"""Blanks that take their column's default.
+
+A blank in a column that is NOT NULL and has a default (or is numbered by the database) means what a row means that
+leaves the column out. COPY and most INSERTs can only leave a column out of a whole statement, so the rows of a batch
+are written in parts, each of which leaves out the columns that its rows lack. What comes of a default is the database's
+to work out, row by row.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Generic, TypeVar
+
+from tui_importer.core.model.batch import Batch
+from tui_importer.core.model.table import Table, TableColumn
+from tui_importer.core.writing.backend import Destination
+from tui_importer.errors import DataFault
+
+S = TypeVar("S")
+
+#: A literal with the cast that PostgreSQL writes behind it.
+_CAST_LITERAL = re.compile(r"('(?:[^']|'')*')::[^']+")
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Rows of a batch that lack the same columns: ``columns`` are the places of those that they have, ``offsets`` their
+    places among the rows to be written, ``batch`` just these."""
+
+    columns: tuple[int, ...]
+    offsets: Sequence[int]
+    batch: Batch
+
+    @contextmanager
+    def placing_faults(self) -> Iterator[None]:
+        """Let a fault that names a row of the part name it among all rows to be written."""
+        try:
+            yield
+        except DataFault as fault:
+            if fault.offset is not None and 0 <= fault.offset < len(self.offsets):
+                fault.offset = self.offsets[fault.offset]
+            raise
+
+
+def parts_without_blanks(batch: Batch, start: int, stop: int, defaults: Sequence[int]) -> list[Part] | None:
+    """Rows ``start`` to ``stop`` (exclusive) in parts, so that none has a blank in the columns at the places
+    ``defaults``; None where there is no such blank, which costs a look at the columns' facts.
+
+    The rows of a part are in the order of the sheet, but not the parts.
+    """
+    lacking = [place for place in defaults if batch.columns[place].blanks]
+    if not lacking:
+        return None
+    blank = ([cell is None for cell in batch.columns[place].values()[start:stop]] for place in lacking)
+    offsets: dict[tuple[bool, ...], list[int]] = {}
+    for offset, pattern in enumerate(zip(*blank, strict=True)):
+        offsets.setdefault(pattern, []).append(offset)
+    if not any(map(any, offsets)):
+        return None
+    columns = [column.slice(start, stop) for column in batch.columns]
+    parts = []
+    for pattern, found in offsets.items():
+        left_out = {place for place, is_blank in zip(lacking, pattern, strict=True) if is_blank}
+        kept = tuple(place for place in range(len(columns)) if place not in left_out)
+        chosen = set(found)
+        selected = [offset in chosen for offset in range(stop - start)]
+        part = replace(
+            batch,
+            rows=[batch.rows[start + offset] for offset in found],
+            columns=tuple(columns[place].keep(selected) for place in kept),
+            origin=(),
+            rejects=(),
+            encoded=None,
+        )
+        parts.append(Part(kept, found, part))
+    return parts
+
+
+class PartStatements(Generic[S]):
+    """What a session sends for the rows of its destination: ``whole`` for rows without such blanks, and for each of
+    their parts something of its own, ``made`` of what is left of the destination."""
+
+    def __init__(self, destination: Destination, made: Callable[[Destination], S]) -> None:
+        self.whole = made(destination)
+        self._destination = destination
+        self._made = made
+        self._parts: dict[tuple[int, ...], S] = {}
+
+    def split(self, batch: Batch, start: int, stop: int) -> list[tuple[S, Part]] | None:
+        """:func:`parts_without_blanks`, each with what to send for it."""
+        parts = parts_without_blanks(batch, start, stop, self._destination.defaults)
+        return None if parts is None else [(self._part(part.columns), part) for part in parts]
+
+    def _part(self, places: tuple[int, ...]) -> S:
+        if places not in self._parts:
+            self._parts[places] = self._made(self._destination.part(places))
+        return self._parts[places]
+
+
+def blanks_filled(
+    batch: Batch, rows: int, rejected: set[int], defaults: Sequence[int], names: Sequence[str]
+) -> dict[str, int]:
+    """How many blanks of the first so many rows of the batch took a default, by column; those of rows that were
+    ``rejected`` (sheet rows) did not."""
+    filled = {}
+    for place in defaults:
+        if batch.columns[place].blanks:
+            cells = zip(batch.rows[:rows], batch.columns[place].values(), strict=False)
+            count = sum(1 for row, cell in cells if cell is None and row not in rejected)
+            if count:
+                filled[names[place]] = count
+    return filled
+
+
+def default_places(table: Table, columns: Sequence[str]) -> tuple[int, ...]:
+    """The places of those of the columns whose blanks take the default."""
+    return tuple(place for place, name in enumerate(columns) if table.takes_default(name))
+
+
+def sentences(filled: Mapping[str, int], table: Table) -> list[str]:
+    """What to tell of blanks that took a default, a sentence a column."""
+    told = []
+    for name, count in sorted(Counter(filled).items()):
+        blanks = "1 blank takes" if count == 1 else f"{count:,} blanks take"
+        column = table.column(name)
+        told.append(f"column {name!r}: {blanks} the table's default ({_described(column)})")
+    return told
+
+
+def _described(column: TableColumn | None) -> str:
+    text = column.default_sql if column is not None else None
+    if text is None or text.startswith("nextval("):
+        return "the next number"
+    literal = _CAST_LITERAL.fullmatch(text)
+    return literal[1] if literal else text

@@ -1,0 +1,35 @@
+"""Sequences that imported numbers have overtaken: what a table numbers by itself must not collide with them later."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from tui_importer.core.conversion.mapping import ColumnMapping
+from tui_importer.core.model.table import Table
+from tui_importer.core.model.types import Kind
+from tui_importer.core.writing.backend import Backend
+
+
+class SequenceKeeper(Protocol):
+    """What a :class:`~tui_importer.core.writing.backend.Backend` may be besides, where columns do not keep up by themselves."""
+
+    def advance_sequences(self, table: Table, columns: Sequence[str]) -> Sequence[str]:
+        """Let the sequences that number these columns of the table go on after the highest number that is in it, and
+        never back; gives back what there is to tell. Called once the rows are in."""
+
+
+def advance(backend: Backend, mapping: ColumnMapping) -> Sequence[str]:
+    """Advance the sequences of the columns that were imported; gives back what to tell.
+
+    Raises :class:`~tui_importer.errors.DatabaseError`.
+    """
+    advance_sequences: Callable[[Table, Sequence[str]], Sequence[str]] | None
+    advance_sequences = getattr(backend, "advance_sequences", None)
+    filled = {column.target for column in mapping.columns}
+    numbered = [
+        column.name
+        for column in mapping.table.columns
+        if column.name in filled and column.default and column.type.kind in (Kind.INTEGER, Kind.NUMERIC)
+    ]
+    return advance_sequences(mapping.table, numbered) if advance_sequences is not None and numbered else ()

@@ -1,0 +1,58 @@
+"""A plain session for asyncio: each call in a thread, one at a time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from tui_importer.core.model.batch import Batch
+from tui_importer.core.writing.backend import IsolatedRows, Session
+from tui_importer.core.writing.ledger import Entry
+
+
+class ThreadedAsyncSession:
+    """Makes an :class:`~tui_importer.core.writing.backend.AsyncSession` of a plain one, for databases without a driver for
+    asyncio. It is no faster than threads; it only lets such a database take part."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    async def begin(self) -> None:
+        await asyncio.to_thread(self._session.begin)
+
+    async def commit(self) -> None:
+        await asyncio.to_thread(self._session.commit)
+
+    async def rollback(self) -> None:
+        await asyncio.to_thread(self._session.rollback)
+
+    async def savepoint(self) -> None:
+        await asyncio.to_thread(self._session.savepoint)
+
+    async def release(self) -> None:
+        await asyncio.to_thread(self._session.release)
+
+    async def rollback_to_savepoint(self) -> None:
+        await asyncio.to_thread(self._session.rollback_to_savepoint)
+
+    async def load(self, batch: Batch, start: int, stop: int) -> int:
+        return await asyncio.to_thread(self._session.load, batch, start, stop)
+
+    async def insert(self, batch: Batch, row: int) -> int:
+        return await asyncio.to_thread(self._session.insert, batch, row)
+
+    async def isolate(self, batch: Batch, start: int, stop: int) -> IsolatedRows | None:
+        isolate: Callable[[Batch, int, int], IsolatedRows | None] | None = getattr(self._session, "isolate", None)
+        return None if isolate is None else await asyncio.to_thread(isolate, batch, start, stop)
+
+    async def record(self, entry: Entry) -> bool:
+        return await asyncio.to_thread(self._session.record, entry)
+
+    async def recorded(self, entry: Entry) -> bool:
+        return await asyncio.to_thread(self._session.recorded, entry)
+
+    def cancel(self) -> None:
+        self._session.cancel()
+
+    async def close(self) -> None:
+        await asyncio.to_thread(self._session.close)

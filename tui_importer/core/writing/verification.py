@@ -1,0 +1,160 @@
+"""Whether a table holds what was imported: an order-free checksum of each column, of the source and of the table.
+
+A column's checksum is the sum of the digests of its cells, so it does not depend on the order of the rows, and that of
+rows added to a table is the difference of two.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import struct
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Future
+from decimal import Context, Decimal
+from hashlib import blake2b
+from typing import Any
+
+import msgspec
+
+from tui_importer.core.conversion.mapping import ColumnMapping
+from tui_importer.core.conversion.parsing import as_text
+from tui_importer.core.model.completed_rows import CompletedRows, Interval
+from tui_importer.core.model.counters import ReaderCounters
+from tui_importer.core.model.report import Verification
+from tui_importer.core.model.types import ColumnType, Kind
+from tui_importer.core.source.open_source import OpenSource
+from tui_importer.core.writing.defaults import default_places
+from tui_importer.core.writing.ledger import Ledger
+from tui_importer.errors import VerificationError
+
+#: Bytes of a digest. Sums are taken modulo 2 to the power of their bits.
+_SIZE = 16
+_MODULUS = 1 << (8 * _SIZE)
+_EXACT = Context(prec=20_000)  # more digits than PostgreSQL's numeric has
+_BLANK = int.from_bytes(blake2b(b"blank", digest_size=_SIZE, person=b"tui_importer").digest())
+
+
+def of_source(source: OpenSource, mapping: ColumnMapping, rejected: Iterable[int], rows: int) -> Checksums:
+    """The checksums of what the source gives, read once more without the rows that the database has ``rejected``."""
+    checksums = Checksums([column.conversion.type for column in mapping.columns])
+    passed_over: Future[CompletedRows] = Future()
+    passed_over.set_result(CompletedRows(Interval(row, row) for row in rejected))
+    defaults = default_places(mapping.table, [column.target for column in mapping.columns])
+    for batch in source.batches(mapping, rows, ReaderCounters(), lambda message: None, passed_over):
+        checksums.add(column.values() for column in batch.columns)
+        checksums.defaulted.update(place for place in defaults if batch.columns[place].blanks)
+    return checksums
+
+
+def of_table(ledger: Ledger, mapping: ColumnMapping, rows: int) -> Checksums:
+    """The checksums of what the table holds in the columns that are imported."""
+    checksums = Checksums([column.conversion.type for column in mapping.columns])
+    for records in ledger.read(mapping.table, [column.target for column in mapping.columns], rows):
+        checksums.add(zip(*records, strict=True))
+    return checksums
+
+
+def compare(source: Checksums, table: Checksums, mapping: ColumnMapping) -> Verification:
+    """What was compared; raises :class:`VerificationError` where the two differ, naming the columns."""
+    name = mapping.table.qualified_name
+    if source.rows != table.rows:
+        raise VerificationError(f"table {name!r} has got {table.rows:,} rows, the source has {source.rows:,} for it")
+    wrong = [
+        column.target
+        for place, (column, ours, theirs) in enumerate(zip(mapping.columns, source.sums, table.sums, strict=True))
+        if ours != theirs and place not in source.defaulted
+    ]
+    if wrong:
+        names = ", ".join(map(repr, wrong))
+        raise VerificationError(f"table {name!r} does not hold what the source does in {names}")
+    compared = [column.target for column, fit in zip(mapping.columns, source.compared, strict=True) if fit]
+    others = tuple(column.target for column in mapping.columns if column.target not in compared)
+    return Verification(rows=source.rows, columns=len(compared), not_compared=others)
+
+
+class Checksums:
+    """The checksums of columns of these types, and how many rows they are of.
+
+    A column of a type whose values a database may hand back in another form than it took them has none. Columns at the
+    places ``defaulted`` hold blanks of the source that took the table's default, which nobody knows here.
+    """
+
+    def __init__(self, types: Sequence[ColumnType]) -> None:
+        self.rows = 0
+        self.defaulted: set[int] = set()
+        self.sums = [0] * len(types)
+        self._forms = [_form(type_) for type_ in types]
+
+    @property
+    def compared(self) -> list[bool]:
+        """For each column whether it has a checksum."""
+        return [form is not None for form in self._forms]
+
+    def add(self, columns: Iterable[Sequence[Any]]) -> None:
+        """Add some rows, given as columns."""
+        rows = 0
+        for place, (form, cells) in enumerate(zip(self._forms, columns, strict=True)):
+            rows = len(cells)
+            if form is not None:
+                self.sums[place] = (self.sums[place] + sum(_digest(form, cell) for cell in cells)) % _MODULUS
+        self.rows += rows
+
+    def less(self, before: str | None) -> Checksums:
+        """Those of the rows that came after ``before`` was taken (None: all)."""
+        result = Checksums(())
+        result._forms, result.rows, result.sums = self._forms, self.rows, list(self.sums)
+        if before is not None:
+            rows, sums = msgspec.json.decode(before, type=tuple[int, list[str]])
+            result.rows -= rows
+            result.sums = [(now - int(then, 16)) % _MODULUS for now, then in zip(self.sums, sums, strict=True)]
+        return result
+
+    def kept(self) -> str:
+        """The checksums as text, for :meth:`less`."""
+        return msgspec.json.encode((self.rows, [f"{number:x}" for number in self.sums])).decode()
+
+
+def _digest(form: Callable[[Any], object], cell: Any) -> int:
+    if cell is None:
+        return _BLANK
+    text = str(form(cell)).encode("utf-8", "surrogatepass")
+    return int.from_bytes(blake2b(text, digest_size=_SIZE).digest())
+
+
+def _form(type_: ColumnType) -> Callable[[Any], object] | None:
+    """What makes a cell and what a database gives back for it the same."""
+    if type_.kind is Kind.TIMESTAMP and type_.timezone:
+        return None  # read and shown in the time zone of the session
+    if type_.kind is Kind.FLOAT and type_.bits == 32:
+        return lambda value: struct.pack("f", float(value))
+    return _FORMS.get(type_.kind)
+
+
+def _number(value: Any) -> Decimal:
+    number = Decimal(str(value))
+    if not number.is_finite():
+        return number
+    return number.normalize(_EXACT) if number else Decimal(0)
+
+
+def _moment(value: Any) -> str:
+    """ISO 8601, no matter how many zeros a database writes behind the seconds."""
+    text = str(value)
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def _duration(value: Any) -> object:
+    return as_text(value) if isinstance(value, dt.timedelta) else value
+
+
+_FORMS: dict[Kind, Callable[[Any], object]] = {
+    Kind.TEXT: str,
+    Kind.INTEGER: int,
+    Kind.NUMERIC: _number,
+    Kind.FLOAT: float,
+    Kind.BOOLEAN: bool,
+    Kind.DATE: str,
+    Kind.TIME: _moment,
+    Kind.TIMESTAMP: _moment,
+    Kind.INTERVAL: _duration,
+}

@@ -1,0 +1,148 @@
+"""Where recordings are, what is known of a run from its recording, and how old ones go."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import shutil
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tui_importer.core.model.report import Report, from_json
+from tui_importer.errors import UsageError
+
+EVENTS_FILE = "events.jsonl"
+REPORT_FILE = "report.json"
+COMMAND_FILE = "command"
+
+#: Bytes at the end of a recording that are looked through for the last counters.
+_TAIL = 64 << 10
+
+
+def recordings_folder() -> Path:
+    """The folder of this user's recordings: below ``$XDG_STATE_HOME`` or what stands for it on the platform."""
+    from platformdirs import user_state_path
+
+    return user_state_path("tui-importer") / "runs"
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """One run's folder."""
+
+    folder: Path
+
+    @property
+    def run_id(self) -> str:
+        """The run's id, which is the folder's name."""
+        return self.folder.name
+
+    @property
+    def events_file(self) -> Path:
+        """The events, a JSON object a line (:mod:`tui_importer.recording.lines`)."""
+        return self.folder / EVENTS_FILE
+
+    @property
+    def alive(self) -> bool:
+        """Whether the run's process is there."""
+        try:
+            file = os.open(self.events_file, os.O_RDONLY)
+        except OSError:
+            return False
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except OSError:
+            return True
+        finally:
+            os.close(file)
+        return False
+
+    @property
+    def command(self) -> str | None:
+        """What repeats the run, or takes it up again; a password is left out."""
+        try:
+            return (self.folder / COMMAND_FILE).read_text(encoding="utf-8", errors="replace").strip()
+        except OSError:
+            return None
+
+    def report(self) -> Report | None:
+        """The report, once the run has ended; None where it has not, or died."""
+        try:
+            return from_json((self.folder / REPORT_FILE).read_bytes())
+        except (OSError, ValueError):
+            return None
+
+    def lines(self) -> Iterator[dict[str, Any]]:
+        """The lines from the first on; one that a dying process left unfinished is passed over."""
+        with self.events_file.open("rb") as file:
+            yield from _decoded(file)
+
+    def latest(self, event: str) -> dict[str, Any] | None:
+        """The last line of an event among the last :data:`_TAIL` bytes."""
+        try:
+            with self.events_file.open("rb") as file:
+                size = file.seek(0, os.SEEK_END)
+                file.seek(max(0, size - _TAIL))
+                found = [line for line in _decoded(file.read().splitlines()) if line.get("event") == event]
+        except OSError:
+            return None
+        return found[-1] if found else None
+
+    def first(self, event: str) -> dict[str, Any] | None:
+        """The first line of an event."""
+        try:
+            return next((line for line in self.lines() if line.get("event") == event), None)
+        except OSError:
+            return None
+
+
+def recordings(folder: Path) -> list[Recording]:
+    """All recordings, the latest first: ids of runs sort by time."""
+    try:
+        found = [Recording(entry) for entry in folder.iterdir() if (entry / EVENTS_FILE).is_file()]
+    except OSError:
+        return []
+    return sorted(found, key=lambda recording: recording.run_id, reverse=True)
+
+
+def find_recording(folder: Path, run: str | None) -> Recording:
+    """The recording of a run by its id or the beginning of one; without it the latest that is alive, or the latest.
+
+    Raises :class:`UsageError` where there is none, or several begin like that.
+    """
+    found = recordings(folder)
+    if not found:
+        raise UsageError("no run is recorded yet")
+    if run is None:
+        return next((recording for recording in found if recording.alive), found[0])
+    fitting = [recording for recording in found if recording.run_id.startswith(run)]
+    if len(fitting) == 1 or any(recording.run_id == run for recording in fitting):
+        return next((recording for recording in fitting if recording.run_id == run), fitting[0])
+    if fitting:
+        raise UsageError(f"{len(fitting)} runs begin with {run!r}: give more of the id, as 'tui-importer runs' says it")
+    raise UsageError(f"there is no run {run!r}: 'tui-importer runs' lists those that are recorded")
+
+
+def prune(folder: Path, older_than: float) -> int:
+    """Remove the recordings of runs that ended more than ``older_than`` seconds ago; how many that were."""
+    removed = 0
+    for recording in recordings(folder):
+        age = time.time() - recording.events_file.stat().st_mtime
+        if age >= older_than and not recording.alive:
+            shutil.rmtree(recording.folder)
+            removed += 1
+    return removed
+
+
+def _decoded(lines: Iterable[bytes]) -> Iterator[dict[str, Any]]:
+    for line in lines:
+        try:
+            decoded = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(decoded, dict):
+            yield decoded

@@ -1,0 +1,220 @@
+"""Which upload runs when: a bounded queue, so many runs at once, and all of them taken up again after a restart."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import logging
+import time
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from tui_importer.errors import ExitCode
+from tui_importer.recording.control import Abort, Drain, Pause, Resume
+from tui_importer.server.http_error import HttpError, too_busy
+from tui_importer.server.settings import Settings
+from tui_importer.server.upload_registry import UploadRegistry
+from tui_importer.server.upload_runner import UploadRunner
+from tui_importer.server.uploads import Upload
+
+#: Seconds after which a place is expected to be free where nothing is known yet, and at most.
+_USUAL_WAIT, _LONGEST_WAIT = 5.0, 300.0
+#: How many of the latest runs say how long one takes.
+_RECENT_RUNS = 20
+#: Seconds between two removals of what is kept no longer.
+_TIDY_PERIOD = 600.0
+
+_log = logging.getLogger(__name__)
+
+
+class Scheduler:
+    """Queues uploads and gives them their turn. ``closing`` is set once the server is to end: then nothing begins.
+
+    All of it happens on the event loop; only files, processes and orders are waited for in threads.
+    """
+
+    def __init__(self, settings: Settings, uploads: UploadRegistry) -> None:
+        self.closing = asyncio.Event()
+        self.runners: dict[str, UploadRunner] = {}
+        self.receiving = 0
+        self._settings = settings
+        self._uploads = uploads
+        self._waiting: list[Upload] = []
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._durations: deque[float] = deque(maxlen=_RECENT_RUNS)
+        self._table_is_there = False
+        self._tidying: asyncio.Task[None] | None = None
+
+    async def begin(self) -> None:
+        """Take up what there is from before."""
+        for upload in await asyncio.to_thread(self._uploads.store.load):
+            self._uploads.add(upload)
+            if upload.state == "ended" and upload.interrupted:
+                await self._uploads.reopen(upload)
+            if upload.state == "running":
+                self._give_turn(upload, begun=True)
+            elif upload.state == "waiting":
+                self._waiting.append(upload)
+        if self.runners or self._waiting:
+            _log.info("%d uploads of before are taken up again", len(self.runners) + len(self._waiting))
+        self._tidying = asyncio.create_task(self._tidy(), name="tidying")
+        self._next()
+
+    async def end(self) -> None:
+        """Let the runs finish the batches in flight, for ``grace`` seconds; the next start takes them up again."""
+        self.closing.set()
+        if self._tidying is not None:
+            self._tidying.cancel()
+        tasks = list(self._tasks.values())
+        runners = [runner for runner in self.runners.values() if runner.upload.state != "ended"]
+        for runner in runners:
+            runner.upload.interrupted = True
+            await self._uploads.note(runner.upload)
+        await asyncio.gather(*(runner.stop() for runner in runners))
+        if tasks:
+            _, late = await asyncio.wait(tasks, timeout=self._settings.grace)
+            for task in late:
+                task.cancel()  # the run itself goes on, and is found again
+            await asyncio.gather(*late, return_exceptions=True)
+
+    @property
+    def waiting(self) -> int:
+        """How many uploads wait for their turn."""
+        return len(self._waiting)
+
+    def position(self, upload: Upload) -> int | None:
+        """Its place in the queue, from 1."""
+        return self._waiting.index(upload) + 1 if upload in self._waiting else None
+
+    @contextmanager
+    def place(self) -> Iterator[None]:
+        """A place in the queue, held while the upload comes in; raises :class:`HttpError` (429, or 503 at the end)."""
+        if self.closing.is_set():
+            raise HttpError(503, "the server is shutting down", {"Retry-After": "10"})
+        self._check_room()
+        self.receiving += 1
+        try:
+            yield
+        finally:
+            self.receiving -= 1
+
+    def accept(self, upload: Upload) -> None:
+        """Queue an upload that the store keeps."""
+        self._uploads.add(upload)
+        self._waiting.append(upload)
+        self._next()
+
+    async def wait_for_end(self, upload: Upload, seconds: float) -> bool:
+        """Wait until it has ended, or the server is to; False where it has not ended."""
+        waits = [asyncio.create_task(event.wait()) for event in (self._uploads.ended(upload), self.closing)]
+        try:
+            await asyncio.wait(waits, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for wait in waits:
+                wait.cancel()
+        return upload.state == "ended"
+
+    async def pause(self, upload: Upload) -> None:
+        """Let the run rest; raises :class:`HttpError` (409) where it is not at work."""
+        await self._runner(upload).order(Pause())
+
+    async def resume(self, upload: Upload) -> None:
+        """Let a paused run go on, or take one up again that ended before its end; raises :class:`HttpError` (409)."""
+        await self._settled(upload)
+        if upload.state == "ended":
+            if not self._uploads.resumable(upload):
+                raise HttpError(409, "the run has come to its end: there is nothing to resume")
+            self._check_room()
+            await self._uploads.reopen(upload)
+            self._waiting.append(upload)
+            self._next()
+        else:
+            await self._runner(upload).order(Resume())
+
+    async def cancel(self, upload: Upload) -> None:
+        """Stop after the batches in flight; asked again, undo those, too. Raises :class:`HttpError` (409)."""
+        if upload in self._waiting:
+            self._waiting.remove(upload)
+            await self._uploads.end(upload, "stopped", ExitCode.STOPPED, "cancelled before it began")
+            return
+        runner, again = self._runner(upload), upload.cancelled
+        upload.cancelled = True  # a run that is only beginning hears of it once it has begun
+        await self._uploads.note(upload)
+        if runner.recording is not None:
+            await runner.order(Abort() if again else Drain())
+
+    async def delete(self, upload: Upload) -> None:
+        """Forget an upload; raises :class:`HttpError`: 409 while it is at work, 404 where somebody else was quicker."""
+        await self._settled(upload)
+        if upload.id in self.runners:
+            raise HttpError(409, "the run is at work: cancel it first")
+        if upload in self._waiting:
+            await self.cancel(upload)  # somebody may be waiting for its end
+        await self._uploads.forget(upload)
+
+    async def _settled(self, upload: Upload) -> None:
+        """Return once an upload that has ended has given up its turn, too: its end is seen before it is noted."""
+        if upload.state == "ended" and upload.id in self._tasks:
+            await asyncio.wait((self._tasks[upload.id],))
+
+    def _runner(self, upload: Upload) -> UploadRunner:
+        runner = self.runners.get(upload.id)
+        if runner is None or upload.state != "running":
+            raise HttpError(409, "the run has ended" if upload.state == "ended" else "the run waits for its turn")
+        return runner
+
+    def _check_room(self) -> None:
+        if self.receiving + len(self._waiting) >= self._settings.max_waiting:
+            usual = sum(self._durations) / len(self._durations) if self._durations else _USUAL_WAIT
+            raise too_busy(
+                f"{len(self._waiting)} uploads wait for their turn and {self.receiving} are coming in, which is the "
+                "limit here: try again later",
+                round(min(_LONGEST_WAIT, max(1.0, usual))),
+            )
+
+    def _next(self) -> None:
+        """Give their turn to those who wait, as far as there is room. Of two uploads of the same content one waits
+        for the other: the ledger would refuse it as long as the first is at work. And all wait for the first run to
+        have found or made the target table: of two that want to make it one would fail."""
+        at_work = {runner.upload.sha256 for runner in self.runners.values()}
+        for upload in list(self._waiting):
+            room = self._settings.max_runs if self._table_is_there else 1
+            if self.closing.is_set() or len(self.runners) >= room:
+                return
+            if upload.sha256 not in at_work:
+                at_work.add(upload.sha256)
+                self._waiting.remove(upload)
+                self._give_turn(upload, begun=False)
+
+    def _give_turn(self, upload: Upload, *, begun: bool) -> None:
+        upload.state = "running"
+        runner = self.runners[upload.id] = UploadRunner(
+            upload, self._uploads, self._settings, self.closing, self._table_found
+        )
+        started = time.monotonic()
+
+        def over(task: asyncio.Task[None]) -> None:
+            del self._tasks[upload.id], self.runners[upload.id]
+            self._durations.append(time.monotonic() - started)
+            self._next()
+
+        task = asyncio.create_task(runner.carry_out(begun=begun), name=upload.id)
+        self._tasks[upload.id] = task
+        task.add_done_callback(over)
+
+    def _table_found(self) -> None:
+        if not self._table_is_there:
+            self._table_is_there = True
+            self._next()
+
+    async def _tidy(self) -> None:
+        """Forget uploads that ended longer ago than they are kept."""
+        while True:
+            before = dt.datetime.now(dt.UTC) - dt.timedelta(seconds=self._settings.keep)
+            for upload in self._uploads.ended_before(before):
+                try:
+                    await self._uploads.forget(upload)
+                except (OSError, HttpError) as error:
+                    _log.warning("upload %s cannot be removed: %s", upload.id, error)
+            await asyncio.sleep(_TIDY_PERIOD)

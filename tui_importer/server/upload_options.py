@@ -1,0 +1,129 @@
+"""What a client may choose for its run: words of the plan, within the server's limits, and never a path or a URL."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
+
+from tui_importer.core.model.plan import ErrorCells, Plan, checked
+from tui_importer.errors import UsageError
+from tui_importer.plugins.registry import Registry
+from tui_importer.server.http_error import HttpError
+from tui_importer.server.settings import Settings
+
+#: A strategy's name, as plugins may call theirs.
+_Name = Annotated[str, Meta(min_length=1, max_length=60)]
+_Text = Annotated[str, Meta(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]
+_Rows = Annotated[int, Meta(ge=1, le=2_000_000_000)]
+
+
+class UploadOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """The query of a request that uploads: fields of the plan's ``source`` and ``options``, of which ``method`` is the
+    strategy. ``header_row`` is a sheet row (from 1), 0 for none."""
+
+    method: Annotated[_Name, Meta(description="The strategy.")] | UnsetType = UNSET
+    sheet: Annotated[_Text, Meta(description="Name or number of the sheet; the first one by default.")] | UnsetType = (
+        UNSET
+    )
+    range: Annotated[str, Meta(pattern=r"^[A-Za-z]{1,3}[1-9][0-9]{0,6}:[A-Za-z]{1,3}[1-9][0-9]{0,6}$")] | UnsetType = (
+        UNSET
+    )
+    header_row: Annotated[int, Meta(ge=0, le=1_048_576)] | UnsetType = UNSET
+    limit: _Rows | UnsetType = UNSET
+    workers: Annotated[int, Meta(ge=1, le=64)] | UnsetType = UNSET
+    batch_size: Annotated[int, Meta(ge=1, le=100_000)] | UnsetType = UNSET
+    error_cells: ErrorCells | UnsetType = UNSET
+    max_rejects: Annotated[str, Meta(pattern=r"^([0-9]{1,9}|(100|[0-9]{1,2})(\.[0-9]{1,6})?%)$")] | UnsetType = UNSET
+    max_rate: Annotated[float, Meta(ge=0.1, le=1e9)] | UnsetType = UNSET
+    timeout: Annotated[float, Meta(ge=0.1, le=1e6)] | UnsetType = UNSET
+    again: bool | UnsetType = UNSET
+    atomic: bool | UnsetType = UNSET
+    verify: bool | UnsetType = UNSET
+    dry_run: bool | UnsetType = UNSET
+
+
+_SOURCE = ("sheet", "range", "header_row", "limit")
+
+_INTEGER = re.compile(r"-?[0-9]{1,18}", re.ASCII)
+_NUMBER = re.compile(r"-?[0-9]{1,18}(\.[0-9]{1,18})?([eE][+-]?[0-9]{1,3})?", re.ASCII)
+_BOOLEANS = {"true": True, "false": False}
+
+
+def _integer(text: str) -> int | str:
+    return int(text) if _INTEGER.fullmatch(text) else text
+
+
+def _number(text: str) -> float | str:
+    return float(text) if _NUMBER.fullmatch(text) else text
+
+
+def _boolean(text: str) -> bool | str:
+    return _BOOLEANS.get(text, text)
+
+
+#: How a field's text becomes a value; what cannot become one stays text, for the check of types to refuse.
+_READ: dict[str, Callable[[str], Any]] = {
+    **dict.fromkeys(("header_row", "limit", "workers", "batch_size"), _integer),
+    **dict.fromkeys(("max_rate", "timeout"), _number),
+    **dict.fromkeys(("again", "atomic", "verify", "dry_run"), _boolean),
+}
+
+
+def read_choices(query: Iterable[tuple[str, str]], settings: Settings, registry: Registry) -> UploadOptions:
+    """The choices of a query; raises :class:`HttpError` (400) for the first that cannot be."""
+    values: dict[str, Any] = {}
+    for name, text in query:
+        if name in values:
+            raise HttpError(400, f"{name} is given twice")
+        if name not in UploadOptions.__struct_fields__:
+            raise HttpError(400, f"unknown option {name!r}: known are {', '.join(UploadOptions.__struct_fields__)}")
+        values[name] = _READ.get(name, str)(text)
+    try:
+        options = msgspec.convert(values, UploadOptions)
+    except msgspec.ValidationError as error:
+        sentence, _, place = str(error).partition(" - at `$.")
+        raise HttpError(400, f"{place.rstrip('`')}: {sentence[:1].lower()}{sentence[1:]}") from error
+    try:
+        if options.method is not UNSET:
+            registry.strategy(options.method)
+        if options.workers is not UNSET and options.workers > settings.max_workers:
+            raise UsageError(f"workers must be {settings.max_workers} or fewer here")
+        plan_of(options, settings, "upload.csv")
+    except UsageError as error:
+        raise HttpError(400, str(error)) from error
+    return options
+
+
+def plan_of(options: UploadOptions, settings: Settings, file: str) -> Plan:
+    """The plan of an upload that is stored as ``file``; raises :class:`UsageError` where it cannot be."""
+    chosen = {name: value for name, value in msgspec.structs.asdict(options).items() if value is not UNSET}
+    if "method" in chosen:
+        chosen["strategy"] = chosen.pop("method")
+    if chosen.get("sheet", "").isdecimal():
+        chosen["sheet"] = int(chosen["sheet"])
+    if settings.run_timeout is not None:
+        chosen["timeout"] = min(chosen.get("timeout", settings.run_timeout), settings.run_timeout)
+    source = {name: chosen.pop(name) for name in _SOURCE if name in chosen}
+    plan = settings.plan
+    return checked(
+        msgspec.structs.replace(
+            plan,
+            source=msgspec.structs.replace(plan.source, file=file, **source),
+            options=msgspec.structs.replace(plan.options, **chosen),
+        )
+    )
+
+
+def known_suffix(registry: Registry, name: str) -> str:
+    """The suffix of a file's name, where a reader opens such files; raises :class:`HttpError` (400) with those known."""
+    suffix = Path(name).suffix.lower()
+    try:
+        registry.reader_for(Path(f"upload{suffix}"))
+    except UsageError as error:
+        raise HttpError(400, str(error).removesuffix(" (or --reader)").replace(f"upload{suffix}: ", "")) from error
+    return suffix

@@ -1,0 +1,1 @@
+"""Words and numbers as people read them: shared by console, dashboard and server."""

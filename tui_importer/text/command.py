@@ -1,0 +1,50 @@
+"""The command that repeats a run: what a person would type for its plan."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator
+
+import msgspec
+
+from tui_importer.core.model.plan import Options, Plan, Source, Target
+
+#: Field of a plan -> the option that sets it. A flag takes no value.
+_SOURCE = {"sheet": "--sheet", "range": "--range", "reader": "--reader", "limit": "--limit"}
+_TARGET = {"table": "--table", "mode": "--mode"}
+_OPTIONS = {
+    name: f"--{name.replace('_', '-')}" for name in Options.__struct_fields__ if name not in ("types", "skip", "schema")
+}
+
+
+def command_of(plan: Plan, database: str, schema: str | None = None) -> str:
+    """The plan as a line for a shell, without a user interface.
+
+    ``database`` is the address to show, without its password; ``schema`` is what was given as ``--schema`` where the
+    plan came from a file.
+    """
+    words = ["tui-importer", plan.source.file, "--db", database]
+    words += _changed(plan.source, Source(file=plan.source.file), _SOURCE)
+    if plan.source.header_row == 0:
+        words.append("--no-header")
+    elif plan.source.header_row is not None:
+        words += ["--header-row", str(plan.source.header_row)]
+    words += _changed(plan.target, Target(), _TARGET)
+    if schema is not None or plan.options.schema != Options().schema:
+        words += ["--schema", schema or plan.options.schema]
+    for column, type_ in plan.options.types.items():
+        words += ["--type", f"{column}={type_}"]
+    for column in plan.options.skip:
+        words += ["--skip", column]
+    words += _changed(plan.options, Options(), _OPTIONS)
+    return shlex.join([*words, "--no-ui"])
+
+
+def _changed(given: msgspec.Struct, default: msgspec.Struct, options: dict[str, str]) -> Iterator[str]:
+    for name, option in options.items():
+        value = getattr(given, name)
+        if value == getattr(default, name):
+            continue
+        yield option
+        if value is not True:
+            yield f"{value:g}" if isinstance(value, float) else str(value)

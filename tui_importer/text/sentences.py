@@ -1,0 +1,285 @@
+"""What a run says, in words: one sentence for every event, one line for a snapshot."""
+
+from __future__ import annotations
+
+from typing import assert_never
+
+from tui_importer.core.model.counters import Phase, Snapshot, progress, total
+from tui_importer.core.model.report import Outcome, Stats, Verification
+from tui_importer.events import (
+    AlreadyImported,
+    AnyEvent,
+    BatchCommitted,
+    Continued,
+    Fault,
+    IndexesCreated,
+    LoadingStarted,
+    Noticed,
+    Paused,
+    ReadingStarted,
+    Resumed,
+    Retrying,
+    RowRejected,
+    RunFinished,
+    RunStarted,
+    SourceOpened,
+    StatementDelayed,
+    Stopping,
+    TableCreated,
+    Verified,
+    WorkerFailed,
+    WorkerFinished,
+    WorkersChanged,
+    WorkerStarted,
+)
+from tui_importer.text.numbers import format_duration, format_eta, format_rate, plural, size
+from tui_importer.text.safe import shortened, visible
+
+#: Events that come again and again; only a user who asks for more hears of each.
+ROUTINE = (BatchCommitted, WorkerStarted, WorkerFinished)
+
+
+#: What lines about a dry run begin with.
+DRY_RUN = "dry run: "
+
+
+def narrate(event: AnyEvent, *, dry_run: bool = False) -> str | None:
+    """The event as one line, or None where there is nothing to say; of a ``dry_run`` what would be done. Text from
+    outside is made visible."""
+    match event:
+        case RunStarted():
+            doing = "trying, without writing, to import" if event.dry_run else "importing"
+            how = f"{visible(event.strategy)}, run {visible(event.run_id)}"
+            return f"{doing} {visible(event.file)} into {visible(event.target)} ({how})"
+        case ReadingStarted():
+            return f"reading {visible(event.file)} ({size(event.bytes)}) with {visible(event.reader)}"
+        case SourceOpened():
+            return _opened(event)
+        case Noticed():
+            return f"note: {visible(event.message)}"
+        case TableCreated():
+            return f"{'would create' if dry_run else 'created'} table {visible(event.table)}"
+        case LoadingStarted():
+            return (
+                f"{'would write' if dry_run else 'writing'} into {visible(event.table)}: {visible(event.strategy)}, "
+                f"{plural(event.workers, 'worker')}, {plural(event.batch_size, 'row')} a batch"
+            )
+        case Resumed():
+            return _resumed(event)
+        case AlreadyImported():
+            return _already(event)
+        case Retrying():
+            who = f"worker {event.worker}" if event.worker else "the database"
+            rows = f" at rows {event.first_row:,} to {event.last_row:,}" if event.worker else ""
+            return f"{who}{rows}: {shortened(event.error)}; attempt {event.attempt + 1} in {format_duration(event.seconds)}"
+        case StatementDelayed():
+            who = f"worker {event.worker}" if event.worker else "the run"
+            what = "is waiting for a lock of others" if event.locked else "is waiting for a statement that takes long"
+            return f"{who} {what}, for {format_duration(event.seconds)} so far ({shortened(event.detail)})"
+        case WorkerStarted():
+            return f"worker {event.worker} is connected"
+        case BatchCommitted():
+            return _committed(event, dry_run=dry_run)
+        case RowRejected():
+            return f"{'would be ' if dry_run else ''}rejected: " + "; ".join(
+                _fault(fault) for fault in event.reject.faults
+            )
+        case WorkerFailed():
+            rows = f"rows {event.first_row:,} to {event.last_row:,}"
+            return f"worker {event.worker} failed at {rows}: {visible(event.error)}"
+        case WorkerFinished():
+            return f"worker {event.worker} is done"
+        case WorkersChanged():
+            return f"from now on {plural(event.workers, 'worker')}"
+        case Paused():
+            return "paused: what is in flight is finished, nothing more is taken"
+        case Continued():
+            return "going on"
+        case Stopping():
+            way = "cancelling what is in flight" if event.at_once else "finishing what is in flight"
+            return f"stopping ({visible(event.reason)}): {way}"
+        case IndexesCreated():
+            if not event.count:
+                return None
+            indexes = plural(event.count, "index")
+            return f"would make {indexes}" if dry_run else f"made {indexes} in {format_duration(event.seconds)}"
+        case Verified():
+            return verified(event)
+        case RunFinished():
+            numbers = (event.read, event.inserted, event.updated, event.skipped, event.rejected)
+            counts = equation(*numbers, dry_run=event.dry_run)
+            return (
+                f"{_OUTCOMES.get(event.outcome, visible(event.outcome))}: {counts} in {format_duration(event.seconds)}"
+            )
+        case _:
+            assert_never(event)
+
+
+#: The outcomes of a report, in a word or two.
+_OUTCOMES = {
+    "complete": "complete",
+    "complete_with_rejects": "complete, with rejects",
+    "complete_with_suppressed": "complete, but not every row is in",
+    "already_imported": "already imported",
+    "stopped": "stopped before the end",
+    "failed": "failed",
+}
+
+
+def equation(read: int, inserted: int, updated: int, skipped: int, rejected: int, *, dry_run: bool = False) -> str:
+    """``read 10,000 = inserted 9,987 + rejected 13``, of a dry run ``read 10,000 = would insert 9,987 + would reject
+    13``; terms that are zero are left out, but for the first."""
+    words = ("would insert", "would update", "would skip", "would reject") if dry_run else _FATES
+    first, *others = zip(words, (inserted, updated, skipped, rejected), strict=True)
+    terms = [first, *(term for term in others if term[1])]
+    return f"read {read:,} = {' + '.join(f'{word} {count:,}' for word, count in terms)}"
+
+
+_FATES = ("inserted", "updated", "skipped", "rejected")
+
+
+def ended(
+    outcome: Outcome,
+    stats: Stats,
+    *,
+    dry_run: bool = False,
+    header: bool = True,
+    earlier_run: str | None = None,
+    why: str | None = None,
+) -> str:
+    """How a run ended, in a sentence that calls rows "in" only where the counts say so.
+
+    ``header`` says whether the sheet has one; ``earlier_run`` is the run that has imported all of this already, ``why``
+    the reason of a run that was stopped.
+    """
+    match outcome:
+        case "failed":
+            return "failed"  # why is said by whoever ends with the exit code
+        case "stopped":
+            because = f": {visible(why)}" if why else ""
+            after = "nothing was written" if dry_run else "the same command goes on from here"
+            return f"stopped before the end{because}; {after}"
+        case "already_imported":
+            again = "an import would write nothing" if dry_run else "nothing was written (--again does)"
+            return f"{done_before(stats, earlier_run)}: {again}"
+        case _:
+            return f"finished: {fate(stats, dry_run=dry_run, header=header, brief=True)}"
+
+
+def fate(stats: Stats, *, dry_run: bool = False, header: bool = True, brief: bool = False) -> str:
+    """What became of the rows of a run that came to its end, or would become of them; ``brief`` leaves verbs out."""
+    said = _fate(stats, dry_run=dry_run, header=header, brief=brief)
+    return f"{said}; nothing was written, nor were the table's constraints tried" if dry_run else said
+
+
+def _fate(stats: Stats, *, dry_run: bool, header: bool, brief: bool) -> str:
+    rejected, left_out = stats.error_count, stats.skipped - stats.already_in - stats.suppressed
+    is_in = "would go in" if dry_run else "is in"
+    if not stats.total_records:
+        return "no rows below the header" if header else "no rows in the sheet"
+    if not (rejected or left_out or stats.suppressed):
+        return f"every row {is_in}" if stats.success_count else "nothing to write, every row was in already"
+    facts = []
+    for count, word in ((rejected, "rejected"), (left_out, "skipped")):
+        verb = "would be " if dry_run else "" if brief else "was " if count == 1 else "were "
+        if count:
+            facts.append(f"{plural(count, 'row')} {verb}{word}")
+    if stats.suppressed:
+        facts.append(suppressed(stats.suppressed))
+    return ", ".join([*facts, f"{'every other' if stats.in_table else 'no'} row {is_in}"])
+
+
+def done_before(stats: Stats, run: str | None) -> str:
+    """That an earlier run has gone through all of this."""
+    by = f"by run {visible(run)}" if run else "by an earlier run"
+    if not stats.total_records:
+        return f"gone through already {by}, which found no rows"
+    if not stats.in_table:
+        fate = "rejected every row" if stats.error_count == stats.total_records else "put no row in"
+        return f"gone through already {by}, which {fate}"
+    rejected = f", {plural(stats.error_count, 'row')} rejected" if stats.error_count else ""
+    return f"already imported{f' {by}' if run else ''}{rejected}"
+
+
+def verified(found: Verified | Verification) -> str:
+    """That the table holds what the source does, as ``--verify`` has seen."""
+    others = f"; not compared: {', '.join(map(visible, found.not_compared))}" if found.not_compared else ""
+    return (
+        f"verified: the table holds what the sheet does, {plural(found.rows, 'row')} in "
+        f"{plural(found.columns, 'column')} compared{others}"
+    )
+
+
+def suppressed(count: int) -> str:
+    """``2 rows taken without an error, but not reported as inserted (a trigger or rule of the table)``."""
+    how = "taken without an error, but not reported as inserted (a trigger or rule of the table)"
+    return f"{plural(count, 'row')} {how}"
+
+
+def status_line(name: str, snapshot: Snapshot, rows_per_second: float, seconds_left: float | None) -> str:
+    """How far the run is: ``Sheet1: 62,400 of 100,000 rows (62 %), 8,120 rows/s, 13 rejected, 00:07 format_eta``."""
+    name = visible(name)
+    if snapshot.phase is Phase.INDEXING:
+        return f"{name}: {plural(snapshot.finished, 'row')} done, making indexes"
+    if not snapshot.read and not snapshot.all_read:
+        return f"{name}: reading, size unknown"
+    parts = [_rows_done(snapshot), format_rate(rows_per_second), f"{snapshot.rejected:,} rejected"]
+    parts.append("stopping" if snapshot.phase is Phase.STOPPING else format_eta(seconds_left))
+    return f"{name}: {', '.join(parts)}"
+
+
+def _rows_done(snapshot: Snapshot) -> str:
+    rows, share = total(snapshot), progress(snapshot)
+    if rows is None or share is None:
+        return plural(snapshot.finished, "row")
+    # Rounded down: 100 % means all of them.
+    return f"{snapshot.finished:,} of {plural(rows, 'row')} ({int(share * 100)} %)"
+
+
+def _opened(event: SourceOpened) -> str:
+    rows = "number of rows unknown" if event.rows is None else plural(event.rows, "row")
+    header = f"header in row {event.header_row:,}" if event.header_row else "no header"
+    columns = plural(event.columns, "column")
+    return f"opened {visible(event.sheet)} in {format_duration(event.seconds)}: {columns}, {header}, {rows}"
+
+
+def _resumed(event: Resumed) -> str:
+    how = "which died" if event.taken_over else "which did not finish"
+    rejected = f" ({event.rejected:,} of them rejected)" if event.rejected else ""
+    return (
+        f"going on with run {visible(event.run_id)}, {how}: {plural(event.rows, 'row')} settled already{rejected}, "
+        f"passed over; the first that is not is row {event.next_row:,}"
+    )
+
+
+def _already(event: AlreadyImported) -> str:
+    counts = equation(
+        event.inserted + event.updated + event.skipped + event.rejected,
+        event.inserted,
+        event.updated,
+        event.skipped,
+        event.rejected,
+    )
+    done = "already imported" if event.inserted or event.updated else "gone through already"
+    return (
+        f"{done} by run {visible(event.run_id)} on {visible(event.finished_at)}: {counts}; nothing is "
+        "written (--again imports it once more)"
+    )
+
+
+def _committed(event: BatchCommitted, *, dry_run: bool) -> str:
+    would, did = ("would be ", "checked") if dry_run else ("", "committed")
+    counts = [f"{event.inserted:,} {would}inserted"]
+    counts += [
+        f"{count:,} {would}{word}"
+        for count, word in ((event.skipped, "skipped"), (event.rejected, "rejected"))
+        if count
+    ]
+    rows = f"rows {event.first_row:,} to {event.last_row:,}"
+    return f"worker {event.worker} {did} {rows}: {', '.join(counts)} in {format_duration(event.seconds)}"
+
+
+def _fault(fault: Fault) -> str:
+    column = f"{shortened(fault.column)}: " if fault.column else ""
+    state = f" (SQLSTATE {visible(fault.sqlstate)})" if fault.sqlstate else ""
+    return f"{visible(fault.cell)} {column}{shortened(fault.reason)}{state}"

@@ -1,0 +1,29 @@
+"""The ways to a run that is to be shown: begun now, followed, or played again."""
+
+from __future__ import annotations
+
+from tui_importer.process.messages import ImportRequest
+from tui_importer.process.start import start_run
+from tui_importer.recording.follow import Follower, Replay
+from tui_importer.recording.recordings import Recording, recordings_folder
+from tui_importer.tui.messages import OpenRun, ShownRun
+
+
+def begun(request: ImportRequest) -> OpenRun:
+    """A run that is begun as a process of its own when it is opened."""
+
+    def open_() -> ShownRun:
+        recording = start_run(request, recordings_folder())
+        return ShownRun(Follower(recording), recording)
+
+    return open_
+
+
+def attached(recording: Recording) -> OpenRun:
+    """A run that was begun elsewhere, live or ended."""
+    return lambda: ShownRun(Follower(recording), recording)
+
+
+def replayed(recording: Recording, speed: float) -> OpenRun:
+    """An ended run, so many times as fast as it was."""
+    return lambda: ShownRun(Replay(recording, speed), recording, orders=False)
