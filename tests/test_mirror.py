@@ -42,6 +42,13 @@ def test_a_module_of_the_core_is_imported_by_a_test(name: str) -> None:
     assert name in TESTED
 
 
-@pytest.mark.parametrize("folder", sorted(path.parent.name for path in PACKAGE.glob("*/__init__.py")))
+@pytest.mark.parametrize(
+    "folder",
+    sorted(
+        str(path.parent.relative_to(PACKAGE))
+        for pattern in ("*", "core/*")
+        for path in PACKAGE.glob(f"{pattern}/__init__.py")
+    ),
+)
 def test_a_part_of_the_package_has_tests_of_its_own(folder: str) -> None:
     assert list((ROOT / "tests" / folder).rglob("test_*.py"))

@@ -17,7 +17,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.core.test_pause_and_workers import prepared
+from tests.core.run.test_pause_and_workers import prepared
 from tests.exactly_once.test_fencing import wait_for
 from tui_importer import Run, UsageError
 from tui_importer.errors import ExitCode

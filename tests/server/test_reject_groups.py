@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tests.core.test_reject_groups import SQLITE, sheet
+from tests.core.model.test_reject_groups import SQLITE, sheet
 from tests.server.conftest import Served
 
 if TYPE_CHECKING:

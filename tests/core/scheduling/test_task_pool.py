@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.core.test_pool import Work
+from tests.core.scheduling.test_worker_pool import Work
 from tui_importer.core.scheduling.task_pool import run_tasks
 
 

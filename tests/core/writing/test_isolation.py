@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy.exc import SAWarning
 
-from tests.core.test_writer import Given, Notes
+from tests.core.writing.test_batch_writer import Given, Notes
 from tui_importer.backends.postgresql.backend import PostgreSQL
 from tui_importer.backends.sqlite.backend import SQLite
 from tui_importer.core.conversion.convert import Conversion

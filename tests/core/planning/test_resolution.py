@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.core.test_reading import Lines
+from tests.core.source.test_reader import Lines
 from tui_importer.core.model.plan import ColumnPlan, Options, Plan, Source, Target
 from tui_importer.core.model.table import Table, TableColumn
 from tui_importer.core.model.types import DATE, INTEGER, TEXT

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import Database
-from tests.core.test_reading import LinesReader
+from tests.core.source.test_reader import LinesReader
 from tui_importer.backends.sqlite.backend import SQLite
 from tui_importer.core.model.counters import Phase
 from tui_importer.core.model.plan import Options, Plan, Source, Target

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.core.test_feed_and_stop import batch, feed_with
+from tests.core.scheduling.test_batch_queue_and_run_control import batch, feed_with
 from tests.exactly_once.test_fencing import wait_for
 from tui_importer import Options, Plan, Report, Run, Source, StrategySpec, Target, UsageError
 from tui_importer.core.model.counters import WorkerState

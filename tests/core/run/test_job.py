@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.core.test_dry import Asked
-from tests.core.test_feed_and_stop import batch
+from tests.core.scheduling.test_batch_queue_and_run_control import batch
+from tests.core.writing.test_dry_run import Asked
 from tui_importer.core.conversion.convert import Conversion
 from tui_importer.core.conversion.mapping import ColumnMapping, MappedColumn
 from tui_importer.core.model.counters import WorkerState
