@@ -29,8 +29,9 @@ def modules_after(code: str) -> set[str]:
 
 
 def core_modules() -> list[str]:
+    package = Path(tui_importer.__file__).parent
     return sorted(
-        f"tui_importer.core.{path.stem}" for path in Path(tui_importer.__file__).parent.glob("core/[a-z]*.py")
+        ".".join(path.relative_to(package.parent).with_suffix("").parts) for path in package.glob("core/*/[a-z]*.py")
     )
 
 
@@ -51,6 +52,11 @@ def test_the_package_alone_loads_nothing_else() -> None:
     loaded = modules_after("import tui_importer")
     assert {name for name in loaded if name.startswith("tui_importer")} == {"tui_importer"}
     assert loaded.isdisjoint({"msgspec", "click", "pluggy", "sqlalchemy"})
+
+
+def test_every_room_of_the_core_has_modules() -> None:
+    rooms = {name.split(".")[2] for name in core_modules()}
+    assert rooms == {"model", "conversion", "scheduling", "source", "planning", "writing", "run"}
 
 
 def test_the_core_loads_no_driver_no_reader_and_no_user_interface() -> None:

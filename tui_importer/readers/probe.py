@@ -1,8 +1,8 @@
 """Whether python-calamine survives a file: where it does not find room for what a file claims, it ends the process.
 
-In xlsx and xlsm sheets what it must not see is found beforehand (:mod:`tui_importer.readers.cell_extent`). Other formats are
-parsed in a child process first, which may end, and which has limits of its own. That takes as long again as to read
-them.
+In xlsx and xlsm sheets what it must not see is found beforehand (:mod:`tui_importer.readers.cell_extent`). Other
+formats are parsed in a child process first, which may end, and which has limits of its own. That takes as long again
+as to read them.
 """
 
 from __future__ import annotations

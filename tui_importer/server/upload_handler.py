@@ -38,8 +38,8 @@ class UploadHandler:
     async def take(self, request: Request) -> tuple[Upload, bool]:
         """The upload of a request, queued; True where it is that of an earlier request with the same key.
 
-        Raises :class:`HttpError`: 400, 408, 409 (a request with the same key is still coming in), 413, 422 (its key came
-        with something else), 429, 503 and 507.
+        Raises :class:`HttpError`: 400, 408, 409 (a request with the same key is still coming in), 413, 422 (its key
+        came with something else), 429, 503 and 507.
         """
         options = read_choices(request.query_params.multi_items(), self._settings, self._registry)
         key = _key(request)

@@ -120,7 +120,7 @@ def plan_of(options: UploadOptions, settings: Settings, file: str) -> Plan:
 
 
 def known_suffix(registry: Registry, name: str) -> str:
-    """The suffix of a file's name, where a reader opens such files; raises :class:`HttpError` (400) with those known."""
+    """The suffix of a file name that a reader opens; raises :class:`HttpError` (400) with the known ones."""
     suffix = Path(name).suffix.lower()
     try:
         registry.reader_for(Path(f"upload{suffix}"))

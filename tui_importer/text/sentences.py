@@ -71,7 +71,8 @@ def narrate(event: AnyEvent, *, dry_run: bool = False) -> str | None:
         case Retrying():
             who = f"worker {event.worker}" if event.worker else "the database"
             rows = f" at rows {event.first_row:,} to {event.last_row:,}" if event.worker else ""
-            return f"{who}{rows}: {shortened(event.error)}; attempt {event.attempt + 1} in {format_duration(event.seconds)}"
+            wait = format_duration(event.seconds)
+            return f"{who}{rows}: {shortened(event.error)}; attempt {event.attempt + 1} in {wait}"
         case StatementDelayed():
             who = f"worker {event.worker}" if event.worker else "the run"
             what = "is waiting for a lock of others" if event.locked else "is waiting for a statement that takes long"

@@ -239,4 +239,4 @@ def _mapped(column: Column, convert: Callable[[Sequence[Any]], Any]) -> Column:
     return ListColumn([None if cell is None else next(following) for cell in column.values()], blanks=column.blanks)
 
 
-__all__ = ["Conversion", "Converted", "as_text", "cleared_column", "walk"]
+__all__ = ["Conversion", "Converted", "as_text", "convert_cells", "convert_fast"]

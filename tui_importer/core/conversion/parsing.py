@@ -1,7 +1,7 @@
 """One cell into the type of its column: the careful way, for cells that a column's facts do not clear.
 
-Each function takes a cell that is not blank and gives the converted value or raises :class:`ConversionError`. Nothing is
-rounded, cut or guessed: what would not come out of the database as it went in is refused.
+Each function takes a cell that is not blank and returns the converted value, or raises :class:`ConversionError`.
+Nothing is rounded, cut or guessed: a value that would not come out of the database as it went in is refused.
 """
 
 from __future__ import annotations

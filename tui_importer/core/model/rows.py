@@ -159,7 +159,7 @@ def records_of(columns: Sequence[Column]) -> Sequence[Sequence[Cell]] | Iterator
 
 
 def utf8_chunks_of(columns: Sequence[Column]) -> list[bytes] | None:
-    """The pages of columns that are all those of the same rows, in their order (:meth:`Rows.utf8_chunks`); else None."""
+    """The chunks of columns that are all those of the same rows, in their order (:meth:`Rows.utf8_chunks`); or None."""
     rows = _rows_of(columns)
     return None if rows is None or _indices(columns) != list(range(rows.width)) else rows.utf8_chunks()
 

@@ -51,8 +51,8 @@ async def run_tasks(job: Job, write: Callable[[AsyncWriter, Batch], Awaitable[No
     """Let ``job.workers`` tasks, each with a connection of its own, write batches until there are no more; their
     number follows what is wanted of the job meanwhile.
 
-    Raises as :func:`tui_importer.core.scheduling.worker_pool.run_workers` does. No ``TaskGroup``: it would cancel the others where one
-    fails, and they are to finish what they have in hand.
+    Raises as :func:`tui_importer.core.scheduling.worker_pool.run_workers` does. No
+    ``TaskGroup``: it would cancel the others where one fails, and they are to finish what they have in hand.
     """
 
     async def work() -> None:

@@ -37,7 +37,7 @@ class Opening:
         self._begun.wait(seconds)
 
     def result(self) -> OpenSource:
-        """The open file; waits for it and raises what :func:`tui_importer.core.source.open_source.open_source` raised."""
+        """Wait for the open file; raises what :func:`tui_importer.core.source.open_source.open_source` raised."""
         return self._opened.result()
 
     def sha256(self) -> str:

@@ -47,8 +47,8 @@ class Claim:
 class Entry:
     """What one transaction settles: the sheet rows ``first_row`` to ``last_row``.
 
-    ``previous_last_row`` is the last row of the entry that it lengthens (the one that begins at ``first_row``); None makes a new
-    one. Counts and ``rejects`` are this transaction's.
+    ``previous_last_row`` is the last row of the entry that it extends (the one that begins at ``first_row``); None
+    makes a new one. Counts and ``rejects`` are this transaction's.
     """
 
     first_row: int

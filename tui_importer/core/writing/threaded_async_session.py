@@ -11,8 +11,8 @@ from tui_importer.core.writing.ledger import Entry
 
 
 class ThreadedAsyncSession:
-    """Makes an :class:`~tui_importer.core.writing.backend.AsyncSession` of a plain one, for databases without a driver for
-    asyncio. It is no faster than threads; it only lets such a database take part."""
+    """An :class:`~tui_importer.core.writing.backend.AsyncSession` over a plain one, for databases without an asyncio
+    driver. It is no faster than threads; it only lets such a database take part."""
 
     def __init__(self, session: Session) -> None:
         self._session = session

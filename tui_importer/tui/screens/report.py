@@ -87,7 +87,8 @@ class ReportScreen(Screen[None]):
         if report is None:
             return f"mean {format_rate(self._view.mean)}"
         stats = report.stats
-        words = f"{format_duration(stats.duration_seconds)}, {format_rate(stats.records_per_second)}, peak {format_rate(self._view.peak)}"
+        mean, peak = format_rate(stats.records_per_second), format_rate(self._view.peak)
+        words = f"{format_duration(stats.duration_seconds)}, {mean}, peak {peak}"
         return words + (f", {plural(stats.retries, 'retry')}" if stats.retries else "")
 
     def _groups(self, width: int) -> list[list[Piece]]:
