@@ -28,8 +28,9 @@ if TYPE_CHECKING:
     from tui_importer.backends.ledger_tables import LedgerStatements, text_for, worker_statements
     from tui_importer.core.model.batch import Batch, Block
     from tui_importer.core.model.cells import Cell, CellError, UncalculatedFormula
-    from tui_importer.core.model.column import Column, ListColumn
+    from tui_importer.core.model.column import Column, ColumnStore, ListColumn, common_store
     from tui_importer.core.model.counters import Snapshot, eta, progress, rate
+    from tui_importer.core.model.encoded import EncodedBatch
     from tui_importer.core.model.plan import ColumnPlan, Options, Plan, Source, Target, load_plan, save_plan
     from tui_importer.core.model.report import Report
     from tui_importer.core.model.table import Index, Table, TableColumn
@@ -47,7 +48,6 @@ if TYPE_CHECKING:
         IsolatedRows,
         Session,
     )
-    from tui_importer.core.writing.encoding import Encoder
     from tui_importer.core.writing.ledger import Claim, Entry, Ledger
     from tui_importer.core.writing.threaded_async_session import ThreadedAsyncSession
     from tui_importer.errors import (
@@ -80,9 +80,9 @@ _HOMES = {
         "tui_importer.backends.ledger_tables": ("LedgerStatements", "text_for", "worker_statements"),
         "tui_importer.core.model.batch": ("Batch", "Block"),
         "tui_importer.core.model.cells": ("Cell", "CellError", "UncalculatedFormula"),
-        "tui_importer.core.model.column": ("Column", "ListColumn"),
+        "tui_importer.core.model.column": ("Column", "ColumnStore", "ListColumn", "common_store"),
+        "tui_importer.core.model.encoded": ("EncodedBatch",),
         "tui_importer.core.model.counters": ("Snapshot", "eta", "progress", "rate"),
-        "tui_importer.core.writing.encoding": ("Encoder",),
         "tui_importer.core.writing.threaded_async_session": ("ThreadedAsyncSession",),
         "tui_importer.core.source.layout": ("Layout",),
         "tui_importer.core.writing.ledger": ("Claim", "Entry", "Ledger"),
@@ -142,12 +142,13 @@ __all__ = [
     "Claim",
     "Column",
     "ColumnPlan",
+    "ColumnStore",
     "ColumnType",
     "ConnectionSettings",
     "DataFault",
     "DatabaseError",
     "Destination",
-    "Encoder",
+    "EncodedBatch",
     "Entry",
     "ExitCode",
     "Fault",
@@ -195,6 +196,7 @@ __all__ = [
     "Workbook",
     "WorkerError",
     "Writer",
+    "common_store",
     "eta",
     "hookimpl",
     "inspect_source",

@@ -16,9 +16,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tui_importer import Options, Plan, Report, Source, Target, run_import
-from tui_importer.backends.postgresql.backend import CopyChunks, PostgreSQL, _take_in_batches
+from tui_importer.backends.postgresql.backend import PostgreSQL, _take_in_batches
 from tui_importer.core.model.batch import Batch
-from tui_importer.core.model.rows import PIECE_ROWS, Rows, utf8_chunks_of
+from tui_importer.core.model.column import Column, common_store
+from tui_importer.core.model.encoded import EncodedBatch
+from tui_importer.core.model.rows import PIECE_ROWS, SEPARATED, Rows
 from tui_importer.core.model.table import Table
 from tui_importer.core.model.types import TEXT
 from tui_importer.core.writing.backend import ConnectionSettings, Destination
@@ -115,10 +117,22 @@ def test_what_utf_8_cannot_say_makes_no_page() -> None:
 
 
 def test_only_whole_rows_in_their_order_make_pages() -> None:
-    columns = batch_of([["a", "b"], ["c", "d"]]).columns
-    assert utf8_chunks_of(columns) == [b"a\x1fb\x1ec\x1fd"]
-    for others in (columns[::-1], columns[:1], [columns[0], columns[0]], [columns[0].keep([True, True]), columns[1]]):
-        assert utf8_chunks_of(others) is None
+    columns = batch_of([["a", "b"], ["c", "d"], ["", "e"]]).columns
+    encoded = encode(columns)
+    assert encoded is not None
+    assert (encoded.format, len(encoded)) == (SEPARATED, 3)
+    assert list(encoded.chunks(0, 3)) == [b"a\x1fb\x1ec\x1fd\x1e\x1fe"]
+    assert list(encoded.chunks(1, 3)) == [b"c\x1fd\x1e\x1fe"]
+    kept = columns[0].keep([True, True, True])
+    for others in (columns[::-1], columns[:1], [columns[0], columns[0]], [kept, columns[1]], []):
+        assert encode(others) is None
+    assert columns[0].store is not None
+    assert columns[0].store.encode(columns, "an encoding that nobody knows") is None
+
+
+def encode(columns: Sequence[Column]) -> EncodedBatch | None:
+    store = common_store(columns)
+    return None if store is None else store.encode(columns, SEPARATED)
 
 
 def sheet(path: Path, rows: Sequence[Sequence[str]]) -> Path:
@@ -150,13 +164,13 @@ def test_refused_rows_are_named_as_they_are_without_pages(
     rows[100][0] = "c99"  # is there already
     rows[299] = ["", "", "neither"]
     path = sheet(tmp_path / "texts.xlsx", rows)
-    encode, made, seen = PostgreSQL.encode, [], []
+    encode_batch, made, seen = PostgreSQL.encode, [], []
 
-    def kept(self: PostgreSQL, batch: Batch) -> CopyChunks | None:
-        made.append(encode(self, batch))
+    def kept(self: PostgreSQL, batch: Batch) -> EncodedBatch | None:
+        made.append(encode_batch(self, batch))
         return made[-1]
 
-    def none(self: PostgreSQL, batch: Batch) -> CopyChunks | None:
+    def none(self: PostgreSQL, batch: Batch) -> EncodedBatch | None:
         return None
 
     for way in (kept, none):

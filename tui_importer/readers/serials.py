@@ -16,8 +16,8 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Literal
 
-from tui_importer.core.conversion.parsing import MIDNIGHT, as_text
-from tui_importer.core.model.cells import Cell, cell_name, column_index, column_letters
+from tui_importer.core.conversion.parsing import as_text
+from tui_importer.core.model.cells import MIDNIGHT, Cell, cell_name, column_index, column_letters
 from tui_importer.core.source.layout import Layout
 from tui_importer.readers.hidden_cells import HiddenCell
 from tui_importer.readers.package import Package, local

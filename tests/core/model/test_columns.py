@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import gc
+import math
 import sys
 from collections.abc import Callable
 from decimal import Decimal
@@ -13,12 +14,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tui_importer.core.conversion.convert import Conversion, convert_cells, convert_fast
+from tui_importer.core.conversion.convert import Conversion, convert_cells
 from tui_importer.core.conversion.mapping import ColumnMapping, MappedColumn, fitted, without_blank_rows
 from tui_importer.core.model.batch import Batch, Block
 from tui_importer.core.model.cells import Cell, CellError, UncalculatedFormula
-from tui_importer.core.model.column import ListColumn
-from tui_importer.core.model.rows import PIECE_ROWS, Rows, records_of
+from tui_importer.core.model.column import ListColumn, common_store
+from tui_importer.core.model.rows import PIECE_ROWS, Rows
 from tui_importer.core.model.table import Table, TableColumn
 from tui_importer.core.model.types import TEXT, ColumnType
 from tui_importer.errors import DataFault
@@ -124,6 +125,15 @@ def alike(first: object, second: object) -> bool:
     return type(first) is type(second) and repr(first) == repr(second)
 
 
+def extremes(cells: list[Any]) -> tuple[Any, Any] | None:
+    if not cells or any(isinstance(cell, float | Decimal) and not math.isfinite(cell) for cell in cells):
+        return None
+    if len({getattr(cell, "tzinfo", None) is None for cell in cells}) == 2:
+        return None
+    ordered = sorted(cells)
+    return ordered[0], ordered[-1]
+
+
 @given(cells=CELLS, data=st.data())
 def test_facts_are_what_a_look_at_every_cell_gives(cells: list[Any], data: st.DataObject) -> None:
     column = ListColumn(cells)
@@ -145,6 +155,13 @@ def test_facts_are_what_a_look_at_every_cell_gives(cells: list[Any], data: st.Da
         texts = [cell for cell in expected if isinstance(cell, str)]
         assert part.longest == max(map(len, texts), default=0)
         assert part.has_nul == any("\0" in text for text in texts)
+        assert list(part.blank_mask) == [cell is None for cell in expected]
+        numbers = [cell for cell in expected if type(cell) in (float, Decimal)]
+        assert part.integral == all(math.isfinite(number) and number == int(number) for number in numbers)
+        rows = data.draw(st.lists(st.integers(0, len(expected) - 1), max_size=4)) if expected else []
+        assert all(map(alike, part.take(rows), [expected[row] for row in rows]))
+        for kind in (int, float, Decimal, dt.date, dt.datetime, str):
+            assert part.extremes(kind) == extremes([cell for cell in expected if type(cell) is kind])
 
 
 @given(
@@ -167,20 +184,22 @@ def test_columns_over_rows_are_columns(grid: list[list[str]], data: st.DataObjec
             (column.keep(selected), other.keep(selected)),
         ):
             assert list(one.values()) == list(two.values())
-            assert (one.kinds, one.blanks, one.longest, one.has_nul, len(one)) == (
-                two.kinds,
-                two.blanks,
-                two.longest,
-                two.has_nul,
-                len(two),
-            )
+            for fact in ("kinds", "blanks", "longest", "has_nul", "integral", "blank_mask"):
+                assert getattr(one, fact) == getattr(two, fact)
+            assert (len(one), one.extremes(str)) == (len(two), two.extremes(str))
+            for type_ in TYPES:
+                cast, other_cast = one.cast(type_), two.cast(type_)
+                assert (cast is None) == (other_cast is None)
+                if cast is not None and other_cast is not None:
+                    assert all(map(alike, cast.values(), other_cast.values()))
     order = data.draw(
         st.permutations(range(len(expected))).flatmap(lambda all_: st.just(all_[: 1 + start % len(all_)]))
     )
     over_rows, over_lists = (
         [columns[index].slice(start, stop) for index in order] for columns in (rows.columns(), expected)
     )
-    found = records_of(over_rows)
+    store = common_store(over_rows)
+    found = None if store is None else store.records(over_rows)
     plain = list(zip(*(column.values() for column in over_lists), strict=True))
     assert found is None or list(map(tuple, found)) == plain
 
@@ -207,7 +226,7 @@ def test_blanks_of_libraries_are_blanks_and_nothing_else_is(cells: list[Any]) ->
 def test_what_facts_clear_comes_out_as_if_every_cell_were_looked_at(type_: ColumnType, cells: list[Any]) -> None:
     column = ListColumn([None if cell == "" else cell for cell in cells])
     values, refused = convert_cells(column.values(), type_)
-    cleared = convert_fast(column, type_)
+    cleared = column.cast(type_)
     if cleared is not None:
         assert refused == {}
         assert all(map(alike, cleared.values(), values))

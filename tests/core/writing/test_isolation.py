@@ -69,7 +69,7 @@ class Target:
         assert read is not None
         assert len(texts) == len(records)
         batch = Batch(1, "Sheet1", 2, rows[-1], rows, read.columns(), read.columns())
-        encode: Any = self.backend.encode  # type: ignore[attr-defined]
+        encode: Any = self.backend.encode
         pages = encode(batch)
         assert pages is not None
         return Batch(1, "Sheet1", 2, rows[-1], rows, batch.columns, batch.origin, encoded=pages)

@@ -76,6 +76,9 @@ class Generic:
             tables.create_index(self._engine, table, index)
             on_made(index)
 
+    def encode(self, batch: Batch) -> None:
+        """Drivers take Python values: there is nothing to encode ahead."""
+
     def open_session(self, destination: Destination) -> GenericSession:
         self.connect()
         return GenericSession(self._engine, destination)

@@ -13,7 +13,6 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
 from functools import cache, cached_property
 from typing import Any, ClassVar, LiteralString
 
@@ -48,7 +47,9 @@ from tui_importer.backends.postgresql.connections import (
 from tui_importer.backends.postgresql.isolation import Isolation, data_fault
 from tui_importer.backends.postgresql.sequences import advance_sequences
 from tui_importer.core.model.batch import Batch
-from tui_importer.core.model.rows import RECORD_SEPARATOR, UNIT_SEPARATOR, utf8_chunks_of
+from tui_importer.core.model.column import common_store
+from tui_importer.core.model.encoded import EncodedBatch
+from tui_importer.core.model.rows import RECORD_SEPARATOR, SEPARATED, UNIT_SEPARATOR
 from tui_importer.core.model.table import Index, Table
 from tui_importer.core.model.types import ColumnType, Kind
 from tui_importer.core.scheduling.stalls import WORKER, Activity, Finding
@@ -74,6 +75,9 @@ _BINARY_TYPES = {
     Kind.TIMESTAMP: "timestamp",
     Kind.INTERVAL: "interval",
 }
+
+#: The encoding of rows that :data:`_TEXT_COPY_FORMAT` describes, in UTF-8.
+COPY_TEXT = "postgresql-copy-text"
 
 #: How COPY reads pages: what is between cells stays, a blank is NULL, and rows end with a line feed (manual, COPY).
 _TEXT_COPY_FORMAT = sql.SQL("(DELIMITER {}, NULL '')").format(sql.Literal(UNIT_SEPARATOR))
@@ -209,10 +213,16 @@ class PostgreSQL:
         """Implements :class:`tui_importer.core.writing.sequences.SequenceKeeper`."""
         return advance_sequences(self._engine, table, columns)
 
-    def encode(self, batch: Batch) -> CopyChunks | None:
+    def encode(self, batch: Batch) -> EncodedBatch | None:
         """A batch of nothing but texts as text COPY reads it: cheaper to make than the binary form."""
-        chunks = utf8_chunks_of(batch.columns)
-        return None if chunks is None else CopyChunks(list(map(_escaped, chunks)))
+        store = common_store(batch.columns)
+        if store is None:
+            return None
+        ready = store.encode(batch.columns, COPY_TEXT)
+        if ready is not None:
+            return ready
+        rows = store.encode(batch.columns, SEPARATED)
+        return None if rows is None else CopyText(rows)
 
     def open_session(self, destination: Destination) -> PostgreSQLSession:
         connection = self._idle.pop() if self._idle else self._connection()
@@ -318,11 +328,21 @@ class PostgreSQL:
                 self._lost += lost
 
 
-@dataclass(frozen=True, slots=True)
-class CopyChunks:
-    """A batch in the format that :data:`_TEXT_COPY_FORMAT` says, in pieces."""
+class CopyText:
+    """Rows in the encoding :data:`COPY_TEXT`, made of those in the encoding :data:`SEPARATED`."""
 
-    pieces: Sequence[bytes]
+    format = COPY_TEXT
+
+    def __init__(self, rows: EncodedBatch) -> None:
+        self._rows = rows
+        self._whole = list(map(_escaped, rows.chunks(0, len(rows))))
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def chunks(self, start: int, stop: int) -> Iterable[bytes]:
+        whole = start == 0 and stop == len(self)
+        return self._whole if whole else map(_escaped, self._rows.chunks(start, stop))
 
 
 class _Statements:
@@ -403,15 +423,15 @@ class PostgreSQLSession:
         return accepted
 
     def _copy(self, statements: _Statements, batch: Batch, start: int, stop: int) -> int:
-        pieces = _pieces(batch, start, stop)
+        chunks = _chunks(batch, start, stop)
         with _statement_errors(), self._connection.cursor() as cursor:
             if not statements.has_columns:  # COPY takes no row without a column
                 cursor.executemany(statements.insert, batch.records(start, stop))
                 return cursor.rowcount
-            if pieces is not None:
+            if chunks is not None:
                 with cursor.copy(statements.copy_text) as copy:
-                    for piece in pieces:
-                        copy.write(piece)
+                    for chunk in chunks:
+                        copy.write(chunk)
                 return cursor.rowcount
             with cursor.copy(statements.copy) as copy:
                 if statements.binary_types:
@@ -443,18 +463,18 @@ class PostgreSQLSession:
     def isolate(self, batch: Batch, start: int, stop: int) -> IsolatedRows | None:
         if self._parts.split(batch, start, stop) is not None:
             return None  # rows whose blanks take a default go in by statements of their own
-        pieces, version = _pieces(batch, 0, len(batch)), self._connection.info.server_version
-        return run(self._statements.isolation.steps(self._fetch, self._copy_into, version, batch, pieces, start, stop))
+        chunks, version = _chunks(batch, 0, len(batch)), self._connection.info.server_version
+        return run(self._statements.isolation.steps(self._fetch, self._copy_into, version, batch, chunks, start, stop))
 
     def _fetch(self, statement: sql.Composed) -> list[Any]:
         with _statement_errors():
             cursor = self._connection.execute(statement, prepare=False)
             return cursor.fetchall() if cursor.description else []
 
-    def _copy_into(self, statement: sql.Composed, pieces: Iterable[bytes], records: Iterable[Sequence[Any]]) -> None:
+    def _copy_into(self, statement: sql.Composed, chunks: Iterable[bytes], records: Iterable[Sequence[Any]]) -> None:
         with _statement_errors(), self._connection.cursor() as cursor, cursor.copy(statement) as copy:
-            for piece in pieces:
-                copy.write(piece)
+            for chunk in chunks:
+                copy.write(chunk)
             for record in records:
                 copy.write_row(record)
 
@@ -528,16 +548,16 @@ class AsyncPostgreSQLSession:
         return accepted
 
     async def _copy(self, statements: _Statements, batch: Batch, start: int, stop: int) -> int:
-        pieces = _pieces(batch, start, stop)
+        chunks = _chunks(batch, start, stop)
         with _statement_errors():
             async with self._connection.cursor() as cursor:
                 if not statements.has_columns:  # COPY takes no row without a column
                     await cursor.executemany(statements.insert, batch.records(start, stop))
                     return cursor.rowcount
-                if pieces is not None:
+                if chunks is not None:
                     async with cursor.copy(statements.copy_text) as copy:
-                        for piece in pieces:
-                            await copy.write(piece)
+                        for chunk in chunks:
+                            await copy.write(chunk)
                     return cursor.rowcount
                 async with cursor.copy(statements.copy) as copy:
                     if statements.binary_types:
@@ -570,8 +590,8 @@ class AsyncPostgreSQLSession:
     async def isolate(self, batch: Batch, start: int, stop: int) -> IsolatedRows | None:
         if self._parts.split(batch, start, stop) is not None:
             return None  # rows whose blanks take a default go in by statements of their own
-        pieces, version = _pieces(batch, 0, len(batch)), self._connection.info.server_version
-        steps = self._statements.isolation.steps(self._fetch, self._copy_into, version, batch, pieces, start, stop)
+        chunks, version = _chunks(batch, 0, len(batch)), self._connection.info.server_version
+        steps = self._statements.isolation.steps(self._fetch, self._copy_into, version, batch, chunks, start, stop)
         return await run_async(steps)
 
     async def _fetch(self, statement: sql.Composed) -> list[Any]:
@@ -580,12 +600,12 @@ class AsyncPostgreSQLSession:
             return await cursor.fetchall() if cursor.description else []
 
     async def _copy_into(
-        self, statement: sql.Composed, pieces: Iterable[bytes], records: Iterable[Sequence[Any]]
+        self, statement: sql.Composed, chunks: Iterable[bytes], records: Iterable[Sequence[Any]]
     ) -> None:
         with _statement_errors():
             async with self._connection.cursor() as cursor, cursor.copy(statement) as copy:
-                for piece in pieces:
-                    await copy.write(piece)
+                for chunk in chunks:
+                    await copy.write(chunk)
                 for record in records:
                     await copy.write_row(record)
 
@@ -717,10 +737,15 @@ def _binary_types(types: Sequence[ColumnType]) -> list[str]:
     return names
 
 
-def _pieces(batch: Batch, start: int, stop: int) -> Sequence[bytes] | None:
-    """The whole batch as it was encoded, where that is asked for."""
-    whole = start == 0 and stop == len(batch)
-    return batch.encoded.pieces if whole and isinstance(batch.encoded, CopyChunks) else None
+def _chunks(batch: Batch, start: int, stop: int) -> Iterable[bytes] | None:
+    """The rows as text COPY reads them, where the batch was encoded so.
+
+    A single row goes as values: of a text that it cannot convert, the server names the column only then.
+    """
+    encoded = batch.encoded
+    if encoded is None or encoded.format != COPY_TEXT or stop - start == 1:
+        return None
+    return encoded.chunks(start, stop)
 
 
 def _escaped(chunk: bytes) -> bytes:

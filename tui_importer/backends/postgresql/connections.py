@@ -41,8 +41,8 @@ CANCEL_SECONDS = 1.0
 
 
 class StatementLink:
-    """A connection, as :class:`tui_importer.core.scheduling.stalls.Link` shows it. ``name`` is its application_name, by which the
-    server finds its backend also behind a pooler."""
+    """A connection, as :class:`tui_importer.core.scheduling.stalls.Link` shows it. ``name`` is its application_name, by
+    which the server finds its backend also behind a pooler."""
 
     connecting = False
 

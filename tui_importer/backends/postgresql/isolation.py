@@ -149,8 +149,9 @@ class _Column:
 class Isolation:
     """What one session sends to find the refused rows of its batches.
 
-    Written once for plain sessions and for asyncio, as the batch writer is (:mod:`tui_importer.core.writing.batch_writer`): ``fetch``
-    sends a statement and gives its rows, ``copy`` sends pieces or records by a COPY statement.
+    Written once for plain sessions and for asyncio, as the batch writer is
+    (:mod:`tui_importer.core.writing.batch_writer`): ``fetch`` sends a statement and gives its rows, ``copy`` sends
+    chunks or records by a COPY statement.
     """
 
     def __init__(self, destination: Destination, copy_options: sql.Composable) -> None:
@@ -168,13 +169,13 @@ class Isolation:
         copy: Callable[[sql.Composed, Iterable[bytes], Iterable[Sequence[Any]]], Any],
         version: int,
         batch: Batch,
-        pieces: Sequence[bytes] | None,
+        chunks: Iterable[bytes] | None,
         start: int,
         stop: int,
     ) -> Generator[Any, Any, IsolatedRows | None]:
         """Insert rows ``start`` to ``stop`` (exclusive) of the batch but for those that are refused. None where that
         cannot be done here: no temporary tables are allowed, or INSERT is something else than COPY for this table.
-        ``version`` is the server's, ``pieces`` are the batch as it was encoded, if it was."""
+        ``version`` is the server's, ``chunks`` are the batch as it was encoded, if it was."""
         if self._columns is None:
             answer = yield fetch(_ASK.format(table=sql.Literal(self._table.as_string(None))))
             known = {name: _Column(name, *facts) for name, *facts in answer}
@@ -183,9 +184,9 @@ class Isolation:
             return None
         yield fetch(_TAKE_TURN.format(table=sql.Literal(self._table.as_string(None))))
         yield fetch(self._create(self._columns, start, stop))
-        options = sql.SQL("") if pieces is None else self._copy_options
+        options = sql.SQL("") if chunks is None else self._copy_options
         statement = sql.SQL("COPY {} ({}) FROM STDIN {}").format(_BATCH, _listed(self._cells), options)
-        yield copy(statement, pieces or (), batch.records() if pieces is None else ())
+        yield copy(statement, chunks or (), batch.records() if chunks is None else ())
         rows = yield fetch(self._call(self._columns, version))
         yield fetch(sql.SQL("DROP FUNCTION {}").format(_FUNCTION))
         return _isolated(rows, start)

@@ -96,6 +96,9 @@ class SQLite:
         if reason := _why_read_only(self._path):
             raise DatabaseError(reason)
 
+    def encode(self, batch: Batch) -> None:
+        """Drivers take Python values: there is nothing to encode ahead."""
+
     def open_session(self, destination: Destination) -> SQLiteSession:
         self._ask(_WAL)
         with _connection_errors(self._path):

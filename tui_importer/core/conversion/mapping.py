@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, compress
 
 from msgspec.structs import replace
 
@@ -49,14 +49,14 @@ class ColumnMapping:
             values, reasons = column.conversion.apply(source)
             converted.append(values)
             for offset, reason in reasons.items():
-                fault = self._fault(rows[offset], column, source.values()[offset], reason)
+                fault = self._fault(rows[offset], column, source.take((offset,))[0], reason)
                 refused.setdefault(offset, []).append(fault)
         origin = block.columns
         rejects: tuple[Reject, ...] = ()
         kept = rows
         if refused:
             rejects = tuple(
-                self.reject(rows[offset], [column.values()[offset] for column in origin], refused[offset])
+                self.reject(rows[offset], [column.take((offset,))[0] for column in origin], refused[offset])
                 for offset in sorted(refused)
             )
             selected = [offset not in refused for offset in range(len(rows))]
@@ -84,7 +84,7 @@ class ColumnMapping:
         row = batch.rows[offset]
         for column in self.columns:
             if column.target in names:
-                cell = batch.origin[column.position - self.first_column].values()[offset]
+                (cell,) = batch.origin[column.position - self.first_column].take((offset,))
                 found = self._fault(row, column, cell, str(fault))
                 return replace(found, sqlstate=fault.sqlstate, constraint=fault.constraint, kind=fault.kind)
         first, last = self.first_column, self.first_column + len(self.headers) - 1
@@ -137,10 +137,13 @@ def without_blank_rows(block: Block) -> tuple[Block, Sequence[int]]:
         return block, rows[:0]
     if not all(column.blanks for column in block.columns):
         return block, rows  # one full column is enough: no row is blank
-    blank = (None,) * len(block.columns)
-    selected = [record != blank for record in zip(*(column.values() for column in block.columns), strict=True)]
-    if all(selected):
+    # A row is blank where every column says so: all masks at once, as one long number each.
+    blank = -1
+    for column in block.columns:
+        blank &= int.from_bytes(column.blank_mask)
+    if not blank:
         return block, rows
-    kept = [row for row, filled in zip(rows, selected, strict=True) if filled]
+    selected = [not each for each in blank.to_bytes(len(block))]
+    kept = list(compress(rows, selected))
     columns = tuple(column.keep(selected) for column in block.columns)
     return Block(first_row=block.first_row, columns=columns, first_column=block.first_column), kept

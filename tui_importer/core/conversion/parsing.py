@@ -13,7 +13,7 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import TypeVar
 
-from tui_importer.core.model.cells import Cell, CellError, UncalculatedFormula
+from tui_importer.core.model.cells import MIDNIGHT, Cell, CellError, UncalculatedFormula
 from tui_importer.core.model.column import NUL
 from tui_importer.core.model.types import ColumnType, Kind
 
@@ -37,8 +37,6 @@ _INTERVAL = re.compile(r"(-?)([0-9]+):([0-5][0-9])(?::([0-5][0-9])(?:\.([0-9]{1,
 
 #: The words PostgreSQL reads as booleans (its manual, 8.6), less the one-letter ones.
 _BOOLEANS = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
-
-MIDNIGHT = dt.time()
 
 
 class ConversionError(Exception):

@@ -16,8 +16,8 @@ from itertools import compress, repeat
 from operator import attrgetter, is_, is_not
 from typing import Any
 
-from tui_importer.core.conversion.parsing import MAX_EXACT_FLOAT, MIDNIGHT
-from tui_importer.core.model.cells import Cell
+from tui_importer.core.conversion.parsing import MAX_EXACT_FLOAT
+from tui_importer.core.model.cells import MIDNIGHT, Cell
 from tui_importer.core.model.column import NUL, Column
 
 #: Up to here a double holds every whole number (IEEE 754 binary64); larger integers and fractions do not mix.

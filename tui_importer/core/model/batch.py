@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from itertools import repeat
 
 from tui_importer.core.model.cells import Cell
-from tui_importer.core.model.column import Column
-from tui_importer.core.model.rows import records_of
+from tui_importer.core.model.column import Column, common_store
+from tui_importer.core.model.encoded import EncodedBatch
 from tui_importer.events import Reject
 
 
@@ -46,7 +46,7 @@ class Batch:
     columns: tuple[Column, ...]
     origin: tuple[Column, ...]
     rejects: tuple[Reject, ...] = ()
-    encoded: object = None
+    encoded: EncodedBatch | None = None
 
     def __len__(self) -> int:
         """How many rows are to be written."""
@@ -65,5 +65,6 @@ class Batch:
             columns = self.columns
         else:
             columns = tuple(column.slice(start, len(self) if stop is None else stop) for column in self.columns)
-        rows = records_of(columns)
-        return zip(*(column.values() for column in columns), strict=True) if rows is None else iter(rows)
+        store = common_store(columns)
+        records = None if store is None else store.records(columns)
+        return zip(*(column.values() for column in columns), strict=True) if records is None else iter(records)

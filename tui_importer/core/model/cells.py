@@ -10,6 +10,8 @@ from decimal import Decimal
 MAX_ROWS = 1_048_576
 MAX_COLUMNS = 16_384
 
+MIDNIGHT = dt.time()
+
 
 @dataclass(frozen=True, slots=True)
 class CellError:

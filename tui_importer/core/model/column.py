@@ -1,21 +1,29 @@
 """A batch is columns, and a column knows facts about itself.
 
-What a fact rules out costs nothing per cell: a column without a NUL is never searched for one, a column of
-nothing but text that goes into a text column is handed on as it is. The facts of :class:`ListColumn` come from
-whole-column passes in C (``set(map(type, ...))``, ``str.join``, ``max(..., key=len)``); a compiled reader may
-bring columns of its own that know their facts for nothing.
+What a fact rules out costs nothing per cell: a column without a NUL is never searched for one, and a column of texts
+that goes into a text column is passed on as it is. The facts of :class:`ListColumn` come from passes in C over the
+whole column (``set(map(type, ...))``, ``str.join``, ``max(map(len, ...))``). A compiled reader brings columns of its
+own: they know their facts already, and as long as nobody asks for values no cell of them becomes a Python object.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
+from decimal import Decimal
 from functools import cached_property
-from itertools import compress
-from typing import Protocol, Self
+from itertools import compress, repeat
+from operator import is_
+from typing import Any, Protocol, Self
 
+from tui_importer.core.model.casting import cast
 from tui_importer.core.model.cells import Cell
+from tui_importer.core.model.encoded import EncodedBatch
+from tui_importer.core.model.types import ColumnType
 
 NUL = "\0"
+
+_FINITE = {float: math.isfinite, Decimal: Decimal.is_finite}
 
 
 class Column(Protocol):
@@ -39,8 +47,37 @@ class Column(Protocol):
     def has_nul(self) -> bool:
         """Whether any text holds U+0000, which no SQL text can."""
 
+    @property
+    def integral(self) -> bool:
+        """Whether every number is whole; False where one is not finite."""
+
+    def extremes(self, kind: type) -> tuple[Any, Any] | None:
+        """The least and the greatest of the cells of this exact type.
+
+        None where they have no order: there is none of them, a number is not finite, or times with and without a zone
+        meet.
+        """
+
+    @property
+    def blank_mask(self) -> bytes:
+        """One byte for each cell: 1 where it is blank, else 0."""
+
     def values(self) -> Sequence[Cell]:
         """The cells as Python values, a blank as ``None``."""
+
+    def take(self, rows: Sequence[int]) -> Sequence[Cell]:
+        """The cells of these rows (from 0) as Python values."""
+
+    def cast(self, type_: ColumnType) -> Column | None:
+        """The same cells as values of a type: the column itself or another one.
+
+        None where the facts do not prove that every cell fits: then each has to be looked at
+        (:func:`tui_importer.core.conversion.convert.convert_cells`).
+        """
+
+    @property
+    def store(self) -> ColumnStore | None:
+        """What holds this column together with others of the same rows; None where it stands alone."""
 
     def slice(self, start: int, stop: int) -> Column:
         """The cells of rows ``start`` to ``stop`` (exclusive)."""
@@ -49,8 +86,30 @@ class Column(Protocol):
         """The cells whose row is selected; ``selected`` has one entry a row."""
 
 
+class ColumnStore(Protocol):
+    """Holds several columns of the same rows, and can give them row by row without taking them apart.
+
+    Both methods are called with columns whose :attr:`Column.store` is this very object.
+    """
+
+    def records(self, columns: Sequence[Column]) -> Iterable[Sequence[Cell]] | None:
+        """The cells of these columns row by row, in their order; None where that is no cheaper than by column."""
+
+    def encode(self, columns: Sequence[Column], format_: str) -> EncodedBatch | None:
+        """The cells of these columns in the encoding of this name; None where it is unknown here, or cannot say what
+        is in a cell."""
+
+
+def common_store(columns: Sequence[Column]) -> ColumnStore | None:
+    """The store that holds all of these columns, if one does."""
+    store = columns[0].store if columns else None
+    return store if all(column.store is store for column in columns) else None
+
+
 class ListColumn:
     """A column over a plain Python list or tuple."""
+
+    store = None
 
     def __init__(self, values: Sequence[Cell], *, blanks: int | None = None) -> None:
         self._values = values
@@ -99,8 +158,36 @@ class ListColumn:
     def has_nul(self) -> bool:
         return str in self.kinds and NUL in "".join(self._texts())
 
+    @cached_property
+    def integral(self) -> bool:
+        floats, decimals = self._of(float), self._of(Decimal)
+        return all(map(float.is_integer, floats)) and all(
+            number.is_finite() and number == number.to_integral_value() for number in decimals
+        )
+
+    def extremes(self, kind: type) -> tuple[Any, Any] | None:
+        values = self._of(kind)
+        finite = _FINITE.get(kind)
+        if not values or (finite is not None and not all(map(finite, values))):
+            return None
+        try:
+            return min(values), max(values)
+        except TypeError:
+            return None  # times with and without a zone, or values without an order
+
+    @cached_property
+    def blank_mask(self) -> bytes:
+        return bytes(map(is_, self._values, repeat(None))) if self.blanks else bytes(len(self._values))
+
     def values(self) -> Sequence[Cell]:
         return self._values
+
+    def take(self, rows: Sequence[int]) -> Sequence[Cell]:
+        return [self._values[row] for row in rows]
+
+    def cast(self, type_: ColumnType) -> Column | None:
+        values = cast(self, type_)
+        return ListColumn(values, blanks=self.blanks) if isinstance(values, list) else values
 
     def slice(self, start: int, stop: int) -> ListColumn:
         part = ListColumn(self._values[start:stop])
@@ -111,6 +198,14 @@ class ListColumn:
         part = ListColumn(list(compress(self._values, selected)))
         self._hand_on(part)
         return part
+
+    def _of(self, kind: type) -> Sequence[Any]:
+        """The cells of just this type."""
+        if kind not in self.kinds:
+            return ()
+        if len(self.kinds) == 1 and not self.blanks:
+            return self._values
+        return list(compress(self._values, map(is_, map(type, self._values), repeat(kind))))
 
     def _texts(self) -> Iterable[str]:
         if self.kinds == {str}:

@@ -159,8 +159,8 @@ class ReportedReject(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
 
 @dataclass(frozen=True, slots=True)
 class ReasonGroup:
-    """Faults that are alike (:mod:`tui_importer.core.model.reject_groups`): how many, and the cells of the first few in sheet
-    order. ``reason`` is theirs, with an ellipsis for what they do not share."""
+    """Faults that are alike (:mod:`tui_importer.core.model.reject_groups`): how many, and the cells of the first few in
+    sheet order. ``reason`` is theirs, with an ellipsis for what they do not share."""
 
     column: str | None
     reason: str

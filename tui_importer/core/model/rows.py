@@ -1,9 +1,8 @@
 """Columns over rows: for readers that hand over rows of texts, which are most of what business sheets hold.
 
 Rows need not be turned into columns and back only to find out that nothing is wrong with them: joining their texts in C
-tells that all cells of a block are texts and whether a NUL is among them, and a batch whose columns all stayed as they
-were gives back the very rows, or the joined texts as bytes. A column is made into a list when somebody asks for its
-values.
+tells that all cells of a block are texts and whether a NUL is among them. A batch whose columns all stayed as they were
+gives the very rows back, or the joined texts as bytes. A column becomes a list when somebody asks for its values.
 """
 
 from __future__ import annotations
@@ -14,8 +13,11 @@ from itertools import islice
 from operator import itemgetter
 from typing import Any
 
+from tui_importer.core.model.casting import cast
 from tui_importer.core.model.cells import Cell
 from tui_importer.core.model.column import NUL, Column, ListColumn
+from tui_importer.core.model.encoded import EncodedBatch
+from tui_importer.core.model.types import ColumnType
 
 _TEXTS: frozenset[type] = frozenset({str})
 _NOTHING: frozenset[type] = frozenset()
@@ -28,12 +30,16 @@ PIECE_ROWS = 500
 RECORD_SEPARATOR, UNIT_SEPARATOR = "\x1e", "\x1f"
 _RS, _US = RECORD_SEPARATOR.encode(), UNIT_SEPARATOR.encode()
 
+#: The encoding of rows in UTF-8 with these separators, a blank as an empty text; nothing follows the last row of a
+#: chunk.
+SEPARATED = "separated-utf8"
+
 
 class Rows:
     """Consecutive rows of ``width`` texts each, of which the empty ones are blanks; shared by the columns over them.
 
-    ``joined`` are the texts of all rows in pieces, if they are joined already. ``has_nul`` says whether a NUL may be
-    among them.
+    Implements :class:`tui_importer.core.model.column.ColumnStore` for them. ``joined`` are the texts of all rows in
+    pieces, if they are joined already. ``has_nul`` says whether a NUL may be among them.
     """
 
     def __init__(
@@ -99,10 +105,42 @@ class Rows:
         plain = units == len(self._rows) * (self.width - 1) and records == len(self._rows) - len(utf8_chunks)
         return utf8_chunks if plain else None
 
+    def records(self, columns: Sequence[Column]) -> Iterable[Sequence[Cell]] | None:
+        indices = _indices(columns)
+        if indices == list(range(self.width)):
+            return self._records
+        return map(itemgetter(*indices), self._records) if len(indices) > 1 else None
+
+    def encode(self, columns: Sequence[Column], format_: str) -> EncodedBatch | None:
+        if format_ != SEPARATED or _indices(columns) != list(range(self.width)):
+            return None
+        chunks = self.utf8_chunks()
+        return None if chunks is None else SeparatedRows(self, chunks)
+
     @cached_property
-    def records(self) -> list[Sequence[str | None]]:
+    def _records(self) -> list[Sequence[str | None]]:
         """The rows with ``None`` for blanks."""
         return [row if all(row) else [cell or None for cell in row] for row in self._rows]
+
+
+class SeparatedRows:
+    """Rows in the encoding :data:`SEPARATED`; implements :class:`tui_importer.core.model.encoded.EncodedBatch`."""
+
+    format = SEPARATED
+
+    def __init__(self, rows: Rows, chunks: Sequence[bytes]) -> None:
+        self._rows = rows
+        self._chunks = chunks
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def chunks(self, start: int, stop: int) -> Iterable[bytes]:
+        if start == 0 and stop == len(self):
+            return self._chunks
+        part = self._rows.part(start, stop).utf8_chunks()
+        assert part is not None  # all rows could be encoded
+        return part
 
 
 class RowColumn:
@@ -131,8 +169,30 @@ class RowColumn:
     def has_nul(self) -> bool:
         return self.rows.has_nul and self._list.has_nul
 
+    @property
+    def integral(self) -> bool:
+        return self._list.integral
+
+    def extremes(self, kind: type) -> tuple[Any, Any] | None:
+        return self._list.extremes(kind)
+
+    @property
+    def blank_mask(self) -> bytes:
+        return self._list.blank_mask
+
+    @property
+    def store(self) -> Rows:
+        return self.rows
+
     def values(self) -> Sequence[Cell]:
         return self._list.values()
+
+    def take(self, rows: Sequence[int]) -> Sequence[Cell]:
+        return self._list.take(rows)
+
+    def cast(self, type_: ColumnType) -> Column | None:
+        values = cast(self, type_)
+        return ListColumn(values, blanks=self.blanks) if isinstance(values, list) else values
 
     def slice(self, start: int, stop: int) -> RowColumn:
         return RowColumn(self.rows.part(start, stop), self.index)
@@ -145,35 +205,8 @@ class RowColumn:
         return ListColumn([text or None for text in self.rows.texts(self.index)])
 
 
-def records_of(columns: Sequence[Column]) -> Sequence[Sequence[Cell]] | Iterator[Sequence[Cell]] | None:
-    """The records of columns that all look at the same rows; None where they do not."""
-    rows = _rows_of(columns)
-    if rows is None:
-        return None
-    indices = _indices(columns)
-    if indices == list(range(rows.width)):
-        return rows.records
-    if len(indices) == 1:
-        return None
-    return map(itemgetter(*indices), rows.records)
-
-
-def utf8_chunks_of(columns: Sequence[Column]) -> list[bytes] | None:
-    """The chunks of columns that are all those of the same rows, in their order (:meth:`Rows.utf8_chunks`); or None."""
-    rows = _rows_of(columns)
-    return None if rows is None or _indices(columns) != list(range(rows.width)) else rows.utf8_chunks()
-
-
-def _rows_of(columns: Sequence[Column]) -> Rows | None:
-    """The rows that all of the columns look at."""
-    first = columns[0] if columns else None
-    if not isinstance(first, RowColumn):
-        return None
-    same = all(isinstance(column, RowColumn) and column.rows is first.rows for column in columns)
-    return first.rows if same else None
-
-
 def _indices(columns: Sequence[Column]) -> list[int]:
+    """Which of a row's cells these columns are; they are all over the same rows."""
     return [column.index for column in columns if isinstance(column, RowColumn)]
 
 

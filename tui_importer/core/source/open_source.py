@@ -264,7 +264,7 @@ def _kept(block: Block, rows: Sequence[int], selected: Sequence[bool]) -> tuple[
 
 
 def _last(column: Column) -> Cell:
-    return column.slice(len(column) - 1, len(column)).values()[0]
+    return column.take((len(column) - 1,))[0]
 
 
 def _outside(block: Block, first_column: int, width: int) -> str | None:
@@ -281,4 +281,4 @@ def _outside(block: Block, first_column: int, width: int) -> str | None:
 
 
 def _first_filled(column: Column) -> int:
-    return next(offset for offset, cell in enumerate(column.values()) if cell is not None)
+    return column.blank_mask.index(0)

@@ -23,7 +23,7 @@ class Access:
 
 
 class AccessChecker(Protocol):
-    """What a :class:`~tui_importer.core.writing.backend.Backend` may be besides, where it can be asked what is permitted."""
+    """A :class:`~tui_importer.core.writing.backend.Backend` that can be asked what it permits."""
 
     def check_access(self, access: Access) -> None:
         """Raise :class:`~tui_importer.errors.DatabaseError` where something of it is not permitted: one line that says

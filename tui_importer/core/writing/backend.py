@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from tui_importer.core.model.batch import Batch
+from tui_importer.core.model.encoded import EncodedBatch
 from tui_importer.core.model.table import Index, Table
 from tui_importer.core.model.types import ColumnType
 from tui_importer.core.writing.ledger import Claim, Entry, Ledger
@@ -201,6 +202,13 @@ class Backend(Protocol):
 
     def create_indexes(self, table: Table, indexes: Sequence[Index], on_made: Callable[[Index], None]) -> None:
         """Create the indexes that are not there yet, side by side where the database can."""
+
+    def encode(self, batch: Batch) -> EncodedBatch | None:
+        """The whole batch in a form that is cheaper to load, for its ``encoded``; None where there is none.
+
+        Called by the reading thread, once for each batch; a session's ``load`` takes from it the rows that it is to
+        load.
+        """
 
     def open_session(self, destination: Destination) -> Session: ...
 

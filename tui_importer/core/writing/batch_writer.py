@@ -462,7 +462,7 @@ class BatchWriter:
     def _reject(self, batch: Batch, row: int, fault: DataFault) -> Reject:
         return self._mapping.reject(
             batch.rows[row],
-            [column.values()[row] for column in batch.origin],
+            [column.take((row,))[0] for column in batch.origin],
             [self._mapping.database_fault(batch, row, fault)],
         )
 

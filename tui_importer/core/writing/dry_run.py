@@ -46,6 +46,9 @@ class DryBackend:
     def check_access(self, access: Access) -> None:
         check_access(self._backend, access)
 
+    def encode(self, batch: Batch) -> None:
+        """Nothing is sent."""
+
     def open_session(self, destination: Destination) -> DrySession:
         return DrySession()
 

@@ -12,7 +12,8 @@ from tui_importer.core.writing.backend import Backend
 
 
 class SequenceKeeper(Protocol):
-    """What a :class:`~tui_importer.core.writing.backend.Backend` may be besides, where columns do not keep up by themselves."""
+    """A :class:`~tui_importer.core.writing.backend.Backend` whose sequences do not keep up with imported numbers by
+    themselves."""
 
     def advance_sequences(self, table: Table, columns: Sequence[str]) -> Sequence[str]:
         """Let the sequences that number these columns of the table go on after the highest number that is in it, and

@@ -1,0 +1,198 @@
+"""Casts of whole columns of Python values: what facts prove costs passes in C, never a look at each cell.
+
+A cast gives what :func:`tui_importer.core.conversion.convert.convert_cells` gives cell by cell, or nothing; property
+tests hold the two together.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+from collections.abc import Callable, Sequence
+from decimal import Decimal, InvalidOperation
+from itertools import repeat
+from operator import eq
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from tui_importer.core.model.cells import MIDNIGHT, Cell, CellError, UncalculatedFormula
+from tui_importer.core.model.types import ColumnType, Kind
+
+if TYPE_CHECKING:
+    from tui_importer.core.model.column import Column
+
+C = TypeVar("C", bound="Column")
+
+_DIGITS = frozenset("0123456789-")
+_NUMBER = frozenset("0123456789-+.eE")
+
+#: Whole floats below this have as many digits as a spreadsheet program keeps (15): they are the numbers they show.
+_MAX_SHOWN_FLOAT = 1e15
+
+
+def cast(column: C, type_: ColumnType) -> C | list[Cell] | None:
+    """The column's cells as values of the type: the column itself where they are that already, else a list of them;
+    None where they have to be looked at one by one."""
+    if not column.kinds:
+        return column  # nothing but blanks
+    values: C | list[Cell] | None = _CASTS[type_.kind](column, type_)
+    return values
+
+
+def _cast_text(column: C, type_: ColumnType) -> C | list[Cell] | None:
+    if column.has_nul:
+        return None
+    if column.kinds == _TEXTS:
+        return column if type_.length is None or column.longest <= type_.length else None
+    if type_.length is not None or column.kinds & _FAULTY:
+        return None
+    if column.kinds == _FLOATS:
+        values = _filled(column)
+        if all(map(float.is_integer, values)) and max(map(abs, values)) < _MAX_SHOWN_FLOAT:
+            return _mapped(column, lambda cells: map(str, map(int, cells)))
+        return None
+    return None
+
+
+def _cast_integer(column: C, type_: ColumnType) -> C | list[Cell] | None:
+    low, high = -(1 << type_.bits - 1), (1 << type_.bits - 1) - 1
+    values = _filled(column)
+    if column.kinds == _FLOATS:
+        # A double rounds: 2**63 - 1 as a double is 2**63, one too many.
+        if all(map(float.is_integer, values)) and low <= min(values) and max(values) < float(high):
+            return _mapped(column, lambda cells: map(int, cells))
+        return None
+    if column.kinds == _INTS:
+        return column if low <= min(values) and max(values) <= high else None
+    if column.kinds == _TEXTS and _DIGITS.issuperset("".join(values)):
+        try:
+            numbers = list(map(int, values))
+        except ValueError:
+            return None  # a lone or misplaced minus sign
+        if low <= min(numbers) and max(numbers) <= high:
+            return _mapped(column, lambda cells: iter(numbers))
+    return None
+
+
+def _cast_float(column: C, type_: ColumnType) -> C | list[Cell] | None:
+    if column.kinds == _FLOATS:
+        return column
+    if column.kinds <= _INTS | _FLOATS:
+        try:
+            return _mapped(column, lambda cells: map(float, cells))
+        except OverflowError:
+            return None
+    values = _filled(column)
+    if column.kinds == _TEXTS and _NUMBER.issuperset("".join(values)):
+        try:
+            numbers = list(map(float, values))
+        except ValueError:
+            return None
+        if all(map(math.isfinite, numbers)):
+            return _mapped(column, lambda cells: iter(numbers))
+    return None
+
+
+def _cast_numeric(column: C, type_: ColumnType) -> C | list[Cell] | None:
+    values = _filled(column)
+    if column.kinds == _FLOATS:
+        if not all(map(math.isfinite, values)):
+            return None
+        decimals = list(map(Decimal, map(repr, values)))
+    elif column.kinds == {Decimal}:
+        decimals = list(values)
+        if not all(map(Decimal.is_finite, decimals)):
+            return None
+    elif column.kinds <= {int, Decimal}:
+        decimals = list(map(Decimal, values))
+        if not all(map(Decimal.is_finite, decimals)):
+            return None
+    else:
+        return None
+    if type_.precision is not None:
+        scale = type_.scale or 0
+        limit = Decimal(10) ** (type_.precision - scale)
+        if max(map(abs, decimals)) >= limit:
+            return None
+        try:
+            rounded = map(Decimal.quantize, decimals, repeat(Decimal(1).scaleb(-scale)))
+            if not all(map(eq, decimals, rounded)):
+                return None
+        except InvalidOperation:
+            return None  # more digits than the context has: rare enough to be walked
+    return _mapped(column, lambda cells: iter(decimals))
+
+
+def _cast_date(column: C, type_: ColumnType) -> C | list[Cell] | None:
+    if column.kinds == {dt.date}:
+        return column
+    if column.kinds == {dt.datetime}:
+        values = _filled(column)
+        if set(map(dt.datetime.time, values)) == {MIDNIGHT}:
+            return _mapped(column, lambda cells: map(dt.datetime.date, cells))
+    if column.kinds == _TEXTS:
+        return _cast_iso_text(column, dt.date.fromisoformat, 10)
+    return None
+
+
+def _cast_timestamp(column: C, type_: ColumnType) -> C | list[Cell] | None:
+    if column.kinds == {dt.datetime}:
+        zones = {moment.tzinfo for moment in _filled(column)}
+        return column if type_.timezone or zones == {None} else None
+    if column.kinds == {dt.date}:
+        midnight, combine = MIDNIGHT, dt.datetime.combine
+        return _mapped(column, lambda cells: (combine(day, midnight) for day in cells))
+    if column.kinds == _TEXTS:
+        return _cast_iso_text(column, dt.datetime.fromisoformat, 19)
+    return None
+
+
+def _cast_iso_text(column: Column, read: Callable[[str], Cell], length: int) -> list[Cell] | None:
+    # Texts of just this length with just these separators have one reading only.
+    values = _filled(column)
+    if set(map(len, values)) != {length} or not set("".join(values)) <= set("0123456789-: T"):
+        return None
+    try:
+        moments = list(map(read, values))
+    except ValueError:
+        return None
+    if length == 10 and {text[4] + text[7] for text in values} != {"--"}:
+        return None  # fromisoformat also reads week dates
+    return _mapped(column, lambda cells: iter(moments))
+
+
+def _cast_same(kind: type) -> Callable[[Any, ColumnType], Any]:
+    return lambda column, type_: column if column.kinds == {kind} else None
+
+
+_TEXTS: frozenset[type] = frozenset({str})
+_FLOATS: frozenset[type] = frozenset({float})
+_INTS: frozenset[type] = frozenset({int})
+_FAULTY: frozenset[type] = frozenset({CellError, UncalculatedFormula})
+
+_CASTS: dict[Kind, Callable[[Any, ColumnType], Any]] = {
+    Kind.TEXT: _cast_text,
+    Kind.OTHER: _cast_text,
+    Kind.INTEGER: _cast_integer,
+    Kind.FLOAT: _cast_float,
+    Kind.NUMERIC: _cast_numeric,
+    Kind.BOOLEAN: _cast_same(bool),
+    Kind.DATE: _cast_date,
+    Kind.TIMESTAMP: _cast_timestamp,
+    Kind.TIME: _cast_same(dt.time),
+    Kind.INTERVAL: _cast_same(dt.timedelta),
+}
+
+
+def _filled(column: Column) -> Sequence[Any]:
+    """The cells that are not blank."""
+    cells = column.values()
+    return [cell for cell in cells if cell is not None] if column.blanks else cells
+
+
+def _mapped(column: Column, convert: Callable[[Sequence[Any]], Any]) -> list[Cell]:
+    """The column's filled cells converted, and its blanks where they were."""
+    converted = convert(_filled(column))
+    if not column.blanks:
+        return list(converted)
+    following = iter(converted)
+    return [None if cell is None else next(following) for cell in column.values()]
