@@ -94,7 +94,7 @@ class ColumnInference:
         self._count(column, places)
         traits: set[Trait] = set()
         for kind in column.kinds & SCANNERS.keys():
-            traits |= SCANNERS[kind](of_kind(column, kind), self._kinds[kind])
+            traits |= SCANNERS[kind](column, self._kinds[kind])
         if str in column.kinds:
             self._longest = max(self._longest, column.longest)
             if column.has_nul:

@@ -75,35 +75,41 @@ class Tally:
         return Finding(message, self.cells, self.first_row or 0)
 
 
-def _look_at_floats(values: Sequence[float], tally: Tally) -> set[Trait]:
+def _scan_floats(column: Column, tally: Tally) -> set[Trait]:
     traits = set()
-    if not all(map(math.isfinite, values)):
+    extremes, integral = column.extremes(float), column.integral
+    if extremes is None:  # a float is not finite
         traits.add(Trait.NOT_FINITE)
-        values = list(filter(math.isfinite, values))
-    if not all(map(float.is_integer, values)):
+        values = list(filter(math.isfinite, of_kind(column, float)))
+        extremes = (min(values), max(values)) if values else None
+        integral = all(map(float.is_integer, values))
+    if not integral:
         traits.add(Trait.FRACTION)
-    if values:
-        tally.measure(values)
-        if max(map(abs, values)) >= MAX_EXACT_FLOAT:
+    if extremes is not None:
+        tally.measure(extremes)
+        if max(map(abs, extremes)) >= MAX_EXACT_FLOAT:
             traits.add(Trait.LONG_FLOAT)
     return traits
 
 
-def _look_at_integers(values: Sequence[int], tally: Tally) -> set[Trait]:
-    tally.measure(values)
-    if max(map(abs, values)) <= MAX_FLOAT_INTEGER:
+def _scan_integers(column: Column, tally: Tally) -> set[Trait]:
+    low, high = column.extremes(int) or (0, 0)
+    tally.measure((low, high))
+    if low >= -MAX_FLOAT_INTEGER and high <= MAX_FLOAT_INTEGER:
         return set()
     return {Trait.LONG_INTEGER, Trait.HUGE_INTEGER}
 
 
-def _look_at_decimals(values: Sequence[Decimal], tally: Tally) -> set[Trait]:
-    if not all(map(Decimal.is_finite, values)):
+def _scan_decimals(column: Column, tally: Tally) -> set[Trait]:
+    extremes = column.extremes(Decimal)
+    if extremes is None:
         return {Trait.NOT_FINITE}
-    tally.measure(values)
+    tally.measure(extremes)
     return set()
 
 
-def _look_at_moments(values: Sequence[dt.datetime], tally: Tally) -> set[Trait]:
+def _scan_moments(column: Column, tally: Tally) -> set[Trait]:
+    values = of_kind(column, dt.datetime)
     zones = set(map(is_not, map(attrgetter("tzinfo"), values), repeat(None)))
     traits = {Trait.ZONED if zoned else Trait.ZONELESS for zoned in zones}
     if zones == {False}:
@@ -113,18 +119,20 @@ def _look_at_moments(values: Sequence[dt.datetime], tally: Tally) -> set[Trait]:
     return traits
 
 
-def _look_at_dates(values: Sequence[dt.date], tally: Tally) -> set[Trait]:
-    tally.measure(values)
+def _scan_dates(column: Column, tally: Tally) -> set[Trait]:
+    extremes = column.extremes(dt.date)
+    if extremes is not None:
+        tally.measure(extremes)
     return set()
 
 
-#: How the values of a type are looked at.
-SCANNERS: dict[type, Callable[[Sequence[Any], Tally], set[Trait]]] = {
-    float: _look_at_floats,
-    int: _look_at_integers,
-    Decimal: _look_at_decimals,
-    dt.datetime: _look_at_moments,
-    dt.date: _look_at_dates,
+#: How the cells of a type are scanned for traits; each is called for a column that has such cells.
+SCANNERS: dict[type, Callable[[Column, Tally], set[Trait]]] = {
+    float: _scan_floats,
+    int: _scan_integers,
+    Decimal: _scan_decimals,
+    dt.datetime: _scan_moments,
+    dt.date: _scan_dates,
 }
 
 #: Traits whose cells are counted and placed: only a block that may have such a cell is walked for it.

@@ -46,8 +46,8 @@ def _cast_text(column: C, type_: ColumnType) -> C | list[Cell] | None:
     if type_.length is not None or column.kinds & _FAULTY:
         return None
     if column.kinds == _FLOATS:
-        values = _filled(column)
-        if all(map(float.is_integer, values)) and max(map(abs, values)) < _MAX_SHOWN_FLOAT:
+        extremes = column.extremes(float) if column.integral else None
+        if extremes is not None and extremes[0] > -_MAX_SHOWN_FLOAT and extremes[1] < _MAX_SHOWN_FLOAT:
             return _mapped(column, lambda cells: map(str, map(int, cells)))
         return None
     return None
@@ -55,14 +55,16 @@ def _cast_text(column: C, type_: ColumnType) -> C | list[Cell] | None:
 
 def _cast_integer(column: C, type_: ColumnType) -> C | list[Cell] | None:
     low, high = -(1 << type_.bits - 1), (1 << type_.bits - 1) - 1
-    values = _filled(column)
     if column.kinds == _FLOATS:
+        extremes = column.extremes(float) if column.integral else None
         # A double rounds: 2**63 - 1 as a double is 2**63, one too many.
-        if all(map(float.is_integer, values)) and low <= min(values) and max(values) < float(high):
+        if extremes is not None and low <= extremes[0] and extremes[1] < float(high):
             return _mapped(column, lambda cells: map(int, cells))
         return None
     if column.kinds == _INTS:
-        return column if low <= min(values) and max(values) <= high else None
+        extremes = column.extremes(int)
+        return column if extremes is not None and low <= extremes[0] and extremes[1] <= high else None
+    values = _filled(column)
     if column.kinds == _TEXTS and _DIGITS.issuperset("".join(values)):
         try:
             numbers = list(map(int, values))

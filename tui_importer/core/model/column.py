@@ -49,7 +49,7 @@ class Column(Protocol):
 
     @property
     def integral(self) -> bool:
-        """Whether every number is whole; False where one is not finite."""
+        """Whether every float is a whole number; False where one is not finite."""
 
     def extremes(self, kind: type) -> tuple[Any, Any] | None:
         """The least and the greatest of the cells of this exact type.
@@ -160,10 +160,7 @@ class ListColumn:
 
     @cached_property
     def integral(self) -> bool:
-        floats, decimals = self._of(float), self._of(Decimal)
-        return all(map(float.is_integer, floats)) and all(
-            number.is_finite() and number == number.to_integral_value() for number in decimals
-        )
+        return all(map(float.is_integer, self._of(float)))
 
     def extremes(self, kind: type) -> tuple[Any, Any] | None:
         values = self._of(kind)
