@@ -107,7 +107,7 @@ def idle(server: str, workbook: Path) -> None:
         used = after.user + after.system - before.user - before.system
         output = len(terminal.output) - written
         print(f"viewer of a paused run: {used / seconds:.1%} of a core, {output / seconds:.0f} bytes/s to the terminal")
-        terminal.type("c")
+        terminal.type("s")
         terminal.until("STOPPED")
         terminal.type("q")
         terminal.wait()

@@ -377,7 +377,7 @@ def test_cancelling_reaches_a_worker_that_waits_for_the_database(
 
             def cancel() -> None:
                 postgres.execute(waiting)
-                run.cancel("enough")
+                run.abort("enough")
 
             threading.Thread(target=cancel).start()
 

@@ -95,15 +95,15 @@ class Run:
         """Take no further batches, finish those in flight, and report."""
         self._engine.stop(reason, exit_code)
 
-    def cancel(self, reason: str = "cancelled on request", exit_code: ExitCode = ExitCode.STOPPED) -> None:
+    def abort(self, reason: str = "aborted on request", exit_code: ExitCode = ExitCode.STOPPED) -> None:
         """Stop, and cancel at the database what is in flight: those batches are undone."""
-        self._engine.cancel(reason, exit_code)
+        self._engine.abort(reason, exit_code)
 
     def pause(self) -> None:
-        """Finish what is in flight and take no further batches until :meth:`resume`."""
+        """Finish what is in flight and take no further batches until :meth:`unpause`."""
         self._engine.pause(paused=True)
 
-    def resume(self) -> None:
+    def unpause(self) -> None:
         """Let a paused run go on."""
         self._engine.pause(paused=False)
 

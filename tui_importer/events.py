@@ -190,7 +190,7 @@ class Paused(Event, frozen=True, kw_only=True, tag="paused"):
     """The run rests: what is in flight is finished, no further batch is taken until it goes on."""
 
 
-class Continued(Event, frozen=True, kw_only=True, tag="continued"):
+class Unpaused(Event, frozen=True, kw_only=True, tag="unpaused"):
     """A paused run goes on."""
 
 
@@ -201,10 +201,10 @@ class WorkersChanged(Event, frozen=True, kw_only=True, tag="workers_changed"):
 
 
 class Stopping(Event, frozen=True, kw_only=True, tag="stopping"):
-    """No further batch will be taken; those in flight are finished, or cancelled where ``at_once`` is true."""
+    """No further batch will be taken; those in flight are finished, or undone where ``aborting`` is true."""
 
     reason: str
-    at_once: bool
+    aborting: bool
 
 
 class IndexesCreated(Event, frozen=True, kw_only=True, tag="indexes_created"):
@@ -256,7 +256,7 @@ AnyEvent = (
     | WorkerFinished
     | WorkersChanged
     | Paused
-    | Continued
+    | Unpaused
     | Stopping
     | IndexesCreated
     | Verified

@@ -8,7 +8,7 @@ from pathlib import Path
 from tui_importer.core.model.plan import Options, Plan, Source, Target
 from tui_importer.process.messages import ImportRequest
 from tui_importer.process.start import start_run
-from tui_importer.recording.control import Drain, give_order
+from tui_importer.recording.control import Stop, give_order
 from tui_importer.recording.recordings import Recording, recordings_folder
 
 
@@ -34,7 +34,7 @@ def test_it_is_not_waited_for_and_takes_orders(tmp_path: Path) -> None:
     assert recording.alive
     while recording.latest("batch_committed") is None:
         time.sleep(0.02)
-    give_order(recording.folder, Drain())
+    give_order(recording.folder, Stop())
     until_it_has_ended(recording)
     report = recording.report()
     assert report is not None

@@ -22,7 +22,7 @@ from tui_importer.errors import ExitCode, ImporterError, PlanError
 from tui_importer.process import start
 from tui_importer.process.messages import ImportRequest
 from tui_importer.process.start import RefusedError, start_run
-from tui_importer.recording.control import Pause, Resume, give_order
+from tui_importer.recording.control import Pause, Unpause, give_order
 from tui_importer.recording.recordings import Recording, recordings, recordings_folder
 
 if TYPE_CHECKING:
@@ -164,7 +164,7 @@ def test_it_survives_the_death_of_whoever_began_it(
     process.send_signal(signal.SIGHUP)
     assert recording.alive
     give_order(recording.folder, Pause())
-    give_order(recording.folder, Resume())
+    give_order(recording.folder, Unpause())
     process.terminate()
     assert ended(recording).exit_code == 143
 

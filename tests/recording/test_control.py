@@ -21,7 +21,7 @@ from tests.core.run.test_pause_and_workers import prepared
 from tests.exactly_once.test_fencing import wait_for
 from tui_importer import Run, UsageError
 from tui_importer.errors import ExitCode
-from tui_importer.events import AnyEvent, Continued, Paused, Stopping, WorkersChanged, WorkerStarted
+from tui_importer.events import AnyEvent, Paused, Stopping, Unpaused, WorkersChanged, WorkerStarted
 from tui_importer.recording import control
 from tui_importer.recording.control import (
     CONTROL_SOCKET,
@@ -29,9 +29,9 @@ from tui_importer.recording.control import (
     AnyOrder,
     ChangeWorkers,
     ControlServer,
-    Drain,
     Pause,
-    Resume,
+    Stop,
+    Unpause,
     give_order,
 )
 from tui_importer.recording.recordings import recordings
@@ -49,14 +49,14 @@ class Puppet:
     def pause(self) -> None:
         self.told.append("pause")
 
-    def resume(self) -> None:
-        self.told.append("resume")
+    def unpause(self) -> None:
+        self.told.append("unpause")
 
     def stop(self, reason: str = "", exit_code: ExitCode = ExitCode.STOPPED) -> None:
         self.told.append("stop")
 
-    def cancel(self, reason: str = "", exit_code: ExitCode = ExitCode.STOPPED) -> None:
-        self.told.append("cancel")
+    def abort(self, reason: str = "", exit_code: ExitCode = ExitCode.STOPPED) -> None:
+        self.told.append("abort")
 
     def change_workers(self, workers: int) -> None:
         if workers < 1:
@@ -94,9 +94,9 @@ def heard(connection: socket.socket) -> bytes:
 
 ORDERS: list[tuple[AnyOrder, str]] = [
     (Pause(), "pause"),
-    (Resume(), "resume"),
-    (Drain(), "stop"),
-    (Abort(), "cancel"),
+    (Unpause(), "unpause"),
+    (Stop(), "stop"),
+    (Abort(), "abort"),
     (ChangeWorkers(workers=7), "7 workers"),
 ]
 
@@ -204,8 +204,8 @@ def test_no_bytes_are_an_order_by_accident(tmp_path: Path, said: bytes) -> None:
             connection.sendall(said)
             connection.shutdown(socket.SHUT_WR)
             heard(connection)
-        give_order(tmp_path, Resume())
-        assert puppet.told == ["resume"]
+        give_order(tmp_path, Unpause())
+        assert puppet.told == ["unpause"]
 
 
 def test_an_order_may_come_in_pieces(tmp_path: Path) -> None:
@@ -223,9 +223,9 @@ def test_who_says_nothing_keeps_nobody_waiting(tmp_path: Path, monkeypatch: pyte
         slow.sendall(b'{"order":')
         for _ in range(3):
             give_order(tmp_path, Pause())
-        slow.sendall(b'"resume"}\n')
+        slow.sendall(b'"unpause"}\n')
         assert msgspec.json.decode(heard(slow)) == {"refused": None}
-        assert puppet.told == ["pause", "pause", "pause", "resume"]
+        assert puppet.told == ["pause", "pause", "pause", "unpause"]
         assert silent.fileno() > 0
     assert not (tmp_path / CONTROL_SOCKET).exists()
 
@@ -253,8 +253,8 @@ def test_who_hangs_up_at_once_harms_nobody(tmp_path: Path) -> None:
         for said in (b"", b'{"order"', b'{"order":"pause"}\n'):
             with caller(tmp_path) as connection:
                 connection.sendall(said)
-        give_order(tmp_path, Resume())
-        assert puppet.told in (["resume"], ["pause", "resume"])
+        give_order(tmp_path, Unpause())
+        assert puppet.told in (["unpause"], ["pause", "unpause"])
 
 
 def test_many_speak_at_once(tmp_path: Path) -> None:
@@ -330,9 +330,9 @@ def ended_by(recorded: Recorded, act: Callable[[], None]) -> tuple[str, int]:
             act()
             report = executing.result(60)
         finally:
-            recorded.run.cancel()
+            recorded.run.abort()
     with pytest.raises(UsageError, match="has ended"):
-        give_order(recorded.folder, Resume())
+        give_order(recorded.folder, Unpause())
     assert sorted(path.name for path in recorded.folder.iterdir()) == ["events.jsonl", "report.json"]
     assert recordings(recorded.runs)[0].alive is False
     return report.outcome, report.exit_code
@@ -346,22 +346,22 @@ def test_a_live_run_does_as_it_is_told(tmp_path: Path, postgres: Database) -> No
             give_order(recorded.folder, ChangeWorkers(workers=65))
         give_order(recorded.folder, ChangeWorkers(workers=3))
         wait_for(lambda: len(recorded.run.snapshot().workers) == 3)
-        give_order(recorded.folder, Resume())
-        give_order(recorded.folder, Resume())
+        give_order(recorded.folder, Unpause())
+        give_order(recorded.folder, Unpause())
 
     assert ended_by(recorded, act) == ("complete_with_rejects", 3)
     recorded.oracle.check(postgres)
-    kinds = (Paused, Continued, WorkersChanged, Stopping)
+    kinds = (Paused, Unpaused, WorkersChanged, Stopping)
     said = [event for event in recorded.events if isinstance(event, kinds)]
-    assert said == [Paused(), WorkersChanged(workers=3), Continued()]
+    assert said == [Paused(), WorkersChanged(workers=3), Unpaused()]
     tags = [line["event"] for line in recordings(recorded.runs)[0].lines()]
-    assert [tag for tag in tags if tag in ("paused", "continued", "workers_changed")] == [
-        *("paused", "workers_changed", "continued")
+    assert [tag for tag in tags if tag in ("paused", "unpaused", "workers_changed")] == [
+        *("paused", "workers_changed", "unpaused")
     ]
 
 
-@pytest.mark.parametrize(("order", "at_once"), [(Drain(), False), (Abort(), True)])
-def test_a_live_run_is_ended(tmp_path: Path, sqlite: Database, order: AnyOrder, *, at_once: bool) -> None:
+@pytest.mark.parametrize(("order", "aborting"), [(Stop(), False), (Abort(), True)])
+def test_a_live_run_is_ended(tmp_path: Path, sqlite: Database, order: AnyOrder, *, aborting: bool) -> None:
     recorded = Recorded(tmp_path, sqlite)
 
     def act() -> None:
@@ -370,8 +370,8 @@ def test_a_live_run_is_ended(tmp_path: Path, sqlite: Database, order: AnyOrder, 
         give_order(recorded.folder, order)
 
     assert ended_by(recorded, act) == ("stopped", 4)
-    [stopping] = [event for event in recorded.events if isinstance(event, Stopping) and event.at_once is at_once]
-    assert stopping.reason == ("cancelled on request" if at_once else "stopped on request")
+    [stopping] = [event for event in recorded.events if isinstance(event, Stopping) and event.aborting is aborting]
+    assert stopping.reason == ("aborted on request" if aborting else "stopped on request")
 
 
 def test_a_silent_caller_does_not_keep_a_run_from_its_end(
@@ -384,6 +384,6 @@ def test_a_silent_caller_does_not_keep_a_run_from_its_end(
         def act() -> None:
             with control._address(recorded.folder) as address:
                 silent.connect(address)
-            give_order(recorded.folder, Resume())
+            give_order(recorded.folder, Unpause())
 
         assert ended_by(recorded, act) == ("complete_with_rejects", 3)

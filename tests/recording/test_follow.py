@@ -121,14 +121,14 @@ STRANGE = [
     b"3",
     b"{}",
     b"[" * 100_000,
-    b'{"v":1,"ts":"yesterday","event":"paused"}',
-    b'{"v":1,"ts":7,"event":"paused"}',
-    b'{"v":1,"ts":"2026-11-24T20:15:00.000Z","event":"a_later_invention","x":1}',
-    b'{"v":1,"ts":"2026-11-24T20:15:00.000Z","event":["paused"]}',
-    b'{"v":1,"ts":"2026-11-24T20:15:00.000Z","event":"progress","phase":"dancing"}',
-    b'{"v":1,"ts":"2026-11-24T20:15:00.000Z","event":"reject_groups","groups":[[1]]}',
-    b'{"v":1,"ts":"2026-11-24T20:15:00.000Z","event":"worker_started"}',
-    b'{"v":2,"ts":"2026-11-24T20:15:00.000Z","event":"paused"}',
+    b'{"v":2,"ts":"yesterday","event":"paused"}',
+    b'{"v":2,"ts":7,"event":"paused"}',
+    b'{"v":2,"ts":"2026-11-24T20:15:00.000Z","event":"a_later_invention","x":1}',
+    b'{"v":2,"ts":"2026-11-24T20:15:00.000Z","event":["paused"]}',
+    b'{"v":2,"ts":"2026-11-24T20:15:00.000Z","event":"progress","phase":"dancing"}',
+    b'{"v":2,"ts":"2026-11-24T20:15:00.000Z","event":"reject_groups","groups":[[1]]}',
+    b'{"v":2,"ts":"2026-11-24T20:15:00.000Z","event":"worker_started"}',
+    b'{"v":3,"ts":"2026-11-24T20:15:00.000Z","event":"paused"}',
     b'{"v":"1","ts":"2026-11-24T20:15:00.000Z","event":"paused"}',
     b'{"ts":"2026-11-24T20:15:00.000Z","event":"paused"}',
 ]
@@ -136,7 +136,7 @@ STRANGE = [
 
 @pytest.mark.parametrize("strange", STRANGE, ids=range(len(STRANGE)))
 def test_what_is_not_understood_is_passed_over(tmp_path: Path, strange: bytes) -> None:
-    assert LINE_VERSION == 1
+    assert LINE_VERSION == 2
     assert decode_line(strange) is None
     scene = Scene().begin().load()
     recording = write(scene, tmp_path)

@@ -79,7 +79,7 @@ def test_the_queue_is_bounded_and_says_when_to_come_again(serve: Callable[..., S
     assert served.client.get("/health").json()["waiting"] == 2
     # One that waits can be cancelled or forgotten without ever having begun.
     assert served.client.post(f"/runs/{ids[2]}/cancel").status_code == 202
-    assert served.run(ids[2])["error"] == "cancelled before it began"
+    assert served.run(ids[2])["error"] == "stopped before it began"
     assert served.client.post(f"/runs/{ids[1]}/pause").status_code == 409
     assert served.client.delete(f"/runs/{ids[1]}").status_code == 204
     assert served.post("/runs", numbered(1)).status_code == 202

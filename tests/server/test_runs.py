@@ -13,7 +13,7 @@ import pytest
 from tests.server.conftest import SLOW, Served, numbered, until
 from tests.support.make_sample import SAMPLE_PATH
 from tui_importer.core.model.counters import Snapshot
-from tui_importer.recording.control import ChangeWorkers, Drain, Pause, give_order
+from tui_importer.recording.control import ChangeWorkers, Pause, Stop, give_order
 from tui_importer.recording.follow import Follower, headers, rejects
 
 
@@ -145,7 +145,7 @@ def test_the_dashboard_finds_an_uploaded_run_and_it_obeys(serve: Callable[..., S
     served.wait(id_, lambda run: run["progress"]["workers_wanted"] == 3)
     give_order(recording.folder, Pause())
     served.wait(id_, lambda run: run["state"] == "paused")
-    give_order(recording.folder, Drain())
+    give_order(recording.folder, Stop())
     assert served.ended(id_)["outcome"] == "stopped"
     follower.close()
     command = recording.command

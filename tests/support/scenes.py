@@ -27,7 +27,6 @@ from tui_importer.core.model.report import (
 from tui_importer.events import (
     AnyEvent,
     BatchCommitted,
-    Continued,
     Fault,
     IndexesCreated,
     LoadingStarted,
@@ -42,6 +41,7 @@ from tui_importer.events import (
     SourceOpened,
     Stopping,
     TableCreated,
+    Unpaused,
     WorkerFailed,
     WorkerFinished,
     WorkerStarted,
@@ -229,7 +229,7 @@ class Scene:
 
     def go_on(self) -> Scene:
         """The run goes on."""
-        return self.say(Continued())
+        return self.say(Unpaused())
 
     def retry(self, *, everybody: bool = False) -> Scene:
         """The database does not answer one worker, or none."""
@@ -251,9 +251,9 @@ class Scene:
                 )
         return self.count(Phase.READING, states, queue=8)
 
-    def drain(self, *, at_once: bool = False) -> Scene:
+    def ask_to_stop(self, *, aborting: bool = False) -> Scene:
         """Somebody wants it to stop."""
-        self.say(Stopping(reason="stopped on request", at_once=at_once))
+        self.say(Stopping(reason="stopped on request", aborting=aborting))
         return self.count(Phase.READING, [WorkerState.WRITING] * self.workers, queue=8)
 
     def index(self) -> Scene:

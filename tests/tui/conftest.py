@@ -37,14 +37,14 @@ class Controls:
     def pause(self) -> None:
         self.told.append("pause")
 
-    def resume(self) -> None:
-        self.told.append("resume")
+    def unpause(self) -> None:
+        self.told.append("unpause")
 
     def stop(self, reason: str = "", exit_code: ExitCode = ExitCode.STOPPED) -> None:
         self.told.append("stop")
 
-    def cancel(self, reason: str = "", exit_code: ExitCode = ExitCode.STOPPED) -> None:
-        self.told.append("cancel")
+    def abort(self, reason: str = "", exit_code: ExitCode = ExitCode.STOPPED) -> None:
+        self.told.append("abort")
 
     def change_workers(self, workers: int) -> None:
         if workers < 1:

@@ -34,11 +34,11 @@ STATES: dict[str, Callable[[Scene], Scene]] = {
     "LOADING": lambda scene: scene.begin().load().go(4, 5),
     "RETRYING": lambda scene: scene.begin().load().go(4, 5).retry(everybody=True),
     "PAUSED": lambda scene: scene.begin().load().go(4, 5).pause(),
-    "DRAINING": lambda scene: scene.begin().load().go(4, 5).drain(),
-    "CANCELLING": lambda scene: scene.begin().load().go(4, 5).drain(at_once=True),
+    "STOPPING": lambda scene: scene.begin().load().go(4, 5).ask_to_stop(),
+    "ABORTING": lambda scene: scene.begin().load().go(4, 5).ask_to_stop(aborting=True),
     "INDEXING": lambda scene: scene.begin().load().go(4, 5).index(),
     "FAILED": lambda scene: scene.begin().load().go(4, 5).fail(),
-    "STOPPED": lambda scene: scene.begin().load().go(4, 5).drain().stop(),
+    "STOPPED": lambda scene: scene.begin().load().go(4, 5).ask_to_stop().stop(),
     "DONE": lambda scene: scene.begin().load().go(4).finish(),
     "DONE WITH REJECTS": lambda scene: scene.begin().load().go(4, 13).finish(),
     "DIED": lambda scene: scene.begin().load().go(4, 5).die(),
@@ -266,9 +266,9 @@ def live(folder: Path, controls: Controls) -> Callable[[str], Playing]:
     ("state", "key", "order"),
     [
         ("LOADING", "p", "pause"),
-        ("PAUSED", "p", "resume"),
-        ("LOADING", "c", "stop"),
-        ("DRAINING", "c", "cancel"),
+        ("PAUSED", "p", "unpause"),
+        ("LOADING", "s", "stop"),
+        ("STOPPING", "s", "abort"),
         ("LOADING", "plus", "workers 5"),
         ("LOADING", "equals_sign", "workers 5"),
         ("LOADING", "minus", "workers 3"),
@@ -422,7 +422,7 @@ def test_what_cells_hold_is_shown_and_never_obeyed(folder: Path) -> None:
 def test_the_command_palette_knows_what_the_keys_do(folder: Path) -> None:
     async def look(pilot: Pilot[DashboardResult]) -> None:
         names = {command.title for command in pilot.app.get_system_commands(pilot.app.screen)}
-        assert {"Pause or go on", "Cancel", "One worker more", "One worker less", "Rejects", "Log", "Leave"} <= names
+        assert {"Pause or go on", "Stop", "One worker more", "One worker less", "Rejects", "Log", "Leave"} <= names
         await pilot.press("ctrl+p")
         await until(pilot, lambda: "Pause or go on" in page(pilot.app))
         await pilot.press("escape")

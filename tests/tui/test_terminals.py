@@ -161,7 +161,7 @@ def test_the_dashboards_death_is_not_the_imports(tmp_path: Path, rows: Path, dea
     gone(lambda: finished(recording) <= before)
     with Terminal(["attach"], tmp_path) as terminal:
         terminal.until("LOADING")
-        terminal.type("c")
+        terminal.type("s")
         terminal.until("STOPPED")
         terminal.type("q")
         assert terminal.wait() == 4
@@ -182,7 +182,7 @@ def test_a_headless_run_is_shown_cancelled_and_resumed(tmp_path: Path, rows: Pat
             second.until(lambda shown: "×3" in shown)
             first.type("p")
             second.until("LOADING")
-            first.type("c")
+            first.type("s")
             second.until("STOPPED")
             first.until("STOPPED")
             for each in (first, second):

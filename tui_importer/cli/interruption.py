@@ -60,7 +60,7 @@ class Interruption:
         self._woken.wait()
         if self.number is not None:
             self._woken.clear()
-            run.cancel(f"stopped by {signal.Signals(self.number).name}")
+            run.abort(f"stopped by {signal.Signals(self.number).name}")
             # A file that is still being parsed is not waited for: before it is known what goes where, nothing is
             # written, and a run that is told to stop by then writes nothing afterwards.
             if not reports and run.resolved_plan is not None:

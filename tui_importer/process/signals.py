@@ -20,7 +20,7 @@ _SIGNALS = {signal.SIGINT: ExitCode.SIGINT, signal.SIGTERM: ExitCode.SIGTERM}
 
 @contextmanager
 def signals_stop(run: Run) -> Iterator[None]:
-    """The first SIGINT or SIGTERM drains the run, the second cancels it; SIGHUP never ends it."""
+    """The first SIGINT or SIGTERM stops the run, the second aborts it; SIGHUP never ends it."""
     received: list[int] = []
 
     def on_signal(number: int, frame: FrameType | None) -> None:
@@ -30,7 +30,7 @@ def signals_stop(run: Run) -> Iterator[None]:
             # In a thread: a handler runs between two instructions of the very code whose locks it would need.
             threading.Thread(target=run.stop, args=(f"stopped by {name}", code), name="signal").start()
         else:
-            threading.Thread(target=run.cancel, args=(f"cancelled by {name}", code), name="signal").start()
+            threading.Thread(target=run.abort, args=(f"aborted by {name}", code), name="signal").start()
             leave = threading.Timer(LEAVE_WITHIN, os._exit, [int(code)])
             leave.daemon = True
             leave.start()

@@ -62,8 +62,8 @@ def hidden_cells(
     path: Path, sheet: str, extent: CellExtent | None = None, serials: SerialSearch | None = None, *, chunk: int = CHUNK
 ) -> dict[int, list[HiddenCell]]:
     """All hidden cells of a sheet, by row. ``extent``, where there is one, is shown the cells as well; ``serials``
-    finds the numbers that mean another moment than a library makes of them; ``chunk`` is how many bytes of XML are in hand at
-    once.
+    finds the numbers that mean another moment than a library makes of them; ``chunk`` is how many bytes of XML are in
+    hand at once.
 
     Raises :class:`tui_importer.errors.SourceError` where the workbook is damaged.
     """

@@ -38,15 +38,15 @@ class Order(msgspec.Struct, frozen=True, kw_only=True, tag_field="order"):
 
 
 class Pause(Order, frozen=True, kw_only=True, tag="pause"):
-    """Finish what is in flight and take nothing more until :class:`Resume`."""
+    """Finish what is in flight and take nothing more until :class:`Unpause`."""
 
 
-class Resume(Order, frozen=True, kw_only=True, tag="resume"):
+class Unpause(Order, frozen=True, kw_only=True, tag="unpause"):
     """Go on."""
 
 
-class Drain(Order, frozen=True, kw_only=True, tag="drain"):
-    """Stop after what is in flight."""
+class Stop(Order, frozen=True, kw_only=True, tag="stop"):
+    """Finish what is in flight and stop."""
 
 
 class Abort(Order, frozen=True, kw_only=True, tag="abort"):
@@ -54,12 +54,12 @@ class Abort(Order, frozen=True, kw_only=True, tag="abort"):
 
 
 class ChangeWorkers(Order, frozen=True, kw_only=True, tag="change_workers"):
-    """Have so many workers from now on."""
+    """Set the number of workers."""
 
     workers: int
 
 
-AnyOrder = Pause | Resume | Drain | Abort | ChangeWorkers
+AnyOrder = Pause | Unpause | Stop | Abort | ChangeWorkers
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
@@ -73,11 +73,11 @@ class Controlled(Protocol):
 
     def pause(self) -> None: ...
 
-    def resume(self) -> None: ...
+    def unpause(self) -> None: ...
 
     def stop(self, reason: str = ..., exit_code: ExitCode = ...) -> None: ...
 
-    def cancel(self, reason: str = ..., exit_code: ExitCode = ...) -> None: ...
+    def abort(self, reason: str = ..., exit_code: ExitCode = ...) -> None: ...
 
     def change_workers(self, workers: int) -> None: ...
 
@@ -187,12 +187,12 @@ class ControlServer:
             match order:
                 case Pause():
                     self._run.pause()
-                case Resume():
-                    self._run.resume()
-                case Drain():
+                case Unpause():
+                    self._run.unpause()
+                case Stop():
                     self._run.stop("stopped on request")
                 case Abort():
-                    self._run.cancel("cancelled on request")
+                    self._run.abort("aborted on request")
                 case ChangeWorkers(workers=workers):
                     self._run.change_workers(workers)
         except ImporterError as error:

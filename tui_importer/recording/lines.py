@@ -31,8 +31,8 @@ from tui_importer.events import (
     WorkerFailed,
 )
 
-#: Raised when a line could be misread by a program that knows an older one.
-LINE_VERSION = 1
+#: Raised when a line could be misread by a program that knows an older one. Lines of version 1 are read as well.
+LINE_VERSION = 2
 
 #: What the lines with counters have for an event.
 PROGRESS = "progress"
@@ -111,9 +111,22 @@ def decode_line(data: bytes) -> Line | None:
         if fields["v"] > LINE_VERSION:
             return None
         at = dt.datetime.fromisoformat(fields["ts"]).timestamp()
-        return Line(at, _decoded(fields, at))
+        return Line(at, _decoded(_current(fields), at))
     except (ValueError, TypeError, KeyError, RecursionError, msgspec.ValidationError):
         return None
+
+
+def _current(fields: dict[str, Any]) -> dict[str, Any]:
+    """The fields of a line in the form of the current version."""
+    if fields["v"] >= LINE_VERSION:
+        return fields
+    match fields["event"]:
+        case "continued":
+            return {**fields, "event": "unpaused"}
+        case "stopping":
+            return {**fields, "aborting": fields["at_once"]}
+        case _:
+            return fields
 
 
 def _decoded(fields: dict[str, Any], at: float) -> AnyEvent | Snapshot | tuple[ReasonGroup, ...]:

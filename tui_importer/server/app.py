@@ -92,6 +92,9 @@ def _routes(routes: Routes) -> list[Route]:
         Route("/runs/{id}/events", routes.events),
         Route("/runs/{id}/rejects", routes.rejects),
         Route("/runs/{id}/pause", routes.pause, methods=["POST"]),
+        Route("/runs/{id}/unpause", routes.unpause, methods=["POST"]),
+        Route("/runs/{id}/stop", routes.stop, methods=["POST"]),
+        Route("/runs/{id}/abort", routes.abort, methods=["POST"]),
         Route("/runs/{id}/resume", routes.resume, methods=["POST"]),
         Route("/runs/{id}/cancel", routes.cancel, methods=["POST"]),
     ]

@@ -177,8 +177,11 @@ def _paths(options: list[Json]) -> Json:
             }
             for word, summary, more in (
                 ("pause", "Finish what is in flight and rest.", ()),
-                ("resume", "Go on, or take up again what ended before its end.", (429,)),
-                ("cancel", "Stop after the batches in flight; asked again, undo those, too.", ()),
+                ("unpause", "Let a paused run go on.", ()),
+                ("stop", "Finish the batches in flight and stop.", ()),
+                ("abort", "Stop, and undo the batches in flight.", ()),
+                ("resume", "Take up again what ended before its end.", (429,)),
+                ("cancel", "Deprecated: stop; asked again, abort.", ()),
             )
         },
         "/metrics": {

@@ -164,12 +164,24 @@ class Routes:
         """Let a run rest."""
         return await self._ordered(request, self._scheduler.pause)
 
+    async def unpause(self, request: Request) -> Response:
+        """Let a paused run go on."""
+        return await self._ordered(request, self._scheduler.unpause)
+
     async def resume(self, request: Request) -> Response:
-        """Let a run go on, or take it up again."""
+        """Take a run up again that ended before its end."""
         return await self._ordered(request, self._scheduler.resume)
 
+    async def stop(self, request: Request) -> Response:
+        """Finish what is in flight and stop."""
+        return await self._ordered(request, self._scheduler.stop)
+
+    async def abort(self, request: Request) -> Response:
+        """Stop, and undo what is in flight; what is in stays in."""
+        return await self._ordered(request, self._scheduler.abort)
+
     async def cancel(self, request: Request) -> Response:
-        """Stop a run; what is in stays in."""
+        """Stop; asked again, abort."""
         return await self._ordered(request, self._scheduler.cancel)
 
     async def _ordered(self, request: Request, order: Callable[[Upload], Awaitable[None]]) -> Response:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from tui_importer.errors import ExitCode
-from tui_importer.recording.control import Abort, Drain, Pause, Resume
+from tui_importer.recording.control import Abort, Pause, Stop, Unpause
 from tui_importer.server.http_error import HttpError, too_busy
 from tui_importer.server.settings import Settings
 from tui_importer.server.upload_registry import UploadRegistry
@@ -119,42 +119,60 @@ class Scheduler:
         """Let the run rest; raises :class:`HttpError` (409) where it is not at work."""
         await self._runner(upload).order(Pause())
 
+    async def unpause(self, upload: Upload) -> None:
+        """Let a paused run go on; raises :class:`HttpError` (409)."""
+        await self._runner(upload).order(Unpause())
+
     async def resume(self, upload: Upload) -> None:
-        """Let a paused run go on, or take one up again that ended before its end; raises :class:`HttpError` (409)."""
-        await self._settled(upload)
-        if upload.state == "ended":
-            if not self._uploads.resumable(upload):
-                raise HttpError(409, "the run has come to its end: there is nothing to resume")
-            self._check_room()
-            await self._uploads.reopen(upload)
-            self._waiting.append(upload)
-            self._next()
-        else:
-            await self._runner(upload).order(Resume())
+        """Take up again what ended before its end; raises :class:`HttpError` (409).
+
+        A paused run goes on, as clients of version 0.1 expect.
+        """
+        await self._finished(upload)
+        if upload.state != "ended":
+            await self.unpause(upload)
+            return
+        if not self._uploads.resumable(upload):
+            raise HttpError(409, "the run has come to its end: there is nothing to resume")
+        self._check_room()
+        await self._uploads.reopen(upload)
+        self._waiting.append(upload)
+        self._next()
+
+    async def stop(self, upload: Upload) -> None:
+        """Finish the batches in flight and stop; raises :class:`HttpError` (409)."""
+        await self._end(upload, Stop())
+
+    async def abort(self, upload: Upload) -> None:
+        """Stop, and undo the batches in flight; raises :class:`HttpError` (409)."""
+        await self._end(upload, Abort())
 
     async def cancel(self, upload: Upload) -> None:
-        """Stop after the batches in flight; asked again, undo those, too. Raises :class:`HttpError` (409)."""
+        """Stop; asked again, abort: the one word of version 0.1 for both. Raises :class:`HttpError` (409)."""
+        await self._end(upload, Abort() if upload.stop_requested else Stop())
+
+    async def _end(self, upload: Upload, order: Stop | Abort) -> None:
         if upload in self._waiting:
             self._waiting.remove(upload)
-            await self._uploads.end(upload, "stopped", ExitCode.STOPPED, "cancelled before it began")
+            await self._uploads.end(upload, "stopped", ExitCode.STOPPED, "stopped before it began")
             return
-        runner, again = self._runner(upload), upload.cancelled
-        upload.cancelled = True  # a run that is only beginning hears of it once it has begun
+        runner = self._runner(upload)
+        upload.stop_requested = True  # a run that is only beginning hears of it once it has begun
         await self._uploads.note(upload)
         if runner.recording is not None:
-            await runner.order(Abort() if again else Drain())
+            await runner.order(order)
 
     async def delete(self, upload: Upload) -> None:
         """Forget an upload; raises :class:`HttpError`: 409 while it is at work, 404 where somebody else was quicker."""
-        await self._settled(upload)
+        await self._finished(upload)
         if upload.id in self.runners:
-            raise HttpError(409, "the run is at work: cancel it first")
+            raise HttpError(409, "the run is at work: stop it first")
         if upload in self._waiting:
-            await self.cancel(upload)  # somebody may be waiting for its end
+            await self.stop(upload)  # somebody may be waiting for its end
         await self._uploads.forget(upload)
 
-    async def _settled(self, upload: Upload) -> None:
-        """Return once an upload that has ended has given up its turn, too: its end is seen before it is noted."""
+    async def _finished(self, upload: Upload) -> None:
+        """Wait until the task of an upload that has ended is over, too: the end is seen before it is noted."""
         if upload.state == "ended" and upload.id in self._tasks:
             await asyncio.wait((self._tasks[upload.id],))
 

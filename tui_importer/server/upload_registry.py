@@ -95,7 +95,7 @@ class UploadRegistry:
 
     async def reopen(self, upload: Upload) -> None:
         """The upload waits for another turn; raises ``OSError``."""
-        upload.state, upload.cancelled, upload.deaths = "waiting", False, 0
+        upload.state, upload.stop_requested, upload.deaths = "waiting", False, 0
         upload.outcome = upload.exit_code = upload.error = upload.ended_at = None
         self._ended[upload.id].clear()
         await self.save(upload)

@@ -15,7 +15,7 @@ from tui_importer.errors import ExitCode, ImporterError, UsageError
 from tui_importer.events import LoadingStarted
 from tui_importer.process.messages import ImportRequest
 from tui_importer.process.start import RefusedError, start_run
-from tui_importer.recording.control import CONTROL_SOCKET, AnyOrder, Drain, give_order
+from tui_importer.recording.control import CONTROL_SOCKET, AnyOrder, Stop, give_order
 from tui_importer.recording.follow import Follower
 from tui_importer.recording.recordings import Recording, recordings, recordings_folder
 from tui_importer.server.http_error import HttpError
@@ -93,7 +93,7 @@ class UploadRunner:
         """Let the run finish what is in flight and end, if it still is at work."""
         if self.recording is not None:
             try:
-                await _tell(self.recording, Drain())
+                await _tell(self.recording, Stop())
             except UsageError as error:
                 _log.info("run %s: %s", self.recording.run_id, error)
 
@@ -121,7 +121,7 @@ class UploadRunner:
     async def _follow(self, recording: Recording) -> bool:
         """Follow a run to its end; False where the upload is to be run again."""
         self.recording = recording
-        if self._closing.is_set() or self.upload.cancelled:
+        if self._closing.is_set() or self.upload.stop_requested:
             await self.stop()
         options = plan_of(self.upload.options, self._settings, self.upload.file).options
         makes_table = not (options.dry_run or options.atomic)  # before the first row, that is
@@ -144,7 +144,7 @@ class UploadRunner:
         report = await asyncio.to_thread(recording.report)
         if report is None:
             return await self._died()
-        if report.outcome == "stopped" and not upload.cancelled:
+        if report.outcome == "stopped" and not upload.stop_requested:
             if self._closing.is_set():
                 upload.state = "waiting"  # for the next start
                 await self._uploads.note(upload)
@@ -164,7 +164,7 @@ class UploadRunner:
         upload.deaths += 1
         if self._closing.is_set():
             return True  # on disk it is at work: the next start takes it up again
-        if upload.deaths < MAX_DEATHS and not upload.cancelled:
+        if upload.deaths < MAX_DEATHS and not upload.stop_requested:
             _log.warning("upload %s: its run died and is taken up again", upload.id)
             return False
         times = "once" if upload.deaths == 1 else f"{upload.deaths} times"

@@ -44,7 +44,7 @@ class Upload(msgspec.Struct, kw_only=True):
     state: UploadState = "waiting"
     run_ids: list[str] = msgspec.field(default_factory=list)
     deaths: int = 0
-    cancelled: bool = False
+    stop_requested: bool = msgspec.field(default=False, name="cancelled")  # stored under its name of version 0.1
     interrupted: bool = False
     outcome: Outcome | None = None
     exit_code: int | None = None

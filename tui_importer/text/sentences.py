@@ -10,7 +10,6 @@ from tui_importer.events import (
     AlreadyImported,
     AnyEvent,
     BatchCommitted,
-    Continued,
     Fault,
     IndexesCreated,
     LoadingStarted,
@@ -26,6 +25,7 @@ from tui_importer.events import (
     StatementDelayed,
     Stopping,
     TableCreated,
+    Unpaused,
     Verified,
     WorkerFailed,
     WorkerFinished,
@@ -94,10 +94,10 @@ def narrate(event: AnyEvent, *, dry_run: bool = False) -> str | None:
             return f"from now on {plural(event.workers, 'worker')}"
         case Paused():
             return "paused: what is in flight is finished, nothing more is taken"
-        case Continued():
+        case Unpaused():
             return "going on"
         case Stopping():
-            way = "cancelling what is in flight" if event.at_once else "finishing what is in flight"
+            way = "undoing what is in flight" if event.aborting else "finishing what is in flight"
             return f"stopping ({visible(event.reason)}): {way}"
         case IndexesCreated():
             if not event.count:

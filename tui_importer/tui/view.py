@@ -49,8 +49,8 @@ class State(StrEnum):
     LOADING = "LOADING"
     RETRYING = "RETRYING"
     PAUSED = "PAUSED"
-    DRAINING = "DRAINING"
-    CANCELLING = "CANCELLING"
+    STOPPING = "STOPPING"
+    ABORTING = "ABORTING"
     INDEXING = "INDEXING"
     FINISHING = "FINISHING"
     DONE = "DONE"
@@ -274,7 +274,7 @@ class ViewBuilder:
         if self._finished is not None:
             return State.FINISHING
         if self._stopping is not None:
-            return State.CANCELLING if self._stopping.at_once else State.DRAINING
+            return State.ABORTING if self._stopping.aborting else State.STOPPING
         if counters.paused:
             return State.PAUSED
         if counters.phase is Phase.INDEXING:

@@ -30,7 +30,7 @@ INTEGERS = st.one_of(st.integers(), st.sampled_from([2**53, 2**53 + 1, 2**63, -(
 
 def look(values: Sequence[Any]) -> tuple[set[Trait], Tally]:
     tally = Tally()
-    return SCANNERS[type(values[0])](values, tally), tally
+    return SCANNERS[type(values[0])](ListColumn(values), tally), tally
 
 
 @given(st.lists(FLOATS, min_size=1))

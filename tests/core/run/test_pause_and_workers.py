@@ -24,12 +24,12 @@ from tui_importer.core.scheduling.worker_count import MAX_WORKERS, WorkerCount
 from tui_importer.events import (
     AnyEvent,
     BatchCommitted,
-    Continued,
     LoadingStarted,
     Paused,
     RunFinished,
     RunStarted,
     Stopping,
+    Unpaused,
     WorkerFinished,
     WorkersChanged,
     WorkerStarted,
@@ -148,7 +148,7 @@ def started(live: Live) -> Iterator[Live]:
     try:
         yield live
     finally:
-        live.run.cancel("the test is over")
+        live.run.abort("the test is over")
         live.finish()
 
 
@@ -176,14 +176,14 @@ def test_while_paused_nothing_is_committed_and_then_every_row_is_in_once(
         database.execute(f"CREATE INDEX free ON {live.oracle.table} (n)")
         live.run.pause()
         assert (live.gate.commits, live.stored) == (7, stored)
-        live.run.resume()
+        live.run.unpause()
         live.oracle.check(database, live.finish())
     assert live.gate.commits > 7
-    told = [event for event in live.heard if isinstance(event, (Paused, Continued, BatchCommitted))]
+    told = [event for event in live.heard if isinstance(event, (Paused, Unpaused, BatchCommitted))]
     paused = told.index(Paused())
     # What was in flight as a whole is told after the commit at which the run began to rest.
-    assert told[paused + 1 if by_row else paused + 2] == Continued()
-    assert len(live.of(Paused, Continued)) == 2
+    assert told[paused + 1 if by_row else paused + 2] == Unpaused()
+    assert len(live.of(Paused, Unpaused)) == 2
 
 
 @pytest.mark.parametrize("strategy", SIDE_BY_SIDE)
@@ -199,11 +199,11 @@ def test_with_several_workers_what_is_in_flight_is_finished_and_nothing_more(
             live.run.pause()
             assert live.resting()
         assert (live.gate.commits, live.stored) == (commits, stored)
-        live.run.resume()
+        live.run.unpause()
         live.oracle.check(postgres, live.finish())
 
 
-@pytest.mark.parametrize("ending", ["stop", "cancel"])
+@pytest.mark.parametrize("ending", ["stop", "abort"])
 @pytest.mark.parametrize("strategy", STRATEGIES)
 def test_a_run_that_rests_can_be_ended_and_taken_up_again(
     database: Database, tmp_path: Path, strategy: str, ending: str
@@ -212,12 +212,12 @@ def test_a_run_that_rests_can_be_ended_and_taken_up_again(
     with started(live):
         wait_for(live.resting)
         stored = live.stored
-        {"stop": live.run.stop, "cancel": live.run.cancel}[ending]()
+        {"stop": live.run.stop, "abort": live.run.abort}[ending]()
         report = live.finish()
     assert (report.outcome, report.exit_code, report.stats.inserted) == ("stopped", 4, stored)
     assert live.stored == stored
     assert not live.run.snapshot().paused
-    assert not live.of(Continued)
+    assert not live.of(Unpaused)
     again = Live(live.oracle, database, strategy=strategy)
     with started(again):
         assert again.finish().outcome == "complete_with_rejects"
@@ -234,7 +234,7 @@ def test_a_run_can_be_paused_before_it_has_begun_to_write(sqlite: Database, tmp_
     with started(live):
         wait_for(live.resting)
         assert (live.gate.commits, live.stored) == (0, 0)
-        live.run.resume()
+        live.run.unpause()
         live.oracle.check(sqlite, live.finish())
 
 
@@ -247,7 +247,7 @@ def test_a_run_is_paused_again_and_again(database: Database, tmp_path: Path) -> 
         def toggle() -> None:
             while not over.is_set():
                 live.run.pause()
-                live.run.resume()
+                live.run.unpause()
 
         toggling = pool.submit(toggle)
         try:
@@ -257,8 +257,8 @@ def test_a_run_is_paused_again_and_again(database: Database, tmp_path: Path) -> 
         toggling.result(60)
     assert isinstance(live.heard[-1], RunFinished)
     # What is told is what was done: never the one twice without the other.
-    told = live.of(Paused, Continued)
-    assert all(event == (Continued() if number % 2 else Paused()) for number, event in enumerate(told))
+    told = live.of(Paused, Unpaused)
+    assert all(event == (Unpaused() if number % 2 else Paused()) for number, event in enumerate(told))
 
 
 def test_nothing_is_heard_of_a_run_after_its_end(sqlite: Database, tmp_path: Path) -> None:
@@ -267,7 +267,7 @@ def test_nothing_is_heard_of_a_run_after_its_end(sqlite: Database, tmp_path: Pat
 
     def too_late(live: Live, event: AnyEvent) -> None:
         if isinstance(event, RunFinished):
-            for order in (live.run.pause, live.run.resume, live.run.stop, live.run.cancel):
+            for order in (live.run.pause, live.run.unpause, live.run.stop, live.run.abort):
                 order()
             with pytest.raises(UsageError, match="while rows are being written"):
                 live.run.change_workers(1)
@@ -308,14 +308,14 @@ def test_workers_come_and_go_and_every_row_is_in_once(postgres: Database, tmp_pa
         assert live.connections() == one + 3
         assert live.run.snapshot().workers_wanted == 4
         live.run.change_workers(2)
-        live.run.resume()
+        live.run.unpause()
         wait_for(lambda: len(gone) == 2 and live.resting())
         assert live.states()[WorkerState.DONE] == 2
         wait_for(lambda: live.connections() == one + 1)
         live.run.change_workers(3)
         wait_for(lambda: len(live.of(WorkerStarted)) == 5 and live.resting())
         assert live.connections() == one + 2
-        live.run.resume()
+        live.run.unpause()
         report = live.finish()
     live.oracle.check(postgres, report)
     assert live.of(WorkersChanged) == [WorkersChanged(workers=number) for number in (4, 2, 3)]
@@ -350,7 +350,7 @@ def test_a_database_with_one_writer_keeps_one(sqlite: Database, tmp_path: Path, 
         wait_for(live.resting)
         assert "one writer" in refused(live, 2)
         live.run.change_workers(1)  # as it is
-        live.run.resume()
+        live.run.unpause()
         live.oracle.check(sqlite, live.finish())
     assert not live.of(WorkersChanged)
 
@@ -360,7 +360,7 @@ def test_a_strategy_of_one_worker_keeps_one(postgres: Database, tmp_path: Path) 
     with started(live):
         wait_for(live.resting)
         assert refused(live, 2) == "strategy 'sequential' works with one worker"
-        live.run.resume()
+        live.run.unpause()
         live.oracle.check(postgres, live.finish())
 
 
@@ -381,7 +381,7 @@ def test_a_strategy_that_never_asks_keeps_its_workers(postgres: Database, tmp_pa
     with started(live):
         wait_for(lambda: live.run.snapshot().paused)
         assert refused(live, 3) == "strategy 'rigid' keeps the workers that it began with"
-        live.run.resume()
+        live.run.unpause()
         live.oracle.check(postgres, live.finish())
 
 
@@ -391,7 +391,7 @@ def test_so_many_workers_cannot_be(postgres: Database, tmp_path: Path, workers: 
     with started(live):
         wait_for(live.resting)
         assert refused(live, workers) == f"strategy 'batched' takes 1 to {MAX_WORKERS} workers"
-        live.run.resume()
+        live.run.unpause()
         live.oracle.check(postgres, live.finish())
 
 

@@ -48,7 +48,7 @@ def test_every_strategy_works_inside_a_running_loop(
 def test_a_run_inside_a_running_loop_can_be_aborted(tmp_path: Path, postgres: Database) -> None:
     def listener(event: AnyEvent) -> None:
         if isinstance(event, BatchCommitted):
-            run.cancel("enough")
+            run.abort("enough")
 
     run = Run(plan_for(tmp_path, postgres, "async"), listener=listener)
 

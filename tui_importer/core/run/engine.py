@@ -65,7 +65,6 @@ from tui_importer.errors import (
 )
 from tui_importer.events import (
     AlreadyImported,
-    Continued,
     IndexesCreated,
     Listener,
     LoadingStarted,
@@ -81,6 +80,7 @@ from tui_importer.events import (
     StatementDelayed,
     Stopping,
     TableCreated,
+    Unpaused,
     Verified,
     WorkersChanged,
 )
@@ -206,18 +206,18 @@ class Engine:
     def stop(self, reason: str, exit_code: ExitCode = ExitCode.STOPPED) -> None:
         """Take no further batches, finish those in flight, and report."""
         if self._control.stop(reason, exit_code):
-            self._emit(Stopping(reason=reason, at_once=False))
+            self._emit(Stopping(reason=reason, aborting=False))
 
-    def cancel(self, reason: str, exit_code: ExitCode = ExitCode.STOPPED) -> None:
+    def abort(self, reason: str, exit_code: ExitCode = ExitCode.STOPPED) -> None:
         """Stop, and cancel at the database what is in flight: those batches are undone."""
         if self._control.abort(reason, exit_code):
-            self._emit(Stopping(reason=reason, at_once=True))
+            self._emit(Stopping(reason=reason, aborting=True))
 
     def pause(self, *, paused: bool) -> None:
         """Take no further batches until the run is told to go on; harmless where that changes nothing."""
         with self._dispatcher.held:  # whoever hears it last is right
             if self._control.pause(paused=paused):
-                self._emit(Paused() if paused else Continued())
+                self._emit(Paused() if paused else Unpaused())
 
     def change_workers(self, workers: int) -> None:
         """Have so many workers from now on. Raises :class:`UsageError` with the reason where that cannot be."""
@@ -721,7 +721,7 @@ class Engine:
         if seconds is None:
             yield
             return
-        timer = threading.Timer(seconds, self.cancel, [f"the time limit of {seconds:g} s has passed (--timeout)"])
+        timer = threading.Timer(seconds, self.abort, [f"the time limit of {seconds:g} s has passed (--timeout)"])
         timer.name = "deadline"
         timer.start()
         try:

@@ -14,9 +14,9 @@ CANCEL_PERIOD = 0.25
 
 
 class RunControl:
-    """The stop switch of a run. It goes from running to draining to aborting and never back.
+    """How a run is paused and ended. It goes from running to stopping to aborting and never back.
 
-    Draining: no further batch is taken, those in flight are finished. Aborting: what is in flight is cancelled at
+    Stopping: no further batch is taken, those in flight are finished. Aborting: what is in flight is cancelled at
     the database as well. The first reason given stays. A run that is not being stopped can be ``paused`` and go on
     again: no further batch is taken meanwhile, and whoever writes row by row waits before the next row. Once the run is
     over, it is too late for any of this.

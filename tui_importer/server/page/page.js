@@ -10,10 +10,10 @@ const SHOWN = {
   loading_started: (e) => `loading into ${e.table}: ${e.strategy}, ${e.workers} workers`,
   retrying: (e) => `worker ${e.worker} tries again in ${e.seconds.toFixed(1)} s: ${e.error}`,
   worker_failed: (e) => `worker ${e.worker} failed: ${e.error}`,
-  resumed: (e) => `going on: ${number.format(e.rows)} rows are settled already`,
+  resumed: (e) => `going on: ${number.format(e.rows)} rows are done already`,
   already_imported: () => "already imported: nothing is written",
   paused: () => "paused",
-  continued: () => "goes on",
+  unpaused: () => "goes on",
   stopping: (e) => e.reason,
   indexes_created: (e) => `made ${e.count} indexes`,
   run_finished: (e) => `finished: ${e.outcome}`,
@@ -79,8 +79,9 @@ function show(run) {
   at("state").textContent = run.state;
   at("message").textContent = run.error ? `${run.message}: ${run.error}` : run.message;
   at("pause").disabled = run.state !== "running";
-  at("resume").disabled = !(run.state === "paused" || run.resumable);
-  at("cancel").disabled = run.state === "ended";
+  at("unpause").disabled = run.state !== "paused";
+  at("resume").disabled = !run.resumable;
+  at("stop").disabled = at("abort").disabled = run.state === "ended";
   at("workbook").disabled = !run.rejects_total;
   if (run.stats) {
     counts({ ...run.stats, read: run.stats.total_records, rejected: run.stats.error_count });
@@ -109,7 +110,7 @@ function progress(line) {
   }
   if (at("state").textContent !== "ended") at("state").textContent = line.paused ? "paused" : "running";
   at("pause").disabled = line.paused;
-  at("resume").disabled = !line.paused;
+  at("unpause").disabled = !line.paused;
   const body = at("workers");
   body.replaceChildren();
   for (const w of line.workers) row(body, [w.worker, w.state, w.inserted, w.rejected, w.batches, w.retries].map(String));
@@ -211,7 +212,7 @@ at("form").addEventListener("submit", async (event) => {
     at("send").disabled = false;
   }
 });
-for (const word of ["pause", "resume", "cancel"]) at(word).addEventListener("click", () => order(word));
+for (const word of ["pause", "unpause", "stop", "abort", "resume"]) at(word).addEventListener("click", () => order(word));
 at("workbook").addEventListener("click", saveWorkbook);
 
 // A page that is loaded again shows the run it showed before.

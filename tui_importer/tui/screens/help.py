@@ -15,7 +15,7 @@ from tui_importer.tui.terminal import Glyphs
 
 KEYS = (
     ("p", "pause the run, or let it go on"),
-    ("c", "cancel: finish what is in flight and stop; again: stop at once"),
+    ("s", "stop: finish what is in flight; again: abort, which undoes it"),
     ("+, -", "one worker more, one less"),
     ("r", "rejected rows: filter them, write the workbook"),
     ("l", "the whole log"),
@@ -28,7 +28,7 @@ KEYS = (
 WORDS = (
     ("in flight", "rows read and not yet settled"),
     ("bound by", "reader: parsing is the limit; database: more workers may help"),
-    ("DRAINING", "what is in flight is being finished, nothing more is taken"),
+    ("STOPPING", "what is in flight is being finished, nothing more is taken"),
     ("isolating", "a worker looks for the rows that the database refuses"),
     ("retrying", "a fault that may pass by itself: the next try comes by itself"),
 )

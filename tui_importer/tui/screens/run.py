@@ -13,7 +13,7 @@ from textual.screen import Screen
 from textual.widgets import Footer
 
 from tui_importer.errors import ExitCode, UsageError
-from tui_importer.recording.control import Abort, AnyOrder, ChangeWorkers, Drain, Pause, Resume, give_order
+from tui_importer.recording.control import Abort, AnyOrder, ChangeWorkers, Pause, Stop, Unpause, give_order
 from tui_importer.tui.messages import (
     DashboardResult,
     OpenRun,
@@ -40,7 +40,8 @@ class RunScreen(Screen[None]):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("p", "pause", "Pause"),
-        Binding("c", "cancel", "Cancel"),
+        Binding("s", "stop", "Stop"),
+        Binding("c", "stop", "Stop", show=False),  # its key in version 0.1
         Binding("plus,equals_sign", "workers(1)", "Workers", key_display="+/-"),
         Binding("minus,underscore", "workers(-1)", "One worker less", show=False),
         Binding("r", "rejects", "Rejects"),
@@ -119,7 +120,7 @@ class RunScreen(Screen[None]):
         """Which keys are shown: those that mean something now."""
         over, live = self.view.state.over, self.shown is None or self.shown.orders
         match action:
-            case "pause" | "cancel" | "workers" | "detach":
+            case "pause" | "stop" | "workers" | "detach":
                 return live and not over
             case "report":
                 return over
@@ -130,12 +131,12 @@ class RunScreen(Screen[None]):
 
     def action_pause(self) -> None:
         """Pause, or go on."""
-        self._order(Resume() if self.view.state is State.PAUSED else Pause())
+        self._order(Unpause() if self.view.state is State.PAUSED else Pause())
 
-    def action_cancel(self) -> None:
-        """Drain; a second time, abort."""
-        stopping = self.view.state in (State.DRAINING, State.CANCELLING)
-        self._order(Abort() if stopping else Drain())
+    def action_stop(self) -> None:
+        """Stop; a second time, abort."""
+        stopping = self.view.state in (State.STOPPING, State.ABORTING)
+        self._order(Abort() if stopping else Stop())
 
     def action_workers(self, more: int) -> None:
         """Have one worker more, or one less."""
