@@ -272,7 +272,7 @@ def test_rich_is_loaded_for_a_terminal_only() -> None:
     program = (
         "import io, sys\n"
         "from tui_importer.console.choice import choose_progress\n"
-        "import tui_importer.console.summary\n"
+        "import tui_importer.text.summary\n"
         "for options in ({}, {'plain': True}, {'json': True}, {'quiet': True}):\n"
         "    choose_progress(io.StringIO(), {'TERM': 'xterm'}, **options)\n"
         "print([name for name in ('rich', 'textual', 'openpyxl', 'sqlalchemy') if name in sys.modules])\n"

@@ -9,11 +9,11 @@ import pytest
 from tests.conftest import Database
 from tests.exactly_once.conftest import Importer
 from tui_importer import Report
-from tui_importer.console.summary import summary_lines
 from tui_importer.core.model.report import from_json, to_json
 from tui_importer.events import Noticed, RunFinished
 from tui_importer.server.answers import message_of
 from tui_importer.server.uploads import Upload
+from tui_importer.text.summary import summary_lines
 
 STRATEGIES = ("sequential", "threaded", "batched", "async")
 ROW_BY_ROW = ("sequential", "threaded")

@@ -66,8 +66,8 @@ def show_run(opening: OpenRun) -> DashboardResult:
 
 def say_ending(ending: DashboardResult) -> int:
     """Leave on the normal screen what is to be kept; gives the exit code."""
-    from tui_importer.console.summary import summary_lines
     from tui_importer.text.ending import detached_lines, died_line, paths_and_commands
+    from tui_importer.text.summary import summary_lines
     from tui_importer.tui.terminal import ASCII, glyphs_for
 
     err = SafeStream(sys.stderr)

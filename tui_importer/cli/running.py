@@ -12,7 +12,6 @@ from tui_importer.api import Run, target_address
 from tui_importer.console.choice import choose_progress
 from tui_importer.console.lines import SafeStream
 from tui_importer.console.print_error import print_error
-from tui_importer.console.summary import summary_lines
 from tui_importer.core.model.plan import Plan
 from tui_importer.core.model.report import Report
 from tui_importer.core.source.opening import Opening
@@ -21,6 +20,7 @@ from tui_importer.process.library_warnings import show_log
 from tui_importer.process.signals import signals_stop
 from tui_importer.recording.recordings import recordings_folder
 from tui_importer.text.command import command_of
+from tui_importer.text.summary import summary_lines
 
 
 def import_file(plan: Plan, given: Mapping[str, Any], registry: Registry, opening: Opening) -> Report:

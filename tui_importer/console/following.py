@@ -7,13 +7,13 @@ import time
 
 from tui_importer.console.lines import SafeStream
 from tui_importer.console.progress import LINE_PERIOD, LineProgress
-from tui_importer.console.summary import summary_lines
 from tui_importer.core.model.counters import Snapshot
 from tui_importer.errors import ExitCode
 from tui_importer.recording.follow import Follower, Replay, Watched
 from tui_importer.recording.recordings import Recording
 from tui_importer.text.ending import detached_lines, died_line, paths_and_commands
 from tui_importer.text.safe import visible
+from tui_importer.text.summary import summary_lines
 
 _PERIOD = 0.25
 

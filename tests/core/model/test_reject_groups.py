@@ -13,12 +13,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tui_importer import Options, Plan, Run, Source, Target
-from tui_importer.console.summary import summary_lines
 from tui_importer.core.model.reject_groups import GroupKey, RejectGroups
 from tui_importer.core.model.report import CELLS_PER_REASON, ReasonGroup
 from tui_importer.events import Fault, Reject
 from tui_importer.recording.follow import all_lines
 from tui_importer.recording.recordings import Recording
+from tui_importer.text.summary import summary_lines
 
 if TYPE_CHECKING:
     from tests.conftest import Database

@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tui_importer.core.model.ranges import CellRange
 from tui_importer.core.source.layout import Layout
-from tui_importer.core.source.ranges import CellRange
 
 HEADERS = st.lists(st.none() | st.just("h"), max_size=5).map(tuple)
 FILLED = st.sets(st.integers(0, 12), max_size=6)

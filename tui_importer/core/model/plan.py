@@ -20,11 +20,11 @@ from msgspec import Meta
 
 from tui_importer.core.model.cells import MAX_ROWS
 from tui_importer.core.model.fields import convert_fields
+from tui_importer.core.model.ranges import parse_range
 from tui_importer.core.model.schemas import check_schema
 from tui_importer.core.model.suggest import closest
 from tui_importer.core.model.types import ColumnType
 from tui_importer.core.model.url import parse_address, shown
-from tui_importer.core.source.ranges import parse_range
 from tui_importer.errors import PlanError, UsageError
 
 #: The version of the plan file's form; raised when an older program could misread a newer file.

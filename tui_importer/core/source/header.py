@@ -18,8 +18,8 @@ from tui_importer.core.conversion.parsing import as_text
 from tui_importer.core.model.batch import Block
 from tui_importer.core.model.cells import Cell
 from tui_importer.core.model.names import normalized
+from tui_importer.core.model.ranges import CellRange, parse_range
 from tui_importer.core.source.layout import Layout
-from tui_importer.core.source.ranges import CellRange, parse_range
 from tui_importer.core.source.totals import is_totals_row
 from tui_importer.errors import PlanError
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 
-from tui_importer.core.source.ranges import CellRange
+from tui_importer.core.model.ranges import CellRange
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,10 +20,10 @@ from tui_importer.core.model.completed_rows import CompletedRows
 from tui_importer.core.model.counters import ReaderCounters
 from tui_importer.core.model.names import normalized
 from tui_importer.core.model.plan import Source
+from tui_importer.core.model.ranges import parse_range
 from tui_importer.core.model.schemas import SCHEMAS
 from tui_importer.core.scheduling.batch_queue import QUEUE_BATCHES
 from tui_importer.core.source.header import PREVIEW_ROWS, Layout, find_layout
-from tui_importer.core.source.ranges import parse_range
 from tui_importer.core.source.reader import NotedSheet, OpenSheet, Reader, Workbook
 from tui_importer.core.source.sheets import open_sheet
 from tui_importer.core.source.totals import is_totals_row

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tui_importer.core.model.plan import Source
-from tui_importer.core.source.ranges import parse_range
+from tui_importer.core.model.ranges import parse_range
 from tui_importer.core.source.reader import OpenSheet, SheetInfo, Workbook
 from tui_importer.errors import SourceError
 

@@ -11,12 +11,12 @@ from textual.content import Content
 from textual.screen import Screen
 from textual.widgets import Footer, Static
 
-from tui_importer.console.summary import outcome, way
 from tui_importer.core.model.report import Report
 from tui_importer.recording.recordings import Recording
 from tui_importer.text.ending import GOES_ON, paths_and_commands
 from tui_importer.text.numbers import format_duration, format_rate, plural
 from tui_importer.text.sentences import equation, verified
+from tui_importer.text.summary import outcome, way
 from tui_importer.tui.drawing import Piece, chart, chart_columns, fitted, lines
 from tui_importer.tui.terminal import Glyphs
 from tui_importer.tui.view import View

@@ -3,8 +3,8 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from tui_importer.console.summary import MAX_GROUPS, summary_lines
 from tui_importer.core.model.report import Outcome, ReasonGroup, Report, SourceReport, Stats, TargetReport
+from tui_importer.text.summary import MAX_GROUPS, summary_lines
 
 REASONS = [
     ReasonGroup("Name", "value required but blank", 10, ("Sheet1!A217", "Sheet1!A1803", "Sheet1!A4410")),

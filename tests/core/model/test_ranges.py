@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tui_importer.core.model.cells import MAX_COLUMNS, MAX_ROWS
-from tui_importer.core.source.ranges import CellRange, parse_range
+from tui_importer.core.model.ranges import CellRange, parse_range
 from tui_importer.errors import PlanError
 
 
