@@ -39,6 +39,7 @@ BAD: dict[str, list[str]] = {
     "--max-rate": ["0", "nan", "inf", "-5"],
     "--timeout": ["0", "-1", "nan", "inf", "1e300"],
     "--retry-for": ["-1", "nan", "inf"],
+    "--stall-timeout": ["-1", "nan", "inf"],
     "--rejects": ["r.csv", "no/such/r.xlsx", "folder.xlsx", "taken.xlsx", "a.csv", "r\n.txt"],
     "--report": ["no/such/r.json", "folder.xlsx", ".", "a.csv", "a.db", "plan.toml"],
     "--log-format": ["xml", ""],
@@ -170,7 +171,7 @@ def test_rejects_go_where_nothing_is_lost(program: Program, folder: Path) -> Non
     assert "is there already, and no reject workbook" in refused(program, "a.csv", "--rejects", "taken.xlsx")
     assert "--rejects names one file" in refused(program, "a.csv", "b.csv", "--rejects", "r.xlsx")
     assert (folder / "taken.xlsx").read_text() == "somebody is mending it"
-    assert "no folder" in refused(program, "a.csv", "--report", "-", "--rejects", "nowhere/r.xlsx")
+    assert "no folder" in refused(program, "a.csv", "--rejects", "nowhere/r.xlsx")
     assert "is named for something else" in refused(program, "a.csv", "--report", "r.xlsx", "--rejects", "r.xlsx")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +35,11 @@ def died_and_resumed(program: Program, database: Database) -> tuple[list[dict[st
     for number in (signal.SIGKILL, signal.SIGINT):
         run = program.start(*options, "--max-rate", "20", "--log-format", "json")
         until(run, "batch_committed")
+        deadline = time.monotonic() + 60
+        while (
+            runs(program)[0]["inserted"] is None
+        ):  # counters are recorded now and then, and a killed run has no others
+            assert time.monotonic() < deadline
         run.send_signal(number)
         run.communicate(timeout=60)
         if number == signal.SIGKILL:

@@ -26,7 +26,7 @@ PASSWORD = "s3cr3t-canary"
 def refused(tmp_path: Path, *options: str, **environment: str) -> str:
     """What the program says when it does not serve."""
     ended = subprocess.run(
-        [sys.executable, "-m", "tui_importer", "serve", "--port", "0", *options],
+        [sys.executable, "-m", "tui_importer", "serve", *(() if "--port" in options else ("--port", "0")), *options],
         cwd=tmp_path,
         env={**os.environ, "XDG_STATE_HOME": str(tmp_path / "state"), **environment},
         capture_output=True,

@@ -201,7 +201,7 @@ def test_a_headless_run_is_shown_cancelled_and_resumed(tmp_path: Path, rows: Pat
 
 
 def test_a_run_is_played_again(tmp_path: Path, rows: Path) -> None:
-    with Terminal([*slow(rows, "x.db"), "--max-rate", "2000", "--yes"], tmp_path) as terminal:
+    with Terminal([*slow(rows, "x.db", seconds=2), "--yes"], tmp_path) as terminal:
         terminal.until("DONE WITH REJECTS")
         terminal.type("q")
         terminal.wait()
@@ -231,7 +231,7 @@ def test_a_database_that_is_not_there_is_said_on_the_setup_screen(tmp_path: Path
         terminal.until("127.0.0.1")
         terminal.until(lambda shown: "refused" in shown)
         assert "canary" not in terminal.text
-        terminal.type("\x1b")
+        terminal.type("q")
         assert terminal.wait() == 0
     assert b"canary" not in terminal.output
     assert recordings(recordings_folder()) == []
@@ -243,7 +243,7 @@ def test_nothing_but_the_name_asks_for_a_file(tmp_path: Path, rows: Path) -> Non
         terminal.type("\x1b[B\x1b[B")
         terminal.type("\r")
         terminal.until("will be created")
-        terminal.type("\x1b")
+        terminal.type("q")
         assert terminal.wait() == 0
 
 
@@ -295,7 +295,7 @@ def test_at_most_ten_frames_a_second(tmp_path: Path, rows: Path) -> None:
 
 
 def test_resizing_all_the_while(tmp_path: Path, rows: Path) -> None:
-    with Terminal([*slow(rows, "x.db"), "--max-rate", "1000", "--yes"], tmp_path) as terminal:
+    with Terminal([*slow(rows, "x.db", seconds=4), "--yes"], tmp_path) as terminal:
         terminal.until("LOADING")
         for number in range(60):
             terminal.resize(20 + 37 * number % 140, 6 + 11 * number % 50)
