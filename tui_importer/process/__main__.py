@@ -86,7 +86,7 @@ def _import(request: ImportRequest) -> ExitCode:
 
 
 def _detach_from_terminal() -> None:
-    """Detach from the terminal, so that whoever started the run may exit; it writes nothing there any more."""
+    """Redirect the standard streams to the null device, so that the parent process may exit."""
     null = os.open(os.devnull, os.O_RDWR)
     for stream in (0, 1, 2):
         os.dup2(null, stream)

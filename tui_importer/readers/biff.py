@@ -169,7 +169,7 @@ class _Sheet:
         depth = 0
         formula = (0, 0)
         while True:
-            start = plain.match(stream, start).end()  # type: ignore[union-attr]  # it matches nothing as well
+            start = plain.match(stream, start).end()  # type: ignore[union-attr]  # it also matches the empty string
             if start + _HEAD.size > size:
                 return
             kind, length = _HEAD.unpack_from(stream, start)

@@ -200,7 +200,7 @@ def connected(connect: Callable[[], WatchedConnection], links: set[Any]) -> Watc
     def make() -> None:
         try:
             connection = connect()
-        except BaseException as error:  # noqa: BLE001  # raised where the result is waited for
+        except BaseException as error:  # noqa: BLE001  # raised where the result is awaited
             if future.set_running_or_notify_cancel():
                 future.set_exception(error)
         else:
