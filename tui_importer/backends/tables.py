@@ -33,8 +33,8 @@ def one_line_errors(doing: str) -> Iterator[None]:
     except DBAPIError as error:
         cause = error.orig or error
         sqlstate = getattr(cause, "sqlstate", None)
-        passing = error.connection_invalidated or is_transient(cause)
-        kind = TransientFault if passing else DatabaseError
+        transient = error.connection_invalidated or is_transient(cause)
+        kind = TransientFault if transient else DatabaseError
         raise kind(f"cannot {doing}: {first_line(cause)}", sqlstate=sqlstate) from error
     except SQLAlchemyError as error:
         raise DatabaseError(f"cannot {doing}: {first_line(error)}") from error
