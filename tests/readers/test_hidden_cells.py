@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from tui_importer import CellError, SourceError, UncalculatedFormula
 from tui_importer.core.model.cells import column_index, column_letters
-from tui_importer.readers.hidden_cells import HiddenCell, can_look, hidden_cells
+from tui_importer.readers.hidden_cells import HiddenCell, hidden_cells, is_searchable
 
 MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
 RELATIONS = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
@@ -187,7 +187,7 @@ def test_encodings(tmp_path: Path, xml: bytes) -> None:
 )
 def test_the_sheet_is_found_through_relationships(tmp_path: Path, part: str, target: str) -> None:
     path = package(tmp_path / "w.xlsm", ONE_ERROR.encode(), part=part, target=target)
-    assert can_look(path)
+    assert is_searchable(path)
     assert hidden_cells(path, "S") == FOUND
 
 
@@ -219,10 +219,10 @@ def test_damage_is_said(tmp_path: Path, sheet: str, xml: str) -> None:
 def test_formats_that_cannot_be_searched_say_so(tmp_path: Path) -> None:
     text = tmp_path / "a.xls"
     text.write_bytes(b"\xd0\xcf\x11\xe0" + bytes(600))
-    assert not can_look(text)
+    assert not is_searchable(text)
     with zipfile.ZipFile(tmp_path / "a.ods", "w") as archive:
         archive.writestr("mimetype", "application/vnd.oasis.opendocument.spreadsheet")
-    assert not can_look(tmp_path / "a.ods")
+    assert not is_searchable(tmp_path / "a.ods")
 
 
 def test_memory_is_a_few_pieces_however_long_the_sheet(tmp_path: Path) -> None:

@@ -357,7 +357,7 @@ def test_of_a_large_sheet_only_the_beginning_is_read(tmp_path: Path, pieces: dic
 
 @pytest.mark.parametrize("where", ["before the rows", "in a cell", "a text far down"])
 def test_patience_ends(tmp_path: Path, pieces: dict[str, int], monkeypatch: pytest.MonkeyPatch, where: str) -> None:
-    monkeypatch.setattr(module, "_PATIENCE", 1 << 20)
+    monkeypatch.setattr(module, "_MAX_BYTES", 1 << 20)
     endless = " " * (8 << 20)
     rows = {
         "before the rows": endless + '<row r="1"><c r="A1"><v>1</v></c></row>',

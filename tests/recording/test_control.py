@@ -218,7 +218,7 @@ def test_an_order_may_come_in_pieces(tmp_path: Path) -> None:
 
 def test_who_says_nothing_keeps_nobody_waiting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither those who have something to say nor the run's own end, however long the silent ones are borne with."""
-    monkeypatch.setattr(control, "_PATIENCE", 3_600.0)
+    monkeypatch.setattr(control, "_TIMEOUT", 3_600.0)
     with served(tmp_path) as puppet, caller(tmp_path) as silent, caller(tmp_path) as slow:
         slow.sendall(b'{"order":')
         for _ in range(3):
@@ -231,7 +231,7 @@ def test_who_says_nothing_keeps_nobody_waiting(tmp_path: Path, monkeypatch: pyte
 
 
 def test_who_says_nothing_for_long_is_let_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(control, "_PATIENCE", 0.05)
+    monkeypatch.setattr(control, "_TIMEOUT", 0.05)
     with served(tmp_path), caller(tmp_path) as silent, caller(tmp_path) as slow:
         slow.sendall(b"{")
         assert heard(silent) == heard(slow) == b""
@@ -240,8 +240,8 @@ def test_who_says_nothing_for_long_is_let_go(tmp_path: Path, monkeypatch: pytest
 def test_more_callers_than_can_be_listened_to_push_out_the_oldest(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(control, "_PATIENCE", 3_600.0)
-    monkeypatch.setattr(control, "_MAX_CALLERS", 2)
+    monkeypatch.setattr(control, "_TIMEOUT", 3_600.0)
+    monkeypatch.setattr(control, "_MAX_CLIENTS", 2)
     with served(tmp_path) as puppet, caller(tmp_path) as first, caller(tmp_path), caller(tmp_path):
         assert heard(first) == b""
         give_order(tmp_path, Pause())
@@ -377,7 +377,7 @@ def test_a_live_run_is_ended(tmp_path: Path, sqlite: Database, order: AnyOrder, 
 def test_a_silent_caller_does_not_keep_a_run_from_its_end(
     tmp_path: Path, sqlite: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(control, "_PATIENCE", 3_600.0)
+    monkeypatch.setattr(control, "_TIMEOUT", 3_600.0)
     recorded = Recorded(tmp_path, sqlite)
     with socket.socket(socket.AF_UNIX) as silent:
 

@@ -220,7 +220,7 @@ def test_of_a_long_recording_little_is_read_and_nothing_is_wrong(
     size = recording.events_file.stat().st_size
     assert size > 9 * follow.WHOLE_SIZE
     lines, read, decoded = caught_up(recording, monkeypatch)
-    assert read <= follow._HEAD + follow._TAIL + follow._PLACES * (follow._WINDOW + follow._WIDER)
+    assert read <= follow._HEAD + follow._TAIL + follow._PLACES * (follow._WINDOW + follow._WIDER_WINDOW)
     assert read < size / 2, read
     assert decoded < count / 10
     # The beginning, the end, and what lies between in the order in which it was.

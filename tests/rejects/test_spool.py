@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from tui_importer.errors import ImporterError
 from tui_importer.events import Fault, Reject
-from tui_importer.rejects.spool import PAGE, RejectSpool
+from tui_importer.rejects.spool import CHUNK_ROWS, RejectSpool
 
 any_text = st.text(st.characters()) | st.just("half a pair: \ud800")
 faults = st.builds(
@@ -55,7 +55,7 @@ def test_what_goes_in_comes_out_by_row(some: list[Reject]) -> None:
 
 
 def test_pages_neither_lose_nor_double_a_row(spool: RejectSpool) -> None:
-    rows = [row // 3 for row in range(3 * PAGE + 7, 3, -1)]  # every row several times, across the ends of pages
+    rows = [row // 3 for row in range(3 * CHUNK_ROWS + 7, 3, -1)]  # every row several times, across the ends of pages
     spool.add_many(reject(row) for row in rows)
     assert [one.row for one in spool] == sorted(rows)
     assert [one.row for one in spool.first(4)] == sorted(rows)[:4]

@@ -1,15 +1,15 @@
-"""Which refusals of a database are about rows, and which may pass by themselves: by code, never by text."""
+"""Classifies database errors as data errors or transient errors: by code, never by message text."""
 
 from __future__ import annotations
 
 import sqlite3
 
-#: SQLSTATE classes and codes (PostgreSQL manual, appendix A) that are about a row: data exceptions, integrity,
-#: WITH CHECK OPTION, errors raised by triggers; and a row too big for an index.
+#: SQLSTATE classes and codes (PostgreSQL manual, appendix A) of errors about a row: data exceptions, integrity, WITH
+#: CHECK OPTION, errors raised by triggers, and a row too big for an index.
 DATA_CLASSES = frozenset({"22", "23", "44", "P0"})
 DATA_STATES = frozenset({"54000"})
-#: Those that may pass by themselves: connections, rollbacks (deadlock, serialization), resources, operator's hands,
-#: statements and transactions that took too long, locks.
+#: Transient errors: connections, rollbacks (deadlock, serialization), resources, operator intervention, statement and
+#: transaction timeouts, locks.
 TRANSIENT_CLASSES = frozenset({"08", "40", "53"})
 TRANSIENT_STATES = frozenset({"25P03", "25P04", "55P03", "57014", "57P01", "57P02", "57P03", "57P05"})
 
@@ -20,12 +20,12 @@ SQLITE_DATA_CODES = frozenset({sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_MISMATC
 
 
 def is_about_data(sqlstate: str) -> bool:
-    """Whether an SQLSTATE says that a row is refused for what it holds."""
+    """Whether an SQLSTATE means that a row is rejected because of its values."""
     return sqlstate[:2] in DATA_CLASSES or sqlstate in DATA_STATES
 
 
 def is_transient(error: BaseException) -> bool:
-    """Whether a driver's error may pass by itself, by its SQLSTATE or SQLite's result code."""
+    """Whether a driver's error is transient, by its SQLSTATE or SQLite's result code."""
     sqlstate = getattr(error, "sqlstate", None)
     if sqlstate is not None:
         return sqlstate[:2] in TRANSIENT_CLASSES or sqlstate in TRANSIENT_STATES

@@ -1,4 +1,4 @@
-"""The ledger through SQLAlchemy, the same for every backend: what is done once or twice a run."""
+"""The ledger through SQLAlchemy, shared by every backend: the operations needed once or twice a run."""
 
 from __future__ import annotations
 
@@ -33,47 +33,47 @@ from tui_importer.core.writing.ledger import (
 from tui_importer.errors import BusyError, DatabaseError, SupersededError, TransientFault, UsageError
 from tui_importer.events import Reject
 
-#: Rejects read back at once.
+#: Rejects read back at a time.
 _PAGE = 500
 
-#: A run of another machine counts as dead so many seconds after its last sign of life: its process cannot be asked.
+#: Seconds after its last sign of life at which a run on another machine counts as dead: its process cannot be checked.
 STALE_SECONDS = 600
 
-#: Runs of this process that are alive: of those in other processes the system can be asked.
+#: Live runs of this process; the operating system knows those of other processes.
 _alive: set[str] = set()
 
 
 class Rights(Protocol):
-    """What a database says that it permits. Where something is lacking, methods raise
-    :class:`~tui_importer.errors.DatabaseError` with the statement that grants it."""
+    """Checks the permissions of a database user. Methods raise :class:`~tui_importer.errors.DatabaseError` with the
+    GRANT statement if a permission is missing."""
 
     def check(self) -> None:
-        """What a run needs to keep its ledger, its tables there or not."""
+        """Check what a run needs to keep its ledger, whether or not its tables exist."""
 
     def check_reading(self, table: Table) -> None:
-        """What a run needs to look at its table's rows."""
+        """Check what a run needs to read the rows of its table."""
 
 
 class ImportLocks(Protocol):
-    """How a database tells a live run from a dead one. Methods use an open transaction of the connection."""
+    """How a database distinguishes a live run from a dead one. Methods use an open transaction of the connection."""
 
     def take(self, connection: sa.Connection, import_id: str) -> bool:
-        """Take an import's lock, which is held until the transaction ends; False where another run holds it."""
+        """Take an import's lock, which is held until the transaction ends; False if another run holds it."""
 
     def end_run(self, connection: sa.Connection, run_id: str) -> None:
-        """End what the server still keeps of a run whose process is known to be dead: where a network is gone, nobody
-        has told the server."""
+        """End the server sessions of a run whose process is known to be dead: after a network failure the server may
+        not have noticed."""
 
     def end_unclaimed(self, connection: sa.Connection, import_id: str) -> None:
-        """The same for a run that has had the import's lock for long, and has not claimed it."""
+        """End the server sessions of a run that has held the import's lock for long without claiming the import."""
 
 
 class SqlLedger:
     """Implements :class:`tui_importer.core.writing.ledger.Ledger` on an SQLAlchemy engine.
 
-    ``locks`` are those of a database that knows by itself when a process is gone. Without them, the operating system is
-    asked after a process of this machine, and one of another machine counts as dead :data:`STALE_SECONDS` after its
-    last commit.
+    ``locks`` are those of a database that detects by itself when a process is gone. Without them, the operating system
+    is asked about processes of this machine, and a run on another machine counts as dead :data:`STALE_SECONDS` after
+    its last commit.
     """
 
     def __init__(
@@ -85,9 +85,9 @@ class SqlLedger:
         codec: str = UTF_8,
         rights: Rights | None = None,
     ) -> None:
-        """``begin`` is a statement that opens a transaction that may write, for a database that opens others; ``codec``
-        says what texts the database can keep (:func:`~tui_importer.backends.ledger_tables.storable`); ``rights`` knows
-        what the database permits, where it can be asked."""
+        """``begin`` is the statement that opens a write transaction, for databases whose default is another kind;
+        ``codec`` says which text the database can store (:func:`~tui_importer.backends.ledger_tables.storable`);
+        ``rights`` checks permissions, for databases where they can be queried."""
         self._engine = engine
         self._schema = schema
         self._locks = locks
@@ -100,7 +100,7 @@ class SqlLedger:
 
     def history(self, table: str) -> Sequence[PastRun]:
         try:
-            return self._past(self._tables.run.c.target_table == table, None)
+            return self._past_runs(self._tables.run.c.target_table == table, None)
         except TransientFault:
             raise
         except DatabaseError:
@@ -109,18 +109,18 @@ class SqlLedger:
             raise
 
     def runs(self, limit: int) -> Sequence[PastRun]:
-        return self._past(sa.true(), limit)
+        return self._past_runs(sa.true(), limit)
 
     def is_alive(self, run: PastRun) -> bool | None:
-        return _process_is_there(run.process, run.run_id) if _ran_here(run.host, run.process) else None
+        return _process_is_alive(run.process, run.run_id) if _ran_here(run.host, run.process) else None
 
     def begin(self, run: NewRun) -> ResumePoint:
         if self._rights is not None:
-            # Now, and not when the first batch is to be committed, or the run to be finished.
+            # Check now, not when the first batch is committed or the run finished.
             self._rights.check()
         self._make_tables()
         if self._locks is not None:
-            self._hold(run, self._locks)
+            self._hold_lock(run, self._locks)
         run_table, claimed = self._tables.run, False
         try:
             with self._transaction("claim the import in the ledger") as connection:
@@ -128,12 +128,12 @@ class SqlLedger:
                     sa.select(run_table).where(run_table.c.claim == run.import_id).with_for_update()
                 ).one_or_none()
                 if before is not None and before.run_id == run.run_id:
-                    before = None  # it is claimed already, only the answer was lost
+                    before = None  # already claimed: only the answer to COMMIT was lost
                     claimed = True
                 elif before is not None:
                     if self._locks is None and self._is_alive(connection, before._mapping):
                         raise _busy(run, before.run_id)
-                    counted = self._counted(connection, before.import_id, before.round)
+                    counted = self._sum_counts(connection, before.import_id, before.round)
                     connection.execute(
                         sa.update(run_table)
                         .where(run_table.c.run_id == before.run_id)
@@ -141,7 +141,7 @@ class SqlLedger:
                             claim=None,
                             state=RunState.SUPERSEDED.value,
                             finished_at=sa.func.now(),
-                            # It could not say itself how far it came.
+                            # The dead run could not record how far it came.
                             **dict(zip(_COUNTS, counted, strict=True)),
                         )
                     )
@@ -158,7 +158,7 @@ class SqlLedger:
 
     def counts(self, import_id: str, round_: int) -> Counts:
         with self._reading("read the ledger") as connection:
-            return Counts(*self._counted(connection, import_id, round_))
+            return Counts(*self._sum_counts(connection, import_id, round_))
 
     def rejects(self, claim: Claim) -> Iterator[Reject]:
         reject, last = self._tables.reject, 0
@@ -184,7 +184,7 @@ class SqlLedger:
     def finish(self, claim: Claim, state: RunState, counts: Counts, blank_rows: int, error: str | None) -> None:
         run = self._tables.run
         with self._transaction("write the ledger") as connection:
-            # First, for it waits for transactions of ours that are still on their way, and lets nobody else in.
+            # First: it waits for our transactions that are still in flight, and blocks new ones.
             ended = connection.execute(
                 sa.update(run)
                 .where(run.c.run_id == claim.run_id, run.c.claim.is_not(None))
@@ -206,7 +206,7 @@ class SqlLedger:
     def forget(self, table: str) -> None:
         run = self._tables.run
         with self._transaction("write the ledger") as connection:
-            if not self._is_there(connection):
+            if not self._tables_exist(connection):
                 return
             imports = sa.select(run.c.import_id).where(run.c.target_table == table)
             for written in (self._tables.batch, self._tables.reject):
@@ -226,7 +226,7 @@ class SqlLedger:
             first = sa.update(run).where(ours, sa.not_(run.c.published)).values(published=True)
             if connection.execute(first).rowcount != 1:
                 if connection.execute(sa.select(run.c.run_id).where(ours)).first() is not None:
-                    return  # it is done already, only the answer to its COMMIT was lost
+                    return  # already done: only the answer to its COMMIT was lost
                 raise SupersededError("another run has taken this import over: this one may write no more")
             if create:
                 connection.execute(sa.schema.CreateTable(tables.sql_table(table)))
@@ -257,13 +257,13 @@ class SqlLedger:
         if self._run_id is not None:
             _alive.discard(self._run_id)
         if self._holder is not None:
-            # Not back into the pool: the lock is the connection's.
+            # Not back into the pool: the connection owns the lock.
             self._holder.invalidate()
             self._holder.close()
             self._holder = None
 
-    def _hold(self, run: NewRun, locks: ImportLocks) -> None:
-        """Take the import's lock on a connection, and in a transaction, that live as long as the run."""
+    def _hold_lock(self, run: NewRun, locks: ImportLocks) -> None:
+        """Hold the import's lock, in a transaction on a connection of its own, as long as the run lives."""
         with self._transaction("read the ledger") as connection:
             past = self._claimant(connection, run.import_id)
             if past is not None and _ran_here(past["host"], past["process"]) and not self._is_alive(connection, past):
@@ -280,8 +280,8 @@ class SqlLedger:
                 locks.end_unclaimed(connection, run.import_id)
         raise _busy(run, None if past is None else past["run_id"])
 
-    def _counted(self, connection: sa.Connection, import_id: str, round_: int) -> list[int]:
-        """What the entries of a round come to, in the order of :data:`_COUNTS`."""
+    def _sum_counts(self, connection: sa.Connection, import_id: str, round_: int) -> list[int]:
+        """The sums over the entries of a generation, in the order of :data:`_COUNTS`."""
         batch = self._tables.batch
         sums = [sa.func.coalesce(sa.func.sum(batch.c[name]), 0) for name in _COUNTS]
         query = sa.select(*sums).where(batch.c.import_id == import_id, batch.c.round == round_)
@@ -292,7 +292,7 @@ class SqlLedger:
         return connection.execute(sa.select(run).where(run.c.claim == import_id)).mappings().one_or_none()
 
     def _is_alive(self, connection: sa.Connection, run: sa.RowMapping) -> bool:
-        """Whether the run's process is there: the system is asked where it ran on this machine."""
+        """Whether the run's process is alive: the operating system is asked if it ran on this machine."""
         if not _ran_here(run["host"], run["process"]):
             batch = self._tables.batch
             last = connection.execute(
@@ -300,7 +300,7 @@ class SqlLedger:
             ).scalar_one_or_none()
             now = connection.execute(sa.select(sa.func.now())).scalar_one()
             return bool((_utc(now) - _utc(last or run["started_at"])).total_seconds() < STALE_SECONDS)
-        return _process_is_there(str(run["process"]), str(run["run_id"]))
+        return _process_is_alive(str(run["process"]), str(run["run_id"]))
 
     def _resume_point(self, claim: Claim, taken_over: str | None) -> ResumePoint:
         batch, reject = self._tables.batch, self._tables.reject
@@ -321,7 +321,7 @@ class SqlLedger:
         )
 
     def _merge(self, connection: sa.Connection, claim: Claim) -> None:
-        """Entries of the round that touch become one."""
+        """Merge adjacent entries of the generation."""
         batch = self._tables.batch
         entries = connection.execute(sa.select(batch).where(_of_round(batch, claim)).order_by(batch.c.first_row)).all()
         whole: list[dict[str, Any]] = []
@@ -339,11 +339,11 @@ class SqlLedger:
             connection.execute(sa.insert(batch), whole)
 
     def _count_suppressed(self, connection: sa.Connection, claim: Claim, moved: int) -> None:
-        """Let the entries of the round say that ``moved`` of their rows went in, and that the others were skipped."""
+        """Record in the entries of the generation that ``moved`` of their rows were inserted and the others skipped."""
         batch = self._tables.batch
         query = sa.select(batch.c.first_row, batch.c.inserted).where(_of_round(batch, claim))
         entries = connection.execute(query).all()
-        # PEP 249: -1 where the driver cannot tell; it raised nothing, so they are in.
+        # PEP 249: -1 if the driver cannot tell. No error was raised, so the rows were inserted.
         missing = max(0, sum(entry.inserted for entry in entries) - moved) if moved >= 0 else 0
         for first_row, inserted in entries:
             if not missing:
@@ -356,10 +356,10 @@ class SqlLedger:
                 .values(inserted=batch.c.inserted - skipped, skipped=batch.c.skipped + skipped)
             )
 
-    def _past(self, condition: sa.ColumnElement[bool], limit: int | None) -> Sequence[PastRun]:
+    def _past_runs(self, condition: sa.ColumnElement[bool], limit: int | None) -> Sequence[PastRun]:
         run = self._tables.run
         with self._reading("read the ledger") as connection:
-            if not self._is_there(connection):
+            if not self._tables_exist(connection):
                 return ()
             newest = connection.execute(sa.select(sa.func.max(run.c.ledger_version))).scalar_one_or_none() or 0
             if newest > LEDGER_VERSION:
@@ -370,13 +370,13 @@ class SqlLedger:
             query = sa.select(run).where(condition).order_by(run.c.started_at.desc(), run.c.run_id.desc()).limit(limit)
             return [_past_run(row._mapping) for row in connection.execute(query)]
 
-    def _is_there(self, connection: sa.Connection) -> bool:
+    def _tables_exist(self, connection: sa.Connection) -> bool:
         return sa.inspect(connection).has_table(RUN_TABLE, schema=self._schema)
 
     def _make_tables(self) -> None:
-        """Make the ledger's tables where they are missing; two runs may do so at once."""
+        """Create the ledger's missing tables; two runs may do so at once."""
         with self._reading("read the ledger") as connection:
-            if self._is_there(connection):
+            if self._tables_exist(connection):
                 return
         try:
             with self._transaction("make the ledger's tables") as connection:
@@ -385,7 +385,7 @@ class SqlLedger:
                 self._tables.run.metadata.create_all(connection)
         except DatabaseError:
             with self._reading("read the ledger") as connection:
-                if self._is_there(connection):
+                if self._tables_exist(connection):
                     return
             raise
 
@@ -486,7 +486,7 @@ def _past_run(row: sa.RowMapping) -> PastRun:
 
 
 def _moment(value: Any) -> str | None:
-    """A time of the database as RFC 3339 in UTC, to the second."""
+    """A database timestamp as RFC 3339 in UTC, to the second."""
     return None if value is None else _utc(value).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
@@ -495,23 +495,23 @@ def _utc(value: dt.datetime) -> dt.datetime:
     return aware.astimezone(dt.UTC)
 
 
-def _process_is_there(process: str, run_id: str) -> bool:
-    """Whether a process of this machine carries the run out."""
+def _process_is_alive(process: str, run_id: str) -> bool:
+    """Whether a process of this machine is executing the run."""
     if process == _process(os.getpid()):
         return run_id in _alive
     there = _process(int(process.partition("/")[0]))
-    # Version 0.1 did not write down where numbers of processes count.
+    # Version 0.1 did not record the PID namespace.
     return there is not None and (there == process or there.startswith(f"{process}/"))
 
 
 def _ran_here(host: str, process: str) -> bool:
-    """Whether this system can be asked after a run's process: containers share names, but not numbers."""
+    """Whether this system can check a run's process: containers may share a host name but not PIDs."""
     namespace = process.split("/")[2:]
     return host == socket.gethostname() and namespace in ([], _namespace().split("/")[1:])
 
 
 def _namespace() -> str:
-    """Where numbers of processes count (pid_namespaces(7)), after a slash; empty where the system does not say."""
+    """The PID namespace (pid_namespaces(7)) after a slash; empty if the system does not tell."""
     try:
         return f"/{os.stat('/proc/self/ns/pid').st_ino}"
     except OSError:
@@ -519,19 +519,19 @@ def _namespace() -> str:
 
 
 def _process(number: int) -> str | None:
-    """The process by its number and, where the system says it (proc(5), field 22 of stat), when it began, because
-    numbers are used again, and where the number counts. None where there is no such process."""
+    """Identify a process by its PID and, if the system tells, its start time (proc(5), field 22 of stat; PIDs are
+    reused) and its PID namespace. None if there is no such process."""
     try:
         os.kill(number, 0)
     except ProcessLookupError:
         return None
     except PermissionError:
-        pass  # it is somebody else's
+        pass  # it belongs to another user
     try:
         stat = Path(f"/proc/{number}/stat").read_text(encoding="utf-8", errors="replace")
     except OSError:
         return f"{number}"
     fields = stat.rpartition(")")[2].split()
     if fields[0] in "ZX":
-        return None  # dead, only nobody has asked how it ended
+        return None  # a zombie: dead, but its parent has not waited for it
     return f"{number}/{next(islice(fields, 19, None), '')}{_namespace()}"

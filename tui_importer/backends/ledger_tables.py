@@ -1,6 +1,6 @@
-"""The ledger's tables, and what the transactions of workers send to them.
+"""The ledger's tables, and the statements that workers' transactions execute on them.
 
-Statements are built once with SQLAlchemy, the same for every backend; a session sends them by its own driver.
+Statements are built once with SQLAlchemy, the same for every backend; a session executes them with its own driver.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ RUN_TABLE = "tui_importer_run"
 BATCH_TABLE = "tui_importer_batch"
 REJECT_TABLE = "tui_importer_reject"
 
-#: The columns of the last that are written, in the order of :meth:`LedgerStatements.reject_records`.
+#: The columns of the rejects table that are written, in the order of :meth:`LedgerStatements.reject_records`.
 REJECT_COLUMNS = (
     "import_id",
     "round",
@@ -42,7 +42,7 @@ S = TypeVar("S")
 
 @dataclass(frozen=True, slots=True)
 class LedgerTables:
-    """The three tables in SQLAlchemy's words."""
+    """The three tables as SQLAlchemy objects."""
 
     run: sa.Table
     batch: sa.Table
@@ -50,7 +50,7 @@ class LedgerTables:
 
     @classmethod
     def of(cls, schema: str | None) -> LedgerTables:
-        """The tables in that schema, or where the database puts what is not told a schema."""
+        """The tables in a schema, or in the database's default schema."""
         meta = sa.MetaData(schema=schema)
         key = sa.String(64)
         moment = sa.DateTime(timezone=True)
@@ -61,7 +61,7 @@ class LedgerTables:
             sa.Column("ledger_version", sa.Integer, nullable=False),
             sa.Column("import_id", key, nullable=False),
             sa.Column("round", sa.Integer, nullable=False),
-            # The import's id while the run may write, else NULL: there is one such run of an import at most.
+            # The import's id while the run may write, else NULL: at most one run of an import may.
             sa.Column("claim", key, unique=True),
             sa.Column("state", sa.String(16), nullable=False),
             sa.Column("file", sa.Text, nullable=False),
@@ -117,7 +117,7 @@ class LedgerTables:
             sa.Column("value", sa.Text),
             sa.Column("reason", sa.Text, nullable=False),
             sa.Column("sqlstate", sa.String(5)),
-            # All faults and cells as JSON in ASCII: it carries every text, a NUL included.
+            # All faults and cells as JSON in ASCII: it carries every text, including NUL.
             sa.Column("body", sa.Text, nullable=False),
         )
         return cls(run, batch, reject)
@@ -125,7 +125,7 @@ class LedgerTables:
 
 @dataclass(frozen=True, slots=True)
 class WorkerStatements(Generic[S]):
-    """What the transactions of a worker send to the ledger, with named parameters."""
+    """The statements that a worker's transactions execute on the ledger, with named parameters."""
 
     add: S
     lengthen: S
@@ -136,38 +136,39 @@ class WorkerStatements(Generic[S]):
 def worker_statements(
     schema: str | None, dialect: sa.Dialect, written: Callable[[sa.Executable], S]
 ) -> WorkerStatements[S]:
-    """The statements for the ledger in that schema; ``written`` gives them the form in which a session sends them."""
+    """Build the statements for the ledger in a schema; ``written`` converts each into the form that a session
+    executes."""
     ledger = LedgerTables.of(schema)
     batch, fence = ledger.batch, _fence(ledger.run)
     names = ["first_row", "last_row", "inserted", "skipped", "rejected", "import_id", "round", "run_id"]
-    values = [_given(name, batch.c[name].type) for name in names]
+    values = [_parameter(name, batch.c[name].type) for name in names]
     source = sa.select(*values).select_from(ledger.run).where(fence).with_for_update(read=True)
     of_claim = sa.and_(
-        batch.c.import_id == _given("import_id"),
-        batch.c.round == _given("round"),
-        batch.c.run_id == _given("run_id"),
-        batch.c.first_row == _given("first_row"),
+        batch.c.import_id == _parameter("import_id"),
+        batch.c.round == _parameter("round"),
+        batch.c.run_id == _parameter("run_id"),
+        batch.c.first_row == _parameter("first_row"),
     )
     lengthened = (
         sa.update(batch)
         .where(
             of_claim,
-            batch.c.last_row == _given("extends"),
+            batch.c.last_row == _parameter("extends"),
             sa.exists(
                 sa.select(sa.literal_column("1")).select_from(ledger.run).where(fence).with_for_update(read=True)
             ),
         )
         .values(
-            last_row=_given("last_row"),
-            inserted=batch.c.inserted + _given("inserted", sa.BigInteger()),
-            skipped=batch.c.skipped + _given("skipped", sa.BigInteger()),
-            rejected=batch.c.rejected + _given("rejected", sa.BigInteger()),
+            last_row=_parameter("last_row"),
+            inserted=batch.c.inserted + _parameter("inserted", sa.BigInteger()),
+            skipped=batch.c.skipped + _parameter("skipped", sa.BigInteger()),
+            rejected=batch.c.rejected + _parameter("rejected", sa.BigInteger()),
         )
     )
     return WorkerStatements(
         add=written(_insert(dialect, batch).from_select(names, source)),
         lengthen=written(lengthened),
-        recorded=written(sa.select(sa.func.count()).where(of_claim, batch.c.last_row >= _given("last_row"))),
+        recorded=written(sa.select(sa.func.count()).where(of_claim, batch.c.last_row >= _parameter("last_row"))),
         reject=written(sa.insert(ledger.reject)),
     )
 
@@ -182,16 +183,17 @@ class LedgerStatements(Generic[S]):
 
     @property
     def recorded(self) -> S:
-        """Gives one number: whether the entry of :meth:`key` is in."""
+        """The query whether the entry of :meth:`key` exists; it returns one number."""
         return self._statements.recorded
 
     @property
     def reject(self) -> S:
-        """To be executed with each of :meth:`rejects`."""
+        """The statement to execute with each of :meth:`rejects`."""
         return self._statements.reject
 
     def record(self, entry: Entry) -> tuple[S, dict[str, Any]]:
-        """The statement that records an entry: it touches one row, or none where it must not be made."""
+        """The statement that records an entry, and its parameters: it affects one row, or none if the entry must not be
+        made."""
         values = self.key(entry)
         values |= {
             "given_inserted": entry.inserted,
@@ -214,26 +216,26 @@ class LedgerStatements(Generic[S]):
         }
 
     def rejects(self, entry: Entry) -> list[dict[str, Any]]:
-        """The parameters of :attr:`reject`, one dictionary a reject."""
+        """The parameters of :attr:`reject`, one dictionary per reject."""
         return [_reject_row(self._claim, reject, self._codec) for reject in entry.rejects]
 
     def reject_records(self, entry: Entry) -> list[list[Any]]:
-        """The same as rows of :data:`REJECT_COLUMNS`."""
+        """The rejects as rows of :data:`REJECT_COLUMNS`."""
         return [[values[name] for name in REJECT_COLUMNS] for values in self.rejects(entry)]
 
 
 def _fence(run: sa.Table) -> sa.ColumnElement[bool]:
-    """True while the run has its claim. To be read under a shared lock: whoever ends the claim waits for it."""
-    return sa.and_(run.c.run_id == _given("run_id"), run.c.claim.is_not(None))
+    """True while the run has its claim. Read it under a shared lock: a run that ends the claim then waits."""
+    return sa.and_(run.c.run_id == _parameter("run_id"), run.c.claim.is_not(None))
 
 
-def _given(name: str, type_: sa.types.TypeEngine[Any] | None = None) -> sa.BindParameter[Any]:
-    """A parameter. SQLAlchemy keeps the names of columns for itself."""
+def _parameter(name: str, type_: sa.types.TypeEngine[Any] | None = None) -> sa.BindParameter[Any]:
+    """A bound parameter. SQLAlchemy reserves the names of columns for itself."""
     return sa.bindparam(f"given_{name}", type_=type_)
 
 
 def _insert(dialect: sa.Dialect, table: sa.Table) -> Any:
-    """INSERT that adds nothing where the key is there already; where the database has none such, it fails."""
+    """An INSERT that skips existing keys; in a dialect without one, it fails for them."""
     match dialect.name:
         case "postgresql":
             return postgresql.insert(table).on_conflict_do_nothing()
@@ -244,7 +246,7 @@ def _insert(dialect: sa.Dialect, table: sa.Table) -> Any:
 
 
 def text_for(dialect: sa.Dialect) -> Callable[[sa.Executable], str]:
-    """Statements as the text that a driver of this dialect takes."""
+    """Returns a function that compiles statements to the text that a driver of this dialect takes."""
     return lambda statement: str(statement.compile(dialect=dialect))  # type: ignore[attr-defined]
 
 
@@ -265,12 +267,12 @@ def _reject_row(claim: Claim, reject: Reject, codec: str) -> dict[str, Any]:
 
 
 def ascii_json(value: Any) -> str:
-    """The value as JSON in ASCII, which carries every text, a NUL included."""
+    """The value as JSON in ASCII, which carries every text, including NUL."""
     return json.dumps(msgspec.to_builtins(value))
 
 
 def storable(text: str, codec: str = UTF_8) -> str:
-    """The text without what no database takes (NUL, and halves of surrogate pairs), and, for a database that does not
-    speak UTF-8, with escapes for what the codec cannot say."""
+    """Remove from a text what no database stores (NUL and lone surrogates) and, for a database that does not use UTF-8,
+    escape what the codec cannot encode."""
     without = text.replace("\0", "\ufffd").encode(UTF_8, "replace").decode(UTF_8)
     return without.encode(codec, "backslashreplace").decode(codec)

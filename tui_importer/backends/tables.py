@@ -1,4 +1,4 @@
-"""Tables through SQLAlchemy: DDL and reflection, the same for every backend. Identifiers are always composed."""
+"""Table DDL and reflection through SQLAlchemy, shared by every backend. Identifiers are always quoted by SQLAlchemy."""
 
 from __future__ import annotations
 
@@ -21,39 +21,39 @@ from tui_importer.errors import DatabaseError, TransientFault
 
 T = TypeVar("T")
 
-#: SQLAlchemy keeps the number of rows that an INSERT wrote only where it is asked to.
+#: SQLAlchemy keeps the row count of an INSERT only on request.
 COUNTED: dict[str, Any] = {"preserve_rowcount": True}
 
 
 @contextmanager
 def one_line_errors(doing: str) -> Iterator[None]:
-    """What SQLAlchemy or the driver raises becomes one line that says what could not be done."""
+    """Convert errors of SQLAlchemy or the driver into one line that says what failed."""
     try:
         yield
     except DBAPIError as error:
         cause = error.orig or error
         sqlstate = getattr(cause, "sqlstate", None)
-        passing = error.connection_invalidated or is_transient(cause)
-        kind = TransientFault if passing else DatabaseError
+        transient = error.connection_invalidated or is_transient(cause)
+        kind = TransientFault if transient else DatabaseError
         raise kind(f"cannot {doing}: {first_line(cause)}", sqlstate=sqlstate) from error
     except SQLAlchemyError as error:
         raise DatabaseError(f"cannot {doing}: {first_line(error)}") from error
 
 
 def first_line(error: BaseException) -> str:
-    """The first line of an error's text that says anything, or its class where there is none."""
+    """The first non-empty line of an error's text, or the name of its class."""
     lines = (line.strip() for line in str(error).splitlines())
     return next((line for line in lines if line), type(error).__name__)
 
 
 def split_name(name: str) -> tuple[str | None, str]:
-    """``schema.table`` into its parts; the schema is None where there is none."""
+    """Split ``schema.table``; the schema is None if there is none."""
     schema, dot, table = name.rpartition(".")
     return (schema or None, table) if dot else (None, name)
 
 
 def reflect(engine: sa.Engine, name: str, *, schemas: bool = True) -> Table | None:
-    """The table (or view) of that name as the database describes it; None where there is none."""
+    """Reflect a table or view of the database; None if there is none of that name."""
     schema, table_name = split_name(name) if schemas else (None, name)
     with one_line_errors(f"read the definition of table {name!r}"), engine.connect() as connection:
         inspector = sa.inspect(connection)
@@ -64,11 +64,11 @@ def reflect(engine: sa.Engine, name: str, *, schemas: bool = True) -> Table | No
         if not columns:
             return None
         keys = _keys(inspector, table_name, schema)
-        for check in _told(inspector.get_check_constraints, table_name, schema):
-            # One without a name is called by its expression, as SQLite does when it is violated.
+        for check in _inspected(inspector.get_check_constraints, table_name, schema):
+            # A constraint without a name is identified by its expression, as SQLite does when it is violated.
             keys[check["name"] or check["sqltext"]] = _named_in(check["sqltext"], (c["name"] for c in columns))
         primary = inspector.get_pk_constraint(table_name, schema=schema)["constrained_columns"]
-    # Every integer of SQLite is 64 bits wide ("Datatypes In SQLite"). It holds nobody to a declared length, but whoever
+    # SQLite integers always have 64 bits ("Datatypes In SQLite"). It does not enforce a declared length, but whoever
     # declared one meant it, and gets the same rejects as with any other database.
     sqlite = engine.dialect.name == "sqlite"
     reflected = []
@@ -76,8 +76,9 @@ def reflect(engine: sa.Engine, name: str, *, schemas: bool = True) -> Table | No
         computed = "computed" in column
         identity = column.get("identity")
         type_ = _column_type(column["type"])
-        # SQLite numbers a lone INTEGER PRIMARY KEY by itself (its documentation, "ROWIDs and the INTEGER PRIMARY KEY").
-        numbered = column.get("autoincrement") is True  # as MySQL and MariaDB do
+        # SQLite numbers a single INTEGER PRIMARY KEY itself (SQLite documentation, "ROWIDs and the INTEGER PRIMARY
+        # KEY").
+        numbered = column.get("autoincrement") is True  # as in MySQL and MariaDB
         rowid = sqlite and primary == [column["name"]] and isinstance(column["type"], sa.Integer)
         reflected.append(
             TableColumn(
@@ -99,10 +100,11 @@ def create_table(engine: sa.Engine, table: Table) -> None:
 
 
 def create_stage(engine: sa.Engine, table: Table, stage: Table, *, exists: bool) -> None:
-    """Create a staging table with the columns of ``stage``, under the constraints that ``table`` has on them alone.
+    """Create a staging table with the columns of ``stage`` and the constraints of ``table`` that use only these
+    columns.
 
-    A table that ``exists`` is looked at: its native types, its keys and checks. Foreign keys are left to the moment at
-    which the rows go over.
+    If ``table`` ``exists``, its native types, keys and checks are reflected. Foreign keys are checked when the rows are
+    moved.
     """
     doing = f"create the staging table {stage.qualified_name!r}"
     with one_line_errors(doing), engine.begin() as connection:
@@ -119,18 +121,18 @@ def create_stage(engine: sa.Engine, table: Table, stage: Table, *, exists: bool)
             if column["name"] in staged
         ]
         primary = tuple(inspector.get_pk_constraint(table.name, schema=table.schema)["constrained_columns"])
-        told = _told(inspector.get_unique_constraints, table.name, table.schema)
-        unique = {tuple(found["column_names"]) for found in told}
+        constraints = _inspected(inspector.get_unique_constraints, table.name, table.schema)
+        unique = {tuple(found["column_names"]) for found in constraints}
         unique |= {
             tuple(name for name in found["column_names"] if name is not None)
             for found in inspector.get_indexes(table.name, table.schema)
-            # One on an expression, or on some rows only, is left to the moment at which the rows go over.
+            # Unique indexes on expressions, and partial ones, are checked when the rows are moved.
             if found["unique"] and None not in found["column_names"] and not found.get("dialect_options")
         }
         parts += [sa.UniqueConstraint(*key) for key in sorted({*unique, primary}) if key and names.issuperset(key)]
-        for check in _told(inspector.get_check_constraints, table.name, table.schema):
+        for check in _inspected(inspector.get_check_constraints, table.name, table.schema):
             if names.issuperset(_named_in(check["sqltext"], (column["name"] for column in known))):
-                # A check of that name may be there beside the table's own in PostgreSQL and SQLite.
+                # PostgreSQL and SQLite allow a check with the same name in another table.
                 name = check["name"] if connection.dialect.name in ("postgresql", "sqlite") else None
                 parts.append(sa.CheckConstraint(sa.text(check["sqltext"]), name=name))
         connection.execute(CreateTable(sa.Table(stage.name, sa.MetaData(), *parts, schema=stage.schema)))
@@ -143,10 +145,10 @@ def move_rows(
     columns: Sequence[str],
     defaults: Sequence[str],
 ) -> int:
-    """Insert the rows of one table into another; gives back how many went in (-1: the driver cannot tell).
+    """Insert the rows of one table into another; returns their number (-1 if the driver cannot tell).
 
-    A NULL in one of the columns ``defaults`` takes the default that the target has for it: the rows that have none for
-    the same columns go over together, without them.
+    A NULL in one of the columns ``defaults`` takes the target's default: rows that lack the same columns are inserted
+    together, without those columns.
     """
     moved = 0
     for lacking in _missing_columns(connection, source, defaults):
@@ -166,7 +168,7 @@ def move_rows(
 
 
 def _missing_columns(connection: sa.Connection, source: sa.TableClause, columns: Sequence[str]) -> list[frozenset[str]]:
-    """Which of the columns are NULL together in some row of the table."""
+    """The sets of columns that are NULL together in some row of the table."""
     if not columns:
         return [frozenset()]
     blank = [sa.case((source.c[name].is_(None), 1), else_=0) for name in columns]
@@ -181,7 +183,7 @@ def drop_table(engine: sa.Engine, table: Table) -> None:
 
 
 def create_index(engine: sa.Engine, table: Table, index: Index) -> None:
-    """Create one index of the table, unless there is one of that name."""
+    """Create one index of the table, unless one of that name exists."""
     described = sql_table(table)
     columns = [described.c[column] for column in index.columns]
     with one_line_errors(f"create index {index.name!r}"), engine.begin() as connection:
@@ -191,7 +193,7 @@ def create_index(engine: sa.Engine, table: Table, index: Index) -> None:
 
 
 def sql_table(table: Table) -> sa.Table:
-    """The table in SQLAlchemy's words."""
+    """The table as an SQLAlchemy object."""
     columns: list[sa.Column[Any]] = []
     for column in table.columns:
         if column.name == table.identity:
@@ -208,7 +210,7 @@ def _keys(inspector: Inspector, table: str, schema: str | None) -> dict[str, tup
     primary = inspector.get_pk_constraint(table, schema=schema)
     if primary["name"]:
         keys[primary["name"]] = tuple(primary["constrained_columns"])
-    for unique in _told(inspector.get_unique_constraints, table, schema):
+    for unique in _inspected(inspector.get_unique_constraints, table, schema):
         if unique["name"]:
             keys[unique["name"]] = tuple(unique["column_names"])
     for index in inspector.get_indexes(table, schema=schema):
@@ -220,16 +222,16 @@ def _keys(inspector: Inspector, table: str, schema: str | None) -> dict[str, tup
     return keys
 
 
-def _told(ask: Callable[[str, str | None], Sequence[T]], table: str, schema: str | None) -> Sequence[T]:
-    """What the inspector tells of a table; nothing where its dialect has not learnt to ask."""
+def _inspected(method: Callable[[str, str | None], Sequence[T]], table: str, schema: str | None) -> Sequence[T]:
+    """The inspector's answer about a table; nothing if its dialect does not implement the question."""
     try:
-        return ask(table, schema)
+        return method(table, schema)
     except NotImplementedError:
         return ()
 
 
 def _named_in(sqltext: str, columns: Iterable[str]) -> tuple[str, ...]:
-    """The columns that an SQL expression speaks of."""
+    """The columns that an SQL expression mentions."""
     without_literals = re.sub(r"'[^']*'", "''", sqltext)
     return tuple(
         column for column in columns if re.search(rf"(?<!\w){re.escape(column)}(?!\w)", without_literals, re.IGNORECASE)
@@ -237,7 +239,7 @@ def _named_in(sqltext: str, columns: Iterable[str]) -> tuple[str, ...]:
 
 
 def _column_type(type_: sa.types.TypeEngine[Any]) -> ColumnType:
-    """A database's type as one of ours; what is not listed is left to the database to parse."""
+    """Map a database type to one of ours; the database parses the values of types that are not listed."""
     match type_:
         case sa.Enum():
             return ColumnType(Kind.OTHER, native=str(type_))
@@ -270,18 +272,18 @@ def _column_type(type_: sa.types.TypeEngine[Any]) -> ColumnType:
 
 
 class IntervalText(sa.types.TypeDecorator[Any]):
-    """Intervals as text, for databases that have none."""
+    """Intervals as text, for databases without an interval type."""
 
     impl = sa.Text
     cache_ok = True
 
     def process_bind_param(self, value: Any, dialect: sa.Dialect) -> Any:
-        """What is bound for a cell."""
+        """The value to bind for a cell."""
         return None if value is None else as_text(value)
 
 
 def sql_type(type_: ColumnType) -> sa.types.TypeEngine[Any]:
-    """A column type in SQLAlchemy's words."""
+    """The SQLAlchemy type of a column."""
     match type_.kind:
         case Kind.TEXT:
             sql: sa.types.TypeEngine[Any] = sa.String(type_.length) if type_.length else sa.Text()
@@ -292,7 +294,7 @@ def sql_type(type_: ColumnType) -> sa.types.TypeEngine[Any]:
         case Kind.FLOAT:
             sql = sa.Double()
         case Kind.BOOLEAN:
-            # Without a CHECK: the conversion lets nothing else through.
+            # Without a CHECK: the conversion already restricts the values.
             sql = sa.Boolean(create_constraint=False)
         case Kind.DATE:
             sql = sa.Date()

@@ -1,1 +1,1 @@
-"""How readers, strategies and backends are found, built-in and strangers' alike."""
+"""Finds readers, strategies and backends, built-in and third-party alike."""

@@ -1,4 +1,4 @@
-"""The built-in readers, strategies and backends: a plugin like any other."""
+"""The built-in readers, strategies and backends, as a plugin."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def tui_importer_readers() -> list[ReaderSpec]:
 
 @hookimpl
 def tui_importer_strategies() -> list[StrategySpec]:
-    """From the honest baseline to the fastest."""
+    """From the simplest baseline to the fastest."""
     return [
         StrategySpec(
             "sequential", "one worker, one row an INSERT and a commit", "tui_importer.strategies.sequential:Sequential"
@@ -57,7 +57,7 @@ def tui_importer_strategies() -> list[StrategySpec]:
 
 @hookimpl
 def tui_importer_backends() -> list[BackendSpec]:
-    """PostgreSQL, SQLite, and whatever SQLAlchemy knows."""
+    """PostgreSQL, SQLite, and any database that SQLAlchemy supports."""
     return [
         BackendSpec(
             "postgresql",

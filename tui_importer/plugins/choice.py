@@ -1,4 +1,4 @@
-"""Which plugins a plan means."""
+"""Selects the plugins for a plan."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tui_importer.plugins.specs import BackendSpec, ReaderSpec, StrategySpec
 
 
 class Chosen(NamedTuple):
-    """The plugins of a plan."""
+    """The plugins selected for a plan."""
 
     reader: ReaderSpec
     strategy: StrategySpec
@@ -21,9 +21,9 @@ class Chosen(NamedTuple):
 
 
 def choose(plan: Plan, registry: Registry) -> Chosen:
-    """The plugins that a plan names, or that its file and its database want; none of them is made.
+    """Select the plugins that a plan names, or that match its file and its database; none is created yet.
 
-    Raises :class:`tui_importer.errors.UsageError` for a name that is not known and a file that no reader opens.
+    Raises :class:`tui_importer.errors.UsageError` for an unknown name and for a file that no reader opens.
     """
     strategy = registry.strategy(plan.options.strategy)
     address = parse_address(database_of(plan))

@@ -1,5 +1,5 @@
-"""The hooks. A plugin is a module or an object with any of them, found through the entry point group
-``tui_importer``."""
+"""The hook specifications. A plugin is a module or an object that implements any of them, found through the entry point
+group ``tui_importer``."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ hookimpl = pluggy.HookimplMarker(PROJECT)
 
 @hookspec
 def tui_importer_readers() -> list[ReaderSpec]:  # type: ignore[empty-body]
-    """The readers this plugin brings."""
+    """Return the readers of this plugin."""
 
 
 @hookspec
 def tui_importer_strategies() -> list[StrategySpec]:  # type: ignore[empty-body]
-    """The strategies this plugin brings."""
+    """Return the strategies of this plugin."""
 
 
 @hookspec
 def tui_importer_backends() -> list[BackendSpec]:  # type: ignore[empty-body]
-    """The kinds of database this plugin brings."""
+    """Return the database backends of this plugin."""

@@ -1,7 +1,7 @@
-"""Which readers, strategies and backends there are: the built-in ones, and those of installed distributions.
+"""The registry of readers, strategies and backends: the built-in ones, and those of installed distributions.
 
-Plugins are loaded one by one, so that a broken one never stops the others (pluggy's own loader would): it is listed
-with the reason, and only missed by those who ask for it.
+Plugins are loaded one by one, so that a broken one never stops the others (pluggy's own loader would stop). A broken
+plugin is listed with the reason, and raises an error only if the user asks for it.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ if TYPE_CHECKING:
 
 #: The entry point group of plugins.
 GROUP = "tui_importer"
-#: Distributions or entry points that are not to be loaded, with commas between them; ``*`` is all.
+#: Comma-separated distributions or entry points that are not loaded; ``*`` means all.
 DISABLE_VARIABLE = "TUI_IMPORTER_DISABLE_PLUGINS"
 DISTRIBUTION = "tui-importer"
 
 _KINDS: dict[str, type[AnySpec]] = {"reader": ReaderSpec, "strategy": StrategySpec, "backend": BackendSpec}
 _HOOKS = {"reader": "tui_importer_readers", "strategy": "tui_importer_strategies", "backend": "tui_importer_backends"}
-#: What the thing that a factory makes must have, beside what type checkers see.
+#: Attributes that the object made by a factory must have, checked at run time.
 _NEEDS = {
     "reader": ("open", "limits", "typed"),
     "strategy": ("run", "max_workers"),
@@ -50,7 +50,7 @@ T = TypeVar("T")
 
 
 class State(StrEnum):
-    """What became of a plugin."""
+    """The state of a plugin."""
 
     ACTIVE = "active"
     DISABLED = "disabled"
@@ -59,8 +59,8 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class PluginInfo:
-    """A line of ``tui-importer plugins``. ``kind`` and ``name`` are those of what it brings, or ``plugin`` and the
-    entry point where nothing could be asked; ``detail`` is a summary, or why it is broken."""
+    """A line of ``tui-importer plugins``. ``kind`` and ``name`` are those of a reader, strategy or backend, or
+    ``plugin`` and the entry point if it could not be loaded; ``detail`` is a summary, or why it is broken."""
 
     kind: str
     name: str
@@ -72,7 +72,7 @@ class PluginInfo:
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """Who brings a plugin."""
+    """The distribution and entry point that a plugin comes from."""
 
     entry_point: str
     distribution: str
@@ -83,7 +83,7 @@ class Owner:
 
 
 class Registry:
-    """The names that can be asked for. Made by :func:`load_registry`."""
+    """The available readers, strategies and backends. Created by :func:`load_registry`."""
 
     def __init__(self) -> None:
         self._specs: dict[str, dict[str, tuple[AnySpec, Owner]]] = {kind: {} for kind in _KINDS}
@@ -93,7 +93,7 @@ class Registry:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """A line about each plugin that is broken."""
+        """One line per broken plugin."""
         return tuple(
             f"plugin {info.name!r} of {info.distribution} is broken and left out: {info.detail}"
             for info in self._infos
@@ -101,56 +101,56 @@ class Registry:
         )
 
     def plugins(self) -> list[PluginInfo]:
-        """All of them, the broken and disabled too."""
+        """All plugins, including broken and disabled ones."""
         return list(self._infos)
 
     def strategy_names(self) -> list[str]:
-        """The strategies in the order of their plugins, without aliases."""
+        """The strategies in plugin order, without aliases."""
         return list(self._specs["strategy"])
 
     def strategy(self, name: str) -> StrategySpec:
-        """The strategy of that name or alias; raises :class:`PlanError` with the names that are known."""
+        """The strategy with that name or alias; raises :class:`PlanError` listing the known names."""
         return self._find("strategy", name, StrategySpec)
 
     def reader(self, name: str) -> ReaderSpec:
-        """The reader of that name; raises :class:`PlanError` with the names that are known."""
+        """The reader with that name; raises :class:`PlanError` listing the known names."""
         return self._find("reader", name, ReaderSpec)
 
     def reader_for(self, path: Path) -> ReaderSpec:
-        """The reader for a file, by its suffix; raises :class:`SourceError` with the suffixes that are known."""
+        """The reader for a file, by its suffix; raises :class:`SourceError` listing the known suffixes."""
         suffix = path.suffix.lower()
         specs = [spec for spec, _ in self._specs["reader"].values() if isinstance(spec, ReaderSpec)]
-        able = [spec for spec in specs if suffix in spec.extensions and spec.priority >= 0]
-        if able:
-            return max(able, key=lambda spec: spec.priority)
+        candidates = [spec for spec in specs if suffix in spec.extensions and spec.priority >= 0]
+        if candidates:
+            return max(candidates, key=lambda spec: spec.priority)
         known = ", ".join(sorted({extension for spec in specs for extension in spec.extensions}))
         raise SourceError(
             f"{path}: no reader opens {suffix or 'files without a suffix'}: known are {known} (or --reader)"
         )
 
     def backend_for(self, scheme: str) -> BackendSpec:
-        """The backend for a URL's scheme; raises :class:`PlanError` where there is none."""
+        """The backend for a URL's scheme; raises :class:`PlanError` if there is none."""
         specs = [spec for spec, _ in self._specs["backend"].values() if isinstance(spec, BackendSpec)]
-        able = [spec for wanted in (scheme, "*") for spec in specs if wanted in spec.schemes]
-        if able:
-            return able[0]
+        candidates = [spec for wanted in (scheme, "*") for spec in specs if wanted in spec.schemes]
+        if candidates:
+            return candidates[0]
         known = ", ".join(sorted({known for spec in specs for known in spec.schemes}))
         raise PlanError(f"no backend knows {scheme}:// URLs: known are {known}")
 
     def make_strategy(self, name: str) -> Strategy:
-        """A new strategy of that name."""
+        """Create the strategy with that name."""
         return self._make("strategy", self.strategy(name))  # type: ignore[no-any-return]
 
     def make_reader(self, name: str) -> Reader:
-        """A new reader of that name."""
+        """Create the reader with that name."""
         return self._make("reader", self.reader(name))  # type: ignore[no-any-return]
 
     def make_backend(self, name: str, settings: ConnectionSettings) -> Backend:
-        """A new backend of that name."""
+        """Create the backend with that name."""
         return self._make("backend", self._find("backend", name, BackendSpec), settings)  # type: ignore[no-any-return]
 
     def add(self, plugin: object, owner: Owner, hooks: Mapping[str, Callable[[], Any]]) -> None:
-        """Take in what a plugin's hooks give. Raises ``ValueError`` or ``TypeError`` for what is unusable."""
+        """Add what a plugin's hooks return. Raises ``ValueError`` or ``TypeError`` for unusable specs."""
         offered: list[tuple[str, AnySpec]] = []
         for kind, hook in hooks.items():
             specs = hook()
@@ -170,8 +170,8 @@ class Registry:
                 PluginInfo(kind, spec.name, owner.distribution, owner.version, State.ACTIVE, spec.summary)
             )
 
-    def leave_out(self, owner: Owner, state: State, why: str) -> None:
-        """Note a plugin that takes no part."""
+    def exclude(self, owner: Owner, state: State, why: str) -> None:
+        """Record a plugin that is not used."""
         self._infos.append(PluginInfo("plugin", owner.entry_point, owner.distribution, owner.version, state, why))
         for name in (owner.entry_point, owner.distribution):
             self._broken[name] = f"plugin {owner.entry_point!r} of {owner} is {state}: {why}"
@@ -193,8 +193,8 @@ class Registry:
             made: Any = spec.make(*args)
         except ImporterError:
             raise
-        except Exception as error:  # a stranger's code may raise anything
-            raise UsageError(f"{kind} {spec.name!r} of {owner} cannot be used: {_said(error)}") from error
+        except Exception as error:  # third-party code may raise anything
+            raise UsageError(f"{kind} {spec.name!r} of {owner} cannot be used: {_error_text(error)}") from error
         missing = [need for need in _NEEDS[kind] if not hasattr(made, need)]
         if missing:
             raise UsageError(f"{kind} {spec.name!r} of {owner} cannot be used: it has no {', '.join(missing)}")
@@ -202,7 +202,7 @@ class Registry:
 
 
 def load_registry(found: Iterable[EntryPoint] | None = None, environment: Mapping[str, str] = os.environ) -> Registry:
-    """Load the built-in plugin and those of the entry points ``found`` (by default all that are installed)."""
+    """Load the built-in plugin and those of the entry points ``found`` (default: all installed)."""
     registry = Registry()
     own = Owner("builtin", DISTRIBUTION, _version(DISTRIBUTION))
     _register(registry, builtin, own)
@@ -215,19 +215,19 @@ def load_registry(found: Iterable[EntryPoint] | None = None, environment: Mappin
             distribution.version if distribution else "?",
         )
         if disabled & {"*", owner.entry_point, owner.distribution}:
-            registry.leave_out(owner, State.DISABLED, f"by {DISABLE_VARIABLE}")
+            registry.exclude(owner, State.DISABLED, f"by {DISABLE_VARIABLE}")
             continue
         try:
             _register(registry, entry_point.load(), owner)
         except (KeyboardInterrupt, GeneratorExit):
             raise
-        except BaseException as error:  # noqa: BLE001  # a stranger's code: a Rust panic and SystemExit are no Exception
-            registry.leave_out(owner, State.BROKEN, _said(error))
+        except BaseException as error:  # noqa: BLE001  # third-party code: a Rust panic and SystemExit are not Exceptions
+            registry.exclude(owner, State.BROKEN, _error_text(error))
     return registry
 
 
 def _register(registry: Registry, plugin: object, owner: Owner) -> None:
-    """Check one plugin by pluggy, alone, so that its faults are its own."""
+    """Check one plugin in a plugin manager of its own, so that errors are its own."""
     manager = pluggy.PluginManager(hookspecs.PROJECT)
     manager.add_hookspecs(hookspecs)
     manager.register(plugin, owner.entry_point)
@@ -248,7 +248,7 @@ def _first_result(caller: pluggy.HookCaller) -> Any:
 
 
 def _claims(kind: str, spec: AnySpec) -> list[tuple[str, str]]:
-    """What must be unique: names and aliases within a kind, and URL schemes."""
+    """The names that must be unique: names and aliases within a kind, and URL schemes."""
     claims = [(kind, name) for name in _names(spec)]
     if isinstance(spec, BackendSpec):
         claims += [("URL scheme", scheme) for scheme in spec.schemes]
@@ -266,7 +266,7 @@ def _with_close_hook(message: str) -> str:
     return f"unknown hook {unknown!r}" + (f": did you mean {close!r}?" if close else "")
 
 
-def _said(error: BaseException) -> str:
+def _error_text(error: BaseException) -> str:
     text = " ".join(str(error).split())
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
@@ -275,4 +275,4 @@ def _version(distribution: str) -> str:
     try:
         return version(distribution)
     except PackageNotFoundError:
-        return "?"  # run from a checkout that is not installed
+        return "?"  # a checkout that is not installed

@@ -1,4 +1,4 @@
-"""What plugins offer: small descriptions, so that listing plugins imports no driver and no library."""
+"""Descriptions of what plugins offer. They are small, so that listing plugins imports no driver and no library."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class _Spec:
-    """``factory`` makes the thing: a callable, or ``"package.module:attribute"``, imported when it is first needed."""
+    """``factory`` creates the object: a callable, or ``"package.module:attribute"``, imported when first needed."""
 
     name: str
     summary: str
     factory: Callable[..., Any] | str
 
     def make(self, *args: Any) -> Any:
-        """Call the factory. Raises whatever a stranger's code may raise."""
+        """Call the factory. Third-party code may raise anything."""
         factory = pkgutil.resolve_name(self.factory) if isinstance(self.factory, str) else self.factory
         return factory(*args)
 
 
 @dataclass(frozen=True, slots=True)
 class StrategySpec(_Spec):
-    """A strategy; ``factory()`` gives a ``Strategy``. ``aliases`` are further names for it."""
+    """A strategy; ``factory()`` returns a ``Strategy``. ``aliases`` are further names of it."""
 
     factory: Callable[..., Strategy] | str
     aliases: tuple[str, ...] = ()
@@ -37,10 +37,10 @@ class StrategySpec(_Spec):
 
 @dataclass(frozen=True, slots=True)
 class ReaderSpec(_Spec):
-    """A reader; ``factory()`` gives a :class:`~tui_importer.core.source.reader.Reader`.
+    """A reader; ``factory()`` returns a :class:`~tui_importer.core.source.reader.Reader`.
 
-    ``extensions`` are the suffixes (``.xlsx``) of the files it opens; where several readers open a file, that of the
-    highest ``priority`` does, and one below 0 only when it is asked for by name.
+    ``extensions`` are the suffixes (``.xlsx``) of the files it opens. Of several readers for a suffix, the one with the
+    highest ``priority`` is used; one below 0 is used only if requested by name.
     """
 
     factory: Callable[..., Reader] | str
@@ -50,11 +50,11 @@ class ReaderSpec(_Spec):
 
 @dataclass(frozen=True, slots=True)
 class BackendSpec(_Spec):
-    """A kind of database; ``factory(settings)`` gives a :class:`~tui_importer.core.writing.backend.Backend`.
+    """A database backend; ``factory(settings)`` returns a :class:`~tui_importer.core.writing.backend.Backend`.
 
-    ``schemes`` are the beginnings of its URLs (``postgresql``); ``*`` is any that no other backend has. ``schemas``
-    says whether its tables can be in schemas. ``check(url)`` raises :class:`tui_importer.errors.UsageError` for a URL
-    that cannot be, without connecting; where it is None, that is left to the factory.
+    ``schemes`` are the schemes of its URLs (``postgresql``); ``*`` is any that no other backend has. ``schemas`` says
+    whether its tables can be in schemas. ``check(url)`` raises :class:`tui_importer.errors.UsageError` for an invalid
+    URL, without connecting; if it is None, the factory checks.
     """
 
     factory: Callable[..., Backend] | str
@@ -63,7 +63,7 @@ class BackendSpec(_Spec):
     check: Callable[[str], object] | str | None = None
 
     def check_url(self, url: str) -> None:
-        """Call ``check``, if there is one."""
+        """Call ``check``, if there is one; raises :class:`tui_importer.errors.UsageError`."""
         if self.check is not None:
             (pkgutil.resolve_name(self.check) if isinstance(self.check, str) else self.check)(url)
 

@@ -1,1 +1,1 @@
-"""A run as a process of its own: how it is begun, what it is told, and how it behaves towards signals."""
+"""Runs an import or an inspection as a process of its own: start, messages, signals."""

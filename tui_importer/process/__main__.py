@@ -1,4 +1,4 @@
-"""The process that :mod:`tui_importer.process.start` begins: one request, carried out."""
+"""The process that :mod:`tui_importer.process.start` starts: it carries out one request."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from tui_importer.process.messages import (
 
 
 def main() -> NoReturn:
-    """Carry out the request on standard input, and leave with its exit code."""
+    """Carry out the request on standard input, and exit with its exit code."""
     keep_libraries_quiet()
     code = ExitCode.OK
     try:
@@ -38,18 +38,18 @@ def main() -> NoReturn:
             case LookAtTargetRequest():
                 _look_at_target(request)
     except ImporterError as error:
-        # For those who asked; a run that has begun says so in its recording.
-        _say(Refused(error=str(error), exit_code=int(error.exit_code)))
-    # Without tearing down: to free a large workbook cell by cell takes a while.
+        # For the process that asked; a run that has begun records its own errors.
+        _send(Refused(error=str(error), exit_code=int(error.exit_code)))
+    # No cleanup: freeing a large workbook cell by cell takes long.
     os._exit(int(code))
 
 
-def _say(answer: Answer) -> None:
+def _send(answer: Answer) -> None:
     try:
         sys.stdout.buffer.write(msgspec.json.encode(answer) + b"\n")
         sys.stdout.buffer.flush()
     except OSError:
-        return  # whoever asked has gone; a run goes on
+        return  # the process that asked has gone; a run continues
 
 
 def _import(request: ImportRequest) -> ExitCode:
@@ -77,32 +77,32 @@ def _import(request: ImportRequest) -> ExitCode:
     if run.recording_trouble is not None:
         raise ImporterError(f"the run cannot be shown, because it cannot be recorded: {run.recording_trouble}; --no-ui")
     with signals_stop(run):
-        _say(RunBegun(run_id=run.run_id))
-        _let_go_of_terminal()
+        _send(RunBegun(run_id=run.run_id))
+        _detach_from_terminal()
         report = run.execute()
     if request.report_file is not None:
         write_report(request.report_file, report)
     return ExitCode(report.exit_code)
 
 
-def _let_go_of_terminal() -> None:
-    """Whoever began the run may go: nothing of it is said to them any more."""
-    nowhere = os.open(os.devnull, os.O_RDWR)
+def _detach_from_terminal() -> None:
+    """Redirect the standard streams to the null device, so that the parent process may exit."""
+    null = os.open(os.devnull, os.O_RDWR)
     for stream in (0, 1, 2):
-        os.dup2(nowhere, stream)
-    os.close(nowhere)
+        os.dup2(null, stream)
+    os.close(null)
 
 
 def _inspect(request: InspectRequest) -> None:
     from tui_importer.api import Preview, inspect_source
     from tui_importer.readers.peek import peek
 
-    rough = peek(request.plan.source)
-    if rough is not None:
-        _say(Previewed(sheets=rough.sheets, sheet=rough.sheet, first_row=rough.first_row, rows=rough.rows, raw=True))
+    raw = peek(request.plan.source)
+    if raw is not None:
+        _send(Previewed(sheets=raw.sheets, sheet=raw.sheet, first_row=raw.first_row, rows=raw.rows, raw=True))
 
     def on_preview(found: Preview) -> None:
-        _say(
+        _send(
             Previewed(
                 sheets=found.sheets,
                 sheet=found.sheet,
@@ -113,7 +113,7 @@ def _inspect(request: InspectRequest) -> None:
         )
 
     inspection = inspect_source(request.plan, on_preview=on_preview)
-    _say(
+    _send(
         Inspected(
             plan=inspection.plan,
             reader=inspection.reader,
@@ -129,7 +129,7 @@ def _look_at_target(request: LookAtTargetRequest) -> None:
     from tui_importer.api import look_at_target
 
     seen = look_at_target(request.plan, layout=request.layout)
-    _say(
+    _send(
         TargetSeen(database=seen.database, table=seen.table, exists=seen.exists, rows=seen.rows, obstacle=seen.obstacle)
     )
 

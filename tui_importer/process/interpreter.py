@@ -1,4 +1,4 @@
-"""How the interpreter of a process that imports is set."""
+"""Tunes the interpreter of a process that imports."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-#: Cells hold no references to each other, so looking for cycles among them by the hundred thousand finds nothing
-#: and takes a fifth of the time of a load; seldom is enough for everything else.
+#: Cells hold no references to each other, so a garbage collection over hundreds of thousands of them finds no cycles
+#: and takes a fifth of the time of a load; rare collections are enough for everything else.
 _THRESHOLDS = (200_000, 20, 20)
-#: How long a thread waits before it asks another one for the GIL, in seconds. A worker needs it five times a batch, for
-#: a moment, and the database waits with it: with Python's 5 ms, for longer than the reader takes to make a batch.
+#: How long a thread waits before it requests the GIL, in seconds. A worker needs it five times per batch, for a moment,
+#: and the database waits meanwhile: with Python's 5 ms, longer than the reader takes to make a batch.
 _SWITCH_INTERVAL = 0.0005
 
 
 def prepare_to_import() -> None:
-    """Make the garbage collector leave the cells of a workbook alone, and modules that are imported later; make threads
-    hand over soon."""
+    """Keep the garbage collector away from the cells of a workbook and from modules imported later, and shorten the
+    switch interval of threads."""
     gc.freeze()
     gc.set_threshold(*_THRESHOLDS)
     sys.setswitchinterval(_SWITCH_INTERVAL)
@@ -25,7 +25,8 @@ def prepare_to_import() -> None:
 
 @contextmanager
 def no_collection() -> Iterator[None]:
-    """Leave garbage alone while modules are imported, which make none: it would be looked for among all of them."""
+    """Disable garbage collection while modules are imported: imports make no garbage, and each collection would search
+    all modules."""
     gc.disable()
     try:
         yield

@@ -1,4 +1,4 @@
-"""What libraries say beside the way (Python warnings, log records): kept off the terminal, shown on request."""
+"""Keeps the output of libraries (Python warnings, log records) off the terminal, and shows it on request."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ import warnings
 from collections.abc import Callable
 from typing import TextIO
 
-#: Records that are kept until it is known whether anybody wants to see them.
-_KEPT = 100
+#: Number of records kept until it is known whether they are to be shown.
+_MAX_KEPT = 100
 
 _log = logging.getLogger("tui_importer.libraries")
 
 Show = Callable[[logging.LogRecord], object]
 
 
-class _Quiet(logging.Handler):
-    """Keeps the first records, or hands all of them to whoever wants them."""
+class _LogHandler(logging.Handler):
+    """Keeps the first records, or passes all of them to ``show`` once it is set."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -26,31 +26,31 @@ class _Quiet(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         if self.show is not None:
             self.show(record)
-        elif len(self.kept) < _KEPT:
+        elif len(self.kept) < _MAX_KEPT:
             self.kept.append(record)
 
 
-_quiet = _Quiet()
+_handler = _LogHandler()
 
 
 def keep_libraries_quiet() -> None:
-    """Log the warnings of libraries, at debug level, and keep the log off the terminal until :func:`show_log`.
+    """Log the warnings of libraries at debug level, and keep the log off the terminal until :func:`show_log`.
 
-    For processes that are this program: whoever uses it as a library decides for themselves.
+    For processes of this program only: a program that uses it as a library configures logging itself.
     """
     _log.setLevel(logging.DEBUG)
     warnings.showwarning = _log_warning
-    # Only what nobody handles: a server that sets up logging of its own is not affected.
-    logging.lastResort = _quiet
+    # Only unhandled records: a server with its own logging is not affected.
+    logging.lastResort = _handler
 
 
 def show_log(show: Show) -> None:
-    """Hand what was kept, and all that follows, to ``show``; our own debug records, too."""
+    """Pass the kept records and all later ones to ``show``, including our own debug records."""
     logging.getLogger("tui_importer").setLevel(logging.DEBUG)
-    _quiet.show = show  # first, so that none is kept any more
-    for record in _quiet.kept:
+    _handler.show = show  # first, so that no more records are kept
+    for record in _handler.kept:
         show(record)
-    _quiet.kept.clear()
+    _handler.kept.clear()
 
 
 def _log_warning(

@@ -1,6 +1,6 @@
-"""What is said between a process and the one that began it: a request on its standard input, answers on its output.
+"""The messages between a process and the one that started it: a request on its standard input, answers on its output.
 
-A request may hold a database's password, so it goes through a pipe: a command line can be seen by everybody.
+A request may hold a database password, so it is sent through a pipe: command lines are visible to everybody.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ class Message(msgspec.Struct, frozen=True, kw_only=True, tag_field="message"):
 
 
 class ImportRequest(Message, frozen=True, kw_only=True, tag="import"):
-    """Carry out a plan as a recorded run, and write the report to ``report_file`` as well, if one is named.
-    ``command`` is what a person would type for it, without secrets."""
+    """Carry out a plan as a recorded run, and also write the report to ``report_file``, if set. ``command`` is the
+    equivalent command line, without secrets."""
 
     plan: Plan
     command: str
@@ -26,27 +26,28 @@ class ImportRequest(Message, frozen=True, kw_only=True, tag="import"):
 
 
 class InspectRequest(Message, frozen=True, kw_only=True, tag="inspect"):
-    """Look at the plan's source: :class:`Previewed` as soon as there are rows, then :class:`Inspected`."""
+    """Inspect the plan's source: answered by :class:`Previewed` as soon as there are rows, then by
+    :class:`Inspected`."""
 
     plan: Plan
 
 
 class LookAtTargetRequest(Message, frozen=True, kw_only=True, tag="look_at_target"):
-    """Look at the plan's target, for a sheet of this layout where it is known: :class:`TargetSeen`."""
+    """Inspect the plan's target, for a sheet of this layout if it is known: answered by :class:`TargetSeen`."""
 
     plan: Plan
     layout: Layout | None = None
 
 
 class RunBegun(Message, frozen=True, kw_only=True, tag="run_begun"):
-    """The run has begun and is recorded under this id; nothing more will be said here."""
+    """The run has begun and is recorded under this id. This is the last message."""
 
     run_id: str
 
 
 class Previewed(Message, frozen=True, kw_only=True, tag="previewed"):
-    """The first rows of the sheet (:class:`tui_importer.api.Preview`). ``raw`` says that they are as the file stores
-    them: dates are numbers still."""
+    """The first rows of the sheet (:class:`tui_importer.api.Preview`). ``raw`` says that values are as stored in the
+    file: dates are still numbers."""
 
     sheets: tuple[str, ...]
     sheet: str
@@ -57,7 +58,7 @@ class Previewed(Message, frozen=True, kw_only=True, tag="previewed"):
 
 
 class Inspected(Message, frozen=True, kw_only=True, tag="inspected"):
-    """All that is known of the source (:class:`tui_importer.api.Inspection`); ``plan`` holds no password."""
+    """The result of an inspection (:class:`tui_importer.api.Inspection`); ``plan`` holds no password."""
 
     plan: Plan
     reader: str
@@ -68,7 +69,8 @@ class Inspected(Message, frozen=True, kw_only=True, tag="inspected"):
 
 
 class TargetSeen(Message, frozen=True, kw_only=True, tag="target_seen"):
-    """The target table: ``exists``, with how many rows, and the ``obstacle`` why the plan cannot be carried out."""
+    """The target table: whether it ``exists``, its number of rows, and the ``obstacle`` that keeps the plan from
+    running, if any."""
 
     database: str
     table: str
@@ -78,7 +80,7 @@ class TargetSeen(Message, frozen=True, kw_only=True, tag="target_seen"):
 
 
 class Refused(Message, frozen=True, kw_only=True, tag="refused"):
-    """It cannot be: one line, and the exit code of :mod:`tui_importer.errors`."""
+    """The request was refused: a one-line error, and the exit code of :mod:`tui_importer.errors`."""
 
     error: str
     exit_code: int

@@ -1,4 +1,4 @@
-"""Where ``--report`` writes."""
+"""Writes the reports of ``--report``."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from tui_importer.errors import ImporterError
 
 
 def write_report(where: str, report: Report) -> None:
-    """The report of one file, as an object; ``-`` is stdout."""
+    """Write the report of one file as an object; ``-`` is stdout."""
     _write(where, to_json(report))
 
 
 def write_reports(where: str, reports: Sequence[Report]) -> None:
-    """The reports of several files, as a list in their order; ``-`` is stdout."""
+    """Write the reports of several files as a list in their order; ``-`` is stdout."""
     _write(where, b"[\n" + b",\n".join(to_json(report).rstrip() for report in reports) + b"\n]\n")
 
 
@@ -27,7 +27,7 @@ def _write(where: str, data: bytes) -> None:
         sys.stdout.buffer.flush()
         return
     try:
-        # Reports hold values of rejected cells: for their owner only.
+        # Reports hold values of rejected cells, so only their owner may read them.
         with os.fdopen(os.open(where, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
             file.write(data)
     except OSError as error:

@@ -1,4 +1,4 @@
-"""How a process that imports behaves towards signals."""
+"""Signal handling of a process that imports."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from types import FrameType
 from tui_importer.api import Run
 from tui_importer.errors import ExitCode
 
-#: After a second signal, how long what is left may take before the process leaves without it, in seconds.
+#: Seconds after a second signal until the process exits, whatever is unfinished.
 LEAVE_WITHIN = 2.0
 
 _SIGNALS = {signal.SIGINT: ExitCode.SIGINT, signal.SIGTERM: ExitCode.SIGTERM}
@@ -20,14 +20,14 @@ _SIGNALS = {signal.SIGINT: ExitCode.SIGINT, signal.SIGTERM: ExitCode.SIGTERM}
 
 @contextmanager
 def signals_stop(run: Run) -> Iterator[None]:
-    """The first SIGINT or SIGTERM stops the run, the second aborts it; SIGHUP never ends it."""
+    """The first SIGINT or SIGTERM stops the run, the second aborts it; SIGHUP is ignored."""
     received: list[int] = []
 
     def on_signal(number: int, frame: FrameType | None) -> None:
         received.append(number)
         name, code = signal.Signals(number).name, _SIGNALS[signal.Signals(number)]
         if len(received) == 1:
-            # In a thread: a handler runs between two instructions of the very code whose locks it would need.
+            # In a thread: a handler runs between two instructions of code that may hold the locks it needs.
             threading.Thread(target=run.stop, args=(f"stopped by {name}", code), name="signal").start()
         else:
             threading.Thread(target=run.abort, args=(f"aborted by {name}", code), name="signal").start()

@@ -1,4 +1,4 @@
-"""Beginning processes: a run that outlives whoever began it, and looks at files that may take a process down."""
+"""Starts processes: runs that outlive their parent, and inspections of files that may crash a process."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ class RefusedError(ImporterError):
 
 
 def start_run(request: ImportRequest, recordings: Path, folder: Path | None = None) -> Recording:
-    """Begin a run as a process of its own, which goes on whatever becomes of this one; returns once it is recorded.
+    """Start a run as a process that continues whatever happens to this one; returns once it is recorded.
 
-    It works in ``folder``, by which the plan's paths are understood; by default that is this process's own. Raises
-    :class:`RefusedError` where the request makes no sense, :class:`ImporterError` where there is no process.
+    It runs in ``folder``, which relative paths of the plan refer to (default: the current folder). Raises
+    :class:`RefusedError` if the process refuses the request, :class:`ImporterError` if it cannot be started.
     """
     process = _process(request, own_session=True, folder=folder)
     assert process.stdout is not None
@@ -37,7 +37,7 @@ def start_run(request: ImportRequest, recordings: Path, folder: Path | None = No
     with process.stdout, process.stderr:
         answer = _answer(process.stdout.readline())
         last_words = b"" if isinstance(answer, RunBegun) else process.stderr.read()
-    # It goes on by itself, and is nobody's zombie once it has ended.
+    # reaps the process when it ends, so that it leaves no zombie
     threading.Thread(target=process.wait, name="run's end", daemon=True).start()
     match answer:
         case RunBegun(run_id=run_id):
@@ -50,9 +50,9 @@ def start_run(request: ImportRequest, recordings: Path, folder: Path | None = No
 
 
 class InspectionProcess:
-    """A look at a source or a target, in a process of its own: a hostile workbook takes only that one down.
+    """An inspection of a source or a target in a process of its own: a hostile workbook can crash only that process.
 
-    ``on_answer`` is called with each answer, from a thread; the last one is :class:`Refused` where the process died.
+    ``on_answer`` is called with each answer, from a thread; the last one is :class:`Refused` if the process died.
     """
 
     def __init__(self, request: Request, on_answer: Callable[[Answer], None]) -> None:
@@ -63,12 +63,12 @@ class InspectionProcess:
         self._thread.start()
 
     def cancel(self) -> None:
-        """End it; nothing more is heard of it."""
+        """Kill the process; no more answers are delivered."""
         self._cancelled = True
         self._process.kill()
 
     def close(self) -> None:
-        """End it and wait until it is gone."""
+        """Kill the process and wait until it has ended."""
         self.cancel()
         self._thread.join()
 
@@ -86,7 +86,7 @@ class InspectionProcess:
 
 def _process(request: Request, *, own_session: bool, folder: Path | None = None) -> subprocess.Popen[bytes]:
     process = subprocess.Popen(  # noqa: S603  # this very program
-        # -P: a folder of data may hold files that are called like modules, and is no place to import from.
+        # -P: a folder of data may hold files named like modules, which must not be imported.
         [sys.executable, "-P", "-m", _MODULE],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -99,7 +99,7 @@ def _process(request: Request, *, own_session: bool, folder: Path | None = None)
         process.stdin.write(msgspec.json.encode(request))
         process.stdin.close()
     except BrokenPipeError:
-        pass  # it died at once: what it says, or does not say, is read next
+        pass  # the process died at once: its output, if any, is read next
     return process
 
 

@@ -1,8 +1,9 @@
-"""What python-calamine hides in xls files: error cells, negative dates and times, and texts it cannot put together.
+"""Finds what python-calamine hides in xls files: error cells, negative dates and times, and texts that it joins
+wrongly.
 
-The workbook is a stream of records within a compound file ([MS-XLS] 2.1). Runs of records of the kinds that fill a
-sheet and hide nothing are passed over by one regular expression in C; only the records between them are looked at.
-Both BIFF8 and BIFF5 have these records alike but for texts, which are looked at in BIFF8 only.
+The workbook is a stream of records in a compound file ([MS-XLS] 2.1). One regular expression skips, in C, runs of
+records that hide nothing; only the records between them are examined in Python. BIFF8 and BIFF5 share these records
+except for texts, which are examined in BIFF8 only.
 
 Records: BOOLERR 2.4.24, FORMULA 2.4.127, LABELSST 2.4.149, MULRK 2.4.175, NUMBER 2.4.180, RK 2.4.220, SST 2.4.265,
 STRING 2.4.268, XF 2.4.353, FORMAT 2.4.126.
@@ -32,7 +33,7 @@ _FORMULA, _MULRK, _LABELSST, _NUMBER = 0x0006, 0x00BD, 0x00FD, 0x0203
 _BOOLERR, _STRING, _RK = 0x0205, 0x0207, 0x027E
 _BIFF8 = 0x0600
 
-#: Error codes ([MS-XLS] 2.5.10, ``BErr``), which BIFF12 shares.
+#: Error codes ([MS-XLS] 2.5.10, ``BErr``), shared with BIFF12.
 ERROR_CODES = {
     0x00: "#NULL!",
     0x07: "#DIV/0!",
@@ -48,33 +49,34 @@ _HEAD = struct.Struct("<HH")
 _CELL = struct.Struct("<HHH")  # row, column, cell style
 _DOUBLE = struct.Struct("<d")
 _INT32 = struct.Struct("<i")
-#: The value of a formula that is no number ends in this (2.5.133); its first byte says what it is.
+#: The end of a formula's value that is not a number (2.5.133); its first byte is the type.
 _NO_NUMBER = b"\xff\xff"
 _IS_ERROR, _IS_EMPTY = 2, 3
-#: FORMULA's flag "calculate when opened": some programs that cannot calculate set it (OpenOffice's Excel documentation,
-#: 5.50).
+#: FORMULA's flag "calculate when opened", which some programs that cannot calculate set (OpenOffice's Excel
+#: documentation, 5.50).
 _CALCULATE_ON_LOAD = 0x2
 
 
 @dataclass
 class _Globals:
-    """What a workbook's first substream says of all its sheets: where each begins, in their order, and so on."""
+    """What a workbook's first substream holds for all sheets: the offset of each sheet in workbook order, formats,
+    shared texts."""
 
     sheets: list[int] = field(default_factory=list)
     serials: Serials = field(default_factory=Serials)
-    #: Shared texts, by number, that python-calamine does not put together rightly.
+    #: Shared texts, by number, that python-calamine joins wrongly.
     strings: dict[int, str] = field(default_factory=dict)
     biff8: bool = True
 
 
 @cache
 def error_cell(code: int) -> CellError:
-    """The error that a code of BIFF and BIFF12 stands for."""
+    """The error of a BIFF or BIFF12 error code."""
     return CellError(ERROR_CODES.get(code, f"#ERROR! ({code:#04x})"))
 
 
 def rk_number(rk: int) -> float:
-    """The number that an RkNumber holds (2.5.217): whole, or a double's upper 30 bits; perhaps in hundredths."""
+    """Decode an RkNumber (2.5.217): an integer or the upper 30 bits of a double, optionally divided by 100."""
     if rk & 2:
         number = float(rk >> 2)
     else:
@@ -83,16 +85,16 @@ def rk_number(rk: int) -> float:
 
 
 def biff_cells(path: Path, name: str, number: int) -> Found:
-    """What is hidden in the sheet with that number (from 0) of an xls file.
+    """Find what is hidden in a sheet of an xls file, given by its number (from 0).
 
-    Raises :class:`~tui_importer.errors.SourceError` where the file is no xls workbook.
+    Raises :class:`~tui_importer.errors.SourceError` if the file is not an xls workbook.
     """
     stream = _workbook(path)
     general = _read_globals(stream)
     if number >= len(general.sheets):
         raise damaged(path, f"no sheet {name!r}")
     sheet = _Sheet(stream, general)
-    sheet.walk(general.sheets[number])
+    sheet.read(general.sheets[number])
     cells: dict[int, list[HiddenCell]] = {}
     for cell in sheet.found:
         cells.setdefault(cell.row, []).append(cell)
@@ -111,7 +113,7 @@ def _workbook(path: Path) -> bytes:
 
 
 def _records(stream: bytes, start: int) -> Iterator[tuple[int, int, int]]:
-    """Records from ``start`` on: kind, and where the body begins and ends. One that is cut off is none."""
+    """Yield the records from offset ``start`` on: kind, start and end of the body. A truncated record is left out."""
     while start + _HEAD.size <= len(stream):
         kind, size = _HEAD.unpack_from(stream, start)
         body, start = start + _HEAD.size, start + _HEAD.size + size
@@ -125,7 +127,7 @@ def _read_globals(stream: bytes) -> _Globals:
     codes: dict[int, str] = {}
     formats: list[int] = []
     date1904 = False
-    segments: list[bytes] = []  # of the shared strings
+    segments: list[bytes] = []  # bodies of the SST record and its CONTINUE records
     last = 0
     for kind, start, end in _records(stream, 0):
         body = stream[start:end]
@@ -152,7 +154,7 @@ def _read_globals(stream: bytes) -> _Globals:
 
 
 class _Sheet:
-    """Walks through a sheet's records and keeps the hidden cells."""
+    """Reads a sheet's records and collects the hidden cells."""
 
     def __init__(self, stream: bytes, general: _Globals) -> None:
         self.found: list[HiddenCell] = []
@@ -161,13 +163,13 @@ class _Sheet:
         self._general = general
         self._plain = _plain_records(general.serials.searched, texts=not general.strings)
 
-    def walk(self, start: int) -> None:
-        """Read to the sheet's end. Substreams within it (charts) hold cells of their own, which are not the sheet's."""
+    def read(self, start: int) -> None:
+        """Read to the sheet's end. Nested substreams (charts) hold cells that do not belong to the sheet."""
         stream, plain, size = self._stream, self._plain, len(self._stream)
         depth = 0
         formula = (0, 0)
         while True:
-            start = plain.match(stream, start).end()  # type: ignore[union-attr]  # it matches nothing as well
+            start = plain.match(stream, start).end()  # type: ignore[union-attr]  # it also matches the empty string
             if start + _HEAD.size > size:
                 return
             kind, length = _HEAD.unpack_from(stream, start)
@@ -212,7 +214,7 @@ class _Sheet:
             self._number(row, column + offset, style, rk_number(rk))
 
     def _formula(self, body: int) -> tuple[int, int]:
-        """Look at a formula's value; gives the place of its cell."""
+        """Examine a formula's value; returns the row and column of its cell."""
         stream = self._stream
         row, column, style = _CELL.unpack_from(stream, body)
         value = body + _CELL.size
@@ -229,7 +231,7 @@ class _Sheet:
         return row, column
 
     def _long_string(self, formula: tuple[int, int], body: int, end: int) -> None:
-        """A formula's text that goes on in other records, of which python-calamine reads the first alone."""
+        """Read a formula's text that continues in other records; python-calamine reads only the first."""
         segments = [self._stream[body:end]]
         for kind, start, stop in _records(self._stream, end):
             if kind != _CONTINUE:
@@ -247,26 +249,26 @@ class _Sheet:
         self.found.append(HiddenCell(row + 1, column, value))
 
 
-#: The records of one cell that are looked at, and how long their bodies are at least.
+#: The single-cell records that are examined, with the minimum length of their bodies.
 _CELLS = {_BOOLERR: 8, _RK: 10, _NUMBER: 14, _LABELSST: 10}
 
 
-#: The first byte of an RkNumber that is a double, or whole.
+#: The first bytes of RkNumbers that are doubles, and of those that are integers.
 _RK_DOUBLES, _RK_WHOLES = (re.escape(bytes(byte for byte in range(256) if byte & 3 == flags)) for flags in (0, 2))
 
 
 def _plain_records(styles: Sequence[int], *, texts: bool) -> re.Pattern[bytes]:
-    """Any number of whole records in which nothing can be hidden: rows, blanks, shared ``texts``, and numbers that are
-    not in one of the ``styles`` of moments."""
+    """Compile a pattern for any number of whole records that hide nothing: rows, blanks, shared ``texts``, and numbers
+    without one of the date ``styles``."""
     moment = b"|".join(re.escape(style.to_bytes(2, "little")) for style in styles if style < 1 << 16)
     other = b"(?!%b)" % moment if moment else b""
     kinds = [
         rb"\xfd\x00\x0a\x00.{10}" if texts else b"",
         rb"\x7e\x02\x0a\x00.{4}%b.{6}" % other,
         rb"\x03\x02\x0e\x00.{4}%b.{10}" % other,
-        rb"\x03\x02\x0e\x00.{13}[\x40-\x7f]",  # two and more
+        rb"\x03\x02\x0e\x00.{13}[\x40-\x7f]",  # 2 and more
         rb"\x7e\x02\x0a\x00.{6}[%b]..[\x40-\x7f]" % _RK_DOUBLES,
-        rb"\x7e\x02\x0a\x00.{6}[%b].[^\x00][\x00-\x7f]" % _RK_WHOLES,  # as most dates since 1944
+        rb"\x7e\x02\x0a\x00.{6}[%b].[^\x00][\x00-\x7f]" % _RK_WHOLES,  # like most dates since 1944
         rb"\x01\x02\x06\x00.{6}",
         rb"\x08\x02\x10\x00.{16}",
     ]

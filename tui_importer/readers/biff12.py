@@ -1,7 +1,7 @@
-"""What python-calamine hides in xlsb files: error cells, and negative dates and times.
+"""Finds what python-calamine hides in xlsb files: error cells, and negative dates and times.
 
-A part of the workbook is a stream of records ([MS-XLSB] 2.1.4). Runs of records of the kinds that fill a sheet and hide
-nothing are passed over by one regular expression in C; only the records between them are looked at.
+A part of the workbook is a stream of records ([MS-XLSB] 2.1.4). One regular expression skips, in C, runs of records
+that hide nothing; only the records between them are examined in Python.
 
 Records: BrtRowHdr 2.4.744, BrtCellRk 2.4.320, BrtCellError 2.4.312, BrtCellReal 2.4.319, BrtFmlaNum 2.4.671,
 BrtFmlaError 2.4.670, BrtBundleSh 2.4.304, BrtWbProp 2.4.824, BrtFmt 2.4.681, BrtXF 2.4.827.
@@ -28,24 +28,24 @@ _FORMAT, _XF = 44, 47
 _WORKBOOK_PROPERTIES, _BUNDLE_SHEET, _SHEET_DATA_END = 153, 156, 146
 _CELL_XFS_BEGIN, _CELL_XFS_END = 617, 618
 _DATE_1904 = 0x1
-#: A formula's flag (2.5.43, ``GrbitFmla``).
+#: A flag of formulas (2.5.43, ``GrbitFmla``).
 _CALCULATE_ALWAYS = 0x2
 
 _INT32, _UINT32, _DOUBLE = struct.Struct("<i"), struct.Struct("<I"), struct.Struct("<d")
-#: Column, and style in the lower 24 bits of what follows (2.5.10, ``Cell``).
+#: Column, then the style in the lower 24 bits (2.5.10, ``Cell``).
 _CELL = struct.Struct("<II")
 _STYLE = 0xFFFFFF
-#: An RkNumber that is a whole number, not in hundredths (2.5.122).
+#: The flags of an RkNumber that is an integer and not divided by 100 (2.5.122).
 _RK_MASK, _RK_WHOLE = 0x3, 0x2
 
-#: A record larger than this is none that a sheet has.
+#: No sheet has a record larger than this, in bytes.
 _MAX_RECORD = 64 << 20
 
 
 def biff12_cells(path: Path, name: str, number: int) -> Found:
-    """What is hidden in the sheet of that name of an xlsb file.
+    """Find what is hidden in a sheet of an xlsb file, given by its name.
 
-    Raises :class:`~tui_importer.errors.SourceError` where the workbook is damaged.
+    Raises :class:`~tui_importer.errors.SourceError` if the workbook is damaged.
     """
     package = Package(path)
     workbook = package.workbook_part() or ""
@@ -59,7 +59,7 @@ def biff12_cells(path: Path, name: str, number: int) -> Found:
 
 
 def _workbook(package: Package, workbook: str, name: str) -> tuple[str, bool]:
-    """The part that holds the sheet of that name, and whether days are counted from 1904."""
+    """The part that holds the sheet, and whether the workbook uses the 1904 date system."""
     identity, date1904 = None, False
     for kind, body in _records(package.path, package.pieces(workbook)):
         if kind == _WORKBOOK_PROPERTIES and body:
@@ -90,7 +90,7 @@ def _styles(package: Package, workbook: str) -> dict[int, Shown]:
 
 
 def _text(body: bytes) -> tuple[str, bytes]:
-    """The text (2.5.171, ``XLWideString``; a null one is empty) that a body begins with, and what follows it."""
+    """Split a body into the text at its beginning (2.5.171, ``XLWideString``; a null one is empty) and the rest."""
     length = int.from_bytes(body[:4], "little")
     if length == 0xFFFFFFFF:
         return "", body[4:]
@@ -99,7 +99,7 @@ def _text(body: bytes) -> tuple[str, bytes]:
 
 
 def _records(path: Path, pieces: Iterable[bytes]) -> Iterator[tuple[int, bytes]]:
-    """All records: kind and body."""
+    """Yield all records: kind and body."""
     held = b""
     for piece in chain(pieces, [b""]):
         held += piece
@@ -116,7 +116,7 @@ def _records(path: Path, pieces: Iterable[bytes]) -> Iterator[tuple[int, bytes]]
 
 
 def _head(data: bytes, start: int) -> tuple[int, int, int] | None:
-    """A record's kind, and where its body begins and ends; None where the data end before (2.1.4)."""
+    """Decode a record header: kind, start and end of the body; None if the data ends before (2.1.4)."""
     size = len(data)
     if start >= size:
         return None
@@ -142,7 +142,8 @@ def _head(data: bytes, start: int) -> tuple[int, int, int] | None:
 def _cells(
     path: Path, pieces: Iterable[bytes], serials: Serials, unsure: list[tuple[int, int]]
 ) -> Iterator[HiddenCell]:
-    """The hidden cells of a sheet; ``unsure`` takes the places of formulas as :class:`Found` has them."""
+    """Yield the hidden cells of a sheet; the places of unsure formulas are appended to ``unsure``, as in
+    :class:`Found`."""
     plain = _plain_records(sorted(serials.styles))
     row = 0
     held = b""
@@ -151,7 +152,7 @@ def _cells(
         start = 0
         while True:
             run = plain.match(held, start)
-            if run is None:  # it matches nothing as well
+            if run is None:  # cannot happen: the pattern also matches the empty string
                 break
             start = run.end()
             if run[1] is not None:
@@ -164,7 +165,7 @@ def _cells(
                 return
             if kind == _ROW and start - body >= 4:
                 (row,) = _UINT32.unpack_from(held, body)
-            elif kind in _LOOKED_AT and start - body >= _LOOKED_AT[kind]:
+            elif kind in _EXAMINED and start - body >= _EXAMINED[kind]:
                 column, style = _CELL.unpack_from(held, body)
                 value = _value(kind, held, body + _CELL.size, serials, style & _STYLE)
                 if _is_unsure(kind, held, body + _CELL.size):
@@ -179,7 +180,8 @@ def _cells(
 
 
 def _is_unsure(kind: int, data: bytes, start: int) -> bool:
-    """Whether a formula has the value of one that was never calculated: an empty text, or 0 to be calculated always."""
+    """Whether a formula's value looks like one that was never calculated: an empty text, or 0 with "calculate
+    always"."""
     if kind == _FORMULA_TEXT:
         return data[start : start + 4] == bytes(4)
     return kind == _FORMULA_NUMBER and data[start : start + 8] == bytes(8) and bool(data[start + 8] & _CALCULATE_ALWAYS)
@@ -192,7 +194,7 @@ def _value(kind: int, data: bytes, start: int, serials: Serials, style: int) -> 
         return error_cell(data[start])
     if kind == _CELL_RK:
         (rk,) = _INT32.unpack_from(data, start)
-        if rk & _RK_MASK == _RK_WHOLE:  # python-calamine overlooks that the cell shows a moment
+        if rk & _RK_MASK == _RK_WHOLE:  # python-calamine ignores the date style of these
             return serials.meaning(style, rk_number(rk))
         number = rk_number(rk)
     else:
@@ -200,8 +202,8 @@ def _value(kind: int, data: bytes, start: int, serials: Serials, style: int) -> 
     return serials.value(style, number)
 
 
-#: The records that are looked at, and how long their bodies are at least.
-_LOOKED_AT = {
+#: The records that are examined, with the minimum length of their bodies.
+_EXAMINED = {
     _CELL_RK: 12,
     _CELL_ERROR: 9,
     _CELL_REAL: 16,
@@ -212,15 +214,15 @@ _LOOKED_AT = {
 
 
 def _plain_records(styles: Sequence[int]) -> re.Pattern[bytes]:
-    """Any number of whole records in which nothing can be hidden: rows (the last one's number is group 1), blanks,
-    booleans, shared texts, and numbers that are not in one of the ``styles`` of moments."""
+    """Compile a pattern for any number of whole records that hide nothing: rows (group 1 is the number of the last),
+    blanks, booleans, shared texts, and numbers without one of the date ``styles``."""
     moment = b"|".join(re.escape(style.to_bytes(3, "little")) for style in styles if style <= _STYLE)
     other = b"(?!%b)" % moment if moment else b""
     kinds = [
         rb"\x07\x0c.{12}",
         rb"\x02\x0c.{4}%b.{8}" % other,
         rb"\x05\x10.{4}%b.{12}" % other,
-        rb"\x05\x10.{15}[\x40-\x7f]",  # two and more
+        rb"\x05\x10.{15}[\x40-\x7f]",  # 2 and more
         rb"\x01\x08.{8}",
         rb"\x04\x09.{9}",
         rb"\x00\x19(.{4}).{21}",

@@ -1,8 +1,8 @@
-"""Texts of an xls file that go on in CONTINUE records.
+"""Reads texts of an xls file that continue in CONTINUE records.
 
-Where a text is cut, the next record begins with a byte that says anew whether its characters take one byte or two
-([MS-XLS] 2.5.293, ``XLUnicodeRichExtendedString``; 2.4.58, ``Continue``). python-calamine decodes each part for itself,
-so a character beyond U+FFFF whose two halves lie in two records becomes two U+FFFD.
+Where a text is split, the next record begins with a byte that says whether its characters take one byte or two
+([MS-XLS] 2.5.293, ``XLUnicodeRichExtendedString``; 2.4.58, ``Continue``). python-calamine decodes each part separately,
+so a surrogate pair that is split between two records becomes two U+FFFD.
 """
 
 from __future__ import annotations
@@ -13,14 +13,15 @@ from itertools import pairwise
 
 _HIGH, _EXTENDED, _RICH = 0x1, 0x4, 0x8
 _SST_HEAD = struct.Struct("<II")
-#: The upper bytes of the first and the second half of a character beyond U+FFFF.
+#: The upper bytes of high and low surrogates.
 _FIRST_HALF, _SECOND_HALF = range(0xD8, 0xDC), range(0xDC, 0xE0)
 
 
 def broken_strings(segments: Sequence[bytes]) -> dict[int, str]:
-    """The shared texts, by number, with a character that two of the SST's records share; ``segments`` are their bodies.
+    """The shared texts, by number, with a surrogate pair split between two of the SST's records; ``segments`` are their
+    bodies.
 
-    Only where such a cut may be are texts read at all.
+    Texts are read only if there may be such a split.
     """
     if not any(_splits(before, after) for before, after in pairwise(segments)):
         return {}
@@ -32,13 +33,13 @@ def broken_strings(segments: Sequence[bytes]) -> dict[int, str]:
             text = strings.read()
             if strings.broken:
                 broken[number] = text
-    except EOFError:  # python-calamine says what is wrong with it
+    except EOFError:  # python-calamine reports what is wrong
         return broken
     return broken
 
 
 def joined_string(segments: Sequence[bytes]) -> str:
-    """One text that begins the first segment; what of it is there where it is cut off."""
+    """Read the text at the beginning of the first segment; of a truncated text, the part that is there."""
     strings = _Strings(segments, 0)
     try:
         return strings.read()
@@ -47,14 +48,15 @@ def joined_string(segments: Sequence[bytes]) -> str:
 
 
 def _splits(before: bytes, after: bytes) -> bool:
-    """Whether the halves of one character may lie on both sides."""
+    """Whether a surrogate pair may be split here."""
     if len(before) < 2 or len(after) < 3 or not after[0] & _HIGH:
         return False
     return before[-1] in _FIRST_HALF and after[2] in _SECOND_HALF
 
 
 class _Strings:
-    """Reads one text after another. ``broken`` says that the last one has a character that two segments share."""
+    """Reads texts one after another. ``broken`` says that the last one has a surrogate pair split between two
+    segments."""
 
     def __init__(self, segments: Sequence[bytes], position: int) -> None:
         self._segments = segments
@@ -64,7 +66,7 @@ class _Strings:
         self.broken = False
 
     def read(self) -> str:
-        """The next text; raises ``EOFError`` where the segments end before it does."""
+        """Read the next text; raises ``EOFError`` if the segments end before it does."""
         self._parts, self.broken = [], False
         length, flags = struct.unpack("<HB", self._take(3))
         runs = int.from_bytes(self._take(2), "little") if flags & _RICH else 0
@@ -87,7 +89,7 @@ class _Strings:
         return self.text()
 
     def text(self) -> str:
-        """What has been read of the text."""
+        """The part of the text that has been read."""
         return b"".join(self._parts).decode("utf-16-le", "replace")
 
     def _next_segment(self) -> bytes:

@@ -1,4 +1,4 @@
-"""Records into blocks: what the built-in readers share."""
+"""Turns records into blocks, for the built-in readers."""
 
 from __future__ import annotations
 
@@ -11,15 +11,16 @@ from tui_importer.core.model.column import Column, ListColumn
 from tui_importer.core.model.rows import Rows
 from tui_importer.readers.hidden_cells import HiddenCell
 
-#: Cells of a block at most where rows are not equally long: one long row would make all others of its block as long.
+#: Maximum number of cells of a block whose rows differ in length: one long row makes all rows of its block as long.
 _CELLS = 1 << 20
 
-#: A row as libraries hand it over: cells from the first column on.
+#: A row as libraries return it: cells from the first column on.
 Record = Sequence[Cell]
 
 
 def blocks(records: Iterable[Record], rows: int, *, first_column: int = 0) -> Iterator[Block]:
-    """Cut records, the first of which is sheet row 1, into blocks of ``rows`` at most; short records end in blanks."""
+    """Cut records, the first of which is sheet row 1, into blocks of at most ``rows``; short records are padded with
+    blanks."""
     source = iter(records)
     first_row = 1
     while True:
@@ -37,7 +38,7 @@ def blocks(records: Iterable[Record], rows: int, *, first_column: int = 0) -> It
 
 
 def _parts(records: Sequence[Record]) -> Iterator[Sequence[Record]]:
-    """The records in as many parts as it takes for each to be a small rectangle."""
+    """Split the records into as few parts as needed for each to be a small rectangle."""
     if len(records) > 1 and len(records) * max(map(len, records)) > _CELLS:
         middle = len(records) // 2
         yield from _parts(records[:middle])
@@ -53,12 +54,12 @@ def _columns(records: Sequence[Record]) -> tuple[ListColumn, ...]:
 def revealed(
     records: Iterable[Record], hidden: Mapping[int, Sequence[HiddenCell]], first_column: int
 ) -> Iterator[Record]:
-    """The records with the cells put in that the library hid; also where they lie beyond its last row or column.
+    """Insert the cells that the library hid into the records, including those beyond its last row or column.
 
-    ``hidden`` is by sheet row (from 1); no hidden cell may lie before ``first_column``.
+    ``hidden`` is by sheet row (from 1); it has no cells before ``first_column``.
     """
     row = 0
-    for row, record in enumerate(records, start=1):  # the last row is needed below
+    for row, record in enumerate(records, start=1):  # used after the loop
         cells = hidden.get(row)
         yield _patched(record, cells, first_column) if cells else record
     for later in range(row + 1, max(hidden, default=0) + 1):
@@ -66,7 +67,7 @@ def revealed(
 
 
 def shifted(records: Iterable[Record], columns: int) -> Iterator[Record]:
-    """The records with ``columns`` blanks before them."""
+    """The records with ``columns`` blanks in front."""
     blanks: list[Cell] = list(repeat(None, columns))
     for record in records:
         yield blanks + list(record)

@@ -15,21 +15,21 @@ from tui_importer.core.source.reader import SheetInfo
 from tui_importer.readers.blocks import Record, blocks, revealed, shifted
 from tui_importer.readers.files import check_workbook, library_errors
 from tui_importer.readers.found import Found, package_cells
-from tui_importer.readers.hidden_cells import can_look
+from tui_importer.readers.hidden_cells import is_searchable
 from tui_importer.readers.other_formats import search_for
 from tui_importer.readers.package import Package
 from tui_importer.readers.probe import probe
 
 
 class CalamineReader:
-    """The default reader: fast, and holds one sheet in memory."""
+    """The default reader: fast, holds one sheet in memory."""
 
     typed = True
 
     def open(self, path: Path) -> CalamineFile:
-        """Open the file; what python-calamine hides in its first sheet is looked for meanwhile, in another thread."""
+        """Open the file. Meanwhile a thread searches its first sheet for cells that python-calamine hides."""
         check_workbook(path)
-        if not can_look(path):
+        if not is_searchable(path):
             probe(path)
             with library_errors(path):
                 return CalamineFile(path, CalamineWorkbook.from_path(str(path)))
@@ -37,23 +37,23 @@ class CalamineReader:
         package.check_shared_strings()
         first = package.first_sheet()
         with ThreadPoolExecutor(1, thread_name_prefix="hidden-cells") as pool, library_errors(path):
-            looking = {first: pool.submit(package_cells, path, first)} if first is not None else {}
-            return CalamineFile(path, CalamineWorkbook.from_path(str(path)), looking)
+            searches = {first: pool.submit(package_cells, path, first)} if first is not None else {}
+            return CalamineFile(path, CalamineWorkbook.from_path(str(path)), searches)
 
     def limits(self, path: Path) -> tuple[str, ...]:
         return ()
 
 
 class CalamineFile:
-    """An open workbook. ``looking`` are the sheets of an xlsx or xlsm file in which somebody is looking for what
-    python-calamine hides; it is None for other formats."""
+    """An open workbook. ``searches`` holds the running searches for hidden cells, by sheet, of an xlsx or xlsm file; it
+    is None for other formats."""
 
     def __init__(
-        self, path: Path, workbook: CalamineWorkbook, looking: Mapping[str, Future[Found]] | None = None
+        self, path: Path, workbook: CalamineWorkbook, searches: Mapping[str, Future[Found]] | None = None
     ) -> None:
         self._path = path
         self._workbook = workbook
-        self._looking = looking
+        self._searches = searches
         self.sheets: Sequence[SheetInfo] = [
             SheetInfo(sheet.name, hidden=sheet.visible is not SheetVisibleEnum.Visible)
             for sheet in workbook.sheets_metadata
@@ -61,21 +61,21 @@ class CalamineFile:
         ]
 
     def sheet(self, name: str) -> CalamineOpenSheet:
-        """Parse the sheet, once it is known that python-calamine can."""
-        if self._looking is None:
+        """Parse the sheet, after the checks that python-calamine survives it."""
+        if self._searches is None:
             found = self._search(name)
         else:
-            found = self._looking[name].result() if name in self._looking else package_cells(self._path, name)
+            found = self._searches[name].result() if name in self._searches else package_cells(self._path, name)
         with library_errors(self._path):
             return CalamineOpenSheet(self._path, self._workbook.get_sheet_by_name(name), found)
 
     def _search(self, name: str) -> Found:
-        """Look for what python-calamine hides while a child process tries whether it survives the sheet."""
+        """Search for hidden cells while a child process tries whether python-calamine survives the sheet."""
         number = [sheet.name for sheet in self._workbook.sheets_metadata].index(name)
         with ThreadPoolExecutor(1, thread_name_prefix="hidden-cells") as pool, library_errors(self._path):
-            looking = pool.submit(search_for(self._path), self._path, name, number)
+            search = pool.submit(search_for(self._path), self._path, name, number)
             probe(self._path, name)
-            return looking.result()
+            return search.result()
 
     def close(self) -> None:
         self._workbook.close()
@@ -101,7 +101,7 @@ class CalamineOpenSheet:
         start, end = sheet.start, sheet.end
         self.row_hint: int | None = max(end[0] + 1 if end else 0, max(hidden, default=0))
         left = min((cell.column for cells in hidden.values() for cell in cells), default=None)
-        # Columns before the first filled one are left out by python-calamine, rows are not.
+        # python-calamine drops the columns before the first filled one, but not the rows.
         self._start = start[1] if start else left or 0
         self._first_column = self._start if left is None else min(self._start, left)
 

@@ -1,4 +1,4 @@
-"""csv, tsv and other delimited text, record by record."""
+"""Reads csv, tsv and other delimited text, record by record."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from tui_importer.errors import SourceError
 from tui_importer.readers.blocks import blocks
 from tui_importer.readers.files import check_file
 
-#: What text that is no UTF-8 most likely is: what Excel writes as "CSV" on a western Windows.
+#: The most likely encoding of text that is not UTF-8: Excel's "CSV" on a western Windows.
 FALLBACK_ENCODING = "cp1252"
 _DELIMITERS = ",;\t|"
 _SNIFFED_LINES = 20
 _CHUNK = 1 << 20
-#: The csv module refuses fields over 128 KiB unless told otherwise (process-wide); PostgreSQL's own limit is 1 GiB.
+#: The csv module refuses fields over 128 KiB by default (the limit is process-wide); PostgreSQL's own limit is 1 GiB.
 _FIELD_LIMIT = (1 << 30) - 1
 
 
 class CsvReader:
-    """Cells are texts; numbers and dates among them are inferred from whole columns."""
+    """Reads delimited text. Cells are texts; types are inferred from whole columns."""
 
     typed = False
 
@@ -41,7 +41,8 @@ class CsvReader:
 
 
 class CsvFile:
-    """One file is one sheet, called by the file's name; also the sheet, which every call of ``blocks`` reads anew."""
+    """A file as a workbook of one sheet, named after the file. It is also the sheet: every call of ``blocks`` reads the
+    file again."""
 
     def __init__(self, path: Path, encoding: str, delimiter: str) -> None:
         self._path = path
@@ -55,7 +56,7 @@ class CsvFile:
         return self
 
     def blocks(self, rows: int) -> Iterator[Block]:
-        # Rows are records, as a spreadsheet program would number them, not lines.
+        # Rows are records, as in a spreadsheet program, not lines.
         try:
             with self._path.open(encoding=self._encoding, newline="") as file:
                 yield from blocks(csv.reader(file, delimiter=self._delimiter), rows)
@@ -65,7 +66,7 @@ class CsvFile:
             raise SourceError(f"{self._path}: cannot be read: {error.strerror}") from error
 
     def close(self) -> None:
-        """Nothing is open between two calls of :meth:`blocks`."""
+        """Does nothing: no file is open between calls of :meth:`blocks`."""
 
     def __enter__(self) -> CsvFile:
         return self
@@ -77,7 +78,8 @@ class CsvFile:
 
 
 def _encoding(path: Path) -> str:
-    """By byte order mark, else UTF-8 where the whole file is that: a wrong guess would show at row 350,000."""
+    """The encoding by byte order mark, else UTF-8 if the whole file is valid UTF-8. A guess from the first bytes could
+    fail at row 350,000."""
     try:
         with path.open("rb") as file:
             head = file.read(4)
@@ -96,9 +98,9 @@ def _encoding(path: Path) -> str:
 
 
 def _delimiter(path: Path, encoding: str) -> str:
-    """The delimiter that cuts the first lines into the same number of fields, most of them where several do.
+    """The delimiter that splits the first lines into the same number of fields; of several, the one with most fields.
 
-    One with which every closing quote ends a field is believed before one that stands inside of quotes.
+    One for which every closing quote ends a field is preferred to one that occurs inside of quotes.
     """
     if path.suffix.lower() == ".tsv":
         return "\t"
@@ -114,7 +116,7 @@ def _delimiter(path: Path, encoding: str) -> str:
 
 
 def _usual_width(path: Path, encoding: str, delimiter: str, *, strict: bool) -> int:
-    """How many fields more than half of the first lines have; 0 where they do not agree."""
+    """The number of fields that more than half of the first lines have; 0 if there is none."""
     with path.open(encoding=encoding, errors="replace", newline="") as file:
         records = csv.reader(file, delimiter=delimiter, strict=strict)
         try:

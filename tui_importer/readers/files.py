@@ -1,4 +1,4 @@
-"""What can be said of a file before any library opens it."""
+"""Checks files before a library opens them."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from tui_importer.readers.package import check_unpacked
 _CFB_SIGNATURE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 #: ZIP local file header (PKWARE APPNOTE 4.3.7): xlsx, xlsm, xlsb and ods are ZIP archives.
 _ZIP_SIGNATURE = b"PK\x03\x04"
-#: The stream of an encrypted workbook ([MS-OFFCRYPTO] 2.3.4.4), as its directory entry spells it.
+#: The stream of an encrypted workbook ([MS-OFFCRYPTO] 2.3.4.4), as in its directory entry.
 _ENCRYPTED_STREAM = "EncryptedPackage".encode("utf-16-le")
-#: Directory entries of a compound file stand within its first sectors in all but hostile files.
-_DIRECTORY_REACH = 1 << 20
+#: The directory entries of a compound file are within its first bytes, except in hostile files.
+_DIRECTORY_BYTES = 1 << 20
 
 _WORKBOOK_SUFFIXES = frozenset({".xlsx", ".xlsm", ".xlsb", ".ods"})
 
 
 def check_file(path: Path) -> bytes:
-    """Make sure there is a file with something in it; gives its first bytes. Raises :class:`SourceError`."""
+    """Check that the file exists and is not empty; returns its first bytes. Raises :class:`SourceError`."""
     check_source_file(path)
     try:
         with path.open("rb") as file:
-            head = file.read(_DIRECTORY_REACH)
+            head = file.read(_DIRECTORY_BYTES)
     except OSError as error:
         raise SourceError(f"{path}: cannot be read: {error.strerror or error}") from error
     if not head:
@@ -36,7 +36,7 @@ def check_file(path: Path) -> bytes:
 
 
 def check_workbook(path: Path) -> None:
-    """As :func:`check_file`, and refuse what cannot be a workbook, saying why."""
+    """Check a file as :func:`check_file` does, and refuse one that cannot be a workbook with the reason."""
     head = check_file(path)
     if head.startswith(_CFB_SIGNATURE):
         if _ENCRYPTED_STREAM in head:
@@ -48,16 +48,17 @@ def check_workbook(path: Path) -> None:
 
 
 def is_zip(path: Path) -> bool:
-    """Whether the file begins like a ZIP archive."""
+    """Whether the file has the signature of a ZIP archive."""
     with path.open("rb") as file:
         return file.read(len(_ZIP_SIGNATURE)) == _ZIP_SIGNATURE
 
 
 @contextmanager
 def library_errors(path: Path) -> Iterator[None]:
-    """Whatever a library raises over a broken workbook becomes one line.
+    """Convert whatever a library raises for a broken workbook into one line.
 
-    They raise all sorts: KeyError, TypeError, struct.error, and from Rust a PanicException, which is no Exception.
+    Libraries raise KeyError, TypeError, struct.error and others, and from Rust a PanicException, which is not an
+    Exception.
     """
     try:
         yield

@@ -1,4 +1,4 @@
-"""What was found in a sheet that a library hides, whatever the format, and what there is to say about it."""
+"""What a search found in a sheet that a library hides, for every format, and the notes about it."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from tui_importer.readers.serials import Serials, SerialSearch, package_serials,
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """The hidden cells of a sheet by row, and how its workbook shows moments (``serials``; None where the format knows
-    dates). ``unsure`` are the places (row from 1, column from 0) of formulas of which the format does not tell whether
-    their saved value was ever calculated."""
+    """The hidden cells of a sheet by row, and the date formats of its workbook (``serials``; None for formats with real
+    dates). ``unsure`` are the places (row from 1, column from 0) of formulas whose saved value may never have been
+    calculated."""
 
     cells: Mapping[int, Sequence[HiddenCell]] = field(default_factory=dict)
     serials: Serials | None = None
     unsure: Sequence[tuple[int, int]] = ()
 
     def notes(self, sheet: str, layout: Layout) -> tuple[str, ...]:
-        """Sentences about cells of the table."""
+        """Sentences about such cells of the table."""
         return (*self._serial_notes(sheet, layout), *self._formula_notes(sheet, layout))
 
     def _serial_notes(self, sheet: str, layout: Layout) -> Iterator[str]:
@@ -48,10 +48,10 @@ class Found:
 
 
 def package_cells(path: Path, sheet: str, *, rectangle: bool = True) -> Found:
-    """What is hidden in a sheet of an xlsx or xlsm workbook.
+    """Find what is hidden in a sheet of an xlsx or xlsm workbook.
 
-    Raises :class:`~tui_importer.errors.SourceError` where the workbook is damaged and, where the sheet is to be laid
-    out as one ``rectangle``, where its cells lie too far apart for that.
+    Raises :class:`~tui_importer.errors.SourceError` if the workbook is damaged or, if the sheet will be allocated as
+    one ``rectangle``, if its cells lie too far apart.
     """
     extent = CellExtent()
     serials = package_serials(Package(path))

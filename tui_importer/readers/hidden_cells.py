@@ -1,10 +1,11 @@
-"""What libraries hide: cells with errors, and formulas that were never calculated.
+"""Finds what libraries hide in xlsx and xlsm sheets: error cells, and formulas that were never calculated.
 
-python-calamine hands both over as ``''``, like a blank; openpyxl gives None for the formula. A blank would become NULL
-in silence, so xlsx and xlsm sheets are searched for themselves: first, in passes in C over the raw XML, for what such a
-cell must contain (:mod:`tui_importer.readers.suspects`); then, only around what was found, exactly: one expression
-reads cells written as programs write them, an XML parser the rows with others. Anything unusual in the XML (comments,
-other encodings, rows without numbers) sends the whole sheet through the parser. Memory is a few windows.
+python-calamine returns both as ``''``, like a blank; openpyxl returns None for the formula. A blank would silently
+become NULL, so the sheet's XML is searched. First, searches in C find the places where such cells may be
+(:mod:`tui_importer.readers.suspects`). Then only the cells around these places are read exactly: by a regular
+expression if they are written in the usual form, else their rows by an XML parser. Anything unusual in the XML
+(comments, other encodings, rows without numbers) makes the parser read the whole sheet. Memory is limited to a few
+windows.
 
 Cells: ECMA-376 part 1, 18.3.1.4 (``c``), 18.3.1.40 (``f``), 18.3.1.96 (``v``), 18.18.11 (cell types).
 """
@@ -28,17 +29,17 @@ from tui_importer.readers.suspects import plain_cell, plain_text, suspects
 if TYPE_CHECKING:
     from tui_importer.readers.serials import SerialSearch
 
-#: A row larger than so many bytes is none that a spreadsheet program wrote.
+#: No spreadsheet program writes a row larger than this, in bytes.
 _MAX_ROW = 32 << 20
 
-#: The prefix is followed by a colon: Microsoft's Open XML SDK writes one.
+#: The optional prefix ends with a colon; Microsoft's Open XML SDK writes one.
 _SHEET_DATA = re.compile(rb"<((?:[A-Za-z_][\w.-]*:)?)sheetData(?=[\s/>])")
 _REFERENCE = re.compile(r"([A-Za-z]{1,3})([0-9]{1,7})")
 
 
 @dataclass(frozen=True, slots=True)
 class HiddenCell:
-    """A cell that a library shows as blank, or as another value than ``value``. ``row`` is its sheet row (from 1),
+    """A cell that a library shows as blank, or with another value than ``value``. ``row`` is its sheet row (from 1),
     ``column`` its sheet column (from 0)."""
 
     row: int
@@ -47,11 +48,11 @@ class HiddenCell:
 
 
 class _UnusualError(Exception):
-    """The quick search does not know this XML."""
+    """The fast search does not understand this XML."""
 
 
-def can_look(path: Path) -> bool:
-    """Whether the file keeps its sheets as XML that can be searched (xlsx and xlsm, not xlsb, xls and ods)."""
+def is_searchable(path: Path) -> bool:
+    """Whether the file stores its sheets as XML that can be searched (xlsx and xlsm, not xlsb, xls and ods)."""
     if not is_zip(path):
         return False
     workbook = Package(path).workbook_part()
@@ -61,11 +62,10 @@ def can_look(path: Path) -> bool:
 def hidden_cells(
     path: Path, sheet: str, extent: CellExtent | None = None, serials: SerialSearch | None = None, *, chunk: int = CHUNK
 ) -> dict[int, list[HiddenCell]]:
-    """All hidden cells of a sheet, by row. ``extent``, where there is one, is shown the cells as well; ``serials``
-    finds the numbers that mean another moment than a library makes of them; ``chunk`` is how many bytes of XML are in
-    hand at once.
+    """Find all hidden cells of a sheet, by row. ``extent``, if given, is extended by all cells; ``serials`` finds the
+    numbers that libraries convert to wrong dates; ``chunk`` is the number of bytes of XML per window.
 
-    Raises :class:`tui_importer.errors.SourceError` where the workbook is damaged.
+    Raises :class:`tui_importer.errors.SourceError` if the workbook is damaged.
     """
     package = Package(path)
     part = package.sheet_part(sheet)
@@ -84,7 +84,7 @@ def hidden_cells(
 def parsed(
     path: Path, pieces: Iterable[bytes], extent: CellExtent | None = None, serials: SerialSearch | None = None
 ) -> list[HiddenCell]:
-    """The hidden cells of a whole sheet by the XML parser alone: slow and sure."""
+    """The hidden cells of a whole sheet by the XML parser alone: slow but always exact."""
     finder = _CellFinder(path, extent, serials)
     try:
         for piece in pieces:
@@ -98,7 +98,7 @@ def parsed(
 def _searched(
     path: Path, pieces: Iterable[bytes], extent: CellExtent | None, serials: SerialSearch | None = None
 ) -> Iterator[HiddenCell]:
-    """The hidden cells by search, parsing only the rows with a suspect in a cell that is not written plainly."""
+    """Yield the hidden cells by search. Only rows with a suspect in a cell of an unusual form are parsed."""
     for window in _windows(pieces):
         if (b"!" in window and b"<!" in window) or (b"?" in window and b"<?" in window):
             raise _UnusualError
@@ -110,17 +110,17 @@ def _searched(
                 raise _UnusualError
             yield from moments
         if places := suspects(window):
-            yield from _looked_at(path, window, places)
+            yield from _cells_around(path, window, places)
 
 
-def _looked_at(path: Path, window: bytes, places: Iterable[int]) -> Iterator[HiddenCell]:
-    """The hidden cells around these places."""
+def _cells_around(path: Path, window: bytes, places: Iterable[int]) -> Iterator[HiddenCell]:
+    """Yield the hidden cells around these places."""
     plain: list[tuple[int, HiddenCell]] = []
     odd_rows: list[bytes] = []
     end = 0
     for place in places:
         if place < end:
-            continue  # in a cell or row that was looked at already
+            continue  # within a cell or row already read
         cell = plain_cell(window, place)
         if cell is not None:
             end = cell.end
@@ -149,12 +149,12 @@ def _column(letters: str) -> int:
     try:
         return column_index(letters)
     except ValueError:
-        raise _UnusualError from None  # the parser says what is wrong
+        raise _UnusualError from None  # the parser reports what is wrong
 
 
 def _windows(pieces: Iterable[bytes]) -> Iterator[bytes]:
-    """The XML cut behind the end of a row, without the prefix of its elements where they have one; raises
-    :class:`_UnusualError` for a sheet that is not written plainly."""
+    """Cut the XML after ends of rows and remove the namespace prefix of its elements. Raises :class:`_UnusualError` for
+    a sheet written in an unusual form."""
     held = b""
     prefix: bytes | None = None
     for piece in pieces:
@@ -185,12 +185,12 @@ def _windows(pieces: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def _without(window: bytes, prefix: bytes) -> bytes:
-    """The XML without the prefix (with its colon) of its elements: a bare < stands nowhere but before one."""
+    """Remove the prefix (with its colon) of elements: a bare < occurs only before element names."""
     return window.replace(b"<" + prefix, b"<").replace(b"</" + prefix, b"</") if prefix else window
 
 
 def _is_plain(head: bytes) -> bool:
-    """Whether what comes before the rows is UTF-8 without anything that could hide or move them."""
+    """Whether the XML before the rows is UTF-8 without constructs that could hide or move rows."""
     declaration, mark, rest = head.removeprefix(b"\xef\xbb\xbf").partition(b"?>")
     if not mark:
         declaration, rest = b"", head
@@ -200,19 +200,19 @@ def _is_plain(head: bytes) -> bool:
 
 
 def _parsed_rows(path: Path, rows: Iterable[bytes]) -> list[HiddenCell]:
-    """The hidden cells of these rows' XML."""
+    """The hidden cells in the XML of these rows."""
     finder = _CellFinder(path)
     try:
         finder.parser.Parse(b"<sheetData>%b</sheetData>" % b"".join(rows), True)
     except (expat.ExpatError, ValueError):
-        raise _UnusualError from None  # the whole sheet will show whether it is damaged
+        raise _UnusualError from None  # parsing the whole sheet shows whether it is damaged
     if not finder.rows_numbered:
         raise _UnusualError
     return finder.found
 
 
 class _CellFinder:
-    """Follows rows and cells through XML and keeps the hidden ones."""
+    """Reads rows and cells from XML and collects the hidden ones."""
 
     def __init__(self, path: Path, extent: CellExtent | None = None, serials: SerialSearch | None = None) -> None:
         self.found: list[HiddenCell] = []
@@ -223,7 +223,7 @@ class _CellFinder:
         self._row = 0
         self._column = -1
         self._type = ""
-        self._texts: dict[str, str] | None = None  # of the cell's f and v, while in a cell
+        self._texts: dict[str, str] | None = None  # of the cell's f and v elements, while inside of a cell
         self._inside: str | None = None
         self.parser = xml_parser(path)
         self.parser.StartElementHandler = self._start
@@ -258,7 +258,7 @@ class _CellFinder:
                 self._inside = None
             case "c" if self._texts is not None:
                 if self._texts and self._extent is not None:
-                    self._extent.see(self._row, self._column)
+                    self._extent.add(self._row, self._column)
                 formula, text = self._texts.get("f"), self._texts.get("v")
                 value: Cell = None
                 if self._type == "e":
@@ -278,7 +278,7 @@ class _CellFinder:
 
 @lru_cache(64)
 def _error(text: str) -> CellError:
-    """The error of that name."""
+    """The error with this name."""
     return CellError(text.strip() or "#ERROR!")
 
 

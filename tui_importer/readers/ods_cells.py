@@ -1,12 +1,12 @@
-"""What python-calamine hides in ods files: error cells, formulas without a value, spans of time, and parts of texts.
+"""Finds what python-calamine hides in ods files: error cells, formulas without a value, time spans, and parts of texts.
 
-It gives error cells and uncalculated formulas as blanks, spans of time that are negative or a day and longer as texts
-(``PT30H00M00S``), leaves tabs and line breaks out of texts and takes the texts of drawings in. The sheet's XML is
-searched, in passes in C, for what such cells must contain; only rows in which something was found are parsed. What is
-not written as every program writes it is parsed as a whole.
+python-calamine returns error cells and uncalculated formulas as blanks, and time spans that are negative or at least a
+day long as texts (``PT30H00M00S``). It drops tabs and line breaks from texts, and includes the texts of drawings. The
+sheet's XML is searched in C for what such cells must contain, and only the rows found are parsed. A sheet written in an
+unusual form is parsed as a whole.
 
 OpenDocument 1.3 part 3: 9.1.4 (``table:table-cell``), 19.389 (``office:value-type``), 19.383 (``office:time-value``),
-6.1 (text); error cells are LibreOffice's (``calcext:value-type="error"``) or those of programs that write the value 0
+6.1 (text). Error cells are LibreOffice's (``calcext:value-type="error"``) or those of programs that write the value 0
 and show the error.
 """
 
@@ -26,9 +26,9 @@ from tui_importer.readers.package import Package, damaged, xml_parser
 
 _CONTENT = "content.xml"
 _TABLE_END, _ROW_END = b"</table:table>", b"</table:table-row>"
-#: A row larger than so many bytes is none that a spreadsheet program wrote.
+#: No spreadsheet program writes a row larger than this, in bytes.
 _MAX_ROW = 32 << 20
-#: Rows and cells may be repeated by a number: of cells that are hidden, no more than this are taken.
+#: Maximum number of hidden cells: rows and cells have repeat counts, so a small file may claim many.
 _MAX_FOUND = 1 << 21
 
 _TABLE = re.compile(rb"<table:table[ >]")
@@ -42,9 +42,9 @@ _PLAIN_ERROR = re.compile(
     rb"<text:p>([!-%'-;=?-~]+)</text:p></table:table-cell>"
 )
 _ROWS_REPEATED = re.compile(rb"""<table:table-row [^<>]*?table:number-rows-repeated="([0-9]{1,9})\"""")
-#: What no program writes among rows, each with the rarest of its bytes, which is looked for first, at memory speed.
+#: What no program writes between rows, each with its rarest byte, which is searched for first, at memory speed.
 _ODD = ((b"'", b"='"), (b"!", b"<!-"), (b"?", b"<?"))
-#: What hidden cells contain, each with a rare byte and with the bytes that are looked for next.
+#: What hidden cells contain, each with a rare byte and a longer hint to search for before the expression.
 _SUSPECTS: tuple[tuple[bytes, bytes, re.Pattern[bytes]], ...] = tuple(
     (byte, hint, re.compile(pattern))
     for byte, hint, pattern in (
@@ -56,7 +56,7 @@ _SUSPECTS: tuple[tuple[bytes, bytes, re.Pattern[bytes]], ...] = tuple(
         (b"#", b">#", rb"<text:p[^<>]*>#"),
         (b"", b">Err:", rb"<text:p[^<>]*>Err:"),
         (b"", b":time-value=", rb':time-value=(?!"PT(?:[01][0-9]|2[0-3])H[0-5][0-9]M[0-5][0-9]S")'),
-        # A formula that is not followed by a value that is not empty.
+        # A formula that is not followed by a non-empty value.
         (
             b"",
             b"table:formula=",
@@ -67,13 +67,13 @@ _SUSPECTS: tuple[tuple[bytes, bytes, re.Pattern[bytes]], ...] = tuple(
 
 
 class _UnusualError(Exception):
-    """The quick search does not know this XML."""
+    """The fast search does not understand this XML."""
 
 
 def ods_cells(path: Path, name: str, number: int) -> Found:
-    """What is hidden in the sheet with that number (from 0) of an ods file.
+    """Find what is hidden in a sheet of an ods file, given by its number (from 0).
 
-    Raises :class:`~tui_importer.errors.SourceError` where the file is damaged.
+    Raises :class:`~tui_importer.errors.SourceError` if the file is damaged.
     """
     package = Package(path)
     try:
@@ -94,7 +94,7 @@ def _limited(path: Path, cells: Iterable[HiddenCell]) -> Iterator[HiddenCell]:
 
 
 def _searched(path: Path, windows: Iterable[bytes]) -> Iterator[HiddenCell]:
-    """The hidden cells by search, looking exactly only at the rows where something was found."""
+    """Yield the hidden cells by search; only the rows with a match are read exactly."""
     row = 1
     for window in windows:
         if any(byte in window and odd in window for byte, odd in _ODD):
@@ -108,10 +108,10 @@ def _searched(path: Path, windows: Iterable[bytes]) -> Iterator[HiddenCell]:
         end = 0
         for number, place in enumerate(places):
             if place < end:
-                continue  # in a row that was looked at already
+                continue  # in a row already read
             start = max(window.rfind(b"<table:table-row ", end, place), window.rfind(b"<table:table-row>", end, place))
             if start < 0:
-                continue  # not in a row
+                continue  # outside of rows
             row += _rows(window, end, start) if end < start else 0
             end = window.index(_ROW_END, place) + len(_ROW_END)
             suspects = places[number : bisect_left(places, end, number)]
@@ -125,7 +125,7 @@ def _searched(path: Path, windows: Iterable[bytes]) -> Iterator[HiddenCell]:
 
 
 def _row_cells(path: Path, window: bytes, start: int, end: int, places: Sequence[int]) -> Iterator[tuple[int, Cell]]:
-    """The hidden cells of a row: sheet column (from 0) and value. Only the cells that ``places`` lie in are parsed."""
+    """Yield the hidden cells of a row: sheet column (from 0) and value. Only the cells around ``places`` are parsed."""
     begins, columns = _cell_places(window[start:end])
     for number in sorted({bisect_right(begins, place - start) - 1 for place in places}):
         if number < 0:
@@ -139,28 +139,29 @@ def _row_cells(path: Path, window: bytes, start: int, end: int, places: Sequence
 
 
 def _cell_places(row: bytes) -> tuple[list[int], list[int]]:
-    """Where the cells of a row begin in its XML, and their sheet columns (from 0) with that of the row's end."""
+    """The offsets of a row's cells in its XML, and their sheet columns (from 0), followed by the column after the
+    last."""
     begins = [match.start() for match in _CELL.finditer(row)]
     if b"columns-repeated" not in row:
         return begins, list(range(len(begins) + 1))
     columns = [0]
     for match in _CELL_TAG.finditer(row):
         if match[0].count(b'"') % 2:
-            raise _UnusualError  # a > within an attribute
+            raise _UnusualError  # a > inside of an attribute
         repeated = _COLUMNS_REPEATED.search(match[0])
         columns.append(columns[-1] + (int(repeated[1]) if repeated else 1))
     return begins, columns
 
 
 def _parsed_cell(path: Path, xml: bytes) -> Cell:
-    """The value of a cell, given by its XML alone, that python-calamine hides."""
+    """The hidden value of a cell, from the cell's XML alone."""
     finder = _Finder(path, 1)
     finder.parse([xml])
     return finder.last
 
 
 def _rows(window: bytes, start: int, end: int) -> int:
-    """How many rows there are in a part of the XML."""
+    """The number of rows in a part of the XML."""
     part = window[start:end]
     once = part.count(b"<table:table-row ")
     if once != part.count(_ROW_END) or b"<table:table-row>" in part:
@@ -170,12 +171,12 @@ def _rows(window: bytes, start: int, end: int) -> int:
 
 
 def _windows(pieces: Iterable[bytes], number: int) -> Iterator[bytes]:
-    """The XML of a table's rows, cut behind the end of a row."""
+    """Yield the XML of a table's rows, cut after ends of rows."""
     held, inside, tables = b"", False, -1
     for piece in pieces:
         held += piece
         if b"\0" in piece:
-            raise _UnusualError  # another encoding
+            raise _UnusualError  # not UTF-8
         while not inside:
             begun = _TABLE.search(held)
             if begun is None:
@@ -190,7 +191,7 @@ def _windows(pieces: Iterable[bytes], number: int) -> Iterator[bytes]:
         if cut >= 0:
             cut += len(_ROW_END)
             if _TABLE.search(held, 0, cut):
-                raise _UnusualError  # a table in a table
+                raise _UnusualError  # a nested table
             yield held[:cut]
             held, end = held[cut:], end - cut
         if end >= 0:
@@ -201,14 +202,14 @@ def _windows(pieces: Iterable[bytes], number: int) -> Iterator[bytes]:
 
 
 def _parsed(path: Path, pieces: Iterable[bytes], number: int) -> list[HiddenCell]:
-    """The hidden cells of a whole sheet by the XML parser alone: slow and sure."""
+    """The hidden cells of a whole sheet by the XML parser alone: slow but always exact."""
     finder = _Finder(path, 1, number)
     finder.parse(pieces)
     return finder.found
 
 
 class _Finder:
-    """Follows rows and cells through XML, of one table or of rows alone, and keeps the hidden ones.
+    """Reads rows and cells of one table, or of rows alone, from XML, and collects the hidden ones.
 
     ``row`` is the sheet row (from 1) that comes next.
     """
@@ -216,14 +217,14 @@ class _Finder:
     def __init__(self, path: Path, row: int, table: int | None = None) -> None:
         self.found: list[HiddenCell] = []
         self.row = row
-        self.last: Cell = None  # of the last cell
+        self.last: Cell = None  # the value of the last cell
         self._path = path
         self._table = table
         self._tables = -1
         self._inside = table is None
-        self._rows = self._columns = 1  # how often the row and the cell are repeated
+        self._rows = self._columns = 1  # repeat counts of the row and the cell
         self._column = 0
-        self._hidden: list[tuple[int, int, Cell]] = []  # of the row: column, how often, value
+        self._hidden: list[tuple[int, int, Cell]] = []  # of the current row: column, repeat count, value
         self._cell: CellContent | None = None
         self._parser = xml_parser(path)
         self._parser.StartElementHandler = self._start
@@ -231,7 +232,7 @@ class _Finder:
         self._parser.CharacterDataHandler = self._text
 
     def parse(self, pieces: Iterable[bytes]) -> None:
-        """Parse the pieces of one element."""
+        """Parse the pieces of one XML element."""
         try:
             for piece in pieces:
                 self._parser.Parse(piece, False)

@@ -1,4 +1,4 @@
-"""What one cell of an ods file holds, where python-calamine makes something else of it."""
+"""Reads the value of an ods cell where python-calamine returns another one."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import re
 from tui_importer.core.model.cells import Cell, CellError, UncalculatedFormula
 from tui_importer.readers.package import local
 
-#: How programs show errors (OpenFormula 1.3, 5.12; Err:502 and its like are LibreOffice's own).
+#: Error texts that programs show (OpenFormula 1.3, 5.12; Err:502 and the like are LibreOffice's own).
 _ERROR = re.compile(r"#(?:DIV/0!|N/A|NAME\?|NULL!|NUM!|REF!|VALUE!)|Err:[0-9]{3}")
 _DURATION = re.compile(
     r"(-)?P(?:([0-9]{1,9})D)?(?:T(?:([0-9]{1,9})H)?(?:([0-9]{1,9})M)?(?:([0-9]{1,9})(?:[.,]([0-9]*))?S)?)?"
@@ -16,20 +16,20 @@ _DURATION = re.compile(
 _MICROSECONDS = 6
 _DAY = dt.timedelta(days=1)
 _VALUES = ("office:value", "office:date-value", "office:time-value", "office:boolean-value", "office:string-value")
-#: Spaces that one element may stand for; a cell has no more characters.
+#: Maximum number of spaces of one element; a cell has no more characters.
 _MAX_SPACES = 65_535
 
 
 class CellContent:
-    """A cell's attributes, and what is in it: ``shown`` is its text, without those of notes and drawings."""
+    """A cell's attributes and content; ``shown`` is its text, without notes and drawings."""
 
     def __init__(self, attributes: dict[str, str]) -> None:
         self.attributes = attributes
         self.paragraphs = 0
         self._parts: list[str] = []
-        self._depth = 0  # within the cell
-        self._passed_over: int | None = None  # the depth of a note or drawing
-        self._text_depth: int | None = None  # the depth of a paragraph
+        self._depth = 0  # inside of the cell
+        self._skipped_depth: int | None = None  # of a note or drawing
+        self._text_depth: int | None = None  # of a paragraph
 
     @property
     def shown(self) -> str:
@@ -37,13 +37,13 @@ class CellContent:
         return "".join(self._parts)
 
     def start(self, name: str, attributes: dict[str, str]) -> None:
-        """An element within the cell begins."""
+        """Process the start of an element inside of the cell."""
         self._depth += 1
-        if self._passed_over is not None:
+        if self._skipped_depth is not None:
             return
         match name:
             case "office:annotation":
-                self._passed_over = self._depth
+                self._skipped_depth = self._depth
             case "text:p" if self._text_depth is None:
                 self._parts.append("\n" if self.paragraphs else "")
                 self.paragraphs += 1
@@ -55,27 +55,27 @@ class CellContent:
             case "text:line-break":
                 self._parts.append("\n")
             case _ if name.startswith(("draw:", "table:")):
-                self._passed_over = self._depth
+                self._skipped_depth = self._depth
 
     def end(self) -> bool:
-        """An element ends; True where it is the cell itself."""
+        """Process the end of an element; True if it is the cell itself."""
         if self._depth == 0:
             return True
-        if self._passed_over == self._depth:
-            self._passed_over = None
+        if self._skipped_depth == self._depth:
+            self._skipped_depth = None
         if self._text_depth == self._depth:
             self._text_depth = None
         self._depth -= 1
         return False
 
     def text(self, text: str) -> None:
-        """Characters within the cell."""
-        if self._passed_over is None and self._text_depth is not None:
+        """Add characters inside of the cell."""
+        if self._skipped_depth is None and self._text_depth is not None:
             self._parts.append(text)
 
 
 def hidden_value(cell: CellContent) -> Cell:
-    """The value of a cell of which python-calamine makes, or may make, another; None for a plain one."""
+    """The cell's value if python-calamine returns, or may return, another one; None for a plain cell."""
     attributes = cell.attributes
     types = {attributes[name] for name in attributes if local(name) == "value-type"}
     formula = attributes.get("table:formula")
@@ -94,22 +94,23 @@ def hidden_value(cell: CellContent) -> Cell:
 
 
 def _is_shown_error(cell: CellContent) -> bool:
-    """Whether a formula's value is none: programs before calcext gave it as 0, or as no text, and showed the error."""
+    """Whether a formula's result is an error: before calcext, programs wrote the value 0 or an empty text and showed
+    the error."""
     attributes = cell.attributes
-    worthless = attributes.get("office:value") == "0" or attributes.get("office:string-value") == ""
-    return (worthless or not any(name in attributes for name in _VALUES)) and _ERROR.fullmatch(
+    no_result = attributes.get("office:value") == "0" or attributes.get("office:string-value") == ""
+    return (no_result or not any(name in attributes for name in _VALUES)) and _ERROR.fullmatch(
         cell.shown.strip()
     ) is not None
 
 
 def _is_empty_text(cell: CellContent) -> bool:
-    """LibreOffice writes a formula whose result is an empty text without a value, but with a paragraph."""
+    """Whether a formula's result is an empty text: LibreOffice writes it without a value, but with a paragraph."""
     return cell.paragraphs > 0 and not cell.shown
 
 
 def _duration(text: str) -> Cell:
-    """A span of time (XML Schema part 2, 3.2.6), as a time of day where it can be one: so python-calamine gives the
-    usual ones. None for what is none."""
+    """Parse a time span (XML Schema part 2, 3.2.6). One that can be a time of day is returned as one, as
+    python-calamine does for the usual ones. None for anything else."""
     match = _DURATION.fullmatch(text.strip())
     if match is None:
         return None

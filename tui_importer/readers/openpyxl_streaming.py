@@ -1,4 +1,4 @@
-"""xlsx and xlsm through openpyxl, row by row: slower, and in little memory."""
+"""Reads xlsx and xlsm through openpyxl, row by row: slower, but in little memory."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from tui_importer.errors import SourceError
 from tui_importer.readers.blocks import Record, blocks, revealed
 from tui_importer.readers.files import check_workbook, library_errors
 from tui_importer.readers.found import package_cells
-from tui_importer.readers.hidden_cells import can_look
+from tui_importer.readers.hidden_cells import is_searchable
 from tui_importer.readers.package import Package
 
-#: openpyxl takes the escape of an escape away and leaves the others, so the two can no longer be told.
+#: openpyxl removes the escape of an escape but leaves other escapes, so the two cannot be distinguished afterwards.
 ESCAPES = (
     "some texts hold something like _x0041_ literally: the openpyxl reader takes it for the character that it would "
     "stand for; the calamine reader does not"
@@ -38,7 +38,7 @@ class OpenpyxlReader:
 
     def open(self, path: Path) -> OpenpyxlFile:
         check_workbook(path)
-        if not can_look(path):
+        if not is_searchable(path):
             raise SourceError(f"{path}: the openpyxl reader reads {' and '.join(_SUFFIXES)} files only")
         with library_errors(path):
             return OpenpyxlFile(path, openpyxl.load_workbook(path, read_only=True, data_only=True, keep_links=False))
@@ -73,13 +73,13 @@ class OpenpyxlFile:
 
 
 class OpenpyxlSheet:
-    """A sheet that is read anew by every call of :meth:`blocks`."""
+    """An open sheet; every call of :meth:`blocks` reads it again."""
 
     def __init__(self, path: Path, sheet: Any) -> None:
         self._path = path
         self._sheet = sheet
         self.name: str = sheet.title
-        # The dimension that a sheet declares may lie, so rows are read until they end and nothing is foretold.
+        # The dimension that a sheet declares may be wrong, so rows are read until they end and there is no hint.
         sheet.reset_dimensions()
         self.row_hint: int | None = None
         self._found = package_cells(path, self.name, rectangle=False)
@@ -96,7 +96,7 @@ class OpenpyxlSheet:
 
 
 def _as_calamine(record: tuple[Cell, ...]) -> Record:
-    """The same cells as python-calamine would give: ``_xHHHH_`` decoded (ECMA-376 part 1, 22.9.2.19), midnights as
+    """The cells as python-calamine returns them: ``_xHHHH_`` decoded (ECMA-376 part 1, 22.9.2.19), midnights as
     dates."""
     kinds = set(map(type, record))
     if str in kinds and any("_x" in cell for cell in record if type(cell) is str):

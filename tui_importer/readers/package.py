@@ -1,7 +1,8 @@
-"""The parts of an Office Open XML workbook: which one holds a sheet, and its bytes piece by piece.
+"""Reads the parts of an Office Open XML workbook: finds the part that holds a sheet, and yields its bytes piece by
+piece.
 
-ECMA-376 part 2 (packages and relationships) and part 1, 18.2 (workbook). Sheets are found as the format says, through
-relationships, never by the usual file names.
+ECMA-376 part 2 (packages and relationships) and part 1, 18.2 (workbook). Sheets are found through relationships, as the
+format prescribes, never by their usual file names.
 """
 
 from __future__ import annotations
@@ -20,22 +21,22 @@ from xml.parsers import expat
 from tui_importer.core.source.reader import SheetInfo
 from tui_importer.errors import SourceError
 
-#: Bytes of XML in hand at once: enough that passes in C are long, little beside any workbook.
+#: Bytes of XML processed at once: large enough for searches in C, small beside any workbook.
 CHUNK = 1 << 20
-#: Parts other than sheets are small; a larger one is an attack on memory.
+#: Maximum bytes of parts other than sheets; a larger one is an attack on memory.
 _MAX_SMALL_PART = 64 << 20
 
-#: A part that unpacks to more bytes than this, and to more than so many times what it takes in the file, is a ZIP bomb:
-#: a sheet of a million rows that are all alike unpacks to fifteen times.
+#: A part that unpacks to more bytes than this, and by more than this ratio, is a ZIP bomb. A sheet of a million
+#: identical rows has a ratio of fifteen.
 _BOMB_BYTES = 512 << 20
 _BOMB_RATIO = 100
 
-#: Where a table of shared strings says how many there are, and the XML of the shortest of them, ``<si/>``.
+#: The bytes at the beginning of the shared strings that hold their count, and the XML of the shortest one, ``<si/>``.
 _STRINGS_HEAD = 1 << 12
 _UNIQUE_COUNT = re.compile(rb"""uniqueCount\s*=\s*["']([0-9]{1,20})""")
 _SHORTEST_STRING = 5
 
-#: Local file header up to the lengths of name and extra field (PKWARE APPNOTE 4.3.7).
+#: The local file header up to the lengths of name and extra field (PKWARE APPNOTE 4.3.7).
 _LOCAL_HEADER = struct.Struct("<26xHH")
 _ENCRYPTED_FLAG = 0x1
 
@@ -43,12 +44,12 @@ StartHandler = Callable[[str, dict[str, str]], None]
 
 
 def damaged(path: Path, why: object) -> SourceError:
-    """The error for a workbook that is not what its format says."""
+    """The error for a workbook that violates its format."""
     return SourceError(f"{path}: cannot be read as a workbook, it may be damaged ({' '.join(str(why).split())})")
 
 
 def check_unpacked(path: Path) -> None:
-    """Refuse a ZIP archive that would unpack to more than can be meant, or than the machine has memory for."""
+    """Refuse a ZIP archive that unpacks to an implausible size, or to more than the machine's memory."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     for member in Package(path).members():
         size, packed = member.file_size, member.compress_size
@@ -66,30 +67,30 @@ def local(name: str) -> str:
 
 
 class Package:
-    """A workbook as a ZIP archive. Raises :class:`SourceError` where it is none."""
+    """A workbook as a ZIP archive. Raises :class:`SourceError` if it is not one."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         try:
             with zipfile.ZipFile(path) as archive:
-                # Names of parts are equal without regard to case (ECMA-376 part 2, 6.2.2.3).
+                # Part names are case-insensitive (ECMA-376 part 2, 6.2.2.3).
                 self._members = {member.filename.lstrip("/").lower(): member for member in archive.infolist()}
         except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
             raise damaged(path, error) from error
 
     def members(self) -> Iterable[zipfile.ZipInfo]:
-        """What the archive says of its parts."""
+        """The entries of the archive."""
         return self._members.values()
 
     def workbook_part(self) -> str | None:
-        """The name of the workbook part; None where the archive is no Office Open XML package."""
+        """The name of the workbook part; None if the archive is not an Office Open XML package."""
         for type_, target in self._relationships("").values():
             if type_.endswith("/officeDocument"):
                 return target
         return None
 
     def sheets(self) -> tuple[SheetInfo, ...]:
-        """All sheets of cells, in the workbook's order."""
+        """All worksheets, in workbook order."""
         workbook = self._workbook()
         relationships = self._relationships(workbook)
         return tuple(
@@ -99,11 +100,11 @@ class Package:
         )
 
     def first_sheet(self) -> str | None:
-        """The first sheet that is not hidden: the one that is wanted unless another is asked for."""
+        """The first sheet that is not hidden, which is the default."""
         return next((sheet.name for sheet in self.sheets() if not sheet.hidden), None)
 
     def sheet_part(self, sheet: str) -> str:
-        """The name of the part that holds the sheet of that name."""
+        """The name of the part that holds a sheet, given by its name."""
         workbook = self._workbook()
         identity, _ = self._sheet_identities(workbook).get(sheet, ("", False))
         relationship = self._relationships(workbook).get(identity)
@@ -118,7 +119,7 @@ class Package:
         return workbook
 
     def _sheet_identities(self, workbook: str) -> dict[str, tuple[str, bool]]:
-        """Name of each sheet -> identity of the relationship that leads to its part, and whether it is hidden."""
+        """Name of each sheet -> identity of the relationship to its part, and whether it is hidden."""
         identities: dict[str, tuple[str, bool]] = {}
 
         def start(name: str, attributes: dict[str, str]) -> None:
@@ -131,31 +132,31 @@ class Package:
         return identities
 
     def walk_related(self, kind: str, start: StartHandler) -> None:
-        """Show the elements of the parts that the workbook names by relationships of that kind; ``/officeDocument`` is
-        the workbook's own part."""
+        """Call ``start`` for the elements of the parts that the workbook references by relationships of that kind;
+        ``/officeDocument`` is the workbook part itself."""
         workbook = self._workbook()
         related = [workbook] if kind == "/officeDocument" else self.related(workbook, kind)
         for part in related:
             self._parse(part, start)
 
     def related(self, part: str, kind: str) -> list[str]:
-        """The parts that are there of those that ``part`` names by relationships of that kind."""
+        """The existing parts that ``part`` references by relationships of that kind."""
         targets = (target for type_, target in self._relationships(part).values() if type_.endswith(kind))
         return [target for target in targets if target.lower() in self._members]
 
     def part_by_identity(self, part: str, identity: str) -> str | None:
-        """The part that ``part`` names by the relationship of that identity; None where there is none."""
+        """The part that ``part`` references by the relationship with that identity; None if there is none."""
         target = self._relationships(part).get(identity, ("", ""))[1]
         return target if target.lower() in self._members else None
 
     def shared_strings(self, size: int = CHUNK) -> Iterator[bytes]:
-        """The XML of the shared strings in pieces of ``size`` at most; nothing where there are none."""
+        """Yield the XML of the shared strings in pieces of at most ``size`` bytes; nothing if there are none."""
         for type_, target in self._relationships(self.workbook_part() or "").values():
             if type_.endswith("/sharedStrings"):
                 yield from self.pieces(target, size)
 
     def shared_strings_hold(self, needle: bytes) -> bool:
-        """Whether the XML of the shared strings holds these bytes."""
+        """Whether the XML of the shared strings contains these bytes."""
         tail = b""
         for piece in self.shared_strings():
             if needle in tail + piece:
@@ -164,7 +165,7 @@ class Package:
         return False
 
     def check_shared_strings(self) -> None:
-        """Refuse a table of shared strings that claims more of them than its XML has room for: room is made for all."""
+        """Refuse shared strings whose count exceeds what their XML can hold: libraries allocate memory by the count."""
         for type_, target in self._relationships(self.workbook_part() or "").values():
             member = self._members.get(target.lower())
             if not type_.endswith("/sharedStrings") or member is None:
@@ -174,7 +175,8 @@ class Package:
                 raise damaged(self.path, f"part {target} claims {int(claimed[1]):,} texts, more than it has room for")
 
     def pieces(self, part: str, size: int = CHUNK) -> Iterator[bytes]:
-        """The part's bytes in pieces of ``size`` at most, without checksums: the parser beside us checks them."""
+        """Yield the part's bytes in pieces of at most ``size``. Checksums are left to the library that parses the
+        file."""
         member = self._members.get(part.lower())
         if member is None:
             raise damaged(self.path, f"no part {part}")
@@ -204,7 +206,7 @@ class Package:
             raise damaged(self.path, error) from error
 
     def _relationships(self, part: str) -> dict[str, tuple[str, str]]:
-        """A part's relationships: identity -> (type, name of the part meant)."""
+        """A part's relationships: identity -> (type, name of the target part)."""
         folder, name = posixpath.split(part)
         relationships: dict[str, tuple[str, str]] = {}
 
@@ -235,7 +237,7 @@ class Package:
 
 
 def xml_parser(path: Path) -> expat.XMLParserType:
-    """A parser that refuses document type declarations: no workbook has one, entity bombs need one."""
+    """Create a parser that refuses document type declarations: no workbook has one, and entity bombs need one."""
     parser = expat.ParserCreate()
     parser.buffer_text = True
 

@@ -1,7 +1,7 @@
-"""The first rows of a workbook, long before the whole of it is parsed: for whoever waits in front of a screen.
+"""Reads the first rows of a workbook for a preview, long before the whole of it is parsed.
 
-Only the beginning of the sheet's XML is read, and of the shared strings no more than the cells seen need. Values are as
-the file stores them: a date is a number still. ECMA-376 part 1, 18.3.1.73 (``row``), 18.3.1.4 (``c``), 18.4.8 (``si``).
+Only the beginning of the sheet's XML is read, and only the shared strings that these cells need. Values are as stored
+in the file: a date is still a number. ECMA-376 part 1, 18.3.1.73 (``row``), 18.3.1.4 (``c``), 18.4.8 (``si``).
 """
 
 from __future__ import annotations
@@ -19,22 +19,22 @@ from tui_importer.errors import SourceError
 from tui_importer.readers.files import is_zip
 from tui_importer.readers.package import Package, local, xml_parser
 
-#: Rows, columns and characters of a cell that a screen can show.
+#: Maximum rows, columns and characters per cell of a preview.
 ROWS, COLUMNS, TEXT = 40, 100, 200
-#: Bytes of XML read at once, and how many of them at most before it is given up: a preview has to come soon.
-_PIECE, _PATIENCE = 64 << 10, 32 << 20
-#: Characters of a cell that are kept: each may stand there as ``_x0000_``.
-_ENOUGH = 7 * TEXT
+#: Bytes of XML per read, and the total after which the preview is given up: it has to come soon.
+_PIECE, _MAX_BYTES = 64 << 10, 32 << 20
+#: Characters kept per cell: each may be written as ``_x0000_``.
+_MAX_KEPT = 7 * TEXT
 
 _LETTERS = re.compile(r"[A-Za-z]{1,3}")
-#: A character that XML cannot hold, or might lose (22.9.2.19, ``ST_Xstring``); halves of surrogates stay as they are.
+#: An escaped character, which XML cannot hold or might lose (22.9.2.19, ``ST_Xstring``); surrogates stay escaped.
 _ESCAPED = re.compile(r"_x((?!D[89A-F])[0-9A-F]{4})_", re.IGNORECASE)
 _BOOLEANS = {"0": "FALSE", "1": "TRUE"}
 
 
 @dataclass(frozen=True, slots=True)
 class Peeked:
-    """The first rows with anything in them, from sheet row ``first_row`` on, each from column A on."""
+    """The first non-empty rows, from sheet row ``first_row`` on, each from column A on."""
 
     sheets: tuple[str, ...]
     sheet: str
@@ -43,8 +43,8 @@ class Peeked:
 
 
 def peek(source: Source) -> Peeked | None:
-    """The beginning of an xlsx or xlsm sheet; None for other formats, and for what is not plain enough: then the
-    reader itself will say what there is."""
+    """Read the beginning of an xlsx or xlsm sheet. None for other formats and for XML in an unusual form: the reader
+    itself reports what is wrong."""
     path = Path(source.file)
     try:
         if not is_zip(path):
@@ -62,12 +62,12 @@ def peek(source: Source) -> Peeked | None:
     return rows.result(sheets, sheet, strings)
 
 
-class _Found(Exception):  # nothing is wrong: it ends the parser
-    """There is enough."""
+class _Enough(Exception):  # not an error: it stops the parser
+    """There are enough rows."""
 
 
 class _Rows:
-    """Follows rows and cells until there are enough of them."""
+    """Reads rows and cells until there are enough."""
 
     def __init__(self, path: Path) -> None:
         self.strings_wanted: set[int] = set()
@@ -77,7 +77,7 @@ class _Rows:
         self._type, self._text, self._depth = "n", "", 0
 
     def read(self, pieces: Iterable[bytes]) -> None:
-        """Parse until there are rows enough."""
+        """Parse until there are enough rows."""
         parser = xml_parser(self._path)
         parser.StartElementHandler = self._start
         parser.EndElementHandler = self._end
@@ -88,7 +88,7 @@ class _Rows:
         }
 
     def result(self, sheets: tuple[str, ...], sheet: str, strings: dict[int, str]) -> Peeked | None:
-        """The rows as text; None where there were none."""
+        """The rows as text; None if there were none."""
         if not self._cells:
             return None
         first = min(self._cells)
@@ -106,7 +106,7 @@ class _Rows:
         match local(name):
             case "row":
                 if len(self._cells) >= ROWS:
-                    raise _Found
+                    raise _Enough
                 self._row, self._column = int(attributes.get("r", self._row + 1)), -1
                 if not 1 <= self._row <= MAX_ROWS:
                     raise ValueError("there is no such row")
@@ -116,7 +116,7 @@ class _Rows:
                 self._type, self._text = attributes.get("t", "n"), ""
             case "v" | "t":
                 self._depth += 1
-            case "rPh":  # how a word is pronounced is no part of it (18.4.6)
+            case "rPh":  # phonetic text is not part of the string (18.4.6)
                 self._depth -= 1
 
     def _end(self, name: str) -> None:
@@ -128,15 +128,15 @@ class _Rows:
             case "c" if self._text:
                 self._cells.setdefault(self._row, {})[self._column] = (self._type, self._text)
             case "sheetData":
-                raise _Found
+                raise _Enough
 
     def _data(self, text: str) -> None:
-        if self._depth > 0 and len(self._text) < _ENOUGH:
+        if self._depth > 0 and len(self._text) < _MAX_KEPT:
             self._text += text
 
 
 class _Strings:
-    """Follows shared strings until all that are wanted have come."""
+    """Reads shared strings until all wanted ones were found."""
 
     def __init__(self, path: Path, wanted: set[int]) -> None:
         self._path = path
@@ -168,35 +168,35 @@ class _Strings:
                 if self._number in self._wanted:
                     self._found[self._number] = self._text
                 if self._number >= self._last:
-                    raise _Found
+                    raise _Enough
             case "t":
                 self._depth -= 1
             case "rPh":
                 self._depth += 1
 
     def _data(self, text: str) -> None:
-        if self._depth > 0 and len(self._text) < _ENOUGH:
+        if self._depth > 0 and len(self._text) < _MAX_KEPT:
             self._text += text
 
 
 def _shown(text: str, type_: str) -> str:
-    """The text of a cell as a screen shows it."""
+    """A cell's text for the screen."""
     if type_ == "b":
         return _BOOLEANS.get(text, text)
     return _ESCAPED.sub(lambda found: chr(int(found[1], 16)), text)[:TEXT] if "_x" in text else text[:TEXT]
 
 
 def _parse(parser: expat.XMLParserType, pieces: Iterable[bytes]) -> None:
-    """Parse until a handler has found what it wants, or patience ends."""
+    """Parse until a handler has found enough, or the byte limit is reached."""
     parse: Callable[[bytes, bool], object] = parser.Parse
     read = 0
     try:
         for piece in pieces:
             read += len(piece)
-            if read > _PATIENCE:
+            if read > _MAX_BYTES:
                 return
             parse(piece, False)
-    except _Found:
+    except _Enough:
         return
     except expat.ExpatError as error:
         raise ValueError(str(error)) from error

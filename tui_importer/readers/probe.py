@@ -1,8 +1,7 @@
-"""Whether python-calamine survives a file: where it does not find room for what a file claims, it ends the process.
+"""Checks that python-calamine survives a file: if it cannot allocate what a file claims, it aborts the process.
 
-In xlsx and xlsm sheets what it must not see is found beforehand (:mod:`tui_importer.readers.cell_extent`). Other
-formats are parsed in a child process first, which may end, and which has limits of its own. That takes as long again
-as to read them.
+xlsx and xlsm sheets are checked beforehand (:mod:`tui_importer.readers.cell_extent`). Other formats are first parsed in
+a child process with limits, which may die. That takes as long as reading them.
 """
 
 from __future__ import annotations
@@ -18,17 +17,17 @@ from tui_importer.errors import SourceError
 from tui_importer.readers.files import is_zip
 from tui_importer.readers.package import Package, damaged
 
-#: Memory for any file, and for one more sheet beside it: 17 million cells each, all there are in an xls, most of them
-#: blank. While a child opens a sheet we have the file open ourselves: both together stay within 2 GB.
+#: Memory for any file, and for each further sheet: 17 million cells each (the maximum of an xls), most of them blank.
+#: The file is open here while a child opens a sheet: both together stay within 2 GB.
 _BASE_BYTES, _SHEET_BYTES = 704 << 20, 512 << 20
-#: Bytes of memory for each byte of a file, unpacked, and for each as it is packed: honest ones take a third of it.
+#: Bytes of memory per byte of a file, unpacked and packed: real files take a third of it.
 _BYTES_PER_BYTE, _BYTES_PER_PACKED_BYTE = 24, 200
-#: Seconds of processor time for any file, and bytes, unpacked, that one more second is for: a tenth of the usual pace.
+#: Seconds of CPU time for any file, and unpacked bytes per further second: a tenth of the usual speed.
 _BASE_SECONDS, _BYTES_PER_SECOND = 5, 4 << 20
-#: Seconds on the clock for each of the processor's: the machine may be busy.
-_PATIENCE = 3
+#: Seconds of wall-clock time per second of CPU time: the machine may be busy.
+_CLOCK_FACTOR = 3
 
-#: Ends with 1 for what python-calamine says in an orderly way, on stdout.
+#: Exits with 1 and a message on stdout if python-calamine reports an error.
 _PROGRAM = """
 import os, resource, sys
 from python_calamine import CalamineWorkbook
@@ -58,7 +57,7 @@ os._exit(0)
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What it may take to parse a file: bytes of memory, seconds of the processor, seconds on the clock."""
+    """Limits for parsing a file: bytes of memory, seconds of CPU time, seconds of wall-clock time."""
 
     memory: int
     cpu: int
@@ -66,23 +65,24 @@ class Limits:
 
 
 def limits(path: Path, sheets: int = 0) -> Limits:
-    """More than any honest file of this size takes, and so many sheets of it, as far as the machine has it."""
+    """The limits for a file and a number of its sheets: more than any real file of this size takes, up to the machine's
+    memory."""
     packed = unpacked = path.stat().st_size
     if is_zip(path):
         unpacked = sum(member.file_size for member in Package(path).members())
     memory = _BASE_BYTES + sheets * _SHEET_BYTES + min(unpacked * _BYTES_PER_BYTE, packed * _BYTES_PER_PACKED_BYTE)
     cpu = _BASE_SECONDS + unpacked // _BYTES_PER_SECOND
-    return Limits(min(memory, os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")), cpu, cpu * _PATIENCE)
+    return Limits(min(memory, os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")), cpu, cpu * _CLOCK_FACTOR)
 
 
 def probe(path: Path, *sheets: str) -> None:
-    """Open the file, and these sheets of it, in a child process; raises :class:`SourceError` where that fails."""
+    """Open the file and these sheets in a child process; raises :class:`SourceError` if that fails."""
     most = limits(path, len(sheets))
     program = [sys.executable, "-P", "-c", _PROGRAM, str(most.memory), str(most.cpu), str(path.absolute()), *sheets]
     try:
         child = subprocess.run(  # noqa: S603  # our own interpreter and program
             program,
-            start_new_session=True,  # a signal for us is not for it
+            start_new_session=True,  # signals for us must not reach it
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -94,7 +94,7 @@ def probe(path: Path, *sheets: str) -> None:
     match child.returncode:
         case 0:
             return
-        case 1:  # where we tried as well, it would be without limits
+        case 1:  # opening it here as well would be without limits
             raise damaged(path, child.stdout.decode("utf-8", "replace"))
         case 2:
             raise damaged(path, "python-calamine gave up")

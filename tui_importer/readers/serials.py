@@ -1,8 +1,8 @@
-"""Numbers shown as dates and times of which a library makes another value: negative ones, and zeros shown as a date.
+"""Finds numbers shown as dates or times that libraries convert wrongly: negative ones, and zeros shown as a date.
 
-A workbook stores moments as days since an epoch and says by a number format that they are moments. Programs other than
-Excel store days before the epoch as negative numbers; python-calamine takes any serial below one for a time of day, so
-1809-02-12 becomes 00:00:00 and -0:30 becomes 23:30. Such cells are looked for in the file itself.
+A workbook stores dates as days since an epoch; only the number format says that they are dates. Programs other than
+Excel store days before the epoch as negative numbers. python-calamine treats any serial below 1 as a time of day, so
+1809-02-12 becomes 00:00:00 and -0:30 becomes 23:30. Such cells are searched for in the file itself.
 
 Number formats: ECMA-376 part 1, 18.8.30 (``numFmt``) and 18.8.31; serials: 18.17.4.1.
 """
@@ -22,28 +22,29 @@ from tui_importer.core.source.layout import Layout
 from tui_importer.readers.hidden_cells import HiddenCell
 from tui_importer.readers.package import Package, local
 
-#: Day 0 of the two date systems (18.17.4.1); that of 1900 is the one in which days since March 1900 are counted right.
+#: Day 0 of the two date systems (18.17.4.1); for the 1900 system, the day from which dates since March 1900 come out
+#: right.
 _EPOCH_1900, _EPOCH_1904 = dt.datetime(1899, 12, 30), dt.datetime(1904, 1, 1)
-#: Spreadsheets keep times to the millisecond.
+#: Milliseconds per day: spreadsheets keep times to the millisecond.
 _DAY = 86_400_000
 _LEAP_DAY = 60
 
 
-#: What a format shows as it stands, and its colours, conditions and languages.
+#: The parts of a format that are not placeholders: literals, colours, conditions and languages.
 _LITERAL = re.compile(r'[\\_*].|"[^"]*"?|\[[^\]]*\]?', re.DOTALL)
 
 
 class Shown(Enum):
-    """What a number format shows of a moment."""
+    """The parts of a date or time that a number format shows."""
 
     DATE = auto()
     TIME = auto()
     BOTH = auto()
-    #: A span of time (``[h]:mm:ss``), which every library reads rightly, also a negative one.
+    #: A time span (``[h]:mm:ss``), which every library reads correctly, even a negative one.
     SPAN = auto()
 
 
-#: Formats that need no code of their own (18.8.30).
+#: Built-in formats, which have no code in the file (18.8.30).
 BUILTIN_FORMATS: dict[int, Shown] = {
     **dict.fromkeys((14, 15, 16, 17), Shown.DATE),
     **dict.fromkeys((18, 19, 20, 21, 45, 47), Shown.TIME),
@@ -53,9 +54,9 @@ BUILTIN_FORMATS: dict[int, Shown] = {
 
 
 def shown_by(code: str) -> Shown | None:
-    """What a number format shows of a moment; None where it shows a number.
+    """The parts of a date or time that a number format shows; None if it shows a number.
 
-    Whether it shows one is decided as python-calamine does: a column must not hold moments of two minds.
+    A format is a date format exactly when python-calamine says so: otherwise a column could mix dates and numbers.
     """
     code = code.lower()
     if not (moment := _moment_in(code)):
@@ -64,13 +65,13 @@ def shown_by(code: str) -> Shown | None:
         return moment
     letters = _LITERAL.sub("", code).partition(";")[0]
     clock = not {"h", "s", "a"}.isdisjoint(letters)
-    # An m is a month, except beside hours or seconds, where it is taken for minutes unless a day or a year is there.
+    # An m is a month, except beside hours or seconds: there it means minutes unless the format has a day or a year.
     date = not {"d", "y"}.isdisjoint(letters) or ("m" in letters and not clock)
     return (Shown.BOTH if clock else Shown.DATE) if date else Shown.TIME
 
 
 def _moment_in(code: str) -> bool | Literal[Shown.SPAN]:
-    """Whether the first section of a format, in lower case, shows a moment or a span of time."""
+    """Whether the first section of a format, in lower case, shows a date, a time or a time span."""
     escaped = quoted = half_day = counts = False
     brackets, before = 0, " "
     for character in code:
@@ -89,7 +90,7 @@ def _moment_in(code: str) -> bool | Literal[Shown.SPAN]:
                 return Shown.SPAN
             brackets = max(0, brackets - 1)
         elif not brackets and character == "a" and not half_day:
-            half_day = True  # of AM/PM or A/P, or a letter that means nothing
+            half_day = True  # of AM/PM or A/P, or a letter without meaning
         elif not brackets and character in ("pm/" if half_day else "dmyhs"):
             return True
         elif not (counts and character == before):
@@ -100,25 +101,25 @@ def _moment_in(code: str) -> bool | Literal[Shown.SPAN]:
 
 @dataclass(frozen=True, slots=True)
 class Serials:
-    """How a workbook shows moments: what each cell style shows, by its number, and which date system there is."""
+    """The date and time styles of a workbook: what each cell style shows, by its number, and the date system."""
 
     styles: Mapping[int, Shown] = field(default_factory=dict)
     date1904: bool = False
 
     @property
     def searched(self) -> Sequence[int]:
-        """The styles, rising, for which :meth:`value` may have a value."""
+        """The styles, in ascending order, for which :meth:`value` may return a value."""
         return sorted(style for style, shown in self.styles.items() if shown is not Shown.SPAN)
 
     @property
     def epoch(self) -> dt.datetime:
-        """Day 0."""
+        """Day 0 of the workbook's date system."""
         return _EPOCH_1904 if self.date1904 else _EPOCH_1900
 
     def value(self, style: int, serial: float) -> Cell:
-        """What a number in a cell of that style means; None where a library makes the same of it.
+        """The value of a number in a cell of that style; None if libraries convert it correctly.
 
-        A date that Python does not know (before the year 1) stays the number.
+        A date before the year 1, which Python cannot represent, stays a number.
         """
         shown = self.styles.get(style)
         if shown in (None, Shown.SPAN) or serial >= 1 or not (serial < 0 or shown is Shown.DATE):
@@ -126,7 +127,8 @@ class Serials:
         return _span(serial) if shown is Shown.TIME else self._moment(serial)
 
     def meaning(self, style: int, serial: float) -> Cell:
-        """What any number in a cell of that style means, for where a library overlooks the style; None: a number."""
+        """The value of any number in a cell of that style, for cells whose style a library ignores; None if it is a
+        number."""
         shown = self.styles.get(style)
         if shown is None:
             return None
@@ -137,7 +139,7 @@ class Serials:
             return (
                 (dt.datetime.min + dt.timedelta(milliseconds=round(serial * _DAY))).time() if value is None else value
             )
-        # In the system of 1900 there is a 29th of February 1900 (18.17.4.1): days before it are counted from one later.
+        # The 1900 system has a 29th of February 1900 (18.17.4.1): days before it are numbered one lower.
         return self._moment(serial + (not self.date1904 and serial < _LEAP_DAY))
 
     def _moment(self, serial: float) -> Cell:
@@ -156,7 +158,7 @@ def _span(serial: float) -> Cell:
 
 
 def package_serials(package: Package) -> Serials:
-    """How an xlsx or xlsm workbook shows moments."""
+    """The date and time styles of an xlsx or xlsm workbook."""
     date1904 = False
     codes: dict[int, str] = {}
     formats: list[int] = []
@@ -183,7 +185,8 @@ def package_serials(package: Package) -> Serials:
 
 
 def styles_of(formats: Iterable[int], codes: Mapping[int, str]) -> dict[int, Shown]:
-    """What the cell styles show: ``formats`` are their number formats, ``codes`` those that the workbook defines."""
+    """What the cell styles show: ``formats`` are the styles' number formats, ``codes`` those that the workbook
+    defines."""
     shown = {number: shown_by(code) for number, code in codes.items()}
     found = ((style, shown.get(number, BUILTIN_FORMATS.get(number))) for style, number in enumerate(formats))
     return {style: what for style, what in found if what is not None}
@@ -194,7 +197,7 @@ def _number(text: str | None) -> int:
 
 
 class SerialSearch:
-    """Finds the cells of a sheet's plain XML for which :meth:`Serials.value` has a value, in passes in C."""
+    """Finds the cells in a sheet's plain XML for which :meth:`Serials.value` returns a value, by searches in C."""
 
     def __init__(self, serials: Serials) -> None:
         self._serials = serials
@@ -204,7 +207,7 @@ class SerialSearch:
         self._zero = _cells_of(days, rb"0[^<]*|[0-9.]+[eE]-[^<]*")
 
     def cells(self, window: bytes) -> list[HiddenCell] | None:
-        """The cells of whole rows; None where the XML is written in a way that nobody writes it."""
+        """The cells of whole rows; None if the XML is written in an unusual form."""
         if not self._negative:
             return []
         if b"<v " in window or _ODD.search(window, 0, _ODD_BYTES):
@@ -232,14 +235,14 @@ class SerialSearch:
         return HiddenCell(int(reference[2]), column_index(reference[1].decode()), value)
 
     def value(self, style: int, text: str) -> Cell:
-        """As :meth:`Serials.value`, for a number as it is written."""
+        """The value of a number in text form, as :meth:`Serials.value`."""
         try:
             return self._serials.value(style, float(text))
         except ValueError:
             return None
 
 
-#: Attributes of a cell written as nobody writes them: it is enough to look at the first bytes of what is in hand.
+#: Unusual forms of a cell's attributes. Programs are consistent, so the first bytes of a window are enough.
 _ODD = re.compile(rb"""<c[\t\r\n]|<c [^<>]*?(?:[\t\r\n]s\s*=| s\s+=| s=[^"])""")
 _ODD_BYTES = 1 << 14
 _REFERENCE = re.compile(rb""" r="([A-Za-z]{1,3})([0-9]{1,7})\"""")
@@ -248,10 +251,10 @@ _TYPE = re.compile(rb""" t="([^"]*)\"""")
 
 
 def _cells_of(styles: Sequence[int], value: bytes) -> re.Pattern[bytes] | None:
-    """Cells of these styles, perhaps with a formula, that hold such a value."""
+    """Compile a pattern for cells of these styles with such a value, with or without a formula."""
     if not styles:
         return None
-    # Beginning with what only some cells have: the beginning of a cell is looked for backwards, and is near.
+    # The pattern begins with the style, which few cells have; the cell's start is near and is found backwards.
     return re.compile(
         rb""" s="(?:%b)"[^<>]*>(?:<f[^<>]*/>|<f[^<]*</f>)?<v>(?P<value>%b)</v>"""
         % (b"|".join(b"%d" % style for style in styles), value)
@@ -259,7 +262,7 @@ def _cells_of(styles: Sequence[int], value: bytes) -> re.Pattern[bytes] | None:
 
 
 def serial_notes(cells: Iterable[HiddenCell], serials: Serials, sheet: str, layout: Layout) -> Iterator[str]:
-    """A sentence for each column of the table and sort of cell of which :meth:`Serials.value` made something else."""
+    """A sentence per column and kind of cell of the table for which :meth:`Serials.value` returned another value."""
     found: dict[tuple[int, str], list[HiddenCell]] = {}
     for cell in cells:
         sort = _sort(cell.value, serials)

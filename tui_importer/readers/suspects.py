@@ -1,6 +1,6 @@
-"""Where a sheet's XML may hold an error or an uncalculated formula, and the cells written as programs write them.
+"""Searches a sheet's XML for possible errors and uncalculated formulas, and reads cells written in the usual form.
 
-Both are searches in C. What they leave open is for a parser: :func:`suspects` finds at least what there is, and
+Both are searches in C; the rest is left to an XML parser. :func:`suspects` finds at least every such cell, and
 :func:`plain_cell` reads a cell exactly or not at all. ECMA-376 part 1, 18.3.1.4 (``c``), 18.3.1.40 (``f``).
 """
 
@@ -10,13 +10,13 @@ import re
 from functools import lru_cache
 from typing import NamedTuple
 
-#: The value e of the attribute t in any quoting, or one that may be e written as a reference.
+#: The attribute t with value e in any quotes, or a value that may be e as a character reference.
 _ERROR = re.compile(rb"""t\s*=\s*(?:"e"|'e'|["']&)""")
-#: A formula that is not followed at once by a value.
+#: A formula that is not directly followed by a value.
 _FORMULA = re.compile(
     rb"""<f(?=[\s/>])(?![^<>]*(?:/>|>[^<]*</f\s*>)\s*<v(?:\ xml:space="preserve")?>[^<])""", re.VERBOSE
 )
-#: A cell with its reference first, attributes that hold nothing odd, and then at most a formula and a value.
+#: A cell with its reference first, plain attributes, and then at most a formula and a value.
 _CELL = re.compile(
     rb"""<c\ r="([A-Za-z]{1,3})([0-9]{1,7})"((?:\ [\w:]+="[^"<>&=]*")*)\ ?>
     (<f(?:\ [\w:]+="[^"<>&]*")*(?:\ ?/>|>([^<]*)</f>))?\s*
@@ -24,13 +24,13 @@ _CELL = re.compile(
     re.VERBOSE,
 )
 _TYPE = re.compile(rb' t="([^"]*)"')
-#: What only a parser can make text of: references by number, line ends, and what XML forbids.
+#: What only a parser can decode: character references, line ends, and what XML forbids.
 _ODD_TEXT = re.compile(rb"&(?!(?:amp|lt|gt|quot|apos);)|[\0-\x08\x0b-\x1f]|\]\]>|\xef\xbf[\xbe\xbf]")
 _ENTITIES = (("&lt;", "<"), ("&gt;", ">"), ("&quot;", '"'), ("&apos;", "'"), ("&amp;", "&"))
 
 
 class PlainCell(NamedTuple):
-    """A cell whose XML ends at ``end``. ``formula`` and ``value`` are XML still, None without such an element."""
+    """A cell whose XML ends at ``end``. ``formula`` and ``value`` are still XML; None if there is no such element."""
 
     end: int
     letters: str
@@ -41,14 +41,14 @@ class PlainCell(NamedTuple):
 
 
 def suspects(window: bytes) -> list[int]:
-    """The places, in order, around which there may be something. ``window`` holds no comments and no CDATA."""
+    """The places, in order, of possible hidden cells. ``window`` holds no comments and no CDATA."""
     errors = [match.start() for match in _ERROR.finditer(window)]
     formulas = [match.start() for match in _FORMULA.finditer(window)]
     return sorted(errors + formulas) if errors and formulas else errors or formulas
 
 
 def plain_cell(window: bytes, place: int) -> PlainCell | None:
-    """The cell around the place; None where it takes a parser to read it."""
+    """Read the cell around the place; None if it needs a parser."""
     match = _CELL.match(window, max(0, window.rfind(b"<c ", 0, place + 1)))
     if match is None or match.end() <= place:
         return None
@@ -64,7 +64,7 @@ def plain_cell(window: bytes, place: int) -> PlainCell | None:
 
 
 def plain_text(xml: bytes | None) -> str | None:
-    """The text that the XML stands for; None where it takes a parser to tell."""
+    """Decode the text of XML; None if it needs a parser."""
     if not xml:
         return ""
     if _ODD_TEXT.search(xml):

@@ -1,4 +1,5 @@
-"""Speaking with a live run: a Unix socket in its private folder, an order and its answer as a line of JSON each."""
+"""Controls a live run through a Unix socket in its private folder: an order and its answer are one line of JSON
+each."""
 
 from __future__ import annotations
 
@@ -21,36 +22,36 @@ from tui_importer.errors import ExitCode, ImporterError, UsageError
 
 CONTROL_SOCKET = "control"
 
-#: What a path to a socket may take (``sun_path``: 104 bytes on macOS, 108 on Linux; unix(7)), the final NUL included.
+#: Maximum length of a socket's path (``sun_path``: 104 bytes on macOS, 108 on Linux; unix(7)), including the final NUL.
 _MAX_PATH = 104
-#: Seconds in which an order and its answer have to come.
-_PATIENCE = 5.0
-#: Bytes of an order or an answer at most.
+#: Timeout for an order and its answer, in seconds.
+_TIMEOUT = 5.0
+#: Maximum length of an order or an answer, in bytes.
 _MAX_LINE = 64 << 10
-#: Callers that are listened to at once; when more come, the one who has said nothing for longest is let go.
-_MAX_CALLERS = 64
+#: Maximum number of open connections; beyond it, the oldest is closed.
+_MAX_CLIENTS = 64
 
 _log = logging.getLogger(__name__)
 
 
 class Order(msgspec.Struct, frozen=True, kw_only=True, tag_field="order"):
-    """Base of what a run can be told."""
+    """Base of the orders that a run accepts."""
 
 
 class Pause(Order, frozen=True, kw_only=True, tag="pause"):
-    """Finish what is in flight and take nothing more until :class:`Unpause`."""
+    """Finish the batches in flight and start no more until :class:`Unpause`."""
 
 
 class Unpause(Order, frozen=True, kw_only=True, tag="unpause"):
-    """Go on."""
+    """Continue after :class:`Pause`."""
 
 
 class Stop(Order, frozen=True, kw_only=True, tag="stop"):
-    """Finish what is in flight and stop."""
+    """Finish the batches in flight and stop."""
 
 
 class Abort(Order, frozen=True, kw_only=True, tag="abort"):
-    """Stop, and cancel at the database what is in flight."""
+    """Stop, and cancel the batches in flight at the database."""
 
 
 class ChangeWorkers(Order, frozen=True, kw_only=True, tag="change_workers"):
@@ -63,13 +64,13 @@ AnyOrder = Pause | Unpause | Stop | Abort | ChangeWorkers
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
-    """What a run says to an order: None, or why it cannot be."""
+    """A run's answer to an order: ``refused`` is None, or why the order was refused."""
 
     refused: str | None = None
 
 
 class Controlled(Protocol):
-    """What is controlled: :class:`tui_importer.api.Run`."""
+    """The run that is controlled: :class:`tui_importer.api.Run`."""
 
     def pause(self) -> None: ...
 
@@ -83,32 +84,32 @@ class Controlled(Protocol):
 
 
 @dataclass
-class _Caller:
-    """Somebody whose order has not wholly come yet, and has to be there ``until``."""
+class _Client:
+    """A connection whose order is not complete yet and has to be by ``until`` (monotonic seconds)."""
 
     connection: socket.socket
     until: float
-    said: bytearray = field(default_factory=bytearray)
+    received: bytearray = field(default_factory=bytearray)
 
 
 class ControlServer:
-    """Takes orders for a run in a thread, until :meth:`close`. Raises ``OSError`` where there can be no socket.
+    """Accepts orders for a run in a thread, until :meth:`close`. Raises ``OSError`` if the socket cannot be created.
 
-    Orders are carried out one at a time; a caller who says nothing keeps nobody else from being heard.
+    Orders are carried out one at a time; an idle connection does not block the others.
     """
 
     def __init__(self, folder: Path, run: Controlled) -> None:
         self._run = run
         self._path = folder / CONTROL_SOCKET
-        self._listening = socket.socket(socket.AF_UNIX)
+        self._listener = socket.socket(socket.AF_UNIX)
         self._wake, self._woken = socket.socketpair()
-        self._callers: dict[socket.socket, _Caller] = {}
+        self._clients: dict[socket.socket, _Client] = {}
         try:
             with _address(folder) as address:
-                self._listening.bind(address)
+                self._listener.bind(address)
             self._path.chmod(0o600)
-            self._listening.listen(_MAX_CALLERS)
-            self._listening.setblocking(False)
+            self._listener.listen(_MAX_CLIENTS)
+            self._listener.setblocking(False)
         except OSError:
             self._close_sockets()
             raise
@@ -116,69 +117,69 @@ class ControlServer:
         self._thread.start()
 
     def close(self) -> None:
-        """Take no more orders; the thread has ended."""
+        """Accept no more orders and wait for the thread to end."""
         self._wake.send(b"x")
         self._thread.join()
         self._close_sockets()
         self._path.unlink(missing_ok=True)
 
     def _close_sockets(self) -> None:
-        for each in (self._listening, self._wake, self._woken, *self._callers):
+        for each in (self._listener, self._wake, self._woken, *self._clients):
             each.close()
 
     def _serve(self) -> None:
         with selectors.DefaultSelector() as selector:
-            selector.register(self._listening, selectors.EVENT_READ)
+            selector.register(self._listener, selectors.EVENT_READ)
             selector.register(self._woken, selectors.EVENT_READ)
             while True:
-                until = min((caller.until for caller in self._callers.values()), default=None)
-                patience = None if until is None else max(0.0, until - time.monotonic())
-                ready = {key.fileobj for key, _ in selector.select(patience)}
+                until = min((client.until for client in self._clients.values()), default=None)
+                timeout = None if until is None else max(0.0, until - time.monotonic())
+                ready = {key.fileobj for key, _ in selector.select(timeout)}
                 if self._woken in ready:
                     return
-                if self._listening in ready:
-                    self._welcome(selector)
-                for caller in list(self._callers.values()):
-                    heard = caller.connection in ready and self._heard_out(caller)
-                    if heard or caller.until <= time.monotonic():
-                        self._let_go(caller, selector)
+                if self._listener in ready:
+                    self._accept(selector)
+                for client in list(self._clients.values()):
+                    finished = client.connection in ready and self._read_order(client)
+                    if finished or client.until <= time.monotonic():
+                        self._close_client(client, selector)
 
-    def _welcome(self, selector: selectors.BaseSelector) -> None:
-        """Begin to listen to whoever has come."""
+    def _accept(self, selector: selectors.BaseSelector) -> None:
+        """Accept a new connection."""
         try:
-            connection, _ = self._listening.accept()
-        except OSError as error:  # gone already, or this process has no file left to open
+            connection, _ = self._listener.accept()
+        except OSError as error:  # already closed, or no file descriptors left
             _log.debug("a caller was not heard", exc_info=error)
             return
         connection.setblocking(False)
-        self._callers[connection] = _Caller(connection, time.monotonic() + _PATIENCE)
+        self._clients[connection] = _Client(connection, time.monotonic() + _TIMEOUT)
         selector.register(connection, selectors.EVENT_READ)
-        if len(self._callers) > _MAX_CALLERS:
-            self._let_go(next(iter(self._callers.values())), selector)
+        if len(self._clients) > _MAX_CLIENTS:
+            self._close_client(next(iter(self._clients.values())), selector)
 
-    def _let_go(self, caller: _Caller, selector: selectors.BaseSelector) -> None:
-        selector.unregister(caller.connection)
-        del self._callers[caller.connection]
-        caller.connection.close()
+    def _close_client(self, client: _Client, selector: selectors.BaseSelector) -> None:
+        selector.unregister(client.connection)
+        del self._clients[client.connection]
+        client.connection.close()
 
-    def _heard_out(self, caller: _Caller) -> bool:
-        """Take in what has come, and answer once that is a whole order; whether there is nothing more to be heard."""
+    def _read_order(self, client: _Client) -> bool:
+        """Read from a connection, and answer a complete order; returns whether the connection is finished."""
         try:
-            piece = caller.connection.recv(4096)
-            caller.said += piece
-            if piece and not caller.said.endswith(b"\n"):
-                return len(caller.said) > _MAX_LINE
+            piece = client.connection.recv(4096)
+            client.received += piece
+            if piece and not client.received.endswith(b"\n"):
+                return len(client.received) > _MAX_LINE
             if piece:
-                # It finds room: nothing else is ever sent.
-                caller.connection.sendall(msgspec.json.encode(self._answer(bytes(caller.said))) + b"\n")
+                # Never blocks: the send buffer is empty.
+                client.connection.sendall(msgspec.json.encode(self._answer(bytes(client.received))) + b"\n")
         except OSError as error:
             _log.debug("a caller has gone", exc_info=error)
         return True
 
-    def _answer(self, said: bytes) -> Answer:
+    def _answer(self, received: bytes) -> Answer:
         try:
-            order: AnyOrder = msgspec.json.decode(said, type=AnyOrder)
-        except (ValueError, RecursionError):  # no JSON, no text, no order, or nested without end
+            order: AnyOrder = msgspec.json.decode(received, type=AnyOrder)
+        except (ValueError, RecursionError):  # not JSON, not UTF-8, not an order, or nested too deeply
             return Answer(refused="the run does not understand that")
         return self._carry_out(order)
 
@@ -201,10 +202,11 @@ class ControlServer:
 
 
 def give_order(folder: Path, order: AnyOrder) -> None:
-    """Tell the run in this folder what to do; raises :class:`UsageError` with the reason where it does not."""
+    """Give an order to the run in this folder; raises :class:`UsageError` with the reason if it is refused or not
+    answered."""
     try:
         with socket.socket(socket.AF_UNIX) as connection:
-            connection.settimeout(_PATIENCE)
+            connection.settimeout(_TIMEOUT)
             with _address(folder) as address:
                 connection.connect(address)
             connection.sendall(msgspec.json.encode(order) + b"\n")
@@ -227,7 +229,7 @@ def _answer_from(connection: socket.socket) -> bytes:
 
 @contextmanager
 def _address(folder: Path) -> Iterator[str]:
-    """A path to the folder's socket that is short enough, whatever the folder's own path is."""
+    """A path of the folder's socket that is short enough, whatever the length of the folder's own path."""
     path = folder / CONTROL_SOCKET
     if len(os.fsencode(path)) < _MAX_PATH:
         yield str(path)

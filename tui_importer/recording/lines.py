@@ -1,9 +1,9 @@
-"""The form in which a run's events are written down: one JSON object a line, in recordings and in logs alike.
+"""The format of a run's events in recordings and logs: one JSON object per line.
 
-Each line has ``v`` (the form's version), ``ts`` (UTC, RFC 3339), ``level``, ``run_id`` and ``event``, beside the
-event's own fields, and ``dry_run`` (true) where the run writes nothing. ``progress`` lines are the counters at one
-moment, ``reject_groups`` lines the rejects so far by column and reason. Lines are ASCII: nothing in a cell can reach a
-terminal, and no text is lost on the way.
+Each line has ``v`` (the version of the format), ``ts`` (UTC, RFC 3339), ``level``, ``run_id`` and ``event``, the
+event's own fields, and ``dry_run`` (true) if the run writes nothing. ``progress`` lines hold the counters at one
+moment, ``reject_groups`` lines the rejects so far by column and reason. Lines are ASCII: no cell can send control
+characters to a terminal, and no text is lost.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ from tui_importer.events import (
     WorkerFailed,
 )
 
-#: Raised when a line could be misread by a program that knows an older one. Lines of version 1 are read as well.
+#: Increased when a program that knows an older version could misread a line. Lines of version 1 can still be read.
 LINE_VERSION = 2
 
-#: What the lines with counters have for an event.
+#: The ``event`` of lines with counters.
 PROGRESS = "progress"
-#: What the lines with log records have for an event.
+#: The ``event`` of lines with log records.
 LOGGED = "logged"
-#: What the lines with grouped rejects have for an event.
+#: The ``event`` of lines with grouped rejects.
 REJECT_GROUPS = "reject_groups"
 
 Level = Literal["info", "warning", "error"]
@@ -46,15 +46,15 @@ Level = Literal["info", "warning", "error"]
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A line that was read back. ``at`` is its time in seconds since the epoch; ``what`` is the event, the counters
-    (whose own ``at`` is the line's) or the groups of rejects."""
+    """A decoded line. ``at`` is its time in seconds since the epoch; ``what`` is the event, the counters (whose own
+    ``at`` is the line's) or the groups of rejects."""
 
     at: float
     what: AnyEvent | Snapshot | tuple[ReasonGroup, ...]
 
 
 def event_line(event: AnyEvent, run_id: str | None, moment: dt.datetime, *, dry_run: bool = False) -> str:
-    """The event as a line, without a line break."""
+    """Encode an event as a line, without a line break."""
     return _line(moment, level(event), run_id, msgspec.to_builtins(event), dry_run=dry_run)
 
 
@@ -67,9 +67,9 @@ def progress_line(
     *,
     dry_run: bool = False,
 ) -> str:
-    """The counters as a line, without a line break."""
+    """Encode the counters as a line, without a line break."""
     counters = msgspec.to_builtins(snapshot)
-    del counters["at"]  # a monotonic clock's reading means nothing outside the process
+    del counters["at"]  # monotonic, so meaningless outside of the process
     share = progress(snapshot)
     return _line(
         moment,
@@ -90,13 +90,13 @@ def progress_line(
 def groups_line(
     groups: Sequence[ReasonGroup], run_id: str | None, moment: dt.datetime, *, dry_run: bool = False
 ) -> str:
-    """The rejects by column and reason as a line, without a line break."""
+    """Encode the groups of rejects as a line, without a line break."""
     fields = {"event": REJECT_GROUPS, "groups": msgspec.to_builtins(groups)}
     return _line(moment, "info", run_id, fields, dry_run=dry_run)
 
 
 def record_line(record: logging.LogRecord, run_id: str | None, moment: dt.datetime, *, dry_run: bool = False) -> str:
-    """A log record as a line, without a line break; it is in no recording."""
+    """Encode a log record as a line, without a line break; recordings have none."""
     error = record.exc_info[1] if record.exc_info else None
     fields: dict[str, object] = {"event": LOGGED, "logger": record.name, "message": record.getMessage()}
     if error is not None:
@@ -105,7 +105,7 @@ def record_line(record: logging.LogRecord, run_id: str | None, moment: dt.dateti
 
 
 def decode_line(data: bytes) -> Line | None:
-    """A line as it was said; None for one that is torn, or from a program that says what this one does not know."""
+    """Decode a line; None for one that is incomplete, or of an unknown event or a later version."""
     try:
         fields = json.loads(data)
         if fields["v"] > LINE_VERSION:
@@ -117,7 +117,7 @@ def decode_line(data: bytes) -> Line | None:
 
 
 def _current(fields: dict[str, Any]) -> dict[str, Any]:
-    """The fields of a line in the form of the current version."""
+    """Convert a line's fields to the current version."""
     if fields["v"] >= LINE_VERSION:
         return fields
     match fields["event"]:
@@ -140,12 +140,12 @@ def _decoded(fields: dict[str, Any], at: float) -> AnyEvent | Snapshot | tuple[R
             return event
 
 
-#: Outcomes of a run that came to an end, or can be taken to one.
+#: Outcomes of runs that ended with a warning, or can be resumed.
 _WARNINGS = frozenset({"complete_with_rejects", "complete_with_suppressed", "stopped"})
 
 
 def level(event: AnyEvent) -> Level:
-    """How grave an event is: ``info``, ``warning`` or ``error``."""
+    """The severity of an event: ``info``, ``warning`` or ``error``."""
     match event:
         case WorkerFailed():
             return "error"

@@ -1,7 +1,7 @@
-"""Runs as a list shows them: state, counts, and how to go on with those that did not finish.
+"""Lists runs with their state, counts, and the command that resumes an unfinished one.
 
-A run may be known from its recording, from the ledger of its database, or from both. What is said of it is the same:
-the recording speaks where there is one, for it knows more, and the ledger of all others.
+A run is known from its recording, from the ledger of its database, or from both. The recording takes precedence because
+it holds more; the ledger serves all other runs.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from tui_importer.core.model.report import Report
 from tui_importer.core.writing.ledger import Counts, Ledger, PastRun, RunState
 from tui_importer.recording.recordings import Recording, recordings
 
-#: How runs that have an end are called, by the outcome in their report.
+#: The state of ended runs by the outcome in their report.
 _OUTCOMES = {
     "complete": "complete",
     "complete_with_rejects": "complete",
@@ -24,25 +24,25 @@ _OUTCOMES = {
     "failed": "failed",
 }
 _DIED = "died"
-#: The same by the state in the ledger. A run that was superseded had died.
+#: The state by the state in the ledger. A superseded run had died.
 _STATES = {
     RunState.COMPLETE: "complete",
     RunState.STOPPED: "stopped",
     RunState.FAILED: "failed",
     RunState.SUPERSEDED: _DIED,
 }
-#: States after which the same command goes on.
+#: States that the same command can resume.
 _RESUMABLE = ("stopped", _DIED)
-#: Outcomes of runs that may have gone on with an earlier one.
-_WENT_ON = ("complete", "complete_with_rejects", "complete_with_suppressed", "stopped")
+#: Outcomes of runs that may have resumed an earlier one.
+_MAY_HAVE_RESUMED = ("complete", "complete_with_rejects", "complete_with_suppressed", "stopped")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListedRun:
-    """A run in one line; ``resume`` is the command that takes it up again, where there is more to do.
+    """A line of the list. ``resume`` is the command that resumes the run, or None if there is nothing to do.
 
-    Counts are the run's own, as in its report: what earlier runs had put in is ``skipped``. Those of a dry run are what
-    an import would come to; of a run that died they are ``at_least``.
+    Counts are the run's own, as in its report: rows that earlier runs inserted are ``skipped``. For a dry run, counts
+    are what an import would do; for a run that died, they are ``at_least``.
     """
 
     run_id: str
@@ -62,17 +62,17 @@ class ListedRun:
 
 
 def listed(folder: Path, limit: int) -> list[ListedRun]:
-    """The latest runs that are recorded in the folder, the latest first."""
+    """The latest ``limit`` runs recorded in the folder, latest first."""
     found = recordings(folder)[:limit]
-    resumed = _resumed(found)  # by later runs, which are among them
+    resumed = _resumed_runs(found)  # by later runs, which are also in ``found``
     return [_of_recording(recording, resumed) for recording in found]
 
 
 def listed_in(ledger: Ledger, database: str, folder: Path, limit: int) -> list[ListedRun]:
-    """The latest runs that the ledger of a ``database`` (by the name to show) knows, the latest first, as their
-    recordings in the folder tell them, where these are there."""
+    """The latest ``limit`` runs in a ledger, latest first, described by their recordings in the folder where they
+    exist. ``database`` is the name to show."""
     here = recordings(folder)
-    resumed, known = _resumed(here), {recording.run_id: recording for recording in here}
+    resumed, known = _resumed_runs(here), {recording.run_id: recording for recording in here}
     histories: dict[str, Sequence[PastRun]] = {}
     found = []
     for past in ledger.runs(limit):
@@ -86,20 +86,20 @@ def listed_in(ledger: Ledger, database: str, folder: Path, limit: int) -> list[L
     return found
 
 
-def _resumed(recordings: Iterable[Recording]) -> set[str]:
-    """The runs that later ones have taken up."""
+def _resumed_runs(recordings: Iterable[Recording]) -> set[str]:
+    """The ids of the runs that later ones have resumed."""
     found = set()
     for recording in recordings:
         report = recording.report()
         if report is None:
-            found.add(_taken_up(recording))
-        elif report.outcome in _WENT_ON:
+            found.add(_resumed_by(recording))
+        elif report.outcome in _MAY_HAVE_RESUMED:
             found.add(report.resumes)
     return {run_id for run_id in found if run_id is not None}
 
 
-def _taken_up(recording: Recording) -> str | None:
-    """The run that one without a report goes on with; that is said before the first row is written."""
+def _resumed_by(recording: Recording) -> str | None:
+    """The id of the run that a run without a report has resumed, which is recorded before its first row is written."""
     for line in recording.lines():
         match line.get("event"):
             case "resumed":
@@ -116,7 +116,9 @@ def _of_recording(recording: Recording, resumed: set[str]) -> ListedRun:
     alive = recording.alive
     started, loading = recording.first("run_started") or {}, recording.first("loading_started") or {}
     latest, dry_run = recording.latest("progress") or {}, bool(started.get("dry_run"))
-    state, open_ = ("running", False) if alive else _state(_DIED, resumed=recording.run_id in resumed, dry_run=dry_run)
+    state, resumable = (
+        ("running", False) if alive else _state(_DIED, resumed=recording.run_id in resumed, dry_run=dry_run)
+    )
     return ListedRun(
         run_id=recording.run_id,
         state=f"dry run, {state}" if dry_run else state,
@@ -129,7 +131,7 @@ def _of_recording(recording: Recording, resumed: set[str]) -> ListedRun:
         updated=latest.get("updated"),
         skipped=latest.get("skipped"),
         rejected=latest.get("rejected"),
-        resume=recording.command if open_ else None,
+        resume=recording.command if resumable else None,
         dry_run=dry_run,
         at_least=not alive and bool(latest),
     )
@@ -137,7 +139,7 @@ def _of_recording(recording: Recording, resumed: set[str]) -> ListedRun:
 
 def _of_report(report: Report, recording: Recording, resumed: set[str]) -> ListedRun:
     word, stats = _OUTCOMES[report.outcome], report.stats
-    state, open_ = _state(word, resumed=recording.run_id in resumed, dry_run=report.dry_run)
+    state, resumable = _state(word, resumed=recording.run_id in resumed, dry_run=report.dry_run)
     return ListedRun(
         run_id=recording.run_id,
         state=f"dry run, {state}" if report.dry_run else state,
@@ -150,23 +152,23 @@ def _of_report(report: Report, recording: Recording, resumed: set[str]) -> Liste
         updated=stats.updated,
         skipped=stats.skipped,
         rejected=stats.error_count,
-        resume=recording.command if open_ else None,
+        resume=recording.command if resumable else None,
         dry_run=report.dry_run,
     )
 
 
 def _of_ledger(past: PastRun, history: Sequence[PastRun], ledger: Ledger, database: str) -> ListedRun:
-    of_round = [each for each in history if _round(each) == _round(past)]
-    place = next(number for number, each in enumerate(of_round) if each.run_id == past.run_id)
-    before = of_round[place + 1].counts if place + 1 < len(of_round) else Counts()
+    of_generation = [each for each in history if _generation(each) == _generation(past)]
+    place = next(number for number, each in enumerate(of_generation) if each.run_id == past.run_id)
+    before = of_generation[place + 1].counts if place + 1 < len(of_generation) else Counts()
     counts = past.counts if past.finished_at else ledger.counts(past.import_id, past.round)
     alive = past.state is RunState.RUNNING and ledger.is_alive(past)
     if alive is None:
-        state, open_ = "running or died", True  # on another machine
+        state, resumable = "running or died", True  # on another machine
     elif alive:
-        state, open_ = "running", False
+        state, resumable = "running", False
     else:
-        state, open_ = _state(_STATES.get(past.state, _DIED), resumed=place > 0, dry_run=False)
+        state, resumable = _state(_STATES.get(past.state, _DIED), resumed=place > 0, dry_run=False)
     inserted, updated = counts.inserted - before.inserted, counts.updated - before.updated
     return ListedRun(
         run_id=past.run_id,
@@ -180,16 +182,16 @@ def _of_ledger(past: PastRun, history: Sequence[PastRun], ledger: Ledger, databa
         updated=updated,
         skipped=counts.rows - inserted - updated - counts.rejected,
         rejected=counts.rejected,
-        resume=past.command if open_ else None,
+        resume=past.command if resumable else None,
     )
 
 
-def _round(past: PastRun) -> tuple[str, int]:
+def _generation(past: PastRun) -> tuple[str, int]:
     return past.import_id, past.round
 
 
 def _state(word: str, *, resumed: bool, dry_run: bool) -> tuple[str, bool]:
-    """The state in words, and whether there is something to go on with."""
+    """The state in words, and whether there is something to resume or repeat."""
     if dry_run or word not in (*_RESUMABLE, "failed"):
         return word, False
     if resumed:
@@ -198,7 +200,7 @@ def _state(word: str, *, resumed: bool, dry_run: bool) -> tuple[str, bool]:
 
 
 def columns_of(runs: Sequence[ListedRun]) -> list[tuple[str, list[str]]]:
-    """The counts of the runs as columns of text, each with its name; updated and skipped rows where there are any."""
+    """The counts of the runs as columns of text with their names; updated and skipped rows only if there are any."""
     always = ("read", "inserted", "rejected")
     found = []
     for name in ("read", "inserted", "updated", "skipped", "rejected"):

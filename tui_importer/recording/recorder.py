@@ -1,4 +1,4 @@
-"""Writes a run down as it happens. Whatever goes wrong with that, the import goes on."""
+"""Records a run as it happens. A failure to record never stops the import."""
 
 from __future__ import annotations
 
@@ -19,24 +19,24 @@ from tui_importer.recording.lines import event_line, groups_line, progress_line
 from tui_importer.recording.recordings import COMMAND_FILE, EVENTS_FILE, REPORT_FILE
 from tui_importer.recording.sampler import Sampler, SnapshotSource
 
-#: Seconds between the counters in a recording: what a dashboard draws ten times a second it reads four times.
+#: Seconds between counters in a recording: a dashboard draws ten times a second and reads four times.
 SAMPLE_PERIOD = 0.25
-#: In a long run they come less often, down to once a second (after 20 minutes): a night's recording stays small.
+#: In a long run the period grows, up to one second after 20 minutes: a recording of a whole night stays small.
 _LONG_PERIOD, _LONG_RUN = 1.0, 1_200.0
-#: Counters that have not changed are written down again after so many seconds: enough to see that the run is alive.
-_STILL_PERIOD = 5.0
-#: Bytes after which the groups of rejects are written down once more, so that they are among the last of any recording
-#: (:data:`tui_importer.recording.follow._TAIL`): whoever attaches late does not read what lies before.
-_GROUPS_EVERY = 128 << 10
+#: Seconds after which unchanged counters are recorded again, to show that the run is alive.
+_UNCHANGED_PERIOD = 5.0
+#: Bytes after which the groups of rejects are recorded again, so that the end of any recording contains them
+#: (:data:`tui_importer.recording.follow._TAIL`): a viewer that attaches late does not read the lines before.
+_GROUPS_BYTES = 128 << 10
 
 _log = logging.getLogger(__name__)
 
 
 class Recorder:
-    """The recording of one run, in a folder of its own that only its owner can read.
+    """The recording of one run, in a folder that only its owner can read.
 
-    Its file is locked as long as the run lives, so that others can tell. ``trouble`` says why nothing more is written
-    (a full disk), if that is so.
+    Its file is locked as long as the run lives, so that others can tell whether it does. ``trouble`` is why recording
+    stopped (a full disk), else None.
     """
 
     def __init__(self, folder: Path, run_id: str, command: str | None = None) -> None:
@@ -55,7 +55,7 @@ class Recorder:
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._folder.mkdir(mode=0o700)
-            # Locked before it has its name: nobody ever sees it and takes the run for dead, or the lock before us.
+            # Locked before it gets its name, so that no one takes the run for dead, or the lock before us.
             nameless = self._folder / f".{EVENTS_FILE}"
             self._file = _open_new(nameless)
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -63,17 +63,18 @@ class Recorder:
             if command is not None:
                 _write_new(self._folder / COMMAND_FILE, command.encode("utf-8", "replace") + b"\n")
         except OSError as error:
-            self._give_up(error)
+            self._stop_recording(error)
 
     def start(self, snapshot: SnapshotSource) -> None:
-        """Write the counters down now and then, until :meth:`close`."""
+        """Record the counters regularly, until :meth:`close`."""
         if self._file is not None:
             self._snapshot = snapshot
             self._started_at = snapshot().at
             self._sampler = Sampler(snapshot, SAMPLE_PERIOD, self._sample)
 
     def open_control(self, run: Controlled) -> ControlServer | None:
-        """Take orders for the run in its folder; None where that cannot be: then it can be watched only."""
+        """Accept orders for the run through its folder; None if that is impossible: then the run can only be
+        watched."""
         if self._file is None:
             return None
         try:
@@ -83,7 +84,7 @@ class Recorder:
             return None
 
     def on_event(self, event: AnyEvent) -> None:
-        """Write an event down."""
+        """Record an event."""
         if isinstance(event, RowRejected):
             with self._lock:
                 self._groups.add(event.reject)
@@ -92,17 +93,17 @@ class Recorder:
         self._write(event_line(event, self._run_id, dt.datetime.now(dt.UTC), dry_run=self._dry_run))
 
     def close(self, report: Report | None) -> None:
-        """Write the report and end the recording."""
+        """Record the report and close the recording."""
         if self._sampler is not None:
             self._sampler.stop()
         if self._snapshot is not None:
-            self._since_groups = _GROUPS_EVERY
-            self._sample(self._snapshot(), last=True)  # the counters and the groups as they ended
+            self._since_groups = _GROUPS_BYTES
+            self._sample(self._snapshot(), last=True)  # the final counters and groups
         if report is not None and self._file is not None:
             try:
                 _write_new(self._folder / REPORT_FILE, to_json(report))
             except OSError as error:
-                self._give_up(error)
+                self._stop_recording(error)
         with self._lock:
             if self._file is not None:
                 os.close(self._file)
@@ -110,28 +111,28 @@ class Recorder:
 
     def _sample(self, snapshot: Snapshot, *, last: bool = False) -> None:
         before = self._before
-        if before is not None and not last and self._since_groups < _GROUPS_EVERY:
-            passed = snapshot.at - before.at
-            still = replace(snapshot, at=before.at) == before and not self._groups.changed
-            if passed < (_STILL_PERIOD if still else self._period(snapshot.at)):
+        if before is not None and not last and self._since_groups < _GROUPS_BYTES:
+            elapsed = snapshot.at - before.at
+            unchanged = replace(snapshot, at=before.at) == before and not self._groups.changed
+            if elapsed < (_UNCHANGED_PERIOD if unchanged else self._period(snapshot.at)):
                 return
         self._before = snapshot
         before = before or snapshot
         with self._lock:
-            due = self._groups.changed or self._since_groups >= _GROUPS_EVERY
+            due = self._groups.changed or self._since_groups >= _GROUPS_BYTES
             groups = self._groups.take() if due else []
             if due:
                 self._since_groups = 0
         now = dt.datetime.now(dt.UTC)
         if groups:
             self._write(groups_line(groups, self._run_id, now, dry_run=self._dry_run))
-        pace = rate(before, snapshot)
-        self._write(progress_line(snapshot, pace, None, self._run_id, now, dry_run=self._dry_run))
+        rows_per_second = rate(before, snapshot)
+        self._write(progress_line(snapshot, rows_per_second, None, self._run_id, now, dry_run=self._dry_run))
 
     def _period(self, at: float) -> float:
-        """How often counters that change are written down at this moment of the run."""
+        """Seconds between changing counters at this time of the run."""
         share = min(1.0, (at - self._started_at) / _LONG_RUN)
-        # A little less than the sampler's period: its ticks are not exact.
+        # Slightly less than the sampler's period, because its ticks are not exact.
         return (SAMPLE_PERIOD + share * (_LONG_PERIOD - SAMPLE_PERIOD)) * 0.9
 
     def _write(self, line: str) -> None:
@@ -144,10 +145,10 @@ class Recorder:
                     raise OSError("the disk is full")
                 self._since_groups += len(data)
             except OSError as error:
-                self._give_up(error)
+                self._stop_recording(error)
 
-    def _give_up(self, error: OSError) -> None:
-        """Nothing more is written; the file stays locked, because the run lives."""
+    def _stop_recording(self, error: OSError) -> None:
+        """Stop recording; the file stays locked, because the run lives."""
         _log.debug("the run is not recorded", exc_info=error)
         self.trouble = error.strerror or str(error)
 

@@ -1,4 +1,4 @@
-"""Where recordings are, what is known of a run from its recording, and how old ones go."""
+"""Finds the recordings of runs, reads what they say about a run, and removes old ones."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ EVENTS_FILE = "events.jsonl"
 REPORT_FILE = "report.json"
 COMMAND_FILE = "command"
 
-#: Bytes at the end of a recording that are looked through for the last counters.
+#: Bytes at the end of a recording that are searched for the last counters.
 _TAIL = 64 << 10
 
 
 def recordings_folder() -> Path:
-    """The folder of this user's recordings: below ``$XDG_STATE_HOME`` or what stands for it on the platform."""
+    """The folder of this user's recordings: below ``$XDG_STATE_HOME``, or the platform's equivalent."""
     from platformdirs import user_state_path
 
     return user_state_path("tui-importer") / "runs"
@@ -32,23 +32,23 @@ def recordings_folder() -> Path:
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """One run's folder."""
+    """The folder of one run's recording."""
 
     folder: Path
 
     @property
     def run_id(self) -> str:
-        """The run's id, which is the folder's name."""
+        """The run's id, which is the name of the folder."""
         return self.folder.name
 
     @property
     def events_file(self) -> Path:
-        """The events, a JSON object a line (:mod:`tui_importer.recording.lines`)."""
+        """The file of events, one JSON object per line (:mod:`tui_importer.recording.lines`)."""
         return self.folder / EVENTS_FILE
 
     @property
     def alive(self) -> bool:
-        """Whether the run's process is there."""
+        """Whether the run's process is alive."""
         try:
             file = os.open(self.events_file, os.O_RDONLY)
         except OSError:
@@ -63,26 +63,26 @@ class Recording:
 
     @property
     def command(self) -> str | None:
-        """What repeats the run, or takes it up again; a password is left out."""
+        """The command that repeats or resumes the run, without a password."""
         try:
             return (self.folder / COMMAND_FILE).read_text(encoding="utf-8", errors="replace").strip()
         except OSError:
             return None
 
     def report(self) -> Report | None:
-        """The report, once the run has ended; None where it has not, or died."""
+        """The report; None if the run has not ended, or died."""
         try:
             return from_json((self.folder / REPORT_FILE).read_bytes())
         except (OSError, ValueError):
             return None
 
     def lines(self) -> Iterator[dict[str, Any]]:
-        """The lines from the first on; one that a dying process left unfinished is passed over."""
+        """All lines; an incomplete last line of a dead process is skipped."""
         with self.events_file.open("rb") as file:
             yield from _decoded(file)
 
     def latest(self, event: str) -> dict[str, Any] | None:
-        """The last line of an event among the last :data:`_TAIL` bytes."""
+        """The last line of an event, within the last :data:`_TAIL` bytes."""
         try:
             with self.events_file.open("rb") as file:
                 size = file.seek(0, os.SEEK_END)
@@ -101,7 +101,7 @@ class Recording:
 
 
 def recordings(folder: Path) -> list[Recording]:
-    """All recordings, the latest first: ids of runs sort by time."""
+    """All recordings, latest first: run ids sort by time."""
     try:
         found = [Recording(entry) for entry in folder.iterdir() if (entry / EVENTS_FILE).is_file()]
     except OSError:
@@ -110,9 +110,9 @@ def recordings(folder: Path) -> list[Recording]:
 
 
 def find_recording(folder: Path, run: str | None) -> Recording:
-    """The recording of a run by its id or the beginning of one; without it the latest that is alive, or the latest.
+    """Find the recording of a run by a unique prefix of its id; without one, the latest live run, or else the latest.
 
-    Raises :class:`UsageError` where there is none, or several begin like that.
+    Raises :class:`UsageError` if there is none, or if several ids have the prefix.
     """
     found = recordings(folder)
     if not found:
@@ -128,7 +128,7 @@ def find_recording(folder: Path, run: str | None) -> Recording:
 
 
 def prune(folder: Path, older_than: float) -> int:
-    """Remove the recordings of runs that ended more than ``older_than`` seconds ago; how many that were."""
+    """Remove the recordings of runs that ended more than ``older_than`` seconds ago; returns their number."""
     removed = 0
     for recording in recordings(folder):
         age = time.time() - recording.events_file.stat().st_mtime

@@ -1,4 +1,4 @@
-"""Where the workbook of rejects goes: known before there is one, and without what writes it."""
+"""Checks and chooses the path of the reject workbook, without importing what writes it."""
 
 from __future__ import annotations
 
@@ -9,27 +9,27 @@ from pathlib import Path
 from tui_importer.core.model.files import cannot_be_written, check_new_file
 from tui_importer.errors import UsageError
 
-#: The only kind of file written: in CSV nothing can keep a spreadsheet program from running a cell that begins with
-#: "=" but a change to the cell's text, and then it would not read back as it was.
+#: The only suffix that is written. A CSV could keep a spreadsheet program from running a cell that begins with "=" only
+#: by changing its text, and then it would not read back unchanged.
 SUFFIX = ".xlsx"
 
-#: Bytes of a source's name kept in the reject file's: 255 is the limit of most file systems, endings included.
+#: Bytes of a source's name kept in the reject file's name: most file systems allow 255, including endings.
 _MAX_STEM = 200
-#: The comment of the ZIP archive. A spreadsheet program that saves the workbook leaves it out, so a file that has it
-#: holds nobody's mending.
+#: The comment of the ZIP archive. A spreadsheet program drops it when it saves the workbook, so a file that has it
+#: contains no corrections by a user.
 MARK = b"tui-importer: rejects"
-#: A comment is the last of an archive; before it stand its length and the rest of the end record (APPNOTE 4.3.16).
+#: A comment ends an archive; its length and the rest of the end record precede it (APPNOTE 4.3.16).
 _END = b"PK\x05\x06"
 
 _REJECTS_ENDING = re.compile(r"\.rejects(-\d+)?$")
 
 
 def check_reject_path(path: Path, source: Path | None = None) -> None:
-    """Make sure up front that rejects can go there; raises :class:`UsageError`.
+    """Check in advance that rejects can be written there; raises :class:`UsageError`.
 
-    Only ``.xlsx`` is written, and the folder has to take it. A file that is there is replaced where it is a reject
-    workbook as this program left it, so that the same command can be given again; any other is not: somebody may be
-    mending it, or it is the source itself.
+    Only ``.xlsx`` is written, and the folder must be writable. An existing file is replaced if it is a reject workbook
+    that nobody has changed, so that the same command can be repeated. Any other file is kept: a user may be correcting
+    it, or it is the source itself.
     """
     if path.suffix.lower() != SUFFIX:
         raise UsageError(f"{path}: rejects are written as an Excel workbook, so its name has to end in {SUFFIX}")
@@ -44,7 +44,7 @@ def check_reject_path(path: Path, source: Path | None = None) -> None:
 
 
 def _is_untouched(path: Path) -> bool:
-    """Whether the file is a reject workbook that nobody has saved since."""
+    """Whether the file is a reject workbook that was not saved by another program since."""
     try:
         with path.open("rb") as file:
             end = file.seek(0, os.SEEK_END)
@@ -56,7 +56,7 @@ def _is_untouched(path: Path) -> bool:
 
 
 def check_default_place() -> None:
-    """Make sure up front that rejects can go into the current folder; raises :class:`UsageError`."""
+    """Check in advance that rejects can be written into the current folder; raises :class:`UsageError`."""
     try:
         why = cannot_be_written(Path.cwd())
     except FileNotFoundError:
@@ -66,8 +66,8 @@ def check_default_place() -> None:
 
 
 def default_reject_path(source: Path, folder: Path) -> Path:
-    """``NAME.rejects.xlsx`` in ``folder``, or ``NAME.rejects-2.xlsx`` and so on where that exists: somebody may be
-    mending it. A reject file's own rejects keep the first file's name."""
+    """``NAME.rejects.xlsx`` in ``folder``, or ``NAME.rejects-2.xlsx`` and so on if that exists: a user may be
+    correcting it. The rejects of a reject file keep the first file's name."""
     stem = _REJECTS_ENDING.sub("", source.stem)
     while len(os.fsencode(stem)) > _MAX_STEM:
         stem = stem[:-1]

@@ -1,4 +1,4 @@
-"""The workbook of rejects once more, from what a run's recording says: of any run, also one that goes on or died."""
+"""Rebuilds the reject workbook of a run from its recording, even if the run is live or died."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ from tui_importer.rejects.workbook import write_reject_workbook
 
 
 def write_rejects_of(recording: Recording, path: Path | None = None) -> tuple[Path, int]:
-    """Write the rejects of a recorded run so far as a workbook, by default beside us; where it is, and how many rows.
+    """Write the rejects of a recorded run so far as a workbook, by default into the current folder; returns its path
+    and the number of rows.
 
-    Raises :class:`tui_importer.errors.ImporterError` where it cannot be written, :class:`UsageError` where the run
-    has rejected nothing.
+    Raises :class:`tui_importer.errors.ImporterError` if it cannot be written, :class:`UsageError` if the run has no
+    rejects.
     """
     source = Path(str((recording.first("run_started") or {}).get("file", "run.xlsx")))
     if path is not None:

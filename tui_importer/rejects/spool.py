@@ -1,4 +1,4 @@
-"""Where a run's rejects go as they happen: on disk, so that a million of them cost no memory."""
+"""Keeps a run's rejects on disk, so that a million of them need no memory."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from tui_importer.core.model.report import ReasonGroup
 from tui_importer.errors import ImporterError
 from tui_importer.events import Reject
 
-#: Rejects held in memory at once while they are read back or added from an iterable.
-PAGE = 500
+#: Number of rejects in memory while they are read back or added from an iterable.
+CHUNK_ROWS = 500
 
 _SCHEMA = """
 PRAGMA journal_mode = MEMORY;
@@ -33,20 +33,20 @@ CREATE INDEX reject_by_row ON reject (row);
 
 
 class RejectSpool:
-    """The rejects of one run, in a temporary file without a name: nobody else can open it, and however the process
-    ends, nothing of it stays.
+    """The rejects of one run, in a temporary file without a name: no other program can open it, and it disappears with
+    the process.
 
-    Safe from several threads. Every method raises :class:`ImporterError` where the file cannot be written or read
-    (a full disk): a reject is kept or the caller hears that it was not.
+    Thread-safe. Every method raises :class:`ImporterError` if the file cannot be written or read (a full disk): no
+    reject is lost silently.
     """
 
     def __init__(self, folder: Path | None = None) -> None:
-        """``folder`` is where the private folder is made; by default the system's place for temporary files."""
+        """``folder`` is where the private folder is created; by default the system's folder for temporary files."""
         self._lock = threading.Lock()
         self._count = 0
         self._groups = RejectGroups()
         try:
-            # Rejected rows are the user's data: the folder is 0700 and the file 0600, whatever the umask.
+            # Rejected rows are the user's data: the folder has mode 0700 and the file 0600, whatever the umask.
             self._folder = tempfile.TemporaryDirectory(prefix="tui_importer-rejects-", dir=folder)
         except OSError as error:
             raise ImporterError(f"no place to keep rejected rows: {error.strerror}; set TMPDIR") from error
@@ -58,54 +58,54 @@ class RejectSpool:
             self._folder.cleanup()
             raise ImporterError(f"cannot keep rejected rows in {self._path}: {error}") from error
         try:
-            with self._held() as connection:
+            with self._locked() as connection:
                 connection.executescript(_SCHEMA)
         except ImporterError:
             self.close()
             raise
-        self._folder.cleanup()  # the file lives on as long as it is open
+        self._folder.cleanup()  # the file exists as long as it is open
 
     @property
     def count(self) -> int:
-        """How many rejects were added."""
+        """The number of rejects added."""
         return self._count
 
     def add(self, reject: Reject) -> None:
-        """Keep one reject."""
+        """Add one reject."""
         self.add_many((reject,))
 
     def add_many(self, rejects: Iterable[Reject]) -> None:
-        """Keep rejects. Where this raises, those before the page that failed are kept and no other."""
+        """Add rejects. If this raises, the rejects before the failed chunk are kept, the others are not."""
         remaining = iter(rejects)
-        while page := list(islice(remaining, PAGE)):
-            self._add_page(page)
+        while chunk := list(islice(remaining, CHUNK_ROWS)):
+            self._add_chunk(chunk)
 
     def __iter__(self) -> Iterator[Reject]:
-        """All rejects by sheet row; one that is added meanwhile comes if its row is still ahead."""
+        """Yield all rejects by sheet row; one added meanwhile is included if its row is still ahead."""
         row, seq = -1, -1
         while True:
-            with self._held() as connection:
-                page = connection.execute(
+            with self._locked() as connection:
+                chunk = connection.execute(
                     "SELECT row, seq, body FROM reject WHERE (row, seq) > (?, ?) ORDER BY row, seq LIMIT ?",
-                    (row, seq, PAGE),
+                    (row, seq, CHUNK_ROWS),
                 ).fetchall()
-            for _, _, body in page:
+            for _, _, body in chunk:
                 yield msgspec.convert(json.loads(body), Reject)
-            if len(page) < PAGE:
+            if len(chunk) < CHUNK_ROWS:
                 return
-            row, seq, _ = page[-1]
+            row, seq, _ = chunk[-1]
 
     def first(self, number: int) -> list[Reject]:
-        """The first rejects by sheet row, ``number`` at most."""
+        """The first ``number`` rejects by sheet row, or fewer."""
         return list(islice(self, number))
 
     def by_reason(self) -> list[ReasonGroup]:
-        """The faults by column, constraint and kind of reason, the most frequent first."""
+        """The faults grouped by column, constraint and kind of reason, most frequent first."""
         with self._lock:
             return self._groups.take()
 
     def close(self) -> None:
-        """Forget the rejects. Harmless when repeated."""
+        """Discard the rejects. May be called again."""
         with self._lock:
             self._connection.close()
             self._folder.cleanup()
@@ -118,20 +118,20 @@ class RejectSpool:
     ) -> None:
         self.close()
 
-    def _add_page(self, page: list[Reject]) -> None:
-        # JSON with escapes carries every str, half of a surrogate pair included; SQLite's UTF-8 does not.
-        rows = [(reject.row, json.dumps(msgspec.to_builtins(reject))) for reject in page]
-        with self._held() as connection:
+    def _add_chunk(self, chunk: list[Reject]) -> None:
+        # Escaped JSON carries every str, including lone surrogates; SQLite's UTF-8 does not.
+        rows = [(reject.row, json.dumps(msgspec.to_builtins(reject))) for reject in chunk]
+        with self._locked() as connection:
             connection.execute("BEGIN")
             connection.executemany("INSERT INTO reject (row, body) VALUES (?, ?)", rows)
             connection.execute("COMMIT")
-            self._count += len(page)
-            for reject in page:
+            self._count += len(chunk)
+            for reject in chunk:
                 self._groups.add(reject)
 
     @contextmanager
-    def _held(self) -> Iterator[sqlite3.Connection]:
-        """The connection, for one thread at a time; what goes wrong is undone and said in one line."""
+    def _locked(self) -> Iterator[sqlite3.Connection]:
+        """The connection, for one thread at a time; an error is rolled back and reported in one line."""
         with self._lock:
             try:
                 yield self._connection
@@ -149,5 +149,5 @@ class RejectSpool:
             if self._connection.in_transaction:
                 self._connection.rollback()
         except sqlite3.Error:
-            # The first error is the one to tell; SQLite undoes the transaction when the file is closed, too.
+            # The first error is the one to report; closing the file also rolls the transaction back.
             return

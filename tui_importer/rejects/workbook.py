@@ -1,4 +1,4 @@
-"""Rejects as a workbook to mend and give back: the rows as they stood in the sheet, each with its reasons."""
+"""Writes rejects as a workbook to correct and import again: the rows as in the sheet, each with its reasons."""
 
 from __future__ import annotations
 
@@ -25,26 +25,26 @@ from tui_importer.events import Reject
 from tui_importer.rejects.paths import MARK, SUFFIX
 from tui_importer.rejects.text import MAX_CELL_TEXT, escaped, fitting, is_formula_like
 
-#: The headers of the columns at the right that say what was wrong; a file that is given back has them, too.
+#: The headers of the rightmost columns, which say what was wrong; a file that is imported again still has them.
 REASON_HEADERS = ("Rejected row", "Cell", "Column", "Reason", "SQLSTATE")
-#: The name of the sheet; further ones are called "Rejects 2" and so on.
+#: The name of the first sheet; the others are called "Rejects 2" and so on.
 SHEET_NAME = "Rejects"
-#: Rows looked at for the widths of the columns, which a streamed sheet must say before its rows.
+#: Rows measured for the column widths, which a streamed sheet needs before its rows.
 _WIDTH_SAMPLE = 100
-#: Narrowest and widest column, in characters.
+#: Minimum and maximum width of a column, in characters.
 _MIN_WIDTH, _MAX_WIDTH = 8, 60
-#: "Text": what is typed into such a cell stays as it is typed, leading zeros and all.
+#: "Text": input into such a cell stays as typed, including leading zeros.
 _TEXT_FORMAT = "@"
-#: Rejects are there to be mended soon: zlib's fastest level takes a third of the usual one's time.
+#: Rejects are corrected soon, not archived: zlib's fastest level takes a third of the usual one's time.
 _COMPRESSION = 1
 _PIECE = 1 << 20
 
-#: A sheet that openpyxl streams; openpyxl has neither types nor a public name for it.
+#: A sheet that openpyxl streams; openpyxl has no types and no public name for it.
 Sheet = Any
 
 
 def source_width(headers: Sequence[str | None]) -> int:
-    """How many columns of a sheet are the user's own: in a reject workbook, all but those at its right."""
+    """The number of columns that are the user's own: in a reject workbook, all but the reasons at its right."""
     width = len(headers)
     return width - len(REASON_HEADERS) if tuple(headers[-len(REASON_HEADERS) :]) == REASON_HEADERS else width
 
@@ -52,17 +52,17 @@ def source_width(headers: Sequence[str | None]) -> int:
 def write_reject_workbook(
     path: Path, headers: Sequence[str], rejects: Iterable[Reject], *, rows_per_sheet: int = MAX_ROWS - 1
 ) -> int:
-    """Write the rejects and return how many; the file appears whole or not at all, readable by its owner only.
+    """Write the rejects and return their number. The file appears completely or not at all, readable by its owner only.
 
-    Every cell is text that reads back exactly as it was; one that is too long for a cell is cut, and its reason
-    says so. More than ``rows_per_sheet`` go on in further sheets. Raises :class:`ImporterError` where the file cannot
-    be written, and whatever ``rejects`` raises; a former file is then left as it was.
+    Every cell is text that reads back exactly; one that is too long for a cell is cut, and its reason says so. Rejects
+    beyond ``rows_per_sheet`` are written to further sheets. Raises :class:`ImporterError` if the file cannot be
+    written, and whatever ``rejects`` raises; an existing file is then unchanged.
     """
     if len(headers) + len(REASON_HEADERS) > MAX_COLUMNS:
         raise ImporterError(f"{path}: {len(headers):,} columns leave no room for the reasons in a worksheet")
     temporary: str | None = None
     try:
-        # In the same folder, so that it can be renamed; made with mode 0600.
+        # In the same folder, so that it can be renamed; created with mode 0600.
         handle, temporary = tempfile.mkstemp(prefix=".tui_importer-", suffix=SUFFIX, dir=path.parent)
         os.close(handle)
         count = _write(temporary, headers, rejects, rows_per_sheet)
@@ -102,7 +102,7 @@ def _write(path: str, headers: Sequence[str], rejects: Iterable[Reject], rows_pe
 def _write_sheet(
     sheet: Sheet, body: BinaryIO, headers: Sequence[str], sample: Sequence[Reject], rest: Iterable[Reject]
 ) -> int:
-    """Write the header into the sheet and the XML of the rows below it into ``body``; gives their number."""
+    """Write the header to the sheet and the XML of the rows below it to ``body``; returns the number of rows."""
     all_headers = (*headers, *REASON_HEADERS)
     lines = [_texts(reject, headers) for reject in sample]
     for index, header in enumerate(all_headers):
@@ -110,18 +110,18 @@ def _write_sheet(
         longest = max(len(part) for text in texts for part in text.split("\n"))
         sheet.column_dimensions[column_letters(index)].width = min(max(longest + 2, _MIN_WIDTH), _MAX_WIDTH)
     sheet.freeze_panes = "A2"
-    pen = _Pen(sheet)
-    sheet.append(pen.header([fitting(header) for header in all_headers]))
+    writer = _CellWriter(sheet)
+    sheet.append(writer.header([fitting(header) for header in all_headers]))
     last_row = 1
     for last_row, line in enumerate(chain(lines, (_texts(reject, headers) for reject in rest)), start=2):
-        body.write(pen.row(last_row, line))
+        body.write(writer.row(last_row, line))
     sheet.auto_filter.ref = f"A1:{column_letters(len(all_headers) - 1)}{last_row}"
     sheet.close()
     return last_row - 1
 
 
 def _assemble(path: str, frame: BinaryIO, bodies: Sequence[BinaryIO]) -> None:
-    """Write the workbook of the frame, the rows of each sheet put in below its header."""
+    """Write the workbook of ``frame``, with the rows of each sheet inserted below its header."""
     parts = {f"xl/worksheets/sheet{number}.xml": body for number, body in enumerate(bodies, start=1)}
     with ZipFile(frame) as source, ZipFile(path, "w", ZIP_DEFLATED, compresslevel=_COMPRESSION) as target:
         target.comment = MARK
@@ -135,11 +135,11 @@ def _assemble(path: str, frame: BinaryIO, bodies: Sequence[BinaryIO]) -> None:
                 part.write(end + tail)
 
 
-class _Pen:
-    """Makes cells that are nothing but text.
+class _CellWriter:
+    """Writes cells that are always text.
 
-    openpyxl makes the workbook but takes a quarter of a millisecond for a row, most of the time of an import in which
-    many are rejected. The XML of texts alone is put together here.
+    openpyxl creates the workbook, but takes a quarter of a millisecond per row: most of the time of an import with many
+    rejects. The XML of the text cells is therefore written here.
     """
 
     def __init__(self, sheet: Sheet) -> None:
@@ -152,18 +152,18 @@ class _Pen:
         self._plain, self._formula_like = plain.style_id, formula_like.style_id
 
     def header(self, texts: Sequence[str]) -> Iterator[WriteOnlyCell | None]:
-        """The cells of the header, one after the other."""
+        """The cells of the header."""
         for text in texts:
             if not text:
                 yield None
                 continue
-            # Not through `value`: that would make formulas and error values of texts, and cut what is escaped.
+            # Not through `value`, which would turn texts into formulas and error values, and cut escaped text.
             self._header._value = escaped(text)
             self._header.data_type = "s"
             yield self._header
 
     def row(self, number: int, texts: Sequence[str | None]) -> bytes:
-        """A row's XML (ECMA-376 part 1, 18.3.1.73): inline texts, blanks left out."""
+        """A row's XML (ECMA-376 part 1, 18.3.1.73): inline strings, blanks left out."""
         cells = [
             f'<c r="{_letters(index)}{number}" s="{self._formula_like if is_formula_like(text) else self._plain}" '
             f't="inlineStr"><is><t xml:space="preserve">{xml_escaped(escaped(text))}</t></is></c>'
@@ -177,7 +177,7 @@ _letters = lru_cache(1 << 10)(column_letters)
 
 
 def _texts(reject: Reject, headers: Sequence[str]) -> list[str | None]:
-    """A reject's line: its cells, its reasons, and at the far right what has no header, so that nothing is lost."""
+    """A reject's row: its cells, its reasons, and at the far right cells without a header, so that nothing is lost."""
     width = len(headers)
     cells = [None if value is None else fitting(value) for value in reject.values]
     cells += [None] * (width - len(cells))
@@ -198,12 +198,12 @@ def _texts(reject: Reject, headers: Sequence[str]) -> list[str | None]:
 
 
 def _abandon(workbook: Workbook) -> None:
-    """Remove what openpyxl keeps of the sheets' rows in the system's folder for temporary files."""
+    """Remove openpyxl's temporary files with the rows of the sheets."""
     for sheet in workbook.worksheets:
         writer = sheet._writer
         if writer is None or not os.path.exists(writer.out):
             continue
-        with suppress(OSError):  # the disk that was full still is; the first error is the one to tell
+        with suppress(OSError):  # a full disk is still full; the first error is the one to report
             if not sheet.closed:
                 sheet.close()
         writer.cleanup()

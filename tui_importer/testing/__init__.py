@@ -1,4 +1,4 @@
-"""The contract kit for plugin authors: what every strategy and backend has to keep, as checks to be called from a test.
+"""The contract kit for plugin authors: checks, to be called from a test, of what every strategy and backend must do.
 
 ::
 
@@ -7,8 +7,8 @@
     def test_my_strategy(tmp_path):
         check_strategy(StrategySpec("mine", "", Mine), tmp_path)
 
-A check that fails raises :class:`ContractError`, which says what was promised and what came of it. The checks import
-for real, interrupt, kill and break what they import, and compare rows, rejects and counts with an :class:`Oracle`.
+A failed check raises :class:`ContractError` with the promise and what happened instead. The checks import for real,
+interrupt, kill and break imports, and compare rows, rejects and counts with an :class:`Oracle`.
 """
 
 from tui_importer.testing.backends import check_backend

@@ -1,4 +1,4 @@
-"""What every backend has to keep."""
+"""The contract that every backend must fulfil."""
 
 from __future__ import annotations
 
@@ -27,20 +27,20 @@ STRATEGIES = ("sequential", "threaded", "batched", "async")
 
 
 def check_backend(database: Database, folder: Path, *specs: BackendSpec, kills: int = 10) -> None:
-    """Raise :class:`~tui_importer.testing.ContractError` unless the backend keeps what every backend has to.
+    """Raise :class:`~tui_importer.testing.ContractError` unless the backend fulfils the contract.
 
-    ``database`` is empty and reached by the backend to be checked, which is installed or among ``specs``. With
-    ``kills`` above 0, these must be such that another process can import their factories.
+    ``database`` is empty and uses the backend to be checked, which is installed or among ``specs``. With ``kills``
+    above 0, another process must be able to import the factories of ``specs``.
     """
     _keeps_transactions(database, folder, specs)
     _imports_by_every_strategy(database, folder, specs)
-    _outlives_lost_connections(database, folder, specs)
+    _survives_lost_connections(database, folder, specs)
     if kills:
         _survives_kills(database, folder, specs, kills)
 
 
 def _keeps_transactions(database: Database, folder: Path, specs: Sequence[BackendSpec]) -> None:
-    """Rows and ledger go in together or not at all, each entry once, and none without a claim."""
+    """Rows and ledger are committed together or not at all, each entry once, and none without a claim."""
     oracle = _prepared(database, folder, "check_sessions")
     backend = _opened(database, specs)
     try:
@@ -52,29 +52,29 @@ def _keeps_transactions(database: Database, folder: Path, specs: Sequence[Backen
             batch, entry = _batch(range(3)), Entry(2, 4, None, 3)
             session.begin()
             session.load(batch, 0, 3)
-            _must(session.record(entry), "an entry is taken under a claim")
+            _require(session.record(entry), "an entry is taken under a claim")
             session.rollback()
-            _must(not session.recorded(entry), "a rollback undoes the entry")
+            _require(not session.recorded(entry), "a rollback undoes the entry")
             session.rollback()
-            _must(_count(database, oracle) == 0, "a rollback undoes the rows")
+            _require(_count(database, oracle) == 0, "a rollback undoes the rows")
 
             session.begin()
             session.load(batch, 0, 3)
             session.record(entry)
             session.commit()
-            _must(_count(database, oracle) == 3, "a commit keeps the rows")
-            _must(session.recorded(entry), "a commit keeps the entry")
+            _require(_count(database, oracle) == 3, "a commit keeps the rows")
+            _require(session.recorded(entry), "a commit keeps the entry")
             session.rollback()
 
             session.begin()
-            _must(not session.record(entry), "an entry is not taken twice")
+            _require(not session.record(entry), "an entry is not taken twice")
             session.rollback()
             session.begin()
             session.insert(batch, 0)
-            _must(session.record(Entry(2, 5, 4, 1)), "an entry can be lengthened")
+            _require(session.record(Entry(2, 5, 4, 1)), "an entry can be lengthened")
             session.commit()
             session.begin()
-            _must(not session.record(Entry(2, 6, 4, 1)), "an entry is only lengthened from where it ends")
+            _require(not session.record(Entry(2, 6, 4, 1)), "an entry is only lengthened from where it ends")
             session.rollback()
 
             session.begin()
@@ -87,7 +87,7 @@ def _keeps_transactions(database: Database, folder: Path, specs: Sequence[Backen
                 raise ContractError("a row that violates a CHECK is refused by a DataFault")
             session.insert(batch, 1)
             session.rollback()
-            _must(_count(database, oracle) == 4, "a savepoint keeps the transaction in hand")
+            _require(_count(database, oracle) == 4, "a savepoint keeps the transaction in hand")
 
             try:
                 _claimed(backend.ledger(None), oracle, "run-2")
@@ -98,9 +98,9 @@ def _keeps_transactions(database: Database, folder: Path, specs: Sequence[Backen
             ledger.finish(claim, RunState.STOPPED, Counts(), 0, None)
             session.begin()
             session.insert(batch, 2)
-            _must(not session.record(Entry(20, 20, None, 1)), "nothing is taken once the claim has ended")
+            _require(not session.record(Entry(20, 20, None, 1)), "nothing is taken once the claim has ended")
             session.rollback()
-            _must(_count(database, oracle) == 4, "nothing goes in once the claim has ended")
+            _require(_count(database, oracle) == 4, "nothing goes in once the claim has ended")
         finally:
             session.close()
             ledger.close()
@@ -114,8 +114,8 @@ def _imports_by_every_strategy(database: Database, folder: Path, specs: Sequence
         oracle.check(database, _run(oracle, database.url, specs, strategy=strategy, batch_size=9, workers=3))
 
 
-def _outlives_lost_connections(database: Database, folder: Path, specs: Sequence[BackendSpec]) -> None:
-    """A lost answer to COMMIT included."""
+def _survives_lost_connections(database: Database, folder: Path, specs: Sequence[BackendSpec]) -> None:
+    """Connections may be lost at any point, including the answer to COMMIT."""
     for number, failpoint in enumerate(Failpoint):
         for strategy in ("sequential", "batched"):
             oracle = _prepared(database, folder, f"check_lost_{number}_{strategy}")
@@ -125,9 +125,9 @@ def _outlives_lost_connections(database: Database, folder: Path, specs: Sequence
 
 
 def _survives_kills(database: Database, folder: Path, specs: Sequence[BackendSpec], kills: int) -> None:
-    """Killed again and again, with another strategy and batch size each time, the import comes to its end."""
+    """Killed again and again, with another strategy and batch size each time, the import completes."""
     oracle = _prepared(database, folder, "check_kills")
-    chosen = random.Random(kills)  # noqa: S311  # the same places every time
+    chosen = random.Random(kills)  # noqa: S311  # the same choices every time
     points = list(Failpoint)
     for number in range(kills):
         plan = oracle.plan(database.url, strategy=STRATEGIES[number % 4], batch_size=chosen.randint(2, 7))
@@ -203,6 +203,6 @@ def _count(database: Database, oracle: Oracle) -> int:
     return int(count)
 
 
-def _must(kept: bool, promise: str) -> None:
+def _require(kept: bool, promise: str) -> None:
     if not kept:
         raise ContractError(f"not so: {promise}")

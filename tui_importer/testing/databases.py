@@ -1,4 +1,4 @@
-"""A database as the checks see it."""
+"""The database that a check uses."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from typing import Any, Protocol
 
 
 class Database(Protocol):
-    """A database of one check: ``url`` for the program; the checks themselves look and prepare by other means."""
+    """A database of one check. The program uses ``url``; the checks prepare and read it by other means."""
 
     @property
     def url(self) -> str: ...
 
     def execute(self, statement: str) -> None:
-        """Run a statement that gives nothing back, and commit."""
+        """Execute a statement without a result, and commit."""
 
     def fetch(self, query: str) -> list[tuple[Any, ...]]:
         """The rows of a query."""
@@ -30,11 +30,11 @@ class SQLiteDatabase:
 
     @property
     def url(self) -> str:
-        """Its address."""
+        """The URL of the file."""
         return f"sqlite:///{self.path}"
 
     def execute(self, statement: str) -> None:
-        """Run a statement that gives nothing back, and commit."""
+        """Execute a statement without a result, and commit."""
         with closing(sqlite3.connect(self.path)) as connection, connection:
             connection.execute(statement)
 

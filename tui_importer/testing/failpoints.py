@@ -1,4 +1,4 @@
-"""Places in a batch's transaction at which something goes wrong on purpose."""
+"""Failpoints: places in a batch's transaction at which something fails on purpose."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _SCHEME = "failpoint"
 
 
 class Failpoint(StrEnum):
-    """Where."""
+    """A place in a batch's transaction."""
 
     BEFORE_LOAD = "before rows are sent"
     AFTER_LOAD = "after rows are sent"
@@ -40,18 +40,18 @@ class Failpoint(StrEnum):
 
 
 def kill() -> None:
-    """Die as a process dies that is killed: nothing is tidied up."""
+    """Die like a killed process, without any cleanup."""
     os.kill(os.getpid(), signal.SIGKILL)
 
 
 def lose_connection() -> None:
-    """Fail as a connection fails that is lost."""
+    """Fail like a lost connection."""
     raise TransientFault("the connection was lost (on purpose)")
 
 
 @dataclass
 class Trap:
-    """Does ``act`` at the ``passes``-th pass of a failpoint, once."""
+    """Calls ``act`` at the ``passes``-th pass of a failpoint, once."""
 
     failpoint: Failpoint
     act: Callable[[], None]
@@ -65,12 +65,12 @@ class Trap:
 
 
 def failpoint_url(url: str) -> str:
-    """The address by which :func:`failing` opens a database."""
+    """The URL by which :func:`failing` opens a database."""
     return wrapped_url(_SCHEME, url)
 
 
 def failing(inner: Registry, trap: Trap) -> BackendSpec:
-    """A backend that opens a :func:`failpoint_url` as ``inner`` opens the address in it, with the trap in its
+    """A backend that opens a :func:`failpoint_url` as ``inner`` opens the URL inside it, with the trap in its
     sessions."""
 
     def open_backend(settings: ConnectionSettings) -> Any:
@@ -80,12 +80,12 @@ def failing(inner: Registry, trap: Trap) -> BackendSpec:
 
 
 def wrapped_url(scheme: str, url: str) -> str:
-    """An address in an address."""
+    """Put a URL inside another URL."""
     return f"{scheme}:///{quote(url, safe='')}"
 
 
 def open_wrapped(registry: Registry, settings: ConnectionSettings) -> Backend:
-    """The backend for the address in an address."""
+    """Open the backend of the URL inside a URL."""
     url = unquote(settings.url.partition(":///")[2])
     spec = registry.backend_for(parse_address(url).scheme)
     return registry.make_backend(spec.name, replace(settings, url=url))
@@ -106,7 +106,7 @@ class FailpointBackend:
         return FailpointSession(self._inner.open_session(destination), self._trap)
 
     async def open_async_session(self, destination: Destination) -> Any:
-        """The same for asyncio."""
+        """A session with the trap in it, for asyncio."""
         return AsyncFailpointSession(await self._inner.open_async_session(destination), self._trap)
 
 
@@ -135,7 +135,7 @@ class FailpointSession:
         return count
 
     def isolate(self, batch: Batch, start: int, stop: int) -> IsolatedRows | None:
-        """See :class:`IsolatingSession`; None where the session is none."""
+        """See :class:`IsolatingSession`; None if the inner session is not one."""
         isolate: Callable[[Batch, int, int], IsolatedRows | None] | None = getattr(self._inner, "isolate", None)
         if isolate is None:
             return None
@@ -181,7 +181,7 @@ class AsyncFailpointSession:
         return count
 
     async def isolate(self, batch: Batch, start: int, stop: int) -> IsolatedRows | None:
-        """See :class:`AsyncIsolatingSession`; None where the session is none."""
+        """See :class:`AsyncIsolatingSession`; None if the inner session is not one."""
         isolate: Callable[[Batch, int, int], Awaitable[IsolatedRows | None]] | None
         isolate = getattr(self._inner, "isolate", None)
         if isolate is None:
@@ -204,7 +204,7 @@ class AsyncFailpointSession:
 
 
 class Tripwire(Sequence[Reject]):
-    """Rejects that spring the trap once the first of them has been taken."""
+    """A sequence of rejects that springs the trap once the first has been taken."""
 
     def __init__(self, rejects: Sequence[Reject], trap: Trap) -> None:
         self._rejects = rejects

@@ -1,4 +1,4 @@
-"""Plugins with a fault each, to see that the checks find it."""
+"""Plugins with one defect each, to test that the checks find it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _SCHEME = "faulty"
 
 
 class LosesBatches:
-    """Leaves every third batch out."""
+    """Leaves out every third batch."""
 
     max_workers: int | None = None
 
@@ -46,7 +46,7 @@ class WritesTwice:
 
 
 class SwallowsFailures:
-    """Says nothing of a worker that fails."""
+    """Hides the failure of a worker."""
 
     max_workers: int | None = None
 
@@ -61,7 +61,7 @@ class SwallowsFailures:
 
 
 class EndsEarly:
-    """Leaves before the last batch is written."""
+    """Returns before the last batch is written."""
 
     max_workers: int | None = 1
 
@@ -81,7 +81,7 @@ FAULTY_STRATEGIES: Sequence[StrategySpec] = [
 
 
 class _Faulty:
-    """A session that passes everything on."""
+    """A session that delegates everything to another one."""
 
     def __init__(self, inner: Session) -> None:
         self._inner = inner
@@ -91,7 +91,7 @@ class _Faulty:
 
 
 class LosesRows(_Faulty):
-    """Says that a row is in which it has left out."""
+    """Reports a row as inserted that it left out."""
 
     def load(self, batch: Batch, start: int, stop: int) -> int:
         """See :class:`Session`."""
@@ -101,7 +101,7 @@ class LosesRows(_Faulty):
 
 
 class CommitsTooEarly(_Faulty):
-    """Commits the rows before the ledger has its entry."""
+    """Commits the rows before the ledger entry is written."""
 
     def record(self, entry: Entry) -> bool:
         """See :class:`Session`."""
@@ -111,7 +111,7 @@ class CommitsTooEarly(_Faulty):
 
 
 class NeedsNoClaim(_Faulty):
-    """Goes on when its claim has ended, or an entry is there already."""
+    """Continues after its claim has ended, or if an entry exists already."""
 
     def record(self, entry: Entry) -> bool:
         """See :class:`Session`."""
@@ -138,11 +138,11 @@ class _FaultyBackend:
         return getattr(self._inner, name)
 
     def open_session(self, destination: Destination) -> Any:
-        """A faulty one."""
+        """A faulty session."""
         return self._kind(self._inner.open_session(destination))
 
     async def open_async_session(self, destination: Destination) -> Any:
-        """A faulty one."""
+        """A faulty session for asyncio."""
         from tui_importer.core.writing.threaded_async_session import ThreadedAsyncSession
 
         return ThreadedAsyncSession(self.open_session(destination))
@@ -161,5 +161,5 @@ FAULTY_BACKENDS: Sequence[BackendSpec] = [
 
 
 def faulty_url(url: str) -> str:
-    """The address by which the faulty backends open a database."""
+    """The URL by which the faulty backends open a database."""
     return wrapped_url(_SCHEME, url)

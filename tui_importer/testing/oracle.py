@@ -1,4 +1,4 @@
-"""A source of which every row's fate is known, and what has to be true after its import."""
+"""A source with a known outcome for every row, and what must be true after its import."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 
 
 class ContractError(AssertionError):
-    """A plugin does not keep what was promised to users."""
+    """A plugin violates the contract."""
 
 
 class Oracle:
-    """A CSV file of so many numbered rows, some of them bad: ``refused_here`` have a text where a number belongs, the
-    database refuses ``refused_there`` by a CHECK. Rows are numbered from 0."""
+    """A CSV file of ``rows`` numbered rows (from 0), some of them bad: those in ``refused_here`` have a text where a
+    number belongs, those in ``refused_there`` violate a CHECK of the database."""
 
     def __init__(
         self,
@@ -45,7 +45,7 @@ class Oracle:
                 writer.writerow([number, amount, f"note {number}"])
 
     def prepare(self, database: Database) -> None:
-        """Make the empty table."""
+        """Create the empty table."""
         database.execute(
             f"CREATE TABLE {self.table} (n integer NOT NULL, amount integer NOT NULL CHECK (amount >= 0), "
             "note varchar(100) NOT NULL)"
@@ -60,13 +60,13 @@ class Oracle:
         )
 
     def check_table(self, database: Database) -> None:
-        """Every accepted row is in, once and unchanged."""
+        """Check that every accepted row is in the table, once and unchanged."""
         found = Counter(database.fetch(f"SELECT n, amount, note FROM {self.table}"))
         wanted = Counter((number, number * 10, f"note {number}") for number in self.accepted)
         _expect("rows", found, wanted)
 
     def check_ledger(self, database: Database) -> None:
-        """Every rejected row is in the ledger, once, and its intervals hold every row once."""
+        """Check that every rejected row is in the ledger once, and that its intervals cover every row once."""
         ours = f"WHERE import_id IN (SELECT import_id FROM tui_importer_run WHERE target_table = '{self.table}')"
         query = f"SELECT sheet_row FROM tui_importer_reject {ours}"
         found = Counter(number for (number,) in database.fetch(query))
@@ -80,19 +80,19 @@ class Oracle:
             )
 
     def check_report(self, report: Report) -> None:
-        """The run has come to its end, and its numbers add up to the source."""
+        """Check that the run completed, and that its numbers add up to the source."""
         if report.outcome not in ("complete", "complete_with_rejects"):
             raise ContractError(f"the import has not come to its end: {report.outcome}, {report.error}")
         stats = report.stats
-        settled = stats.inserted + stats.updated + stats.skipped + stats.error_count
-        if not stats.total_records == settled == self.rows:
+        completed = stats.inserted + stats.updated + stats.skipped + stats.error_count
+        if not stats.total_records == completed == self.rows:
             raise ContractError(f"{self.rows} rows were read, the report has {stats}")
         rows = [reject.row - 2 for reject in report.rejects]
         if rows != self.rejected:
             raise ContractError(f"the report rejects rows {rows} instead of {self.rejected}")
 
     def check(self, database: Database, report: Report | None = None) -> None:
-        """All of it."""
+        """Check the table, the ledger and the report."""
         if report is not None:
             self.check_report(report)
         self.check_table(database)

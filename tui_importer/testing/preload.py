@@ -1,4 +1,4 @@
-"""What the server of :mod:`tui_importer.testing.processes` imports once for all of its processes."""
+"""Imported once by the fork server of :mod:`tui_importer.testing.processes`, for all of its processes."""
 
 import asyncio  # noqa: F401
 

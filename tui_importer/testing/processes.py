@@ -1,4 +1,4 @@
-"""Imports in processes of their own, which may die."""
+"""Imports in child processes, which may be killed."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from tui_importer.plugins.registry import Owner, Registry, load_registry
 from tui_importer.plugins.specs import AnySpec, BackendSpec, ReaderSpec, StrategySpec
 from tui_importer.testing.failpoints import Failpoint, Trap, failing, failpoint_url, kill
 
-#: What a process that was killed ends with.
+#: The exit code of a killed process.
 KILLED = -signal.SIGKILL
-#: No import of a check takes so long, in seconds.
-_PATIENCE = 60.0
+#: Timeout for an import of a check, in seconds.
+_TIMEOUT = 60.0
 
 _KINDS = {"strategy": StrategySpec, "reader": ReaderSpec, "backend": BackendSpec}
 
 
 def registry_with(*specs: AnySpec) -> Registry:
-    """What is installed, and these."""
+    """The installed plugins and these specs."""
     registry = load_registry()
     specs = tuple(spec for spec in specs if not _is_installed(spec, registry))
     if specs:
@@ -50,9 +50,9 @@ def _is_installed(spec: AnySpec, registry: Registry) -> bool:
 
 @dataclass(frozen=True)
 class Import:
-    """An import to be carried out by another process. ``specs`` must be such that they can be pickled.
+    """An import to be carried out by another process. ``specs`` must be picklable.
 
-    At the ``passes``-th pass of ``failpoint``, if there is one, the process kills itself.
+    At the ``passes``-th pass of ``failpoint``, if set, the process kills itself.
     """
 
     plan: Plan
@@ -62,21 +62,21 @@ class Import:
     passes: int = 1
 
     def carry_out(self, *, kill_after: float | None = None) -> tuple[int, Report | None]:
-        """Start the process, kill it after so many seconds if asked to, and wait for it.
+        """Start the process, kill it after ``kill_after`` seconds if given, and wait for it.
 
-        Gives back what it ended with (:data:`KILLED`, or the import's exit code) and its report, if it came so far.
+        Returns its exit code (:data:`KILLED`, or the import's) and its report, if it wrote one.
         """
-        # A server forks the processes: quicker than new interpreters, safe beside threads.
+        # A server forks the processes: faster than new interpreters, and safe beside threads.
         context = multiprocessing.get_context("forkserver")
         context.set_forkserver_preload(["tui_importer.testing.preload"])
         report_file = self.folder / "report.json"
         report_file.unlink(missing_ok=True)
         process = context.Process(target=_carry_out, args=(self, report_file))
         process.start()
-        process.join(kill_after if kill_after is not None else _PATIENCE)
+        process.join(kill_after if kill_after is not None else _TIMEOUT)
         if process.is_alive():
             process.kill()
-            process.join(_PATIENCE)
+            process.join(_TIMEOUT)
         code = process.exitcode
         process.close()
         report = from_json(report_file.read_bytes()) if report_file.exists() else None
@@ -84,7 +84,7 @@ class Import:
 
 
 def _carry_out(task: Import, report_file: Path) -> None:
-    """The other process."""
+    """Runs in the other process."""
     plan, registry = task.plan, registry_with(*task.specs)
     if task.failpoint is not None:
         registry = registry_with(*task.specs, failing(registry, Trap(task.failpoint, kill, task.passes)))

@@ -1,4 +1,4 @@
-"""What every strategy has to keep."""
+"""The contract that every strategy must fulfil."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from tui_importer.testing.failpoints import Failpoint, Trap, failing, failpoint_
 from tui_importer.testing.oracle import ContractError, Oracle
 from tui_importer.testing.processes import KILLED, Import, registry_with
 
-#: Batches of the import that is killed: a strategy that holds rows back shows it at some of them.
-_KILLED_BATCH = 7
+#: Maximum batch size of the import that is killed: a strategy that holds rows back fails at some of these sizes.
+_MAX_KILLED_BATCH = 7
 
 
 def check_strategy(spec: StrategySpec, folder: Path, *, kills: int = 8) -> None:
-    """Raise :class:`~tui_importer.testing.ContractError` unless the strategy keeps what every strategy has to.
+    """Raise :class:`~tui_importer.testing.ContractError` unless the strategy fulfils the contract.
 
-    It imports into SQLite files in ``folder``. With ``kills`` above 0, its ``factory`` must be one that another process
-    can import.
+    It imports into SQLite files in ``folder``. With ``kills`` above 0, another process must be able to import
+    ``factory``.
     """
     for number, check in enumerate(_CHECKS):
         place = folder / f"check-{number}"
@@ -37,7 +37,7 @@ def check_strategy(spec: StrategySpec, folder: Path, *, kills: int = 8) -> None:
 
 
 def _imports_every_row_once(spec: StrategySpec, folder: Path) -> None:
-    """Whatever the size of batches and the number of workers."""
+    """With any batch size and number of workers."""
     for batch_size, workers in ((1, 1), (7, 3), (1000, 2)):
         place = folder / f"{batch_size}-{workers}"
         place.mkdir()
@@ -46,8 +46,8 @@ def _imports_every_row_once(spec: StrategySpec, folder: Path) -> None:
         oracle.check(database, report)
 
 
-def _goes_on_after_a_stop(spec: StrategySpec, folder: Path) -> None:
-    """What one run leaves, the next finds, with batches of another size."""
+def _resumes_after_a_stop(spec: StrategySpec, folder: Path) -> None:
+    """A run resumes what a stopped one left, with another batch size."""
     oracle, database = _prepared(folder)
 
     def stop_soon(run: Run, event: AnyEvent) -> None:
@@ -60,8 +60,8 @@ def _goes_on_after_a_stop(spec: StrategySpec, folder: Path) -> None:
     oracle.check(database, _run(spec, oracle, database.url, batch_size=11))
 
 
-def _outlives_lost_connections(spec: StrategySpec, folder: Path) -> None:
-    """Wherever in a transaction that happens."""
+def _survives_lost_connections(spec: StrategySpec, folder: Path) -> None:
+    """At any point of a transaction."""
     for failpoint in Failpoint:
         place = folder / failpoint.name
         place.mkdir()
@@ -71,8 +71,8 @@ def _outlives_lost_connections(spec: StrategySpec, folder: Path) -> None:
         oracle.check(database, report)
 
 
-def _reports_what_fails(spec: StrategySpec, folder: Path) -> None:
-    """A worker's failure is the run's: it is not swallowed."""
+def _reports_failures(spec: StrategySpec, folder: Path) -> None:
+    """A worker's failure fails the run."""
     oracle, database = _prepared(folder)
 
     def fail() -> None:
@@ -86,12 +86,12 @@ def _reports_what_fails(spec: StrategySpec, folder: Path) -> None:
 
 
 def _survives_kills(spec: StrategySpec, folder: Path, kills: int) -> None:
-    """Killed again and again, at other places, the import comes to its end."""
+    """Killed again and again, at different points, the import completes."""
     oracle, database = _prepared(folder)
-    chosen = random.Random(kills)  # noqa: S311  # the same places every time
+    chosen = random.Random(kills)  # noqa: S311  # the same choices every time
     points = list(Failpoint)
     for number in range(kills):
-        plan = oracle.plan(database.url, strategy=spec.name, batch_size=chosen.randint(2, _KILLED_BATCH))
+        plan = oracle.plan(database.url, strategy=spec.name, batch_size=chosen.randint(2, _MAX_KILLED_BATCH))
         point = points[number % len(points)]
         code, report = Import(plan, folder, (spec,), point, chosen.randint(1, 3)).carry_out()
         if code != KILLED:
@@ -104,9 +104,9 @@ def _survives_kills(spec: StrategySpec, folder: Path, kills: int) -> None:
 
 _CHECKS: tuple[Callable[[StrategySpec, Path], None], ...] = (
     _imports_every_row_once,
-    _goes_on_after_a_stop,
-    _outlives_lost_connections,
-    _reports_what_fails,
+    _resumes_after_a_stop,
+    _survives_lost_connections,
+    _reports_failures,
 )
 
 

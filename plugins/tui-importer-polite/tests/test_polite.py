@@ -1,4 +1,4 @@
-"""The installed plugin at work: everything through the public names of tui_importer."""
+"""The installed plugin, used only through the public names of tui_importer."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ HERE = Path(__file__).parent.parent
 
 @pytest.fixture(autouse=True)
 def own_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Recordings are kept away from those of whoever runs the tests."""
+    """Keep recordings apart from those of the user who runs the tests."""
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
 
 
 @pytest.fixture
 def orders(tmp_path: Path) -> Path:
-    """300 rows, of which row 7 has a text where the table wants a number."""
+    """300 rows; row 7 has a text where the table needs a number."""
     book = openpyxl.Workbook()
     sheet = book.active
     assert sheet is not None
@@ -59,10 +59,10 @@ def imported(orders: Path) -> list[tuple[int]]:
 
 
 def run(orders: Path) -> Report:
-    heard: list[AnyEvent] = []
+    events: list[AnyEvent] = []
     orders.with_name("rejects.xlsx").unlink(missing_ok=True)
-    report = Run(plan(orders), listener=heard.append, rejects_file=orders.with_name("rejects.xlsx")).execute()
-    assert isinstance(heard[-1], RunFinished)
+    report = Run(plan(orders), listener=events.append, rejects_file=orders.with_name("rejects.xlsx")).execute()
+    assert isinstance(events[-1], RunFinished)
     return report
 
 
@@ -81,16 +81,16 @@ def test_every_good_row_is_in_and_the_bad_one_is_named(orders: Path) -> None:
 def test_stopping_ends_a_rest_and_keeps_what_is_in(orders: Path) -> None:
     def listener(event: AnyEvent) -> None:
         if isinstance(event, BatchCommitted):
-            going.stop("enough")
+            run_.stop("enough")
 
-    going = Run(plan(orders), listener=listener, rejects_file=orders.with_name("rejects.xlsx"))
-    report = going.execute()
+    run_ = Run(plan(orders), listener=listener, rejects_file=orders.with_name("rejects.xlsx"))
+    report = run_.execute()
     assert (report.outcome, report.exit_code, report.error) == ("stopped", 4, "enough")
     assert len(imported(orders)) == report.stats.inserted < 299
 
 
 class FakeJob:
-    """Three batches that take no time, and notes about rests."""
+    """A job of three batches that records its rests."""
 
     workers = 1
 

@@ -1,4 +1,4 @@
-"""A strategy that leaves a busy database half of its time: after each batch it rests as long as the batch took."""
+"""A strategy for a busy database: after each batch it rests for as long as the batch took."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from tui_importer import Job, StrategySpec, hookimpl
 
 
 class Polite:
-    """One worker, whole batches, and a rest after each of them."""
+    """Writes batches with one worker, and rests after each of them."""
 
     max_workers: int | None = 1
 
     def run(self, job: Job) -> None:
-        """Write all batches; a rest ends early when the run is being stopped."""
+        """Write all batches; a rest ends early if the run is stopped."""
         with job.writer() as writer:
             for batch in job.batches():
                 started = time.monotonic()
@@ -23,5 +23,5 @@ class Polite:
 
 @hookimpl
 def tui_importer_strategies() -> list[StrategySpec]:
-    """What this plugin brings."""
+    """The strategies of this plugin."""
     return [StrategySpec("polite", "one worker that rests as long as it works", Polite)]

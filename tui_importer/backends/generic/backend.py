@@ -1,4 +1,4 @@
-"""Any other database that SQLAlchemy knows, by plain INSERT statements."""
+"""Any other database that SQLAlchemy supports, written with plain INSERT statements."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from tui_importer.errors import DatabaseError, DataFault, TransientFault, Unreac
 
 
 def engine_for(url: str) -> sa.Engine:
-    """The engine of a URL, which connects to nothing yet; raises :class:`UsageError` for one without a driver here."""
+    """Create the engine of a URL without connecting; raises :class:`UsageError` if its driver is not installed."""
     try:
         return sa.create_engine(url, poolclass=sa.NullPool)
     except exc.NoSuchModuleError as error:
@@ -39,7 +39,7 @@ def engine_for(url: str) -> sa.Engine:
 
 
 class Generic:
-    """A database behind an SQLAlchemy URL. Its driver has to be installed beside the program."""
+    """A database behind an SQLAlchemy URL. Its driver is installed separately."""
 
     max_writers: ClassVar[int | None] = 1
     writer_note: ClassVar[str] = "one worker writes: nothing is known here about how this database shares a table"
@@ -47,7 +47,7 @@ class Generic:
     def __init__(self, settings: ConnectionSettings) -> None:
         self._engine = engine_for(settings.url)
         if self._engine.dialect.name == "sqlite":
-            _begin_for_real(self._engine)
+            _begin_explicitly(self._engine)
 
     def connect(self) -> None:
         try:
@@ -77,7 +77,7 @@ class Generic:
             on_made(index)
 
     def encode(self, batch: Batch) -> None:
-        """Drivers take Python values: there is nothing to encode ahead."""
+        """Drivers take Python values, so there is nothing to encode in advance."""
 
     def open_session(self, destination: Destination) -> GenericSession:
         self.connect()
@@ -87,7 +87,7 @@ class Generic:
         return ThreadedAsyncSession(self.open_session(destination))
 
     def cancel(self) -> None:
-        """DB-API 2.0 (PEP 249) knows no way to cancel: statements in flight are waited for."""
+        """DB-API 2.0 (PEP 249) has no way to cancel: statements in progress are waited for."""
 
     def close(self) -> None:
         self._engine.dispose()
@@ -144,14 +144,14 @@ class GenericSession:
 
     def _load(self, insert: _Insert, batch: Batch, start: int, stop: int) -> int:
         records = [dict(zip(insert.names, record, strict=True)) for record in batch.records(start, stop)]
-        # Without a column there is nothing to bind, and so no executemany.
+        # Without columns there is nothing to bind, so executemany cannot be used.
         calls = [records] if insert.names else [[record] for record in records]
         with _statement_errors(self._table):
             counts = [
                 self._connection.execute(insert.statement, call, execution_options=tables.COUNTED).rowcount
                 for call in calls
             ]
-        # PEP 249: -1 where the driver cannot tell; it raised nothing, so they are in.
+        # PEP 249: -1 if the driver cannot tell. No error was raised, so the rows were inserted.
         return sum(count if count >= 0 else len(call) for count, call in zip(counts, calls, strict=True))
 
     def insert(self, batch: Batch, row: int) -> int:
@@ -165,7 +165,7 @@ class GenericSession:
             with _statement_errors():
                 made = self._connection.execute(statement, values).rowcount == 1
         except DataFault:
-            return False  # the key is there already, and the database has no INSERT that passes over it
+            return False  # the key exists, and the dialect has no INSERT that skips existing keys
         if made and entry.rejects:
             with _statement_errors():
                 self._connection.execute(self._ledger.reject, self._ledger.rejects(entry))
@@ -188,7 +188,7 @@ class GenericSession:
 
 @dataclass(frozen=True, slots=True)
 class _Insert:
-    """An INSERT of these columns."""
+    """An INSERT statement for a set of columns."""
 
     statement: sa.Insert
     names: Sequence[str]
@@ -203,8 +203,8 @@ class _Insert:
 
 @contextmanager
 def _statement_errors(table: Table | None = None) -> Iterator[None]:
-    """What SQLAlchemy raises becomes one of our errors, by the exception classes of PEP 249. ``table`` is what rows go
-    into, so that the constraint that they violate can be named."""
+    """Translate SQLAlchemy's errors into ours, by the exception classes of PEP 249. ``table`` is the target of the
+    rows, used to name the violated constraint."""
     try:
         yield
     except exc.DBAPIError as error:
@@ -222,27 +222,27 @@ def _statement_errors(table: Table | None = None) -> Iterator[None]:
             raise TransientFault(tables.first_line(cause), sqlstate=sqlstate) from error
         raise DatabaseError(tables.first_line(cause), sqlstate=sqlstate) from error
     except exc.StatementError as error:
-        # Raised on this side: a value that the driver or the type cannot adapt.
+        # Raised on the client: a value that the driver or the type cannot adapt.
         raise DataFault(tables.first_line(error.orig or error)) from error
     except (UnicodeError, OverflowError) as error:
         raise DataFault(str(error)) from error
 
 
 def _kind(error: BaseException) -> str | None:
-    """The number by which a driver calls such errors, where the first of their arguments is one, as with MySQL's."""
+    """The driver's error number, if it is the first argument of the error, as in MySQL's drivers."""
     number = error.args[0] if error.args else None
     return f"{type(error).__name__} {number}" if isinstance(number, int) else None
 
 
 def violated(message: str, table: Table) -> tuple[str | None, str | None]:
-    """The column and the constraint of the table that a refusal speaks of. PEP 249 has no place for either, but the
-    words of most databases have; where they could mean several, for they may hold values too, nothing is guessed."""
+    """The column and the constraint that an error message names. PEP 249 has no attribute for either, but most
+    databases put them into the message. The message may also hold values, so an ambiguous one names nothing."""
     named = [key for key in table.keys if _place(key, message) is not None]
     if len(named) == 1:
         return None, named[0]
     places = {column.name: _place(f"{table.name}.{column.name}", message) for column in table.columns}
-    said = [(place, name) for name, place in places.items() if place is not None]
-    return (min(said)[1] if said else None), None
+    mentioned = [(place, name) for name, place in places.items() if place is not None]
+    return (min(mentioned)[1] if mentioned else None), None
 
 
 def _place(name: str, message: str) -> int | None:
@@ -250,8 +250,8 @@ def _place(name: str, message: str) -> int | None:
     return found.start() if found else None
 
 
-def _begin_for_real(engine: sa.Engine) -> None:
-    """Let pysqlite open transactions where we say so: by itself it opens none before a SAVEPOINT (SQLAlchemy's
+def _begin_explicitly(engine: sa.Engine) -> None:
+    """Make pysqlite open transactions where we say so: by default it opens none before a SAVEPOINT (SQLAlchemy's
     documentation of the SQLite dialect, "Serializable isolation / Savepoints / Transactional DDL")."""
 
     @sa.event.listens_for(engine, "connect")

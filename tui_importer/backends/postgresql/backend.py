@@ -1,4 +1,5 @@
-"""PostgreSQL through psycopg 3: COPY, of texts as they are, else binary where every type allows."""
+"""PostgreSQL through psycopg 3: COPY in text format for batches of plain text, else in binary format where every type
+allows it."""
 
 from __future__ import annotations
 
@@ -62,10 +63,11 @@ from tui_importer.errors import DatabaseError, DataFault, TransientFault, Unreac
 
 _log = logging.getLogger(__name__)
 
-#: Where COPY says it was: ``COPY businesses, line 3, column phone: ...``, the word for line in the server's language.
+#: The context of a COPY error: ``COPY businesses, line 3, column phone: ...``; the word for line is in the server's
+#: language.
 _COPY_CONTEXT = re.compile(r"COPY .+?, \S+ (?P<line>[0-9]+)(?:, \S+ (?P<column>[^:\n]+))?")
 
-#: The binary form of a type is sent where psycopg and COPY agree on it; any other type makes the COPY a text one.
+#: Types whose binary format psycopg and COPY agree on; any other type makes the COPY a text one.
 _BINARY_TYPES = {
     Kind.TEXT: "text",
     Kind.NUMERIC: "numeric",
@@ -79,20 +81,22 @@ _BINARY_TYPES = {
 #: The encoding of rows that :data:`_TEXT_COPY_FORMAT` describes, in UTF-8.
 COPY_TEXT = "postgresql-copy-text"
 
-#: How COPY reads pages: what is between cells stays, a blank is NULL, and rows end with a line feed (manual, COPY).
+#: COPY options for encoded chunks: cells are separated by the delimiter, a blank is NULL, and rows end with a line feed
+#: (manual, COPY).
 _TEXT_COPY_FORMAT = sql.SQL("(DELIMITER {}, NULL '')").format(sql.Literal(UNIT_SEPARATOR))
 
-#: What the system is to take in at once for a server on the same machine, in bytes: about a batch.
+#: Bytes that the socket should buffer for a server on the same machine: about a batch.
 _SEND_BUFFER = 4 << 20
 
-#: How long a lock is waited for that a process just killed may still seem to hold, and how often, in seconds.
-_LOCK_PATIENCE = 2.0
+#: How long to wait for a lock that a process killed a moment ago may still seem to hold, and how often to retry, in
+#: seconds.
+_LOCK_TIMEOUT = 2.0
 _LOCK_PERIOD = 0.05
 
-#: Ask after the other end of a connection that says nothing (tcp(7)): gone within a minute. libpq's names.
+#: Detect within a minute that the peer of an idle connection is gone (tcp(7)). The names are libpq's.
 _DEAD_PEER = {"keepalives": 1, "keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3}
-#: The same for the server's end, and no time limits, for the transaction that holds an import's lock (manual, 19.3.2
-#: and 19.11.1); what this version of the server does not know is left out.
+#: The same for the server's end, and no timeouts, for the transaction that holds an import's lock (manual, 19.3.2 and
+#: 19.11.1). Settings that the server's version does not have are left out.
 _HOLDER_SETTINGS = {
     "tcp_keepalives_idle": "30",
     "tcp_keepalives_interval": "10",
@@ -101,9 +105,9 @@ _HOLDER_SETTINGS = {
     "transaction_timeout": "0",
 }
 
-#: What a run's connections are called begins like this; their backends end with their transactions undone.
+#: Ends the backends whose application_name begins with a run's prefix; their transactions are rolled back.
 _END_NAMED = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE starts_with(application_name, %(prefix)s)"
-#: Runs that hold a lock for some time (manual, 52.12: the key's halves are classid and objid).
+#: The runs that have held a lock for some time (manual, 52.12: the key's halves are classid and objid).
 _HOLDERS = """
     SELECT DISTINCT substring(application_name FROM '^tui_importer/[^/]+/')
     FROM pg_locks JOIN pg_stat_activity USING (pid)
@@ -112,15 +116,15 @@ _HOLDERS = """
         AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
         AND application_name ~ '^tui_importer/[^/]+/'
 """
-#: A run that has its lock claims its import at once: one that has not after so many seconds is gone.
+#: A run claims its import as soon as it has the lock: after this time without a claim it counts as gone, in seconds.
 _UNCLAIMED_SECONDS = 10.0
 
-#: An application_name is cut off after so many bytes (manual, 19.8.3).
+#: The server truncates an application_name to this number of bytes (manual, 19.8.3).
 _NAME_BYTES = 63
 
-#: A pooler may add where its client is (PgBouncer's application_name_add_host).
+#: A pooler may append the client's address (PgBouncer's application_name_add_host).
 _NAMED = "name = application_name OR starts_with(application_name, name || ' ')"
-#: ``{}`` is where the server can tell how much of a COPY has come (PostgreSQL 14).
+#: ``{}`` is replaced if the server reports the progress of a COPY (PostgreSQL 14).
 _ACTIVITY = f"""
     SELECT name, state, wait_event_type, wait_event, pg_blocking_pids(pid), {{}}
     FROM unnest(%s::text[]) AS name JOIN pg_stat_activity ON {_NAMED}
@@ -129,14 +133,14 @@ _RECEIVED = "(SELECT bytes_processed FROM pg_stat_progress_copy AS copy WHERE co
 _END_LOST = f"SELECT pg_terminate_backend(pid) FROM unnest(%s::text[]) AS name JOIN pg_stat_activity ON {_NAMED}"
 
 _SAVEPOINT = "SAVEPOINT tui_importer"
-#: Deferred constraints would only fail at COMMIT, where no row can be named; one round trip for both.
+#: Deferred constraints would fail only at COMMIT, where no row can be named. One round trip for both.
 _STRICT_SAVEPOINT = f"SET CONSTRAINTS ALL IMMEDIATE; {_SAVEPOINT}"
 _RELEASE = "RELEASE SAVEPOINT tui_importer"
 _ROLLBACK_TO = "ROLLBACK TO SAVEPOINT tui_importer; RELEASE SAVEPOINT tui_importer"
 
 
 class PostgreSQL:
-    """A PostgreSQL database. Empty parts of the address come from libpq's environment, service file and .pgpass."""
+    """A PostgreSQL database. Missing parts of the URL come from libpq's environment, service file and .pgpass."""
 
     max_writers: ClassVar[int | None] = None
     writer_note: ClassVar[str] = ""
@@ -146,7 +150,7 @@ class PostgreSQL:
         try:
             given = conninfo_to_dict(url)
         except psycopg.Error:
-            # Its message may repeat parts of the password.
+            # The message may repeat parts of the password.
             raise UsageError(
                 "malformed PostgreSQL address: write postgresql://user@host:port/database or host=... dbname=..."
             ) from None
@@ -156,11 +160,11 @@ class PostgreSQL:
             "application_name": settings.application_name,
             "connect_timeout": max(1, round(settings.connect_timeout)),
             **_DEAD_PEER,
-            # Longer than the silence that is waited for: only what nobody watches is left to the system.
+            # Longer than our own stall timeout: the system ends only connections that nobody watches.
             **({"tcp_user_timeout": round(settings.stall_timeout * 2_000)} if settings.stall_timeout else {}),
             **given,
-            "client_encoding": "UTF8",  # whatever the environment says: it is what we speak, and encode
-            "prepare_threshold": None,  # a pooler hands each transaction another session
+            "client_encoding": "UTF8",  # whatever the environment says: we encode in it
+            "prepare_threshold": None,  # a pooler may give each transaction another server session
         }
         self._numbers = itertools.count(1)
         self._links: set[Any] = set()
@@ -169,16 +173,16 @@ class PostgreSQL:
         self._connections: set[WatchedConnection] = set()
         self._idle: list[WatchedConnection] = []
         self._codec = UTF_8
-        # SQLAlchemy's pool keeps what reflection and DDL need open until the end.
+        # SQLAlchemy's pool keeps the connections for reflection and DDL open until the end.
         self._engine = sa.create_engine("postgresql+psycopg://", creator=self._tracked_connection)
 
     def connect(self) -> None:
         connection = self._tracked_connection()
         self._codec = _codec(connection)
-        self._idle.append(connection)  # the first session's
+        self._idle.append(connection)  # for the first session
 
     def ledger(self, schema: str | None) -> SqlLedger:
-        _ledger_statements(schema)  # made while there is time: the file is still being parsed
+        _ledger_statements(schema)  # built now, while the file is still being parsed
         rights = privileges.LedgerRights(self._engine, schema)
         return SqlLedger(self._engine, schema, locks=_ImportLocks(), codec=self._codec, rights=rights)
 
@@ -195,7 +199,8 @@ class PostgreSQL:
         tables.drop_table(self._engine, table)
 
     def create_indexes(self, table: Table, indexes: Sequence[Index], on_made: Callable[[Index], None]) -> None:
-        """Several at a time, one connection each: the builds share the table's lock (manual, 13.3.1)."""
+        """Build several indexes at a time, each on its own connection: the builds share the table's lock (manual,
+        13.3.1)."""
 
         def make(index: Index) -> None:
             tables.create_index(self._engine, table, index)
@@ -214,7 +219,7 @@ class PostgreSQL:
         return advance_sequences(self._engine, table, columns)
 
     def encode(self, batch: Batch) -> EncodedBatch | None:
-        """A batch of nothing but texts as text COPY reads it: cheaper to make than the binary form."""
+        """Encode a batch of plain text for a text COPY, which is cheaper to produce than the binary format."""
         store = common_store(batch.columns)
         if store is None:
             return None
@@ -229,15 +234,15 @@ class PostgreSQL:
         return PostgreSQLSession(connection, destination)
 
     async def open_async_session(self, destination: Destination) -> AsyncPostgreSQLSession:
-        parameters, name = self._named()
+        parameters, name = self._named_parameters()
 
         async def connect() -> WatchedAsyncConnection:
             return await WatchedAsyncConnection.connect(**parameters)
 
         with _connection_errors():
             connection = await connected_async(connect, self._links)
-        self._show(connection, name)
-        with self._lost_ones() as lost:
+        self._register_link(connection, name)
+        with self._lost_connections() as lost:
             if lost:
                 await connection.execute(_END_LOST, [lost])
                 await connection.commit()
@@ -247,7 +252,7 @@ class PostgreSQL:
         return list(self._links)
 
     def look_up(self, links: Sequence[StatementLink], seconds: float) -> Sequence[Finding]:
-        """Ask ``pg_stat_activity`` about the backends of these connections (manual, 27.2.3)."""
+        """Query ``pg_stat_activity`` for the backends of these connections (manual, 27.2.3)."""
         with closing(self._connection(connect_timeout=max(1, round(seconds)))) as connection:
             assert connection.link is not None
             timer = threading.Timer(seconds, connection.link.give_up, ["no answer to a look into pg_stat_activity"])
@@ -260,7 +265,7 @@ class PostgreSQL:
         findings = [_finding([row for row in rows if row[0] == link.name]) for link in links]
         for link, finding in zip(links, findings, strict=True):
             if finding.activity is Activity.LOCKED:
-                link.spare()
+                link.disable_timeout()
         return findings
 
     def cancel(self) -> None:
@@ -273,7 +278,7 @@ class PostgreSQL:
             connection.close()
 
     def _connection(self, **parameters: Any) -> WatchedConnection:
-        all_parameters, name = self._named()
+        all_parameters, name = self._named_parameters()
         all_parameters |= parameters
 
         def connect() -> WatchedConnection:
@@ -281,29 +286,29 @@ class PostgreSQL:
 
         with _connection_errors():
             connection = connected(connect, self._links)
-        self._show(connection, name)
-        with self._lost_ones() as lost:
+        self._register_link(connection, name)
+        with self._lost_connections() as lost:
             if lost:
                 connection.execute(_END_LOST, [lost])
                 connection.commit()
         return connection
 
     def _tracked_connection(self) -> WatchedConnection:
-        """A connection that :meth:`cancel` reaches."""
+        """Open a connection that :meth:`cancel` reaches."""
         connection = self._connection()
         self._connections.add(connection)
         return connection
 
-    def _named(self) -> tuple[dict[str, Any], str]:
-        """The parameters of a new connection, and the application_name by which its backend is found: behind a pooler
-        the process id that a client knows is not the backend's."""
+    def _named_parameters(self) -> tuple[dict[str, Any], str]:
+        """The parameters of a new connection, and the application_name that identifies its backend: behind a pooler the
+        PID that a client knows is not the backend's."""
         suffix = f"/{next(self._numbers)}"
         base = str(self._parameters["application_name"]).encode()[: _NAME_BYTES - len(suffix)]
         name = base.decode(errors="ignore") + suffix
         return self._parameters | {"application_name": name}, name
 
-    def _show(self, connection: WatchedConnection | WatchedAsyncConnection, name: str) -> None:
-        """Let the connection be watched until it is closed."""
+    def _register_link(self, connection: WatchedConnection | WatchedAsyncConnection, name: str) -> None:
+        """Register the connection as watched until it is closed."""
 
         def closed(link: StatementLink) -> None:
             self._links.discard(link)
@@ -315,9 +320,9 @@ class PostgreSQL:
         self._links.add(connection.link)
 
     @contextmanager
-    def _lost_ones(self) -> Iterator[list[str]]:
-        """The connections given up, whose backends a new connection is to end: one that waits for its lost client would
-        keep its locks, and whoever writes its rows again would wait for them."""
+    def _lost_connections(self) -> Iterator[list[str]]:
+        """The names of abandoned connections whose backends a new connection must end. A backend that waits for its
+        lost client keeps its locks, and blocks the next attempt to write its rows."""
         with self._lost_lock:
             lost, self._lost = self._lost, []
         try:
@@ -329,7 +334,7 @@ class PostgreSQL:
 
 
 class CopyText:
-    """Rows in the encoding :data:`COPY_TEXT`, made of those in the encoding :data:`SEPARATED`."""
+    """Converts rows in the encoding :data:`SEPARATED` into the encoding :data:`COPY_TEXT`."""
 
     format = COPY_TEXT
 
@@ -346,10 +351,10 @@ class CopyText:
 
 
 class _Statements:
-    """What both kinds of session send for one destination."""
+    """The statements of one destination, shared by both kinds of session."""
 
     def __init__(self, destination: Destination, codec: str) -> None:
-        """``codec`` says what the database can keep."""
+        """``codec`` says which text the database can store."""
         table = destination.table
         name = sql.Identifier(*((table.schema, table.name) if table.schema else (table.name,)))
         columns = sql.SQL(", ").join(map(sql.Identifier, destination.columns))
@@ -367,7 +372,7 @@ class _Statements:
 
     @cached_property
     def copy_rejects(self) -> sql.Composed:
-        """One statement for all rejects of an entry, however many."""
+        """One statement for all rejects of an entry."""
         schema = self._claim.schema if self._claim else None
         name = sql.Identifier(*((schema, REJECT_TABLE) if schema else (REJECT_TABLE,)))
         columns = sql.SQL(", ").join(map(sql.Identifier, REJECT_COLUMNS))
@@ -375,22 +380,22 @@ class _Statements:
 
     @cached_property
     def ledger(self) -> LedgerStatements[bytes] | None:
-        """The ledger's statements, where the session writes under a claim."""
+        """The ledger's statements, if the session writes under a claim."""
         if self._claim is None:
             return None
         return LedgerStatements(self._claim, _ledger_statements(self._claim.schema), self._codec)
 
 
 class PostgreSQLSession:
-    """One psycopg connection. psycopg opens a transaction by itself with the first statement."""
+    """One psycopg connection. psycopg opens a transaction with the first statement."""
 
     def __init__(self, connection: WatchedConnection, destination: Destination) -> None:
         self._connection = connection
         if connection.link is not None:
-            connection.link.worker = WORKER.get()  # the engine may have opened it
+            connection.link.worker = WORKER.get()  # the engine may have opened the connection for another worker
         self._parts = _part_statements(destination, _codec(connection))
         self._statements = self._parts.whole
-        _take_in_batches(connection.fileno())
+        _enlarge_send_buffer(connection.fileno())
 
     def begin(self) -> None:
         pass
@@ -453,7 +458,8 @@ class PostgreSQLSession:
             raise
 
     def _load_to_fail(self, batch: Batch, row: int, fault: DataFault) -> None:
-        """Raise what COPY says of a row that INSERT refused: it names the column of a value that it cannot read."""
+        """Copy a row that INSERT refused, and raise COPY's error: it names the column of a value that cannot be
+        parsed."""
         try:
             self.load(batch, row, row + 1)
         except DataFault as named:
@@ -462,7 +468,7 @@ class PostgreSQLSession:
 
     def isolate(self, batch: Batch, start: int, stop: int) -> IsolatedRows | None:
         if self._parts.split(batch, start, stop) is not None:
-            return None  # rows whose blanks take a default go in by statements of their own
+            return None  # rows whose blanks take a default need INSERT statements of their own
         chunks, version = _chunks(batch, 0, len(batch)), self._connection.info.server_version
         return run(self._statements.isolation.steps(self._fetch, self._copy_into, version, batch, chunks, start, stop))
 
@@ -515,7 +521,7 @@ class AsyncPostgreSQLSession:
         self._loop = asyncio.get_running_loop()
         self._parts = _part_statements(destination, _codec(connection))
         self._statements = self._parts.whole
-        _take_in_batches(connection.fileno())
+        _enlarge_send_buffer(connection.fileno())
 
     async def begin(self) -> None:
         pass
@@ -589,7 +595,7 @@ class AsyncPostgreSQLSession:
 
     async def isolate(self, batch: Batch, start: int, stop: int) -> IsolatedRows | None:
         if self._parts.split(batch, start, stop) is not None:
-            return None  # rows whose blanks take a default go in by statements of their own
+            return None  # rows whose blanks take a default need INSERT statements of their own
         chunks, version = _chunks(batch, 0, len(batch)), self._connection.info.server_version
         steps = self._statements.isolation.steps(self._fetch, self._copy_into, version, batch, chunks, start, stop)
         return await run_async(steps)
@@ -645,7 +651,7 @@ def _part_statements(destination: Destination, codec: str) -> PartStatements[_St
 
 
 def _row(parts: PartStatements[_Statements], batch: Batch, row: int) -> tuple[sql.Composed, Sequence[Any]]:
-    """The INSERT of one row, and its values."""
+    """The INSERT statement of one row, and its values."""
     found = parts.split(batch, row, row + 1)
     if found is None:
         return parts.whole.insert, next(batch.records(row, row + 1))
@@ -664,15 +670,16 @@ class _ImportLocks:
     """Implements :class:`tui_importer.backends.ledger.ImportLocks` by advisory locks."""
 
     def take(self, connection: sa.Connection, import_id: str) -> bool:
-        """In a transaction, to which a pooler leaves its session. The server gives the lock back when the connection
-        ends, however that comes (manual, 13.3.5); it notices at once that a process is gone, but only when it looks."""
+        """Take the lock in a transaction, for which a pooler keeps its server session. The server releases it when the
+        connection ends for any reason (manual, 13.3.5). It learns at once that a process is gone, but only when it
+        reads from the socket."""
         names, values = list(_HOLDER_SETTINGS), list(_HOLDER_SETTINGS.values())
         connection.exec_driver_sql(
             "SELECT set_config(name, given.value, true) FROM unnest(%(names)s::text[], %(values)s::text[]) "
             "AS given (name, value) JOIN pg_settings USING (name)",
             {"names": names, "values": values},
         )
-        until = time.monotonic() + _LOCK_PATIENCE
+        until = time.monotonic() + _LOCK_TIMEOUT
         while not connection.execute(sa.select(sa.func.pg_try_advisory_xact_lock(_lock_key(import_id)))).scalar_one():
             if time.monotonic() > until:
                 return False
@@ -697,10 +704,10 @@ def _activity_query(connection: WatchedConnection) -> str:
 
 
 def _finding(rows: Sequence[tuple[Any, ...]]) -> Finding:
-    """What the server's word on a backend means (manual, tables 27.3 and 27.4)."""
+    """Interpret the rows that the server reports for a backend (manual, tables 27.3 and 27.4)."""
     if not rows:
         return Finding(Activity.GONE, "and the server has no session for it (or a pooler none to spare)")
-    # Behind a pooler a session that has served it before may still have its name: the busiest is meant.
+    # Behind a pooler, sessions that served the connection before may still have its name: take the busiest.
     return max((_finding_of(*row[1:]) for row in rows), key=lambda finding: _BUSIEST.index(finding.activity))
 
 
@@ -720,7 +727,7 @@ def _finding_of(
 
 
 def _binary_types(types: Sequence[ColumnType]) -> list[str]:
-    """psycopg's names of the columns' types; empty where one of them has to go as text."""
+    """psycopg's names of the columns' types; empty if one of them must be sent as text."""
     names = []
     for type_ in types:
         match type_.kind:
@@ -729,7 +736,7 @@ def _binary_types(types: Sequence[ColumnType]) -> list[str]:
             case Kind.FLOAT:
                 names.append(f"float{type_.bits // 8}")
             case Kind.TIMESTAMP if type_.timezone:
-                return []  # a time without a zone is the server's TimeZone's to read
+                return []  # a time without a zone would depend on the server's TimeZone
             case kind if kind in _BINARY_TYPES:
                 names.append(_BINARY_TYPES[kind])
             case _:
@@ -738,9 +745,9 @@ def _binary_types(types: Sequence[ColumnType]) -> list[str]:
 
 
 def _chunks(batch: Batch, start: int, stop: int) -> Iterable[bytes] | None:
-    """The rows as text COPY reads them, where the batch was encoded so.
+    """The rows in COPY text format, if the batch was encoded in it.
 
-    A single row goes as values: of a text that it cannot convert, the server names the column only then.
+    A single row is sent as values: only then does the server name the column of a text that it cannot convert.
     """
     encoded = batch.encoded
     if encoded is None or encoded.format != COPY_TEXT or stop - start == 1:
@@ -749,7 +756,7 @@ def _chunks(batch: Batch, start: int, stop: int) -> Iterable[bytes] | None:
 
 
 def _escaped(chunk: bytes) -> bytes:
-    """A page of rows as text COPY reads it. To look for a byte that is nowhere costs next to nothing."""
+    """Convert a chunk of rows to COPY text format. Searching for bytes that do not occur costs next to nothing."""
     for byte, escape in ((b"\\", rb"\\"), (b"\n", rb"\n"), (b"\r", rb"\r")):
         if byte in chunk:
             chunk = chunk.replace(byte, escape)
@@ -757,14 +764,13 @@ def _escaped(chunk: bytes) -> bytes:
 
 
 def _codec(connection: WatchedConnection | WatchedAsyncConnection) -> str:
-    """A codec for texts that the database can keep whatever they say: databases need not speak UTF-8 (manual, 23.3)."""
+    """The codec of text that the database can store: not every database uses UTF-8 (manual, 23.3)."""
     return UTF_8 if connection.info.parameter_status("server_encoding") in ("UTF8", "SQL_ASCII") else "ascii"
 
 
-def _take_in_batches(number: int) -> None:
-    """Let the system take in a whole batch at once on the socket of that number: the server has something to do then
-    while other threads have the GIL. The buffer of a Unix socket is small and stays so (unix(7)); that of TCP grows by
-    itself (tcp(7))."""
+def _enlarge_send_buffer(number: int) -> None:
+    """Let the socket with this descriptor buffer a whole batch, so that the server has work while other threads hold
+    the GIL. The buffer of a Unix socket is small and does not grow (unix(7)); that of TCP grows by itself (tcp(7))."""
     if hasattr(socket, "AF_UNIX"):
         with socket.socket(fileno=os.dup(number)) as end:
             if end.family == socket.AF_UNIX:
@@ -782,7 +788,7 @@ def _connection_errors() -> Iterator[None]:
 
 @contextmanager
 def _statement_errors() -> Iterator[None]:
-    """What psycopg raises becomes one of our errors, by SQLSTATE and never by its text."""
+    """Translate psycopg's errors into ours, by SQLSTATE and never by message text."""
     try:
         yield
     except psycopg.Error as error:
@@ -796,7 +802,7 @@ def translated(error: psycopg.Error) -> DatabaseError:
     diagnosis, sqlstate = error.diag, error.sqlstate
     message = diagnosis.message_primary or tables.first_line(error)
     if sqlstate is None:
-        # Raised on this side of the wire: a value that psycopg cannot adapt, or a connection that is gone.
+        # Raised on the client: a value that psycopg cannot adapt, or a connection that is gone.
         if isinstance(error, psycopg.DataError):
             return DataFault(message)
         return TransientFault(f"the connection was lost: {message}")

@@ -1,4 +1,5 @@
-"""psycopg connections that are watched: how long a statement has made no progress, and how it is made to fail."""
+"""psycopg connections that can be watched: they report how long a statement has made no progress, and can be made to
+fail."""
 
 from __future__ import annotations
 
@@ -17,8 +18,8 @@ import psycopg
 from tui_importer.core.scheduling.stalls import WORKER
 from tui_importer.errors import TransientFault
 
-#: Bytes that wait in a socket, on their way out and in (ioctl_tty(2)). Where the system has no such calls, statements
-#: that are answered are all the progress that is seen.
+#: Bytes that wait in a socket's send and receive queues (ioctl_tty(2)). On systems without these calls, only completed
+#: statements count as progress.
 _waiting: Callable[[socket.socket], bytes] | None = None
 try:
     import fcntl
@@ -32,17 +33,17 @@ else:
 
     _waiting = _in_socket
 
-#: ``struct tcp_info`` of Linux (linux/tcp.h): its size up to and with ``tcpi_bytes_received``, and where
-#: ``tcpi_bytes_acked`` and that one, 64 bits each, stand.
+#: ``struct tcp_info`` of Linux (linux/tcp.h): its size up to and including ``tcpi_bytes_received``, and the offset of
+#: ``tcpi_bytes_acked``, which precedes it; both have 64 bits.
 _TCP_INFO_SIZE, _BYTES_ACKED = 136, 120
 
-#: How long a request to cancel may take, in seconds; it is repeated as long as it is wanted.
+#: Timeout of a cancel request, in seconds; the request is repeated as long as needed.
 CANCEL_SECONDS = 1.0
 
 
 class StatementLink:
-    """A connection, as :class:`tui_importer.core.scheduling.stalls.Link` shows it. ``name`` is its application_name, by
-    which the server finds its backend also behind a pooler."""
+    """A connection as a :class:`tui_importer.core.scheduling.stalls.Link`. ``name`` is its application_name, by which
+    the server finds its backend even behind a pooler."""
 
     connecting = False
 
@@ -58,7 +59,7 @@ class StatementLink:
         self.given_up: str | None = None
         self.cancelling: threading.Thread | None = None
         self.cancel_task: asyncio.Task[None] | None = None
-        # A socket of its own: the number of psycopg's could have been given to another by the time it is used here.
+        # A duplicate: psycopg's descriptor may be closed and reused before it is used here.
         self._socket = socket.socket(fileno=os.dup(connection.fileno()))
         self._closed = closed
         self._lock = threading.Lock()
@@ -66,12 +67,12 @@ class StatementLink:
         self._progress = (0.0, 0, b"")  # when, in which call, and the traffic at that time
 
     def begin(self) -> None:
-        """A statement, or a part of one, is on its way."""
+        """Note that a statement, or a part of one, was sent."""
         self.call += 1
         self._since = time.monotonic()
 
     def end(self) -> None:
-        """It is answered."""
+        """Note that the statement completed."""
         self._since = None
 
     def silent_since(self) -> float | None:
@@ -84,9 +85,9 @@ class StatementLink:
             self._progress = (since if first else time.monotonic(), call, traffic)
         return self._progress[0]
 
-    def spare(self) -> None:
-        """Let the system wait as well while the server waits for a lock: it reads nothing meanwhile, and
-        TCP_USER_TIMEOUT counts from there (tcp(7))."""
+    def disable_timeout(self) -> None:
+        """Disable the system's timeout while the server waits for a lock: it reads nothing meanwhile, and
+        TCP_USER_TIMEOUT would end the connection (tcp(7))."""
         with self._lock, suppress(OSError, AttributeError):
             if self._socket.family in (socket.AF_INET, socket.AF_INET6):
                 self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 0)
@@ -94,17 +95,18 @@ class StatementLink:
     def give_up(self, why: str) -> None:
         with self._lock:
             self.given_up = self.given_up or why
-            with suppress(OSError):  # it is closed already
+            with suppress(OSError):  # already closed
                 self._socket.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
-        """Its connection is closed."""
+        """Note that the connection is closed."""
         with self._lock:
             self._socket.close()
         self._closed(self)
 
     def _traffic(self) -> bytes:
-        """What changes with every byte that goes either way; that the other end's kernel is there is no progress."""
+        """A value that changes with every byte sent or received. Keepalives of the peer's
+        kernel are not progress."""
         traffic = b""
         with self._lock, suppress(OSError):
             if _waiting is not None:
@@ -116,13 +118,13 @@ class StatementLink:
 
 
 class ConnectingLink:
-    """A connection that is being made."""
+    """A connection that is being established."""
 
     connecting = True
     call = 0
 
     def __init__(self, give_up: Callable[[], object]) -> None:
-        """``give_up`` makes whoever waits for it wait no longer."""
+        """``give_up`` wakes the thread or task that waits for the connection."""
         self.worker = WORKER.get()
         self.given_up: str | None = None
         self._since = time.monotonic()
@@ -142,7 +144,7 @@ class WatchedConnection(psycopg.Connection[Any]):
     link: StatementLink | None = None
 
     def wait(self, *args: Any, **kwargs: Any) -> Any:
-        """Whatever psycopg does over the network, but for connecting, passes here."""
+        """psycopg calls this for all network traffic except connecting."""
         link = self.link
         if link is None:
             return super().wait(*args, **kwargs)
@@ -161,7 +163,7 @@ class WatchedConnection(psycopg.Connection[Any]):
 
 
 class WatchedAsyncConnection(psycopg.AsyncConnection[Any]):
-    """The same for asyncio."""
+    """A psycopg connection for asyncio with a link."""
 
     link: StatementLink | None = None
 
@@ -185,20 +187,20 @@ class WatchedAsyncConnection(psycopg.AsyncConnection[Any]):
 
 
 def _given_up(link: StatementLink, error: psycopg.OperationalError) -> psycopg.OperationalError:
-    """The error, with the reason where it comes of a link that was given up."""
+    """The error, with the reason if the link was given up."""
     return error if link.given_up is None else psycopg.OperationalError(link.given_up)
 
 
 def connected(connect: Callable[[], WatchedConnection], links: set[Any]) -> WatchedConnection:
-    """What ``connect`` gives. It goes on in a thread of its own: libpq leaves no way to interrupt it, and it may take
-    as long as its time limit says."""
+    """Run ``connect`` in a thread of its own and return its connection: libpq cannot be interrupted while it connects,
+    and may take as long as its timeout."""
     future: Future[WatchedConnection] = Future()
     link = ConnectingLink(future.cancel)
 
     def make() -> None:
         try:
             connection = connect()
-        except BaseException as error:  # noqa: BLE001  # raised where the result is waited for
+        except BaseException as error:  # noqa: BLE001  # raised where the result is awaited
             if future.set_running_or_notify_cancel():
                 future.set_exception(error)
         else:
@@ -220,7 +222,7 @@ def connected(connect: Callable[[], WatchedConnection], links: set[Any]) -> Watc
 async def connected_async(
     connect: Callable[[], Awaitable[WatchedAsyncConnection]], links: set[Any]
 ) -> WatchedAsyncConnection:
-    """The same for asyncio, which can interrupt it."""
+    """Run ``connect``, which asyncio can interrupt, and return its connection."""
     loop, task = asyncio.get_running_loop(), asyncio.ensure_future(connect())
     link = ConnectingLink(lambda: loop.call_soon_threadsafe(task.cancel))
     links.add(link)
@@ -236,41 +238,44 @@ async def connected_async(
 
 
 def cancel(connection: WatchedConnection) -> None:
-    """Ask the server to cancel what is in progress. Waits for nothing: that takes a connection, which may not come."""
+    """Ask the server to cancel the current statement. Does not wait: a cancel request needs a connection, which may not
+    be possible."""
     if connection.link is not None and not connection.closed:
         _in_background(connection.link, lambda: connection.cancel_safe(timeout=CANCEL_SECONDS))
 
 
 def cancel_async(connection: WatchedAsyncConnection, loop: asyncio.AbstractEventLoop) -> None:
-    """The same from another thread than the loop's."""
+    """Ask the server to cancel the current statement, from another thread than the loop's."""
     link = connection.link
     if link is None or connection.closed or loop.is_closed():
         return
     if not psycopg.capabilities.has_cancel_safe():
-        # Before libpq 17 it blocks without a time limit; a thread of the loop's own would be waited for at its end.
+        # Before libpq 17 the call blocks without a timeout; the loop would wait for a thread of its own executor at the
+        # end.
         _in_background(link, connection.cancel)
         return
 
-    async def ask() -> None:
+    async def request() -> None:
         with suppress(psycopg.Error):
             await connection.cancel_safe(timeout=CANCEL_SECONDS)
 
     def begin() -> None:
         if link.cancel_task is None or link.cancel_task.done():
-            link.cancel_task = loop.create_task(ask())
+            link.cancel_task = loop.create_task(request())
 
-    with suppress(RuntimeError):  # the loop has been closed meanwhile
+    with suppress(RuntimeError):  # the loop was closed meanwhile
         loop.call_soon_threadsafe(begin)
 
 
-def _in_background(link: StatementLink, ask: Callable[[], object]) -> None:
-    """Let a thread ask, unless one does already. A request that fails is repeated by whoever is stopping the run."""
+def _in_background(link: StatementLink, request: Callable[[], object]) -> None:
+    """Send a cancel request from a thread, unless one is in progress. A request that fails is repeated while
+    the run is being aborted."""
     if link.cancelling is not None and link.cancelling.is_alive():
         return
 
     def work() -> None:
         with suppress(psycopg.Error):
-            ask()
+            request()
 
     link.cancelling = threading.Thread(target=work, name="cancelling", daemon=True)
     link.cancelling.start()

@@ -1,11 +1,11 @@
-"""Finding the refused rows of a batch on the server, in a number of statements that no number of bad rows changes.
+"""Finds the bad rows of a batch on the server, in a fixed number of statements.
 
-The batch is copied into a temporary table, as texts. A function that lives as long as the transaction inserts its rows
-one by one, in the order of the sheet, inside a subtransaction. A refused row ends that: its error is noted, what went
-in before it goes in once more by one INSERT, and the next subtransaction begins behind it. So the server itself
-decides, under every constraint and trigger that is there at that moment, and says why in its own words; nothing here
-has to know which there are. A row is inserted twice at most. There are as many subtransactions as refused rows, each
-undone before the next begins, so they never fill the server's cache of subtransactions (manual, 67.3).
+The batch is copied into a temporary table as text. A function that lives as long as the transaction inserts its rows
+one by one, in sheet order, inside a subtransaction. A bad row ends the subtransaction: its error is recorded, the rows
+before it are inserted again by one INSERT, and the next subtransaction begins after it. The server itself decides,
+under all current constraints and triggers, and gives its own reasons. A row is inserted at most twice. There are as
+many subtransactions as bad rows, each rolled back before the next begins, so they never fill the server's
+subtransaction cache (manual, 67.3).
 """
 
 from __future__ import annotations
@@ -21,24 +21,24 @@ from tui_importer.core.model.batch import Batch
 from tui_importer.core.writing.backend import Destination, IsolatedRows
 from tui_importer.errors import DataFault
 
-#: Of these the detail names the key; of others it may repeat the whole row.
+#: For these SQLSTATEs the detail names the key; for others it may repeat the whole row.
 _KEY_STATES = frozenset({"23503", "23505", "23P01"})
 
-#: What a function raised in its own words: the place where it did so tells one such refusal from another.
+#: Errors raised by functions: the place that raised them distinguishes one from another.
 _RAISED = "P0"
 
-#: ``pg_input_error_info`` says what an input function has against a text (manual, 9.28), from this version on.
+#: The first version with ``pg_input_error_info``, which gives an input function's error for a text (manual, 9.28).
 _INPUT_ERRORS_SINCE = 160_000
 
-#: Columns that a table can have (manual, appendix K); the temporary one has a number besides.
+#: Maximum number of columns of a table (manual, appendix K); the temporary one has one more, for row numbers.
 _MAX_COLUMNS = 1_600
 
-# Temporary tables hide others of their name: this one is nobody else's.
+# A temporary table hides others of the same name: this name must be unique.
 _BATCH = sql.SQL("pg_temp.tui_importer_isolation")
 _FUNCTION = sql.SQL("pg_temp.tui_importer_isolate()")
 
-# COPY passes rules by, and INSERT does not: a table with one on INSERT is left to COPY.
-_ASK = sql.SQL("""
+# COPY ignores rules and INSERT does not: a table with a rule on INSERT is left to COPY.
+_QUERY_TABLE = sql.SQL("""
 SELECT a.attname, format_type(a.atttypid, a.atttypmod), type.base, type.required
 FROM pg_attribute a
 CROSS JOIN LATERAL (
@@ -56,9 +56,9 @@ WHERE a.attrelid = {table}::regclass AND a.attnum > 0 AND NOT a.attisdropped
     AND NOT EXISTS (SELECT FROM pg_rewrite r WHERE r.ev_class = a.attrelid AND r.ev_type = '3')
 """)
 
-# Two batches with keys of each other's would wait for each other until the server ends one of them, after a second. The
-# lock ends with the transaction.
-_TAKE_TURN = sql.SQL(
+# Two batches that contain each other's keys would deadlock until the server ends one of them, after a second. The lock
+# is released when the transaction ends.
+_LOCK_TABLE = sql.SQL(
     "SELECT pg_advisory_xact_lock(hashtext('tui_importer isolation'), {table}::regclass::oid::integer)"
 )
 
@@ -118,7 +118,7 @@ BEGIN
 END
 """)
 
-# COPY reads all cells of a row before anything else looks at it, in the order of its columns.
+# COPY parses all cells of a row first, in column order.
 _CALL = sql.SQL("""
 SELECT i.refused, i.inserted, coalesce(e.state, i.state), coalesce(e.message, i.message), i.detail, i.context,
     coalesce(e.column_name, i.named), i.violated
@@ -137,8 +137,8 @@ _PLAIN_CALL = sql.SQL("SELECT refused, inserted, state, message, detail, context
 
 @dataclass(frozen=True, slots=True)
 class _Column:
-    """What the server says of a column: ``declared`` is its type; ``base`` is what a text has to be cast to before it
-    can be assigned to it, where it has to, and ``required`` says that the type itself takes no NULL."""
+    """A column as the server describes it: ``declared`` is its type, ``base`` the type that a text must be cast to
+    before assignment, if any; ``required`` says that the type itself rejects NULL."""
 
     name: str
     declared: str
@@ -147,15 +147,14 @@ class _Column:
 
 
 class Isolation:
-    """What one session sends to find the refused rows of its batches.
+    """The statements with which one session finds the bad rows of its batches.
 
-    Written once for plain sessions and for asyncio, as the batch writer is
-    (:mod:`tui_importer.core.writing.batch_writer`): ``fetch`` sends a statement and gives its rows, ``copy`` sends
-    chunks or records by a COPY statement.
+    Written once for plain sessions and asyncio, as the batch writer is (:mod:`tui_importer.core.writing.batch_writer`):
+    ``fetch`` executes a statement and returns its rows, ``copy`` sends chunks or records by a COPY statement.
     """
 
     def __init__(self, destination: Destination, copy_options: sql.Composable) -> None:
-        """``copy_options`` say how an encoded batch is to be read."""
+        """``copy_options`` are the COPY options for encoded batches."""
         table = destination.table
         self._table = sql.Identifier(*((table.schema, table.name) if table.schema else (table.name,)))
         self._names = destination.columns
@@ -173,16 +172,16 @@ class Isolation:
         start: int,
         stop: int,
     ) -> Generator[Any, Any, IsolatedRows | None]:
-        """Insert rows ``start`` to ``stop`` (exclusive) of the batch but for those that are refused. None where that
-        cannot be done here: no temporary tables are allowed, or INSERT is something else than COPY for this table.
-        ``version`` is the server's, ``chunks`` are the batch as it was encoded, if it was."""
+        """Insert rows ``start`` to ``stop`` (exclusive) of the batch except the bad ones. Returns None if that is
+        impossible here: temporary tables are not permitted, or INSERT differs from COPY for this table. ``version`` is
+        the server's; ``chunks`` are the encoded batch, if it was encoded."""
         if self._columns is None:
-            answer = yield fetch(_ASK.format(table=sql.Literal(self._table.as_string(None))))
+            answer = yield fetch(_QUERY_TABLE.format(table=sql.Literal(self._table.as_string(None))))
             known = {name: _Column(name, *facts) for name, *facts in answer}
             self._columns = [known[name] for name in self._names if name in known]
         if len(self._columns) < len(self._names) or len(self._names) >= _MAX_COLUMNS:
             return None
-        yield fetch(_TAKE_TURN.format(table=sql.Literal(self._table.as_string(None))))
+        yield fetch(_LOCK_TABLE.format(table=sql.Literal(self._table.as_string(None))))
         yield fetch(self._create(self._columns, start, stop))
         options = sql.SQL("") if chunks is None else self._copy_options
         statement = sql.SQL("COPY {} ({}) FROM STDIN {}").format(_BATCH, _listed(self._cells), options)
@@ -234,7 +233,7 @@ def _listed(parts: Iterable[sql.Composable]) -> sql.Composed:
 
 
 def _isolated(rows: Iterable[Sequence[Any]], start: int) -> IsolatedRows:
-    """What the function said: a row for each that was refused, and one without a number at the end."""
+    """Read the function's result: a row for each bad row, and a last one without a number."""
     refused: list[tuple[int, DataFault]] = []
     for place, inserted, state, message, detail, context, column, constraint in rows:
         if place is None:
@@ -254,9 +253,9 @@ def data_fault(
     column: str | None = None,
     constraint: str | None = None,
 ) -> DataFault:
-    """What the server said of a row."""
-    told = f"{message}: {detail}" if sqlstate in _KEY_STATES and detail else message
+    """The server's error for one row."""
+    text = f"{message}: {detail}" if sqlstate in _KEY_STATES and detail else message
     kind = sqlstate
     if sqlstate.startswith(_RAISED) and context:
         kind = f"{sqlstate} {context.splitlines()[0]}"
-    return DataFault(told, sqlstate=sqlstate, offset=offset, column=column, constraint=constraint, kind=kind)
+    return DataFault(text, sqlstate=sqlstate, offset=offset, column=column, constraint=constraint, kind=kind)

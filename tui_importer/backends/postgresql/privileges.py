@@ -1,4 +1,5 @@
-"""Rights that a user of PostgreSQL lacks for an import, and the statements that grant them (manual, 5.8 and 9.27.2)."""
+"""Permissions that a PostgreSQL user lacks for an import, and the statements that grant them (manual, 5.8 and
+9.27.2)."""
 
 from __future__ import annotations
 
@@ -13,7 +14,7 @@ from tui_importer.core.model.table import Table
 from tui_importer.core.writing.access import Access
 from tui_importer.errors import DatabaseError
 
-#: SQLSTATE of a right that is lacking (manual, appendix A).
+#: The SQLSTATE of a missing permission (manual, appendix A).
 NOT_ALLOWED = "42501"
 
 #: What a run does with the ledger's tables. SELECT ... FOR SHARE and FOR UPDATE need UPDATE (manual, "SELECT").
@@ -23,14 +24,14 @@ _LEDGER_RIGHTS = {
     REJECT_TABLE: ("SELECT", "INSERT"),
 }
 
-_WHO = sa.text(
+_CURRENT_USER = sa.text(
     "SELECT quote_ident(current_user), has_database_privilege(current_database(), 'CREATE'), current_schema()"
 )
 _SCHEMA = sa.text(
     "SELECT quote_ident(nspname), has_schema_privilege(oid, 'USAGE'), has_schema_privilege(oid, 'CREATE') "
     "FROM pg_namespace WHERE nspname = :schema"
 )
-#: A schema that its user may not use hides its tables from the search path, but not from the catalogs.
+#: A schema without USAGE hides its tables from the search path, but not from the catalogs.
 _TABLES = sa.text(
     """
     SELECT c.relname, quote_ident(n.nspname) || '.' || quote_ident(c.relname),
@@ -71,7 +72,8 @@ _TARGET = sa.text(
 
 
 def check_target(engine: sa.Engine, access: Access) -> None:
-    """Raise :class:`DatabaseError` with the statements that grant what an import lacks to write its table."""
+    """Raise :class:`DatabaseError` with the statements that grant the permissions an import needs to write its
+    table."""
     table = access.table
     with (
         tables.one_line_errors(f"look at the rights to table {table.qualified_name!r}"),
@@ -83,7 +85,7 @@ def check_target(engine: sa.Engine, access: Access) -> None:
 
 
 class LedgerRights:
-    """Implements :class:`tui_importer.backends.ledger.Rights` for the ledger in that schema."""
+    """Implements :class:`tui_importer.backends.ledger.Rights` for the ledger in a schema."""
 
     def __init__(self, engine: sa.Engine, schema: str | None) -> None:
         self._engine = engine
@@ -108,7 +110,7 @@ def _lacking(what: str, statements: Sequence[str], otherwise: str) -> DatabaseEr
 
 
 def _ledger_grants(connection: sa.Connection, schema: str | None) -> list[str]:
-    user, may_create_schemas, current = connection.execute(_WHO).one()
+    user, may_create_schemas, current = connection.execute(_CURRENT_USER).one()
     if schema is None:
         schema = connection.execute(_VISIBLE_LEDGER, {"name": RUN_TABLE}).scalar_one_or_none() or current
     if schema is None:
@@ -119,8 +121,8 @@ def _ledger_grants(connection: sa.Connection, schema: str | None) -> list[str]:
         return [] if may_create_schemas else [statement]
     name, may_use, may_create = found
     every = sorted({right for rights in _LEDGER_RIGHTS.values() for right in rights})
-    asked = {"schema": schema, "names": list(_LEDGER_RIGHTS), "rights": every}
-    there = {row[0]: (row[1], set(row[2])) for row in connection.execute(_TABLES, asked)}
+    parameters = {"schema": schema, "names": list(_LEDGER_RIGHTS), "rights": every}
+    there = {row[0]: (row[1], set(row[2])) for row in connection.execute(_TABLES, parameters)}
     statements = _schema_grants(name, user, use=not may_use, create=not there and not may_create)
     by_rights: dict[tuple[str, ...], list[str]] = {}
     for table, (quoted, rights) in there.items():
@@ -133,14 +135,14 @@ def _ledger_grants(connection: sa.Connection, schema: str | None) -> list[str]:
 
 
 def _target_grants(connection: sa.Connection, access: Access) -> list[str]:
-    user, _, current = connection.execute(_WHO).one()
+    user, _, current = connection.execute(_CURRENT_USER).one()
     table, statements = access.table, list[str]()
     if access.creates_table or access.stages:
-        asked = connection.execute(_SCHEMA, {"schema": table.schema or current}).one_or_none()
-        if asked is not None:
-            name, may_use, may_create = asked
+        found = connection.execute(_SCHEMA, {"schema": table.schema or current}).one_or_none()
+        if found is not None:
+            name, may_use, may_create = found
             statements += _schema_grants(name, user, use=not may_use, create=not may_create)
-        elif table.schema is None:  # no schema of the search path is one that this user may use
+        elif table.schema is None:  # the user has USAGE on no schema of the search path
             statements += _schema_grants("public", user, use=True, create=True)
     if access.creates_table:
         return statements

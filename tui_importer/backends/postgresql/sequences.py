@@ -1,7 +1,7 @@
-"""Sequences of PostgreSQL that imported numbers have overtaken.
+"""Advances PostgreSQL sequences that imported numbers have overtaken.
 
-An INSERT that brings its own number leaves the sequence of a serial or identity column where it is, and the next one
-that brings none gets a number that is taken (manual, 8.1.4 and 9.17).
+An INSERT with an explicit number does not advance the sequence of a serial or identity column. The next INSERT without
+one would get a number that is already used (manual, 8.1.4 and 9.17).
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from psycopg import sql
 from tui_importer.backends import tables
 from tui_importer.core.model.table import Table
 
-#: A sequence is moved on by so many calls of nextval() at most: it is the one way that cannot take numbers back from
-#: others who draw some at the same time. So many take a tenth of a second. For a wider gap there is setval(), and
-#: nobody can draw that many numbers between its argument being read and its effect.
+#: Maximum number of nextval() calls to advance a sequence: unlike setval(), nextval() cannot take back numbers that
+#: others draw concurrently. This many take a tenth of a second. A wider gap needs setval(): nobody can draw that many
+#: numbers between the evaluation of its argument and its effect.
 MAX_STEPS = 100_000
 
-#: The sequences that a column's default draws from, and those of identity columns (manual, 53.7 and 53.18).
+#: The sequences that a column's default uses, and those of identity columns (manual, 53.7 and 53.18).
 _SEQUENCES = sa.text(
     """
     SELECT a.attname, n.nspname, s.relname, q.seqstart, q.seqincrement, q.seqmin, q.seqmax, v.last_value,
@@ -53,7 +53,7 @@ _SET = sa.text(
 
 
 @dataclass(frozen=True, slots=True)
-class _Drawn:
+class _NumberedColumn:
     """A column of ``table`` and the sequence that numbers it; identifiers are quoted."""
 
     table: str
@@ -63,7 +63,7 @@ class _Drawn:
 
     @property
     def statement(self) -> str:
-        """What its owner would say to move it on."""
+        """The statement with which the owner can advance the sequence."""
         sequence = sql.Literal(self.sequence).as_string()
         end, of = ("min", "least") if self.descending else ("max", "greatest")
         return (
@@ -73,18 +73,18 @@ class _Drawn:
 
 
 def advance_sequences(engine: sa.Engine, table: Table, columns: Sequence[str]) -> list[str]:
-    """Move the sequences on that are behind these columns of the table; gives back a sentence for each.
+    """Advance the sequences of these columns that are behind the table; returns a sentence for each.
 
-    Where that is not permitted, the sentence holds the statement. Raises :class:`~tui_importer.errors.DatabaseError`.
+    If that is not permitted, the sentence gives the statement. Raises :class:`~tui_importer.errors.DatabaseError`.
     """
     names = [table.schema, table.name] if table.schema else [table.name]
     quoted = sql.Identifier(*names).as_string()
     with tables.one_line_errors(f"look at the sequences of table {table.qualified_name!r}"), engine.connect() as opened:
-        # Each statement for itself: nobody waits for locks that we hold.
+        # Each statement in its own transaction, so that our locks block no other session.
         connection = opened.execution_options(isolation_level="AUTOCOMMIT")
         found = connection.execute(_SEQUENCES, {"table": quoted, "columns": list(columns)}).all()
-        told = (_advance(connection, quoted, sequence) for sequence in found)
-        return [sentence for sentence in told if sentence is not None]
+        sentences = (_advance(connection, quoted, sequence) for sequence in found)
+        return [sentence for sentence in sentences if sentence is not None]
 
 
 def _advance(connection: sa.Connection, table: str, found: sa.Row[tuple[object, ...]]) -> str | None:
@@ -93,13 +93,13 @@ def _advance(connection: sa.Connection, table: str, found: sa.Row[tuple[object, 
     column, sequence = (
         sql.Identifier(*parts).as_string() for parts in ([found.attname], [found.nspname, found.relname])
     )
-    drawn = _Drawn(table, column, sequence, descending)
+    numbered = _NumberedColumn(table, column, sequence, descending)
     if not (found.visible and found.readable):
         return (
             f"column {found.attname!r}: its sequence {name} may be behind the imported numbers, and this user may not "
-            f"look; its owner can move it on: {drawn.statement}"
+            f"look; its owner can move it on: {numbered.statement}"
         )
-    # What lies beyond the sequence's own end it never reaches.
+    # Numbers beyond the sequence's own maximum are never reached.
     reached = connection.exec_driver_sql(
         f"SELECT min({column}) FROM {table} WHERE {column} >= {found.seqmin}"
         if descending
@@ -120,7 +120,7 @@ def _advance(connection: sa.Connection, table: str, found: sa.Row[tuple[object, 
     else:
         return (
             f"column {found.attname!r}: its sequence {name} is behind the imported numbers, and this user may not move "
-            f"it on; its owner can: {drawn.statement}"
+            f"it on; its owner can: {numbered.statement}"
         )
     return (
         f"column {found.attname!r}: its sequence {name} was behind the imported numbers and goes on after {reached:,}"

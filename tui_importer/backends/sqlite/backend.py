@@ -1,4 +1,4 @@
-"""SQLite: sqlite3 for threads, aiosqlite for asyncio; WAL, one writer."""
+"""SQLite through sqlite3 for threads and aiosqlite for asyncio; WAL mode, one writer."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ from tui_importer.core.writing.defaults import PartStatements
 from tui_importer.core.writing.ledger import Entry, PastRun
 from tui_importer.errors import DatabaseError, DataFault, TransientFault, UnreachableError, UsageError
 
-#: How long another process may hold the write lock before a batch counts as failed, to be tried again, in seconds.
+#: Seconds that a batch waits for another process's write lock before it fails and is retried.
 BUSY_TIMEOUT = 5.0
-#: SQLite sleeps through cancellation while it waits for a lock, so it waits in slices, in seconds.
+#: SQLite cannot be cancelled while it waits for a lock, so it waits in slices, in seconds.
 BUSY_SLICE = 0.1
 
-#: Readers go on while we write, and a commit does not wait for the disk (SQLite documentation, "Write-Ahead Logging");
-#: a power cut may undo the last commits but never tear one.
-_WAL = "PRAGMA journal_mode=WAL"  # stays with the file
+#: Readers are not blocked by writes, and a commit does not wait for the disk (SQLite documentation, "Write-Ahead
+#: Logging"); a power failure may lose the last commits but never leaves part of one.
+_WAL = "PRAGMA journal_mode=WAL"  # persistent in the file
 _PRAGMAS = ("PRAGMA synchronous=NORMAL", "PRAGMA foreign_keys=ON")
 
 _BEGIN = "BEGIN IMMEDIATE"
@@ -51,7 +51,7 @@ _ROLLBACK_TO = "ROLLBACK TO SAVEPOINT tui_importer"
 
 
 class SQLite:
-    """An SQLite file. It is created with the first table, so that an import that fails before leaves nothing."""
+    """An SQLite file. It is created with the first table, so an import that fails earlier leaves nothing behind."""
 
     max_writers: ClassVar[int | None] = 1
     writer_note: ClassVar[str] = "SQLite takes one writer at a time: one worker writes, the others would only wait"
@@ -63,7 +63,7 @@ class SQLite:
 
     def connect(self) -> None:
         if self._path.exists():
-            self._ask("PRAGMA schema_version")
+            self._execute_once("PRAGMA schema_version")
         elif not self._path.parent.is_dir():
             raise UnreachableError(f"no folder {self._path.parent} for the database {self._path.name}")
 
@@ -97,10 +97,10 @@ class SQLite:
             raise DatabaseError(reason)
 
     def encode(self, batch: Batch) -> None:
-        """Drivers take Python values: there is nothing to encode ahead."""
+        """Drivers take Python values, so there is nothing to encode in advance."""
 
     def open_session(self, destination: Destination) -> SQLiteSession:
-        self._ask(_WAL)
+        self._execute_once(_WAL)
         with _connection_errors(self._path):
             connection = self._open()
             for pragma in _PRAGMAS:
@@ -108,7 +108,7 @@ class SQLite:
         return SQLiteSession(connection, destination)
 
     async def open_async_session(self, destination: Destination) -> AsyncSQLiteSession:
-        await asyncio.to_thread(self._ask, _WAL)
+        await asyncio.to_thread(self._execute_once, _WAL)
         with _connection_errors(self._path):
             connection = await aiosqlite.connect(self._path, isolation_level=None, timeout=BUSY_SLICE)
             for pragma in _PRAGMAS:
@@ -118,15 +118,15 @@ class SQLite:
     def cancel(self) -> None:
         self._cancelled.set()
         for connection in list(self._connections):
-            with suppress(sqlite3.ProgrammingError):  # one that is closed already
+            with suppress(sqlite3.ProgrammingError):  # already closed
                 connection.interrupt()
 
     def close(self) -> None:
         for connection in self._connections:
             connection.close()
 
-    def _ask(self, statement: str) -> None:
-        """One statement on a connection of its own, as soon as nobody else's lock is in the way."""
+    def _execute_once(self, statement: str) -> None:
+        """Execute one statement on a connection of its own, once no other connection holds a conflicting lock."""
         deadline = time.monotonic() + BUSY_TIMEOUT
         with _connection_errors(self._path), closing(self._open()) as connection:
             while True:
@@ -152,7 +152,7 @@ class SQLite:
 
 
 class SQLiteLedger(SqlLedger):
-    """The ledger in an SQLite file, which is not made before there is something to write."""
+    """The ledger in an SQLite file, which is not created before there is something to write."""
 
     def __init__(self, path: Path, engine: sa.Engine) -> None:
         super().__init__(engine, begin=_BEGIN)
@@ -166,7 +166,7 @@ class SQLiteLedger(SqlLedger):
 
 
 class _Statements:
-    """What both kinds of session send for one destination."""
+    """The statements of one destination, shared by both kinds of session."""
 
     def __init__(self, destination: Destination) -> None:
         preparer = sa.create_engine("sqlite://").dialect.identifier_preparer
@@ -180,14 +180,14 @@ class _Statements:
 
     @cached_property
     def ledger(self) -> LedgerStatements[str] | None:
-        """The ledger's statements, where the session writes under a claim."""
+        """The ledger's statements, if the session writes under a claim."""
         if self._claim is None:
             return None
         dialect = sqlite_dialect.dialect(paramstyle="named")
         return LedgerStatements(self._claim, worker_statements(None, dialect, text_for(dialect)))
 
     def records(self, batch: Batch, start: int, stop: int) -> list[Sequence[Any]]:
-        """The rows as SQLite can bind them."""
+        """The rows as values that SQLite can bind."""
         if not any(self.bindings):
             return list(batch.records(start, stop))
         columns: list[Sequence[Any]] = []
@@ -198,7 +198,7 @@ class _Statements:
 
 
 class SQLiteSession:
-    """One sqlite3 connection in autocommit mode: transactions are ours."""
+    """One sqlite3 connection in autocommit mode: we open and end its transactions."""
 
     def __init__(self, connection: sqlite3.Connection, destination: Destination) -> None:
         self._connection = connection
@@ -253,7 +253,7 @@ class SQLiteSession:
 
     def isolate(self, batch: Batch, start: int, stop: int) -> IsolatedRows | None:
         if self._parts.split(batch, start, stop) is not None:
-            return None  # rows whose blanks take a default go in by statements of their own
+            return None  # rows whose blanks take a default need INSERT statements of their own
         rows = PendingRows(self._connection, self._statements.records(batch, start, stop), start)
         while rows:
             cursor = self._connection.cursor()
@@ -283,7 +283,7 @@ class SQLiteSession:
 
     def cancel(self) -> None:
         self._cancelled = True
-        with suppress(sqlite3.ProgrammingError):  # closed already
+        with suppress(sqlite3.ProgrammingError):  # already closed
             self._connection.interrupt()
 
     def close(self) -> None:
@@ -295,7 +295,7 @@ class SQLiteSession:
 
 
 class AsyncSQLiteSession:
-    """One aiosqlite connection: sqlite3 in a thread of its own, so it is no faster, only asynchronous."""
+    """One aiosqlite connection: sqlite3 in a thread of its own, so not faster, only asynchronous."""
 
     def __init__(self, connection: aiosqlite.Connection, destination: Destination) -> None:
         self._connection = connection
@@ -352,7 +352,7 @@ class AsyncSQLiteSession:
 
     async def isolate(self, batch: Batch, start: int, stop: int) -> IsolatedRows | None:
         if self._parts.split(batch, start, stop) is not None:
-            return None  # rows whose blanks take a default go in by statements of their own
+            return None  # rows whose blanks take a default need INSERT statements of their own
         rows = PendingRows(self._connection, self._statements.records(batch, start, stop), start)
         while rows:
             cursor = await self._connection.cursor()
@@ -395,8 +395,8 @@ class AsyncSQLiteSession:
             await self._connection.execute(statement)
 
 
-#: SQLite has no types of its own for these (its documentation, "Datatypes In SQLite"): ISO 8601 text, and exact
-#: numbers as text that a NUMERIC column turns into a number where that loses nothing.
+#: How values of types that SQLite lacks are bound (SQLite documentation, "Datatypes In SQLite"): dates and times as ISO
+#: 8601 text, exact numbers as text that a NUMERIC column converts if nothing is lost.
 _BINDINGS: dict[Kind, Callable[[Any], Any]] = {
     Kind.NUMERIC: str,
     Kind.DATE: str,
@@ -417,15 +417,15 @@ def _connection_errors(path: Path) -> Iterator[None]:
         raise UnreachableError(reason) from error
 
 
-def _may(path: Path, mode: int) -> bool:
+def _permits(path: Path, mode: int) -> bool:
     return os.access(path, mode, effective_ids=os.access in os.supports_effective_ids)
 
 
 def _why_read_only(path: Path) -> str | None:
-    """Why the database cannot be written, as far as the system says; it is not made here where it is not there."""
-    if path.exists() and not _may(path, os.W_OK):
+    """Why the database cannot be written, as far as the system tells. A missing file is not created."""
+    if path.exists() and not _permits(path, os.W_OK):
         return f"the SQLite database {path} is read-only: let yourself write it (chmod u+w), or name another with --db"
-    if not _may(path.parent, os.W_OK | os.X_OK):
+    if not _permits(path.parent, os.W_OK | os.X_OK):
         return (
             f"the folder {path.parent} is read-only, and SQLite keeps a journal beside the database {path.name}: let "
             "yourself write it (chmod u+wx), or name a database in another with --db"
@@ -435,9 +435,9 @@ def _why_read_only(path: Path) -> str | None:
 
 @contextmanager
 def _statement_errors(records: Sequence[object] = (), pending: Iterator[object] | None = None) -> Iterator[None]:
-    """What sqlite3 raises becomes one of our errors, by result code.
+    """Translate sqlite3's errors into ours, by result code.
 
-    ``pending`` is what executemany takes its rows from: one row before what is left in it is the refused one.
+    ``pending`` is the iterator that executemany consumes: the bad row is the last one it returned.
     """
     try:
         yield
@@ -457,5 +457,5 @@ def _statement_errors(records: Sequence[object] = (), pending: Iterator[object] 
 
 
 def _first_column(violated: str) -> str | None:
-    """The first of the columns that SQLite says: ``table.column, table.column``."""
+    """The first column in SQLite's list ``table.column, table.column``."""
     return violated.split(", ")[0].rpartition(".")[2] if "." in violated else None

@@ -1,7 +1,7 @@
-"""Finding the refused rows of a batch in SQLite: rows go in one by one, and what follows a refused one goes on.
+"""Finds the bad rows of a batch in SQLite: rows are inserted one by one, and the import continues after a bad one.
 
-A statement that a constraint refuses takes back what it did itself and nothing else (SQLite documentation, "The ON
-CONFLICT Clause", ABORT), so no savepoint is needed between rows.
+A statement that violates a constraint undoes only its own changes (SQLite documentation, "The ON CONFLICT Clause",
+ABORT), so no savepoint is needed between rows.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ class _Connection(Protocol):
 
 
 class PendingRows:
-    """The rows of a batch from ``start`` on, for as many calls of ``executemany`` as end with a refused row: each takes
-    them up behind the last one that it was given."""
+    """Iterates over the rows of a batch from ``start`` on. Each call of ``executemany`` ends with a bad row; the next
+    one continues after it."""
 
     def __init__(self, connection: _Connection, records: Sequence[Sequence[Any]], start: int) -> None:
         self._connection = connection
@@ -41,11 +41,11 @@ class PendingRows:
         self._refused: list[tuple[int, DataFault]] = []
 
     def __bool__(self) -> bool:
-        """Whether there is a row left to try."""
+        """Whether any rows are left to try."""
         return self._next < len(self._records)
 
     def through(self, cursor: _Cursor) -> PendingRows:
-        """The rows that are left, to be executed by this cursor."""
+        """The remaining rows, to be executed by this cursor."""
         self._cursor = cursor
         self._inserted_before = self._inserted
         return self
@@ -54,7 +54,7 @@ class PendingRows:
         return self
 
     def __next__(self) -> Sequence[Any]:
-        self._note()
+        self._count_inserted()
         if self._next == len(self._records):
             raise StopIteration
         record = self._records[self._next]
@@ -62,19 +62,20 @@ class PendingRows:
         return record
 
     def refuse(self, fault: DataFault) -> None:
-        """The row that was given last is refused; raises the fault where more than that has happened."""
+        """Record that the row returned last was refused; raises the fault if more than this row was undone."""
         connection = self._connection
-        # ROLLBACK and FAIL, of a trigger's RAISE or a constraint's ON CONFLICT, undo everything or less than the row.
+        # ROLLBACK and FAIL, in a trigger's RAISE or a constraint's ON CONFLICT, undo everything or less than the row.
         if not connection.in_transaction or connection.total_changes != self._changes:
             raise fault
         self._refused.append((self._start + self._next - 1, fault))
 
     def isolated(self) -> IsolatedRows:
-        """What became of the rows."""
+        """The result: rows inserted and rows refused."""
         return IsolatedRows(self._inserted, self._refused)
 
-    def _note(self) -> None:
-        """What is in before the next row is tried. The cursor counts along, but forgets its count when a row fails."""
+    def _count_inserted(self) -> None:
+        """Count the rows inserted before the next one is tried. The cursor also counts, but loses its count when a row
+        fails."""
         assert self._cursor is not None
         self._inserted = self._inserted_before + max(0, self._cursor.rowcount)
         self._changes = self._connection.total_changes

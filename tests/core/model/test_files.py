@@ -1,0 +1,67 @@
+"""Checks of files and folders before anything is read or written."""
+
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+
+import pytest
+
+from tui_importer.core.model.files import cannot_be_written, check_new_file, check_source_file
+from tui_importer.errors import SourceError, UsageError
+
+
+def test_a_regular_file_passes(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("a\n1\n")
+    check_source_file(path)
+
+
+def test_what_cannot_be_a_source_is_named(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match="is a folder, not a file"):
+        check_source_file(tmp_path)
+    with pytest.raises(SourceError, match="no such file"):
+        check_source_file(tmp_path / "missing.csv")
+    with pytest.raises(SourceError, match="cannot be read"):
+        check_source_file(tmp_path / "a\0b.csv")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no named pipes")
+def test_a_pipe_is_refused_without_opening_it(tmp_path: Path) -> None:
+    """Nobody writes into the pipe: opening it would wait for ever."""
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(SourceError, match="is a pipe or a device"):
+        check_source_file(tmp_path / "pipe")
+
+
+def test_a_new_file_may_replace_a_file(tmp_path: Path) -> None:
+    path = tmp_path / "report.json"
+    check_new_file(path, "the report")
+    path.write_text("kept")
+    check_new_file(path, "the report")
+    assert path.read_text() == "kept"
+
+
+def test_what_cannot_be_a_new_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="is a folder; name a file for the report"):
+        check_new_file(tmp_path, "the report")
+    with pytest.raises(UsageError, match=r"there is no folder .* for the report"):
+        check_new_file(tmp_path / "missing" / "report.json", "the report")
+
+
+def test_the_probe_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert cannot_be_written(tmp_path) is None
+    monkeypatch.delattr(os, "O_TMPFILE", raising=False)  # as where files without a name are not known
+    assert cannot_be_written(tmp_path) is None
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_full_disk_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(descriptor: int, data: bytes) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "write", full)
+    assert cannot_be_written(tmp_path) == os.strerror(errno.ENOSPC)
+    with pytest.raises(UsageError, match="takes no file for the report"):
+        check_new_file(tmp_path / "report.json", "the report")

@@ -1,0 +1,60 @@
+"""Which columns have their sequences advanced after an import."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from tui_importer.core.conversion.convert import Conversion
+from tui_importer.core.conversion.mapping import ColumnMapping, MappedColumn
+from tui_importer.core.model.table import Table, TableColumn
+from tui_importer.core.model.types import ColumnType, Kind
+from tui_importer.core.writing.sequences import advance
+
+INTEGER, TEXT = ColumnType(Kind.INTEGER), ColumnType(Kind.TEXT)
+
+
+class Keeping:
+    """A backend that keeps which sequences it was asked to advance."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, list[str]]] = []
+
+    def advance_sequences(self, table: Table, columns: Sequence[str]) -> Sequence[str]:
+        self.asked.append((table.name, list(columns)))
+        return ["a note"]
+
+
+def mapping(*columns: TableColumn, imported: Sequence[str]) -> ColumnMapping:
+    table = Table("t", columns)
+    mapped = [
+        MappedColumn(name, position, name, Conversion(column.type))
+        for position, name in enumerate(imported)
+        if (column := table.column(name)) is not None
+    ]
+    return ColumnMapping("Sheet1", 0, tuple(imported), tuple(mapped), table)
+
+
+def test_only_imported_numbers_with_a_default_are_advanced() -> None:
+    backend: Any = Keeping()
+    columns = (
+        TableColumn("id", INTEGER, default=True),
+        TableColumn("number", ColumnType(Kind.NUMERIC), default=True),
+        TableColumn("amount", INTEGER),
+        TableColumn("code", TEXT, default=True),
+        TableColumn("other_id", INTEGER, default=True),
+    )
+    notes = advance(backend, mapping(*columns, imported=("id", "number", "amount", "code")))
+    assert list(notes) == ["a note"]
+    assert backend.asked == [("t", ["id", "number"])]
+
+
+def test_a_backend_is_not_asked_when_nothing_is_numbered() -> None:
+    backend: Any = Keeping()
+    assert not advance(backend, mapping(TableColumn("amount", INTEGER), imported=("amount",)))
+    assert backend.asked == []
+
+
+def test_a_backend_without_sequences_is_left_alone() -> None:
+    backend: Any = object()
+    assert not advance(backend, mapping(TableColumn("id", INTEGER, default=True), imported=("id",)))

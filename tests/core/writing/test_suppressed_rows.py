@@ -1,0 +1,48 @@
+"""Rows that the database took without an error and did not report as inserted."""
+
+from __future__ import annotations
+
+from tui_importer.core.writing.suppressed_rows import SuppressedRows
+from tui_importer.events import BatchCommitted
+
+
+def batch(first_row: int, last_row: int, skipped: int, *skipped_rows: int) -> BatchCommitted:
+    return BatchCommitted(
+        worker=0,
+        first_row=first_row,
+        last_row=last_row,
+        inserted=last_row - first_row + 1 - skipped,
+        skipped=skipped,
+        rejected=0,
+        seconds=0.0,
+        skipped_rows=skipped_rows,
+    )
+
+
+def rows(*batches: BatchCommitted) -> SuppressedRows:
+    suppressed = SuppressedRows()
+    for each in batches:
+        suppressed.add(each)
+    return suppressed
+
+
+def test_one_row_is_named() -> None:
+    sentence = rows(batch(2, 9, 0), batch(10, 19, 1, 12)).sentence(1, "t")
+    assert sentence.startswith("1 row was taken without an error")
+    assert "table 't' kept it out" in sentence
+    assert sentence.endswith("(row 12)")
+
+
+def test_the_first_rows_are_named_whichever_batch_came_first() -> None:
+    suppressed = rows(batch(2_000, 2_999, 2, 2_000, 2_001), batch(2, 9, 2, 3, 5))
+    sentence = suppressed.sentence(1_234, "t")
+    assert sentence.startswith("1,234 rows were taken")
+    assert sentence.endswith("(rows 3, 5, 2,000 ...)")
+
+
+def test_a_batch_written_at_once_is_named_as_a_whole() -> None:
+    assert rows(batch(2, 1_001, 4)).sentence(4, "t").endswith("(among rows 2 to 1,001)")
+
+
+def test_places_that_an_earlier_run_knew_are_not_invented() -> None:
+    assert rows().sentence(2, "t").endswith("put them elsewhere")
