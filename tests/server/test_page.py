@@ -50,7 +50,7 @@ class Page:
     def rows(self, id_: str) -> list[list[str]]:
         """The texts of a table's cells, at one moment: the page may draw it anew meanwhile."""
         query = "return [...arguments[0].rows].map(row => [...row.cells].map(cell => cell.textContent))"
-        found: list[list[str]] = self.browser.execute_script(query, self(id_))  # type: ignore[no-untyped-call]
+        found: list[list[str]] = self.browser.execute_script(query, self(id_))
         return found
 
     def send(self, file: Path) -> None:
