@@ -180,6 +180,8 @@ def test_verify_says_what_it_could_not_compare(database: Database, tmp_path: Pat
     database.execute(TABLES[database.kind])
     report = load(database, tmp_path, ROWS, verify=True, atomic=atomic)
     assert (report.error, report.outcome) == (None, "complete")
+    assert report.verified is not None
+    assert report.verified.not_compared == ("status", "qty")
     assert [note for note in report.notes if "was not verified" in note] == [
         f"column {name!r} was not verified: its blanks took the table's default" for name in ("status", "qty")
     ]

@@ -678,9 +678,9 @@ class Engine:
             if self._plan.options.verify:
                 found = self._verified = self._retried(lambda: import_history.verify(resolved.mapping))
                 for column in found.not_compared:
-                    self._notice(f"column {column!r} was not verified: its values come back in another form")
-                for column in import_history.defaulted:
-                    self._notice(f"column {column!r} was not verified: its blanks took the table's default")
+                    defaulted = column in import_history.defaulted
+                    why = "its blanks took the table's default" if defaulted else "its values come back in another form"
+                    self._notice(f"column {column!r} was not verified: {why}")
                 self._emit(Verified(rows=found.rows, columns=found.columns, not_compared=found.not_compared))
             else:
                 self._retried(lambda: import_history.check_count(table))

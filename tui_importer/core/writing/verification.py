@@ -67,9 +67,9 @@ def compare(source: Checksums, table: Checksums, mapping: ColumnMapping) -> Veri
     if wrong:
         names = ", ".join(map(repr, wrong))
         raise VerificationError(f"table {name!r} does not hold what the source does in {names}")
-    compared = [column.target for column, fit in zip(mapping.columns, source.compared, strict=True) if fit]
-    others = tuple(column.target for column in mapping.columns if column.target not in compared)
-    return Verification(rows=source.rows, columns=len(compared), not_compared=others)
+    compared = [fits and place not in source.defaulted for place, fits in enumerate(source.compared)]
+    others = tuple(column.target for column, done in zip(mapping.columns, compared, strict=True) if not done)
+    return Verification(rows=source.rows, columns=sum(compared), not_compared=others)
 
 
 class Checksums:
