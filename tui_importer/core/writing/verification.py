@@ -1,7 +1,7 @@
-"""Whether a table holds what was imported: an order-free checksum of each column, of the source and of the table.
+"""Verification that a table holds what was imported: order-independent checksums of each column of source and table.
 
-A column's checksum is the sum of the digests of its cells, so it does not depend on the order of the rows, and that of
-rows added to a table is the difference of two.
+A column's checksum is the sum of the digests of its cells, so the order of the rows does not matter, and the checksum
+of the rows added to a table is the difference of two checksums.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from tui_importer.core.writing.defaults import default_places
 from tui_importer.core.writing.ledger import Ledger
 from tui_importer.errors import VerificationError
 
-#: Bytes of a digest. Sums are taken modulo 2 to the power of their bits.
+#: Bytes of a digest. Sums are taken modulo 2 ** (8 * _SIZE).
 _SIZE = 16
 _MODULUS = 1 << (8 * _SIZE)
 _EXACT = Context(prec=20_000)  # more digits than PostgreSQL's numeric has
@@ -35,7 +35,7 @@ _BLANK = int.from_bytes(blake2b(b"blank", digest_size=_SIZE, person=b"tui_import
 
 
 def of_source(source: OpenSource, mapping: ColumnMapping, rejected: Iterable[int], rows: int) -> Checksums:
-    """The checksums of what the source gives, read once more without the rows that the database has ``rejected``."""
+    """The checksums of the source, which is read once more, without the ``rejected`` sheet rows."""
     checksums = Checksums([column.conversion.type for column in mapping.columns])
     passed_over: Future[CompletedRows] = Future()
     passed_over.set_result(CompletedRows(Interval(row, row) for row in rejected))
@@ -47,7 +47,7 @@ def of_source(source: OpenSource, mapping: ColumnMapping, rejected: Iterable[int
 
 
 def of_table(ledger: Ledger, mapping: ColumnMapping, rows: int) -> Checksums:
-    """The checksums of what the table holds in the columns that are imported."""
+    """The checksums of the imported columns of the table."""
     checksums = Checksums([column.conversion.type for column in mapping.columns])
     for records in ledger.read(mapping.table, [column.target for column in mapping.columns], rows):
         checksums.add(zip(*records, strict=True))
@@ -55,7 +55,7 @@ def of_table(ledger: Ledger, mapping: ColumnMapping, rows: int) -> Checksums:
 
 
 def compare(source: Checksums, table: Checksums, mapping: ColumnMapping) -> Verification:
-    """What was compared; raises :class:`VerificationError` where the two differ, naming the columns."""
+    """Compare the checksums; raises :class:`VerificationError` naming the columns that differ."""
     name = mapping.table.qualified_name
     if source.rows != table.rows:
         raise VerificationError(f"table {name!r} has got {table.rows:,} rows, the source has {source.rows:,} for it")
@@ -73,10 +73,10 @@ def compare(source: Checksums, table: Checksums, mapping: ColumnMapping) -> Veri
 
 
 class Checksums:
-    """The checksums of columns of these types, and how many rows they are of.
+    """Checksums of columns of the given types, and the number of rows added.
 
-    A column of a type whose values a database may hand back in another form than it took them has none. Columns at the
-    places ``defaulted`` hold blanks of the source that took the table's default, which nobody knows here.
+    A column has no checksum if a database may return its values in another form than it was sent. ``defaulted`` has the
+    indexes of the columns in which blanks of the source took the table's default, whose value is unknown here.
     """
 
     def __init__(self, types: Sequence[ColumnType]) -> None:
@@ -87,11 +87,11 @@ class Checksums:
 
     @property
     def compared(self) -> list[bool]:
-        """For each column whether it has a checksum."""
+        """Whether each column has a checksum."""
         return [form is not None for form in self._forms]
 
     def add(self, columns: Iterable[Sequence[Any]]) -> None:
-        """Add some rows, given as columns."""
+        """Add rows, given as columns."""
         rows = 0
         for place, (form, cells) in enumerate(zip(self._forms, columns, strict=True)):
             rows = len(cells)
@@ -100,7 +100,7 @@ class Checksums:
         self.rows += rows
 
     def less(self, before: str | None) -> Checksums:
-        """Those of the rows that came after ``before`` was taken (None: all)."""
+        """The checksums of the rows added since ``before`` was taken (None: of all rows)."""
         result = Checksums(())
         result._forms, result.rows, result.sums = self._forms, self.rows, list(self.sums)
         if before is not None:
@@ -110,7 +110,7 @@ class Checksums:
         return result
 
     def kept(self) -> str:
-        """The checksums as text, for :meth:`less`."""
+        """The checksums as JSON text, for :meth:`less`."""
         return msgspec.json.encode((self.rows, [f"{number:x}" for number in self.sums])).decode()
 
 
@@ -122,9 +122,9 @@ def _digest(form: Callable[[Any], object], cell: Any) -> int:
 
 
 def _form(type_: ColumnType) -> Callable[[Any], object] | None:
-    """What makes a cell and what a database gives back for it the same."""
+    """A function that maps a cell and the value that the database returns for it to the same result; None if none."""
     if type_.kind is Kind.TIMESTAMP and type_.timezone:
-        return None  # read and shown in the time zone of the session
+        return None  # returned in the time zone of the session
     if type_.kind is Kind.FLOAT and type_.bits == 32:
         return lambda value: struct.pack("f", float(value))
     return _FORMS.get(type_.kind)
@@ -138,7 +138,7 @@ def _number(value: Any) -> Decimal:
 
 
 def _moment(value: Any) -> str:
-    """ISO 8601, no matter how many zeros a database writes behind the seconds."""
+    """ISO 8601 without trailing zeros after the decimal point, whose number differs between databases."""
     text = str(value)
     return text.rstrip("0").rstrip(".") if "." in text else text
 
