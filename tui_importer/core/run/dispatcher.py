@@ -1,4 +1,4 @@
-"""Telling whoever listens what happens: one event at a time, in order, and the end of the run last."""
+"""Dispatching events to a listener: one at a time, in order, and the end of the run last."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from tui_importer.events import AnyEvent, Listener, RunFinished
 
 
 class EventDispatcher:
-    """Calls a listener from whichever thread has something to say. ``held`` keeps others from speaking meanwhile.
+    """Calls a listener on the thread that emits an event. While a thread holds ``held``, no other can emit.
 
-    A listener that fails is not called again: ``failure`` says why, and ``failed`` is told at once.
+    A listener that raises is not called again: ``failure`` has the error, and ``failed`` is called with its message.
     """
 
     def __init__(self, listener: Listener, failed: Callable[[str], object]) -> None:
@@ -25,9 +25,10 @@ class EventDispatcher:
         self._unsaid: deque[AnyEvent] = deque()
 
     def emit(self, event: AnyEvent) -> None:
-        """Tell the listener; what it causes by stopping the run it hears of next, not in the middle.
+        """Pass an event to the listener.
 
-        The end of the run is the last it hears, whatever others were about to say.
+        Events emitted by the listener itself are passed on after the current one. Nothing is passed on after
+        :class:`~tui_importer.events.RunFinished`.
         """
         with self.held:
             if self._said_all:
@@ -45,6 +46,6 @@ class EventDispatcher:
             return
         try:
             self._listener(event)
-        except Exception as error:  # noqa: BLE001  # a stranger's code: it must not cost a row its account
+        except Exception as error:  # noqa: BLE001  # third-party code: it must not disturb the bookkeeping of rows
             self.failure = ImporterError(f"the listener failed: {type(error).__name__}: {error}")
             self._failed(str(self.failure))
