@@ -1,9 +1,9 @@
-"""Connections that say nothing: noticed, looked up from a second connection, and given up for a fresh one.
+"""Silent connections: detected, checked at the server through a second connection, and given up if lost.
 
-A backend that has :class:`Watched`'s methods shows its connections as links. The monitor samples them. One whose
-statement makes no progress (no byte goes either way) is looked up at the server: a statement that works or waits for a
-lock is waited for, and that is said; any other is given up. Its worker then fails as with a lost connection, and tries
-again on a new one; whether its batch is in, the ledger says.
+A backend with the methods of :class:`Watched` exposes its connections as links, which the monitor samples. If a
+statement makes no progress (no bytes in either direction), the server is asked about it. A statement that is working or
+waiting for a lock is waited for, and reported; any other is given up. Its worker then fails as on a lost connection and
+retries on a new one; the ledger knows whether its batch is committed.
 """
 
 from __future__ import annotations
@@ -23,44 +23,44 @@ from tui_importer.errors import DatabaseError
 
 _log = logging.getLogger(__name__)
 
-#: The worker on whose behalf this thread or task uses connections; 0 is the engine itself.
+#: The worker for which this thread or task uses connections; 0 is the engine itself.
 WORKER: ContextVar[int] = ContextVar("worker", default=0)
 
 #: How often connections are sampled, in seconds.
 PERIOD = 0.1
-#: A statement that the server says is working or waiting for a lock is looked up again so often, in seconds.
+#: How often the server is asked again about a statement that is working or waiting for a lock, in seconds.
 LOOK_AGAIN = 10.0
-#: Where the server waits for more of a COPY of which it has some, it is asked again after so many seconds whether more
-#: has come: what lies between may buffer (a proxy, a slow network).
+#: If the server has part of a COPY and waits for more, it is asked again after this many seconds whether more has
+#: arrived: something between may buffer (a proxy, a slow network).
 CONFIRM = 5.0
-#: How long the second connection may take, in seconds.
+#: How long the check through the second connection may take, in seconds.
 LOOK_UP = 10.0
 
-#: While a run stops (its first signal ends it within 10 seconds): the silence allowed before a connection is looked up,
-#: time for the look-up, the time from which on locks are not waited for, and the silence allowed from then on: seconds.
+#: While a run stops (the first signal ends it within 10 seconds), in seconds: the silence allowed before a connection
+#: is checked, the time for the check, the time after which locks are not waited for, and the silence allowed then.
 STOPPING_SILENCE = 1.5
 STOPPING_LOOK_UP = 2.0
 STOPPING_PATIENCE = 5.0
 STOPPED_SILENCE = 1.0
-#: While a run is aborted (its second signal ends it within 2 seconds): time for what was cancelled to end, and for each
-#: statement after that (the ledger's last words).
+#: While a run is aborted (the second signal ends it within 2 seconds), in seconds: the time for cancelled statements to
+#: end, and for each statement after that (the last writes to the ledger).
 ABORT_PATIENCE = 0.5
 ABORTED_SILENCE = 0.2
 
 
 class Activity(Enum):
-    """What a server says of the statement that a silent connection waits for."""
+    """What a server says about the statement of a silent connection."""
 
     WORKING = auto()
     LOCKED = auto()  # waiting for a lock that another transaction holds
-    WAITING = auto()  # the server waits for its client: what was sent, or answered, did not arrive
-    GONE = auto()  # no such backend
+    WAITING = auto()  # the server waits for its client: a request or a response was lost
+    GONE = auto()  # the server has no such connection
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """The outcome of a look-up. ``detail`` says more in a few words; ``received`` is how many bytes of the statement's
-    data the server has taken in, where it tells."""
+    """The result of a check. ``detail`` describes it in a few words; ``received`` is how many bytes of the statement's
+    data the server has received, if it says so."""
 
     activity: Activity
     detail: str = ""
@@ -76,43 +76,43 @@ class Link(Protocol):
 
     @property
     def connecting(self) -> bool:
-        """Whether it is still being made; then it has a time limit of its own and cannot be looked up."""
+        """Whether it is still being established; then it has its own timeout and cannot be checked."""
 
     @property
     def call(self) -> int:
         """A number that changes with every statement sent."""
 
     def silent_since(self) -> float | None:
-        """The moment (monotonic clock) of the last progress of what is in flight, None where nothing is."""
+        """The time (monotonic clock) of the last progress of the statement in flight; None if there is none."""
 
     def give_up(self, why: str) -> None:
-        """Make whatever is in flight fail at once as on a lost connection, with this reason."""
+        """Make the operation in flight fail at once as on a lost connection, with this reason."""
 
 
 @runtime_checkable
 class Watched(Protocol):
-    """A backend whose connections can be watched."""
+    """A backend whose connections can be monitored."""
 
     def links(self) -> Sequence[Any]:
         """All :class:`Link` objects in use."""
 
     def look_up(self, links: Sequence[Any], seconds: float) -> Sequence[Finding]:
-        """Ask the server about these links from a connection of its own, within about so many seconds.
+        """Ask the server about these links through a separate connection, within about ``seconds``.
 
-        Raises :class:`~tui_importer.errors.DatabaseError`; without an SQLSTATE where the server did not answer.
+        Raises :class:`~tui_importer.errors.DatabaseError`; its SQLSTATE is None if the server did not answer.
         """
 
 
 class StallListener(Protocol):
-    """Whoever is told of statements that take long although their connection is healthy."""
+    """Is notified of statements that take long although their connection is healthy."""
 
     def __call__(self, worker: int, finding: Finding | None, seconds: float) -> None:
-        """The statement of a worker has been silent for so many seconds; None: it has gone on since."""
+        """The worker's statement has been silent for ``seconds``; ``finding`` is None once it made progress."""
 
 
 @dataclass(slots=True)
 class _Case:
-    """A link under suspicion: the statement it was on, when to look (again), and what was found."""
+    """A silent link: the number of its statement, when to check (again), and the latest finding."""
 
     call: int
     look_at: float
@@ -120,8 +120,10 @@ class _Case:
 
 
 class StallMonitor:
-    """Watches the links of a backend until it is closed. ``timeout`` is the silence allowed, in seconds; 0: any, unless
-    the run is being stopped."""
+    """Monitors the links of a backend until it is closed.
+
+    ``timeout`` is the silence allowed, in seconds (0: no limit unless the run is stopping).
+    """
 
     def __init__(self, backend: Watched, stop: RunControl, timeout: float, told: StallListener) -> None:
         self._backend = backend
@@ -137,11 +139,11 @@ class StallMonitor:
         self._thread.start()
 
     def close(self) -> None:
-        """Stop watching."""
+        """Stop monitoring."""
         self._closed.set()
         self._thread.join()
         if self._looking is not None:
-            self._looking.join(PERIOD)  # a daemon: a network that is gone keeps nobody
+            self._looking.join(PERIOD)  # a daemon thread, so a dead network does not block the exit
 
     def _run(self) -> None:
         while not self._closed.wait(PERIOD):
@@ -176,7 +178,7 @@ class StallMonitor:
         return self._timeout if self._stopping_at is None else min(self._timeout, STOPPING_SILENCE)
 
     def _is_hopeless(self, link: Link, case: _Case | None, silence: float, now: float) -> bool:
-        """Whether a run that is being stopped waits for this link no longer, whatever the server may say."""
+        """Whether a stopping run must give up this link, whatever the server says."""
         if self._aborting_at is not None:
             return now - self._aborting_at >= ABORT_PATIENCE and silence >= ABORTED_SILENCE
         if self._stopping_at is None:
@@ -187,7 +189,7 @@ class StallMonitor:
         return silence >= STOPPED_SILENCE and not working
 
     def _look(self, links: Sequence[Link]) -> None:
-        """In a thread of its own: the second connection may hang as well."""
+        """Check links, in a separate thread: the second connection may hang as well."""
         calls = [link.call for link in links]
         stopping = self._stopping_at is not None
         try:
@@ -195,7 +197,7 @@ class StallMonitor:
         except DatabaseError as error:
             for link, call in zip(links, calls, strict=True):
                 self._judge_unknown(link, call, error)
-        except Exception:  # noqa: BLE001  # a stranger's backend
+        except Exception:  # noqa: BLE001  # a third-party backend
             _log.warning("a silent connection could not be looked up", exc_info=True)
             for link, call in zip(links, calls, strict=True):
                 self._give_up(link, call, "and it could not be looked up")
@@ -206,14 +208,14 @@ class StallMonitor:
     def _judge_unknown(self, link: Link, call: int, error: DatabaseError) -> None:
         if error.sqlstate is None:
             self._give_up(link, call, "and a second connection got no answer either")
-        else:  # the server is there, and only does not let another one in
+        else:  # the server answers, but refuses another connection
             self._cases[id(link)] = _Case(call, time.monotonic() + min(self._silence, LOOK_AGAIN))
 
     def _judge(self, link: Link, call: int, finding: Finding) -> None:
         now = time.monotonic()
         since = link.silent_since()
         if since is None or link.call != call or now - since < PERIOD:
-            return  # it has gone on meanwhile
+            return  # it made progress meanwhile
         before = self._cases.get(id(link))
         known = before.finding if before is not None and before.call == call else None
         match finding.activity:
@@ -251,7 +253,7 @@ class StallMonitor:
 
 @contextmanager
 def watching(backend: object, stop: RunControl, timeout: float, told: StallListener) -> Iterator[None]:
-    """Watch a backend's connections meanwhile, where it shows them."""
+    """Within the context, monitor the backend's connections if it exposes them."""
     if not isinstance(backend, Watched):
         yield
         return
@@ -264,7 +266,7 @@ def watching(backend: object, stop: RunControl, timeout: float, told: StallListe
 
 @contextmanager
 def on_behalf_of(worker: int) -> Iterator[None]:
-    """Connections used meanwhile, by this thread or task, are this worker's."""
+    """Within the context, connections used by this thread or task belong to this worker."""
     token = WORKER.set(worker)
     try:
         yield

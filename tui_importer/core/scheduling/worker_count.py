@@ -1,17 +1,17 @@
-"""How many workers a live run wants, which its user may change, and who begins or ends for that."""
+"""The number of workers of a live run, which the user can change."""
 
 from __future__ import annotations
 
 import threading
 
-#: More workers than any database is glad of; a key held down must not open connections without end.
+#: More workers than any database benefits from; a key held down must not open connections without end.
 MAX_WORKERS = 64
 
 
 class WorkerCount:
-    """``wanted`` workers are to be at work; those of a strategy's pool ask whether they are too few or too many.
+    """The number of workers that are ``wanted``; the strategy's pool asks whether to start or stop one.
 
-    ``flexible`` says that the strategy asks at all.
+    ``flexible`` is true once the strategy has asked.
     """
 
     def __init__(self, wanted: int) -> None:
@@ -21,7 +21,7 @@ class WorkerCount:
         self._lock = threading.Lock()
 
     def should_start_worker(self) -> bool:
-        """True once for each worker that is to begin beside those at work."""
+        """True once for each worker to be started."""
         self.flexible = True
         with self._lock:
             if self._present >= self.wanted:
@@ -30,7 +30,7 @@ class WorkerCount:
             return True
 
     def should_stop_worker(self) -> bool:
-        """True once for each worker that is one too many."""
+        """True once for each worker to be stopped."""
         with self._lock:
             if self._present <= self.wanted:
                 return False
