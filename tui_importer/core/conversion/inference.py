@@ -1,8 +1,8 @@
-"""Which type a column has: decided by all of its cells, never by a sample, and shown with the evidence.
+"""Type inference: a column's type is decided by all of its cells, never by a sample, and comes with evidence.
 
-What would lose anything as a number, a date or a boolean stays text. Memory is bounded: blocks are counted and let
-go. Neither the order of the blocks nor where they are cut changes the type. What a column's facts decide costs
-nothing per cell; the rest are passes in C over the whole column.
+Values that would lose anything as a number, date or boolean stay text. Memory is bounded: blocks are counted and
+dropped. Neither the order of the blocks nor their boundaries change the type. Where a column's facts decide, nothing is
+done per cell; otherwise passes in C examine the whole column.
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ from tui_importer.core.model.types import (
     Kind,
 )
 
-#: How many different error codes are named: Excel has a dozen, a hostile file any number.
+#: The number of different error codes that are named: Excel has a dozen, a hostile file any number.
 MAX_CODES = 12
 
 NUMERIC = ColumnType(Kind.NUMERIC)
 
-#: What people call the kinds of cells, one and many.
+#: The words for kinds of cells, singular and plural.
 _WORDS: dict[type, tuple[str, str]] = {
     str: ("text", "texts"),
     **dict.fromkeys((int, float, Decimal), ("number", "numbers")),
@@ -53,9 +53,10 @@ _LACKING = frozenset({CellError, UncalculatedFormula})
 
 @dataclass(frozen=True, slots=True)
 class Inferred:
-    """A column's type with its reason. ``cells`` counts all that were seen, ``blanks`` those of them that are blank.
+    """A column's inferred type with its reason.
 
-    ``nullable`` says that a cell is blank, or without a value because it is an error or was never calculated.
+    ``cells`` is the number of all cells, ``blanks`` that of the blank ones. ``nullable``: some cell is blank, an error
+    or a formula that was never calculated.
     """
 
     type: ColumnType
@@ -67,10 +68,10 @@ class Inferred:
 
 
 class ColumnInference:
-    """Takes a column's cells block by block and says at the end which type they have.
+    """Infers the type of a column from its cells, which are added block by block.
 
-    ``typed`` is false where all cells are texts because the format knows nothing else (CSV): then the texts
-    themselves may say that they are numbers or dates. From a workbook a text is a text, whatever it looks like.
+    ``typed`` is false if the format has only texts (CSV): then texts that look like numbers or dates are taken as such.
+    In a workbook, a text is a text, whatever it looks like.
     """
 
     def __init__(self, *, typed: bool = True) -> None:
@@ -84,8 +85,11 @@ class ColumnInference:
         self._guess = None if typed else TextGuess()
 
     def add(self, column: Column, first_row: int, rows: Sequence[int] | None = None) -> None:
-        """Take in a block's column. ``first_row`` is the sheet row (from 1) of its first cell; ``rows`` (rising) are
-        the rows of all its cells where they do not simply follow, as when blank rows were left out."""
+        """Add the column of a block.
+
+        ``first_row`` is the sheet row (from 1) of its first cell. ``rows`` (ascending) are the sheet rows of all its
+        cells if they are not consecutive, as when blank rows were left out.
+        """
         self._cells += len(column)
         self._blanks += column.blanks
         if not column.kinds:
@@ -111,7 +115,7 @@ class ColumnInference:
         self._traits |= traits
 
     def result(self) -> Inferred:
-        """The type that every cell seen so far fits, with the evidence."""
+        """The type that fits every cell added so far, with the evidence."""
         findings = self._lacking()
         nullable = self._blanks > 0 or bool(findings)
         type_, evidence, problem = self._decide()
@@ -132,7 +136,7 @@ class ColumnInference:
         for kind in column.kinds:
             tally = self._kinds.setdefault(kind, Tally())
             row = places[0]
-            # Only a block that may hold the first cell of its kind is searched for it.
+            # A block is searched for the first cell of a kind only if it may hold it.
             if (tally.first_row is None or row < tally.first_row) and counts[kind] < len(column):
                 row = places[list(map(type, column.values())).index(kind)]
             tally.count(counts[kind], row)
@@ -216,14 +220,14 @@ class ColumnInference:
         return " and ".join(_some(self._kinds[kind].cells, _word(kind)) for kind in sorted(kinds, key=_word))
 
     def _spanned(self, word: str, kinds: Set[type]) -> str:
-        """So many of them, from the least to the greatest."""
+        """The number of cells and their range, from the least to the greatest."""
         tallies = [self._kinds[kind] for kind in kinds]
         said = _some(sum(tally.cells for tally in tallies), (word, f"{word}s"))
         measured = [tally for tally in tallies if tally.low is not None]
         if not measured:
             return said
         lows, highs = [tally.low for tally in measured], [tally.high for tally in measured]
-        if kinds & {dt.date, dt.datetime}:  # which Python compares only as text
+        if kinds & {dt.date, dt.datetime}:  # Python cannot compare dates with datetimes, so compare them as text
             lows, highs = [low.isoformat() for low in lows], [high.isoformat() for high in highs]
             return f"{said} from {min(lows)[:10]} to {max(highs)[:10]}"
         return f"{said} from {as_text(min(lows))} to {as_text(max(highs))}"

@@ -1,7 +1,7 @@
-"""What the values of a column are, as far as it matters for the column's type; counted and placed.
+"""Traits of a column's values that matter for its type, with counts and positions.
 
-The ``look`` functions are whole-column passes in C over the values of one type; only for the few traits whose cells
-are named to the user is a block walked, and only a block that has such a cell.
+The scanners are whole-column passes in C over the values of one type. Cells are examined one by one only for the few
+traits whose cells are named to the user, and only in blocks that may have such a cell.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from tui_importer.core.conversion.parsing import MAX_EXACT_FLOAT
 from tui_importer.core.model.cells import MIDNIGHT, Cell
 from tui_importer.core.model.column import NUL, Column
 
-#: Up to here a double holds every whole number (IEEE 754 binary64); larger integers and fractions do not mix.
+#: Up to this, a double holds every whole number exactly (IEEE 754 binary64); larger integers do not mix with fractions.
 MAX_FLOAT_INTEGER = 2**53
 
 #: The widest integer column that databases share has 64 bits.
@@ -29,7 +29,7 @@ MIN_INTEGER, MAX_INTEGER = -(2**63), 2**63 - 1
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Something in a column the user should know; ``first_row`` is the sheet row (from 1) of the first such cell."""
+    """A remark about a column for the user; ``first_row`` is the sheet row (from 1) of the first such cell."""
 
     message: str
     cells: int
@@ -40,7 +40,7 @@ class Finding:
 
 
 class Trait(Enum):
-    """Something that a value of the column is, and that keeps the column out of a narrower type."""
+    """A property of some value of the column that rules out a narrower type."""
 
     FRACTION = auto()
     NOT_FINITE = auto()
@@ -55,7 +55,7 @@ class Trait(Enum):
 
 @dataclass(slots=True)
 class Tally:
-    """How many cells of a sort there are, where the first one is, and the least and the greatest of them."""
+    """The number of cells of a kind, the row of the first one, and the least and greatest of them."""
 
     cells: int = 0
     first_row: int | None = None
@@ -126,7 +126,7 @@ def _scan_dates(column: Column, tally: Tally) -> set[Trait]:
     return set()
 
 
-#: How the cells of a type are scanned for traits; each is called for a column that has such cells.
+#: The scanner for each type of cell; it is called for columns that have such cells.
 SCANNERS: dict[type, Callable[[Column, Tally], set[Trait]]] = {
     float: _scan_floats,
     int: _scan_integers,
@@ -135,7 +135,7 @@ SCANNERS: dict[type, Callable[[Column, Tally], set[Trait]]] = {
     dt.date: _scan_dates,
 }
 
-#: Traits whose cells are counted and placed: only a block that may have such a cell is walked for it.
+#: Traits whose cells are counted and located; only blocks that may have such a cell are searched.
 PREDICATES: dict[Trait, Callable[[Cell], bool]] = {
     Trait.LONG_FLOAT: lambda cell: type(cell) is float and abs(cell) >= MAX_EXACT_FLOAT and cell.is_integer(),
     Trait.LONG_INTEGER: lambda cell: type(cell) is int and abs(cell) > MAX_FLOAT_INTEGER,
@@ -145,7 +145,7 @@ PREDICATES: dict[Trait, Callable[[Cell], bool]] = {
 
 
 def of_kind(column: Column, kind: type) -> Sequence[Any]:
-    """The column's cells of just this type."""
+    """The cells of exactly this type."""
     cells = column.values()
     if len(column.kinds) == 1 and not column.blanks:
         return cells
