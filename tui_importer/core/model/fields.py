@@ -1,4 +1,4 @@
-"""Checks the values of a struct against its annotations, and says in plain words what they should be."""
+"""Validation of a struct's values against its annotations, with errors that say what is expected."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import msgspec
 from tui_importer.core.model.suggest import closest
 from tui_importer.errors import PlanError
 
-#: Characters of a wrong value that its error shows.
+#: The number of characters of a wrong value that its error shows.
 _MAX_SHOWN = 60
 
 _WORDS: dict[object, str] = {
@@ -26,10 +26,10 @@ _WORDS: dict[object, str] = {
 
 
 def convert_fields(struct: msgspec.Struct) -> None:
-    """Check every field of a struct that was just made, and give it the type of its annotation (a path becomes a text,
-    a list a tuple); raises :class:`PlanError` naming the first value that cannot be.
+    """Check every field of a new struct and convert it to the type of its annotation.
 
-    A bool is no number, and a NaN is within no limits (msgspec's strict conversion).
+    A path becomes a text, a list a tuple. A bool is not a number, and a NaN is within no limits (msgspec's strict
+    conversion). Raises :class:`PlanError` naming the first invalid value.
     """
     for name, type_ in _annotations(type(struct)):
         given = getattr(struct, name)
@@ -47,7 +47,7 @@ def _annotations(struct: type[msgspec.Struct]) -> tuple[tuple[str, Any], ...]:
 
 
 def _wanted(type_: Any) -> str:
-    """What a value of a type looks like."""
+    """A description of the values of a type."""
     origin, arguments = get_origin(type_), get_args(type_)
     if origin is Annotated:
         return str(next(meta.description for meta in arguments[1:] if meta.description))
@@ -62,7 +62,7 @@ def _shown(value: object) -> str:
     if value is None or isinstance(value, (str, bool, int, float)):
         try:
             text = repr(value)
-        except ValueError:  # more digits than Python writes out
+        except ValueError:  # more digits than Python converts to text
             text = "so large a number"
         return text if len(text) <= _MAX_SHOWN else f"{text[:_MAX_SHOWN]}..."
     return f"an object of type {type(value).__name__}"
