@@ -44,7 +44,7 @@ _DECIMALS = re.compile(r"\.([0-9]+)")
 _TRAILING_ZERO = re.compile(r"\.[0-9]+0(?![0-9])")
 
 
-class _Reading:
+class _Candidate:
     """A candidate type; ``miss`` is the first text that does not match it, with its row."""
 
     def __init__(self, type_: ColumnType, word: str, pattern: str, read: Callable[[str], object] | None = None) -> None:
@@ -54,7 +54,7 @@ class _Reading:
         self._matches = re.compile(pattern).fullmatch
         self._read = read
 
-    def look(self, texts: Sequence[str], rows: Sequence[int]) -> None:
+    def match(self, texts: Sequence[str], rows: Sequence[int]) -> None:
         if self.miss is not None and self.miss[0] < rows[0]:
             return
         offset = next(compress(count(), map(not_, map(self._matches, texts))), len(texts))
@@ -68,24 +68,24 @@ class TextGuess:
     """Infers the type of a column of texts, which are added block by block."""
 
     def __init__(self) -> None:
-        self._float = _Reading(FLOAT, "a number", _FLOAT)
+        self._float = _Candidate(FLOAT, "a number", _FLOAT)
         # The first candidate that matches is used, so the narrower ones come first.
-        self._readings = (
-            _Reading(BOOLEAN, "true or false", "(?i:true|false)"),
-            _Reading(INTEGER, "a whole number", _INTEGER),
+        self._candidates = (
+            _Candidate(BOOLEAN, "true or false", "(?i:true|false)"),
+            _Candidate(INTEGER, "a whole number", _INTEGER),
             self._float,
-            _Reading(DATE, "a date", _DATE, dt.date.fromisoformat),
-            _Reading(TIMESTAMP, "a date and time", f"{_DATE}(?:[T ]{_TIME})?", dt.datetime.fromisoformat),
-            _Reading(TIMESTAMPTZ, "a date and time (UTC)", f"{_DATE}[T ]{_TIME}{_UTC}", dt.datetime.fromisoformat),
-            _Reading(TIME, "a time of day", _TIME, dt.time.fromisoformat),
+            _Candidate(DATE, "a date", _DATE, dt.date.fromisoformat),
+            _Candidate(TIMESTAMP, "a date and time", f"{_DATE}(?:[T ]{_TIME})?", dt.datetime.fromisoformat),
+            _Candidate(TIMESTAMPTZ, "a date and time (UTC)", f"{_DATE}[T ]{_TIME}{_UTC}", dt.datetime.fromisoformat),
+            _Candidate(TIME, "a time of day", _TIME, dt.time.fromisoformat),
         )
         self._decimals: set[int] = set()
         self._padded: tuple[int, str] | None = None
 
     def add(self, texts: Sequence[str], rows: Sequence[int]) -> None:
         """Add texts (none of them blank) and their sheet rows (ascending)."""
-        for reading in self._readings:
-            reading.look(texts, rows)
+        for candidate in self._candidates:
+            candidate.match(texts, rows)
         if self._float.miss is None:
             self._note_decimals(texts, rows)
 
@@ -94,13 +94,13 @@ class TextGuess:
 
         ``first_row`` is the row of the column's first text.
         """
-        for reading in self._readings:
-            if reading.miss is None:
-                if reading is self._float and self._padded is not None and len(self._decimals) > 1:
+        for candidate in self._candidates:
+            if candidate.miss is None:
+                if candidate is self._float and self._padded is not None and len(self._decimals) > 1:
                     # 1.10 next to 1.9 is a version or section, not a number: as numbers, 1.1 and 1.10 are equal.
                     return TEXT, f"zeros at the end that a number loses, first in row {_shown(self._padded)}"
-                return reading.type, f"each is {reading.word}"
-        longest = max(self._readings, key=lambda reading: reading.miss or (0, ""))
+                return candidate.type, f"each is {candidate.word}"
+        longest = max(self._candidates, key=lambda candidate: candidate.miss or (0, ""))
         row, text = miss = longest.miss or (0, "")
         for pattern, reason in _REASONS:
             if pattern.fullmatch(text):
@@ -120,13 +120,13 @@ class TextGuess:
 
 def _readable(read: Callable[[str], object], texts: Sequence[str]) -> int:
     """The number of texts, from the first on, that ``read`` accepts."""
-    done = 0
+    readable = 0
     try:
         for _ in map(read, texts):
-            done += 1
+            readable += 1
     except ValueError:
         pass
-    return done
+    return readable
 
 
 def _shown(place: tuple[int, str]) -> str:

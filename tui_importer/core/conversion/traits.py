@@ -54,7 +54,7 @@ class Trait(Enum):
 
 
 @dataclass(slots=True)
-class Tally:
+class CellStats:
     """The number of cells of a kind, the row of the first one, and the least and greatest of them."""
 
     cells: int = 0
@@ -75,7 +75,7 @@ class Tally:
         return Finding(message, self.cells, self.first_row or 0)
 
 
-def _scan_floats(column: Column, tally: Tally) -> set[Trait]:
+def _scan_floats(column: Column, stats: CellStats) -> set[Trait]:
     traits = set()
     extremes, integral = column.extremes(float), column.integral
     if extremes is None:  # a float is not finite
@@ -86,48 +86,48 @@ def _scan_floats(column: Column, tally: Tally) -> set[Trait]:
     if not integral:
         traits.add(Trait.FRACTION)
     if extremes is not None:
-        tally.measure(extremes)
+        stats.measure(extremes)
         if max(map(abs, extremes)) >= MAX_EXACT_FLOAT:
             traits.add(Trait.LONG_FLOAT)
     return traits
 
 
-def _scan_integers(column: Column, tally: Tally) -> set[Trait]:
+def _scan_integers(column: Column, stats: CellStats) -> set[Trait]:
     low, high = column.extremes(int) or (0, 0)
-    tally.measure((low, high))
+    stats.measure((low, high))
     if low >= -MAX_FLOAT_INTEGER and high <= MAX_FLOAT_INTEGER:
         return set()
     return {Trait.LONG_INTEGER, Trait.HUGE_INTEGER}
 
 
-def _scan_decimals(column: Column, tally: Tally) -> set[Trait]:
+def _scan_decimals(column: Column, stats: CellStats) -> set[Trait]:
     extremes = column.extremes(Decimal)
     if extremes is None:
         return {Trait.NOT_FINITE}
-    tally.measure(extremes)
+    stats.measure(extremes)
     return set()
 
 
-def _scan_moments(column: Column, tally: Tally) -> set[Trait]:
+def _scan_moments(column: Column, stats: CellStats) -> set[Trait]:
     values = of_kind(column, dt.datetime)
     zones = set(map(is_not, map(attrgetter("tzinfo"), values), repeat(None)))
     traits = {Trait.ZONED if zoned else Trait.ZONELESS for zoned in zones}
     if zones == {False}:
-        tally.measure(values)
+        stats.measure(values)
     if set(map(dt.datetime.time, values)) != {MIDNIGHT}:
         traits.add(Trait.TIME_OF_DAY)
     return traits
 
 
-def _scan_dates(column: Column, tally: Tally) -> set[Trait]:
+def _scan_dates(column: Column, stats: CellStats) -> set[Trait]:
     extremes = column.extremes(dt.date)
     if extremes is not None:
-        tally.measure(extremes)
+        stats.measure(extremes)
     return set()
 
 
 #: The scanner for each type of cell; it is called for columns that have such cells.
-SCANNERS: dict[type, Callable[[Column, Tally], set[Trait]]] = {
+SCANNERS: dict[type, Callable[[Column, CellStats], set[Trait]]] = {
     float: _scan_floats,
     int: _scan_integers,
     Decimal: _scan_decimals,

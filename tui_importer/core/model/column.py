@@ -189,12 +189,12 @@ class ListColumn:
 
     def slice(self, start: int, stop: int) -> ListColumn:
         part = ListColumn(self._values[start:stop])
-        self._hand_on(part)
+        self._pass_facts(part)
         return part
 
     def keep(self, selected: Sequence[bool]) -> ListColumn:
         part = ListColumn(list(compress(self._values, selected)))
-        self._hand_on(part)
+        self._pass_facts(part)
         return part
 
     def _of(self, kind: type) -> Sequence[Any]:
@@ -210,7 +210,7 @@ class ListColumn:
             return filter(None, self._values)  # type: ignore[arg-type]  # only str and None are in it
         return [cell for cell in self._values if isinstance(cell, str)]
 
-    def _hand_on(self, part: ListColumn) -> None:
+    def _pass_facts(self, part: ListColumn) -> None:
         # Facts that hold for every subset need not be computed again.
         if not self.blanks:
             part.__dict__["blanks"] = 0

@@ -151,14 +151,14 @@ def take_snapshot(
     """The current values of the counters. ``phase`` overrides that of the reading thread."""
     # Workers before the reader: a row is read before it is completed, so ``finished`` never exceeds ``read``.
     sampled = tuple(_sample(worker) for worker in workers)
-    passed_over, rejected, reader_phase = reader.skipped, reader.rejected, reader.phase
+    skipped, rejected, reader_phase = reader.skipped, reader.rejected, reader.phase
     return Snapshot(
         at=at,
         read=reader.rows_read,
         blank=reader.blank_rows,
         inserted=sum(worker.inserted for worker in sampled),
         updated=sum(worker.updated for worker in sampled),
-        skipped=passed_over + sum(worker.skipped for worker in sampled),
+        skipped=skipped + sum(worker.skipped for worker in sampled),
         rejected=rejected + sum(worker.rejected for worker in sampled),
         source_rows=reader.source_rows,
         queue_depth=queue_depth,
@@ -200,10 +200,10 @@ def eta(first: Snapshot, now: Snapshot) -> float | None:
     left = rows - now.finished
     if left <= 0:
         return 0.0
-    pace = rate(first, now)
-    if pace == 0 or now.at - first.at < MIN_ETA_SECONDS:
+    rows_per_second = rate(first, now)
+    if rows_per_second == 0 or now.at - first.at < MIN_ETA_SECONDS:
         return None
-    return left / pace
+    return left / rows_per_second
 
 
 def progress(snapshot: Snapshot) -> float | None:

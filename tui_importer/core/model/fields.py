@@ -36,7 +36,9 @@ def convert_fields(struct: msgspec.Struct) -> None:
         try:
             value = msgspec.convert(os.fspath(given) if isinstance(given, os.PathLike) else given, type_)
         except (msgspec.ValidationError, OverflowError) as error:
-            raise PlanError(f"{name} must be {_wanted(type_)}, not {_shown(given)}{_meant(given, type_)}") from error
+            raise PlanError(
+                f"{name} must be {_expected(type_)}, not {_shown(given)}{_suggestion(given, type_)}"
+            ) from error
         if value is not given:
             msgspec.structs.force_setattr(struct, name, value)
 
@@ -46,7 +48,7 @@ def _annotations(struct: type[msgspec.Struct]) -> tuple[tuple[str, Any], ...]:
     return tuple((field.name, field.type) for field in msgspec.structs.fields(struct))
 
 
-def _wanted(type_: Any) -> str:
+def _expected(type_: Any) -> str:
     """A description of the values of a type."""
     origin, arguments = get_origin(type_), get_args(type_)
     if origin is Annotated:
@@ -54,7 +56,7 @@ def _wanted(type_: Any) -> str:
     if origin is Literal:
         return f"one of {', '.join(map(str, arguments))}"
     if origin in (Union, UnionType):
-        return " or ".join(_wanted(each) for each in arguments if each is not type(None))
+        return " or ".join(_expected(each) for each in arguments if each is not type(None))
     return _WORDS.get(origin or type_) or f"a {type_.__name__}"
 
 
@@ -68,7 +70,7 @@ def _shown(value: object) -> str:
     return f"an object of type {type(value).__name__}"
 
 
-def _meant(value: object, type_: Any) -> str:
+def _suggestion(value: object, type_: Any) -> str:
     if get_origin(type_) is not Literal or not isinstance(value, str):
         return ""
     close = closest(value, get_args(type_))

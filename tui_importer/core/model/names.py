@@ -50,23 +50,23 @@ def target_names(
     """
     places = range(len(headers)) if positions is None else positions
     reasons: list[list[str]] = []
-    wanted: list[str] = []
+    requested: list[str] = []
     for header, place in zip(headers, places, strict=True):
-        name, why = _wanted(header, place)
-        wanted.append(name)
+        name, why = _requested_name(header, place)
+        requested.append(name)
         reasons.append(why)
 
-    names: list[str | None] = [None] * len(wanted)
+    names: list[str | None] = [None] * len(requested)
     own = {name.casefold() for name in taken}
     used = set(own)
     # Headers get the name they ask for if it is free; those with text come before blank ones. So "a", "a", "a_2" become
     # a, a_3, a_2, and no header loses its name to a generated one.
     for with_text in (True, False):
-        for index, (header, name) in enumerate(zip(headers, wanted, strict=True)):
+        for index, (header, name) in enumerate(zip(headers, requested, strict=True)):
             if bool(snake_case(header or "")) is with_text and name.casefold() not in used:
                 names[index] = name
                 used.add(name.casefold())
-    for index, name in enumerate(wanted):
+    for index, name in enumerate(requested):
         if names[index] is None:
             reasons[index].append("is a name the table has by itself" if name.casefold() in own else "repeats")
             names[index] = free = _numbered(name, used)
@@ -114,7 +114,7 @@ def snake_case(text: str) -> str:
     return "_".join(word for word in words if any(map(str.isalnum, word)))
 
 
-def _wanted(header: str | None, place: int) -> tuple[str, list[str]]:
+def _requested_name(header: str | None, place: int) -> tuple[str, list[str]]:
     """The name that a header asks for, and why it differs from the header in snake_case."""
     name = snake_case(header or "")
     if not name:

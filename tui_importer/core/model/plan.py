@@ -201,7 +201,7 @@ def load_plan(path: Path) -> Plan:
         raise PlanError(f"{path}: not a valid TOML file: {error}") from error
     _refuse_unknown_keys(raw, Plan, str(path), "")
     try:
-        plan = _built(raw, Plan)
+        plan = _build(raw, Plan)
     except PlanError as error:
         raise PlanError(f"{path}: {error}") from error
     if plan.version != PLAN_VERSION:
@@ -273,17 +273,17 @@ def _refuse_unknown_keys(raw: object, struct: type[msgspec.Struct], path: str, w
             _refuse_unknown_keys(value, _TABLES[key], path, key)
 
 
-def _built(raw: dict[str, object], struct: type[PartT], where: str = "") -> PartT:
+def _build(raw: dict[str, object], struct: type[PartT], where: str = "") -> PartT:
     """Construct a part of a plan file as a program would, so that both get the same errors."""
     for field in msgspec.structs.fields(struct):
         if field.required and field.name not in raw:
             raise PlanError(f"the key {field.name!r} is missing{f' in [{where}]' if where else ''}")
-    return struct(**{key: value if where else _nested(key, value) for key, value in raw.items()})
+    return struct(**{key: value if where else _build_nested(key, value) for key, value in raw.items()})
 
 
-def _nested(key: str, value: object) -> object:
+def _build_nested(key: str, value: object) -> object:
     if key not in _TABLES:
         return value
     if isinstance(value, list):
-        return tuple(_built(item, _TABLES[key], key) if isinstance(item, dict) else item for item in value)
-    return _built(value, _TABLES[key], key) if isinstance(value, dict) else value
+        return tuple(_build(item, _TABLES[key], key) if isinstance(item, dict) else item for item in value)
+    return _build(value, _TABLES[key], key) if isinstance(value, dict) else value

@@ -70,7 +70,7 @@ class _Group:
             insort(self.cells, cell)
             del self.cells[CELLS_PER_REASON:]
 
-    def said(self) -> str:
+    def common_reason(self) -> str:
         """The common reason; an ellipsis replaces the part in which the reasons differ."""
         if self.beginning == self.reason:
             return self.reason
@@ -95,8 +95,8 @@ class RejectGroups:
             if key not in self._groups and len(self._groups) >= MAX_GROUPS:
                 key = _OTHER_KEY
             if key not in self._groups:
-                said = OTHERS if key is _OTHER_KEY else fault.reason
-                self._groups[key] = _Group(said, said, said)
+                reason = OTHERS if key is _OTHER_KEY else fault.reason
+                self._groups[key] = _Group(reason, reason, reason)
             self._groups[key].add(fault, _Cell(reject.row, self._faults, fault.cell))
 
     def take(self) -> list[ReasonGroup]:
@@ -106,7 +106,7 @@ class RejectGroups:
 
     def _sorted(self) -> Iterator[ReasonGroup]:
         for key, group in sorted(self._groups.items(), key=lambda item: (-item[1].count, item[1].cells[0])):
-            reason = OTHERS if key == _OTHER_KEY else group.said()
+            reason = OTHERS if key == _OTHER_KEY else group.common_reason()
             cells = tuple(cell.cell for cell in group.cells)
             yield ReasonGroup(key.column, reason, group.count, cells, key.constraint)
 

@@ -102,7 +102,7 @@ class Stats(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         """
         # JSON has neither NaN nor infinity.
         seconds = round(seconds, 6) if math.isfinite(seconds) and seconds > 0 else 0.0
-        pace = max(0, inserted + updated + skipped + rejected - earlier) / seconds if seconds else 0.0
+        rate = max(0, inserted + updated + skipped + rejected - earlier) / seconds if seconds else 0.0
         return cls(
             total_records=read,
             success_count=inserted + updated,
@@ -114,7 +114,7 @@ class Stats(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
             retries=retries,
             duration=f"{seconds:.2f}s",
             duration_seconds=seconds,
-            records_per_second=round(pace, 1),
+            records_per_second=round(rate, 1),
             already_in=already_in,
             suppressed=suppressed,
         )

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping as Dictionary
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -248,21 +247,21 @@ def _matched(
     """Match columns by name: as the schema specifies, otherwise by equal names."""
     targets = {normalized(column.name): column.name for column in table.columns}
     by_schema = _known(schema) if schema else {}
-    routes, strangers = [], []
+    routes, unmatched = [], []
     for offset, header in enumerate(headers):
         name = normalized(header)
         if name in skipped:
             continue
         target = table.column(by_schema.get(name) or targets.get(name, ""))
         if target is None:
-            strangers.append(f"{header!r} (column {column_letters(first_column + offset)})")
+            unmatched.append(f"{header!r} (column {column_letters(first_column + offset)})")
         else:
             routes.append(
                 _fitting(ColumnRoute(header, first_column + offset, target.name, target.type, required=False), table)
             )
-    if strangers:
+    if unmatched:
         raise PlanError(
-            f"table {table.qualified_name!r} has no column for {', '.join(strangers)}: leave it out with --skip, "
+            f"table {table.qualified_name!r} has no column for {', '.join(unmatched)}: leave it out with --skip, "
             "or say where it goes in a plan file (tui-importer inspect FILE --save plan.toml)"
         )
     return routes
@@ -309,7 +308,7 @@ def _inferred(
 
 
 def _overridden(
-    routes: list[ColumnRoute], types: Dictionary[str, str], notes: list[str], existing: Table | None
+    routes: list[ColumnRoute], types: Mapping[str, str], notes: list[str], existing: Table | None
 ) -> list[ColumnRoute]:
     """The routes with the types of ``--type``, by header or target name."""
     places = {normalized(name): place for place, route in enumerate(routes) for name in (route.target, route.header)}

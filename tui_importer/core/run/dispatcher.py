@@ -16,13 +16,13 @@ class EventDispatcher:
     A listener that raises is not called again: ``failure`` has the error, and ``failed`` is called with its message.
     """
 
-    def __init__(self, listener: Listener, failed: Callable[[str], object]) -> None:
+    def __init__(self, listener: Listener, on_failure: Callable[[str], object]) -> None:
         self.held = threading.RLock()
         self.failure: ImporterError | None = None
         self._listener = listener
-        self._failed = failed
-        self._said_all = False
-        self._unsaid: deque[AnyEvent] = deque()
+        self._on_failure = on_failure
+        self._finished = False
+        self._pending: deque[AnyEvent] = deque()
 
     def emit(self, event: AnyEvent) -> None:
         """Pass an event to the listener.
@@ -31,21 +31,21 @@ class EventDispatcher:
         :class:`~tui_importer.events.RunFinished`.
         """
         with self.held:
-            if self._said_all:
+            if self._finished:
                 return
-            self._said_all = isinstance(event, RunFinished)
-            self._unsaid.append(event)
-            if len(self._unsaid) > 1:
+            self._finished = isinstance(event, RunFinished)
+            self._pending.append(event)
+            if len(self._pending) > 1:
                 return
-            while self._unsaid:
-                self._tell(self._unsaid[0])
-                self._unsaid.popleft()
+            while self._pending:
+                self._call_listener(self._pending[0])
+                self._pending.popleft()
 
-    def _tell(self, event: AnyEvent) -> None:
+    def _call_listener(self, event: AnyEvent) -> None:
         if self.failure is not None:
             return
         try:
             self._listener(event)
         except Exception as error:  # noqa: BLE001  # third-party code: it must not disturb the bookkeeping of rows
             self.failure = ImporterError(f"the listener failed: {type(error).__name__}: {error}")
-            self._failed(str(self.failure))
+            self._on_failure(str(self.failure))

@@ -95,7 +95,7 @@ MIN_BATCH_SIZE, MAX_BATCH_SIZE = 2_000, 5_000
 #: If the number of rows is known, batches grow beyond the minimum only if each worker still gets this many.
 _BATCHES_EACH = 10
 #: How long a run that failed or was stopped tries to record its end in the ledger, in seconds.
-_LAST_WORDS, _ABORTED_WORDS = 0.5, 0.2
+_FINISH_TIMEOUT, _ABORTED_FINISH_TIMEOUT = 0.5, 0.2
 #: A batch has at most the rows that ``--max-rate`` allows in this many seconds, so that the rate is held closely.
 _RATE_SECONDS = 1.0
 
@@ -368,8 +368,8 @@ class Engine:
         self._reader.source_rows = source.row_hint
         resolved = self._resolve(source, backend)
         mapping = resolved.mapping
-        self._workers = self._worker_count(backend)
-        self._batch_size = self._rows_of_a_batch(source.row_hint)
+        self._workers = self._choose_worker_count(backend)
+        self._batch_size = self._choose_batch_size(source.row_hint)
         if self._done is not None or self._control.stopping:
             return
         try:
@@ -380,7 +380,7 @@ class Engine:
                 reconcile(now.read, now.inserted, now.updated, now.skipped, now.rejected)
                 self._finish(resolved, stage, backend)
         finally:
-            self._tell_what_the_table_did(mapping.table)
+            self._note_table_effects(mapping.table)
 
     def _load_rows(self, source: OpenSource, resolved: ResolvedPlan, backend: Backend) -> Table | None:
         """Read and write all rows; returns the staging table of an atomic import."""
@@ -401,7 +401,7 @@ class Engine:
         reading.result()
         return stage
 
-    def _tell_what_the_table_did(self, table: Table) -> None:
+    def _note_table_effects(self, table: Table) -> None:
         """Add notes about rows that the table suppressed and blanks that took its defaults."""
         if self._job is None:
             return
@@ -416,7 +416,7 @@ class Engine:
         job = self._job = ImportJob(
             workers=self._workers,
             queue=self._queue,
-            stop=self._control,
+            control=self._control,
             backend=backend,
             mapping=mapping,
             destination=_destination(mapping, table, self._resume_point),
@@ -444,21 +444,21 @@ class Engine:
     def _resolve(self, source: OpenSource, backend: Backend) -> ResolvedPlan:
         """Resolve the plan, and find out whether this import is already done."""
         plan = self._plan
-        wanted = choose_target(plan, source.layout, source)
-        if wanted.name not in self._reflected:
-            self._reflected[wanted.name] = self._retried(lambda: backend.reflect(wanted.name))
-        existing = self._reflected[wanted.name]
+        choice = choose_target(plan, source.layout, source)
+        if choice.name not in self._reflected:
+            self._reflected[choice.name] = self._retried(lambda: backend.reflect(choice.name))
+        existing = self._reflected[choice.name]
         import_history, ledger = None, self._ledger
         if ledger is not None:
-            if wanted.name not in self._histories:
-                self._histories[wanted.name] = self._retried(lambda: ledger.history(wanted.name))
-            history = self._histories[wanted.name]
+            if choice.name not in self._histories:
+                self._histories[choice.name] = self._retried(lambda: ledger.history(choice.name))
+            history = self._histories[choice.name]
             run = RunInfo(self.run_id, self._components.strategy_name, self._command)
-            import_history = ImportHistory(ledger, history, run, plan, source, self._sha256 or "", wanted.name)
+            import_history = ImportHistory(ledger, history, run, plan, source, self._sha256 or "", choice.name)
             plan = import_history.plan(existing)
             if not plan.options.dry_run:  # a dry run reads the history but records nothing
                 self._import_history = import_history
-        resolved = self._resolved_plan = resolve(plan, source, wanted, existing)
+        resolved = self._resolved_plan = resolve(plan, source, choice, existing)
         for note in resolved.notes:
             self._notice(note)
         if import_history is not None:
@@ -547,8 +547,8 @@ class Engine:
         if self._plan.options.atomic and not import_history.published:
             self._notice("nothing of this import is to be seen before it is whole (--atomic)")
         try:
-            patience = _ABORTED_WORDS if self._control.aborting else _LAST_WORDS
-            retried(lambda: import_history.finish(state, counts, blank, reason), patience, _sleep, lambda *_: None)
+            limit = _ABORTED_FINISH_TIMEOUT if self._control.aborting else _FINISH_TIMEOUT
+            retried(lambda: import_history.finish(state, counts, blank, reason), limit, _sleep, lambda *_: None)
         except DatabaseError as failure:
             self._notice(f"the ledger does not know how this run ended: {failure}")
 
@@ -574,13 +574,13 @@ class Engine:
         """The result of one of the engine's own database operations, retried after transient errors."""
         seconds = self._plan.options.retry_for
         try:
-            return retried(action, seconds, lambda pause: not self._control.wait(pause), self._again, transient)
+            return retried(action, seconds, lambda pause: not self._control.wait(pause), self._on_retry, transient)
         except transient as fault:
             if self._control.stopping:
                 raise StoppedError(self._control.reason) from fault
             raise
 
-    def _again(self, attempt: int, seconds: float, fault: DatabaseError) -> None:
+    def _on_retry(self, attempt: int, seconds: float, fault: DatabaseError) -> None:
         self._retries += 1
         self._emit(
             Retrying(
@@ -640,17 +640,17 @@ class Engine:
         if import_history is not None and options.atomic and not import_history.published:
             stage = import_history.stage(mapping)
 
-            def make_stage() -> None:
+            def create_stage() -> None:
                 if backend.reflect(stage.qualified_name) is None:
                     backend.create_stage(mapping.table, stage, exists=not resolved.create)
 
-            self._retried(make_stage)
+            self._retried(create_stage)
             return stage
-        if resolved.create and self._retried(lambda: self._makes_table(mapping, backend)):
+        if resolved.create and self._retried(lambda: self._create_table(mapping, backend)):
             self._emit(TableCreated(table=mapping.table.qualified_name))
         return None
 
-    def _makes_table(self, mapping: ColumnMapping, backend: Backend) -> bool:
+    def _create_table(self, mapping: ColumnMapping, backend: Backend) -> bool:
         """Create the table; False if another run has created it since it was reflected, and our columns fit."""
         try:
             backend.create_table(mapping.table)
@@ -702,7 +702,7 @@ class Engine:
         for note in notes:
             self._notice(note)
 
-    def _worker_count(self, backend: Backend) -> int:
+    def _choose_worker_count(self, backend: Backend) -> int:
         self._max_writers, self._writer_note = backend.max_writers, backend.writer_note
         asked, limits = self._plan.options.workers, (self._components.strategy.max_workers, backend.max_writers)
         workers = min([asked or WORKERS, *(limit for limit in limits if limit is not None)])
@@ -710,7 +710,7 @@ class Engine:
             self._notice(backend.writer_note)
         return workers
 
-    def _rows_of_a_batch(self, row_hint: int | None) -> int:
+    def _choose_batch_size(self, row_hint: int | None) -> int:
         options = self._plan.options
         share = (row_hint or 0) // (self._workers * _BATCHES_EACH)
         rows = options.batch_size or min(max(share, MIN_BATCH_SIZE), MAX_BATCH_SIZE)

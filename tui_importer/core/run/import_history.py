@@ -56,8 +56,8 @@ class ImportHistory:
         self._sha256 = sha256
         self._table = table
         self._history = history
-        self._round: Sequence[PastRun] = ()
-        self._number = 1
+        self._earlier: Sequence[PastRun] = ()
+        self._generation = 1
         self._resume_point: ResumePoint | None = None
         self._creates = False
         self._before: str | None = None
@@ -83,17 +83,17 @@ class ImportHistory:
         if not runs:
             self.notes += _changes(identity, self._history)
             return None
-        self._number = max(past.round for past in runs)
-        self._round = [past for past in runs if past.round == self._number]
-        done = next((past for past in self._round if self._covers(past)), None)
+        self._generation = max(past.round for past in runs)
+        self._earlier = [past for past in runs if past.round == self._generation]
+        done = next((past for past in self._earlier if self._covers(past)), None)
         if self._is_gone(existing, done):
             self.notes.append(f"table {self._table!r} has been emptied since run {runs[0].run_id}: starting over")
         elif done is None:
-            self._check_way(self._round[0])
+            self._check_atomic(self._earlier[0])
             return None
         elif not self._plan.options.again:
             return done
-        self._number, self._round = self._number + 1, ()
+        self._generation, self._earlier = self._generation + 1, ()
         return None
 
     def begin(self, resolved: ResolvedPlan) -> ResumePoint:
@@ -104,7 +104,7 @@ class ImportHistory:
             NewRun(
                 run_id=self._run.run_id,
                 import_id=identity.import_id,
-                round=self._number,
+                round=self._generation,
                 file=identity.file,
                 sha256=identity.sha256,
                 sheet=identity.sheet,
@@ -125,17 +125,17 @@ class ImportHistory:
     @property
     def resumes(self) -> PastRun | None:
         """The latest earlier run that this one resumes."""
-        return self._round[0] if self._round else None
+        return self._earlier[0] if self._earlier else None
 
     @property
     def made_table(self) -> bool:
         """Whether this run, or an earlier one that it resumes, creates the table."""
-        return self._creates or any(past.created_table for past in self._round)
+        return self._creates or any(past.created_table for past in self._earlier)
 
     @property
     def published(self) -> bool:
         """Whether the rows of an atomic import are already in their table."""
-        return any(past.published for past in self._round)
+        return any(past.published for past in self._earlier)
 
     def stage(self, mapping: ColumnMapping) -> Table:
         """The staging table of an atomic import: the imported columns, under a name derived from the import."""
@@ -163,11 +163,11 @@ class ImportHistory:
 
     def take_before(self, mapping: ColumnMapping, *, empty: bool) -> None:
         """Store the checksums of the table before this generation writes to it, for :meth:`verify`."""
-        if self._round:
-            self._before = next((past.before for past in self._round if past.before is not None), None)
+        if self._earlier:
+            self._before = next((past.before for past in self._earlier if past.before is not None), None)
             return
         before = None if empty else verify.of_table(self._ledger, mapping, _VERIFIED_ROWS)
-        self._before = "" if before is None else before.kept()
+        self._before = "" if before is None else before.to_json()
         self._ledger.note_before(self._claim, self._before)
 
     def verify(self, mapping: ColumnMapping) -> Verification:
@@ -182,11 +182,11 @@ class ImportHistory:
                 "run that began it was not told to --verify"
             )
         rejected = [reject.row for reject in self.rejects()]
-        ours = verify.of_source(self._source, mapping, rejected, _VERIFIED_ROWS)
-        theirs = verify.of_table(self._ledger, mapping, _VERIFIED_ROWS).less(self._before or None)
-        found = verify.compare(ours, theirs, mapping)
+        expected = verify.of_source(self._source, mapping, rejected, _VERIFIED_ROWS)
+        actual = verify.of_table(self._ledger, mapping, _VERIFIED_ROWS).since(self._before or None)
+        found = verify.compare(expected, actual, mapping)
         names = [column.target for column in mapping.columns]
-        self.defaulted = [names[place] for place in sorted(ours.defaulted)]
+        self.defaulted = [names[place] for place in sorted(expected.defaulted)]
         return found
 
     def check_count(self, table: Table) -> None:
@@ -194,7 +194,7 @@ class ImportHistory:
 
         Rows added by others are ignored; missing rows are an error.
         """
-        others = any(past.table == self._table and past not in self._round for past in self._history)
+        others = any(past.table == self._table and past not in self._earlier for past in self._history)
         if others or not self.made_table:
             return
         expected = self.counts().inserted
@@ -234,7 +234,7 @@ class ImportHistory:
 
     def _is_gone(self, existing: Table | None, done: PastRun | None) -> bool:
         """Whether the rows that the ledger counts are no longer in the table: it was dropped or emptied."""
-        latest = self._round[0]
+        latest = self._earlier[0]
         if latest.atomic and not self.published:
             # The rows are still in the staging table.
             stage = Table(_stage_name(latest.import_id, latest.round), (), _schema(self._table))
@@ -245,7 +245,7 @@ class ImportHistory:
             return False
         return existing is None or not self._ledger.holds_rows(existing)
 
-    def _check_way(self, past: PastRun) -> None:
+    def _check_atomic(self, past: PastRun) -> None:
         if past.atomic is not self._plan.options.atomic:
             way = "with" if past.atomic else "without"
             raise PlanError(f"run {past.run_id} began this import {way} --atomic: go on {way} it")

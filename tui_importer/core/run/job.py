@@ -69,7 +69,7 @@ class ImportJob:
         *,
         workers: int,
         queue: BatchQueue,
-        stop: RunControl,
+        control: RunControl,
         backend: Backend,
         mapping: ColumnMapping,
         destination: Destination,
@@ -85,7 +85,7 @@ class ImportJob:
         self.suppressed = SuppressedRows()
         self.defaults = Counter[str]()
         self._queue = queue
-        self._control = stop
+        self._control = control
         self._backend = backend
         self._mapping = mapping
         self._destination = destination
@@ -94,9 +94,9 @@ class ImportJob:
         self._max_rejects = max_rejects
         self._retry_for = retry_for
         self._emit = emit
-        self._takers: ThreadPoolExecutor | None = None
+        self._take_pool: ThreadPoolExecutor | None = None
         self._lock = threading.Lock()
-        self._settled = 0
+        self._completed = 0
         self._rejected = 0
 
     def batches(self) -> Iterator[Batch]:
@@ -106,15 +106,15 @@ class ImportJob:
         import asyncio  # takes 60 ms, and only asyncio strategies need it
 
         # Not the loop's default executor: tasks waiting for a batch would occupy the threads that write one.
-        if self._takers is None:
-            self._takers = ThreadPoolExecutor(max(self.workers, MAX_WORKERS), thread_name_prefix="taking")
-        return await asyncio.get_running_loop().run_in_executor(self._takers, self._queue.take)
+        if self._take_pool is None:
+            self._take_pool = ThreadPoolExecutor(max(self.workers, MAX_WORKERS), thread_name_prefix="taking")
+        return await asyncio.get_running_loop().run_in_executor(self._take_pool, self._queue.take)
 
     def close(self) -> None:
         """End the job after the strategy has returned; no thread is left."""
         self.ended = True
-        if self._takers is not None:
-            self._takers.shutdown()
+        if self._take_pool is not None:
+            self._take_pool.shutdown()
 
     def should_start_worker(self) -> bool:
         return self.worker_count.should_start_worker() and not self._control.stopping
@@ -148,7 +148,7 @@ class ImportJob:
     def writer(self) -> Iterator[ThreadWriter]:
         counters = self._new_worker()
         with self._ending(counters), on_behalf_of(counters.worker):
-            writer = self._batch_writer(_ThreadSessions(self, self._backend, self._destination), counters)
+            writer = self._batch_writer(_ThreadSessionFactory(self, self._backend, self._destination), counters)
             try:
                 with self._control.cancelling(writer.cancel):
                     run(writer.connect())
@@ -161,7 +161,7 @@ class ImportJob:
     async def async_writer(self) -> AsyncIterator[TaskWriter]:
         counters = self._new_worker()
         with self._ending(counters), on_behalf_of(counters.worker):
-            writer = self._batch_writer(_TaskSessions(self, self._backend, self._destination), counters)
+            writer = self._batch_writer(_TaskSessionFactory(self, self._backend, self._destination), counters)
             try:
                 with self._control.cancelling(writer.cancel):
                     await run_async(writer.connect())
@@ -181,8 +181,8 @@ class ImportJob:
             self.suppressed.add(event)
             self.defaults.update(event.defaults)
             self._rejected += event.rejected
-            self._settled += event.inserted + event.skipped + event.rejected
-            too_many = self._too_many(self._rejected, self._settled)
+            self._completed += event.inserted + event.skipped + event.rejected
+            too_many = self._too_many(self._rejected, self._completed)
         self._emit(event)
         for reject in rejects:
             self._emit(RowRejected(worker=event.worker, reject=reject))
@@ -258,7 +258,7 @@ class TaskWriter:
         await run_async(self._writer.each(batch))
 
 
-class _ThreadSessions:
+class _ThreadSessionFactory:
     """Sessions and waits for a worker in a thread."""
 
     def __init__(self, job: ImportJob, backend: Backend, destination: Destination) -> None:
@@ -276,7 +276,7 @@ class _ThreadSessions:
         self._job.pause()
 
 
-class _TaskSessions:
+class _TaskSessionFactory:
     """Sessions and waits for a worker in a task."""
 
     def __init__(self, job: ImportJob, backend: Backend, destination: Destination) -> None:

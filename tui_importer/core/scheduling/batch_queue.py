@@ -21,9 +21,9 @@ class BatchQueue:
     ``put`` blocks while the queue is full, ``take`` while it is empty; both return at once when the run is stopped.
     """
 
-    def __init__(self, stop: RunControl, capacity: int = QUEUE_BATCHES) -> None:
+    def __init__(self, control: RunControl, capacity: int = QUEUE_BATCHES) -> None:
         self.capacity = capacity
-        self._control = stop
+        self._control = control
         self._waiting: deque[Batch] = deque()
         self._changed = threading.Condition()
         self._ended = False
@@ -63,12 +63,14 @@ class BatchQueue:
 
         Each batch is returned once. Blocks while the run is paused.
         """
-        stop = self._control
+        control = self._control
         with self._changed:
             self._changed.wait_for(
-                lambda: stop.stopping or (not stop.paused and self._waiting) or (self._ended and not self._waiting)
+                lambda: (
+                    control.stopping or (not control.paused and self._waiting) or (self._ended and not self._waiting)
+                )
             )
-            if self._control.stopping or not self._waiting:
+            if control.stopping or not self._waiting:
                 return None
             batch = self._waiting.popleft()
             self._changed.notify_all()

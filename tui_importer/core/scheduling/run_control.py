@@ -24,8 +24,8 @@ class RunControl:
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
-        self._cancels: list[Callable[[], None]] = []
-        self._wakes: list[Callable[[], None]] = []
+        self._cancel_callbacks: list[Callable[[], None]] = []
+        self._wake_callbacks: list[Callable[[], None]] = []
         self._canceller: threading.Thread | None = None
         self._closed = False
         self.stopping = False
@@ -42,8 +42,8 @@ class RunControl:
                 self.reason, self.exit_code, self.stopping = reason, exit_code, True
                 self.paused = False
             self._changed.notify_all()
-            wakes = list(self._wakes)
-        for wake in wakes:
+            callbacks = list(self._wake_callbacks)
+        for wake in callbacks:
             wake()
         return first
 
@@ -66,15 +66,15 @@ class RunControl:
             if changed:
                 self.paused = paused
             self._changed.notify_all()
-            wakes = list(self._wakes)
-        for wake in wakes:
+            callbacks = list(self._wake_callbacks)
+        for wake in callbacks:
             wake()
         return changed
 
     def on_change(self, wake: Callable[[], None]) -> None:
         """Call ``wake`` whenever the run stops, pauses or unpauses, so that waiting threads check its state."""
         with self._changed:
-            self._wakes.append(wake)
+            self._wake_callbacks.append(wake)
 
     def wait(self, seconds: float) -> bool:
         """Wait for this time, but not after the run begins to stop; True if it is stopping."""
@@ -90,12 +90,12 @@ class RunControl:
     def cancelling(self, cancel: Callable[[], None]) -> Iterator[None]:
         """Within the context, call ``cancel`` repeatedly from another thread once the run is aborted."""
         with self._changed:
-            self._cancels.append(cancel)
+            self._cancel_callbacks.append(cancel)
         try:
             yield
         finally:
             with self._changed:
-                self._cancels.remove(cancel)
+                self._cancel_callbacks.remove(cancel)
 
     def close(self) -> None:
         """End the run: nothing is cancelled any more."""
@@ -110,8 +110,8 @@ class RunControl:
             with self._changed:
                 if self._closed:
                     return
-                cancels = list(self._cancels)
-            for cancel in cancels:
+                callbacks = list(self._cancel_callbacks)
+            for cancel in callbacks:
                 # Third-party code. If a cancel fails, it is repeated, and the others are still called.
                 with suppress(Exception):
                     cancel()

@@ -29,17 +29,17 @@ WORKER: ContextVar[int] = ContextVar("worker", default=0)
 #: How often connections are sampled, in seconds.
 PERIOD = 0.1
 #: How often the server is asked again about a statement that is working or waiting for a lock, in seconds.
-LOOK_AGAIN = 10.0
+RECHECK = 10.0
 #: If the server has part of a COPY and waits for more, it is asked again after this many seconds whether more has
 #: arrived: something between may buffer (a proxy, a slow network).
 CONFIRM = 5.0
 #: How long the check through the second connection may take, in seconds.
-LOOK_UP = 10.0
+LOOK_UP_TIMEOUT = 10.0
 
 #: While a run stops (the first signal ends it within 10 seconds), in seconds: the silence allowed before a connection
 #: is checked, the time for the check, the time after which locks are not waited for, and the silence allowed then.
 STOPPING_SILENCE = 1.5
-STOPPING_LOOK_UP = 2.0
+STOPPING_LOOK_UP_TIMEOUT = 2.0
 STOPPING_PATIENCE = 5.0
 STOPPED_SILENCE = 1.0
 #: While a run is aborted (the second signal ends it within 2 seconds), in seconds: the time for cancelled statements to
@@ -115,7 +115,7 @@ class _Case:
     """A silent link: the number of its statement, when to check (again), and the latest finding."""
 
     call: int
-    look_at: float
+    check_at: float
     finding: Finding | None = None
 
 
@@ -125,15 +125,15 @@ class StallMonitor:
     ``timeout`` is the silence allowed, in seconds (0: no limit unless the run is stopping).
     """
 
-    def __init__(self, backend: Watched, stop: RunControl, timeout: float, told: StallListener) -> None:
+    def __init__(self, backend: Watched, control: RunControl, timeout: float, listener: StallListener) -> None:
         self._backend = backend
-        self._control = stop
+        self._control = control
         self._timeout = timeout or float("inf")
-        self._told = told
+        self._listener = listener
         self._cases: dict[int, _Case] = {}
         self._stopping_at: float | None = None
         self._aborting_at: float | None = None
-        self._looking: threading.Thread | None = None
+        self._check_thread: threading.Thread | None = None
         self._closed = threading.Event()
         self._thread = threading.Thread(target=self._run, name="stall-monitor", daemon=True)
         self._thread.start()
@@ -142,8 +142,8 @@ class StallMonitor:
         """Stop monitoring."""
         self._closed.set()
         self._thread.join()
-        if self._looking is not None:
-            self._looking.join(PERIOD)  # a daemon thread, so a dead network does not block the exit
+        if self._check_thread is not None:
+            self._check_thread.join(PERIOD)  # a daemon thread, so a dead network does not block the exit
 
     def _run(self) -> None:
         while not self._closed.wait(PERIOD):
@@ -166,12 +166,12 @@ class StallMonitor:
             if since is None or now - since < min(PERIOD, self._timeout):
                 continue
             if self._is_hopeless(link, case, now - since, now):
-                link.give_up(self._why(now - since, case))
-            elif not link.connecting and now - since >= self._silence and (case is None or now >= case.look_at):
+                link.give_up(self._reason(now - since, case))
+            elif not link.connecting and now - since >= self._silence and (case is None or now >= case.check_at):
                 suspects.append(link)
-        if suspects and (self._looking is None or not self._looking.is_alive()):
-            self._looking = threading.Thread(target=self._look, args=(suspects,), name="look-up", daemon=True)
-            self._looking.start()
+        if suspects and (self._check_thread is None or not self._check_thread.is_alive()):
+            self._check_thread = threading.Thread(target=self._check, args=(suspects,), name="look-up", daemon=True)
+            self._check_thread.start()
 
     @property
     def _silence(self) -> float:
@@ -188,12 +188,12 @@ class StallMonitor:
         working = case is not None and case.finding is not None and case.finding.activity is Activity.WORKING
         return silence >= STOPPED_SILENCE and not working
 
-    def _look(self, links: Sequence[Link]) -> None:
+    def _check(self, links: Sequence[Link]) -> None:
         """Check links, in a separate thread: the second connection may hang as well."""
         calls = [link.call for link in links]
         stopping = self._stopping_at is not None
         try:
-            findings = self._backend.look_up(links, STOPPING_LOOK_UP if stopping else LOOK_UP)
+            findings = self._backend.look_up(links, STOPPING_LOOK_UP_TIMEOUT if stopping else LOOK_UP_TIMEOUT)
         except DatabaseError as error:
             for link, call in zip(links, calls, strict=True):
                 self._judge_unknown(link, call, error)
@@ -209,7 +209,7 @@ class StallMonitor:
         if error.sqlstate is None:
             self._give_up(link, call, "and a second connection got no answer either")
         else:  # the server answers, but refuses another connection
-            self._cases[id(link)] = _Case(call, time.monotonic() + min(self._silence, LOOK_AGAIN))
+            self._cases[id(link)] = _Case(call, time.monotonic() + min(self._silence, RECHECK))
 
     def _judge(self, link: Link, call: int, finding: Finding) -> None:
         now = time.monotonic()
@@ -220,9 +220,9 @@ class StallMonitor:
         known = before.finding if before is not None and before.call == call else None
         match finding.activity:
             case Activity.WORKING | Activity.LOCKED:
-                self._cases[id(link)] = _Case(call, now + min(self._silence, LOOK_AGAIN), finding)
+                self._cases[id(link)] = _Case(call, now + min(self._silence, RECHECK), finding)
                 if known is None or known.activity is not finding.activity:
-                    self._told(link.worker, finding, now - since)
+                    self._listener(link.worker, finding, now - since)
             case Activity.WAITING if finding.received and (known is None or known.received != finding.received):
                 self._cases[id(link)] = _Case(call, now + min(self._silence, CONFIRM), finding)
             case Activity.WAITING:
@@ -236,7 +236,7 @@ class StallMonitor:
             link.give_up(f"it said nothing for {time.monotonic() - since:.0f} s, {why}")
 
     @staticmethod
-    def _why(silence: float, case: _Case | None) -> str:
+    def _reason(silence: float, case: _Case | None) -> str:
         if case is not None and case.finding is not None and case.finding.activity is Activity.LOCKED:
             return f"the run is being stopped, and its statement is waiting for a lock: {case.finding.detail}"
         return f"the run is being stopped, and it said nothing for {silence:.1f} s"
@@ -244,20 +244,20 @@ class StallMonitor:
     def _close_case(self, link: Link) -> None:
         case = self._cases.pop(id(link), None)
         if case is not None and case.finding is not None and case.finding.activity is not Activity.WAITING:
-            self._told(link.worker, None, 0.0)
+            self._listener(link.worker, None, 0.0)
 
-    def _forget(self, present: set[int]) -> None:
-        for key in [key for key in self._cases if key not in present]:
+    def _forget(self, ids: set[int]) -> None:
+        for key in [key for key in self._cases if key not in ids]:
             del self._cases[key]
 
 
 @contextmanager
-def watching(backend: object, stop: RunControl, timeout: float, told: StallListener) -> Iterator[None]:
+def watching(backend: object, control: RunControl, timeout: float, listener: StallListener) -> Iterator[None]:
     """Within the context, monitor the backend's connections if it exposes them."""
     if not isinstance(backend, Watched):
         yield
         return
-    monitor = StallMonitor(backend, stop, timeout, told)
+    monitor = StallMonitor(backend, control, timeout, listener)
     try:
         yield
     finally:

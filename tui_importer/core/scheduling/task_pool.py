@@ -25,23 +25,23 @@ def run_loop(main: Callable[[], Coroutine[Any, Any, None]]) -> None:
     except RuntimeError:
         asyncio.run(main())
         return
-    begun: Future[tuple[asyncio.AbstractEventLoop, asyncio.Task[None]]] = Future()
+    started: Future[tuple[asyncio.AbstractEventLoop, asyncio.Task[None]]] = Future()
 
     async def run() -> None:
         task = asyncio.current_task()
         assert task is not None
-        begun.set_result((asyncio.get_running_loop(), task))
+        started.set_result((asyncio.get_running_loop(), task))
         await main()
 
     with ThreadPoolExecutor(1, thread_name_prefix="loop") as pool:
-        ended = pool.submit(contextvars.copy_context().run, asyncio.run, run())
+        finished = pool.submit(contextvars.copy_context().run, asyncio.run, run())
         try:
-            ended.result()
+            finished.result()
         except BaseException:
-            either: list[Future[Any]] = [begun, ended]
+            either: list[Future[Any]] = [started, finished]
             wait(either, return_when=FIRST_COMPLETED)
-            if begun.done():
-                loop, task = begun.result()
+            if started.done():
+                loop, task = started.result()
                 with suppress(RuntimeError):  # it has ended meanwhile
                     loop.call_soon_threadsafe(task.cancel)
             raise
@@ -62,9 +62,9 @@ async def run_tasks(job: Job, write: Callable[[AsyncWriter, Batch], Awaitable[No
                 if job.should_stop_worker():
                     return
 
-    beside = int(job.should_start_worker())  # as in run_workers
-    ends = [asyncio.create_task(work()) for _ in range(job.workers + beside)]
-    while (await asyncio.wait(ends, timeout=WORKER_CHECK_PERIOD))[1]:
+    extra = int(job.should_start_worker())  # as in run_workers
+    tasks = [asyncio.create_task(work()) for _ in range(job.workers + extra)]
+    while (await asyncio.wait(tasks, timeout=WORKER_CHECK_PERIOD))[1]:
         while job.should_start_worker():
-            ends.append(asyncio.create_task(work()))
-    raise_failures([end.exception() for end in ends])
+            tasks.append(asyncio.create_task(work()))
+    raise_failures([task.exception() for task in tasks])

@@ -17,22 +17,22 @@ class WorkerCount:
     def __init__(self, wanted: int) -> None:
         self.wanted = wanted
         self.flexible = False
-        self._present = wanted
+        self._running = wanted
         self._lock = threading.Lock()
 
     def should_start_worker(self) -> bool:
         """True once for each worker to be started."""
         self.flexible = True
         with self._lock:
-            if self._present >= self.wanted:
+            if self._running >= self.wanted:
                 return False
-            self._present += 1
+            self._running += 1
             return True
 
     def should_stop_worker(self) -> bool:
         """True once for each worker to be stopped."""
         with self._lock:
-            if self._present <= self.wanted:
+            if self._running <= self.wanted:
                 return False
-            self._present -= 1
+            self._running -= 1
             return True

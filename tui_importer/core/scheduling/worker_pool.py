@@ -30,17 +30,17 @@ def run_workers(job: Job, write: Callable[[Writer, Batch], None]) -> None:
 
     with ThreadPoolExecutor(max(job.workers, MAX_WORKERS), thread_name_prefix="worker") as pool:
         # Asked before any worker starts, so that the worker count can be changed as soon as one has.
-        beside = int(job.should_start_worker())
-        ends = [pool.submit(work) for _ in range(job.workers + beside)]
-        while wait(ends, WORKER_CHECK_PERIOD).not_done:
+        extra = int(job.should_start_worker())
+        futures = [pool.submit(work) for _ in range(job.workers + extra)]
+        while wait(futures, WORKER_CHECK_PERIOD).not_done:
             while job.should_start_worker():
-                ends.append(pool.submit(work))
-    raise_failures([end.exception() for end in ends])
+                futures.append(pool.submit(work))
+    raise_failures([future.exception() for future in futures])
 
 
-def raise_failures(ends: Iterable[BaseException | None]) -> None:
+def raise_failures(errors: Iterable[BaseException | None]) -> None:
     """Raise the failures of workers: the one error, a ``BaseExceptionGroup`` of several, or nothing."""
-    failures = [error for error in ends if error is not None]
+    failures = [error for error in errors if error is not None]
     if len(failures) == 1:
         raise failures[0]
     if failures:

@@ -129,16 +129,16 @@ class BatchWriter:
         mapping: ColumnMapping,
         counters: WorkerCounters,
         observer: WriteObserver,
-        stop: RunControl,
+        control: RunControl,
         retry_for: float = 0.0,
     ) -> None:
         self.worker = counters.worker
         self._sessions = sessions
-        self._held: Session | AsyncSession | None = None
+        self._opened: Session | AsyncSession | None = None
         self._mapping = mapping
         self._counters = counters
         self._observer = observer
-        self._control = stop
+        self._control = control
         self._retry_for = retry_for
         names = [column.target for column in mapping.columns]
         self._defaults = default_places(mapping.table, names), names
@@ -163,34 +163,36 @@ class BatchWriter:
 
     def _open(self) -> Operation[None]:
         opened: Any = self._sessions.open
-        self._held = yield from self._call(opened)
+        self._opened = yield from self._call(opened)
 
     def close(self) -> Operation[None]:
         """Close the session, if one is open."""
-        session, self._held = self._held, None
+        session, self._opened = self._opened, None
         if session is not None:
             yield session.close()
 
     def cancel(self) -> None:
         """Make the statement in progress fail soon. Other threads may call it."""
-        session = self._held
+        session = self._opened
         if session is not None:
             session.cancel()
 
     def batch(self, batch: Batch) -> Operation[None]:
         """Write the batch as one transaction."""
-        return self._accounted(batch, self._write_batch)
+        return self._write_and_report(batch, self._write_batch)
 
     def each(self, batch: Batch) -> Operation[None]:
         """Write the batch row by row, one INSERT and one commit a row, until the run is being stopped."""
-        return self._accounted(batch, self._row_by_row)
+        return self._write_and_report(batch, self._row_by_row)
 
     @property
     def _session(self) -> Session | AsyncSession:
-        assert self._held is not None
-        return self._held
+        assert self._opened is not None
+        return self._opened
 
-    def _accounted(self, batch: Batch, write: Callable[[Batch, BatchOutcome], Operation[None]]) -> Operation[None]:
+    def _write_and_report(
+        self, batch: Batch, write: Callable[[Batch, BatchOutcome], Operation[None]]
+    ) -> Operation[None]:
         counters, outcome = self._counters, BatchOutcome()
         counters.in_hand_first_row, counters.in_hand_last_row = batch.first_row, batch.last_row
         started = time.perf_counter()
@@ -216,7 +218,7 @@ class BatchWriter:
         attempts, last_chance = Attempts(self._retry_for), True
         while True:
             try:
-                if self._held is None:
+                if self._opened is None:
                     yield from self._open()
                 if self._commit_unacknowledged is not None:
                     yield from self._resolve_lost_commit(self._commit_unacknowledged, outcome)
@@ -255,9 +257,9 @@ class BatchWriter:
 
     def _resolve_lost_commit(self, part: CommittedPart, outcome: BatchOutcome) -> Operation[None]:
         """Ask the ledger whether a transaction whose COMMIT was not acknowledged is committed."""
-        there = yield from self._is_recorded(part.entry)
+        recorded = yield from self._is_recorded(part.entry)
         self._commit_unacknowledged = None
-        if there:
+        if recorded:
             self._completed(part, outcome)
         else:
             self._commit_maybe_late = part
@@ -360,11 +362,11 @@ class BatchWriter:
 
     def _commit(self, part: CommittedPart, outcome: BatchOutcome) -> Operation[None]:
         """Write the ledger entry and commit it with the rows."""
-        made = yield from self._call(self._session.record, part.entry)
-        if not made:
+        written = yield from self._call(self._session.record, part.entry)
+        if not written:
             yield from self._call(self._session.rollback)
-            there = yield from self._is_recorded(part.entry)
-            if not there:
+            recorded = yield from self._is_recorded(part.entry)
+            if not recorded:
                 raise SupersededError("another run has taken this import over: this one may write no more")
             if self._commit_maybe_late is None or self._commit_maybe_late.entry.last_row != part.entry.last_row:
                 raise ImporterError(
@@ -389,9 +391,9 @@ class BatchWriter:
         counters.rejected += len(part.entry.rejects)
 
     def _is_recorded(self, entry: Entry) -> Operation[bool]:
-        there = yield from self._call(self._session.recorded, entry)
+        recorded = yield from self._call(self._session.recorded, entry)
         yield from self._call(self._session.rollback)
-        return there
+        return recorded
 
     def _isolate(self, batch: Batch, fault: DataFault | None) -> Operation[tuple[int, list[Reject]]]:
         """Load the good rows and reject the bad ones, inside the open transaction.
@@ -413,7 +415,7 @@ class BatchWriter:
             if refusals == FEW_REFUSALS and isolate is not None:
                 refusals += 1  # ask only once
                 if fault is not None:
-                    # Isolating may wait for other workers: release all locks first, so that they need not wait for this one.
+                    # Isolating may wait for other workers: release all locks first, so that none waits for this one.
                     yield from self._call(session.rollback)
                     yield from self._call(session.begin)
                 isolated = yield from self._isolate_at_once(batch, isolate)
@@ -429,14 +431,14 @@ class BatchWriter:
             except DataFault as refusal:
                 yield from self._call(session.rollback_to_savepoint)
                 refusals += 1
-                trusted = trusted and part.said is not Said.GOOD
+                trusted = trusted and part.expected is not Expected.GOOD
                 if stop - start == 1:
                     rejects.append(self._reject(batch, start, refusal))
                 else:
                     todo += _parts(start, stop, refusal.offset if trusted else None)
             else:
                 yield from self._call(session.release)
-                trusted = trusted and part.said is not Said.BAD
+                trusted = trusted and part.expected is not Expected.BAD
         return accepted, rejects
 
     def _isolate_at_once(self, batch: Batch, isolate: Isolate) -> Operation[IsolatedRows | None]:
@@ -472,12 +474,12 @@ class BatchWriter:
         )
 
 
-class Said(Enum):
-    """What an error of the database implied about some rows."""
+class Expected(Enum):
+    """What an earlier error of the database implied about some rows."""
 
     GOOD = auto()
     BAD = auto()
-    NOTHING = auto()
+    UNKNOWN = auto()
 
 
 class Part(NamedTuple):
@@ -485,7 +487,7 @@ class Part(NamedTuple):
 
     start: int
     stop: int
-    said: Said = Said.NOTHING
+    expected: Expected = Expected.UNKNOWN
 
 
 def _parts(start: int, stop: int, offset: int | None) -> list[Part]:
@@ -495,7 +497,7 @@ def _parts(start: int, stop: int, offset: int | None) -> list[Part]:
     """
     if offset is not None and 0 <= offset < stop - start:
         bad = start + offset
-        parts = [Part(bad + 1, stop), Part(bad, bad + 1, Said.BAD), Part(start, bad, Said.GOOD)]
+        parts = [Part(bad + 1, stop), Part(bad, bad + 1, Expected.BAD), Part(start, bad, Expected.GOOD)]
     else:
         middle = (start + stop) // 2
         parts = [Part(middle, stop), Part(start, middle)]

@@ -84,15 +84,15 @@ def parts_without_blanks(batch: Batch, start: int, stop: int, defaults: Sequence
 
 
 class PartStatements(Generic[S]):
-    """The statements that a session sends for its destination, built by ``made``.
+    """The statements that a session sends for its destination, built by ``build``.
 
     ``whole`` is for rows without blanks that take a default; each set of remaining columns has a statement of its own.
     """
 
-    def __init__(self, destination: Destination, made: Callable[[Destination], S]) -> None:
-        self.whole = made(destination)
+    def __init__(self, destination: Destination, build: Callable[[Destination], S]) -> None:
+        self.whole = build(destination)
         self._destination = destination
-        self._made = made
+        self._build = build
         self._parts: dict[tuple[int, ...], S] = {}
 
     def split(self, batch: Batch, start: int, stop: int) -> list[tuple[S, Part]] | None:
@@ -102,7 +102,7 @@ class PartStatements(Generic[S]):
 
     def _part(self, places: tuple[int, ...]) -> S:
         if places not in self._parts:
-            self._parts[places] = self._made(self._destination.part(places))
+            self._parts[places] = self._build(self._destination.part(places))
         return self._parts[places]
 
 
@@ -130,15 +130,15 @@ def default_places(table: Table, columns: Sequence[str]) -> tuple[int, ...]:
 
 def sentences(filled: Mapping[str, int], table: Table) -> list[str]:
     """One sentence per column for the blanks that took a default."""
-    told = []
+    messages = []
     for name, count in sorted(Counter(filled).items()):
         blanks = "1 blank takes" if count == 1 else f"{count:,} blanks take"
         column = table.column(name)
-        told.append(f"column {name!r}: {blanks} the table's default ({_described(column)})")
-    return told
+        messages.append(f"column {name!r}: {blanks} the table's default ({_describe(column)})")
+    return messages
 
 
-def _described(column: TableColumn | None) -> str:
+def _describe(column: TableColumn | None) -> str:
     text = column.default_sql if column is not None else None
     if text is None or text.startswith("nextval("):
         return "the next number"

@@ -37,10 +37,10 @@ _BLANK = int.from_bytes(blake2b(b"blank", digest_size=_SIZE, person=b"tui_import
 def of_source(source: OpenSource, mapping: ColumnMapping, rejected: Iterable[int], rows: int) -> Checksums:
     """The checksums of the source, which is read once more, without the ``rejected`` sheet rows."""
     checksums = Checksums([column.conversion.type for column in mapping.columns])
-    passed_over: Future[CompletedRows] = Future()
-    passed_over.set_result(CompletedRows(Interval(row, row) for row in rejected))
+    completed: Future[CompletedRows] = Future()
+    completed.set_result(CompletedRows(Interval(row, row) for row in rejected))
     defaults = default_places(mapping.table, [column.target for column in mapping.columns])
-    for batch in source.batches(mapping, rows, ReaderCounters(), lambda message: None, passed_over):
+    for batch in source.batches(mapping, rows, ReaderCounters(), lambda message: None, completed):
         checksums.add(column.values() for column in batch.columns)
         checksums.defaulted.update(place for place in defaults if batch.columns[place].blanks)
     return checksums
@@ -61,8 +61,8 @@ def compare(source: Checksums, table: Checksums, mapping: ColumnMapping) -> Veri
         raise VerificationError(f"table {name!r} has got {table.rows:,} rows, the source has {source.rows:,} for it")
     wrong = [
         column.target
-        for place, (column, ours, theirs) in enumerate(zip(mapping.columns, source.sums, table.sums, strict=True))
-        if ours != theirs and place not in source.defaulted
+        for place, (column, expected, found) in enumerate(zip(mapping.columns, source.sums, table.sums, strict=True))
+        if expected != found and place not in source.defaulted
     ]
     if wrong:
         names = ", ".join(map(repr, wrong))
@@ -83,51 +83,51 @@ class Checksums:
         self.rows = 0
         self.defaulted: set[int] = set()
         self.sums = [0] * len(types)
-        self._forms = [_form(type_) for type_ in types]
+        self._normalizers = [_normalizer(type_) for type_ in types]
 
     @property
     def compared(self) -> list[bool]:
         """Whether each column has a checksum."""
-        return [form is not None for form in self._forms]
+        return [normalizer is not None for normalizer in self._normalizers]
 
     def add(self, columns: Iterable[Sequence[Any]]) -> None:
         """Add rows, given as columns."""
         rows = 0
-        for place, (form, cells) in enumerate(zip(self._forms, columns, strict=True)):
+        for place, (normalizer, cells) in enumerate(zip(self._normalizers, columns, strict=True)):
             rows = len(cells)
-            if form is not None:
-                self.sums[place] = (self.sums[place] + sum(_digest(form, cell) for cell in cells)) % _MODULUS
+            if normalizer is not None:
+                self.sums[place] = (self.sums[place] + sum(_digest(normalizer, cell) for cell in cells)) % _MODULUS
         self.rows += rows
 
-    def less(self, before: str | None) -> Checksums:
+    def since(self, before: str | None) -> Checksums:
         """The checksums of the rows added since ``before`` was taken (None: of all rows)."""
         result = Checksums(())
-        result._forms, result.rows, result.sums = self._forms, self.rows, list(self.sums)
+        result._normalizers, result.rows, result.sums = self._normalizers, self.rows, list(self.sums)
         if before is not None:
             rows, sums = msgspec.json.decode(before, type=tuple[int, list[str]])
             result.rows -= rows
             result.sums = [(now - int(then, 16)) % _MODULUS for now, then in zip(self.sums, sums, strict=True)]
         return result
 
-    def kept(self) -> str:
-        """The checksums as JSON text, for :meth:`less`."""
+    def to_json(self) -> str:
+        """The checksums as JSON text, for :meth:`since`."""
         return msgspec.json.encode((self.rows, [f"{number:x}" for number in self.sums])).decode()
 
 
-def _digest(form: Callable[[Any], object], cell: Any) -> int:
+def _digest(normalizer: Callable[[Any], object], cell: Any) -> int:
     if cell is None:
         return _BLANK
-    text = str(form(cell)).encode("utf-8", "surrogatepass")
+    text = str(normalizer(cell)).encode("utf-8", "surrogatepass")
     return int.from_bytes(blake2b(text, digest_size=_SIZE).digest())
 
 
-def _form(type_: ColumnType) -> Callable[[Any], object] | None:
+def _normalizer(type_: ColumnType) -> Callable[[Any], object] | None:
     """A function that maps a cell and the value that the database returns for it to the same result; None if none."""
     if type_.kind is Kind.TIMESTAMP and type_.timezone:
         return None  # returned in the time zone of the session
     if type_.kind is Kind.FLOAT and type_.bits == 32:
         return lambda value: struct.pack("f", float(value))
-    return _FORMS.get(type_.kind)
+    return _NORMALIZERS.get(type_.kind)
 
 
 def _number(value: Any) -> Decimal:
@@ -147,7 +147,7 @@ def _duration(value: Any) -> object:
     return as_text(value) if isinstance(value, dt.timedelta) else value
 
 
-_FORMS: dict[Kind, Callable[[Any], object]] = {
+_NORMALIZERS: dict[Kind, Callable[[Any], object]] = {
     Kind.TEXT: str,
     Kind.INTEGER: int,
     Kind.NUMERIC: _number,
