@@ -252,12 +252,12 @@ def inspect_source(
         if on_preview is not None:
             on_preview(_preview(source))
         layout = source.layout
-        wanted = choose_target(plan, layout, source)
+        choice = choose_target(plan, layout, source)
         existing = None
         if ask_database:
-            with _looking(plan, components) as backend:
-                existing = backend.reflect(wanted.name)
-        resolved = resolve(plan, source, wanted, existing)
+            with _connected_backend(plan, components) as backend:
+                existing = backend.reflect(choice.name)
+        resolved = resolve(plan, source, choice, existing)
         inferred = resolved.inferred or tuple(source.infer())
         first = source.layout.first_column
         findings = () if resolved.inferred else _findings(resolved.mapping.headers, inferred)
@@ -294,7 +294,7 @@ def look_at_target(plan: Plan, *, layout: Layout | None = None, registry: Regist
     """
     components = _components(checked(plan), registry or load_registry())
     name = plan.target.table or ""
-    with _looking(plan, components) as backend:
+    with _connected_backend(plan, components) as backend:
         table = backend.reflect(name)
         rows = backend.ledger(None).count(table) if table else 0
         obstacle = None
@@ -308,7 +308,7 @@ def look_at_target(plan: Plan, *, layout: Layout | None = None, registry: Regist
 
 
 @contextmanager
-def _looking(plan: Plan, components: Components) -> Iterator[Backend]:
+def _connected_backend(plan: Plan, components: Components) -> Iterator[Backend]:
     """Open the plan's database for queries."""
     settings = ConnectionSettings(components.address.text, "tui_importer/inspect", plan.options.connect_timeout)
     backend = components.open_backend(settings)

@@ -295,7 +295,7 @@ class Engine:
         try:
             # The driver is imported and the database queried while the file is being parsed.
             backend = self._open_backend()
-            with watching(backend, self._control, plan.options.stall_timeout, self._stalled):
+            with watching(backend, self._control, plan.options.stall_timeout, self._on_stall):
                 self._import_into(backend, opening, path)
         finally:
             if self._source is None:
@@ -308,7 +308,7 @@ class Engine:
                     # Wait for a database that is busy, but not for one that cannot be reached.
                     self._retried(backend.connect, (TransientFault,))
                     self._retried(lambda: self._reflect_ahead(backend, path))
-                    with self._opened(opening) as source:
+                    with self._wait_for_source(opening) as source:
                         self._sha256 = opening.sha256()
                         self._load(source, backend)
             except BaseException as error:
@@ -320,7 +320,7 @@ class Engine:
                 self._ledger.close()
             backend.close()
 
-    def _stalled(self, worker: int, finding: Finding | None, seconds: float) -> None:
+    def _on_stall(self, worker: int, finding: Finding | None, seconds: float) -> None:
         """Report that a statement takes long, with the server's reason, or (None) that it made progress."""
         locked = finding is not None and finding.activity is Activity.LOCKED
         if worker and self._job is not None:
@@ -328,7 +328,7 @@ class Engine:
         if finding is not None:
             self._emit(StatementDelayed(worker=worker, seconds=seconds, locked=locked, detail=finding.detail))
 
-    def _opened(self, opening: Opening) -> OpenSource:
+    def _wait_for_source(self, opening: Opening) -> OpenSource:
         try:
             return opening.result()
         except (ImporterError, *INTERRUPTS):

@@ -186,29 +186,29 @@ class OpenSource:
             notice(f"row {row:,} is the last and looks like totals: left out (with --range it would be read)")
 
 
-def open_source(path: Path, reader: Reader, wanted: Source) -> OpenSource:
+def open_source(path: Path, reader: Reader, source: Source) -> OpenSource:
     """Open the file and find the table in the wanted sheet.
 
     Raises :class:`SourceError` if the file cannot be read, or the sheet does not exist or is empty.
     """
     started = time.perf_counter()
     workbook = reader.open(path)
-    sheet = open_sheet(path, workbook, wanted)
-    return find_source(path, workbook, sheet, wanted, typed=reader.typed, started=started)
+    sheet = open_sheet(path, workbook, source)
+    return find_source(path, workbook, sheet, source, typed=reader.typed, started=started)
 
 
 def find_source(
-    path: Path, workbook: Workbook, sheet: OpenSheet, wanted: Source, *, typed: bool, started: float
+    path: Path, workbook: Workbook, sheet: OpenSheet, source: Source, *, typed: bool, started: float
 ) -> OpenSource:
     """Find the table in an open sheet; if that fails, close the workbook and raise as :func:`open_source` does.
 
     ``started`` is when opening began (``time.perf_counter``).
     """
     try:
-        bounds = parse_range(wanted.range) if wanted.range else None
+        bounds = parse_range(source.range) if source.range else None
         layout = find_layout(
-            _head(sheet, path, max(wanted.header_row or 0, bounds.first_row if bounds else 0)),
-            header_row=wanted.header_row,
+            _head(sheet, path, max(source.header_row or 0, bounds.first_row if bounds else 0)),
+            header_row=source.header_row,
             within=bounds,
             known=[frozenset(normalized(header) for header, _ in schema.headers) for schema in SCHEMAS.values()],
             typed=typed,
@@ -222,10 +222,10 @@ def find_source(
             sheet=sheet.name,
             header_row=layout.header_row,
             columns=len(layout.headers),
-            rows=rows if wanted.limit is None or rows is None else min(rows, wanted.limit),
+            rows=rows if source.limit is None or rows is None else min(rows, source.limit),
             seconds=time.perf_counter() - started,
         )
-        return OpenSource(path, workbook, sheet, layout, typed, wanted.limit, opened)
+        return OpenSource(path, workbook, sheet, layout, typed, source.limit, opened)
     except BaseException:
         workbook.close()
         raise

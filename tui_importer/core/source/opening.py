@@ -22,11 +22,11 @@ class Opening:
     Parsing releases the GIL, so imports and connections run in parallel with it.
     """
 
-    def __init__(self, reader: Reader, wanted: Source) -> None:
+    def __init__(self, reader: Reader, source: Source) -> None:
         pool = ThreadPoolExecutor(2, thread_name_prefix="opening")
         self._begun = threading.Event()
-        self._opened = pool.submit(self._open, reader, wanted)
-        self._sha256 = pool.submit(self._digest, Path(wanted.file))
+        self._opened = pool.submit(self._open, reader, source)
+        self._sha256 = pool.submit(self._digest, Path(source.file))
         pool.shutdown(wait=False)
 
     def wait_until_begun(self, seconds: float) -> None:
@@ -50,17 +50,17 @@ class Opening:
         if self._opened.exception() is None:
             self._opened.result().workbook.close()
 
-    def _open(self, reader: Reader, wanted: Source) -> OpenSource:
-        started, path = time.perf_counter(), Path(wanted.file)
+    def _open(self, reader: Reader, source: Source) -> OpenSource:
+        started, path = time.perf_counter(), Path(source.file)
         try:
             workbook = reader.open(path)
         finally:
             self._begun.set()
-        sheet = open_sheet(path, workbook, wanted)
+        sheet = open_sheet(path, workbook, source)
         # Imported only after parsing: this module takes a while to import, and another thread may do so meanwhile.
         from tui_importer.core.source.open_source import find_source
 
-        return find_source(path, workbook, sheet, wanted, typed=reader.typed, started=started)
+        return find_source(path, workbook, sheet, source, typed=reader.typed, started=started)
 
     def _digest(self, path: Path) -> str:
         self._begun.wait()

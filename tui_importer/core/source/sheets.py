@@ -11,16 +11,16 @@ from tui_importer.core.source.reader import OpenSheet, SheetInfo, Workbook
 from tui_importer.errors import SourceError
 
 
-def open_sheet(path: Path, workbook: Workbook, wanted: Source) -> OpenSheet:
+def open_sheet(path: Path, workbook: Workbook, source: Source) -> OpenSheet:
     """Open the wanted sheet; if that fails, close the workbook.
 
     Raises :class:`SourceError` if the sheet does not exist or cannot be read, and
     :class:`~tui_importer.errors.PlanError` for an invalid range.
     """
     try:
-        if wanted.range:
-            parse_range(wanted.range)  # validated before the sheet is parsed, which takes a while
-        return workbook.sheet(choose_sheet(workbook.sheets, wanted.sheet, path))
+        if source.range:
+            parse_range(source.range)  # validated before the sheet is parsed, which takes a while
+        return workbook.sheet(choose_sheet(workbook.sheets, source.sheet, path))
     except BaseException:
         workbook.close()
         raise
