@@ -147,7 +147,7 @@ class ImportJob:
     @contextmanager
     def writer(self) -> Iterator[ThreadWriter]:
         counters = self._new_worker()
-        with self._worker_lifetime(counters), on_behalf_of(counters.worker):
+        with self._ending(counters), on_behalf_of(counters.worker):
             writer = self._batch_writer(_ThreadSessionFactory(self, self._backend, self._destination), counters)
             try:
                 with self._control.cancelling(writer.cancel):
@@ -160,7 +160,7 @@ class ImportJob:
     @asynccontextmanager
     async def async_writer(self) -> AsyncIterator[TaskWriter]:
         counters = self._new_worker()
-        with self._worker_lifetime(counters), on_behalf_of(counters.worker):
+        with self._ending(counters), on_behalf_of(counters.worker):
             writer = self._batch_writer(_TaskSessionFactory(self, self._backend, self._destination), counters)
             try:
                 with self._control.cancelling(writer.cancel):
@@ -210,7 +210,7 @@ class ImportJob:
         self._emit(WorkerStarted(worker=counters.worker))
 
     @contextmanager
-    def _worker_lifetime(self, counters: WorkerCounters) -> Iterator[None]:
+    def _ending(self, counters: WorkerCounters) -> Iterator[None]:
         try:
             yield
         except BaseException as error:

@@ -182,7 +182,7 @@ class BatchWriter:
         return self._write_and_report(batch, self._write_batch)
 
     def each(self, batch: Batch) -> Operation[None]:
-        """Write the batch row by row, one INSERT and one commit a row, until the run is being stopped."""
+        """Write the batch row by row, with one INSERT and one commit per row, until the run begins to stop."""
         return self._write_and_report(batch, self._row_by_row)
 
     @property
