@@ -247,8 +247,8 @@ class ImportHistory:
 
     def _check_atomic(self, past: PastRun) -> None:
         if past.atomic is not self._plan.options.atomic:
-            way = "with" if past.atomic else "without"
-            raise PlanError(f"run {past.run_id} began this import {way} --atomic: go on {way} it")
+            how = "with" if past.atomic else "without"
+            raise PlanError(f"run {past.run_id} began this import {how} --atomic: go on {how} it")
 
 
 def _stage_name(import_id: str, round_: int) -> str:

@@ -156,7 +156,7 @@ class StallMonitor:
             self._aborting_at = now
         suspects = []
         links = list(self._backend.links())
-        self._forget({id(link) for link in links})
+        self._drop_missing({id(link) for link in links})
         for link in links:
             since, call = link.silent_since(), link.call
             case = self._cases.get(id(link))
@@ -165,7 +165,7 @@ class StallMonitor:
                 case = None
             if since is None or now - since < min(PERIOD, self._timeout):
                 continue
-            if self._is_hopeless(link, case, now - since, now):
+            if self._must_give_up(link, case, now - since, now):
                 link.give_up(self._reason(now - since, case))
             elif not link.connecting and now - since >= self._silence and (case is None or now >= case.check_at):
                 suspects.append(link)
@@ -177,7 +177,7 @@ class StallMonitor:
     def _silence(self) -> float:
         return self._timeout if self._stopping_at is None else min(self._timeout, STOPPING_SILENCE)
 
-    def _is_hopeless(self, link: Link, case: _Case | None, silence: float, now: float) -> bool:
+    def _must_give_up(self, link: Link, case: _Case | None, silence: float, now: float) -> bool:
         """Whether a stopping run must give up this link, whatever the server says."""
         if self._aborting_at is not None:
             return now - self._aborting_at >= ABORT_PATIENCE and silence >= ABORTED_SILENCE
@@ -196,22 +196,22 @@ class StallMonitor:
             findings = self._backend.look_up(links, STOPPING_LOOK_UP_TIMEOUT if stopping else LOOK_UP_TIMEOUT)
         except DatabaseError as error:
             for link, call in zip(links, calls, strict=True):
-                self._judge_unknown(link, call, error)
+                self._handle_failed_check(link, call, error)
         except Exception:  # noqa: BLE001  # a third-party backend
             _log.warning("a silent connection could not be looked up", exc_info=True)
             for link, call in zip(links, calls, strict=True):
                 self._give_up(link, call, "and it could not be looked up")
         else:
             for link, call, finding in zip(links, calls, findings, strict=True):
-                self._judge(link, call, finding)
+                self._handle_finding(link, call, finding)
 
-    def _judge_unknown(self, link: Link, call: int, error: DatabaseError) -> None:
+    def _handle_failed_check(self, link: Link, call: int, error: DatabaseError) -> None:
         if error.sqlstate is None:
             self._give_up(link, call, "and a second connection got no answer either")
         else:  # the server answers, but refuses another connection
             self._cases[id(link)] = _Case(call, time.monotonic() + min(self._silence, RECHECK))
 
-    def _judge(self, link: Link, call: int, finding: Finding) -> None:
+    def _handle_finding(self, link: Link, call: int, finding: Finding) -> None:
         now = time.monotonic()
         since = link.silent_since()
         if since is None or link.call != call or now - since < PERIOD:
@@ -246,7 +246,7 @@ class StallMonitor:
         if case is not None and case.finding is not None and case.finding.activity is not Activity.WAITING:
             self._listener(link.worker, None, 0.0)
 
-    def _forget(self, ids: set[int]) -> None:
+    def _drop_missing(self, ids: set[int]) -> None:
         for key in [key for key in self._cases if key not in ids]:
             del self._cases[key]
 

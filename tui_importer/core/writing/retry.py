@@ -39,13 +39,13 @@ class Attempts:
         self.failed += 1
         left = self._failed_at + self._seconds - now
         if left <= 0:
-            raise type(fault)(f"{fault}; {self._exhausted()}", sqlstate=fault.sqlstate) from fault
+            raise type(fault)(f"{fault}; {self._exhausted_message()}", sqlstate=fault.sqlstate) from fault
         state = RetryCallState(Retrying(), None, (), {})
         state.attempt_number = self.failed
         wait = wait_random_exponential(multiplier=FIRST_WAIT, max=LONGEST_WAIT)(state)
         return min(wait, left)
 
-    def _exhausted(self) -> str:
+    def _exhausted_message(self) -> str:
         tried = f"gave up after {self.failed} attempts in {self._seconds:g} s (--retry-for)"
         return f"{tried if self._seconds else 'not tried again (--retry-for 0)'}; the same command goes on from here"
 
