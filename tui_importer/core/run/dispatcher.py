@@ -13,7 +13,7 @@ from tui_importer.events import AnyEvent, Listener, RunFinished
 class EventDispatcher:
     """Calls a listener on the thread that emits an event. While a thread holds ``held``, no other can emit.
 
-    A listener that raises is not called again: ``failure`` has the error, and ``on_failure`` is called with its message.
+    A listener that raises is not called again: ``failure`` is the error, and ``on_failure`` is called with its message.
     """
 
     def __init__(self, listener: Listener, on_failure: Callable[[str], object]) -> None:
