@@ -124,6 +124,8 @@ def instances(kind: type[Any]) -> st.SearchStrategy[Any]:
             return st.dictionaries(*map(of, arguments), max_size=2)
         if typing.get_origin(annotation) is tuple:
             return st.lists(of(arguments[0]), max_size=2).map(tuple)
+        if typing.get_origin(annotation) is dict:
+            return st.dictionaries(*map(of, arguments), max_size=2)
         return st.one_of(*map(of, arguments))
 
     return st.builds(kind, **{name: of(hint) for name, hint in typing.get_type_hints(kind).items() if hint})

@@ -1,6 +1,6 @@
-"""Spreadsheets into SQL databases: every row, exactly once, and every row that could not go named.
+"""Imports spreadsheets into SQL databases: every row exactly once, and every rejected row with its reason.
 
-In ten lines::
+An example::
 
     from tui_importer import Options, Plan, Source, Target, run_import
 
@@ -14,7 +14,7 @@ In ten lines::
     )
     print(report.outcome, report.stats.success_count, report.stats.error_count)
 
-All public names are imported from here, each when it is first used: ``import tui_importer`` loads next to nothing.
+All public names are imported from here, each when it is first used, so ``import tui_importer`` is fast.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ if TYPE_CHECKING:
     from tui_importer.plugins.hookspecs import hookimpl
     from tui_importer.plugins.specs import BackendSpec, ReaderSpec, StrategySpec
 
-#: Public name -> the module it lives in.
+#: The module of each public name.
 _HOMES = {
     name: module
     for module, names in {

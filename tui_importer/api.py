@@ -1,4 +1,4 @@
-"""The one door: everything that imports goes through :class:`Run`, and :func:`run_import` is the short way in."""
+"""The Python API: :class:`Run` carries out an import for every front end; :func:`run_import` is its short form."""
 
 from __future__ import annotations
 
@@ -34,15 +34,15 @@ from tui_importer.recording.recordings import recordings_folder
 from tui_importer.rejects.paths import check_default_place, check_reject_path, default_reject_path
 from tui_importer.rejects.spool import RejectSpool
 
-#: What a preview shows at most: rows, columns, and characters of a cell.
+#: The limits of a preview: rows, columns, and characters of a cell.
 PREVIEW_ROWS, PREVIEW_COLUMNS, PREVIEW_TEXT = 40, 100, 200
 
 
 class Run:
-    """One import. :meth:`execute` carries it out; the other methods may be called from other threads meanwhile.
+    """One import. :meth:`execute` carries it out; other threads may call the other methods meanwhile.
 
-    Raises :class:`tui_importer.errors.UsageError` at once for what is wrong with the request itself: an unknown
-    strategy or reader, a file that is not there, a place that takes no rejects.
+    Raises :class:`tui_importer.errors.UsageError` if the request is wrong: an unknown strategy or reader, a file that
+    does not exist, a place where rejects cannot be written.
     """
 
     def __init__(
@@ -56,8 +56,8 @@ class Run:
         command: str | None = None,
         recordings: Path | None = None,
     ) -> None:
-        """``recordings`` is the folder in which the run is recorded, if it is to be; ``opening`` is the plan's source,
-        where it is being opened already; ``command`` is what a person would type to repeat the run, without secrets."""
+        """``recordings`` is the folder in which the run is recorded (None: not at all). ``opening`` is the plan's
+        source if it is already being opened. ``command`` is the command line that repeats the run, without secrets."""
         if not callable(listener):
             raise PlanError(f"listener must be a function that takes an event, not {type(listener).__name__}")
         registry = registry or load_registry()
@@ -79,16 +79,16 @@ class Run:
 
     @property
     def run_id(self) -> str:
-        """Sorts by time; unique on this machine and, in all likelihood, elsewhere."""
+        """The run's id. Ids sort by time; they are unique on this machine and, very likely, elsewhere."""
         return self._engine.run_id
 
     @property
     def resolved_plan(self) -> Plan | None:
-        """The plan with everything filled in that was left open, once it is known."""
+        """The plan with all defaults resolved; None until it is known."""
         return self._engine.resolved_plan
 
     def snapshot(self) -> Snapshot:
-        """All counters as they stand."""
+        """The current values of all counters."""
         return self._engine.snapshot()
 
     def stop(self, reason: str = "stopped on request", exit_code: ExitCode = ExitCode.STOPPED) -> None:
@@ -96,28 +96,28 @@ class Run:
         self._engine.stop(reason, exit_code)
 
     def abort(self, reason: str = "aborted on request", exit_code: ExitCode = ExitCode.STOPPED) -> None:
-        """Stop, and cancel at the database what is in flight: those batches are undone."""
+        """Stop, and cancel the statements in flight at the database: their batches are rolled back."""
         self._engine.abort(reason, exit_code)
 
     def pause(self) -> None:
-        """Finish what is in flight and take no further batches until :meth:`unpause`."""
+        """Finish the batches in flight and take no further ones until :meth:`unpause`."""
         self._engine.pause(paused=True)
 
     def unpause(self) -> None:
-        """Let a paused run go on."""
+        """Continue a paused run."""
         self._engine.pause(paused=False)
 
     def change_workers(self, workers: int) -> None:
-        """Have so many workers from now on; raises :class:`tui_importer.errors.UsageError` where that cannot be."""
+        """Set the number of workers; raises :class:`tui_importer.errors.UsageError` if that is not possible."""
         self._engine.change_workers(workers)
 
     @property
     def recording_trouble(self) -> str | None:
-        """Why the run is not, or not wholly, recorded; None where nothing went wrong."""
+        """Why the recording of the run failed or is incomplete; None if it is complete."""
         return self._recorder.trouble if self._recorder else None
 
     def execute(self) -> Report:
-        """Carry the import out, once. A run that fails says so in its report; nothing of it is raised."""
+        """Carry out the import, once. A failure of the run is reported, not raised."""
         if self._recorder is None:
             return self._execute()
         report = None
@@ -137,11 +137,11 @@ class Run:
             self.reasons: Sequence[ReasonGroup] = report.reject_groups
             if not self._spool.count or report.dry_run:
                 return report
-            # What writes workbooks takes a tenth of a second to import, which a run without rejects need not wait for.
+            # Imported here: it takes a tenth of a second, and runs without rejects do not need it.
             from tui_importer.rejects.workbook import write_reject_workbook
 
             path = self._rejects_file or default_reject_path(self._source, Path.cwd())
-            if os.path.lexists(path):  # somebody made it while the rows were being loaded
+            if os.path.lexists(path):  # it was created while the rows were being loaded
                 path = default_reject_path(path, path.parent)
             try:
                 write_reject_workbook(path, self._engine.headers, self._spool)
@@ -160,13 +160,13 @@ class Run:
 def run_import(
     plan: Plan, *, listener: Listener = ignore, rejects_file: str | Path | None = None, record: bool = True
 ) -> Report:
-    """Import a spreadsheet into a database and give back the report.
+    """Import a spreadsheet into a database and return the report.
 
-    ``listener`` hears every event of the run (:mod:`tui_importer.events`), one at a time, from the run's threads.
-    Rows that could not go in are written to ``rejects_file`` (by default ``NAME.rejects.xlsx`` in the current
-    folder). Unless ``record`` is false, the run is recorded in a private folder of the user's state directory. Raises
-    :class:`tui_importer.errors.UsageError` for a request that makes no sense; any other failure is in the report's
-    ``outcome``, ``exit_code`` and ``error``.
+    ``listener`` is called with every event of the run (:mod:`tui_importer.events`), one at a time, from the run's
+    threads. Rejected rows are written to ``rejects_file`` (by default ``NAME.rejects.xlsx`` in the current folder).
+    Unless ``record`` is false, the run is recorded in a private folder of the user's state directory. Raises
+    :class:`tui_importer.errors.UsageError` for an invalid request; any other failure is in the report's ``outcome``,
+    ``exit_code`` and ``error``.
     """
     folder = recordings_folder() if record else None
     return Run(plan, listener=listener, rejects_file=rejects_file, recordings=folder).execute()
@@ -196,15 +196,17 @@ def _opener(registry: Registry, name: str) -> Callable[[ConnectionSettings], Bac
 
 
 def target_address(plan: Plan) -> DatabaseAddress:
-    """Where the plan's rows go: by default an SQLite file in the current folder, called like the source."""
+    """The address of the plan's database; by default an SQLite file in the current folder, named after the source."""
     return parse_address(database_of(plan))
 
 
 @dataclass(frozen=True, slots=True)
 class Inspection:
-    """What is known of a source before anything is written: ``plan`` with all columns, ``evidence`` for each column's
-    type by letter, ``rows`` where the reader knows how many there are, ``notes`` about all that was found, and the
-    ``layout`` of the sheet."""
+    """What is known of a source before anything is written.
+
+    ``plan`` has all columns; ``evidence`` explains each column's type, by its letter. ``rows`` is None if the reader
+    does not know it. ``notes`` are for the user; ``layout`` is that of the sheet.
+    """
 
     plan: Plan
     reader: str
@@ -217,8 +219,10 @@ class Inspection:
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """The first rows of a sheet as text, from sheet row ``first_row`` (from 1) and column ``first_column`` (from 0)
-    on; ``sheets`` are the names of all."""
+    """The first rows of a sheet as text, from sheet row ``first_row`` (from 1) and column ``first_column`` (from 0) on.
+
+    ``sheets`` has the names of all sheets.
+    """
 
     sheets: tuple[str, ...]
     sheet: str
@@ -234,11 +238,11 @@ def inspect_source(
     registry: Registry | None = None,
     on_preview: Callable[[Preview], None] | None = None,
 ) -> Inspection:
-    """Open the source and resolve its plan; nothing is written. All cells are looked at, whatever the schema.
+    """Open the source and resolve its plan; nothing is written. All cells are read, whatever the schema.
 
-    With ``ask_database`` the target table, where there is one, has its say. ``on_preview`` is called with the first
-    rows as soon as the file is open, which is before all cells are looked at. Raises the errors of
-    :class:`tui_importer.errors.ImporterError` as an import would.
+    With ``ask_database``, the plan is resolved against the target table if it exists. ``on_preview`` is called with the
+    first rows as soon as the file is open, before all cells are read. Raises the same errors as an import
+    (:class:`tui_importer.errors.ImporterError`).
     """
     registry = registry or load_registry()
     plan = checked(plan)
@@ -248,12 +252,12 @@ def inspect_source(
         if on_preview is not None:
             on_preview(_preview(source))
         layout = source.layout
-        wanted = choose_target(plan, layout, source)
+        choice = choose_target(plan, layout, source)
         existing = None
         if ask_database:
-            with _looking(plan, components) as backend:
-                existing = backend.reflect(wanted.name)
-        resolved = resolve(plan, source, wanted, existing)
+            with _connected_backend(plan, components) as backend:
+                existing = backend.reflect(choice.name)
+        resolved = resolve(plan, source, choice, existing)
         inferred = resolved.inferred or tuple(source.infer())
         first = source.layout.first_column
         findings = () if resolved.inferred else _findings(resolved.mapping.headers, inferred)
@@ -270,8 +274,10 @@ def inspect_source(
 
 @dataclass(frozen=True, slots=True)
 class TargetTable:
-    """A target before anything is written: whether the table ``exists``, with how many rows, and the ``obstacle`` why
-    the plan cannot be carried out, if there is one."""
+    """The state of a target before anything is written.
+
+    ``exists``: there is such a table, with this many ``rows``. ``obstacle`` is why the plan cannot be carried out.
+    """
 
     database: str
     table: str
@@ -281,15 +287,14 @@ class TargetTable:
 
 
 def look_at_target(plan: Plan, *, layout: Layout | None = None, registry: Registry | None = None) -> TargetTable:
-    """Ask the database for the plan's target table, which has to be named; nothing is written.
+    """Query the plan's target table, which must be named; nothing is written.
 
-    With the ``layout`` of the plan's sheet, whose name has to be in the plan, it is also found out whether the table
-    takes its columns.
-    Raises :class:`tui_importer.errors.DatabaseError` where it does not answer.
+    With the ``layout`` of the plan's sheet, which must be named in the plan, it is also checked whether the table fits
+    its columns. Raises :class:`tui_importer.errors.DatabaseError` if the database does not answer.
     """
     components = _components(checked(plan), registry or load_registry())
     name = plan.target.table or ""
-    with _looking(plan, components) as backend:
+    with _connected_backend(plan, components) as backend:
         table = backend.reflect(name)
         rows = backend.ledger(None).count(table) if table else 0
         obstacle = None
@@ -303,8 +308,8 @@ def look_at_target(plan: Plan, *, layout: Layout | None = None, registry: Regist
 
 
 @contextmanager
-def _looking(plan: Plan, components: Components) -> Iterator[Backend]:
-    """The plan's database, for a look at it."""
+def _connected_backend(plan: Plan, components: Components) -> Iterator[Backend]:
+    """Open the plan's database for queries."""
     settings = ConnectionSettings(components.address.text, "tui_importer/inspect", plan.options.connect_timeout)
     backend = components.open_backend(settings)
     try:
@@ -338,7 +343,7 @@ def _findings(headers: Sequence[str], inferred: Sequence[Inferred]) -> tuple[str
 
 
 def _saveable(plan: Plan, address: DatabaseAddress) -> Plan:
-    """The plan without a password: an address that holds one is left out, to come from --db or the environment."""
+    """The plan without a password: an address with one is removed, to be given by --db or the environment."""
     if plan.target.database is None or address.display == plan.target.database:
         return plan
     return msgspec.structs.replace(plan, target=msgspec.structs.replace(plan.target, database=None))

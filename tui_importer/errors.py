@@ -1,17 +1,17 @@
-"""Everything that can go wrong, and the exit code each of them means.
+"""The exceptions, with the exit code for each.
 
     ImporterError                    1  failed
     ├── UsageError                   2  a wrong option, an unknown name
     │   ├── PlanError                2  a plan that cannot be carried out
     │   └── SourceError              2  a file that cannot be read
     ├── DatabaseError                1  the database refused
-    │   ├── UnreachableError         5  the database is not there or does not let us in
+    │   ├── UnreachableError         5  the database cannot be reached or refuses the login
     │   ├── DataFault                -  the database refused these rows: becomes a reject
-    │   └── TransientFault           4  may pass by itself: connection lost, deadlock, lock
+    │   └── TransientFault           4  a transient error: connection lost, deadlock, lock
     ├── WorkerError                  1  a worker failed: says which, at which rows, and why
     ├── StoppedError                 4  stopped before the end, resumable
-    ├── BusyError                    4  another run is importing the same right now
-    ├── SupersededError              4  another run has taken this import over
+    ├── BusyError                    4  another run of the same import is alive
+    ├── SupersededError              4  another run has taken over this import
     ├── VerificationError            6  the table does not hold what was imported
     └── ReconciliationError          1  the counts of a run do not add up
 
@@ -24,7 +24,7 @@ from enum import IntEnum
 
 
 class ExitCode(IntEnum):
-    """What the process tells its caller (published in the README)."""
+    """The exit codes of the process (documented in the README)."""
 
     OK = 0
     FAILED = 1
@@ -38,13 +38,13 @@ class ExitCode(IntEnum):
 
 
 class ImporterError(Exception):
-    """Base of every error a user is meant to read."""
+    """Base of all errors that are shown to users."""
 
     exit_code: ExitCode = ExitCode.FAILED
 
 
 class UsageError(ImporterError):
-    """The request itself is wrong; nothing was touched."""
+    """The request itself is wrong; nothing was changed."""
 
     exit_code = ExitCode.USAGE
 
@@ -58,7 +58,7 @@ class SourceError(UsageError):
 
 
 class DatabaseError(ImporterError):
-    """The database refused. ``sqlstate`` is its five-character code where it has one (SQL:2023, part 2, 24)."""
+    """The database refused. ``sqlstate`` is its five-character code, if it has one (SQL:2023, part 2, 24)."""
 
     def __init__(self, message: str, *, sqlstate: str | None = None) -> None:
         super().__init__(message)
@@ -66,23 +66,23 @@ class DatabaseError(ImporterError):
 
 
 class UnreachableError(DatabaseError):
-    """No connection: the server is not there, or refuses the user."""
+    """No connection: the server cannot be reached, or refuses the login."""
 
     exit_code = ExitCode.UNREACHABLE
 
 
 class TransientFault(DatabaseError):
-    """A refusal that may pass by itself: the same rows can be tried again on a new connection."""
+    """A transient error: the same rows can be tried again on a new connection."""
 
     exit_code = ExitCode.STOPPED
 
 
 class DataFault(DatabaseError):
-    """The database refused rows for what they hold.
+    """The database refused rows because of their values.
 
-    ``offset`` is the refused row's place in what was being loaded (0 = first), where the database says;
-    ``column`` and ``constraint`` name what was violated, where it says. ``kind`` is the same for all refusals that
-    differ only in what the row holds; None where the message is.
+    ``offset`` is the index of the refused row in what was being loaded (from 0), ``column`` and ``constraint`` what was
+    violated; each is None if the database does not say. ``kind`` is shared by all refusals that differ only in the
+    row's values; None if the message is.
     """
 
     def __init__(
@@ -103,9 +103,9 @@ class DataFault(DatabaseError):
 
 
 class WorkerError(ImporterError):
-    """A worker stopped: ``str()`` says which worker, at which rows, and why (``why`` alone); the cause is chained.
+    """A worker failed. ``str()`` says which worker, at which rows and why; ``why`` is the reason alone.
 
-    The exit code is the cause's, so that a database that went away is told from a defect.
+    The cause is chained. The exit code is that of the cause, to distinguish a lost database from a defect.
     """
 
     def __init__(self, worker: int, sheet: str, first_row: int, last_row: int, cause: Exception) -> None:
@@ -120,28 +120,28 @@ class WorkerError(ImporterError):
 
 
 class StoppedError(ImporterError):
-    """The run was stopped before its end and can be taken up again."""
+    """The run was stopped before its end and can be resumed."""
 
     exit_code = ExitCode.STOPPED
 
 
 class BusyError(ImporterError):
-    """Another run of the same import is alive: nothing was touched."""
+    """Another run of the same import is alive; nothing was changed."""
 
     exit_code = ExitCode.STOPPED
 
 
 class SupersededError(ImporterError):
-    """Another run has taken this import over, so this one may write no more; what it committed is in."""
+    """Another run has taken over this import, so this one must not write; what it committed is kept."""
 
     exit_code = ExitCode.STOPPED
 
 
 class VerificationError(ImporterError):
-    """The table does not hold what was imported: the message names the columns."""
+    """The table does not hold what was imported; the message names the columns."""
 
     exit_code = ExitCode.VERIFICATION
 
 
 class ReconciliationError(ImporterError):
-    """read = inserted + updated + skipped + rejected does not hold: a defect, never to be hidden."""
+    """read = inserted + updated + skipped + rejected does not hold: a defect, which is never hidden."""

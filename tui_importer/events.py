@@ -1,8 +1,8 @@
-"""What a run can say.
+"""The events of a run.
 
-Rare facts are pushed as events, each a frozen, past-tense struct; numbers that change all the time are sampled
-as snapshots instead (:mod:`tui_importer.core.model.counters`). :func:`encode` and :func:`decode` give every event one
-form as JSON, with the event's name under ``"event"``.
+Rare facts are emitted as events, each a frozen struct named in the past tense. Numbers that change all the time are
+sampled as snapshots instead (:mod:`tui_importer.core.model.counters`). :func:`encode` and :func:`decode` convert events
+to and from JSON, with the event's name under ``"event"``.
 """
 
 from __future__ import annotations
@@ -13,10 +13,12 @@ import msgspec
 
 
 class Fault(msgspec.Struct, frozen=True, kw_only=True):
-    """One thing wrong with one row. ``cell`` is its address (``Sheet1!B217``), or the row's range where the
-    database does not say which column; ``value`` is the cell as text; ``sqlstate`` is set where the database
-    refused, ``constraint`` where it named one. ``kind`` is a word for what all like reasons share, whatever else they
-    say."""
+    """One thing that is wrong with a row.
+
+    ``cell`` is its address (``Sheet1!B217``), or the row's range if the database does not name a column. ``value`` is
+    the cell as text. ``sqlstate`` is set if the database refused the row, ``constraint`` if it named one. ``kind`` is
+    shared by all reasons that differ only in their details.
+    """
 
     cell: str
     column: str | None
@@ -28,7 +30,7 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Reject(msgspec.Struct, frozen=True, kw_only=True):
-    """A row that did not go in. ``row`` is its sheet row (from 1), ``values`` its cells as text in sheet order."""
+    """A row that was rejected. ``row`` is its sheet row (from 1), ``values`` its cells as text in sheet order."""
 
     sheet: str
     row: int
@@ -41,8 +43,10 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="event"):
 
 
 class RunStarted(Event, frozen=True, kw_only=True, tag="run_started"):
-    """A run began; nothing is read or written yet. ``target`` is redacted; a ``dry_run`` will write nothing, and what
-    its events count would be."""
+    """A run began; nothing is read or written yet.
+
+    ``target`` contains no password. A ``dry_run`` writes nothing; the counts in its events are those of an import.
+    """
 
     run_id: str
     file: str
@@ -52,7 +56,7 @@ class RunStarted(Event, frozen=True, kw_only=True, tag="run_started"):
 
 
 class ReadingStarted(Event, frozen=True, kw_only=True, tag="reading_started"):
-    """The reader began to open the file; how many rows there are is not known yet."""
+    """The reader began to open the file; the number of rows is not known yet."""
 
     file: str
     reader: str
@@ -60,7 +64,7 @@ class ReadingStarted(Event, frozen=True, kw_only=True, tag="reading_started"):
 
 
 class SourceOpened(Event, frozen=True, kw_only=True, tag="source_opened"):
-    """The sheet is open. ``rows`` is the number of data rows where the reader knows it."""
+    """The sheet is open. ``rows`` is the number of data rows; None if the reader does not know it."""
 
     sheet: str
     header_row: int
@@ -70,20 +74,23 @@ class SourceOpened(Event, frozen=True, kw_only=True, tag="source_opened"):
 
 
 class Noticed(Event, frozen=True, kw_only=True, tag="noticed"):
-    """Something the user should know: a choice that was made, or a limit of the reader or the database."""
+    """A note for the user: a decision that was made, or a limit of the reader or the database."""
 
     message: str
 
 
 class TableCreated(Event, frozen=True, kw_only=True, tag="table_created"):
-    """The target table did not exist and was created, its indexes to follow after the load."""
+    """The target table did not exist and was created. Its indexes are created after the load."""
 
     table: str
 
 
 class LoadingStarted(Event, frozen=True, kw_only=True, tag="loading_started"):
-    """The workers begin to write, ``max_rate`` rows a second at most where that is set. ``headers`` are those of all
-    columns of the sheet's table, in their order."""
+    """The workers are about to start.
+
+    ``max_rate`` is the limit in rows per second, if any. ``headers`` are those of all columns of the sheet's table, in
+    order.
+    """
 
     table: str
     strategy: str
@@ -94,16 +101,18 @@ class LoadingStarted(Event, frozen=True, kw_only=True, tag="loading_started"):
 
 
 class WorkerStarted(Event, frozen=True, kw_only=True, tag="worker_started"):
-    """A worker has its connection. Workers are numbered from 1."""
+    """A worker has opened its connection. Workers are numbered from 1."""
 
     worker: int
 
 
 class BatchCommitted(Event, frozen=True, kw_only=True, tag="batch_committed"):
-    """The rows of one interval of the sheet are in, its rejects noted. ``seconds`` is from first statement to
-    commit. ``skipped`` are rows that the database took without an error and did not report as inserted;
-    ``skipped_rows`` are the first of them (sheet rows from 1), where rows are written one by one. ``defaults`` says of
-    how many blanks the column's default was taken, by column."""
+    """The rows of one interval of the sheet were committed, and its rejects recorded.
+
+    ``seconds`` is the time from the first statement to the commit. ``skipped`` rows were accepted by the database
+    without an error but not reported as inserted; ``skipped_rows`` are the first of them (sheet rows from 1) if rows
+    are written one by one. ``defaults`` is the number of blanks that took the column's default, by column.
+    """
 
     worker: int
     first_row: int
@@ -117,9 +126,11 @@ class BatchCommitted(Event, frozen=True, kw_only=True, tag="batch_committed"):
 
 
 class Resumed(Event, frozen=True, kw_only=True, tag="resumed"):
-    """The import was begun by an earlier run and is taken up again: ``rows`` of it are settled and passed over,
-    ``rejected`` of these are rejects; the first row that is not is ``next_row``. ``taken_over`` says that the earlier
-    run had died without a word."""
+    """The import was begun by an earlier run and is resumed.
+
+    ``rows`` of it are completed, ``rejected`` of these were rejected; the first row that is not completed is
+    ``next_row``. ``taken_over``: the earlier run died without recording its end.
+    """
 
     run_id: str
     rows: int
@@ -129,7 +140,7 @@ class Resumed(Event, frozen=True, kw_only=True, tag="resumed"):
 
 
 class AlreadyImported(Event, frozen=True, kw_only=True, tag="already_imported"):
-    """Run ``run_id`` has imported all of this, and ended at ``finished_at`` (UTC): nothing is written."""
+    """Run ``run_id`` has completed this import, and ended at ``finished_at`` (UTC): nothing is written."""
 
     run_id: str
     finished_at: str
@@ -140,8 +151,10 @@ class AlreadyImported(Event, frozen=True, kw_only=True, tag="already_imported"):
 
 
 class Retrying(Event, frozen=True, kw_only=True, tag="retrying"):
-    """A fault that may pass: attempt number ``attempt`` failed, the next one comes in ``seconds`` on a new connection.
-    Worker 0 is the engine itself, which has no rows in hand."""
+    """Attempt number ``attempt`` failed with a transient error; the next follows in ``seconds`` on a new connection.
+
+    Worker 0 is the engine itself, which has no rows.
+    """
 
     worker: int
     first_row: int
@@ -153,9 +166,11 @@ class Retrying(Event, frozen=True, kw_only=True, tag="retrying"):
 
 
 class StatementDelayed(Event, frozen=True, kw_only=True, tag="statement_delayed"):
-    """A statement has made no progress for ``seconds``, and is waited for: its server says that it is working on it or,
-    where ``locked`` is true, that it waits for a lock of others. ``detail`` is the server's word on it. Worker 0 is the
-    engine itself."""
+    """A statement has made no progress for ``seconds``, but is waited for.
+
+    The server reports that it is working on it or, if ``locked``, that it waits for a lock of another transaction.
+    ``detail`` is the server's description. Worker 0 is the engine itself.
+    """
 
     worker: int
     seconds: float
@@ -164,15 +179,14 @@ class StatementDelayed(Event, frozen=True, kw_only=True, tag="statement_delayed"
 
 
 class RowRejected(Event, frozen=True, kw_only=True, tag="row_rejected"):
-    """A row did not go in; it is said once its batch is committed. Worker 0 is an earlier run that this one goes on
-    with."""
+    """A row was rejected; emitted once its batch is committed. Worker 0 is an earlier run that this one resumes."""
 
     worker: int
     reject: Reject
 
 
 class WorkerFailed(Event, frozen=True, kw_only=True, tag="worker_failed"):
-    """A worker stopped before its work was done; the others finish what they have in hand."""
+    """A worker stopped before its work was done; the others finish their current batch."""
 
     worker: int
     first_row: int
@@ -187,36 +201,38 @@ class WorkerFinished(Event, frozen=True, kw_only=True, tag="worker_finished"):
 
 
 class Paused(Event, frozen=True, kw_only=True, tag="paused"):
-    """The run rests: what is in flight is finished, no further batch is taken until it goes on."""
+    """The run is paused: batches in flight are finished, and no further ones are taken until it is unpaused."""
 
 
 class Unpaused(Event, frozen=True, kw_only=True, tag="unpaused"):
-    """A paused run goes on."""
+    """A paused run continues."""
 
 
 class WorkersChanged(Event, frozen=True, kw_only=True, tag="workers_changed"):
-    """So many workers are to be at work from now on; one too many leaves once its batch is in."""
+    """The requested number of workers changed; a surplus worker ends once its batch is committed."""
 
     workers: int
 
 
 class Stopping(Event, frozen=True, kw_only=True, tag="stopping"):
-    """No further batch will be taken; those in flight are finished, or undone where ``aborting`` is true."""
+    """No further batch will be taken. Those in flight are finished, or rolled back if ``aborting``."""
 
     reason: str
     aborting: bool
 
 
 class IndexesCreated(Event, frozen=True, kw_only=True, tag="indexes_created"):
-    """The indexes of a table that this run created are made."""
+    """The indexes of a table that this run created were created."""
 
     count: int
     seconds: float
 
 
 class Verified(Event, frozen=True, kw_only=True, tag="verified"):
-    """The source was read once more and compared with the table, which holds these ``rows`` in this many ``columns``;
-    ``not_compared`` are the columns whose values a database gives back in another form."""
+    """The source was read again and compared with the table, which holds these ``rows`` in ``columns`` columns.
+
+    ``not_compared`` names the columns whose values a database returns in another form.
+    """
 
     rows: int
     columns: int
@@ -224,7 +240,7 @@ class Verified(Event, frozen=True, kw_only=True, tag="verified"):
 
 
 class RunFinished(Event, frozen=True, kw_only=True, tag="run_finished"):
-    """The last event of a run; the counts of a ``dry_run`` are what an import would come to."""
+    """The last event of a run. The counts of a ``dry_run`` are those that an import would have."""
 
     outcome: str
     exit_code: int
@@ -263,7 +279,7 @@ AnyEvent = (
     | RunFinished
 )
 
-#: Whoever wants to hear of a run. Called from the run's threads, one call at a time.
+#: Receives the events of a run. Called from the run's threads, one call at a time.
 Listener = Callable[[AnyEvent], None]
 
 _encoder = msgspec.json.Encoder()
@@ -281,4 +297,4 @@ def decode(line: bytes) -> AnyEvent:
 
 
 def ignore(event: AnyEvent) -> None:
-    """The listener nobody gave."""
+    """The default listener: does nothing."""

@@ -1,4 +1,4 @@
-"""asyncio tasks over asynchronous connections, a whole batch at a time."""
+"""The ``async`` strategy: asyncio tasks with asynchronous connections that write whole batches."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from tui_importer.core.scheduling.task_pool import run_loop, run_tasks
 
 
 class Async:
-    """One event loop and a task a worker: for many connections over a slow network with few threads."""
+    """One event loop with a task per worker: many connections over a slow network with few threads."""
 
     max_workers: int | None = None
 

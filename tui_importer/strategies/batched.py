@@ -1,4 +1,4 @@
-"""A pool of workers, each with its own connection, a whole batch at a time: the default, and the fastest."""
+"""The ``batched`` strategy: a pool of workers that write whole batches. It is the default and the fastest."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from tui_importer.core.scheduling.worker_pool import run_workers
 
 
 class Batched:
-    """Whole batches, each in a transaction of its own, the fastest way the database has (COPY on PostgreSQL)."""
+    """Writes each batch in its own transaction, by the database's fastest method (COPY on PostgreSQL)."""
 
     max_workers: int | None = None
 

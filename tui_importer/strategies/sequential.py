@@ -1,4 +1,4 @@
-"""One worker, one row an INSERT, one commit a row: the honest baseline."""
+"""The ``sequential`` strategy: one worker, one INSERT and one commit per row. It is the baseline."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from tui_importer.core.scheduling.worker_pool import run_workers
 
 
 class Sequential:
-    """Rows in the order of the sheet, each in a transaction of its own."""
+    """Writes rows in sheet order, each in its own transaction."""
 
     max_workers: int | None = 1
 

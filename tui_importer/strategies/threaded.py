@@ -1,4 +1,4 @@
-"""A pool of workers, each with its own connection, row by row."""
+"""The ``threaded`` strategy: a pool of workers, each with its own connection, that write row by row."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from tui_importer.core.scheduling.worker_pool import run_workers
 
 
 class Threaded:
-    """Many rows at once, each in a transaction of its own: hides the latency of the database."""
+    """Writes many rows concurrently, each in its own transaction, which hides the database's latency."""
 
     max_workers: int | None = None
 

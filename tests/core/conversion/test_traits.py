@@ -17,8 +17,8 @@ from tui_importer.core.conversion.traits import (
     MAX_INTEGER,
     PREDICATES,
     SCANNERS,
+    CellStats,
     Finding,
-    Tally,
     Trait,
     of_kind,
 )
@@ -28,28 +28,28 @@ FLOATS = st.one_of(st.floats(), st.sampled_from([1e15, -1e15, 1e15 - 1, 0.5, 2.0
 INTEGERS = st.one_of(st.integers(), st.sampled_from([2**53, 2**53 + 1, 2**63, -(2**63)]))
 
 
-def look(values: Sequence[Any]) -> tuple[set[Trait], Tally]:
-    tally = Tally()
-    return SCANNERS[type(values[0])](ListColumn(values), tally), tally
+def look(values: Sequence[Any]) -> tuple[set[Trait], CellStats]:
+    stats = CellStats()
+    return SCANNERS[type(values[0])](ListColumn(values), stats), stats
 
 
 @given(st.lists(FLOATS, min_size=1))
 def test_floats(values: list[float]) -> None:
-    traits, tally = look(values)
+    traits, stats = look(values)
     finite = [value for value in values if math.isfinite(value)]
     assert (Trait.NOT_FINITE in traits) == (len(finite) < len(values))
     assert (Trait.FRACTION in traits) == any(not value.is_integer() for value in finite)
     assert (Trait.LONG_FLOAT in traits) == any(abs(value) >= MAX_EXACT_FLOAT for value in finite)
-    assert (tally.low, tally.high) == ((min(finite), max(finite)) if finite else (None, None))
+    assert (stats.low, stats.high) == ((min(finite), max(finite)) if finite else (None, None))
     if any(map(PREDICATES[Trait.LONG_FLOAT], finite)):
         assert Trait.LONG_FLOAT in traits  # a block with such a cell is walked
 
 
 @given(st.lists(INTEGERS, min_size=1))
 def test_integers(values: list[int]) -> None:
-    traits, tally = look(values)
+    traits, stats = look(values)
     assert bool(traits) == any(abs(value) > MAX_FLOAT_INTEGER for value in values)
-    assert (tally.low, tally.high) == (min(values), max(values))
+    assert (stats.low, stats.high) == (min(values), max(values))
     for trait in (Trait.LONG_INTEGER, Trait.HUGE_INTEGER):
         if any(map(PREDICATES[trait], values)):
             assert trait in traits
@@ -60,11 +60,11 @@ def test_integers(values: list[int]) -> None:
 
 @given(st.lists(st.datetimes(timezones=st.none() | st.just(dt.UTC)), min_size=1))
 def test_moments(values: list[dt.datetime]) -> None:
-    traits, tally = look(values)
+    traits, stats = look(values)
     assert (Trait.ZONED in traits) == any(value.tzinfo for value in values)
     assert (Trait.ZONELESS in traits) == any(value.tzinfo is None for value in values)
     assert (Trait.TIME_OF_DAY in traits) == any(value.time() != dt.time() for value in values)
-    assert (tally.low is None) == (Trait.ZONED in traits)  # with and without a zone they cannot be compared
+    assert (stats.low is None) == (Trait.ZONED in traits)  # with and without a zone they cannot be compared
 
 
 @given(st.lists(st.decimals(), min_size=1))
@@ -85,11 +85,11 @@ def test_the_cells_of_just_one_type(cells: list[Any], kind: type) -> None:
 
 
 def test_a_tally_keeps_the_first_row_of_all() -> None:
-    tally = Tally()
-    tally.count(2, 900)
-    tally.count(1, 17)
-    tally.measure([5, 3])
-    tally.measure([9])
-    assert (tally.cells, tally.first_row, tally.low, tally.high) == (3, 17, 3, 9)
-    assert str(tally.finding("odd")) == "odd, first in row 17"
+    stats = CellStats()
+    stats.count(2, 900)
+    stats.count(1, 17)
+    stats.measure([5, 3])
+    stats.measure([9])
+    assert (stats.cells, stats.first_row, stats.low, stats.high) == (3, 17, 3, 9)
+    assert str(stats.finding("odd")) == "odd, first in row 17"
     assert str(Finding("odd", 1, 17)) == "odd, in row 17"

@@ -126,7 +126,9 @@ def alike(first: object, second: object) -> bool:
 
 
 def extremes(cells: list[Any]) -> tuple[Any, Any] | None:
-    if not cells or any(isinstance(cell, float | Decimal) and not math.isfinite(cell) for cell in cells):
+    if not cells or any(isinstance(cell, float) and not math.isfinite(cell) for cell in cells):
+        return None
+    if any(isinstance(cell, Decimal) and not cell.is_finite() for cell in cells):  # isfinite() converts to float
         return None
     if len({getattr(cell, "tzinfo", None) is None for cell in cells}) == 2:
         return None

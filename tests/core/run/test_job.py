@@ -39,7 +39,7 @@ class Arranged:
         self.job = ImportJob(
             workers=1,
             queue=self.queue,
-            stop=self.stop,
+            control=self.stop,
             backend=DryBackend(Asked()),
             mapping=MAPPING,
             destination=Destination(TABLE, ("n",), (INTEGER,)),

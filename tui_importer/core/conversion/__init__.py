@@ -1,1 +1,1 @@
-"""Cells into the types of their columns: parsing, conversion, inference and the mapping of columns."""
+"""Conversion of cells to the types of their columns: parsing, type inference and the mapping of columns."""

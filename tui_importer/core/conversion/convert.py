@@ -1,8 +1,7 @@
-"""Whole columns into the types of their target: the facts decide whether any cell needs a look.
+"""Conversion of whole columns to their target type, based on facts about the column where possible.
 
-Where its facts prove that every cell fits, a column is cast as a whole (:meth:`Column.cast`); only other columns are
-converted cell by cell, and then only the cells that do not fit cost more than a look. Both ways give the same values
-and the same rejects (a property test holds them together).
+If its facts prove that every cell fits, a column is cast as a whole (:meth:`Column.cast`). Only other columns are
+converted cell by cell. Both give the same values and the same rejects (a property test compares them).
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from tui_importer.core.model.column import Column, ListColumn
 from tui_importer.core.model.plan import ErrorCells
 from tui_importer.core.model.types import ColumnType
 
-#: What a column's cells became: the column, and the reason for each row (by offset) that cannot go in.
+#: A converted column, and the reason for each refused cell by its offset.
 Converted = tuple[Column, dict[int, str]]
 
 _DIGITS = frozenset("0123456789-")
@@ -25,14 +24,14 @@ _NUMBER = frozenset("0123456789-+.eE")
 
 @dataclass(frozen=True, slots=True)
 class Conversion:
-    """How one column is converted. ``error_cells`` says what becomes of cells like ``#N/A``."""
+    """How one column is converted. ``error_cells`` is what happens to cells like ``#N/A``."""
 
     type: ColumnType
     required: bool = False
     error_cells: ErrorCells = "reject"
 
     def apply(self, column: Column) -> Converted:
-        """Convert a column; the result has as many cells, those that were refused as ``None``."""
+        """Convert a column. The result has the same length; refused cells are ``None`` in it."""
         if self.error_cells != "reject" and CellError in column.kinds:
             column = ListColumn([self._resolved_error_cell(cell) for cell in column.values()])
         faults: dict[int, str] = {}
@@ -51,7 +50,7 @@ class Conversion:
 
 
 def convert_cells(cells: Sequence[Cell], type_: ColumnType) -> tuple[list[Cell], dict[int, str]]:
-    """Convert cell by cell: the values, ``None`` where refused, and the reasons by offset."""
+    """Convert cell by cell; returns the values, ``None`` if refused, and the reasons by offset."""
     parse = parser(type_)
     values: list[Cell] = list(cells)
     refused: dict[int, str] = {}

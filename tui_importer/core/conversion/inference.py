@@ -1,8 +1,8 @@
-"""Which type a column has: decided by all of its cells, never by a sample, and shown with the evidence.
+"""Type inference: a column's type is decided by all of its cells, never by a sample, and comes with evidence.
 
-What would lose anything as a number, a date or a boolean stays text. Memory is bounded: blocks are counted and let
-go. Neither the order of the blocks nor where they are cut changes the type. What a column's facts decide costs
-nothing per cell; the rest are passes in C over the whole column.
+Values that would lose anything as a number, date or boolean stay text. Memory is bounded: blocks are counted and
+dropped. Neither the order of the blocks nor their boundaries change the type. Where a column's facts decide, nothing is
+done per cell; otherwise passes in C examine the whole column.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from operator import is_
 
 from tui_importer.core.conversion.parsing import as_text
 from tui_importer.core.conversion.text_guess import TIMESTAMPTZ, TextGuess
-from tui_importer.core.conversion.traits import PREDICATES, SCANNERS, Finding, Tally, Trait, of_kind
+from tui_importer.core.conversion.traits import PREDICATES, SCANNERS, CellStats, Finding, Trait, of_kind
 from tui_importer.core.model.cells import CellError, UncalculatedFormula
 from tui_importer.core.model.column import Column
 from tui_importer.core.model.types import (
@@ -33,12 +33,12 @@ from tui_importer.core.model.types import (
     Kind,
 )
 
-#: How many different error codes are named: Excel has a dozen, a hostile file any number.
+#: The number of different error codes that are named: Excel has a dozen, a hostile file any number.
 MAX_CODES = 12
 
 NUMERIC = ColumnType(Kind.NUMERIC)
 
-#: What people call the kinds of cells, one and many.
+#: The words for kinds of cells, singular and plural.
 _WORDS: dict[type, tuple[str, str]] = {
     str: ("text", "texts"),
     **dict.fromkeys((int, float, Decimal), ("number", "numbers")),
@@ -48,14 +48,15 @@ _WORDS: dict[type, tuple[str, str]] = {
     dt.timedelta: ("span of time", "spans of time"),
 }
 _OTHER_WORDS = ("other value", "other values")
-_LACKING = frozenset({CellError, UncalculatedFormula})
+_MISSING = frozenset({CellError, UncalculatedFormula})
 
 
 @dataclass(frozen=True, slots=True)
 class Inferred:
-    """A column's type with its reason. ``cells`` counts all that were seen, ``blanks`` those of them that are blank.
+    """A column's inferred type with its reason.
 
-    ``nullable`` says that a cell is blank, or without a value because it is an error or was never calculated.
+    ``cells`` is the number of all cells, ``blanks`` that of the blank ones. ``nullable``: some cell is blank, an error
+    or a formula that was never calculated.
     """
 
     type: ColumnType
@@ -67,25 +68,28 @@ class Inferred:
 
 
 class ColumnInference:
-    """Takes a column's cells block by block and says at the end which type they have.
+    """Infers the type of a column from its cells, which are added block by block.
 
-    ``typed`` is false where all cells are texts because the format knows nothing else (CSV): then the texts
-    themselves may say that they are numbers or dates. From a workbook a text is a text, whatever it looks like.
+    ``typed`` is false if the format has only texts (CSV): then texts that look like numbers or dates are taken as such.
+    In a workbook, a text is a text, whatever it looks like.
     """
 
     def __init__(self, *, typed: bool = True) -> None:
         self._cells = 0
         self._blanks = 0
         self._longest = 0
-        self._kinds: dict[type, Tally] = {}
+        self._kinds: dict[type, CellStats] = {}
         self._traits: set[Trait] = set()
-        self._spots = {trait: Tally() for trait in PREDICATES}
+        self._located = {trait: CellStats() for trait in PREDICATES}
         self._codes: list[str] = []
         self._guess = None if typed else TextGuess()
 
     def add(self, column: Column, first_row: int, rows: Sequence[int] | None = None) -> None:
-        """Take in a block's column. ``first_row`` is the sheet row (from 1) of its first cell; ``rows`` (rising) are
-        the rows of all its cells where they do not simply follow, as when blank rows were left out."""
+        """Add the column of a block.
+
+        ``first_row`` is the sheet row (from 1) of its first cell. ``rows`` (ascending) are the sheet rows of all its
+        cells if they are not consecutive, as when blank rows were left out.
+        """
         self._cells += len(column)
         self._blanks += column.blanks
         if not column.kinds:
@@ -107,18 +111,18 @@ class ColumnInference:
         for trait in traits & PREDICATES.keys():
             found = [row for row, cell in zip(places, column.values(), strict=True) if PREDICATES[trait](cell)]
             if found:
-                self._spots[trait].count(len(found), found[0])
+                self._located[trait].count(len(found), found[0])
         self._traits |= traits
 
     def result(self) -> Inferred:
-        """The type that every cell seen so far fits, with the evidence."""
-        findings = self._lacking()
+        """The type that fits every cell added so far, with the evidence."""
+        findings = self._find_missing()
         nullable = self._blanks > 0 or bool(findings)
         type_, evidence, problem = self._decide()
         if problem is not None:
             findings.append(problem)
-        if self._spots[Trait.NUL].cells:
-            findings.append(self._spots[Trait.NUL].finding("NUL characters, which SQL text cannot hold"))
+        if self._located[Trait.NUL].cells:
+            findings.append(self._located[Trait.NUL].finding("NUL characters, which SQL text cannot hold"))
         if self._blanks:
             evidence = f"{evidence}; {self._blanks:,} blank"
         return Inferred(type_, self._cells, self._blanks, nullable, evidence, tuple(findings))
@@ -130,15 +134,15 @@ class ColumnInference:
         else:
             counts = Counter(map(type, column.values()))
         for kind in column.kinds:
-            tally = self._kinds.setdefault(kind, Tally())
+            stats = self._kinds.setdefault(kind, CellStats())
             row = places[0]
-            # Only a block that may hold the first cell of its kind is searched for it.
-            if (tally.first_row is None or row < tally.first_row) and counts[kind] < len(column):
+            # A block is searched for the first cell of a kind only if it may hold it.
+            if (stats.first_row is None or row < stats.first_row) and counts[kind] < len(column):
                 row = places[list(map(type, column.values())).index(kind)]
-            tally.count(counts[kind], row)
+            stats.count(counts[kind], row)
 
     def _decide(self) -> tuple[ColumnType, str, Finding | None]:
-        kinds = self._kinds.keys() - _LACKING
+        kinds = self._kinds.keys() - _MISSING
         if not kinds:
             return TEXT, "no values", None
         if kinds == {str}:
@@ -169,13 +173,13 @@ class ColumnInference:
             if Trait.NOT_FINITE not in self._traits:
                 return NUMERIC, self._spanned("number", kinds), None
             return TEXT, "text: not every number is finite", None
-        if self._spots[Trait.HUGE_INTEGER].cells:
+        if self._located[Trait.HUGE_INTEGER].cells:
             return self._too_long(Trait.HUGE_INTEGER, "whole numbers beyond 64 bits")
-        if fractions and self._spots[Trait.LONG_INTEGER].cells:
+        if fractions and self._located[Trait.LONG_INTEGER].cells:
             return self._too_long(Trait.LONG_INTEGER, "whole numbers that a float would round")
         if fractions:
             return FLOAT, self._spanned("number", kinds), None
-        if self._spots[Trait.LONG_FLOAT].cells:
+        if self._located[Trait.LONG_FLOAT].cells:
             return self._too_long(Trait.LONG_FLOAT, "numbers of 16 and more digits, of which Excel keeps only 15")
         return INTEGER, self._spanned("whole number", kinds), None
 
@@ -190,22 +194,26 @@ class ColumnInference:
         return DATE, evidence, None
 
     def _mixed(self, kinds: Set[type]) -> tuple[ColumnType, str, Finding | None]:
-        groups: dict[tuple[str, str], Tally] = {}
+        groups: dict[tuple[str, str], CellStats] = {}
         for kind in kinds:
-            tally = self._kinds[kind]
-            groups.setdefault(_word(kind), Tally()).count(tally.cells, tally.first_row or 0)
+            stats = self._kinds[kind]
+            groups.setdefault(_words_for(kind), CellStats()).count(stats.cells, stats.first_row or 0)
         order = sorted(groups, key=lambda word: (-groups[word].cells, groups[word].first_row, word))
-        said = [_some(groups[word].cells, word) for word in order]
-        evidence = f"text: {' and '.join(said)}"
+        quantities = [_quantity(groups[word].cells, word) for word in order]
+        evidence = f"text: {' and '.join(quantities)}"
         if len(order) == 1:
             return TEXT, f"{evidence}, with and without a time zone", None
-        return TEXT, evidence, groups[order[-1]].finding(f"mixed content: {said[-1]} among {' and '.join(said[:-1])}")
+        return (
+            TEXT,
+            evidence,
+            groups[order[-1]].finding(f"mixed content: {quantities[-1]} among {' and '.join(quantities[:-1])}"),
+        )
 
     def _too_long(self, trait: Trait, why: str) -> tuple[ColumnType, str, Finding | None]:
-        finding = self._spots[trait].finding(why)
+        finding = self._located[trait].finding(why)
         return TEXT, f"text: {finding}", finding
 
-    def _lacking(self) -> list[Finding]:
+    def _find_missing(self) -> list[Finding]:
         sorts = (
             (CellError, f"error cells ({', '.join(self._codes)})"),
             (UncalculatedFormula, "formulas that were never calculated"),
@@ -213,25 +221,27 @@ class ColumnInference:
         return [self._kinds[kind].finding(message) for kind, message in sorts if kind in self._kinds]
 
     def _counted(self, *kinds: type) -> str:
-        return " and ".join(_some(self._kinds[kind].cells, _word(kind)) for kind in sorted(kinds, key=_word))
+        return " and ".join(
+            _quantity(self._kinds[kind].cells, _words_for(kind)) for kind in sorted(kinds, key=_words_for)
+        )
 
     def _spanned(self, word: str, kinds: Set[type]) -> str:
-        """So many of them, from the least to the greatest."""
-        tallies = [self._kinds[kind] for kind in kinds]
-        said = _some(sum(tally.cells for tally in tallies), (word, f"{word}s"))
-        measured = [tally for tally in tallies if tally.low is not None]
+        """The number of cells and their range, from the least to the greatest."""
+        all_stats = [self._kinds[kind] for kind in kinds]
+        quantity = _quantity(sum(stats.cells for stats in all_stats), (word, f"{word}s"))
+        measured = [stats for stats in all_stats if stats.low is not None]
         if not measured:
-            return said
-        lows, highs = [tally.low for tally in measured], [tally.high for tally in measured]
-        if kinds & {dt.date, dt.datetime}:  # which Python compares only as text
+            return quantity
+        lows, highs = [stats.low for stats in measured], [stats.high for stats in measured]
+        if kinds & {dt.date, dt.datetime}:  # Python cannot compare dates with datetimes, so compare them as text
             lows, highs = [low.isoformat() for low in lows], [high.isoformat() for high in highs]
-            return f"{said} from {min(lows)[:10]} to {max(highs)[:10]}"
-        return f"{said} from {as_text(min(lows))} to {as_text(max(highs))}"
+            return f"{quantity} from {min(lows)[:10]} to {max(highs)[:10]}"
+        return f"{quantity} from {as_text(min(lows))} to {as_text(max(highs))}"
 
 
-def _word(kind: type) -> tuple[str, str]:
+def _words_for(kind: type) -> tuple[str, str]:
     return _WORDS.get(kind, _OTHER_WORDS)
 
 
-def _some(cells: int, word: tuple[str, str]) -> str:
+def _quantity(cells: int, word: tuple[str, str]) -> str:
     return f"{cells:,} {word[cells != 1]}"

@@ -1,4 +1,4 @@
-"""A resolved plan at work: it makes batches out of blocks, and names what could not go."""
+"""The column mapping of a resolved plan: converts blocks to batches and describes what is rejected."""
 
 from __future__ import annotations
 
@@ -20,8 +20,10 @@ from tui_importer.events import Fault, Reject
 
 @dataclass(frozen=True, slots=True)
 class MappedColumn:
-    """One column's way: ``header`` as in the sheet, ``position`` its sheet column (from 0), ``target`` its name in the
-    table."""
+    """How one source column maps to a target column.
+
+    ``header`` is as in the sheet, ``position`` the sheet column (from 0), ``target`` the column's name in the table.
+    """
 
     header: str
     position: int
@@ -31,8 +33,11 @@ class MappedColumn:
 
 @dataclass(frozen=True, slots=True)
 class ColumnMapping:
-    """What goes where: the sheet's extent (``headers`` of all its columns from ``first_column`` on) and the columns
-    that go into ``table``."""
+    """The mapping from the sheet's columns to those of ``table``.
+
+    The sheet's extent is ``headers``, one for each of its columns from ``first_column`` (from 0) on; ``columns`` are
+    those that are imported.
+    """
 
     sheet: str
     first_column: int
@@ -41,7 +46,7 @@ class ColumnMapping:
     table: Table
 
     def batch(self, number: int, block: Block, rows: Sequence[int]) -> Batch:
-        """Convert a block whose rows are ``rows`` of the sheet (none of them blank, columns cut to the extent)."""
+        """Convert a block. ``rows`` are its sheet rows; none is blank, and the columns are cut to the extent."""
         refused: dict[int, list[Fault]] = {}
         converted: list[Column] = []
         for column in self.columns:
@@ -75,11 +80,11 @@ class ColumnMapping:
         )
 
     def reject(self, row: int, cells: Iterable[Cell], faults: Sequence[Fault]) -> Reject:
-        """The row as a reject, its cells as text."""
+        """The row as a reject, with its cells as text."""
         return Reject(sheet=self.sheet, row=row, faults=tuple(faults), values=tuple(map(as_text, cells)))
 
     def database_fault(self, batch: Batch, offset: int, fault: DataFault) -> Fault:
-        """What the database said about row ``offset`` of the batch, in terms of the sheet."""
+        """The database's error about row ``offset`` of the batch, in terms of the sheet."""
         names = (fault.column,) if fault.column else self.table.keys.get(fault.constraint or "", ())
         row = batch.rows[offset]
         for column in self.columns:
@@ -108,14 +113,14 @@ class ColumnMapping:
 
 
 def trimmed(block: Block, first_column: int, width: int) -> Block:
-    """The block without the columns that lie outside of an extent."""
+    """The block without the columns outside an extent."""
     left = max(0, first_column - block.first_column)
     columns = block.columns[left : max(left, first_column + width - block.first_column)]
     return Block(first_row=block.first_row, columns=columns, first_column=max(first_column, block.first_column))
 
 
 def fitted(block: Block, first_column: int, width: int) -> Block:
-    """The block with just the columns of an extent, in C where nothing has to be cut or added."""
+    """The block with exactly the columns of an extent; the same block if nothing has to be cut or added."""
     left = first_column - block.first_column
     if left == 0 and len(block.columns) == width:
         return block
@@ -131,13 +136,13 @@ def fitted(block: Block, first_column: int, width: int) -> Block:
 
 
 def without_blank_rows(block: Block) -> tuple[Block, Sequence[int]]:
-    """The block without its blank rows, and the sheet rows that are left."""
+    """The block without its blank rows, and the sheet rows of the others."""
     rows = range(block.first_row, block.first_row + len(block))
     if not block.columns:
         return block, rows[:0]
     if not all(column.blanks for column in block.columns):
-        return block, rows  # one full column is enough: no row is blank
-    # A row is blank where every column says so: all masks at once, as one long number each.
+        return block, rows  # a column without blanks: no row is blank
+    # A row is blank if it is blank in every column: combine the masks as integers.
     blank = -1
     for column in block.columns:
         blank &= int.from_bytes(column.blank_mask)

@@ -1,7 +1,7 @@
-"""One cell into the type of its column: the careful way, for cells that a column's facts do not clear.
+"""Conversion of single cells, for columns that cannot be cast as a whole.
 
 Each function takes a cell that is not blank and returns the converted value, or raises :class:`ConversionError`.
-Nothing is rounded, cut or guessed: a value that would not come out of the database as it went in is refused.
+Nothing is rounded, cut or guessed: a value that the database would return in another form is refused.
 """
 
 from __future__ import annotations
@@ -17,10 +17,11 @@ from tui_importer.core.model.cells import MIDNIGHT, Cell, CellError, Uncalculate
 from tui_importer.core.model.column import NUL
 from tui_importer.core.model.types import ColumnType, Kind
 
-#: Below this, every whole number has its own double and Excel its 15 digits (IEEE 754 binary64; ECMA-376 18.17.2.1).
+#: Below it, every whole number is exact as a double and has at most the 15 digits that Excel keeps (IEEE 754 binary64;
+#: ECMA-376 18.17.2.1).
 MAX_EXACT_FLOAT = 1e15
 
-#: Beyond it a whole number reads better with an exponent.
+#: From it on, a whole number is shown with an exponent.
 MAX_PLAIN_FLOAT = 1e21
 
 REQUIRED_BUT_BLANK = "value required but blank"
@@ -35,12 +36,12 @@ _TIMESTAMP = re.compile(
 _TIME = re.compile(r"[0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]{1,6})?)?", re.ASCII)
 _INTERVAL = re.compile(r"(-?)([0-9]+):([0-5][0-9])(?::([0-5][0-9])(?:\.([0-9]{1,6}))?)?", re.ASCII)
 
-#: The words PostgreSQL reads as booleans (its manual, 8.6), less the one-letter ones.
+#: The boolean literals of PostgreSQL (manual, 8.6), without the one-letter abbreviations.
 _BOOLEANS = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
 
 
 class ConversionError(Exception):
-    """The cell cannot go into its column; ``str()`` is the reason, without the value."""
+    """The cell cannot be converted; ``str()`` is the reason, without the value."""
 
 
 T = TypeVar("T")
@@ -49,7 +50,7 @@ CellParser = Callable[[Cell], Cell]
 
 
 def parser(type_: ColumnType) -> CellParser:
-    """The function that brings one cell into ``type_``."""
+    """The function that converts one cell to ``type_``."""
     match type_.kind:
         case Kind.TEXT:
             return lambda cell: to_text(cell, type_.length)
@@ -64,7 +65,7 @@ def parser(type_: ColumnType) -> CellParser:
 
 
 def as_text(cell: Cell) -> str | None:
-    """A cell as a person would read it; None for a blank. Nothing is refused (for reports and reject files)."""
+    """A cell as people read it; None if blank. Never fails (for reports and reject files)."""
     match cell:
         case None | "":
             return None
@@ -83,7 +84,7 @@ def as_text(cell: Cell) -> str | None:
 
 
 def to_text(cell: Cell, length: int | None = None) -> str:
-    """Any cell as text, numbers as they read (``7``, not ``7.0``), dates and times in ISO 8601."""
+    """Convert any cell to text: numbers as they are shown (``7``, not ``7.0``), dates and times in ISO 8601."""
     text = as_text(_plain(cell)) or ""
     if NUL in text:
         raise ConversionError(
@@ -95,14 +96,14 @@ def to_text(cell: Cell, length: int | None = None) -> str:
 
 
 def to_integer(cell: Cell, bits: int = 64) -> int:
-    """Whole numbers that ``bits`` can hold."""
+    """Convert to an integer of ``bits`` bits."""
     match _plain(cell):
         case bool():
             raise ConversionError("an integer is expected, this is a boolean")
         case int() as number:
             pass
         case float() as double:
-            if not double.is_integer():  # not a number and the infinities are none either
+            if not double.is_integer():  # False for NaN and infinities too
                 raise ConversionError("an integer is expected, this has a fraction")
             number = int(double)
         case Decimal() as decimal:
@@ -119,7 +120,7 @@ def to_integer(cell: Cell, bits: int = 64) -> int:
 
 
 def to_float(cell: Cell) -> float:
-    """Any number, as a double."""
+    """Convert any number to a double."""
     match _plain(cell):
         case bool():
             pass
@@ -135,7 +136,7 @@ def to_float(cell: Cell) -> float:
 
 
 def to_numeric(cell: Cell, precision: int | None = None, scale: int | None = None) -> Decimal:
-    """Any number, exactly: what ``numeric(precision, scale)`` would round is refused."""
+    """Convert any number exactly; a value that ``numeric(precision, scale)`` would round is refused."""
     match _plain(cell):
         case bool():
             raise ConversionError("a number is expected, this is a boolean")
@@ -161,7 +162,7 @@ def to_numeric(cell: Cell, precision: int | None = None, scale: int | None = Non
 
 
 def to_boolean(cell: Cell) -> bool:
-    """TRUE and FALSE, 1 and 0, and the usual English words."""
+    """Convert TRUE and FALSE, 1 and 0, and the usual English words."""
     match _plain(cell):
         case bool() as value:
             return value
@@ -174,7 +175,7 @@ def to_boolean(cell: Cell) -> bool:
 
 
 def to_date(cell: Cell) -> dt.date:
-    """A date; a timestamp only where it is midnight."""
+    """Convert to a date; a timestamp only if its time is midnight."""
     match _plain(cell):
         case dt.datetime() as moment:
             if moment.time() != MIDNIGHT:
@@ -189,7 +190,7 @@ def to_date(cell: Cell) -> dt.date:
 
 
 def to_timestamp(cell: Cell, *, timezone: bool = False) -> dt.datetime:
-    """A moment; a date is its midnight. A time zone is only taken where the column keeps one."""
+    """Convert to a timestamp; a date becomes midnight. A time zone is refused unless the column has one."""
     match _plain(cell):
         case dt.datetime() as moment:
             pass
@@ -205,7 +206,7 @@ def to_timestamp(cell: Cell, *, timezone: bool = False) -> dt.datetime:
 
 
 def to_time(cell: Cell) -> dt.time:
-    """A time of day."""
+    """Convert to a time of day."""
     match _plain(cell):
         case dt.datetime():
             pass
@@ -221,7 +222,7 @@ def to_time(cell: Cell) -> dt.time:
 
 
 def to_interval(cell: Cell) -> dt.timedelta:
-    """A span of time; as text ``H:MM:SS`` with any number of hours."""
+    """Convert to a duration; texts are ``H:MM:SS`` with any number of hours."""
     match _plain(cell):
         case dt.timedelta() as span:
             return span

@@ -1,8 +1,8 @@
-"""What the texts of an untyped column (CSV) say that they are: the strict readings only.
+"""Inference from the texts of an untyped column (CSV), in strict formats only.
 
-A reading counts when every text has it and none would come back different: no leading zeros, no plus sign, at most
-15 digits, ISO 8601 dates and times. All passes over a block are in C and end at the first text that does not fit;
-a reading that is ruled out is not looked at again.
+A type is inferred if every text is in its format and would read the same afterwards: no leading zeros, no plus sign,
+at most 15 digits, ISO 8601 dates and times. All passes over a block are in C and end at the first text that does not
+match; a type that is ruled out is not tried again.
 """
 
 from __future__ import annotations
@@ -15,22 +15,22 @@ from operator import not_
 
 from tui_importer.core.model.types import BOOLEAN, DATE, FLOAT, INTEGER, TEXT, TIME, TIMESTAMP, ColumnType, Kind
 
-#: How much of a cell the evidence keeps and shows, in characters.
+#: The length of a cell's text in the evidence, in characters.
 MAX_SHOWN = 40
 
 TIMESTAMPTZ = ColumnType(Kind.TIMESTAMP, timezone=True)
 
-# 15 digits are what a double (and so Excel) gives back as they were; 16 and more are identifiers and stay text.
+# A double (and so Excel) preserves 15 digits; longer numbers are identifiers and stay text.
 _INTEGER = r"0|-?[1-9][0-9]{0,14}"
-# An exponent needs a decimal point ("12E4" is a part number) and two digits at most, which no double overflows.
+# An exponent needs a decimal point ("12E4" is a part number) and at most two digits, so that no double overflows.
 _FLOAT = r"(?!-?[0.]*+(?:[0-9]\.?){16})-?(?:0|[1-9][0-9]*)(?:\.[0-9]+(?:[eE][+-]?[0-9]{1,2})?)?"
 _DATE = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
-# Hours end at 23: newer Pythons read 24:00 as the next day.
+# Hours end at 23: newer Python versions accept 24:00 as the next day.
 _TIME = r"(?:[01][0-9]|2[0-3]):[0-9]{2}(?::[0-9]{2}(?:\.[0-9]{1,6})?)?"
-# Only UTC: of another zone the database would keep the moment, but not the zone.
+# Only UTC: of another zone, the database would keep the instant but not the zone.
 _UTC = r"(?:Z|\+00:?00)"
 
-#: Why a text that looks like a number is none.
+#: Why a text that looks like a number is not one.
 _REASONS = tuple(
     (re.compile(pattern), reason)
     for pattern, reason in (
@@ -44,8 +44,8 @@ _DECIMALS = re.compile(r"\.([0-9]+)")
 _TRAILING_ZERO = re.compile(r"\.[0-9]+0(?![0-9])")
 
 
-class _Reading:
-    """One type that all texts may have; ``miss`` is the first text that has not, with its row."""
+class _Candidate:
+    """A candidate type; ``miss`` is the first text that does not match it, with its row."""
 
     def __init__(self, type_: ColumnType, word: str, pattern: str, read: Callable[[str], object] | None = None) -> None:
         self.type = type_
@@ -54,7 +54,7 @@ class _Reading:
         self._matches = re.compile(pattern).fullmatch
         self._read = read
 
-    def look(self, texts: Sequence[str], rows: Sequence[int]) -> None:
+    def match(self, texts: Sequence[str], rows: Sequence[int]) -> None:
         if self.miss is not None and self.miss[0] < rows[0]:
             return
         offset = next(compress(count(), map(not_, map(self._matches, texts))), len(texts))
@@ -65,42 +65,42 @@ class _Reading:
 
 
 class TextGuess:
-    """Takes the texts of a column block by block and says at the end which type all of them have."""
+    """Infers the type of a column of texts, which are added block by block."""
 
     def __init__(self) -> None:
-        self._float = _Reading(FLOAT, "a number", _FLOAT)
-        # The first that holds is taken, so the narrower ones come first.
-        self._readings = (
-            _Reading(BOOLEAN, "true or false", "(?i:true|false)"),
-            _Reading(INTEGER, "a whole number", _INTEGER),
+        self._float = _Candidate(FLOAT, "a number", _FLOAT)
+        # The first candidate that matches is used, so the narrower ones come first.
+        self._candidates = (
+            _Candidate(BOOLEAN, "true or false", "(?i:true|false)"),
+            _Candidate(INTEGER, "a whole number", _INTEGER),
             self._float,
-            _Reading(DATE, "a date", _DATE, dt.date.fromisoformat),
-            _Reading(TIMESTAMP, "a date and time", f"{_DATE}(?:[T ]{_TIME})?", dt.datetime.fromisoformat),
-            _Reading(TIMESTAMPTZ, "a date and time (UTC)", f"{_DATE}[T ]{_TIME}{_UTC}", dt.datetime.fromisoformat),
-            _Reading(TIME, "a time of day", _TIME, dt.time.fromisoformat),
+            _Candidate(DATE, "a date", _DATE, dt.date.fromisoformat),
+            _Candidate(TIMESTAMP, "a date and time", f"{_DATE}(?:[T ]{_TIME})?", dt.datetime.fromisoformat),
+            _Candidate(TIMESTAMPTZ, "a date and time (UTC)", f"{_DATE}[T ]{_TIME}{_UTC}", dt.datetime.fromisoformat),
+            _Candidate(TIME, "a time of day", _TIME, dt.time.fromisoformat),
         )
         self._decimals: set[int] = set()
         self._padded: tuple[int, str] | None = None
 
     def add(self, texts: Sequence[str], rows: Sequence[int]) -> None:
-        """Take in texts (none of them blank) and their sheet rows (rising)."""
-        for reading in self._readings:
-            reading.look(texts, rows)
+        """Add texts (none of them blank) and their sheet rows (ascending)."""
+        for candidate in self._candidates:
+            candidate.match(texts, rows)
         if self._float.miss is None:
             self._note_decimals(texts, rows)
 
     def result(self, first_row: int) -> tuple[ColumnType, str | None]:
-        """The type, and a sentence with the reason; None where nothing but text was ever in question.
+        """The type, and a sentence with the reason; None if no type other than text was plausible.
 
         ``first_row`` is the row of the column's first text.
         """
-        for reading in self._readings:
-            if reading.miss is None:
-                if reading is self._float and self._padded is not None and len(self._decimals) > 1:
-                    # 1.10 next to 1.9 is a version or a section, not a number: as numbers 1.1 and 1.10 are one.
+        for candidate in self._candidates:
+            if candidate.miss is None:
+                if candidate is self._float and self._padded is not None and len(self._decimals) > 1:
+                    # 1.10 next to 1.9 is a version or section, not a number: as numbers, 1.1 and 1.10 are equal.
                     return TEXT, f"zeros at the end that a number loses, first in row {_shown(self._padded)}"
-                return reading.type, f"each is {reading.word}"
-        longest = max(self._readings, key=lambda reading: reading.miss or (0, ""))
+                return candidate.type, f"each is {candidate.word}"
+        longest = max(self._candidates, key=lambda candidate: candidate.miss or (0, ""))
         row, text = miss = longest.miss or (0, "")
         for pattern, reason in _REASONS:
             if pattern.fullmatch(text):
@@ -110,7 +110,7 @@ class TextGuess:
         return TEXT, None
 
     def _note_decimals(self, texts: Sequence[str], rows: Sequence[int]) -> None:
-        joined = "\n".join(texts)  # no number holds a line feed
+        joined = "\n".join(texts)  # no number contains a line feed
         self._decimals.update(map(len, _DECIMALS.findall(joined)))
         if padded := _TRAILING_ZERO.search(joined):
             offset = joined.count("\n", 0, padded.start())
@@ -119,14 +119,14 @@ class TextGuess:
 
 
 def _readable(read: Callable[[str], object], texts: Sequence[str]) -> int:
-    """How many texts, from the first on, ``read`` takes."""
-    done = 0
+    """The number of texts, from the first on, that ``read`` accepts."""
+    readable = 0
     try:
         for _ in map(read, texts):
-            done += 1
+            readable += 1
     except ValueError:
         pass
-    return done
+    return readable
 
 
 def _shown(place: tuple[int, str]) -> str:

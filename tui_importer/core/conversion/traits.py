@@ -1,7 +1,7 @@
-"""What the values of a column are, as far as it matters for the column's type; counted and placed.
+"""Traits of a column's values that matter for its type, with counts and positions.
 
-The ``look`` functions are whole-column passes in C over the values of one type; only for the few traits whose cells
-are named to the user is a block walked, and only a block that has such a cell.
+The scanners are whole-column passes in C over the values of one type. Cells are examined one by one only for the few
+traits whose cells are named to the user, and only in blocks that may have such a cell.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from tui_importer.core.conversion.parsing import MAX_EXACT_FLOAT
 from tui_importer.core.model.cells import MIDNIGHT, Cell
 from tui_importer.core.model.column import NUL, Column
 
-#: Up to here a double holds every whole number (IEEE 754 binary64); larger integers and fractions do not mix.
+#: Up to this, a double holds every whole number exactly (IEEE 754 binary64); larger integers do not mix with fractions.
 MAX_FLOAT_INTEGER = 2**53
 
 #: The widest integer column that databases share has 64 bits.
@@ -29,7 +29,7 @@ MIN_INTEGER, MAX_INTEGER = -(2**63), 2**63 - 1
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Something in a column the user should know; ``first_row`` is the sheet row (from 1) of the first such cell."""
+    """A remark about a column for the user; ``first_row`` is the sheet row (from 1) of the first such cell."""
 
     message: str
     cells: int
@@ -40,7 +40,7 @@ class Finding:
 
 
 class Trait(Enum):
-    """Something that a value of the column is, and that keeps the column out of a narrower type."""
+    """A property of some value of the column that rules out a narrower type."""
 
     FRACTION = auto()
     NOT_FINITE = auto()
@@ -54,8 +54,8 @@ class Trait(Enum):
 
 
 @dataclass(slots=True)
-class Tally:
-    """How many cells of a sort there are, where the first one is, and the least and the greatest of them."""
+class CellStats:
+    """The number of cells of a kind, the row of the first one, and the least and greatest of them."""
 
     cells: int = 0
     first_row: int | None = None
@@ -75,7 +75,7 @@ class Tally:
         return Finding(message, self.cells, self.first_row or 0)
 
 
-def _scan_floats(column: Column, tally: Tally) -> set[Trait]:
+def _scan_floats(column: Column, stats: CellStats) -> set[Trait]:
     traits = set()
     extremes, integral = column.extremes(float), column.integral
     if extremes is None:  # a float is not finite
@@ -86,48 +86,48 @@ def _scan_floats(column: Column, tally: Tally) -> set[Trait]:
     if not integral:
         traits.add(Trait.FRACTION)
     if extremes is not None:
-        tally.measure(extremes)
+        stats.measure(extremes)
         if max(map(abs, extremes)) >= MAX_EXACT_FLOAT:
             traits.add(Trait.LONG_FLOAT)
     return traits
 
 
-def _scan_integers(column: Column, tally: Tally) -> set[Trait]:
+def _scan_integers(column: Column, stats: CellStats) -> set[Trait]:
     low, high = column.extremes(int) or (0, 0)
-    tally.measure((low, high))
+    stats.measure((low, high))
     if low >= -MAX_FLOAT_INTEGER and high <= MAX_FLOAT_INTEGER:
         return set()
     return {Trait.LONG_INTEGER, Trait.HUGE_INTEGER}
 
 
-def _scan_decimals(column: Column, tally: Tally) -> set[Trait]:
+def _scan_decimals(column: Column, stats: CellStats) -> set[Trait]:
     extremes = column.extremes(Decimal)
     if extremes is None:
         return {Trait.NOT_FINITE}
-    tally.measure(extremes)
+    stats.measure(extremes)
     return set()
 
 
-def _scan_moments(column: Column, tally: Tally) -> set[Trait]:
+def _scan_moments(column: Column, stats: CellStats) -> set[Trait]:
     values = of_kind(column, dt.datetime)
     zones = set(map(is_not, map(attrgetter("tzinfo"), values), repeat(None)))
     traits = {Trait.ZONED if zoned else Trait.ZONELESS for zoned in zones}
     if zones == {False}:
-        tally.measure(values)
+        stats.measure(values)
     if set(map(dt.datetime.time, values)) != {MIDNIGHT}:
         traits.add(Trait.TIME_OF_DAY)
     return traits
 
 
-def _scan_dates(column: Column, tally: Tally) -> set[Trait]:
+def _scan_dates(column: Column, stats: CellStats) -> set[Trait]:
     extremes = column.extremes(dt.date)
     if extremes is not None:
-        tally.measure(extremes)
+        stats.measure(extremes)
     return set()
 
 
-#: How the cells of a type are scanned for traits; each is called for a column that has such cells.
-SCANNERS: dict[type, Callable[[Column, Tally], set[Trait]]] = {
+#: The scanner for each type of cell; it is called for columns that have such cells.
+SCANNERS: dict[type, Callable[[Column, CellStats], set[Trait]]] = {
     float: _scan_floats,
     int: _scan_integers,
     Decimal: _scan_decimals,
@@ -135,7 +135,7 @@ SCANNERS: dict[type, Callable[[Column, Tally], set[Trait]]] = {
     dt.date: _scan_dates,
 }
 
-#: Traits whose cells are counted and placed: only a block that may have such a cell is walked for it.
+#: Traits whose cells are counted and located; only blocks that may have such a cell are searched.
 PREDICATES: dict[Trait, Callable[[Cell], bool]] = {
     Trait.LONG_FLOAT: lambda cell: type(cell) is float and abs(cell) >= MAX_EXACT_FLOAT and cell.is_integer(),
     Trait.LONG_INTEGER: lambda cell: type(cell) is int and abs(cell) > MAX_FLOAT_INTEGER,
@@ -145,7 +145,7 @@ PREDICATES: dict[Trait, Callable[[Cell], bool]] = {
 
 
 def of_kind(column: Column, kind: type) -> Sequence[Any]:
-    """The column's cells of just this type."""
+    """The cells of exactly this type."""
     cells = column.values()
     if len(column.kinds) == 1 and not column.blanks:
         return cells

@@ -1,1 +1,1 @@
-"""What everything speaks of: cells, types, columns, batches, tables, plans, counters and reports."""
+"""The data model: cells, types, columns, batches, tables, plans, counters and reports."""

@@ -1,4 +1,4 @@
-"""Blocks (as read) and batches (as written): consecutive rows of one sheet, held as columns."""
+"""Blocks (as read) and batches (as written): consecutive rows of one sheet, stored as columns."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from tui_importer.events import Reject
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Consecutive rows of a sheet as a reader hands them over.
+    """Consecutive rows of a sheet, as a reader returns them.
 
-    ``first_row`` is the sheet row (from 1) of the first one; ``first_column`` the sheet column (from 0) of
-    ``columns[0]``. All columns have the same length: blank rows are still in.
+    ``first_row`` is the sheet row (from 1) of the first one, ``first_column`` the sheet column (from 0) of
+    ``columns[0]``. All columns have the same length; blank rows are included.
     """
 
     first_row: int
@@ -30,12 +30,12 @@ class Block:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Rows on their way into the target table.
+    """Rows to be written to the target table.
 
-    ``rows`` are the sheet rows (from 1) of the rows that go in, ``columns`` their converted values in the order of
-    the target columns, ``origin`` the same rows' cells as they stood in the sheet. ``rejects`` are rows of the same
-    interval that conversion already refused. ``first_row`` to ``last_row`` is the interval of the sheet that the
-    batch answers for. ``encoded`` is what the backend has made of it ahead (:mod:`tui_importer.core.writing.encoding`).
+    ``rows`` are the sheet rows (from 1) of the rows to be written, ``columns`` their converted values in the order of
+    the target columns, and ``origin`` their cells as in the sheet. ``rejects`` are the rows of the same interval that
+    failed conversion. The batch covers the sheet rows ``first_row`` to ``last_row``. ``encoded`` is the batch in the
+    backend's encoding, if it has one (:mod:`tui_importer.core.writing.encoding`).
     """
 
     number: int
@@ -49,16 +49,16 @@ class Batch:
     encoded: EncodedBatch | None = None
 
     def __len__(self) -> int:
-        """How many rows are to be written."""
+        """The number of rows to be written."""
         return len(self.rows)
 
     @property
     def row_count(self) -> int:
-        """How many rows of the source it stands for: those to be written and those already refused."""
+        """The number of rows of the source: those to be written and those that failed conversion."""
         return len(self.rows) + len(self.rejects)
 
     def records(self, start: int = 0, stop: int | None = None) -> Iterator[Sequence[Cell]]:
-        """Rows ``start`` to ``stop`` (exclusive), their cells in the order of the target columns."""
+        """Rows ``start`` to ``stop`` (exclusive), with their cells in the order of the target columns."""
         if not self.columns:
             return repeat((), (len(self) if stop is None else stop) - start)
         if start == 0 and (stop is None or stop == len(self)):

@@ -1,7 +1,7 @@
-"""Casts of whole columns of Python values: what facts prove costs passes in C, never a look at each cell.
+"""Casts of whole columns of Python values: facts and passes in C instead of Python code for each cell.
 
-A cast gives what :func:`tui_importer.core.conversion.convert.convert_cells` gives cell by cell, or nothing; property
-tests hold the two together.
+A cast gives the same values as :func:`tui_importer.core.conversion.convert.convert_cells`, or None; property tests
+compare the two.
 """
 
 from __future__ import annotations
@@ -25,15 +25,17 @@ C = TypeVar("C", bound="Column")
 _DIGITS = frozenset("0123456789-")
 _NUMBER = frozenset("0123456789-+.eE")
 
-#: Whole floats below this have as many digits as a spreadsheet program keeps (15): they are the numbers they show.
+#: Whole floats below this have at most the 15 digits that a spreadsheet program keeps, so they are exact.
 _MAX_SHOWN_FLOAT = 1e15
 
 
 def cast(column: C, type_: ColumnType) -> C | list[Cell] | None:
-    """The column's cells as values of the type: the column itself where they are that already, else a list of them;
-    None where they have to be looked at one by one."""
+    """The column's cells as values of the type: the column itself if they are already, otherwise a list.
+
+    None if the cells have to be converted one by one.
+    """
     if not column.kinds:
-        return column  # nothing but blanks
+        return column  # only blanks
     values: C | list[Cell] | None = _CASTS[type_.kind](column, type_)
     return values
 
@@ -57,7 +59,7 @@ def _cast_integer(column: C, type_: ColumnType) -> C | list[Cell] | None:
     low, high = -(1 << type_.bits - 1), (1 << type_.bits - 1) - 1
     if column.kinds == _FLOATS:
         extremes = column.extremes(float) if column.integral else None
-        # A double rounds: 2**63 - 1 as a double is 2**63, one too many.
+        # A double rounds: 2**63 - 1 becomes 2**63, which is out of range.
         if extremes is not None and low <= extremes[0] and extremes[1] < float(high):
             return _mapped(column, lambda cells: map(int, cells))
         return None
@@ -120,7 +122,7 @@ def _cast_numeric(column: C, type_: ColumnType) -> C | list[Cell] | None:
             if not all(map(eq, decimals, rounded)):
                 return None
         except InvalidOperation:
-            return None  # more digits than the context has: rare enough to be walked
+            return None  # more digits than the context has: rare enough to be converted cell by cell
     return _mapped(column, lambda cells: iter(decimals))
 
 
@@ -149,7 +151,7 @@ def _cast_timestamp(column: C, type_: ColumnType) -> C | list[Cell] | None:
 
 
 def _cast_iso_text(column: Column, read: Callable[[str], Cell], length: int) -> list[Cell] | None:
-    # Texts of just this length with just these separators have one reading only.
+    # A text of exactly this length with only these separators can be read in one way only.
     values = _filled(column)
     if set(map(len, values)) != {length} or not set("".join(values)) <= set("0123456789-: T"):
         return None
@@ -158,7 +160,7 @@ def _cast_iso_text(column: Column, read: Callable[[str], Cell], length: int) -> 
     except ValueError:
         return None
     if length == 10 and {text[4] + text[7] for text in values} != {"--"}:
-        return None  # fromisoformat also reads week dates
+        return None  # fromisoformat also accepts week dates
     return _mapped(column, lambda cells: iter(moments))
 
 
@@ -192,7 +194,7 @@ def _filled(column: Column) -> Sequence[Any]:
 
 
 def _mapped(column: Column, convert: Callable[[Sequence[Any]], Any]) -> list[Cell]:
-    """The column's filled cells converted, and its blanks where they were."""
+    """The column with its filled cells converted and its blanks unchanged."""
     converted = convert(_filled(column))
     if not column.blanks:
         return list(converted)

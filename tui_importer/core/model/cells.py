@@ -1,4 +1,4 @@
-"""What a cell can hold besides an ordinary Python value, and how a cell is named."""
+"""Cell values beyond ordinary Python values, and the names of cells and columns."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class CellError:
 
 @dataclass(frozen=True, slots=True)
 class UncalculatedFormula:
-    """A formula whose value no program ever calculated and saved: it is not blank, it is unknown."""
+    """A formula whose value no program has ever calculated and saved: not blank, but unknown."""
 
     text: str = ""
 
@@ -33,7 +33,7 @@ class UncalculatedFormula:
         return f"={self.text}" if self.text else "=?"
 
 
-#: A cell as a reader hands it over. ``None`` and ``''`` are both blank.
+#: A cell as a reader returns it. ``None`` and ``''`` are both blank.
 Cell = (
     None
     | str
@@ -73,12 +73,12 @@ def column_index(letters: str) -> int:
 
 
 def cell_name(sheet: str, row: int, column: int) -> str:
-    """A cell as a user finds it: ``Sheet1!B217`` (row from 1, column from 0); odd sheet names are quoted."""
+    """The address of a cell: ``Sheet1!B217`` (row from 1, column from 0); special sheet names are quoted."""
     return f"{quoted_sheet(sheet)}!{column_letters(column)}{row}"
 
 
 def quoted_sheet(sheet: str) -> str:
-    """A sheet's name as a formula would write it."""
+    """A sheet's name as it is written in a formula."""
     if sheet.isascii() and sheet.isidentifier():
         return sheet
     return "'" + sheet.replace("'", "''") + "'"

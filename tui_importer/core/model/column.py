@@ -1,9 +1,9 @@
-"""A batch is columns, and a column knows facts about itself.
+"""Columns of cells with facts about their contents.
 
-What a fact rules out costs nothing per cell: a column without a NUL is never searched for one, and a column of texts
-that goes into a text column is passed on as it is. The facts of :class:`ListColumn` come from passes in C over the
-whole column (``set(map(type, ...))``, ``str.join``, ``max(map(len, ...))``). A compiled reader brings columns of its
-own: they know their facts already, and as long as nobody asks for values no cell of them becomes a Python object.
+Facts avoid work per cell: a column without a NUL is never searched for one, and a column of texts for a text column is
+used as it is. The facts of :class:`ListColumn` come from passes in C over the whole column (``set(map(type, ...))``,
+``str.join``, ``max(map(len, ...))``). A compiled reader has columns of its own, which know their facts; their cells
+become Python objects only when their values are requested.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _FINITE = {float: math.isfinite, Decimal: Decimal.is_finite}
 
 
 class Column(Protocol):
-    """The cells of one column of a batch, in row order. Immutable: facts are worked out once at most."""
+    """The cells of one column of a batch, in row order. Immutable, so that each fact is computed at most once."""
 
     def __len__(self) -> int: ...
 
@@ -37,33 +37,32 @@ class Column(Protocol):
 
     @property
     def blanks(self) -> int:
-        """How many cells are blank."""
+        """The number of blank cells."""
 
     @property
     def longest(self) -> int:
-        """The length in characters of the longest text; 0 where there is none."""
+        """The length in characters of the longest text; 0 if there is none."""
 
     @property
     def has_nul(self) -> bool:
-        """Whether any text holds U+0000, which no SQL text can."""
+        """Whether any text contains U+0000, which no SQL text can."""
 
     @property
     def integral(self) -> bool:
-        """Whether every float is a whole number; False where one is not finite."""
+        """Whether every float is a whole number; False if one is not finite."""
 
     def extremes(self, kind: type) -> tuple[Any, Any] | None:
         """The least and the greatest of the cells of this exact type.
 
-        None where they have no order: there is none of them, a number is not finite, or times with and without a zone
-        meet.
+        None if there are none or they have no order (a number is not finite, times with and without a zone).
         """
 
     @property
     def blank_mask(self) -> bytes:
-        """One byte for each cell: 1 where it is blank, else 0."""
+        """One byte for each cell: 1 if it is blank, otherwise 0."""
 
     def values(self) -> Sequence[Cell]:
-        """The cells as Python values, a blank as ``None``."""
+        """The cells as Python values; blanks are ``None``."""
 
     def take(self, rows: Sequence[int]) -> Sequence[Cell]:
         """The cells of these rows (from 0) as Python values."""
@@ -71,43 +70,45 @@ class Column(Protocol):
     def cast(self, type_: ColumnType) -> Column | None:
         """The same cells as values of a type: the column itself or another one.
 
-        None where the facts do not prove that every cell fits: then each has to be looked at
+        None if the facts do not prove that every cell fits: then the cells are converted one by one
         (:func:`tui_importer.core.conversion.convert.convert_cells`).
         """
 
     @property
     def store(self) -> ColumnStore | None:
-        """What holds this column together with others of the same rows; None where it stands alone."""
+        """The store that holds this column together with others of the same rows; None if there is none."""
 
     def slice(self, start: int, stop: int) -> Column:
         """The cells of rows ``start`` to ``stop`` (exclusive)."""
 
     def keep(self, selected: Sequence[bool]) -> Column:
-        """The cells whose row is selected; ``selected`` has one entry a row."""
+        """The cells of the selected rows; ``selected`` has one entry per row."""
 
 
 class ColumnStore(Protocol):
-    """Holds several columns of the same rows, and can give them row by row without taking them apart.
+    """Stores several columns of the same rows and can return them by row.
 
-    Both methods are called with columns whose :attr:`Column.store` is this very object.
+    Both methods are called with columns whose :attr:`Column.store` is this object.
     """
 
     def records(self, columns: Sequence[Column]) -> Iterable[Sequence[Cell]] | None:
-        """The cells of these columns row by row, in their order; None where that is no cheaper than by column."""
+        """The cells of these columns by row, in their order; None if that is no cheaper than by column."""
 
     def encode(self, columns: Sequence[Column], format_: str) -> EncodedBatch | None:
-        """The cells of these columns in the encoding of this name; None where it is unknown here, or cannot say what
-        is in a cell."""
+        """The cells of these columns in the named encoding.
+
+        None if the encoding is not supported, or cannot represent some cell.
+        """
 
 
 def common_store(columns: Sequence[Column]) -> ColumnStore | None:
-    """The store that holds all of these columns, if one does."""
+    """The store that holds all of these columns; None if there is none."""
     store = columns[0].store if columns else None
     return store if all(column.store is store for column in columns) else None
 
 
 class ListColumn:
-    """A column over a plain Python list or tuple."""
+    """A column backed by a Python list or tuple."""
 
     store = None
 
@@ -118,10 +119,10 @@ class ListColumn:
 
     @classmethod
     def from_cells(cls, cells: Sequence[Cell]) -> Self:
-        """A column of cells as libraries hand them over, where ``''`` may stand for a blank."""
+        """A column of cells as libraries return them, where ``''`` may be a blank."""
         try:
-            # One pass tells that all are texts and that none holds a NUL.
-            joined = "".join(cells)  # type: ignore[arg-type]  # anything else raises
+            # One pass shows that all cells are texts, and whether one contains a NUL.
+            joined = "".join(cells)  # type: ignore[arg-type]  # raises TypeError for anything else
         except TypeError:
             # Not ``cell or None``: 0 and False are values.
             return cls([None if cell == "" else cell for cell in cells] if "" in cells else cells)
@@ -147,7 +148,7 @@ class ListColumn:
 
     @cached_property
     def blanks(self) -> int:
-        # Only where there are any: to compare with None may cost a call of Python (Decimal does).
+        # Counted only if there are any: comparing with None may call Python code (as Decimal does).
         return self._values.count(None) if type(None) in self._types else 0
 
     @cached_property
@@ -188,16 +189,16 @@ class ListColumn:
 
     def slice(self, start: int, stop: int) -> ListColumn:
         part = ListColumn(self._values[start:stop])
-        self._hand_on(part)
+        self._pass_facts(part)
         return part
 
     def keep(self, selected: Sequence[bool]) -> ListColumn:
         part = ListColumn(list(compress(self._values, selected)))
-        self._hand_on(part)
+        self._pass_facts(part)
         return part
 
     def _of(self, kind: type) -> Sequence[Any]:
-        """The cells of just this type."""
+        """The cells of exactly this type."""
         if kind not in self.kinds:
             return ()
         if len(self.kinds) == 1 and not self.blanks:
@@ -209,8 +210,8 @@ class ListColumn:
             return filter(None, self._values)  # type: ignore[arg-type]  # only str and None are in it
         return [cell for cell in self._values if isinstance(cell, str)]
 
-    def _hand_on(self, part: ListColumn) -> None:
-        # Facts that hold for every subset need not be worked out again.
+    def _pass_facts(self, part: ListColumn) -> None:
+        # Facts that hold for every subset need not be computed again.
         if not self.blanks:
             part.__dict__["blanks"] = 0
             if len(self.kinds) == 1:

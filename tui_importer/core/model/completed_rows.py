@@ -1,4 +1,4 @@
-"""Which rows of a sheet earlier runs have dealt with: what a resumed import passes over."""
+"""The rows of a sheet that earlier runs have completed, which a resumed import skips."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Interval(NamedTuple):
 
 
 class CompletedRows:
-    """Sheet rows that are in or rejected already, as disjoint intervals in order, and which of them were rejected."""
+    """Completed sheet rows (written or rejected), as sorted disjoint intervals, and which of them were rejected."""
 
     def __init__(self, intervals: Iterable[Interval] = (), rejected: Iterable[int] = ()) -> None:
         self.intervals: list[Interval] = merged(intervals)
@@ -29,18 +29,18 @@ class CompletedRows:
 
     @property
     def rejected(self) -> int:
-        """How many of the rows were rejected."""
+        """The number of rejected rows."""
         return len(self._rejected)
 
     def first_gap(self, first_row: int) -> int:
-        """The first sheet row from ``first_row`` on that is not settled."""
+        """The first sheet row from ``first_row`` on that is not completed."""
         for first, last in self.intervals:
             if first <= first_row <= last:
                 first_row = last + 1
         return first_row
 
     def pending_mask(self, rows: Sequence[int]) -> Sequence[bool] | None:
-        """For each of these rows (ascending) whether it is still to be written; None where all of them are."""
+        """Whether each of these rows (ascending) is still to be written; None if all are."""
         place = bisect_left(self._lasts, rows[0])
         if place == len(self.intervals) or self.intervals[place].first > rows[-1]:
             return None
@@ -53,7 +53,7 @@ class CompletedRows:
         return selected
 
     def rejected_among(self, rows: Sequence[int], selected: Sequence[bool]) -> int:
-        """How many of the rows that are not selected were rejected."""
+        """The number of rejected rows among those that are not selected."""
         if not self._rejected:
             return 0
         start = bisect_left(self._rejected, rows[0])
@@ -62,7 +62,7 @@ class CompletedRows:
 
 
 def merged(intervals: Iterable[Interval]) -> list[Interval]:
-    """The intervals in order, those that touch or overlap as one."""
+    """The intervals in order, with adjacent and overlapping ones merged."""
     result: list[Interval] = []
     for first, last in sorted(intervals):
         if result and first <= result[-1].last + 1:

@@ -1,8 +1,8 @@
-"""Numbers that change all the time: counted where they happen, sampled by whoever watches.
+"""Counters that change all the time: incremented where things happen, and sampled by viewers.
 
-Every counter has one writer, so nothing is locked: the reading thread owns :class:`ReaderCounters`, each worker its
-own :class:`WorkerCounters`. A watcher calls :func:`take_snapshot` 4 to 10 times a second and computes what it shows
-from one or two snapshots.
+Every counter has one writer, so there are no locks: the reading thread owns :class:`ReaderCounters`, each worker its
+:class:`WorkerCounters`. A viewer calls :func:`take_snapshot` 4 to 10 times a second and computes what it shows from one
+or two snapshots.
 """
 
 from __future__ import annotations
@@ -11,17 +11,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-#: Seconds of work before a time left is worth saying: the first batches come in bursts and would make it jump.
+#: No remaining time is given before this many seconds: the first batches come in bursts and would make it jump.
 MIN_ETA_SECONDS = 1.0
 
 
 class Phase(StrEnum):
-    """What a run is doing. The reading thread knows the first four, the engine the others."""
+    """What a run is doing. The reading thread sets the first four phases, the engine the others."""
 
     WAITING = "waiting"
     OPENING = "opening"
     READING = "reading"
-    READ = "read"  # every row of the source is read; workers may still write
+    READ = "read"  # all rows of the source are read; workers may still be writing
     STOPPING = "stopping"
     INDEXING = "indexing"
     FINISHED = "finished"
@@ -34,10 +34,10 @@ class WorkerState(StrEnum):
     IDLE = "idle"
     WRITING = "writing"
     COMMITTING = "committing"
-    PAUSED = "paused"  # between two rows of a batch; between two batches a worker is idle
-    RETRYING = "retrying"  # waiting for the next try after a fault that may pass
-    BLOCKED = "blocked"  # its statement waits for a lock that others hold
-    ISOLATING = "isolating"  # looking for the rows of a batch that the database refuses
+    PAUSED = "paused"  # between two rows of a batch; between two batches, a worker is idle
+    RETRYING = "retrying"  # waiting for the next attempt after a transient error
+    BLOCKED = "blocked"  # its statement waits for a lock held by another transaction
+    ISOLATING = "isolating"  # finding the rows of a batch that the database refuses
     DONE = "done"
     FAILED = "failed"
 
@@ -50,9 +50,9 @@ _AT_WORK = (WorkerState.WRITING, WorkerState.COMMITTING, WorkerState.ISOLATING)
 class ReaderCounters:
     """Written by the reading thread only.
 
-    ``rows_read`` leaves out blank rows. Of them, ``skipped`` go no further (a totals row, or an earlier run has put
-    them in) and an earlier run has rejected ``rejected``. ``source_rows`` is how many rows will come, blank ones
-    included, where the reader can tell.
+    ``rows_read`` does not include blank rows. Of these rows, ``skipped`` are not written (a totals row, or rows that an
+    earlier run has written), and ``rejected`` were rejected by an earlier run. ``source_rows`` is the expected number
+    of rows including blank ones, if the reader knows it.
     """
 
     rows_read: int = 0
@@ -68,9 +68,9 @@ class ReaderCounters:
 class WorkerCounters:
     """Written by worker number ``worker`` (from 1) only. Rows count once they are committed.
 
-    ``busy_seconds`` is the time spent on batches, ``last_batch_seconds`` the latest batch from first statement to
-    commit. ``in_hand_first_row`` and ``in_hand_last_row`` are the sheet rows of the batch being written. ``blocked``,
-    which whoever watches the connections writes, says that its statement waits for a lock of others.
+    ``busy_seconds`` is the time spent on batches; ``last_batch_seconds`` is that of the latest batch, from the first
+    statement to the commit. ``in_hand_first_row`` and ``in_hand_last_row`` are the sheet rows of the current batch.
+    ``blocked``, which the stall monitor writes, is whether its statement waits for a lock of another transaction.
     """
 
     worker: int
@@ -108,11 +108,11 @@ class WorkerSnapshot:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
-    """All counters of a run at one moment. ``at`` is in seconds of a monotonic clock.
+    """All counters of a run at one moment. ``at`` is the time of a monotonic clock, in seconds.
 
-    ``all_read`` says that ``read`` and ``blank`` are final; ``queue_size`` is how many batches the queue can hold,
-    ``queue_depth`` how many wait in it. ``paused`` says that no batch is handed out until the run goes on;
-    ``workers_wanted`` is how many workers are to be at work, which a live run can be told to change.
+    ``all_read``: ``read`` and ``blank`` are final. ``queue_size`` is the capacity of the queue in batches,
+    ``queue_depth`` how many are waiting in it. ``paused``: no batches are taken until the run is unpaused.
+    ``workers_wanted`` is the requested number of workers, which can be changed during the run.
     """
 
     at: float
@@ -133,7 +133,7 @@ class Snapshot:
 
     @property
     def finished(self) -> int:
-        """Rows whose fate is settled."""
+        """The number of completed rows."""
         return self.inserted + self.updated + self.skipped + self.rejected
 
 
@@ -148,17 +148,17 @@ def take_snapshot(
     paused: bool = False,
     workers_wanted: int = 0,
 ) -> Snapshot:
-    """The counters as they stand. ``phase`` is the engine's word, where it knows better than the reading thread."""
-    # Workers before the reader: a row is read before it is finished, so finished never exceeds read.
+    """The current values of the counters. ``phase`` overrides that of the reading thread."""
+    # Workers before the reader: a row is read before it is completed, so ``finished`` never exceeds ``read``.
     sampled = tuple(_sample(worker) for worker in workers)
-    passed_over, rejected, reader_phase = reader.skipped, reader.rejected, reader.phase
+    skipped, rejected, reader_phase = reader.skipped, reader.rejected, reader.phase
     return Snapshot(
         at=at,
         read=reader.rows_read,
         blank=reader.blank_rows,
         inserted=sum(worker.inserted for worker in sampled),
         updated=sum(worker.updated for worker in sampled),
-        skipped=passed_over + sum(worker.skipped for worker in sampled),
+        skipped=skipped + sum(worker.skipped for worker in sampled),
         rejected=rejected + sum(worker.rejected for worker in sampled),
         source_rows=reader.source_rows,
         queue_depth=queue_depth,
@@ -172,9 +172,9 @@ def take_snapshot(
 
 
 def total(snapshot: Snapshot) -> int | None:
-    """How many rows there are to finish (blank ones left out), or None where nobody knows.
+    """The number of rows to complete, without blank ones; None if unknown.
 
-    Exact once everything is read. Before, it is the reader's hint, unless more has come than the hint promised.
+    Exact once everything is read. Before that, it is the reader's hint, unless more rows were read than it said.
     """
     if snapshot.all_read:
         return snapshot.read
@@ -185,7 +185,7 @@ def total(snapshot: Snapshot) -> int | None:
 
 
 def rate(earlier: Snapshot, later: Snapshot) -> float:
-    """Rows finished per second between two snapshots; 0 where no time passed."""
+    """Completed rows per second between two snapshots; 0 if no time passed."""
     seconds = later.at - earlier.at
     if seconds <= 0:
         return 0.0
@@ -193,21 +193,21 @@ def rate(earlier: Snapshot, later: Snapshot) -> float:
 
 
 def eta(first: Snapshot, now: Snapshot) -> float | None:
-    """Seconds until the last row at the pace between two snapshots, or None where that would be a guess."""
+    """The remaining time in seconds at the rate between two snapshots; None if it cannot be estimated."""
     rows = total(now)
     if rows is None:
         return None
     left = rows - now.finished
     if left <= 0:
         return 0.0
-    pace = rate(first, now)
-    if pace == 0 or now.at - first.at < MIN_ETA_SECONDS:
+    rows_per_second = rate(first, now)
+    if rows_per_second == 0 or now.at - first.at < MIN_ETA_SECONDS:
         return None
-    return left / pace
+    return left / rows_per_second
 
 
 def progress(snapshot: Snapshot) -> float | None:
-    """The share of the rows that is finished, 0 to 1, or None where the number of rows is not known."""
+    """The completed share of the rows, 0 to 1; None if the number of rows is unknown."""
     rows = total(snapshot)
     if rows is None:
         return None

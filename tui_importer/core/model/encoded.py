@@ -1,4 +1,4 @@
-"""Rows in the form in which a database takes them."""
+"""Rows in a database's encoding."""
 
 from __future__ import annotations
 
@@ -9,16 +9,15 @@ from typing import Protocol
 class EncodedBatch(Protocol):
     """All rows of a batch, encoded in ``format``.
 
-    It is lazy and works by row range: what has not been encoded yet is encoded when it is asked for, so that isolating
-    a bad row encodes the rows around it and no others.
+    Encoding is lazy and by row range, so that isolating a bad row encodes only the rows around it.
     """
 
     @property
     def format(self) -> str:
-        """The name of the encoding, as a backend and whoever encodes for it know it."""
+        """The name of the encoding, by which a backend and an encoder refer to it."""
 
     def __len__(self) -> int:
-        """How many rows there are."""
+        """The number of rows."""
 
     def chunks(self, start: int, stop: int) -> Iterable[bytes]:
         """Rows ``start`` to ``stop`` (exclusive) as bytes, in pieces of any length."""

@@ -1,4 +1,4 @@
-"""Checks the values of a struct against its annotations, and says in plain words what they should be."""
+"""Validation of a struct's values against its annotations, with errors that say what is expected."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import msgspec
 from tui_importer.core.model.suggest import closest
 from tui_importer.errors import PlanError
 
-#: Characters of a wrong value that its error shows.
+#: The number of characters of a wrong value that its error shows.
 _MAX_SHOWN = 60
 
 _WORDS: dict[object, str] = {
@@ -26,17 +26,19 @@ _WORDS: dict[object, str] = {
 
 
 def convert_fields(struct: msgspec.Struct) -> None:
-    """Check every field of a struct that was just made, and give it the type of its annotation (a path becomes a text,
-    a list a tuple); raises :class:`PlanError` naming the first value that cannot be.
+    """Check every field of a new struct and convert it to the type of its annotation.
 
-    A bool is no number, and a NaN is within no limits (msgspec's strict conversion).
+    A path becomes a text, a list a tuple. A bool is not a number, and a NaN is within no limits (msgspec's strict
+    conversion). Raises :class:`PlanError` naming the first invalid value.
     """
     for name, type_ in _annotations(type(struct)):
         given = getattr(struct, name)
         try:
             value = msgspec.convert(os.fspath(given) if isinstance(given, os.PathLike) else given, type_)
         except (msgspec.ValidationError, OverflowError) as error:
-            raise PlanError(f"{name} must be {_wanted(type_)}, not {_shown(given)}{_meant(given, type_)}") from error
+            raise PlanError(
+                f"{name} must be {_expected(type_)}, not {_shown(given)}{_suggestion(given, type_)}"
+            ) from error
         if value is not given:
             msgspec.structs.force_setattr(struct, name, value)
 
@@ -46,15 +48,15 @@ def _annotations(struct: type[msgspec.Struct]) -> tuple[tuple[str, Any], ...]:
     return tuple((field.name, field.type) for field in msgspec.structs.fields(struct))
 
 
-def _wanted(type_: Any) -> str:
-    """What a value of a type looks like."""
+def _expected(type_: Any) -> str:
+    """A description of the values of a type."""
     origin, arguments = get_origin(type_), get_args(type_)
     if origin is Annotated:
         return str(next(meta.description for meta in arguments[1:] if meta.description))
     if origin is Literal:
         return f"one of {', '.join(map(str, arguments))}"
     if origin in (Union, UnionType):
-        return " or ".join(_wanted(each) for each in arguments if each is not type(None))
+        return " or ".join(_expected(each) for each in arguments if each is not type(None))
     return _WORDS.get(origin or type_) or f"a {type_.__name__}"
 
 
@@ -62,13 +64,13 @@ def _shown(value: object) -> str:
     if value is None or isinstance(value, (str, bool, int, float)):
         try:
             text = repr(value)
-        except ValueError:  # more digits than Python writes out
+        except ValueError:  # more digits than Python converts to text
             text = "so large a number"
         return text if len(text) <= _MAX_SHOWN else f"{text[:_MAX_SHOWN]}..."
     return f"an object of type {type(value).__name__}"
 
 
-def _meant(value: object, type_: Any) -> str:
+def _suggestion(value: object, type_: Any) -> str:
     if get_origin(type_) is not Literal or not isinstance(value, str):
         return ""
     close = closest(value, get_args(type_))

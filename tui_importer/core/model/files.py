@@ -1,4 +1,4 @@
-"""What can be said of files and folders before anything is read or written."""
+"""Checks of files and folders before anything is read or written."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from pathlib import Path
 
 from tui_importer.errors import SourceError, UsageError
 
-#: What is written to see whether a disk has room for anything at all: a block of most file systems, in bytes.
+#: The number of bytes written to find out whether a disk is full: a block of most file systems.
 _BLOCK = 4096
 
 
 def check_source_file(path: Path) -> None:
-    """Make sure that there is a file which can be read; raises :class:`SourceError` saying what there is instead."""
+    """Check that a file exists and can be read; raises :class:`SourceError` that says what is wrong."""
     try:
         kind = path.stat().st_mode
         if stat.S_ISDIR(kind):
             raise SourceError(f"{path}: is a folder, not a file")
         if not stat.S_ISREG(kind):
-            # It is read more than once, and to open a pipe may take for ever.
+            # The file is read more than once, and opening a pipe may block forever.
             raise SourceError(f"{path}: is a pipe or a device: save what comes out of it as a file first")
         with path.open("rb"):
             return
@@ -32,13 +32,13 @@ def check_source_file(path: Path) -> None:
 
 
 def check_new_file(path: Path, what: str) -> None:
-    """Make sure that a file can be made there; raises :class:`UsageError`. ``what`` it is for ends the sentence."""
+    """Check that a file can be created; raises :class:`UsageError`. ``what`` is its purpose, for the message."""
     try:
         if path.is_dir():
             raise UsageError(f"{path}: is a folder; name a file for {what}")
         if not path.parent.is_dir():
             raise UsageError(f"{path}: there is no folder {path.parent} for {what}")
-    except (OSError, ValueError) as error:  # a name that cannot be one, a folder that cannot be looked into
+    except (OSError, ValueError) as error:  # an invalid name, or a folder that cannot be searched
         raise UsageError(
             f"{path}: cannot be the name of a file: {getattr(error, 'strerror', None) or error}"
         ) from error
@@ -47,7 +47,7 @@ def check_new_file(path: Path, what: str) -> None:
 
 
 def cannot_be_written(folder: Path) -> str | None:
-    """Why no file can be made in a folder; None where one can. Leaves no trace."""
+    """Why no file can be created in a folder; None if one can. Leaves no file behind."""
     if not os.access(folder, os.W_OK | os.X_OK):
         return os.strerror(errno.EACCES)
     try:
@@ -64,7 +64,7 @@ def cannot_be_written(folder: Path) -> str | None:
 
 
 def _probe(folder: Path) -> int:
-    """The descriptor of a new file in the folder that has no name, or none any more."""
+    """The descriptor of a new file in the folder that has no name, or whose name is removed again."""
     nameless = getattr(os, "O_TMPFILE", None)  # Linux, and not every file system there
     if nameless is not None:
         with suppress(OSError):

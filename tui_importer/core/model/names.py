@@ -1,7 +1,7 @@
-"""Names: sheet headers into column names, sheets and files into table names, and headers compared.
+"""Column names from headers, table names from sheets and files, and comparison of headers.
 
-A name is snake_case in whatever script the header is written in, never empty, fits every database's limit, and
-never clashes with a column that the database has by itself. Reserved words stay: identifiers are always quoted.
+A name is snake_case in the script of the header, never empty, within every database's limit, and never that of a system
+column. Reserved words are allowed, because identifiers are always quoted.
 """
 
 from __future__ import annotations
@@ -12,29 +12,29 @@ from dataclasses import dataclass
 
 from tui_importer.core.model.cells import column_letters
 
-#: PostgreSQL cuts longer identifiers without an error (NAMEDATALEN - 1); MySQL's 64 and SQL Server's 128 are wider.
+#: PostgreSQL truncates longer identifiers without an error (NAMEDATALEN - 1); MySQL allows 64, SQL Server 128.
 MAX_NAME_BYTES = 63
 
-#: Columns a table has without being asked: PostgreSQL's system columns, which CREATE TABLE refuses ("oid" up to
-#: version 11), and SQLite's names of the row number, which a column of that name would hide.
+#: Names that a column cannot have: PostgreSQL's system columns, which CREATE TABLE refuses ("oid" up to version 11),
+#: and SQLite's names of the row number, which a column of that name would hide.
 SYSTEM_COLUMNS = frozenset({"cmax", "cmin", "ctid", "oid", "rowid", "tableoid", "xmax", "xmin"})
 
-#: How names of tables begin that are not for users: SQLite refuses the first, the ledger's tables have the second.
+#: Prefixes of table names that users cannot have: SQLite refuses the first; the second is that of the ledger.
 SYSTEM_TABLES = ("sqlite_", "tui_importer_")
 
-#: The table's name where a sheet or a file is called by signs only.
+#: The table's name if the name of the sheet or file has no letter or digit.
 NAMELESS_TABLE = "imported"
 
-#: How much of a header a sentence shows, in characters.
+#: The number of characters of a header that a message shows.
 MAX_SHOWN = 40
 
-#: Signs inside a word: they vanish without parting it ("Owner's" is one word).
+#: Characters inside a word that are removed without splitting it ("Owner's" is one word).
 _INSIDE_WORDS = frozenset("'’ʼ`´")
 
 
 @dataclass(frozen=True, slots=True)
 class TargetNames:
-    """One name a header, in order, and a sentence for each name that is more than its header in snake_case."""
+    """One name per header, in order, and a note for each name that is not simply its header in snake_case."""
 
     names: tuple[str, ...]
     notes: tuple[str, ...]
@@ -43,30 +43,30 @@ class TargetNames:
 def target_names(
     headers: Sequence[str | None], taken: Collection[str] = (), *, positions: Sequence[int] | None = None
 ) -> TargetNames:
-    """The column names for a sheet's headers: unique without regard to case, also against ``taken``.
+    """The column names for a sheet's headers: unique ignoring case, also among ``taken``.
 
-    ``taken`` are the columns that the table has by itself (its identity, its timestamps); ``positions`` are the
-    sheet columns (from 0) of the headers, by default the first ones of the sheet.
+    ``taken`` are the columns that the table has anyway (its identity, its timestamps). ``positions`` are the sheet
+    columns (from 0) of the headers, by default the first ones of the sheet.
     """
     places = range(len(headers)) if positions is None else positions
     reasons: list[list[str]] = []
-    wanted: list[str] = []
+    requested: list[str] = []
     for header, place in zip(headers, places, strict=True):
-        name, why = _wanted(header, place)
-        wanted.append(name)
+        name, why = _requested_name(header, place)
+        requested.append(name)
         reasons.append(why)
 
-    names: list[str | None] = [None] * len(wanted)
+    names: list[str | None] = [None] * len(requested)
     own = {name.casefold() for name in taken}
     used = set(own)
-    # Headers that can have the name they ask for come first, those that state a name before the blank ones: so
-    # "a", "a", "a_2" become a, a_3, a_2 and no header loses its name to a number or a letter that was made up.
+    # Headers get the name they ask for if it is free; those with text come before blank ones. So "a", "a", "a_2" become
+    # a, a_3, a_2, and no header loses its name to a generated one.
     for with_text in (True, False):
-        for index, (header, name) in enumerate(zip(headers, wanted, strict=True)):
+        for index, (header, name) in enumerate(zip(headers, requested, strict=True)):
             if bool(snake_case(header or "")) is with_text and name.casefold() not in used:
                 names[index] = name
                 used.add(name.casefold())
-    for index, name in enumerate(wanted):
+    for index, name in enumerate(requested):
         if names[index] is None:
             reasons[index].append("is a name the table has by itself" if name.casefold() in own else "repeats")
             names[index] = free = _numbered(name, used)
@@ -81,7 +81,7 @@ def target_names(
 
 
 def table_name(text: str) -> str:
-    """A table's name out of a sheet's name or a file's name (without its suffix)."""
+    """A table name from the name of a sheet or of a file (without its suffix)."""
     name = snake_case(text) or NAMELESS_TABLE
     if name[0].isdecimal() or name.startswith(SYSTEM_TABLES):
         name = f"_{name}"
@@ -89,16 +89,17 @@ def table_name(text: str) -> str:
 
 
 def normalized(header: str | None) -> str:
-    """A header as it is compared: letters and digits only, without case. "E-Mail" and "email" are the same.
+    """A header in the form used for comparison: only letters and digits, ignoring case.
 
-    A header of signs only is compared by its signs, a blank one is ``""``.
+    "E-Mail" and "email" are equal. A header without letters and digits is compared by its characters; a blank one is
+    ``""``.
     """
     letters = snake_case(header or "").replace("_", "").casefold()
     return unicodedata.normalize("NFKC", letters) or "".join((header or "").split())
 
 
 def snake_case(text: str) -> str:
-    """The words of a text in lower case, joined by underscores; ``""`` where it has no letter and no digit."""
+    """The words of a text in lower case, joined by underscores; ``""`` if it has no letter or digit."""
     text = unicodedata.normalize("NFKC", text)
     marked: list[str] = []
     for index, char in enumerate(text):
@@ -107,14 +108,14 @@ def snake_case(text: str) -> str:
         if _is_word(char):
             marked.append(char)
         elif char not in _INSIDE_WORDS and unicodedata.category(char) != "Cf":
-            marked.append(" ")  # the others (Cf) are invisible: soft hyphens, joiners, a byte order mark
+            marked.append(" ")  # characters of category Cf are invisible: soft hyphens, joiners, a byte order mark
     words = unicodedata.normalize("NFKC", "".join(marked).lower()).split()
-    # A mark without its letter is not a word.
+    # A combining mark without its letter is not a word.
     return "_".join(word for word in words if any(map(str.isalnum, word)))
 
 
-def _wanted(header: str | None, place: int) -> tuple[str, list[str]]:
-    """The name a header asks for, and what had to be done beyond snake_case."""
+def _requested_name(header: str | None, place: int) -> tuple[str, list[str]]:
+    """The name that a header asks for, and why it differs from the header in snake_case."""
     name = snake_case(header or "")
     if not name:
         why = "has no letter or digit" if header and header.strip() else "is blank"
@@ -143,19 +144,19 @@ def _numbered(name: str, used: Collection[str]) -> str:
 
 
 def _cut(name: str, limit: int = MAX_NAME_BYTES) -> str:
-    """The name within ``limit`` bytes of UTF-8, cut between characters."""
+    """The name cut to ``limit`` bytes of UTF-8, between characters."""
     if len(name.encode()) <= limit:
         return name
     return name.encode()[:limit].decode(errors="ignore").rstrip("_")
 
 
 def _is_word(char: str) -> bool:
-    # Vowel signs and accents (category M) belong to their letter; many scripts cannot be written without.
+    # Vowel signs and accents (category M) belong to their letter; many scripts need them.
     return char.isalnum() or unicodedata.category(char).startswith("M")
 
 
 def _starts_word(text: str, index: int) -> bool:
-    """Whether a capital begins a word of its own: firstName, HTTPServer, Q1Sales, but not IDs, B2B, H2O."""
+    """Whether a capital begins a word: firstName, HTTPServer, Q1Sales, but not IDs, B2B, H2O."""
     if index == 0 or not text[index].isupper():
         return False
     before, after = text[index - 1], text[index + 1 : index + 3]

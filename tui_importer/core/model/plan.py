@@ -1,11 +1,10 @@
-"""What goes where: the plan of an import, and its form as a file.
+"""The plan of an import, and its file format.
 
-A plan may leave open what the program can find out (columns, sheet, header row ...); the engine resolves it
-against the source and the target, and the resolved plan is a plan again: it can be saved, changed by hand and
-given back.
+A plan may leave open what the program can find out (columns, sheet, header row ...). The engine resolves it against the
+source and the target. The resolved plan is itself a plan: it can be saved, edited and used again.
 
-A plan is checked where it is made: the annotations of its fields say which values there can be, and whatever else is
-given, by a program, on the command line or in a plan file, raises :class:`PlanError`.
+A plan is validated when it is constructed: the annotations of its fields define the allowed values. Any other value,
+from a program, the command line or a plan file, raises :class:`PlanError`.
 """
 
 from __future__ import annotations
@@ -27,10 +26,10 @@ from tui_importer.core.model.types import ColumnType
 from tui_importer.core.model.url import parse_address, shown
 from tui_importer.errors import PlanError, UsageError
 
-#: The version of the plan file's form; raised when an older program could misread a newer file.
+#: The version of the plan file's format; increased when an older program could misread a newer file.
 PLAN_VERSION = 1
 
-#: A year and more: nobody waits so long, and a platform's timers can still count it.
+#: More than a year: nobody waits so long, and the timers of every platform support it.
 MAX_SECONDS = 4e7
 
 ErrorCells = Literal["reject", "null", "text"]
@@ -55,12 +54,12 @@ _MaxRejects = Annotated[
 ]
 _SchemaName = Annotated[str, Meta(pattern=r"\S", description="the name of a schema")]
 
-#: Workers unless told otherwise: two keep a database on the same two cores busy, more wait for each other.
+#: The default number of workers: two keep a database on the same two cores busy; more wait for each other.
 WORKERS = 2
 
 
 class _Part(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """A part of a plan. To make one raises :class:`PlanError` naming the first value that cannot be."""
+    """A part of a plan. The constructor raises :class:`PlanError` naming the first invalid value."""
 
     def __post_init__(self) -> None:
         convert_fields(self)
@@ -96,7 +95,7 @@ class Source(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_
 
 
 class Target(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """Where rows go. ``database`` is a URL or a path; a saved plan never holds its password."""
+    """Where rows go. ``database`` is a URL or a path; a saved plan never contains its password."""
 
     database: str | None = None
     table: _Name | None = None
@@ -118,7 +117,7 @@ class Target(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_
             try:
                 parse_address(self.database)
             except UsageError as error:
-                raise PlanError(str(error)) from None  # no trace of an address that may hold a password
+                raise PlanError(str(error)) from None  # no chained exception: it may show a password
 
     def __repr__(self) -> str:
         database = None if self.database is None else shown(self.database)
@@ -126,9 +125,10 @@ class Target(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_
 
 
 class ColumnPlan(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """One column's way: ``source`` is its header, ``letter`` its sheet column, ``target`` its name in the table.
+    """How one source column maps to a target column.
 
-    ``type`` is written as :class:`tui_importer.core.model.types.ColumnType` reads it.
+    ``source`` is its header, ``letter`` its sheet column, and ``target`` its name in the table. ``type`` is in the
+    format of :meth:`tui_importer.core.model.types.ColumnType.parse`.
     """
 
     source: str
@@ -139,14 +139,14 @@ class ColumnPlan(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True, o
 
 
 class Options(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """How an import is carried out. ``None`` for ``workers`` and ``batch_size`` means: let the program choose.
+    """How an import is carried out. If ``workers`` or ``batch_size`` is None, the program chooses.
 
-    ``max_rejects`` is ``"N"`` rows or ``"P%"`` of the rows read; ``max_rate`` is in rows per second, timeouts are
-    in seconds, as is ``retry_for``, the time for which faults that may pass are met by another try (0: none), and
-    ``stall_timeout``, the silence of a connection after which it is looked up and given up for lost (0: never).
-    ``rejects_ok`` ends a run whose only trouble is rejected rows with exit code 0.
-    ``again`` imports once more what is in already; ``atomic`` shows the rows in one commit or not at all; ``verify``
-    compares checksums of source and table at the end.
+    ``max_rejects`` is ``"N"`` rows or ``"P%"`` of the completed rows. ``max_rate`` is in rows per second; all times are
+    in seconds. ``retry_for`` is how long an operation is retried after a transient error (0: not at all).
+    ``stall_timeout`` is the silence of a connection after which it is checked and, if lost, given up (0: never).
+    ``rejects_ok``: a run with rejected rows but no other problem exits with code 0. ``again``: import again what has
+    already been imported. ``atomic``: all rows become visible in one commit or not at all. ``verify``: compare
+    checksums of source and table at the end.
     """
 
     strategy: _Name = "batched"
@@ -190,8 +190,8 @@ class Plan(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_de
 
 
 def load_plan(path: Path) -> Plan:
-    """Read a plan file. Raises :class:`PlanError` naming the key at fault and, where close, the one meant."""
-    import tomllib  # only few imports have a plan file
+    """Read a plan file. Raises :class:`PlanError` naming the invalid key and suggesting a similar one."""
+    import tomllib  # few imports have a plan file
 
     try:
         raw = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -201,7 +201,7 @@ def load_plan(path: Path) -> Plan:
         raise PlanError(f"{path}: not a valid TOML file: {error}") from error
     _refuse_unknown_keys(raw, Plan, str(path), "")
     try:
-        plan = _built(raw, Plan)
+        plan = _build(raw, Plan)
     except PlanError as error:
         raise PlanError(f"{path}: {error}") from error
     if plan.version != PLAN_VERSION:
@@ -210,10 +210,9 @@ def load_plan(path: Path) -> Plan:
 
 
 def save_plan(plan: Plan, path: Path, *, replace: bool = True) -> None:
-    """Write a plan as TOML, readable by its owner only; the database's password is the caller's to leave out.
+    """Write a plan as TOML, readable by its owner only. The caller must remove the database's password.
 
-    Raises :class:`PlanError` where it cannot be written, and, unless it may ``replace`` what is there, for a file that
-    says something else.
+    Raises :class:`PlanError` if it cannot be written, or, unless ``replace``, if the file exists with other content.
     """
     text = msgspec.toml.encode(plan)
     try:
@@ -230,8 +229,10 @@ def save_plan(plan: Plan, path: Path, *, replace: bool = True) -> None:
 
 
 def checked(plan: Plan) -> Plan:
-    """The plan, where it is one; raises :class:`PlanError` for anything else, and for what was changed in it since it
-    was made."""
+    """Return the plan after validating it again.
+
+    Raises :class:`PlanError` for any other object, and for invalid changes made since it was constructed.
+    """
     if not isinstance(plan, Plan):
         raise PlanError(f"a Plan is needed, not {type(plan).__name__}")
     msgspec.structs.replace(plan.options)
@@ -239,7 +240,7 @@ def checked(plan: Plan) -> Plan:
 
 
 def database_of(plan: Plan) -> str:
-    """Where the plan's rows go: by default an SQLite file in the current folder, called like the source."""
+    """The plan's database; by default an SQLite file in the current folder, named after the source."""
     database = plan.target.database
     return f"{Path(plan.source.file).stem}.db" if database is None else database
 
@@ -272,17 +273,17 @@ def _refuse_unknown_keys(raw: object, struct: type[msgspec.Struct], path: str, w
             _refuse_unknown_keys(value, _TABLES[key], path, key)
 
 
-def _built(raw: dict[str, object], struct: type[PartT], where: str = "") -> PartT:
-    """A part of a plan file, made as a program makes it, so that both are told the same."""
+def _build(raw: dict[str, object], struct: type[PartT], where: str = "") -> PartT:
+    """Construct a part of a plan file as a program would, so that both get the same errors."""
     for field in msgspec.structs.fields(struct):
         if field.required and field.name not in raw:
             raise PlanError(f"the key {field.name!r} is missing{f' in [{where}]' if where else ''}")
-    return struct(**{key: value if where else _nested(key, value) for key, value in raw.items()})
+    return struct(**{key: value if where else _build_nested(key, value) for key, value in raw.items()})
 
 
-def _nested(key: str, value: object) -> object:
+def _build_nested(key: str, value: object) -> object:
     if key not in _TABLES:
         return value
     if isinstance(value, list):
-        return tuple(_built(item, _TABLES[key], key) if isinstance(item, dict) else item for item in value)
-    return _built(value, _TABLES[key], key) if isinstance(value, dict) else value
+        return tuple(_build(item, _TABLES[key], key) if isinstance(item, dict) else item for item in value)
+    return _build(value, _TABLES[key], key) if isinstance(value, dict) else value

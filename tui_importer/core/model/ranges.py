@@ -1,4 +1,4 @@
-"""The part of a sheet that a user names: ``A5:F900``, ``A:F``, ``5:900``, ``B3``."""
+"""Ranges of a sheet as users write them: ``A5:F900``, ``A:F``, ``5:900``, ``B3``."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from tui_importer.core.model.cells import MAX_ROWS, column_index, column_letters
 from tui_importer.errors import PlanError
 
-#: How much of a wrong range its error shows, in characters.
+#: The number of characters of an invalid range that its error shows.
 MAX_SHOWN = 40
 
 _RANGE = re.compile(r"\$?([A-Za-z]*)\$?([0-9]*)(?:(:)\$?([A-Za-z]*)\$?([0-9]*))?", re.ASCII)
@@ -16,7 +16,7 @@ _RANGE = re.compile(r"\$?([A-Za-z]*)\$?([0-9]*)(?:(:)\$?([A-Za-z]*)\$?([0-9]*))?
 
 @dataclass(frozen=True, slots=True)
 class CellRange:
-    """A rectangle of a sheet: rows from 1, columns from 0, the last ones included; None is the sheet's end."""
+    """A rectangle of a sheet: rows from 1, columns from 0, both ends inclusive; None is the sheet's end."""
 
     first_row: int = 1
     last_row: int | None = None
@@ -33,9 +33,9 @@ class CellRange:
 
 
 def parse_range(text: str) -> CellRange:
-    """Read a range as it stands in a formula; ``B3`` alone (and ``B3:``) is all from that cell on.
+    """Parse a range as written in a formula; ``B3`` alone (and ``B3:``) means everything from that cell on.
 
-    Raises :class:`PlanError` saying what is wrong with it and what a range looks like.
+    Raises :class:`PlanError` that says what is wrong and what a range looks like.
     """
     if "!" in text:
         raise PlanError(f"range {text[:MAX_SHOWN]!r}: name the sheet by --sheet and the range without it, like A5:F900")

@@ -1,4 +1,4 @@
-"""Which rejects are alike: the one definition of it, for the report, the summary, the dashboard and HTTP."""
+"""Groups of similar rejects, as used by the report, the summary, the dashboard and the HTTP API."""
 
 from __future__ import annotations
 
@@ -11,21 +11,23 @@ from typing import NamedTuple
 from tui_importer.core.model.report import CELLS_PER_REASON, ReasonGroup
 from tui_importer.events import Fault, Reject
 
-#: Groups that are told apart: more than a screen shows. What comes in others counts as one.
+#: The number of separate groups: more than a screen shows. All further ones are counted together.
 MAX_GROUPS = 100
-#: What the faults of all further groups are counted under.
+#: The reason under which faults of all further groups are counted.
 OTHERS = "other reasons"
 
-#: What stands where the reasons of a group differ.
+#: Stands for the part in which the reasons of a group differ.
 _ELLIPSIS = "…"
 _NUMBER = re.compile(r"\d+")
-#: The end of one text and the beginning of another, each without the word that it breaks off in.
+#: The partial word at the end of a common beginning, and that at the start of a common end.
 _BROKEN_END, _BROKEN_BEGINNING = re.compile(r"\w+\Z"), re.compile(r"\A\w+")
 
 
 class GroupKey(NamedTuple):
-    """What like faults share: the column, the constraint, and the kind of reason. Where whoever refused the row did not
-    say the kind, it is the reason without its numbers."""
+    """What similar faults share: the column, the constraint and the kind of reason.
+
+    If a fault has no kind, it is the reason with its numbers replaced.
+    """
 
     column: str | None
     constraint: str | None
@@ -42,7 +44,7 @@ _OTHER_KEY = GroupKey(None, None, OTHERS)
 
 
 class _Cell(NamedTuple):
-    """The cell of a fault, in the order of the sheet."""
+    """The cell of a fault, ordered as in the sheet."""
 
     row: int
     number: int
@@ -51,7 +53,7 @@ class _Cell(NamedTuple):
 
 @dataclass(slots=True)
 class _Group:
-    """The faults of one key so far: what all their reasons begin and end with, and the cells of the first few."""
+    """The faults of one key: the common beginning and end of their reasons, and the cells of the first few."""
 
     reason: str
     beginning: str
@@ -68,8 +70,8 @@ class _Group:
             insort(self.cells, cell)
             del self.cells[CELLS_PER_REASON:]
 
-    def said(self) -> str:
-        """The reason of all; where they differ, what they share of it."""
+    def common_reason(self) -> str:
+        """The common reason; an ellipsis replaces the part in which the reasons differ."""
         if self.beginning == self.reason:
             return self.reason
         beginning, end = _BROKEN_END.sub("", self.beginning), _BROKEN_BEGINNING.sub("", self.end)
@@ -77,7 +79,7 @@ class _Group:
 
 
 class RejectGroups:
-    """Counts faults by column, constraint and kind of reason. A row with several faults counts in the group of each."""
+    """Counts faults by column, constraint and kind of reason. A row with several faults counts in several groups."""
 
     def __init__(self) -> None:
         self.changed = False
@@ -93,24 +95,24 @@ class RejectGroups:
             if key not in self._groups and len(self._groups) >= MAX_GROUPS:
                 key = _OTHER_KEY
             if key not in self._groups:
-                said = OTHERS if key is _OTHER_KEY else fault.reason
-                self._groups[key] = _Group(said, said, said)
+                reason = OTHERS if key is _OTHER_KEY else fault.reason
+                self._groups[key] = _Group(reason, reason, reason)
             self._groups[key].add(fault, _Cell(reject.row, self._faults, fault.cell))
 
     def take(self) -> list[ReasonGroup]:
-        """The groups as they stand, the most frequent first, then by the first of their cells."""
+        """The current groups, the most frequent first, then by their first cells."""
         self.changed = False
         return list(self._sorted())
 
     def _sorted(self) -> Iterator[ReasonGroup]:
         for key, group in sorted(self._groups.items(), key=lambda item: (-item[1].count, item[1].cells[0])):
-            reason = OTHERS if key == _OTHER_KEY else group.said()
+            reason = OTHERS if key == _OTHER_KEY else group.common_reason()
             cells = tuple(cell.cell for cell in group.cells)
             yield ReasonGroup(key.column, reason, group.count, cells, key.constraint)
 
 
 def _common(one: str, other: str) -> str:
-    """What both texts begin with."""
+    """The common beginning of both texts."""
     if other.startswith(one):
         return one
     for place, (left, right) in enumerate(zip(one, other, strict=False)):

@@ -1,4 +1,4 @@
-"""The result of a run: the JSON report, and the equation that every count of it obeys."""
+"""The result of a run: the JSON report, and the equation that its counts satisfy."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ import msgspec
 from tui_importer.errors import ReconciliationError
 from tui_importer.events import Reject
 
-#: The version of the report's form; raised when an existing key changes its meaning or goes away.
+#: The version of the report's format; increased when an existing key changes its meaning or is removed.
 SCHEMA_VERSION = 1
-#: Rejects in a report: enough to see what is wrong; the reject workbook has them all.
+#: The number of rejects in a report: enough to see what is wrong; the reject workbook has all of them.
 MAX_REPORTED_REJECTS = 100
-#: Cells that stand for a group of rejects.
+#: The number of cells given for a group of rejects.
 CELLS_PER_REASON = 3
 
 Outcome = Literal[
@@ -25,8 +25,11 @@ Outcome = Literal[
 
 
 class SourceReport(msgspec.Struct, frozen=True, kw_only=True):
-    """What was read. ``rows`` leaves out blank rows; ``first_row`` to ``last_row`` are the sheet rows (from 1) of
-    the data; ``sha256`` is the file's, in hex."""
+    """What was read.
+
+    ``rows`` does not include blank rows; ``first_row`` to ``last_row`` are the sheet rows (from 1) of the data;
+    ``sha256`` is the file's digest in hexadecimal.
+    """
 
     file: str
     sheet: str | None
@@ -40,7 +43,7 @@ class SourceReport(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TargetReport(msgspec.Struct, frozen=True, kw_only=True):
-    """What was written to. ``database`` holds no password; ``created`` says that this run made the table."""
+    """What was written to. ``database`` contains no password; ``created``: this run created the table."""
 
     backend: str
     database: str
@@ -49,11 +52,14 @@ class TargetReport(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Stats(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """The counts: ``total_records`` are the rows read, ``success_count`` those inserted or updated, ``error_count``
-    those rejected. ``blank_rows`` are in none of the others. Of the rows ``skipped``, ``already_in`` are in the table
-    by earlier runs of the import. ``suppressed`` ones were taken by the database without an error and not reported as
-    inserted: a trigger or a rule of the table kept them out, or put them elsewhere. Both are left out where they are
-    0."""
+    """The counts of a run.
+
+    ``total_records`` is the number of rows read, ``success_count`` of those inserted or updated, ``error_count`` of
+    those rejected; none of these includes ``blank_rows``. Of the rows ``skipped``, ``already_in`` are in the table from
+    earlier runs of the import. The ``suppressed`` rows were accepted by the database without an error but not reported
+    as inserted: a trigger or rule of the table kept them out or stored them elsewhere.
+    ``already_in`` and ``suppressed`` are omitted if 0.
+    """
 
     total_records: int
     success_count: int
@@ -71,7 +77,7 @@ class Stats(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     @property
     def in_table(self) -> int:
-        """The rows of the import that are in the table, by this run or an earlier one."""
+        """The number of rows of the import that are in the table, from this run or an earlier one."""
         return self.success_count + self.already_in
 
     @classmethod
@@ -90,11 +96,13 @@ class Stats(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         already_in: int = 0,
         suppressed: int = 0,
     ) -> Self:
-        """The stats of a run, ``earlier`` of whose rows earlier runs have dealt with (``already_in`` of these are in
-        the table), whether they add up or not: a run that fails for that shows its numbers."""
-        # JSON knows neither NaN nor infinity.
+        """The stats of a run, without checking that they add up: a run that fails for that reports them too.
+
+        Earlier runs completed ``earlier`` of the rows, of which ``already_in`` are in the table.
+        """
+        # JSON has neither NaN nor infinity.
         seconds = round(seconds, 6) if math.isfinite(seconds) and seconds > 0 else 0.0
-        pace = max(0, inserted + updated + skipped + rejected - earlier) / seconds if seconds else 0.0
+        rate = max(0, inserted + updated + skipped + rejected - earlier) / seconds if seconds else 0.0
         return cls(
             total_records=read,
             success_count=inserted + updated,
@@ -106,18 +114,18 @@ class Stats(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
             retries=retries,
             duration=f"{seconds:.2f}s",
             duration_seconds=seconds,
-            records_per_second=round(pace, 1),
+            records_per_second=round(rate, 1),
             already_in=already_in,
             suppressed=suppressed,
         )
 
     def reconcile(self) -> None:
-        """Raise :class:`ReconciliationError` unless every row read is accounted for, once."""
+        """Raise :class:`ReconciliationError` unless every row read is accounted for exactly once."""
         reconcile(self.total_records, self.inserted, self.updated, self.skipped, self.error_count)
 
 
 class ReportedColumn(msgspec.Struct, frozen=True, kw_only=True):
-    """A column's way from the sheet into the table."""
+    """How a source column maps to a target column."""
 
     source: str
     letter: str
@@ -126,8 +134,10 @@ class ReportedColumn(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Verification(msgspec.Struct, frozen=True, kw_only=True):
-    """What ``--verify`` compared and found equal: ``rows`` in so many ``columns``; ``not_compared`` names the columns
-    whose values a database gives back in another form."""
+    """What ``--verify`` compared and found equal: ``rows`` rows in ``columns`` columns.
+
+    ``not_compared`` names the columns whose values a database returns in another form.
+    """
 
     rows: int
     columns: int
@@ -145,7 +155,7 @@ class ReportedFault(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ReportedReject(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A rejected row with its first fault; ``more`` is there only where it has several."""
+    """A rejected row with its first fault; ``more`` is omitted unless there are several."""
 
     sheet: str
     row: int
@@ -159,8 +169,11 @@ class ReportedReject(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
 
 @dataclass(frozen=True, slots=True)
 class ReasonGroup:
-    """Faults that are alike (:mod:`tui_importer.core.model.reject_groups`): how many, and the cells of the first few in
-    sheet order. ``reason`` is theirs, with an ellipsis for what they do not share."""
+    """Similar faults (:mod:`tui_importer.core.model.reject_groups`).
+
+    ``count`` is their number and ``cells`` has the first few in sheet order. ``reason`` has an ellipsis for the part in
+    which they differ.
+    """
 
     column: str | None
     reason: str
@@ -170,11 +183,14 @@ class ReasonGroup:
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
-    """The result of a run. Times are UTC as RFC 3339 writes them; ``rejects`` is capped, ``rejects_total``,
-    ``reject_groups`` and the file ``rejects_file`` are not. ``resumes`` is the run whose import this one went on with,
-    or found already done: what that run has put in counts as skipped, what it rejected as rejected. The counts of a
-    ``dry_run``, which writes nothing, are what an import would come to; ``verified`` is None where table and source
-    were not compared."""
+    """The result of a run.
+
+    Times are UTC in RFC 3339 format. ``rejects`` is capped; ``rejects_total``, ``reject_groups`` and the file
+    ``rejects_file`` cover all rejects. ``resumes`` is the earlier run that this one resumed or that had already
+    completed the import: rows written by it count as skipped, rows rejected by it as rejected. A ``dry_run`` writes
+    nothing, and its counts are those that an import would have. ``verified`` is None if table and source were not
+    compared.
+    """
 
     schema_version: int = SCHEMA_VERSION
     run_id: str
@@ -211,7 +227,7 @@ def reconcile(read: int, inserted: int, updated: int, skipped: int, rejected: in
 
 
 def reported(reject: Reject) -> ReportedReject:
-    """A reject as the report lists it. A reject without a fault is a defect: ``ValueError``."""
+    """A reject as listed in the report. Raises ``ValueError`` for one without a fault, which is a defect."""
     if not reject.faults:
         raise ValueError(f"row {reject.row} of {reject.sheet} was rejected without a reason")
     first, *others = reject.faults
@@ -237,7 +253,7 @@ def to_json(report: Report) -> bytes:
     try:
         return msgspec.json.format(msgspec.json.encode(report), indent=2) + b"\n"
     except UnicodeEncodeError:
-        # A cell may hold half of a surrogate pair, which UTF-8 cannot carry but a JSON escape can.
+        # A cell may contain an unpaired surrogate, which UTF-8 cannot encode but a JSON escape can.
         return json.dumps(msgspec.to_builtins(report), indent=2, allow_nan=False).encode("ascii") + b"\n"
 
 
@@ -245,5 +261,5 @@ def from_json(data: bytes) -> Report:
     """The inverse of :func:`to_json`; raises ``ValueError`` for anything else."""
     try:
         return msgspec.convert(json.loads(data), Report)
-    except msgspec.ValidationError as error:  # in older versions it is no ValueError
+    except msgspec.ValidationError as error:  # not a ValueError in older versions
         raise ValueError(str(error)) from error

@@ -1,8 +1,8 @@
-"""Columns over rows: for readers that hand over rows of texts, which are most of what business sheets hold.
+"""Columns that are backed by rows, for readers that return rows of texts; most business sheets hold little else.
 
-Rows need not be turned into columns and back only to find out that nothing is wrong with them: joining their texts in C
-tells that all cells of a block are texts and whether a NUL is among them. A batch whose columns all stayed as they were
-gives the very rows back, or the joined texts as bytes. A column becomes a list when somebody asks for its values.
+Rows need not be converted to columns and back only to find out that they are valid: joining their texts in C shows that
+all cells of a block are texts, and whether one contains a NUL. A batch whose columns are all unchanged returns the same
+rows, or the joined texts as bytes. A column becomes a list when its values are requested.
 """
 
 from __future__ import annotations
@@ -22,24 +22,23 @@ from tui_importer.core.model.types import ColumnType
 _TEXTS: frozenset[type] = frozenset({str})
 _NOTHING: frozenset[type] = frozenset()
 
-#: Rows that are read and joined at once: few enough for their cells to be still in the processor's cache, for the join
-#: not to be given fresh memory by the system every time, and for other threads to get their turn soon.
+#: The number of rows that are read and joined at once: few enough that their cells are still in the processor's cache,
+#: that the join does not get new memory from the system every time, and that other threads can run soon.
 PIECE_ROWS = 500
 
-#: What stands between cells and between rows of joined texts: what ASCII has for that (RFC 20, 5.2).
+#: The separators between rows and between cells of joined texts, as in ASCII (RFC 20, 5.2).
 RECORD_SEPARATOR, UNIT_SEPARATOR = "\x1e", "\x1f"
 _RS, _US = RECORD_SEPARATOR.encode(), UNIT_SEPARATOR.encode()
 
-#: The encoding of rows in UTF-8 with these separators, a blank as an empty text; nothing follows the last row of a
-#: chunk.
+#: The encoding of rows in UTF-8 with these separators. Blanks are empty texts; nothing follows the last row of a chunk.
 SEPARATED = "separated-utf8"
 
 
 class Rows:
-    """Consecutive rows of ``width`` texts each, of which the empty ones are blanks; shared by the columns over them.
+    """Consecutive rows of ``width`` texts each, shared by the columns over them; empty texts are blanks.
 
-    Implements :class:`tui_importer.core.model.column.ColumnStore` for them. ``joined`` are the texts of all rows in
-    pieces, if they are joined already. ``has_nul`` says whether a NUL may be among them.
+    Implements :class:`tui_importer.core.model.column.ColumnStore`. ``joined`` has the texts of all rows joined in
+    pieces, if that is already done. ``has_nul`` is whether one of them may contain a NUL.
     """
 
     def __init__(
@@ -53,8 +52,10 @@ class Rows:
 
     @classmethod
     def read(cls, source: Iterator[Sequence[Cell]], count: int) -> tuple[list[Sequence[Cell]], Rows | None]:
-        """The next ``count`` records of the source, fewer at its end, and the same as rows; None where they are not all
-        texts, or not equally many in each."""
+        """Read the next ``count`` records of the source, fewer at its end; returns them as a list and as rows.
+
+        The rows are None unless all cells are texts and all records have the same length.
+        """
         records: list[Sequence[Cell]] = []
         joined: list[str] | None = []
         while piece := list(islice(source, min(PIECE_ROWS, count - len(records)))):
@@ -68,34 +69,37 @@ class Rows:
         if joined is None or len(widths) != 1:
             return records, None
         has_nul = any(NUL in piece for piece in joined)
-        # All are texts, or they could not have been joined.
+        # All cells are texts, otherwise joining them would have failed.
         return records, cls(records, widths.pop(), has_nul=has_nul, joined=joined)  # type: ignore[arg-type]
 
     def __len__(self) -> int:
         return len(self._rows)
 
     def columns(self) -> tuple[RowColumn, ...]:
-        """All columns over these rows."""
+        """One column for each cell of a row."""
         return tuple(RowColumn(self, index) for index in range(self.width))
 
     def part(self, start: int, stop: int) -> Rows:
-        """Rows ``start`` to ``stop`` (exclusive): one object for all columns that ask."""
+        """Rows ``start`` to ``stop`` (exclusive); the same object for all columns."""
         if (start, stop) not in self._parts:
             self._parts[start, stop] = Rows(self._rows[start:stop], self.width, has_nul=self.has_nul)
         return self._parts[start, stop]
 
     def texts(self, index: int) -> Iterator[str]:
-        """The cells of one column, blanks as empty texts."""
+        """The cells of one column, with empty texts for blanks."""
         return map(itemgetter(index), self._rows)
 
     def utf8_chunks(self) -> list[bytes] | None:
-        """The rows in UTF-8, in pieces of some hundred: ``UNIT_SEPARATOR`` between cells, ``RECORD_SEPARATOR`` between
-        rows. None where a cell holds one of these itself, or what UTF-8 cannot say."""
+        """The rows in UTF-8, in pieces of :data:`PIECE_ROWS` rows.
+
+        ``UNIT_SEPARATOR`` is between cells, ``RECORD_SEPARATOR`` between rows. None if a cell contains one of these
+        itself, or cannot be encoded.
+        """
         joined = self._joined
         if joined is None:
             starts = range(0, len(self._rows), PIECE_ROWS)
             joined = [_joined(self._rows[start : start + PIECE_ROWS]) for start in starts]
-        self._joined = None  # nobody asks twice, and they take as much memory as the cells
+        self._joined = None  # not needed twice, and it takes as much memory as the cells
         try:
             utf8_chunks = list(map(str.encode, joined))
         except UnicodeEncodeError:
@@ -144,7 +148,7 @@ class SeparatedRows:
 
 
 class RowColumn:
-    """One column over rows; implements :class:`tui_importer.core.model.column.Column`."""
+    """One column backed by rows; implements :class:`tui_importer.core.model.column.Column`."""
 
     def __init__(self, rows: Rows, index: int) -> None:
         self.rows = rows
@@ -206,10 +210,10 @@ class RowColumn:
 
 
 def _indices(columns: Sequence[Column]) -> list[int]:
-    """Which of a row's cells these columns are; they are all over the same rows."""
+    """The positions of these columns in their rows, which are the same for all."""
     return [column.index for column in columns if isinstance(column, RowColumn)]
 
 
 def _joined(rows: Iterable[Iterable[Any]]) -> str:
-    """Raises ``TypeError`` for cells that are no texts."""
+    """The texts of the rows joined; raises ``TypeError`` if a cell is not a text."""
     return RECORD_SEPARATOR.join(map(UNIT_SEPARATOR.join, rows))

@@ -1,4 +1,4 @@
-"""Schemas that ship with the program: tables for sheets whose header is known."""
+"""Built-in schemas: tables for sheets with a known header."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tui_importer.errors import PlanError
 
 @dataclass(frozen=True, slots=True)
 class Schema:
-    """A table and the headers that lead into its columns (header as shown to people, target column)."""
+    """A table, and the headers of its columns as pairs of a header (as shown to people) and a target column."""
 
     name: str
     headers: tuple[tuple[str, str], ...]
@@ -52,12 +52,12 @@ BUSINESSES = Schema(
     ),
 )
 
-#: All of them, by name.
+#: All built-in schemas, by name.
 SCHEMAS = {schema.name: schema for schema in (BUSINESSES,)}
 
 
 def check_schema(name: str) -> None:
-    """Raise :class:`PlanError` where there is no such schema."""
+    """Raise :class:`PlanError` if there is no such schema."""
     if name not in ("auto", "infer", *SCHEMAS):
         raise PlanError(
             f"unknown schema {name!r}: use auto, infer, a plan file (plan.toml), or one of {', '.join(SCHEMAS)}"

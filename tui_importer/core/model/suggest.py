@@ -1,4 +1,4 @@
-"""What somebody may have meant by a word that nobody knows."""
+"""Suggestions for misspelled words."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 
 def closest(word: str, known: Iterable[str]) -> str | None:
-    """The known word that is most like it; None where none is."""
-    import difflib  # takes a while, and most words are known
+    """The most similar known word; None if none is similar."""
+    import difflib  # slow to import, and most words are known
 
     return next(iter(difflib.get_close_matches(word, list(known), n=1)), None)

@@ -1,4 +1,4 @@
-"""Tables: the one to be created, and the one that is already there."""
+"""Tables and their columns, existing or to be created."""
 
 from __future__ import annotations
 
@@ -11,9 +11,8 @@ from tui_importer.core.model.types import ColumnType
 class TableColumn:
     """A column of a target table.
 
-    ``default`` says that the database fills it when an import does not (a default, an identity, a generated
-    column), ``default_sql`` how, where there is an expression for it; ``writable`` is false for columns that take no
-    value (generated always).
+    ``default``: the database fills it if an import does not (a default, an identity or a generated column);
+    ``default_sql`` is the expression, if there is one. ``writable`` is false if it accepts no value (generated always).
     """
 
     name: str
@@ -35,11 +34,10 @@ class Index:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A target table: as reflected from the database, or as it shall be created.
+    """A target table, as reflected from the database or to be created.
 
-    ``identity`` names a 64-bit primary key that the database numbers by itself; ``timestamps`` are columns that
-    the database fills with the current time. ``keys`` maps each constraint on values (unique, primary, foreign,
-    check) to its columns.
+    ``identity`` names a 64-bit primary key that the database numbers; ``timestamps`` are columns that it fills with the
+    current time. ``keys`` maps each constraint on values (unique, primary, foreign, check) to its columns.
     """
 
     name: str
@@ -51,15 +49,15 @@ class Table:
     keys: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     def column(self, name: str) -> TableColumn | None:
-        """The column of that name, or None."""
+        """The column with this name, or None."""
         return next((column for column in self.columns if column.name == name), None)
 
     def takes_default(self, name: str) -> bool:
-        """Whether a blank in the column of that name takes the column's default: it could not be NULL."""
+        """Whether a blank in this column takes the column's default, because it cannot be NULL."""
         column = self.column(name)
         return column is not None and column.default and not column.nullable
 
     @property
     def qualified_name(self) -> str:
-        """``schema.name`` for people; databases get quoted identifiers from SQLAlchemy or the driver."""
+        """``schema.name`` for people; SQLAlchemy or the driver quote identifiers for the database."""
         return f"{self.schema}.{self.name}" if self.schema else self.name

@@ -1,4 +1,4 @@
-"""Times as everything writes them that leaves the program."""
+"""The format of all times that the program writes."""
 
 from __future__ import annotations
 
@@ -6,5 +6,5 @@ import datetime as dt
 
 
 def rfc3339(moment: dt.datetime) -> str:
-    """A time as RFC 3339 writes it: in UTC, to the millisecond."""
+    """A time in RFC 3339 format: in UTC, with milliseconds."""
     return moment.astimezone(dt.UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

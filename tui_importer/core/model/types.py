@@ -1,4 +1,4 @@
-"""The types a target column can have, whatever the database calls them."""
+"""The types of target columns, independent of the database."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tui_importer.errors import PlanError
 
 
 class Kind(StrEnum):
-    """The families of column types; a database's own types map onto these."""
+    """The kinds of column types, to which a database's own types are mapped."""
 
     TEXT = "text"
     INTEGER = "integer"
@@ -22,16 +22,16 @@ class Kind(StrEnum):
     TIMESTAMP = "timestamp"
     INTERVAL = "interval"
     #: A type of an existing table that only its database understands (uuid, jsonb, an enum ...):
-    #: cells go over as text and the database parses them.
+    #: cells are sent as text, which the database parses.
     OTHER = "other"
 
 
 @dataclass(frozen=True, slots=True)
 class ColumnType:
-    """A column's type. ``str()`` gives the words of ``--type`` and of plan files; :meth:`parse` reads them.
+    """A column's type. ``str()`` returns it as in ``--type`` and in plan files; :meth:`parse` reads that.
 
-    ``length`` is in characters, ``bits`` the width of an integer, ``precision`` and ``scale`` in decimal
-    digits, ``native`` the database's own name of an OTHER type.
+    ``length`` is in characters, ``bits`` the width of an integer, ``precision`` and ``scale`` in decimal digits;
+    ``native`` is the database's name of an OTHER type.
     """
 
     kind: Kind
@@ -59,7 +59,7 @@ class ColumnType:
 
     @classmethod
     def parse(cls, text: str) -> ColumnType:
-        """Read ``text``, ``text(40)``, ``integer``, ``numeric(10,2)``, ``timestamptz`` and their synonyms.
+        """Parse ``text``, ``text(40)``, ``integer``, ``numeric(10,2)``, ``timestamptz`` and their synonyms.
 
         Raises :class:`PlanError` naming the known types.
         """
@@ -98,7 +98,7 @@ INTERVAL = ColumnType(Kind.INTERVAL)
 _TYPE = re.compile(r"(?P<word>[a-z]+[0-9]*(?: [a-z ]+)?)\s*(?:\(\s*(?P<first>\d+)\s*(?:,\s*(?P<second>\d+)\s*)?\))?")
 _NATIVE = re.compile(r"other\((.+)\)")
 
-#: What people type, and what it means: (kind, bits, with time zone).
+#: The accepted words with their meaning: (kind, bits, with time zone).
 _WORDS: dict[str, tuple[Kind, int, bool]] = {
     **{kind.value: (kind, 64, False) for kind in Kind if kind is not Kind.OTHER},
     **dict.fromkeys(("string", "str", "varchar", "char"), (Kind.TEXT, 64, False)),

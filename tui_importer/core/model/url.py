@@ -1,4 +1,4 @@
-"""Database addresses as users write them: which kind they mean, and how to show them without a password."""
+"""Database addresses as users write them: which backend they mean, and how to show them without a password."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from urllib.parse import unquote
 
 from tui_importer.errors import UsageError
 
-#: The first words of a libpq connection string in its keyword form (PostgreSQL manual, 34.1.2).
+#: The keywords with which a libpq connection string may begin (PostgreSQL manual, 34.1.2).
 _LIBPQ_KEYWORDS = ("host", "hostaddr", "port", "dbname", "user", "password", "service", "passfile", "sslmode")
 
 _URL = re.compile(r"(?P<scheme>[a-zA-Z][a-zA-Z0-9+.-]*)://(?P<rest>.*)", re.DOTALL)
@@ -18,9 +18,9 @@ _SECRET_KEYWORD = re.compile(
     r"((?:\b|%3B)(?:password|sslpassword|passwd|pwd|passphrase|token)\s*(?:=|%3D)\s*)(?:'(?:\\.|[^'\\])*'|[^\s&#]*)",
     re.IGNORECASE,
 )
-#: ``user:password@``, which stands in a URL that was mistyped sooner than in the name of a file.
+#: ``user:password@``, which is more likely part of a mistyped URL than of a file's name.
 _LOOKS_LIKE_A_LOGIN = re.compile(r":[^@]*@")
-#: What follows the name of a host; there may be several with commas between, and an IPv6 address has brackets.
+#: What follows a host's name; there may be several hosts separated by commas, and an IPv6 address has brackets.
 _PORT = re.compile(r"(?<![\[:]):([^:,\]]+)(?=,|$)")
 _BAD_PERCENT = re.compile(r"%(?![0-9a-fA-F]{2})")
 
@@ -32,7 +32,7 @@ _MALFORMED = (
 
 @dataclass(frozen=True, slots=True)
 class DatabaseAddress:
-    """An address: ``scheme`` chooses the backend, ``text`` is what was written, secrets included.
+    """A database address. ``scheme`` determines the backend; ``text`` is the original text, including secrets.
 
     ``display`` is safe to show and to store.
     """
@@ -46,10 +46,10 @@ class DatabaseAddress:
 
 
 def parse_address(text: str) -> DatabaseAddress:
-    """Read a URL, a libpq keyword string (``host=db dbname=shop``) or a path (SQLite).
+    """Parse a URL, a libpq keyword string (``host=db dbname=shop``) or a path (SQLite).
 
-    Raises :class:`UsageError` for what cannot be an address. Its message never repeats the address: a URL that was
-    put together wrongly may have its password anywhere.
+    Raises :class:`UsageError` for anything else. Its message never repeats the address: a malformed URL may contain its
+    password anywhere.
     """
     text = text.strip()
     if not text:
@@ -67,7 +67,7 @@ def parse_address(text: str) -> DatabaseAddress:
 
 
 def shown(text: str) -> str:
-    """An address as it may be shown, whatever it is; one that cannot be read may have its password anywhere."""
+    """An address in a form that is safe to show; ``***`` if it is malformed, as its password may be anywhere."""
     try:
         return parse_address(text).display
     except UsageError:
@@ -75,7 +75,7 @@ def shown(text: str) -> str:
 
 
 def may_hold_password(text: str) -> bool:
-    """Whether a text is an address, well-formed or not, that a password may stand in."""
+    """Whether a text is an address, well-formed or not, that may contain a password."""
     return "://" in text or bool(_KEYWORDS.match(text) or _LOOKS_LIKE_A_LOGIN.search(text))
 
 
@@ -99,7 +99,7 @@ def _on_disk(path: str) -> str:
 
 
 def _without_password(rest: str) -> str:
-    """What comes after ``scheme://``, less the password, wherever it may stand."""
+    """The part of a URL after ``scheme://``, without the password, wherever it is."""
     head, at, tail = rest.rpartition("@")
     if at:
         user, _, password = head.partition(":")

@@ -1,1 +1,1 @@
-"""From a source, a plan and a target to what will be done."""
+"""Resolving a plan against a source and a target."""

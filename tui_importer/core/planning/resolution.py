@@ -1,10 +1,9 @@
-"""Resolving a plan: from the sheet's header, a known schema, the types of all cells and the table that is there."""
+"""Resolving a plan from the sheet's header, a known schema, the types of all cells and the existing table."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping as Dictionary
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -25,13 +24,13 @@ from tui_importer.core.model.types import ColumnType, Kind
 from tui_importer.core.source.layout import Layout
 from tui_importer.errors import PlanError
 
-#: Names that spreadsheet programs give to sheets by themselves; the file's name says more.
+#: Default names of sheets in spreadsheet programs; the file's name is used as the table's name instead.
 _DEFAULT_SHEET = re.compile(r"(?:sheet|tabelle|feuil|hoja|foglio|planilha|blad|arkusz|лист|sayfa)\s*\d*", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
 class TargetChoice:
-    """The table's name, and the known schema that the sheet follows, if any."""
+    """The table's name, and the known schema that the sheet matches, if any."""
 
     name: str
     schema: Schema | None
@@ -39,8 +38,10 @@ class TargetChoice:
 
 @dataclass(frozen=True, slots=True)
 class ResolvedPlan:
-    """A plan with nothing left open: what goes where, whether the table is to be created, the indexes that its schema
-    wants, and what to tell."""
+    """A plan with all defaults resolved.
+
+    ``create``: the table is to be created, with the ``indexes`` of its schema. ``notes`` are for the user.
+    """
 
     plan: Plan
     mapping: ColumnMapping
@@ -52,7 +53,10 @@ class ResolvedPlan:
 
 @dataclass(frozen=True, slots=True)
 class ColumnRoute:
-    """One column's way, before its conversion is settled."""
+    """How one source column maps to a target column, before its conversion is known.
+
+    ``position`` is the sheet column (from 0).
+    """
 
     header: str
     position: int
@@ -62,7 +66,7 @@ class ColumnRoute:
 
 
 class NamedSource(Protocol):
-    """What a plan is resolved against: an open source, or one that was looked at before."""
+    """What a plan is resolved against: an open source, or one that was inspected before."""
 
     layout: Layout
 
@@ -77,7 +81,7 @@ class NamedSource(Protocol):
 
 @dataclass
 class KnownSource:
-    """A source whose layout is known from an earlier look; the types of its columns are not to be had any more."""
+    """A source whose layout is known from an earlier inspection; it cannot infer types any more."""
 
     path: Path
     name: str
@@ -88,14 +92,14 @@ class KnownSource:
 
 
 def check_fit(plan: Plan, source: KnownSource, existing: Table | None) -> None:
-    """Raise what :func:`resolve` would for a plan whose source has been looked at, against the table as it is now."""
+    """Raise what :func:`resolve` would raise for an inspected source and the table as it is now."""
     choice = choose_target(plan, source.layout, source)
-    if not (plan.columns is None and existing is None and choice.schema is None):  # then the sheet alone decides
+    if not (plan.columns is None and existing is None and choice.schema is None):  # otherwise only the sheet matters
         resolve(plan, source, choice, existing)
 
 
 def choose_target(plan: Plan, layout: Layout, source: NamedSource) -> TargetChoice:
-    """The target table's name, by the plan, the schema, the sheet or the file."""
+    """Choose the target table's name, from the plan, the schema, the sheet or the file."""
     schema = None if plan.columns is not None else _schema(plan.options.schema, layout)
     if plan.target.table:
         name = plan.target.table
@@ -109,15 +113,15 @@ def choose_target(plan: Plan, layout: Layout, source: NamedSource) -> TargetChoi
 
 
 def resolve(plan: Plan, source: NamedSource, choice: TargetChoice, existing: Table | None) -> ResolvedPlan:
-    """Settle every column. ``existing`` is the target table where there is one already: then its types, lengths, NOT
-    NULL and keys are the truth.
+    """Resolve every column.
 
-    Raises :class:`PlanError` naming the column for which there is no way.
+    ``existing`` is the target table if it exists; its types, lengths, NOT NULL constraints and keys then apply. Raises
+    :class:`PlanError` naming the column that cannot be mapped.
     """
     notes = list[str]()
     inferred: tuple[Inferred, ...] = ()
     if plan.columns is None and existing is None and choice.schema is None:
-        inferred = tuple(source.infer())  # may find more columns
+        inferred = tuple(source.infer())  # may extend the layout
     if plan.columns is not None:
         source.layout = source.layout.stretched(_positions(plan.columns))
     layout = source.layout
@@ -182,7 +186,7 @@ def _known(schema: Schema) -> dict[str, str]:
 
 
 def _shown_headers(layout: Layout) -> tuple[str, ...]:
-    """The headers, a blank one by its column's letter."""
+    """The headers; a blank one is replaced by its column's letter."""
     return tuple(
         header or f"column {column_letters(layout.first_column + offset)}"
         for offset, header in enumerate(layout.headers)
@@ -204,16 +208,16 @@ def _no_column(name: str, headers: Sequence[str]) -> str:
 
 
 def _positions(columns: Sequence[ColumnPlan]) -> list[int]:
-    """The sheet columns (from 0) of a plan's columns that have a letter that can be one."""
+    """The sheet columns (from 0) of a plan's columns, without those whose letter is invalid."""
     positions = []
     for column in columns:
-        with suppress(ValueError):  # it is complained about where it is needed
+        with suppress(ValueError):  # reported where the letter is needed
             positions.append(column_index(column.letter))
     return positions
 
 
 def _planned(columns: Sequence[ColumnPlan], layout: Layout, headers: Sequence[str]) -> list[ColumnRoute]:
-    """The ways of a plan file: by header where it is there once, else by letter."""
+    """The routes of a plan file: by header if it is unique, otherwise by letter."""
     places = [normalized(header) for header in headers]
     routes = []
     for column in columns:
@@ -240,31 +244,31 @@ def _matched(
     schema: Schema | None,
     notes: list[str],
 ) -> list[ColumnRoute]:
-    """Columns by name: as the schema says, else those that are called alike."""
+    """Match columns by name: as the schema specifies, otherwise by equal names."""
     targets = {normalized(column.name): column.name for column in table.columns}
     by_schema = _known(schema) if schema else {}
-    routes, strangers = [], []
+    routes, unmatched = [], []
     for offset, header in enumerate(headers):
         name = normalized(header)
         if name in skipped:
             continue
         target = table.column(by_schema.get(name) or targets.get(name, ""))
         if target is None:
-            strangers.append(f"{header!r} (column {column_letters(first_column + offset)})")
+            unmatched.append(f"{header!r} (column {column_letters(first_column + offset)})")
         else:
             routes.append(
                 _fitting(ColumnRoute(header, first_column + offset, target.name, target.type, required=False), table)
             )
-    if strangers:
+    if unmatched:
         raise PlanError(
-            f"table {table.qualified_name!r} has no column for {', '.join(strangers)}: leave it out with --skip, "
+            f"table {table.qualified_name!r} has no column for {', '.join(unmatched)}: leave it out with --skip, "
             "or say where it goes in a plan file (tui-importer inspect FILE --save plan.toml)"
         )
     return routes
 
 
 def _fitting(route: ColumnRoute, table: Table) -> ColumnRoute:
-    """The way with the type and NOT NULL of the table's column. A blank that takes the default is none that misses."""
+    """The route with the type and NOT NULL of the table's column. A blank that takes the default is not missing."""
     column = table.column(route.target)
     if column is None:
         names = [column.name for column in table.columns]
@@ -289,7 +293,7 @@ def _inferred(
     kept = [
         offset
         for offset, (header, found) in enumerate(zip(layout.headers, inferred, strict=True))
-        # A column without a header and without a cell is only a gap in the sheet.
+        # A column without a header and without cells is only a gap in the sheet.
         if normalized(headers[offset]) not in skipped and (header or found.cells > found.blanks)
     ]
     positions = [layout.first_column + offset for offset in kept]
@@ -304,9 +308,9 @@ def _inferred(
 
 
 def _overridden(
-    routes: list[ColumnRoute], types: Dictionary[str, str], notes: list[str], existing: Table | None
+    routes: list[ColumnRoute], types: Mapping[str, str], notes: list[str], existing: Table | None
 ) -> list[ColumnRoute]:
-    """The ways with the types of ``--type``, by header or target name."""
+    """The routes with the types of ``--type``, by header or target name."""
     places = {normalized(name): place for place, route in enumerate(routes) for name in (route.target, route.header)}
     routes = list(routes)
     for name, text in types.items():
@@ -355,7 +359,7 @@ def _renamed(table: Table, name: str) -> Table:
 
 
 def _check_targets(routes: Sequence[ColumnRoute], table: Table) -> None:
-    """No column is filled twice, and none that must be filled is left out."""
+    """Raise :class:`PlanError` if two columns have the same target, or a required target has none."""
     filled = [route.target for route in routes]
     for route in routes:
         if filled.count(route.target) > 1:

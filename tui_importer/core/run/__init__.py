@@ -1,1 +1,1 @@
-"""One import from the file to the report."""
+"""One run of an import, from the file to the report."""

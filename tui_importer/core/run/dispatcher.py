@@ -1,4 +1,4 @@
-"""Telling whoever listens what happens: one event at a time, in order, and the end of the run last."""
+"""Dispatching events to a listener: one at a time, in order, and the end of the run last."""
 
 from __future__ import annotations
 
@@ -11,40 +11,41 @@ from tui_importer.events import AnyEvent, Listener, RunFinished
 
 
 class EventDispatcher:
-    """Calls a listener from whichever thread has something to say. ``held`` keeps others from speaking meanwhile.
+    """Calls a listener on the thread that emits an event. While a thread holds ``held``, no other can emit.
 
-    A listener that fails is not called again: ``failure`` says why, and ``failed`` is told at once.
+    A listener that raises is not called again: ``failure`` is the error, and ``on_failure`` is called with its message.
     """
 
-    def __init__(self, listener: Listener, failed: Callable[[str], object]) -> None:
+    def __init__(self, listener: Listener, on_failure: Callable[[str], object]) -> None:
         self.held = threading.RLock()
         self.failure: ImporterError | None = None
         self._listener = listener
-        self._failed = failed
-        self._said_all = False
-        self._unsaid: deque[AnyEvent] = deque()
+        self._on_failure = on_failure
+        self._finished = False
+        self._pending: deque[AnyEvent] = deque()
 
     def emit(self, event: AnyEvent) -> None:
-        """Tell the listener; what it causes by stopping the run it hears of next, not in the middle.
+        """Pass an event to the listener.
 
-        The end of the run is the last it hears, whatever others were about to say.
+        Events emitted by the listener itself are passed on after the current one. Nothing is passed on after
+        :class:`~tui_importer.events.RunFinished`.
         """
         with self.held:
-            if self._said_all:
+            if self._finished:
                 return
-            self._said_all = isinstance(event, RunFinished)
-            self._unsaid.append(event)
-            if len(self._unsaid) > 1:
+            self._finished = isinstance(event, RunFinished)
+            self._pending.append(event)
+            if len(self._pending) > 1:
                 return
-            while self._unsaid:
-                self._tell(self._unsaid[0])
-                self._unsaid.popleft()
+            while self._pending:
+                self._call_listener(self._pending[0])
+                self._pending.popleft()
 
-    def _tell(self, event: AnyEvent) -> None:
+    def _call_listener(self, event: AnyEvent) -> None:
         if self.failure is not None:
             return
         try:
             self._listener(event)
-        except Exception as error:  # noqa: BLE001  # a stranger's code: it must not cost a row its account
+        except Exception as error:  # noqa: BLE001  # third-party code: it must not disturb the bookkeeping of rows
             self.failure = ImporterError(f"the listener failed: {type(error).__name__}: {error}")
-            self._failed(str(self.failure))
+            self._on_failure(str(self.failure))

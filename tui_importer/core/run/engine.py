@@ -1,4 +1,4 @@
-"""The engine: one run of one plan, from the file to the report. It returns data and emits facts; it never prints."""
+"""The engine: one run of one plan, from the file to the report. It returns data and emits events; it never prints."""
 
 from __future__ import annotations
 
@@ -89,33 +89,32 @@ T = TypeVar("T")
 
 _log = logging.getLogger(__name__)
 
-#: Rows of a batch unless told otherwise. Smaller batches keep less in memory and lose less to an interruption, larger
-#: ones save transactions: 5,000 rows take 3 % less time than 2,000 where there are many, and 10,000 no less than 5,000.
+#: The default batch size in rows. Smaller batches need less memory and lose less in an interruption; larger ones save
+#: transactions. With many rows, 5,000 take 3 % less time than 2,000, and 10,000 no less than 5,000.
 MIN_BATCH_SIZE, MAX_BATCH_SIZE = 2_000, 5_000
-#: Where it is known how many rows will come, each worker gets so many batches before they grow.
+#: If the number of rows is known, batches grow beyond the minimum only if each worker still gets this many.
 _BATCHES_EACH = 10
-#: How long a run that failed or was stopped tries to tell the ledger so, in seconds.
-_LAST_WORDS, _ABORTED_WORDS = 0.5, 0.2
-#: A batch is at most what ``--max-rate`` lets through in a second, so that the rate is held second by second.
+#: How long a run that failed or was stopped tries to record its end in the ledger, in seconds.
+_FINISH_TIMEOUT, _ABORTED_FINISH_TIMEOUT = 0.5, 0.2
+#: A batch has at most the rows that ``--max-rate`` allows in this many seconds, so that the rate is held closely.
 _RATE_SECONDS = 1.0
 
 
 class Rejects(RejectSink, Protocol):
-    """Where the rejects of a run are kept until they are reported."""
+    """Stores the rejects of a run until they are reported."""
 
     def first(self, number: int) -> list[Reject]:
-        """The first so many in the order of the sheet."""
+        """The first ``number`` rejects in sheet order."""
 
     def by_reason(self) -> Sequence[ReasonGroup]:
-        """All of them, grouped (:mod:`tui_importer.core.model.reject_groups`)."""
+        """All rejects, grouped (:mod:`tui_importer.core.model.reject_groups`)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Components:
-    """What a run is made of, by name (for events and the report) and in person.
+    """The plugins of a run, each with its name (for events and the report).
 
-    ``open_backend`` is called once the file is being read, so that importing a driver and parsing go on side by
-    side.
+    ``open_backend`` is called while the file is being read, so that the driver is imported in parallel with parsing.
     """
 
     reader_name: str
@@ -128,7 +127,7 @@ class Components:
 
 
 class Engine:
-    """One run. :meth:`execute` carries it out once; the other methods may be called from other threads meanwhile."""
+    """One run. :meth:`execute` is called once; other threads may call the other methods meanwhile."""
 
     def __init__(
         self,
@@ -139,7 +138,7 @@ class Engine:
         opening: Opening | None = None,
         command: str | None = None,
     ) -> None:
-        """``command`` is what a person would type for this run, for the ledger."""
+        """``command`` is the command line that repeats the run, for the ledger."""
         now = dt.datetime.now(dt.UTC)
         self.run_id = f"{now:%Y%m%d-%H%M%S}-{now.microsecond // 1000:03x}{os.urandom(2).hex()}"
         self._plan = plan
@@ -150,8 +149,8 @@ class Engine:
         self._import_history: ImportHistory | None = None
         self._resume_point: ResumePoint | None = None
         self._done: PastRun | None = None
-        self._suppressed_late = 0  # of the workers' inserted rows, when those of a stage went into the table
-        self._retries = 0  # of what the engine itself asks; the workers count theirs
+        self._suppressed_late = 0  # rows counted as inserted that were suppressed when a stage was published
+        self._retries = 0  # of the engine's own operations; workers count theirs
         self._control = RunControl()
         self._dispatcher = EventDispatcher(listener, lambda why: self._control.stop(why, ExitCode.FAILED))
         self._emit = self._dispatcher.emit
@@ -167,7 +166,7 @@ class Engine:
         self._histories: dict[str, Sequence[PastRun]] = {}
         self._created = False
         self._verified: Verification | None = None
-        self._complete = False  # as the ledger has been told: too late to be stopped
+        self._complete = False  # recorded as complete in the ledger: too late to stop
         self._workers = 0
         self._max_writers: int | None = None
         self._writer_note = ""
@@ -179,16 +178,16 @@ class Engine:
 
     @property
     def headers(self) -> tuple[str, ...]:
-        """The sheet's headers, once they are known."""
+        """The sheet's headers; empty until they are known."""
         return self._resolved_plan.mapping.headers if self._resolved_plan else ()
 
     @property
     def resolved_plan(self) -> Plan | None:
-        """The plan with everything filled in that was left open, once it is known."""
+        """The plan with all defaults resolved; None until it is known."""
         return self._resolved_plan.plan if self._resolved_plan else None
 
     def snapshot(self) -> Snapshot:
-        """All counters as they stand."""
+        """The current values of all counters."""
         taken = take_snapshot(
             time.monotonic(),
             self._reader,
@@ -209,20 +208,20 @@ class Engine:
             self._emit(Stopping(reason=reason, aborting=False))
 
     def abort(self, reason: str, exit_code: ExitCode = ExitCode.STOPPED) -> None:
-        """Stop, and cancel at the database what is in flight: those batches are undone."""
+        """Stop, and cancel the statements in flight at the database: their batches are rolled back."""
         if self._control.abort(reason, exit_code):
             self._emit(Stopping(reason=reason, aborting=True))
 
     def pause(self, *, paused: bool) -> None:
-        """Take no further batches until the run is told to go on; harmless where that changes nothing."""
-        with self._dispatcher.held:  # whoever hears it last is right
+        """Pause or resume taking batches; no effect if that is already the state."""
+        with self._dispatcher.held:  # the last event emitted must match the state
             if self._control.pause(paused=paused):
                 self._emit(Paused() if paused else Unpaused())
 
     def change_workers(self, workers: int) -> None:
-        """Have so many workers from now on. Raises :class:`UsageError` with the reason where that cannot be."""
+        """Set the number of workers. Raises :class:`UsageError` with the reason if that is not possible."""
         job, strategy = self._job, self._components.strategy
-        # Whether a strategy asks for more workers, and when for the last time, its first one and its end tell.
+        # Only once the first worker has started is it known whether the strategy asks for more.
         if job is None or not job.counters or job.ended or self._control.stopping:
             raise UsageError("the workers can be changed while rows are being written")
         if not job.worker_count.flexible:
@@ -239,7 +238,7 @@ class Engine:
             self._emit(WorkersChanged(workers=workers))
 
     def execute(self) -> Report:
-        """Carry the run out. Whatever happens, there is a report; no thread, task or connection is left."""
+        """Run the import. Always returns a report; no thread, task or connection is left."""
         plan, components = self._plan, self._components
         self._emit(
             RunStarted(
@@ -256,14 +255,14 @@ class Engine:
             except StoppedError:
                 pass
             except ImporterError as error:
-                # What was cancelled at the database because the run is being aborted is no failure of it.
+                # A statement that was cancelled because the run is being aborted is not a failure.
                 if not (self._control.aborting and isinstance(error, DatabaseError)):
                     self._error = error
             except BaseExceptionGroup as group:
                 self._error = several(group)
             except INTERRUPTS:
                 raise
-            except BaseException as error:  # noqa: BLE001  # a stranger's strategy or backend, or a defect of ours
+            except BaseException as error:  # noqa: BLE001  # a third-party strategy or backend, or a defect of ours
                 self._error = unexpected(error)
             finally:
                 self._control.close()
@@ -294,9 +293,9 @@ class Engine:
         self._emit(ReadingStarted(file=plan.source.file, reader=components.reader_name, bytes=_size(path)))
         opening = self._opening or Opening(components.reader, plan.source)
         try:
-            # Drivers are imported and the database is asked while the file is being parsed.
+            # The driver is imported and the database queried while the file is being parsed.
             backend = self._open_backend()
-            with watching(backend, self._control, plan.options.stall_timeout, self._stalled):
+            with watching(backend, self._control, plan.options.stall_timeout, self._on_stall):
                 self._import_into(backend, opening, path)
         finally:
             if self._source is None:
@@ -306,10 +305,10 @@ class Engine:
         try:
             try:
                 with self._control.cancelling(backend.cancel):
-                    # A database that was never reached is not waited for, only one that is busy.
+                    # Wait for a database that is busy, but not for one that cannot be reached.
                     self._retried(backend.connect, (TransientFault,))
                     self._retried(lambda: self._reflect_ahead(backend, path))
-                    with self._opened(opening) as source:
+                    with self._wait_for_source(opening) as source:
                         self._sha256 = opening.sha256()
                         self._load(source, backend)
             except BaseException as error:
@@ -321,15 +320,15 @@ class Engine:
                 self._ledger.close()
             backend.close()
 
-    def _stalled(self, worker: int, finding: Finding | None, seconds: float) -> None:
-        """A statement takes long, and the server says why; or it has gone on."""
+    def _on_stall(self, worker: int, finding: Finding | None, seconds: float) -> None:
+        """Report that a statement takes long, with the server's reason, or (None) that it made progress."""
         locked = finding is not None and finding.activity is Activity.LOCKED
         if worker and self._job is not None:
             self._job.counters[worker - 1].blocked = locked
         if finding is not None:
             self._emit(StatementDelayed(worker=worker, seconds=seconds, locked=locked, detail=finding.detail))
 
-    def _opened(self, opening: Opening) -> OpenSource:
+    def _wait_for_source(self, opening: Opening) -> OpenSource:
         try:
             return opening.result()
         except (ImporterError, *INTERRUPTS):
@@ -338,7 +337,7 @@ class Engine:
             raise ImporterError(f"reader {self._components.reader_name!r} failed: {unexpected(error)}") from error
 
     def _reflect_ahead(self, backend: Backend, path: Path) -> None:
-        """Ask for the table that is most likely meant; where it is another, the way there is at least warm."""
+        """Reflect the table that is most likely the target; if it is another, at least the connection is warm."""
         likely = self._plan.target.table or table_name(path.stem)
         self._reflected[likely] = backend.reflect(likely)
         if not self._plan.options.dry_run or self._reflected[likely] is not None:
@@ -357,7 +356,7 @@ class Engine:
         )
         if not options.dry_run:
             return backend
-        from tui_importer.core.writing.dry_run import DryBackend  # asyncio comes with it, which few runs need
+        from tui_importer.core.writing.dry_run import DryBackend  # imports asyncio, which few runs need
 
         return DryBackend(backend)
 
@@ -369,22 +368,22 @@ class Engine:
         self._reader.source_rows = source.row_hint
         resolved = self._resolve(source, backend)
         mapping = resolved.mapping
-        self._workers = self._worker_count(backend)
-        self._batch_size = self._rows_of_a_batch(source.row_hint)
+        self._workers = self._choose_worker_count(backend)
+        self._batch_size = self._choose_batch_size(source.row_hint)
         if self._done is not None or self._control.stopping:
             return
         try:
             stage = self._load_rows(source, resolved, backend)
             if not self._control.stopping:
-                # Before the ledger is told that all is in.
+                # Before the import is recorded as complete.
                 now = self.snapshot()
                 reconcile(now.read, now.inserted, now.updated, now.skipped, now.rejected)
                 self._finish(resolved, stage, backend)
         finally:
-            self._tell_what_the_table_did(mapping.table)
+            self._note_table_effects(mapping.table)
 
     def _load_rows(self, source: OpenSource, resolved: ResolvedPlan, backend: Backend) -> Table | None:
-        """Read and write all rows; gives back where those of an atomic import wait."""
+        """Read and write all rows; returns the staging table of an atomic import."""
         mapping = resolved.mapping
         claimed: Future[CompletedRows] = Future()
         with ThreadPoolExecutor(1, thread_name_prefix="reading") as pool:
@@ -396,14 +395,14 @@ class Engine:
                 claimed.set_result(completed)
                 self._write(mapping, stage or mapping.table, backend)
             finally:
-                # Whatever ends while there are batches left must not leave the reader waiting.
+                # Unblock the reader, whatever ended the writing.
                 claimed.cancel()
                 self._queue.abandon()
         reading.result()
         return stage
 
-    def _tell_what_the_table_did(self, table: Table) -> None:
-        """Tell of the rows that the table kept out, and of the values that it gave by itself."""
+    def _note_table_effects(self, table: Table) -> None:
+        """Add notes about rows that the table suppressed and blanks that took its defaults."""
         if self._job is None:
             return
         if count := self._suppressed():
@@ -412,12 +411,12 @@ class Engine:
             self._notice(sentence)
 
     def _write(self, mapping: ColumnMapping, table: Table, backend: Backend) -> None:
-        """Let the strategy write all batches into the table."""
+        """Run the strategy, which writes all batches into the table."""
         plan, components = self._plan, self._components
         job = self._job = ImportJob(
             workers=self._workers,
             queue=self._queue,
-            stop=self._control,
+            control=self._control,
             backend=backend,
             mapping=mapping,
             destination=_destination(mapping, table, self._resume_point),
@@ -443,23 +442,23 @@ class Engine:
             job.close()
 
     def _resolve(self, source: OpenSource, backend: Backend) -> ResolvedPlan:
-        """Settle what goes where, and whether it has gone there already."""
+        """Resolve the plan, and find out whether this import is already done."""
         plan = self._plan
-        wanted = choose_target(plan, source.layout, source)
-        if wanted.name not in self._reflected:
-            self._reflected[wanted.name] = self._retried(lambda: backend.reflect(wanted.name))
-        existing = self._reflected[wanted.name]
+        choice = choose_target(plan, source.layout, source)
+        if choice.name not in self._reflected:
+            self._reflected[choice.name] = self._retried(lambda: backend.reflect(choice.name))
+        existing = self._reflected[choice.name]
         import_history, ledger = None, self._ledger
         if ledger is not None:
-            if wanted.name not in self._histories:
-                self._histories[wanted.name] = self._retried(lambda: ledger.history(wanted.name))
-            history = self._histories[wanted.name]
+            if choice.name not in self._histories:
+                self._histories[choice.name] = self._retried(lambda: ledger.history(choice.name))
+            history = self._histories[choice.name]
             run = RunInfo(self.run_id, self._components.strategy_name, self._command)
-            import_history = ImportHistory(ledger, history, run, plan, source, self._sha256 or "", wanted.name)
+            import_history = ImportHistory(ledger, history, run, plan, source, self._sha256 or "", choice.name)
             plan = import_history.plan(existing)
-            if not plan.options.dry_run:  # which asks what was, and writes nothing down
+            if not plan.options.dry_run:  # a dry run reads the history but records nothing
                 self._import_history = import_history
-        resolved = self._resolved_plan = resolve(plan, source, wanted, existing)
+        resolved = self._resolved_plan = resolve(plan, source, choice, existing)
         for note in resolved.notes:
             self._notice(note)
         if import_history is not None:
@@ -490,7 +489,7 @@ class Engine:
         return resolved
 
     def _check_access(self, resolved: ResolvedPlan, backend: Backend) -> None:
-        """Make sure that the database permits what this import is going to do, before any of it is done."""
+        """Check that the database permits everything that this import will do, before any of it is done."""
         options, mapping = self._plan.options, resolved.mapping
         access = Access(
             table=mapping.table,
@@ -502,7 +501,7 @@ class Engine:
         self._retried(lambda: check_access(backend, access))
 
     def _claim(self, resolved: ResolvedPlan) -> CompletedRows:
-        """Claim the import, and find out what earlier runs have settled of it."""
+        """Claim the import; returns the rows that earlier runs completed."""
         import_history = self._import_history
         if import_history is None:
             self._created = resolved.create
@@ -522,14 +521,16 @@ class Engine:
                     taken_over=resume_point.taken_over is not None,
                 )
             )
-            # What is recorded of this run is all of the import, as its report is.
+            # The recording of this run covers the whole import, as its report does.
             for reject in known:
                 self._emit(RowRejected(worker=0, reject=reject))
         return completed
 
     def _close_import_history(self, error: BaseException | None) -> None:
-        """Write into the ledger how the run ended. Where it failed, the ledger may be out of reach as well: then the
-        next run finds out by itself."""
+        """Record in the ledger how the run ended.
+
+        Best effort if it failed: the ledger may be unreachable too, and the next run finds out by itself.
+        """
         import_history = self._import_history
         if import_history is None or self._done is not None:
             return
@@ -546,40 +547,40 @@ class Engine:
         if self._plan.options.atomic and not import_history.published:
             self._notice("nothing of this import is to be seen before it is whole (--atomic)")
         try:
-            patience = _ABORTED_WORDS if self._control.aborting else _LAST_WORDS
-            retried(lambda: import_history.finish(state, counts, blank, reason), patience, _sleep, lambda *_: None)
+            limit = _ABORTED_FINISH_TIMEOUT if self._control.aborting else _FINISH_TIMEOUT
+            retried(lambda: import_history.finish(state, counts, blank, reason), limit, _sleep, lambda *_: None)
         except DatabaseError as failure:
             self._notice(f"the ledger does not know how this run ended: {failure}")
 
     def _suppressed(self) -> int:
-        """The rows of the import that the database took without an error and did not report as inserted."""
+        """The number of rows of the import that the database suppressed without an error."""
         before = self._resume_point.counts.skipped if self._resume_point else 0
         workers = self._job.counters if self._job else ()
         return before + sum(worker.skipped for worker in workers) + self._suppressed_late
 
     def _counts_of_import(self, *, whole: bool) -> Counts:
-        """What is settled of the import, by earlier runs and this one."""
+        """The completed rows of the import, by earlier runs and this one. ``whole``: the import is complete."""
         before = self._resume_point.counts if self._resume_point else Counts()
         workers, late = self.snapshot().workers, self._suppressed_late
         inserted = before.inserted + sum(worker.inserted for worker in workers) - late
         updated = before.updated + sum(worker.updated for worker in workers)
         rejected = before.rejected + sum(worker.rejected for worker in workers)
         skipped = before.skipped + sum(worker.skipped for worker in workers) + late
-        if whole:  # with the totals row, which no entry tells of
+        if whole:  # include the totals row, which has no ledger entry
             skipped = max(skipped, self._reader.rows_read - inserted - updated - rejected)
         return Counts(inserted, updated, skipped, rejected)
 
     def _retried(self, action: Callable[[], T], transient: tuple[type[DatabaseError], ...] = TRANSIENT_ERRORS) -> T:
-        """The result of something that the engine itself asks of the database."""
+        """The result of one of the engine's own database operations, retried after transient errors."""
         seconds = self._plan.options.retry_for
         try:
-            return retried(action, seconds, lambda pause: not self._control.wait(pause), self._again, transient)
+            return retried(action, seconds, lambda pause: not self._control.wait(pause), self._on_retry, transient)
         except transient as fault:
             if self._control.stopping:
                 raise StoppedError(self._control.reason) from fault
             raise
 
-    def _again(self, attempt: int, seconds: float, fault: DatabaseError) -> None:
+    def _on_retry(self, attempt: int, seconds: float, fault: DatabaseError) -> None:
         self._retries += 1
         self._emit(
             Retrying(
@@ -604,7 +605,7 @@ class Engine:
     def _read(
         self, source: OpenSource, mapping: ColumnMapping, backend: Backend, claimed: Future[CompletedRows]
     ) -> None:
-        """The reading thread: blocks into batches, batches into the feed."""
+        """The reading thread: converts blocks to batches and puts them into the queue."""
         limiter = None
         if self._plan.options.max_rate:
             limiter = RateLimiter(self._plan.options.max_rate, self._control.wait)
@@ -618,7 +619,7 @@ class Engine:
             self._reader.phase = Phase.READ
         except BaseException as error:
             if claimed.cancelled():
-                return  # the import was not claimed, and whoever failed to says why
+                return  # the import was not claimed; that error is raised elsewhere
             if claimed.done():
                 self._control.stop(str(error), ExitCode.FAILED)
             if isinstance(error, (ImporterError, *INTERRUPTS)):
@@ -631,7 +632,7 @@ class Engine:
             self._queue.end()
 
     def _prepare(self, resolved: ResolvedPlan, backend: Backend) -> Table | None:
-        """Make the table, or where the rows of an atomic import wait; gives back the latter."""
+        """Create the target table, or the staging table of an atomic import; returns the latter."""
         import_history, options = self._import_history, self._plan.options
         mapping = resolved.mapping
         if import_history is not None and options.verify:
@@ -639,18 +640,18 @@ class Engine:
         if import_history is not None and options.atomic and not import_history.published:
             stage = import_history.stage(mapping)
 
-            def make_stage() -> None:
+            def create_stage() -> None:
                 if backend.reflect(stage.qualified_name) is None:
                     backend.create_stage(mapping.table, stage, exists=not resolved.create)
 
-            self._retried(make_stage)
+            self._retried(create_stage)
             return stage
-        if resolved.create and self._retried(lambda: self._makes_table(mapping, backend)):
+        if resolved.create and self._retried(lambda: self._create_table(mapping, backend)):
             self._emit(TableCreated(table=mapping.table.qualified_name))
         return None
 
-    def _makes_table(self, mapping: ColumnMapping, backend: Backend) -> bool:
-        """Create the table; False where another run has made it since we looked, and it takes our columns."""
+    def _create_table(self, mapping: ColumnMapping, backend: Backend) -> bool:
+        """Create the table; False if another run has created it since it was reflected, and our columns fit."""
         try:
             backend.create_table(mapping.table)
         except TransientFault:
@@ -660,7 +661,7 @@ class Engine:
             ours = [column.target for column in mapping.columns]
             if found is None or self._plan.target.mode == "create" or not all(map(found.column, ours)):
                 raise
-            self._created = False  # whoever made it makes its indexes
+            self._created = False  # the run that created it creates its indexes
             self._notice(
                 f"another run has made table {mapping.table.qualified_name!r} meanwhile: its rows go there too"
             )
@@ -668,7 +669,7 @@ class Engine:
         return True
 
     def _finish(self, resolved: ResolvedPlan, stage: Table | None, backend: Backend) -> None:
-        """What is left once every row is in: to show it, to check it, and to index a table that is new."""
+        """Finish after all rows are written: publish the stage, verify, advance sequences and create indexes."""
         import_history, table, indexes = self._import_history, resolved.mapping.table, resolved.indexes
         if import_history is not None and stage is not None:
             self._retried(lambda: import_history.publish(stage, resolved))
@@ -693,8 +694,7 @@ class Engine:
         self._emit(IndexesCreated(count=len(indexes), seconds=time.perf_counter() - started))
 
     def _advance_sequences(self, mapping: ColumnMapping, backend: Backend) -> None:
-        """Let what the table numbers by itself go on after the numbers that were imported. The rows are in, so it is no
-        failure of the import where that cannot be."""
+        """Advance sequences past the imported numbers. The rows are committed, so a failure is only noted."""
         try:
             notes = self._retried(lambda: advance(backend, mapping))
         except DatabaseError as error:
@@ -702,7 +702,7 @@ class Engine:
         for note in notes:
             self._notice(note)
 
-    def _worker_count(self, backend: Backend) -> int:
+    def _choose_worker_count(self, backend: Backend) -> int:
         self._max_writers, self._writer_note = backend.max_writers, backend.writer_note
         asked, limits = self._plan.options.workers, (self._components.strategy.max_workers, backend.max_writers)
         workers = min([asked or WORKERS, *(limit for limit in limits if limit is not None)])
@@ -710,7 +710,7 @@ class Engine:
             self._notice(backend.writer_note)
         return workers
 
-    def _rows_of_a_batch(self, row_hint: int | None) -> int:
+    def _choose_batch_size(self, row_hint: int | None) -> int:
         options = self._plan.options
         share = (row_hint or 0) // (self._workers * _BATCHES_EACH)
         rows = options.batch_size or min(max(share, MIN_BATCH_SIZE), MAX_BATCH_SIZE)
@@ -735,12 +735,12 @@ class Engine:
         self._emit(Noticed(message=message))
 
     def _report(self) -> Report:
-        """The result, after checking that it adds up."""
+        """Build the report, after checking that the counts add up."""
         plan, components, source, resolved = self._plan, self._components, self._source, self._resolved_plan
         counts = self.snapshot()
         seconds = time.perf_counter() - self._started
-        # What was read but never settled (waiting in the queue, or undone with its batch) counts as not read: it
-        # will be, when the import is taken up again. A run that came to its end has none of it.
+        # A row that was read but not completed (still queued, or rolled back with its batch) does not count as read:
+        # it will be read again when the import is resumed. A run that reached its end has no such rows.
         whole = self._error is None and not self._stopped
         before = self._done.counts if self._done else self._resume_point.counts if self._resume_point else Counts()
         stats = Stats.count(
@@ -820,7 +820,7 @@ def _destination(mapping: ColumnMapping, table: Table, resume_point: ResumePoint
         claim=resume_point.claim if resume_point else None,
         table=table,
         columns=columns,
-        # In a stage they stay NULL: the table's own defaults count, once the rows go there.
+        # In a stage they stay NULL: the table's defaults apply when the rows are moved into it.
         defaults=default_places(table, columns) if table is mapping.table else (),
         types=tuple(column.conversion.type for column in mapping.columns),
     )
@@ -835,4 +835,4 @@ def _size(path: Path) -> int:
     try:
         return path.stat().st_size
     except OSError:
-        return 0  # opening it says why
+        return 0  # opening the file reports the error

@@ -1,4 +1,4 @@
-"""What makes two imports the same one: the file's content, the part of it that is read, the columns and the table."""
+"""The identity of an import: the file's content, the part of the sheet that is read, the columns and the table."""
 
 from __future__ import annotations
 
@@ -19,8 +19,11 @@ _DIGITS = 32
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """An import by its parts. ``extent`` is the part of the sheet; ``request`` is what was asked of the columns and
-    ``mapping`` what came of it. ``row_limit`` is no part of it: more rows of the same are the same import."""
+    """The parts that identify an import.
+
+    ``extent`` is the part of the sheet, ``request`` a digest of the options given for the columns, and ``mapping`` a
+    digest of the resulting columns. ``row_limit`` is not part of it: more rows of the same sheet are the same import.
+    """
 
     file: str
     sha256: str
@@ -36,7 +39,7 @@ class Identity:
         return digest([self.sha256, self.sheet, self.extent, self.mapping, self.table])
 
     def same_request(self, past: PastRun) -> bool:
-        """Whether the run was asked for the very same."""
+        """Whether the run was given the same options for the same file, sheet and table."""
         return (past.sha256, past.sheet, past.extent, past.request, past.table) == (
             self.sha256,
             self.sheet,
@@ -46,7 +49,7 @@ class Identity:
         )
 
     def changes(self, past: PastRun) -> Sequence[str]:
-        """What is different from a run of a file of that name, in words; empty where it is another file or sheet."""
+        """How this import differs from an earlier run, in words; empty if that was of another file or sheet."""
         if (past.file, past.sheet) != (self.file, self.sheet):
             return ()
         changed = []
@@ -62,7 +65,7 @@ class Identity:
 def identify(
     plan: Plan, *, sha256: str, sheet: str, layout: Layout, columns: Sequence[ColumnPlan] | None, table: str
 ) -> Identity:
-    """The identity of a plan; ``columns`` are the resolved ones where they are known."""
+    """The identity of a plan; ``columns`` are the resolved columns, or None if they are not known yet."""
     options = plan.options
     return Identity(
         file=str(Path(plan.source.file).absolute()),
@@ -78,7 +81,7 @@ def identify(
                 msgspec.to_builtins(plan.columns),
             ]
         ),
-        # Types are the table's: once it is there, they are the same whoever made it.
+        # Without types: once the table exists, it determines them, whoever created it.
         mapping=digest([options.error_cells, [(column.letter, column.target) for column in columns or ()]]),
         table=table,
     )

@@ -1,4 +1,4 @@
-"""A run's account in the ledger: what earlier runs did, whether this one goes on with it, and how it ended."""
+"""The history of one import in the ledger: what earlier runs did, whether this one resumes them, how it ended."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from tui_importer.core.writing.ledger import Claim, Counts, Ledger, NewRun, Past
 from tui_importer.errors import PlanError, VerificationError
 from tui_importer.events import Reject
 
-#: Rows at once while source and table are compared.
+#: Rows read at a time when source and table are compared.
 _VERIFIED_ROWS = 5_000
 
 
 @dataclass(frozen=True, slots=True)
 class RunInfo:
-    """What the ledger keeps of the run itself."""
+    """What the ledger records about the run itself."""
 
     run_id: str
     strategy: str
@@ -33,7 +33,7 @@ class RunInfo:
 
 
 class ImportHistory:
-    """One import's books. Methods raise what :class:`tui_importer.core.writing.ledger.Ledger` raises."""
+    """The history of one import. Methods raise what :class:`tui_importer.core.writing.ledger.Ledger` raises."""
 
     def __init__(
         self,
@@ -46,7 +46,7 @@ class ImportHistory:
         table: str,
     ) -> None:
         """``history`` are the runs into the table."""
-        #: The columns that :meth:`verify` could not compare, because the table filled some of their cells.
+        #: The columns that :meth:`verify` could not compare because blanks in them took the table's default.
         self.defaulted: list[str] = []
         self.notes: list[str] = []
         self._ledger = ledger
@@ -56,15 +56,17 @@ class ImportHistory:
         self._sha256 = sha256
         self._table = table
         self._history = history
-        self._round: Sequence[PastRun] = ()
-        self._number = 1
+        self._earlier: Sequence[PastRun] = ()
+        self._generation = 1
         self._resume_point: ResumePoint | None = None
         self._creates = False
         self._before: str | None = None
 
     def plan(self, existing: Table | None) -> Plan:
-        """The plan, with the columns of an earlier run that was asked for the same, where its table is still there: its
-        names and types were settled then."""
+        """The plan, with the columns of an earlier run with the same request if its table still exists.
+
+        The names and types of the columns were resolved then.
+        """
         request = self._identity(None)
         for past in self._history if existing is not None else ():
             if request.same_request(past):
@@ -75,23 +77,23 @@ class ImportHistory:
         return self._plan
 
     def done(self, resolved: ResolvedPlan, existing: Table | None) -> PastRun | None:
-        """The run that has imported all of this already, unless it is to be imported again."""
+        """The run that has completed this import, unless it is to be imported again."""
         identity = self._identity(resolved)
         runs = [past for past in self._history if past.import_id == identity.import_id]
         if not runs:
             self.notes += _changes(identity, self._history)
             return None
-        self._number = max(past.round for past in runs)
-        self._round = [past for past in runs if past.round == self._number]
-        done = next((past for past in self._round if self._covers(past)), None)
+        self._generation = max(past.round for past in runs)
+        self._earlier = [past for past in runs if past.round == self._generation]
+        done = next((past for past in self._earlier if self._covers(past)), None)
         if self._is_gone(existing, done):
             self.notes.append(f"table {self._table!r} has been emptied since run {runs[0].run_id}: starting over")
         elif done is None:
-            self._check_way(self._round[0])
+            self._check_atomic(self._earlier[0])
             return None
         elif not self._plan.options.again:
             return done
-        self._number, self._round = self._number + 1, ()
+        self._generation, self._earlier = self._generation + 1, ()
         return None
 
     def begin(self, resolved: ResolvedPlan) -> ResumePoint:
@@ -102,7 +104,7 @@ class ImportHistory:
             NewRun(
                 run_id=self._run.run_id,
                 import_id=identity.import_id,
-                round=self._number,
+                round=self._generation,
                 file=identity.file,
                 sha256=identity.sha256,
                 sheet=identity.sheet,
@@ -122,25 +124,25 @@ class ImportHistory:
 
     @property
     def resumes(self) -> PastRun | None:
-        """The latest earlier run of what this one goes on with."""
-        return self._round[0] if self._round else None
+        """The latest earlier run that this one resumes."""
+        return self._earlier[0] if self._earlier else None
 
     @property
     def made_table(self) -> bool:
-        """Whether this run, or an earlier one of what it goes on with, makes the table."""
-        return self._creates or any(past.created_table for past in self._round)
+        """Whether this run, or an earlier one that it resumes, creates the table."""
+        return self._creates or any(past.created_table for past in self._earlier)
 
     @property
     def published(self) -> bool:
-        """Whether the rows of an atomic import are in their table already."""
-        return any(past.published for past in self._round)
+        """Whether the rows of an atomic import are already in their table."""
+        return any(past.published for past in self._earlier)
 
     def stage(self, mapping: ColumnMapping) -> Table:
-        """The staging table of an atomic import: the columns that are filled, under a name of its own."""
+        """The staging table of an atomic import: the imported columns, under a name derived from the import."""
         filled = {column.target for column in mapping.columns}
         return Table(
             name=_stage_name(self._claim.import_id, self._claim.round),
-            # A blank that takes the default waits here as NULL.
+            # A blank that takes the default is staged as NULL.
             columns=tuple(
                 replace(column, nullable=column.nullable or mapping.table.takes_default(column.name))
                 for column in mapping.table.columns
@@ -151,28 +153,28 @@ class ImportHistory:
         )
 
     def publish(self, stage: Table, resolved: ResolvedPlan) -> None:
-        """Put the staged rows into the table."""
+        """Move the staged rows into the table."""
         columns = [column.target for column in resolved.mapping.columns]
         self._ledger.publish(self._claim, stage, resolved.mapping.table, columns, create=resolved.create)
 
     def counts(self) -> Counts:
-        """What the ledger counts of this import, by earlier runs and this one."""
+        """The ledger's counts of this import, by earlier runs and this one."""
         return self._ledger.counts(self._claim.import_id, self._claim.round)
 
     def take_before(self, mapping: ColumnMapping, *, empty: bool) -> None:
-        """Keep the checksums of what the table holds before anything of this round is in it, for :meth:`verify`."""
-        if self._round:
-            self._before = next((past.before for past in self._round if past.before is not None), None)
+        """Store the checksums of the table before this generation writes to it, for :meth:`verify`."""
+        if self._earlier:
+            self._before = next((past.before for past in self._earlier if past.before is not None), None)
             return
         before = None if empty else verify.of_table(self._ledger, mapping, _VERIFIED_ROWS)
-        self._before = "" if before is None else before.kept()
+        self._before = "" if before is None else before.to_json()
         self._ledger.note_before(self._claim, self._before)
 
     def verify(self, mapping: ColumnMapping) -> Verification:
-        """Compare the table with the source; gives back what was compared.
+        """Compare the table with the source; returns what was compared.
 
-        Raises :class:`~tui_importer.errors.VerificationError` where they differ, or where nobody knows any more what
-        the table held before.
+        Raises :class:`~tui_importer.errors.VerificationError` if they differ, or if it is not known what the table held
+        before.
         """
         if self._before is None:
             raise VerificationError(
@@ -180,19 +182,19 @@ class ImportHistory:
                 "run that began it was not told to --verify"
             )
         rejected = [reject.row for reject in self.rejects()]
-        ours = verify.of_source(self._source, mapping, rejected, _VERIFIED_ROWS)
-        theirs = verify.of_table(self._ledger, mapping, _VERIFIED_ROWS).less(self._before or None)
-        found = verify.compare(ours, theirs, mapping)
+        expected = verify.of_source(self._source, mapping, rejected, _VERIFIED_ROWS)
+        actual = verify.of_table(self._ledger, mapping, _VERIFIED_ROWS).since(self._before or None)
+        found = verify.compare(expected, actual, mapping)
         names = [column.target for column in mapping.columns]
-        self.defaulted = [names[place] for place in sorted(ours.defaulted)]
+        self.defaulted = [names[place] for place in sorted(expected.defaulted)]
         return found
 
     def check_count(self, table: Table) -> None:
-        """Count a table that only this round has written, as far as the ledger knows; raises as :meth:`verify` does.
+        """Check the row count of a table that only this import has written to; raises as :meth:`verify` does.
 
-        Rows that somebody else has added are none of our business; rows that are missing are.
+        Rows added by others are ignored; missing rows are an error.
         """
-        others = any(past.table == self._table and past not in self._round for past in self._history)
+        others = any(past.table == self._table and past not in self._earlier for past in self._history)
         if others or not self.made_table:
             return
         expected = self.counts().inserted
@@ -206,7 +208,7 @@ class ImportHistory:
         return () if self._resume_point is None else self._ledger.rejects(self._resume_point.claim)
 
     def finish(self, state: RunState, counts: Counts, blank_rows: int, error: str | None) -> None:
-        """Say how the run ended, if it has begun."""
+        """Record how the run ended, if it has begun."""
         if self._resume_point is not None:
             self._ledger.finish(self._resume_point.claim, state, counts, blank_rows, error)
 
@@ -231,10 +233,10 @@ class ImportHistory:
         return past.state is RunState.COMPLETE and enough
 
     def _is_gone(self, existing: Table | None, done: PastRun | None) -> bool:
-        """Whether the rows that the ledger counts are in the table no more: dropped, or emptied."""
-        latest = self._round[0]
+        """Whether the rows that the ledger counts are no longer in the table: it was dropped or emptied."""
+        latest = self._earlier[0]
         if latest.atomic and not self.published:
-            # They are not in the table yet.
+            # The rows are still in the staging table.
             stage = Table(_stage_name(latest.import_id, latest.round), (), _schema(self._table))
             return bool(self._ledger.counts(latest.import_id, latest.round).inserted) and not self._ledger.holds_rows(
                 stage
@@ -243,10 +245,10 @@ class ImportHistory:
             return False
         return existing is None or not self._ledger.holds_rows(existing)
 
-    def _check_way(self, past: PastRun) -> None:
+    def _check_atomic(self, past: PastRun) -> None:
         if past.atomic is not self._plan.options.atomic:
-            way = "with" if past.atomic else "without"
-            raise PlanError(f"run {past.run_id} began this import {way} --atomic: go on {way} it")
+            how = "with" if past.atomic else "without"
+            raise PlanError(f"run {past.run_id} began this import {how} --atomic: go on {how} it")
 
 
 def _stage_name(import_id: str, round_: int) -> str:
@@ -258,7 +260,7 @@ def _schema(name: str) -> str | None:
 
 
 def _changes(identity: Identity, history: Sequence[PastRun]) -> Sequence[str]:
-    """A sentence about the latest run of a file of that name, where it was another import."""
+    """A sentence about the latest run of the same file and sheet that was another import."""
     for past in history:
         if changes := identity.changes(past):
             ended = "" if past.state is RunState.COMPLETE else " (which did not finish)"

@@ -1,4 +1,4 @@
-"""The job a strategy is given: batches from the feed, writers on sessions, and the account of what they do."""
+"""The job of a strategy: batches from the queue, writers with their sessions, and the totals of what they commit."""
 
 from __future__ import annotations
 
@@ -32,26 +32,26 @@ from tui_importer.events import (
     WorkerStarted,
 )
 
-#: Below so many settled rows a percentage of rejects says nothing yet.
+#: A percentage of rejects is only checked from this many completed rows on.
 MIN_ROWS_FOR_PERCENT = 1_000
-#: How often a task that rests looks whether the run is being stopped, in seconds.
+#: How often a waiting asyncio task checks whether the run is stopping, in seconds.
 _REST_SLICE = 0.1
 
 
 class RejectSink(Protocol):
-    """Where rejects are kept. Called by one thread at a time; raises rather than lose one."""
+    """Stores rejects. Called by one thread at a time; raises an error rather than lose one."""
 
     def add_many(self, rejects: Iterable[Reject]) -> None: ...
 
 
 class RejectLimit(Protocol):
-    """``--max-rejects``: whether so many rejects among so many settled rows are too many."""
+    """``--max-rejects``: whether ``rejected`` of ``completed`` rows are too many."""
 
     def __call__(self, rejected: int, completed: int) -> bool: ...
 
 
 def reject_limit(text: str | None) -> RejectLimit:
-    """``"N"`` rows or ``"P%"`` of the rows settled; None sets no limit. The text has been checked."""
+    """Parse a limit, ``"N"`` rows or ``"P%"`` of the completed rows; None means no limit. The text is valid."""
     if text is None:
         return lambda rejected, completed: False
     if text.endswith("%"):
@@ -62,14 +62,14 @@ def reject_limit(text: str | None) -> RejectLimit:
 
 
 class ImportJob:
-    """Implements :class:`tui_importer.core.scheduling.strategy.Job` and keeps the journal of its writers."""
+    """Implements :class:`tui_importer.core.scheduling.strategy.Job` and observes its writers."""
 
     def __init__(
         self,
         *,
         workers: int,
         queue: BatchQueue,
-        stop: RunControl,
+        control: RunControl,
         backend: Backend,
         mapping: ColumnMapping,
         destination: Destination,
@@ -85,7 +85,7 @@ class ImportJob:
         self.suppressed = SuppressedRows()
         self.defaults = Counter[str]()
         self._queue = queue
-        self._control = stop
+        self._control = control
         self._backend = backend
         self._mapping = mapping
         self._destination = destination
@@ -94,27 +94,27 @@ class ImportJob:
         self._max_rejects = max_rejects
         self._retry_for = retry_for
         self._emit = emit
-        self._takers: ThreadPoolExecutor | None = None
+        self._take_pool: ThreadPoolExecutor | None = None
         self._lock = threading.Lock()
-        self._settled = 0
+        self._completed = 0
         self._rejected = 0
 
     def batches(self) -> Iterator[Batch]:
         return iter(self._queue.take, None)
 
     async def next_batch(self) -> Batch | None:
-        import asyncio  # 60 ms that only asyncio strategies need, before the file is even being read
+        import asyncio  # takes 60 ms, and only asyncio strategies need it
 
-        # Not the event loop's own few threads: tasks that wait for a batch would keep them from those that write one.
-        if self._takers is None:
-            self._takers = ThreadPoolExecutor(max(self.workers, MAX_WORKERS), thread_name_prefix="taking")
-        return await asyncio.get_running_loop().run_in_executor(self._takers, self._queue.take)
+        # Not the loop's default executor: tasks waiting for a batch would occupy the threads that write one.
+        if self._take_pool is None:
+            self._take_pool = ThreadPoolExecutor(max(self.workers, MAX_WORKERS), thread_name_prefix="taking")
+        return await asyncio.get_running_loop().run_in_executor(self._take_pool, self._queue.take)
 
     def close(self) -> None:
-        """The strategy has ended: no thread is left."""
+        """End the job after the strategy has returned; no thread is left."""
         self.ended = True
-        if self._takers is not None:
-            self._takers.shutdown()
+        if self._take_pool is not None:
+            self._take_pool.shutdown()
 
     def should_start_worker(self) -> bool:
         return self.worker_count.should_start_worker() and not self._control.stopping
@@ -134,7 +134,7 @@ class ImportJob:
         return not self._control.stopping
 
     def pause(self) -> None:
-        """Wait until a paused run goes on or is being stopped."""
+        """Wait until a paused run resumes or begins to stop."""
         self._control.wait_while_paused()
 
     async def async_pause(self) -> None:
@@ -148,7 +148,7 @@ class ImportJob:
     def writer(self) -> Iterator[ThreadWriter]:
         counters = self._new_worker()
         with self._ending(counters), on_behalf_of(counters.worker):
-            writer = self._batch_writer(_ThreadSessions(self, self._backend, self._destination), counters)
+            writer = self._batch_writer(_ThreadSessionFactory(self, self._backend, self._destination), counters)
             try:
                 with self._control.cancelling(writer.cancel):
                     run(writer.connect())
@@ -161,7 +161,7 @@ class ImportJob:
     async def async_writer(self) -> AsyncIterator[TaskWriter]:
         counters = self._new_worker()
         with self._ending(counters), on_behalf_of(counters.worker):
-            writer = self._batch_writer(_TaskSessions(self, self._backend, self._destination), counters)
+            writer = self._batch_writer(_TaskSessionFactory(self, self._backend, self._destination), counters)
             try:
                 with self._control.cancelling(writer.cancel):
                     await run_async(writer.connect())
@@ -174,15 +174,15 @@ class ImportJob:
         return BatchWriter(sessions, self._mapping, counters, self, self._control, self._retry_for)
 
     def committed(self, event: BatchCommitted, rejects: list[Reject]) -> None:
-        """The account of a batch that is in: its rejects are kept before anything else hears of them."""
+        """Account for a committed batch. Its rejects are stored before any event is emitted."""
         with self._lock:
             if rejects:
                 self._rejects.add_many(rejects)
             self.suppressed.add(event)
             self.defaults.update(event.defaults)
             self._rejected += event.rejected
-            self._settled += event.inserted + event.skipped + event.rejected
-            too_many = self._too_many(self._rejected, self._settled)
+            self._completed += event.inserted + event.skipped + event.rejected
+            too_many = self._too_many(self._rejected, self._completed)
         self._emit(event)
         for reject in rejects:
             self._emit(RowRejected(worker=event.worker, reject=reject))
@@ -216,8 +216,8 @@ class ImportJob:
         except BaseException as error:
             counters.state = WorkerState.FAILED
             if self._control.aborting and isinstance(error, DatabaseError):
-                raise StoppedError(self._control.reason) from error  # cancelled by us
-            # The others finish what they have in hand; without this they would wait for work for ever.
+                raise StoppedError(self._control.reason) from error  # cancelled by the abort
+            # The other workers finish their current batch; otherwise they would wait for more forever.
             self._control.stop(str(error) or type(error).__name__)
             raise
         counters.state = WorkerState.DONE
@@ -258,7 +258,7 @@ class TaskWriter:
         await run_async(self._writer.each(batch))
 
 
-class _ThreadSessions:
+class _ThreadSessionFactory:
     """Sessions and waits for a worker in a thread."""
 
     def __init__(self, job: ImportJob, backend: Backend, destination: Destination) -> None:
@@ -276,7 +276,7 @@ class _ThreadSessions:
         self._job.pause()
 
 
-class _TaskSessions:
+class _TaskSessionFactory:
     """Sessions and waits for a worker in a task."""
 
     def __init__(self, job: ImportJob, backend: Backend, destination: Destination) -> None:

@@ -1,4 +1,4 @@
-"""What a report says of a run's source and columns, as far as these came to be known."""
+"""The parts of a report on a run's source and columns, as far as they are known."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tui_importer.errors import ImporterError
 def reported_source(
     plan: Plan, reader: str, source: OpenSource | None, rows: int | None, sha256: str | None
 ) -> SourceReport:
-    """The source; ``rows`` are those read, where all were. ``source`` is None where the file was never open."""
+    """The source. ``rows`` is the number of rows read, if all were; ``source`` is None if the file was not opened."""
     layout = source.layout if source else None
     return SourceReport(
         file=plan.source.file,
@@ -31,7 +31,7 @@ def reported_source(
 
 
 def never_begun(file: str, method: str | None, error: ImporterError) -> Report:
-    """The report of a file whose import was refused before there was a run: without a run id, and without counts."""
+    """The report of an import that was refused before it began: without a run id and without counts."""
     now = rfc3339(dt.datetime.now(dt.UTC))
     return Report(
         run_id="",
@@ -50,7 +50,7 @@ def never_begun(file: str, method: str | None, error: ImporterError) -> Report:
 
 
 def reported_columns(resolved: ResolvedPlan | None) -> tuple[ReportedColumn, ...]:
-    """The columns' ways, once they are settled."""
+    """The resolved columns; empty until they are known."""
     columns = resolved.plan.columns or () if resolved else ()
     return tuple(
         ReportedColumn(source=column.source, letter=column.letter, target=column.target, type=column.type)

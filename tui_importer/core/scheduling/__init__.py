@@ -1,1 +1,1 @@
-"""Who works when: strategies, worker pools, the batch queue, the rate limit and the control of a run."""
+"""Scheduling: strategies, worker pools, the batch queue, the rate limit and the control of a run."""

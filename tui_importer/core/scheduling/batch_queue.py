@@ -1,4 +1,4 @@
-"""The bounded queue between the reading thread and the workers: back-pressure, and the end of a run."""
+"""The bounded queue between the reading thread and the workers, and the rate limiter."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from collections.abc import Callable
 from tui_importer.core.model.batch import Batch
 from tui_importer.core.scheduling.run_control import RunControl
 
-#: How many finished batches may wait for a worker. Enough that no worker waits while the reader converts, few
-#: enough that memory stays at a handful of batches (measured: 2 to 32 load equally fast).
+#: How many converted batches may wait for a worker. Enough that no worker waits while the reader converts, few enough
+#: that memory holds only a handful of batches (measured: 2 to 32 load equally fast).
 QUEUE_BATCHES = 4
 
 
 class BatchQueue:
-    """Batches on their way from one producer to any number of consumers.
+    """A queue of batches from one producer to any number of consumers.
 
-    ``put`` blocks while the queue is full, ``take`` while it is empty; both end at once when the run is stopped.
+    ``put`` blocks while the queue is full, ``take`` while it is empty; both return at once when the run is stopped.
     """
 
-    def __init__(self, stop: RunControl, capacity: int = QUEUE_BATCHES) -> None:
+    def __init__(self, control: RunControl, capacity: int = QUEUE_BATCHES) -> None:
         self.capacity = capacity
-        self._control = stop
+        self._control = control
         self._waiting: deque[Batch] = deque()
         self._changed = threading.Condition()
         self._ended = False
@@ -31,11 +31,11 @@ class BatchQueue:
 
     @property
     def depth(self) -> int:
-        """How many batches are waiting."""
+        """The number of waiting batches."""
         return len(self._waiting)
 
     def put(self, batch: Batch) -> bool:
-        """Hand a batch over; False when it was not taken in: the run is being stopped, or nobody takes batches."""
+        """Add a batch; False if it was not added because the run is stopping or the queue was abandoned."""
         with self._changed:
             self._changed.wait_for(
                 lambda: len(self._waiting) < self.capacity or self._control.stopping or self._abandoned
@@ -47,41 +47,43 @@ class BatchQueue:
             return True
 
     def end(self) -> None:
-        """No more batches will come."""
+        """Signal that no more batches will be added."""
         with self._changed:
             self._ended = True
             self._changed.notify_all()
 
     def abandon(self) -> None:
-        """Nobody will take batches any more."""
+        """Signal that no more batches will be taken."""
         with self._changed:
             self._abandoned = True
             self._changed.notify_all()
 
     def take(self) -> Batch | None:
-        """The next batch, each given out once; None when there are no more or the run is being stopped.
+        """The next batch; None when there are no more or the run is stopping.
 
-        Nothing is given out while the run is paused.
+        Each batch is returned once. Blocks while the run is paused.
         """
-        stop = self._control
+        control = self._control
         with self._changed:
             self._changed.wait_for(
-                lambda: stop.stopping or (not stop.paused and self._waiting) or (self._ended and not self._waiting)
+                lambda: (
+                    control.stopping or (not control.paused and self._waiting) or (self._ended and not self._waiting)
+                )
             )
-            if self._control.stopping or not self._waiting:
+            if control.stopping or not self._waiting:
                 return None
             batch = self._waiting.popleft()
             self._changed.notify_all()
             return batch
 
     def wake(self) -> None:
-        """Let those who wait look at the stop switch again."""
+        """Let waiting threads check the state of the run again."""
         with self._changed:
             self._changed.notify_all()
 
 
 class RateLimiter:
-    """Holds a stream of rows below a rate. ``wait`` sleeps and says whether the run is being stopped."""
+    """Limits a stream of rows to a rate. ``wait`` sleeps and returns whether the run is stopping."""
 
     def __init__(
         self,
@@ -95,7 +97,7 @@ class RateLimiter:
         self._free_at = clock()
 
     def acquire(self, rows: int) -> bool:
-        """Wait until ``rows`` more may go; False when the run is being stopped meanwhile."""
+        """Wait until ``rows`` more rows are allowed; False if the run begins to stop meanwhile."""
         now = self._clock()
         if now < self._free_at and self._wait(self._free_at - now):
             return False

@@ -1,4 +1,4 @@
-"""Failures of workers and strangers' code, as errors that a user can read in one line."""
+"""Failures of workers and of third-party code, as errors that a user can read in one line."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from collections.abc import Iterator
 
 from tui_importer.errors import ImporterError, StoppedError
 
-#: What ends the program that we run in, and so is no failure of the run. Anything else is one, also where it is no
-#: Exception: a panic of Rust code that a stranger's reader calls.
+#: Exceptions that end the whole program and are not a failure of the run. Any other exception is a failure, even if it
+#: is not an Exception: a panic in the Rust code of a third-party reader.
 INTERRUPTS = (KeyboardInterrupt, SystemExit)
 
 _log = logging.getLogger(__name__)
 
 
 def several(group: BaseExceptionGroup[BaseException]) -> ImporterError | None:
-    """Several workers failed: all are named. None where they were only stopped."""
+    """One error that names the failures of several workers; None if all of them were only stopped."""
     errors = [error for error in _leaves(group) if not isinstance(error, StoppedError)]
     if not errors:
         return None
@@ -30,7 +30,7 @@ def several(group: BaseExceptionGroup[BaseException]) -> ImporterError | None:
 
 
 def unexpected(error: BaseException) -> ImporterError:
-    """An error that is none of ours, in one line; its traceback goes to the log."""
+    """An unexpected exception as an error of one line; its traceback is logged."""
     _log.debug("unexpected", exc_info=error)
     return ImporterError(": ".join(filter(None, (type(error).__name__, " ".join(str(error).split())))))
 

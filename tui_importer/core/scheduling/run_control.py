@@ -1,4 +1,4 @@
-"""Whether a run goes, rests or is being stopped, and why: one object that everyone who waits has an ear on."""
+"""The state of a run (running, paused, stopping, aborting) and its reason, for every thread that waits."""
 
 from __future__ import annotations
 
@@ -8,24 +8,24 @@ from contextlib import contextmanager, suppress
 
 from tui_importer.errors import ExitCode
 
-#: How often an abort is repeated to those who have not let go: a cancel request that arrives between two
-#: statements is lost (PostgreSQL manual, 34.7).
+#: How often a cancel request is repeated during an abort, in seconds: a request that arrives between two statements is
+#: lost (PostgreSQL manual, 34.7).
 CANCEL_PERIOD = 0.25
 
 
 class RunControl:
-    """How a run is paused and ended. It goes from running to stopping to aborting and never back.
+    """Pauses and ends a run. A run goes from running to stopping to aborting and never back.
 
-    Stopping: no further batch is taken, those in flight are finished. Aborting: what is in flight is cancelled at
-    the database as well. The first reason given stays. A run that is not being stopped can be ``paused`` and go on
-    again: no further batch is taken meanwhile, and whoever writes row by row waits before the next row. Once the run is
-    over, it is too late for any of this.
+    Stopping: no further batch is taken; those in flight are finished. Aborting: statements in flight are also cancelled
+    at the database. The first reason given is kept. A run that is not stopping can be ``paused`` and unpaused: no batch
+    is taken meanwhile, and a worker that writes row by row waits before its next row. After :meth:`close`, none of
+    these has an effect.
     """
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
-        self._cancels: list[Callable[[], None]] = []
-        self._wakes: list[Callable[[], None]] = []
+        self._cancel_callbacks: list[Callable[[], None]] = []
+        self._wake_callbacks: list[Callable[[], None]] = []
         self._canceller: threading.Thread | None = None
         self._closed = False
         self.stopping = False
@@ -35,20 +35,20 @@ class RunControl:
         self.exit_code = ExitCode.STOPPED
 
     def stop(self, reason: str, exit_code: ExitCode = ExitCode.STOPPED) -> bool:
-        """Stop after what is in flight; True where this call began it."""
+        """Stop after what is in flight; True if this call began it."""
         with self._changed:
             first = not self.stopping and not self._closed
             if first:
                 self.reason, self.exit_code, self.stopping = reason, exit_code, True
                 self.paused = False
             self._changed.notify_all()
-            wakes = list(self._wakes)
-        for wake in wakes:
+            callbacks = list(self._wake_callbacks)
+        for wake in callbacks:
             wake()
         return first
 
     def abort(self, reason: str, exit_code: ExitCode = ExitCode.STOPPED) -> bool:
-        """Stop now; True where this call began it."""
+        """Stop now; True if this call began it."""
         self.stop(reason, exit_code)
         with self._changed:
             first = not self.aborting and not self._closed
@@ -60,45 +60,45 @@ class RunControl:
         return first
 
     def pause(self, *, paused: bool) -> bool:
-        """Let the run rest, or go on; True where that is a change."""
+        """Pause or unpause the run; True if that changed its state."""
         with self._changed:
             changed = paused is not self.paused and not self.stopping and not self._closed
             if changed:
                 self.paused = paused
             self._changed.notify_all()
-            wakes = list(self._wakes)
-        for wake in wakes:
+            callbacks = list(self._wake_callbacks)
+        for wake in callbacks:
             wake()
         return changed
 
     def on_change(self, wake: Callable[[], None]) -> None:
-        """Call ``wake`` whenever the run begins to stop, to rest or to go on, so that whoever waits looks up."""
+        """Call ``wake`` whenever the run stops, pauses or unpauses, so that waiting threads check its state."""
         with self._changed:
-            self._wakes.append(wake)
+            self._wake_callbacks.append(wake)
 
     def wait(self, seconds: float) -> bool:
-        """Wait, but no longer than until the run is being stopped; True when it is."""
+        """Wait for this time, but not after the run begins to stop; True if it is stopping."""
         with self._changed:
             return self._changed.wait_for(lambda: self.stopping or self._closed, seconds)
 
     def wait_while_paused(self) -> None:
-        """Wait until the run goes on or is being stopped."""
+        """Wait until the run is unpaused or begins to stop."""
         with self._changed:
             self._changed.wait_for(lambda: not self.paused or self.stopping or self._closed)
 
     @contextmanager
     def cancelling(self, cancel: Callable[[], None]) -> Iterator[None]:
-        """While inside, ``cancel`` is called (from another thread, repeatedly) once the run is aborted."""
+        """Within the context, call ``cancel`` repeatedly from another thread once the run is aborted."""
         with self._changed:
-            self._cancels.append(cancel)
+            self._cancel_callbacks.append(cancel)
         try:
             yield
         finally:
             with self._changed:
-                self._cancels.remove(cancel)
+                self._cancel_callbacks.remove(cancel)
 
     def close(self) -> None:
-        """The run is over: nobody is cancelled any more."""
+        """End the run: nothing is cancelled any more."""
         with self._changed:
             self._closed, self.paused = True, False
             self._changed.notify_all()
@@ -110,9 +110,9 @@ class RunControl:
             with self._changed:
                 if self._closed:
                     return
-                cancels = list(self._cancels)
-            for cancel in cancels:
-                # A stranger's code; whoever fails to let go is asked again, and keeps nobody else from being asked.
+                callbacks = list(self._cancel_callbacks)
+            for cancel in callbacks:
+                # Third-party code. If a cancel fails, it is repeated, and the others are still called.
                 with suppress(Exception):
                     cancel()
             with self._changed:

@@ -1,4 +1,4 @@
-"""What a strategy plugin is: it decides which worker writes which batch when, and nothing else."""
+"""The strategy protocol: a strategy decides which worker writes which batch when, and nothing else."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tui_importer.core.model.batch import Batch
 
 
 class Writer(Protocol):
-    """A worker's hand: one connection. It owns transactions, isolation of bad rows, counters and events."""
+    """Writes batches through one connection. It handles transactions, bad rows, counters and events."""
 
     @property
     def worker(self) -> int:
@@ -20,7 +20,7 @@ class Writer(Protocol):
         """Write a batch as one transaction."""
 
     def write_each(self, batch: Batch) -> None:
-        """Write a batch row by row: one INSERT and one commit a row."""
+        """Write a batch row by row: one INSERT and one commit per row."""
 
 
 class AsyncWriter(Protocol):
@@ -35,38 +35,38 @@ class AsyncWriter(Protocol):
 
 
 class Job(Protocol):
-    """What a strategy is given to do."""
+    """The work that a strategy schedules."""
 
     @property
     def workers(self) -> int:
-        """How many workers to begin with: what the user asked for, within what the database can take."""
+        """The number of workers to start: what the user asked for, within the database's limit."""
 
     def batches(self) -> Iterator[Batch]:
-        """The batches, each handed out once. Safe from several threads; blocks until the reader has one.
+        """The batches, each returned once. Thread-safe; blocks until the reader has one.
 
-        It ends when there are no more or when the run is being stopped.
+        Ends when there are no more or the run is stopping.
         """
 
     async def next_batch(self) -> Batch | None:
         """The same without blocking the event loop; None at the end."""
 
     def should_start_worker(self) -> bool:
-        """Whether another worker is wanted beside those at work: True once for each that is to begin.
+        """Whether to start another worker; True once for each one.
 
-        A strategy that never asks keeps the workers that it began with, whatever the user of a live run wants.
+        If a strategy never calls this, its number of workers cannot be changed during the run.
         """
 
     def should_stop_worker(self) -> bool:
-        """Whether the worker that asks, between two batches, is one too many: then it is to end."""
+        """Whether the calling worker, between two batches, should end because there are too many."""
 
     def rest(self, seconds: float) -> bool:
-        """Wait, but no longer than until the run is being stopped; False when it is."""
+        """Wait for this time, but not after the run begins to stop; False if it is stopping."""
 
     async def async_rest(self, seconds: float) -> bool:
         """The same without blocking the event loop."""
 
     def writer(self) -> AbstractContextManager[Writer]:
-        """Open a connection for one worker, to be used by one thread at a time and closed by it."""
+        """Open a connection for one worker; it must be used by one thread at a time and closed by the same thread."""
 
     def async_writer(self) -> AbstractAsyncContextManager[AsyncWriter]:
         """The same for asyncio."""
@@ -75,13 +75,13 @@ class Job(Protocol):
 class Strategy(Protocol):
     """A schedule of batches over workers.
 
-    ``max_workers`` is how many workers it can use (None: any number).
+    ``max_workers`` is the number of workers that it can use (None: any number).
     """
 
     max_workers: int | None
 
     def run(self, job: Job) -> None:
-        """Write all batches of the job, and return when the last one is written.
+        """Write all batches of the job; return when the last one is written.
 
-        Raises what a worker raised; by then no thread or task of the strategy is left.
+        Raises what a worker raised. No thread or task of the strategy may be left then.
         """

@@ -1,4 +1,4 @@
-"""The worker pool of asyncio strategies: :mod:`tui_importer.core.scheduling.worker_pool` with tasks for threads."""
+"""The worker pool of asyncio strategies: like :mod:`tui_importer.core.scheduling.worker_pool`, but with tasks."""
 
 from __future__ import annotations
 
@@ -15,44 +15,44 @@ from tui_importer.core.scheduling.worker_pool import WORKER_CHECK_PERIOD, raise_
 
 
 def run_loop(main: Callable[[], Coroutine[Any, Any, None]]) -> None:
-    """Run a coroutine to its end, as ``asyncio.run`` does, also where this thread has a loop that is running: then (in
-    a notebook, in a web handler) in a loop and a thread of its own, while this thread waits.
+    """Run a coroutine to completion like ``asyncio.run``, even if this thread has a running event loop.
 
-    Whatever ends the waiting (``KeyboardInterrupt``) cancels the coroutine and is raised once the thread has ended.
+    In that case (a notebook, a web handler), it runs in a new loop in another thread while this thread waits. An
+    exception that ends the wait (``KeyboardInterrupt``) cancels the coroutine and is raised once the thread has ended.
     """
     try:
         asyncio.get_running_loop()
     except RuntimeError:
         asyncio.run(main())
         return
-    begun: Future[tuple[asyncio.AbstractEventLoop, asyncio.Task[None]]] = Future()
+    started: Future[tuple[asyncio.AbstractEventLoop, asyncio.Task[None]]] = Future()
 
     async def run() -> None:
         task = asyncio.current_task()
         assert task is not None
-        begun.set_result((asyncio.get_running_loop(), task))
+        started.set_result((asyncio.get_running_loop(), task))
         await main()
 
     with ThreadPoolExecutor(1, thread_name_prefix="loop") as pool:
-        ended = pool.submit(contextvars.copy_context().run, asyncio.run, run())
+        finished = pool.submit(contextvars.copy_context().run, asyncio.run, run())
         try:
-            ended.result()
+            finished.result()
         except BaseException:
-            either: list[Future[Any]] = [begun, ended]
+            either: list[Future[Any]] = [started, finished]
             wait(either, return_when=FIRST_COMPLETED)
-            if begun.done():
-                loop, task = begun.result()
+            if started.done():
+                loop, task = started.result()
                 with suppress(RuntimeError):  # it has ended meanwhile
                     loop.call_soon_threadsafe(task.cancel)
             raise
 
 
 async def run_tasks(job: Job, write: Callable[[AsyncWriter, Batch], Awaitable[None]]) -> None:
-    """Let ``job.workers`` tasks, each with a connection of its own, write batches until there are no more; their
-    number follows what is wanted of the job meanwhile.
+    """Write all batches with ``job.workers`` tasks, each with its own connection.
 
-    Raises as :func:`tui_importer.core.scheduling.worker_pool.run_workers` does. No
-    ``TaskGroup``: it would cancel the others where one fails, and they are to finish what they have in hand.
+    The number of tasks follows the job's worker count. Raises as
+    :func:`tui_importer.core.scheduling.worker_pool.run_workers` does. This is not a ``TaskGroup``, which would cancel
+    the other tasks if one fails; they must finish their current batch.
     """
 
     async def work() -> None:
@@ -62,9 +62,9 @@ async def run_tasks(job: Job, write: Callable[[AsyncWriter, Batch], Awaitable[No
                 if job.should_stop_worker():
                     return
 
-    beside = int(job.should_start_worker())  # as in run_workers
-    ends = [asyncio.create_task(work()) for _ in range(job.workers + beside)]
-    while (await asyncio.wait(ends, timeout=WORKER_CHECK_PERIOD))[1]:
+    extra = int(job.should_start_worker())  # as in run_workers
+    tasks = [asyncio.create_task(work()) for _ in range(job.workers + extra)]
+    while (await asyncio.wait(tasks, timeout=WORKER_CHECK_PERIOD))[1]:
         while job.should_start_worker():
-            ends.append(asyncio.create_task(work()))
-    raise_failures([end.exception() for end in ends])
+            tasks.append(asyncio.create_task(work()))
+    raise_failures([task.exception() for task in tasks])

@@ -1,38 +1,38 @@
-"""How many workers a live run wants, which its user may change, and who begins or ends for that."""
+"""The number of workers of a live run, which the user can change."""
 
 from __future__ import annotations
 
 import threading
 
-#: More workers than any database is glad of; a key held down must not open connections without end.
+#: More workers than any database benefits from; a key held down must not open connections without end.
 MAX_WORKERS = 64
 
 
 class WorkerCount:
-    """``wanted`` workers are to be at work; those of a strategy's pool ask whether they are too few or too many.
+    """The number of workers that are ``wanted``; the strategy's pool asks whether to start or stop one.
 
-    ``flexible`` says that the strategy asks at all.
+    ``flexible`` is true once the strategy has asked.
     """
 
     def __init__(self, wanted: int) -> None:
         self.wanted = wanted
         self.flexible = False
-        self._present = wanted
+        self._running = wanted
         self._lock = threading.Lock()
 
     def should_start_worker(self) -> bool:
-        """True once for each worker that is to begin beside those at work."""
+        """True once for each worker to be started."""
         self.flexible = True
         with self._lock:
-            if self._present >= self.wanted:
+            if self._running >= self.wanted:
                 return False
-            self._present += 1
+            self._running += 1
             return True
 
     def should_stop_worker(self) -> bool:
-        """True once for each worker that is one too many."""
+        """True once for each worker to be stopped."""
         with self._lock:
-            if self._present <= self.wanted:
+            if self._running <= self.wanted:
                 return False
-            self._present -= 1
+            self._running -= 1
             return True

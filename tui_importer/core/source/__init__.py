@@ -1,1 +1,1 @@
-"""The reading side: what a reader is, which sheet is meant, and where in it the table is."""
+"""Reading: the reader protocol, choosing the sheet, and finding the table in it."""

@@ -1,8 +1,8 @@
-"""Where in a sheet the table is: its header row, its first row of data and its columns.
+"""Finding the table in a sheet: its header row, its first data row and its columns.
 
-Found, not assumed: titles and blank rows may stand above the table, blank columns before and inside it. Whatever is
-decided is said in a note, and the user's ``header_row`` and ``range`` are never questioned. Cells are only left out
-where they stand above a header, or outside the range that the user gave.
+Titles and blank rows may precede the table; blank columns may precede it or lie inside it. A note reports every
+decision. The user's ``header_row`` and ``range`` are always followed. Cells are left out only if they are above a
+header or outside the user's range.
 """
 
 from __future__ import annotations
@@ -25,30 +25,30 @@ from tui_importer.errors import PlanError
 
 __all__ = ["PREVIEW_ROWS", "CellRange", "Layout", "find_layout", "is_totals_row", "parse_range"]
 
-#: How many rows :func:`find_layout` wants to see: titles above a table take a dozen rows at most, and the rest shows
-#: how wide the table is.
+#: How many rows :func:`find_layout` needs: titles above a table take a dozen rows at most, and the others show how wide
+#: the table is.
 PREVIEW_ROWS = 100
 
-#: A row is as wide as the table below it if it has the usual number of cells there, and at least this part of the
-#: greatest: a run of short lines above the table (customer, date ...) is usual too.
+#: A row is as wide as the table below it if it has at least the most common number of cells there, and at least this
+#: share of the greatest: a block of short lines above the table (customer, date ...) has a most common width too.
 WIDE = 2 / 3
 
-#: The row right above the first wide one is its header with blank headers in it from this part of its cells on:
-#: more where both are texts, as a title has a few cells too; less where the wide row holds values.
+#: The row directly above the first wide row is a header with blank cells in it if it has this share of its cells: more
+#: if both are texts, because a title may have a few cells too; less if the wide row holds values.
 ABOVE_TEXTS = 3 / 4
 ABOVE_VALUES = 1 / 2
 
-#: How much of a title a note shows, in characters, and how many rows of them.
+#: How much of a title a note shows, in characters, and the number of titles.
 MAX_SHOWN = 40
 MAX_TITLES = 3
 
-#: A text of an untyped sheet that is a value and no header: a number with any separators, or an ISO date.
+#: A text of an untyped sheet that is a value rather than a header: a number with any separators, or an ISO date.
 _VALUE = re.compile(r"[-+]?[0-9][0-9.,' ]*(?:[eE][-+]?[0-9]+)?%?|[0-9]{4}-[0-9]{2}-[0-9]{2}.*", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
 class _Row:
-    """A row that is not blank: its sheet row, and its filled cells by sheet column."""
+    """A row that is not blank: its sheet row, and its filled cells by sheet column (from 0)."""
 
     number: int
     cells: dict[int, Cell]
@@ -72,10 +72,10 @@ def find_layout(
 ) -> Layout:
     """Find the table in a sheet.
 
-    ``block`` are the sheet's first rows: :data:`PREVIEW_ROWS` from the first filled one (or the start of ``within``)
-    on, and the ``header_row`` the user named (0 for none). ``known`` are sets of headers, as
-    :func:`tui_importer.core.model.names.normalized` writes them: a row that has one wins. ``typed`` is false where all
-    cells are texts (CSV). Raises :class:`PlanError` for a header row that is not there.
+    ``block`` has the sheet's first rows: at least :data:`PREVIEW_ROWS` from the first filled one (or the start of
+    ``within``), and the ``header_row`` that the user named (0 for none). ``known`` are sets of headers in the form of
+    :func:`tui_importer.core.model.names.normalized`; a row that matches one is the header. ``typed`` is false if all
+    cells are texts (CSV). Raises :class:`PlanError` if the named header row does not exist.
     """
     bounds = within or CellRange()
     if header_row and bounds.last_row is not None and header_row > bounds.last_row:
@@ -117,7 +117,7 @@ def find_layout(
 
 
 def _filled_rows(block: Block, bounds: CellRange, start: int) -> list[_Row]:
-    """The rows of the preview that are not blank, as far as they are in the columns of ``bounds``."""
+    """The filled rows of the preview, with their cells in the columns of ``bounds``."""
     columns = [
         (position, column.values())
         for position, column in enumerate(block.columns, start=block.first_column)
@@ -166,12 +166,12 @@ def _found_header(
 
 
 def _is_known(names: frozenset[str], known: Collection[frozenset[str]]) -> bool:
-    """Whether a row is a known header: with columns besides it, or with some of it missing."""
+    """Whether a row is a known header, possibly with additional columns or with some missing."""
     return any(headers and (headers <= names or (len(names) > 1 and names <= headers)) for headers in known)
 
 
 def _first_wide(rows: Sequence[_Row]) -> int:
-    """The index of the first row that is as wide as the table below it; the last row has nothing below it."""
+    """The index of the first row that is as wide as the table below it; else that of the last row."""
     widths = [len(row.cells) for row in rows]
     for index, width in enumerate(widths[:-1]):
         below = widths[index + 1 :]

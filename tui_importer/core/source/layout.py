@@ -1,4 +1,4 @@
-"""Where the table is in a sheet, once that is decided."""
+"""The position of the table in a sheet."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from tui_importer.core.model.ranges import CellRange
 class Layout:
     """Where a sheet's table is.
 
-    ``header_row`` is a sheet row (from 1), 0 where there is none; data are the rows from ``first_row`` to
-    ``last_row``, None for the sheet's end. ``headers`` are those of the sheet's columns from ``first_column`` (from
-    0) on, None where blank. ``bounds`` is the range the user gave. ``notes`` say what was found and left out.
+    ``header_row`` is a sheet row (from 1), 0 if there is none. The data rows are ``first_row`` to ``last_row``; None is
+    the sheet's end. ``headers`` has one entry for each sheet column from ``first_column`` (from 0) on, None if blank.
+    ``bounds`` is the user's range. ``notes`` describe what was found and left out.
     """
 
     header_row: int
@@ -26,15 +26,15 @@ class Layout:
     bounds: CellRange = field(default_factory=CellRange)
 
     def holds(self, row: int, column: int) -> bool:
-        """Whether a cell (row from 1, column from 0) is one of the table's data or headers."""
+        """Whether a cell (row from 1, column from 0) is in the table's data or headers."""
         first_row = self.header_row or self.first_row
         inside = first_row <= row and (self.last_row is None or row <= self.last_row)
         return inside and self.first_column <= column < self.first_column + len(self.headers)
 
     def stretched(self, filled: Collection[int]) -> Layout:
-        """The layout with all of the sheet columns (from 0) ``filled`` in it that the user's range allows.
+        """The layout extended to all ``filled`` sheet columns (from 0) that are inside the user's range.
 
-        To be asked when all rows are seen: a row far down may have cells beside the columns known so far.
+        Called after all rows are read: a row far down may have cells outside the columns known so far.
         """
         last_column = self.bounds.last_column
         inside = [
@@ -55,7 +55,7 @@ class Layout:
         return replace(self, first_column=self.first_column - left, headers=headers)
 
     def columns(self, filled: Collection[int]) -> tuple[int, ...]:
-        """The sheet columns (from 0) to import: those with a header, and those of ``filled`` without one."""
+        """The sheet columns (from 0) to import: those with a header, and those in ``filled``."""
         return tuple(
             column
             for column, header in enumerate(self.headers, start=self.first_column)

@@ -1,4 +1,4 @@
-"""The reading side of a run: a file is opened, its table found, and its rows cut into batches."""
+"""An open source: finds the table in a file and reads its rows as batches."""
 
 from __future__ import annotations
 
@@ -30,22 +30,22 @@ from tui_importer.core.source.totals import is_totals_row
 from tui_importer.errors import SourceError
 from tui_importer.events import SourceOpened
 
-#: Rows of a block while types are inferred: nothing waits for the first one.
+#: The rows of a block during type inference, where nothing waits for the first block.
 INFERENCE_ROWS = 10_000
 
 #: A block, and the sheet rows of its rows.
 NumberedBlock = tuple[Block, Sequence[int]]
 
-#: Blocks that are read before it is known which rows are settled: no more than may wait for a worker later.
+#: How many blocks are read before the completed rows are known: no more than may wait for a worker later.
 BLOCKS_AHEAD = QUEUE_BATCHES
 
-#: Told something that the user should know.
+#: Receives a message for the user.
 Notice = Callable[[str], None]
 
 
 @dataclass
 class OpenSource:
-    """An open file with its table found. Closes the file at the end of a ``with``."""
+    """An open file with its table. Leaving a ``with`` block closes the file."""
 
     path: Path
     workbook: Workbook
@@ -63,12 +63,12 @@ class OpenSource:
 
     @property
     def row_hint(self) -> int | None:
-        """How many data rows will come, blank ones included, where the reader knows it."""
+        """The expected number of data rows, including blank ones; None if the reader does not know it."""
         return self.opened.rows
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What was found and left out, and what there is to say about the table's cells."""
+        """Notes on how the table was found and what was left out, and on its cells."""
         about_cells = self.sheet.notes(self.layout) if isinstance(self.sheet, NotedSheet) else ()
         return (*self.layout.notes, *about_cells)
 
@@ -83,7 +83,7 @@ class OpenSource:
     def infer(self) -> list[Inferred]:
         """The type of each column of the extent, decided by all of its cells.
 
-        Columns in which a row far down holds cells, beside those known so far, are taken into the extent.
+        The extent is widened if a row far down has cells in further columns.
         """
         columns: dict[int, ColumnInference] = {}
         filled: set[int] = set()
@@ -110,10 +110,10 @@ class OpenSource:
         notice: Notice,
         claimed: Future[CompletedRows],
     ) -> Iterator[Batch]:
-        """All rows but those settled already as batches of ``size`` at most, each as soon as the reader has it.
+        """Yield all rows except completed ones, in batches of at most ``size``, each as soon as it is read.
 
-        Which rows are settled is known once the import is ``claimed``; until then, rows are read ahead. Raises what the
-        claim did, or ``CancelledError`` where there will be none.
+        The completed rows are known once the import is ``claimed``; until then, rows are read ahead. Raises the claim's
+        exception, or ``CancelledError`` if it was cancelled.
         """
         data = self._read_ahead(self._data(size, counters, notice), claimed)
         for number, (block, rows) in enumerate(data, start=1):
@@ -130,7 +130,7 @@ class OpenSource:
             yield mapping.batch(number, block, rows)
 
     def _read_ahead(self, data: Iterator[NumberedBlock], claimed: Future[CompletedRows]) -> Iterator[NumberedBlock]:
-        """The data, of which the first blocks are read while the import is being claimed, and handed on after that."""
+        """Yield the blocks; the first ones are read while the import is being claimed, and yielded after that."""
         waiting: deque[NumberedBlock] = deque()
         for block, rows in data:
             self.last_row = rows[-1]
@@ -143,7 +143,7 @@ class OpenSource:
         yield from waiting
 
     def _data(self, size: int, counters: ReaderCounters, notice: Notice) -> Iterator[NumberedBlock]:
-        """The table's rows without the blank ones and the totals, cut to its extent, with their sheet rows."""
+        """The table's rows, cut to its extent and without blank rows and totals, with their sheet rows."""
         width = len(self.layout.headers)
         left = self.limit
         held: NumberedBlock | None = None
@@ -165,7 +165,7 @@ class OpenSource:
                 continue
             block = fitted(block, self.layout.first_column, width)
             if held is not None:
-                yield held  # rows follow, so it was no totals row
+                yield held  # more rows follow, so it was not a totals row
                 held = None
             if left is not None:
                 block, rows = _cut(block, rows, 0, left)
@@ -173,7 +173,7 @@ class OpenSource:
             if left == 0:
                 yield block, rows
                 return
-            # A totals row can only be told once it is the last: it waits, everything before it goes on.
+            # Only the last row can be a totals row: hold it back until it is known whether more rows follow.
             if is_totals_row([_last(column) for column in block.columns], typed=self.typed):
                 held = _cut(block, rows, len(rows) - 1, len(rows))
                 block, rows = _cut(block, rows, 0, len(rows) - 1)
@@ -186,29 +186,29 @@ class OpenSource:
             notice(f"row {row:,} is the last and looks like totals: left out (with --range it would be read)")
 
 
-def open_source(path: Path, reader: Reader, wanted: Source) -> OpenSource:
-    """Open the file and find the table in the sheet that is wanted.
+def open_source(path: Path, reader: Reader, source: Source) -> OpenSource:
+    """Open the file and find the table in the wanted sheet.
 
-    Raises :class:`SourceError` for a file that cannot be read, a sheet that is not there, or one with nothing in it.
+    Raises :class:`SourceError` if the file cannot be read, or the sheet does not exist or is empty.
     """
     started = time.perf_counter()
     workbook = reader.open(path)
-    sheet = open_sheet(path, workbook, wanted)
-    return find_source(path, workbook, sheet, wanted, typed=reader.typed, started=started)
+    sheet = open_sheet(path, workbook, source)
+    return find_source(path, workbook, sheet, source, typed=reader.typed, started=started)
 
 
 def find_source(
-    path: Path, workbook: Workbook, sheet: OpenSheet, wanted: Source, *, typed: bool, started: float
+    path: Path, workbook: Workbook, sheet: OpenSheet, source: Source, *, typed: bool, started: float
 ) -> OpenSource:
-    """Find the table in an open sheet, whose workbook is closed where that fails; raises as :func:`open_source` does.
+    """Find the table in an open sheet; if that fails, close the workbook and raise as :func:`open_source` does.
 
     ``started`` is when opening began (``time.perf_counter``).
     """
     try:
-        bounds = parse_range(wanted.range) if wanted.range else None
+        bounds = parse_range(source.range) if source.range else None
         layout = find_layout(
-            _head(sheet, path, max(wanted.header_row or 0, bounds.first_row if bounds else 0)),
-            header_row=wanted.header_row,
+            _head(sheet, path, max(source.header_row or 0, bounds.first_row if bounds else 0)),
+            header_row=source.header_row,
             within=bounds,
             known=[frozenset(normalized(header) for header, _ in schema.headers) for schema in SCHEMAS.values()],
             typed=typed,
@@ -222,17 +222,17 @@ def find_source(
             sheet=sheet.name,
             header_row=layout.header_row,
             columns=len(layout.headers),
-            rows=rows if wanted.limit is None or rows is None else min(rows, wanted.limit),
+            rows=rows if source.limit is None or rows is None else min(rows, source.limit),
             seconds=time.perf_counter() - started,
         )
-        return OpenSource(path, workbook, sheet, layout, typed, wanted.limit, opened)
+        return OpenSource(path, workbook, sheet, layout, typed, source.limit, opened)
     except BaseException:
         workbook.close()
         raise
 
 
 def _head(sheet: OpenSheet, path: Path, row: int) -> Block:
-    """The first rows of the sheet: enough to see the header below what is blank, and around ``row``."""
+    """The first rows of the sheet: enough to find a header below blank rows, and including ``row``."""
     for size in (row + PREVIEW_ROWS, MAX_ROWS):
         for block in sheet.blocks(size):
             if any(column.blanks < len(column) for column in block.columns):
@@ -243,7 +243,7 @@ def _head(sheet: OpenSheet, path: Path, row: int) -> Block:
 
 
 def _between(block: Block, first_row: int, last_row: int | None) -> Block:
-    """The rows of the block that lie in an interval of the sheet."""
+    """The rows of the block that lie in an interval of sheet rows."""
     start = max(0, first_row - block.first_row)
     stop = len(block) if last_row is None else min(len(block), last_row - block.first_row + 1)
     if start == 0 and stop == len(block):
@@ -268,7 +268,7 @@ def _last(column: Column) -> Cell:
 
 
 def _outside(block: Block, first_column: int, width: int) -> str | None:
-    """A sentence about a column beyond the table's extent that holds cells."""
+    """A message about a column with cells outside the table's extent; None if there is none."""
     positions = range(block.first_column, block.first_column + len(block.columns))
     for position, column in zip(positions, block.columns, strict=True):
         if not first_column <= position < first_column + width and column.blanks < len(column):

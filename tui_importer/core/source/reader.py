@@ -1,4 +1,4 @@
-"""What a reader plugin is: it opens a file and hands over a sheet's rows as blocks of columns."""
+"""The reader protocol: a reader opens a file and returns a sheet's rows as blocks of columns."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tui_importer.core.source.layout import Layout
 
 @dataclass(frozen=True, slots=True)
 class SheetInfo:
-    """A sheet of a workbook. ``hidden`` sheets are only read when asked for by name or number."""
+    """A sheet of a workbook. ``hidden`` sheets are read only if requested by name or number."""
 
     name: str
     hidden: bool = False
@@ -28,10 +28,10 @@ class OpenSheet(Protocol):
 
     @property
     def row_hint(self) -> int | None:
-        """How many rows of the sheet will come, blank ones included; None where the reader cannot tell."""
+        """The number of rows of the sheet, including blank ones; None if the reader does not know it."""
 
     def blocks(self, rows: int) -> Iterator[Block]:
-        """All rows in sheet order, ``rows`` a block at most, the first as soon as it is known.
+        """All rows in sheet order, at most ``rows`` per block, the first block as soon as possible.
 
         Can be called again: types are inferred in one pass and rows loaded in another. Every block has the same
         ``first_column``; a later one may be wider than an earlier one.
@@ -40,10 +40,10 @@ class OpenSheet(Protocol):
 
 @runtime_checkable
 class NotedSheet(OpenSheet, Protocol):
-    """An open sheet that may have something to say about its cells."""
+    """An open sheet that may have notes about its cells."""
 
     def notes(self, layout: Layout) -> tuple[str, ...]:
-        """Sentences about cells of the table that the user should know, for ``inspect`` and the report."""
+        """Sentences for the user about cells of the table, for ``inspect`` and the report."""
 
 
 class Workbook(Protocol):
@@ -51,7 +51,7 @@ class Workbook(Protocol):
 
     @property
     def sheets(self) -> Sequence[SheetInfo]:
-        """The sheets with cells in them, in the order of the file; a CSV file has one."""
+        """The sheets that have cells, in the order of the file; a CSV file has one."""
 
     def sheet(self, name: str) -> OpenSheet:
         """Open a sheet for reading."""
@@ -68,14 +68,13 @@ class Workbook(Protocol):
 class Reader(Protocol):
     """Opens files of one or more formats.
 
-    ``typed`` says whether cells have types of their own; where they have not (CSV), numbers and dates are inferred
-    from the text. ``limits`` are sentences about what this reader cannot tell in this file ("..."), for
-    ``inspect`` and the report.
+    ``typed``: cells have types; if not (CSV), numbers and dates are inferred from the text. ``limits`` returns
+    sentences about what this reader cannot detect in this file, for ``inspect`` and the report.
     """
 
     typed: bool
 
     def open(self, path: Path) -> Workbook:
-        """Open the file. Raises :class:`tui_importer.errors.SourceError` for anything that cannot be read."""
+        """Open the file. Raises :class:`tui_importer.errors.SourceError` if it cannot be read."""
 
     def limits(self, path: Path) -> tuple[str, ...]: ...

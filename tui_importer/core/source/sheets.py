@@ -1,4 +1,4 @@
-"""Which sheet of a workbook is meant. It imports little: a sheet is parsed while other modules are imported."""
+"""Choosing the sheet of a workbook. Imports little, because a sheet is parsed while other modules are imported."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ from tui_importer.core.source.reader import OpenSheet, SheetInfo, Workbook
 from tui_importer.errors import SourceError
 
 
-def open_sheet(path: Path, workbook: Workbook, wanted: Source) -> OpenSheet:
-    """Open the sheet that is wanted; the workbook is closed where that fails.
+def open_sheet(path: Path, workbook: Workbook, source: Source) -> OpenSheet:
+    """Open the wanted sheet; if that fails, close the workbook.
 
-    Raises :class:`SourceError` for a sheet that is not there or cannot be read, and
-    :class:`~tui_importer.errors.PlanError` for a range that is none.
+    Raises :class:`SourceError` if the sheet does not exist or cannot be read, and
+    :class:`~tui_importer.errors.PlanError` for an invalid range.
     """
     try:
-        if wanted.range:
-            parse_range(wanted.range)  # before the sheet is parsed, which takes a while
-        return workbook.sheet(choose_sheet(workbook.sheets, wanted.sheet, path))
+        if source.range:
+            parse_range(source.range)  # validated before the sheet is parsed, which takes a while
+        return workbook.sheet(choose_sheet(workbook.sheets, source.sheet, path))
     except BaseException:
         workbook.close()
         raise
 
 
 def choose_sheet(sheets: Sequence[SheetInfo], wanted: str | int | None, path: Path) -> str:
-    """The sheet by name (case does not matter) or number (from 1); by default the first one that is not hidden."""
+    """The sheet by name (ignoring case) or number (from 1); by default the first one that is not hidden."""
     if not sheets:
         raise SourceError(f"{path}: there is no sheet with cells in it")
     names = [sheet.name for sheet in sheets]

@@ -1,4 +1,4 @@
-"""Rows that are no data: the totals under a table."""
+"""Detection of the totals row below a table."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from tui_importer.core.model.cells import Cell
 
-#: What stands in the first cell of a totals row, in the languages of most spreadsheets; compared without case.
+#: The first cell of a totals row, in the languages of most spreadsheets; compared ignoring case.
 TOTAL_WORDS = frozenset(
     word.casefold()
     for word in (
@@ -32,16 +32,16 @@ TOTAL_WORDS = frozenset(
     )
 )
 
-#: A number as a text, in a sheet that knows only texts: with any separators.
+#: A number as text, with any separators, in a sheet that has only texts.
 _NUMBER = re.compile(r"[-+]?[0-9][0-9.,' \u00a0\u202f]*(?:[eE][-+]?[0-9]+)?")
 
 
 def is_totals_row(cells: Sequence[Cell], *, typed: bool = True) -> bool:
-    """Whether a row is a totals row, to be asked of a sheet's last filled row only.
+    """Whether a row is a totals row; only the last filled row of a sheet can be one.
 
-    Careful, because leaving out a row of data is worse than taking in a total: the first filled cell is a word for
-    "total" and nothing else, at least one number follows, and no cell is anything else. In an untyped sheet a text
-    that is a number counts as one.
+    Strict, because leaving out a data row is worse than importing a total: the first filled cell is exactly a word for
+    "total", at least one number follows, and there are no other cells. In an untyped sheet, texts that are numbers
+    count as numbers.
     """
     filled = [cell for cell in cells if cell is not None and cell != ""]
     if len(filled) < 2:

@@ -1,1 +1,1 @@
-"""The writing side: what a backend is, the ledger, the batch writer, encoding and verification."""
+"""Writing batches: the backend protocol, the ledger, the batch writer, encoding and verification."""

@@ -1,4 +1,4 @@
-"""What a run will do at the database, so that a right that it lacks is named before it begins."""
+"""The access that a run needs, so that a missing privilege is reported before the run begins."""
 
 from __future__ import annotations
 
@@ -12,8 +12,11 @@ from tui_importer.core.writing.backend import Backend
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """Rows go into ``columns`` of ``table``. ``creates_table`` says that it is made first, ``stages`` that the rows
-    wait in another table beside it and ``reads`` that it is read as well."""
+    """The access needed to insert into ``columns`` of ``table``.
+
+    ``creates_table``: the run creates the table first. ``stages``: it also creates a staging table beside it.
+    ``reads``: it also reads the table.
+    """
 
     table: Table
     columns: tuple[str, ...]
@@ -23,15 +26,17 @@ class Access:
 
 
 class AccessChecker(Protocol):
-    """A :class:`~tui_importer.core.writing.backend.Backend` that can be asked what it permits."""
+    """A :class:`~tui_importer.core.writing.backend.Backend` that can check access beforehand."""
 
     def check_access(self, access: Access) -> None:
-        """Raise :class:`~tui_importer.errors.DatabaseError` where something of it is not permitted: one line that says
-        what is lacking and what gives it."""
+        """Raise :class:`~tui_importer.errors.DatabaseError` if anything is not permitted.
+
+        The message is one line that names the missing privilege and how to grant it.
+        """
 
 
 def check_access(backend: Backend, access: Access) -> None:
-    """Ask the backend, where it can be asked; raises as :meth:`AccessChecker.check_access` does."""
+    """Check the access if the backend supports it; raises as :meth:`AccessChecker.check_access` does."""
     check: Callable[[Access], None] | None = getattr(backend, "check_access", None)
     if check is not None:
         check(access)

@@ -1,8 +1,7 @@
-"""What a backend plugin is: a kind of database, its sessions, and what the engine asks of them.
+"""The backend protocol: a kind of database, its sessions, and the operations that the engine needs.
 
-A session is one connection, used by one worker. :class:`Session` and :class:`AsyncSession` say the same words, one
-plainly and one awaitably, so that the batch writer needs one algorithm for both
-(:mod:`tui_importer.core.writing.batch_writer`).
+A session is one connection, used by one worker. :class:`Session` and :class:`AsyncSession` have the same methods, plain
+and awaitable, so that the batch writer needs only one algorithm (:mod:`tui_importer.core.writing.batch_writer`).
 """
 
 from __future__ import annotations
@@ -21,9 +20,11 @@ from tui_importer.errors import DataFault
 
 @dataclass(frozen=True, slots=True)
 class Destination:
-    """Where a session writes: the table, the columns that an import fills, in the order of a batch's, and the claim
-    under which it writes; without one it keeps no ledger. ``defaults`` are the places of the columns in which a blank
-    takes the column's default (:mod:`tui_importer.core.writing.defaults`)."""
+    """Where a session writes: a table, and the columns that an import fills, in the order of a batch's columns.
+
+    ``claim`` is the claim under which the session writes; without one it keeps no ledger. ``defaults`` are the indexes
+    of the columns in which a blank takes the column's default (:mod:`tui_importer.core.writing.defaults`).
+    """
 
     table: Table
     columns: tuple[str, ...]
@@ -32,7 +33,10 @@ class Destination:
     defaults: tuple[int, ...] = ()
 
     def part(self, places: Sequence[int]) -> Destination:
-        """The same with just the columns at these places, for rows that lack the others; it keeps no ledger."""
+        """The same destination with only the columns at these indexes, for rows that leave out the others.
+
+        It keeps no ledger.
+        """
         return Destination(
             table=self.table,
             columns=tuple(self.columns[place] for place in places),
@@ -42,9 +46,12 @@ class Destination:
 
 @dataclass(frozen=True, slots=True)
 class ConnectionSettings:
-    """How connections are made. ``application_name`` lets a DBA find them; ``connect_timeout`` is in seconds, as is
-    ``stall_timeout``, the silence that is allowed on one (0: any). Where a backend shows its connections
-    (:class:`tui_importer.core.scheduling.stalls.Watched`), the engine holds it to that."""
+    """How connections are made.
+
+    ``application_name`` identifies the connections to a database administrator. ``connect_timeout`` is in seconds.
+    ``stall_timeout`` is how long a connection may be silent, in seconds (0: no limit); the engine enforces it if the
+    backend exposes its connections (:class:`tui_importer.core.scheduling.stalls.Watched`).
+    """
 
     url: str = field(repr=False)  # holds the password
     application_name: str
@@ -53,31 +60,34 @@ class ConnectionSettings:
 
 
 def application_name(run_id: str) -> str:
-    """The name of a run's connections, of which each may have a number behind a slash."""
+    """The application name of a run's connections. A connection may append a slash and a number."""
     return f"tui_importer/{run_id}"
 
 
 @dataclass(frozen=True, slots=True)
 class IsolatedRows:
-    """What became of rows that were tried one by one: how many the database says went in, and which it refused, by
-    their place in the batch and in its order, with what it said of each."""
+    """The result of writing rows as if one by one.
+
+    ``inserted`` is the number of rows that the database reports as inserted. ``refused`` has the index in the batch of
+    each refused row, in ascending order, with the database's error.
+    """
 
     inserted: int
     refused: Sequence[tuple[int, DataFault]]
 
 
 class IsolatingSession(Protocol):
-    """What a :class:`Session` may be besides: one that finds many refused rows at no more statements than few.
+    """Optional for a :class:`Session`: finds many refused rows with as few statements as it takes to find a few.
 
-    Without it, and where it gives None, the batch writer finds them by halves.
+    Without it, or if it returns None, the batch writer finds them by bisection.
     """
 
     def isolate(self, batch: Batch, start: int, stop: int) -> IsolatedRows | None:
-        """Write rows ``start`` to ``stop`` (exclusive) of the batch as if each were inserted by itself, in their order,
-        and the refused ones left out; None where this cannot be done here.
+        """Write rows ``start`` to ``stop`` (exclusive) of the batch as if each were inserted by itself, in order.
 
-        Called with the savepoint set. Whatever it raises or gives but :class:`IsolatedRows` is followed by going back
-        there; a :class:`tui_importer.errors.DataFault` says no more than None.
+        Refused rows are left out. Returns None if this is not possible here. Called with the savepoint set. Unless it
+        returns :class:`IsolatedRows`, the caller rolls back to the savepoint. A
+        :class:`tui_importer.errors.DataFault` means the same as None.
         """
 
 
@@ -90,7 +100,7 @@ class AsyncIsolatingSession(Protocol):
 class Session(Protocol):
     """One connection. Every method raises only the errors of :mod:`tui_importer.errors`.
 
-    ``load`` and ``insert`` give back how many rows the database says went in.
+    ``load`` and ``insert`` return the number of rows that the database reports as inserted.
     """
 
     def begin(self) -> None:
@@ -99,45 +109,45 @@ class Session(Protocol):
     def commit(self) -> None: ...
 
     def rollback(self) -> None:
-        """Undo the transaction, however it stands; harmless where there is none."""
+        """Roll back the transaction, whatever its state; no error if there is none."""
 
     def savepoint(self) -> None:
-        """Set the savepoint, of which there is one at a time."""
+        """Set the savepoint. There is at most one at a time."""
 
     def release(self) -> None:
-        """Keep what came after the savepoint and forget it."""
+        """Release the savepoint and keep the changes made after it."""
 
     def rollback_to_savepoint(self) -> None:
-        """Undo what came after the savepoint and forget it."""
+        """Undo the changes made after the savepoint and release it."""
 
     def load(self, batch: Batch, start: int, stop: int) -> int:
-        """Write rows ``start`` to ``stop`` (exclusive) of the batch, the fastest way the database has.
+        """Write rows ``start`` to ``stop`` (exclusive) of the batch by the database's fastest method.
 
-        Raises :class:`tui_importer.errors.DataFault` when the database refuses one for what it holds; the
-        transaction is then good for nothing but going back to the savepoint.
+        Raises :class:`tui_importer.errors.DataFault` if the database refuses a row because of its values. The
+        transaction can then only be rolled back to the savepoint.
         """
 
     def insert(self, batch: Batch, row: int) -> int:
-        """Write one row of the batch by one INSERT statement; raises as :meth:`load` does."""
+        """Write one row of the batch with one INSERT statement; raises as :meth:`load` does."""
 
     def record(self, entry: Entry) -> bool:
-        """Write the entry and its rejects into the ledger, in the open transaction; True without a claim.
+        """Write the entry and its rejects to the ledger, in the open transaction. Without a claim, return True.
 
-        False where that cannot be: the claim has ended, or the rows are in the ledger already. The transaction is then
-        good for nothing but a rollback. Until it ends, nobody can end the claim.
+        Returns False if the claim has ended or the rows are in the ledger already; the transaction must then be rolled
+        back. Until the transaction ends, no other run can end the claim.
         """
 
     def recorded(self, entry: Entry) -> bool:
         """Whether the entry is in the ledger; False without a claim.
 
-        Asked outside of a transaction; one that it opens is left to a rollback.
+        Called outside a transaction. If it opens one, the caller rolls it back.
         """
 
     def cancel(self) -> None:
-        """Make the statement in progress fail soon. The one method that other threads may call."""
+        """Make the statement in progress fail soon. The only method that other threads may call."""
 
     def close(self) -> None:
-        """Close the connection; an open transaction is undone."""
+        """Close the connection; an open transaction is rolled back."""
 
 
 class AsyncSession(Protocol):
@@ -169,10 +179,10 @@ class AsyncSession(Protocol):
 
 
 class Backend(Protocol):
-    """A kind of database, opened for one URL; made with the :class:`ConnectionSettings` and nothing else.
+    """A kind of database, opened for one URL; constructed with :class:`ConnectionSettings` alone.
 
-    ``max_writers`` is how many connections may write side by side (None: no limit) and ``writer_note`` the
-    sentence that explains it to a user.
+    ``max_writers`` is the number of connections that may write concurrently (None: no limit). ``writer_note`` is the
+    sentence that explains the limit to a user.
     """
 
     @property
@@ -182,32 +192,34 @@ class Backend(Protocol):
     def writer_note(self) -> str: ...
 
     def connect(self) -> None:
-        """Make sure the database is there and lets us in; raises :class:`UnreachableError` where it is not."""
+        """Check that the database exists and accepts the login; raises :class:`UnreachableError` otherwise."""
 
     def ledger(self, schema: str | None) -> Ledger:
-        """The ledger in this database, in the schema of that name where it is given."""
+        """The ledger in this database, in the given schema (None: the default one)."""
 
     def reflect(self, name: str) -> Table | None:
         """The table of that name (``schema.table`` where the database has schemas), or None."""
 
     def create_table(self, table: Table) -> None:
-        """Create the table without its indexes."""
+        """Create the table, without its indexes."""
 
     def create_stage(self, table: Table, stage: Table, *, exists: bool) -> None:
-        """Create an empty table with the columns of ``stage``, under those of the constraints of ``table`` that can be
-        checked on them alone; where that one ``exists``, its own definition counts."""
+        """Create an empty table with the columns of ``stage``.
+
+        It gets those constraints of ``table`` that can be checked on these columns alone. If ``table`` ``exists``, they
+        are taken from the database.
+        """
 
     def drop_table(self, table: Table) -> None:
-        """Drop a table that this run created and nothing went into."""
+        """Drop a table that this run created and that is still empty."""
 
     def create_indexes(self, table: Table, indexes: Sequence[Index], on_made: Callable[[Index], None]) -> None:
-        """Create the indexes that are not there yet, side by side where the database can."""
+        """Create the missing indexes, concurrently where the database allows it."""
 
     def encode(self, batch: Batch) -> EncodedBatch | None:
-        """The whole batch in a form that is cheaper to load, for its ``encoded``; None where there is none.
+        """The whole batch in a form that is cheaper to load, stored as its ``encoded``; None if there is none.
 
-        Called by the reading thread, once for each batch; a session's ``load`` takes from it the rows that it is to
-        load.
+        Called by the reading thread, once per batch. A session's ``load`` takes the rows it needs from it.
         """
 
     def open_session(self, destination: Destination) -> Session: ...
@@ -215,6 +227,6 @@ class Backend(Protocol):
     async def open_async_session(self, destination: Destination) -> AsyncSession: ...
 
     def cancel(self) -> None:
-        """Make whatever the backend itself is waiting for fail soon; other threads may call it."""
+        """Make the backend's own operation in progress fail soon; other threads may call it."""
 
     def close(self) -> None: ...

@@ -1,12 +1,12 @@
-"""The batch writer: one transaction a batch with its ledger entry, bad rows isolated inside it, faults outlived.
+"""The batch writer: writes one transaction per batch, isolates bad rows inside it and survives transient errors.
 
-A batch's rows, its entry in the ledger and its rejects commit together or not at all. Where a COMMIT is never answered,
-a new connection asks the ledger. It may be asked too early, while the old transaction is still on its way: then the
-second try finds the entry there when it wants to make it, and is undone.
+A batch's rows, its ledger entry and its rejects commit together or not at all. If a COMMIT is not acknowledged, a new
+connection asks the ledger. It may ask too early, while the old transaction is still being committed. The second attempt
+then finds the entry when it tries to insert it, and is rolled back.
 
-The algorithm is written once, as generators that never wait: they yield what a session's methods gave back. For a
-:class:`Session` that is the result, and :func:`run` hands it straight back in; for an :class:`AsyncSession` it is an
-awaitable, which :func:`run_async` awaits first. An error comes up at the ``yield`` either way.
+The algorithm is written once, as generators that never block: they yield what a session's method returned. For a
+:class:`Session` that is the result, which :func:`run` sends straight back; for an :class:`AsyncSession` it is an
+awaitable, which :func:`run_async` awaits first. Either way an error is raised at the ``yield``.
 """
 
 from __future__ import annotations
@@ -42,21 +42,21 @@ P = ParamSpec("P")
 
 _log = logging.getLogger(__name__)
 
-#: So many of the rows of a batch that the database suppressed are named.
+#: The number of rows suppressed by the database that are named for each batch.
 SKIPPED_ROWS = 3
-#: Loads of one batch that may be refused before its bad rows count as many. A named row takes two of them, and to find
-#: two or three that way costs less than what a session has to set up.
+#: The number of refused loads of one batch after which it counts as having many bad rows. To find a row that the
+#: database names takes two of them, and finding two or three that way costs less than setting up isolation.
 FEW_REFUSALS = 6
 
-#: What a session may be able to do besides (:class:`~tui_importer.core.writing.backend.IsolatingSession`).
+#: :meth:`tui_importer.core.writing.backend.IsolatingSession.isolate`, plain or async.
 Isolate = Callable[[Batch, int, int], IsolatedRows | Awaitable[IsolatedRows | None] | None]
 
-#: A computation that yields what a session gave back and is sent the result.
+#: A computation that yields what a session's method returned and is sent the result.
 Operation = Generator[Any, Any, T]
 
 
 class WriteObserver(Protocol):
-    """Whoever keeps account of a run: told what a batch came to once it is in, and of what goes wrong."""
+    """Is notified of committed batches, retries and failures of workers."""
 
     def committed(self, event: BatchCommitted, rejects: list[Reject]) -> None: ...
 
@@ -66,22 +66,25 @@ class WriteObserver(Protocol):
 
 
 class SessionFactory(Protocol):
-    """How a worker gets a session, and how it waits: plainly, or awaitably for asyncio."""
+    """Opens sessions for a worker and waits on its behalf: blocking, or awaitable for asyncio."""
 
     def open(self) -> Session | Awaitable[AsyncSession]:
-        """A new session."""
+        """Open a new session."""
 
     def rest(self, seconds: float) -> bool | Awaitable[bool]:
-        """Wait, but no longer than until the run is being stopped; False when it is."""
+        """Wait, but not after the run begins to stop; return False if it is stopping."""
 
     def pause(self) -> Awaitable[None] | None:
-        """Wait until a paused run goes on or is being stopped."""
+        """Wait until a paused run resumes or begins to stop."""
 
 
 @dataclass(slots=True)
 class BatchOutcome:
-    """What has become of a batch so far: ``rows`` of those to be written are completed, ``accepted`` of them are in and
-    ``refused`` were refused by the database; the batch's interval is completed up to ``last_row``."""
+    """What has been committed of a batch so far.
+
+    ``rows`` of its converted rows are completed: ``accepted`` were inserted, ``refused`` were refused by the database,
+    and the rest were suppressed by it. The batch's interval is completed up to sheet row ``last_row``.
+    """
 
     rows: int = 0
     accepted: int = 0
@@ -93,8 +96,10 @@ class BatchOutcome:
 
 @dataclass(frozen=True, slots=True)
 class CommittedPart:
-    """What one transaction settles: its ledger entry, and what that adds to the batch's tally; ``row`` is the one sheet
-    row that it writes, where it writes one."""
+    """What one transaction completes: its ledger entry, and what that adds to the batch's outcome.
+
+    ``row`` is the sheet row that it writes, if it writes exactly one.
+    """
 
     entry: Entry
     rows: int
@@ -102,7 +107,7 @@ class CommittedPart:
     row: int | None = None
 
     def add_to(self, outcome: BatchOutcome) -> None:
-        """Add it to the tally, now that it is committed."""
+        """Add this committed transaction to the outcome."""
         outcome.rows += self.rows
         outcome.accepted += self.entry.inserted
         outcome.refused += self.refused
@@ -113,9 +118,9 @@ class CommittedPart:
 
 
 class BatchWriter:
-    """One worker's hand on one session at a time. All counters of ``counters`` are written here and nowhere else.
+    """Writes batches for one worker, on one session at a time. Nothing else writes to ``counters``.
 
-    Faults that may pass are met by a new session and another try, for ``retry_for`` seconds from the first.
+    A transient error is followed by a new session and another attempt, for up to ``retry_for`` seconds after the first.
     """
 
     def __init__(
@@ -124,30 +129,30 @@ class BatchWriter:
         mapping: ColumnMapping,
         counters: WorkerCounters,
         observer: WriteObserver,
-        stop: RunControl,
+        control: RunControl,
         retry_for: float = 0.0,
     ) -> None:
         self.worker = counters.worker
         self._sessions = sessions
-        self._held: Session | AsyncSession | None = None
+        self._opened: Session | AsyncSession | None = None
         self._mapping = mapping
         self._counters = counters
         self._observer = observer
-        self._control = stop
+        self._control = control
         self._retry_for = retry_for
         names = [column.target for column in mapping.columns]
         self._defaults = default_places(mapping.table, names), names
-        # The worker's latest entry in the ledger: one that follows it lengthens it.
+        # The worker's latest ledger entry. A batch that follows it directly extends it.
         self._latest: Interval | None = None
-        # Sent to be committed, and nobody has said yet whether it is.
+        # The transaction whose COMMIT was sent but not acknowledged.
         self._commit_unacknowledged: CommittedPart | None = None
-        # The latest batch had many bad rows: the next one is not loaded in vain before they are looked for.
+        # The latest batch had many bad rows, so the next one is isolated without trying to load it first.
         self._many_bad = False
-        # Asked after, and not in the ledger then: it may come in yet.
+        # The transaction that was not in the ledger when asked for, but may still be committed.
         self._commit_maybe_late: CommittedPart | None = None
 
     def connect(self) -> Operation[None]:
-        """Open the first session. Where that fails in a way that may pass, the first batch tries again."""
+        """Open the first session. If that fails with a transient error, the first batch tries again."""
         try:
             yield from self._open()
         except TRANSIENT_ERRORS as fault:
@@ -158,34 +163,36 @@ class BatchWriter:
 
     def _open(self) -> Operation[None]:
         opened: Any = self._sessions.open
-        self._held = yield from self._call(opened)
+        self._opened = yield from self._call(opened)
 
     def close(self) -> Operation[None]:
         """Close the session, if one is open."""
-        session, self._held = self._held, None
+        session, self._opened = self._opened, None
         if session is not None:
             yield session.close()
 
     def cancel(self) -> None:
         """Make the statement in progress fail soon. Other threads may call it."""
-        session = self._held
+        session = self._opened
         if session is not None:
             session.cancel()
 
     def batch(self, batch: Batch) -> Operation[None]:
         """Write the batch as one transaction."""
-        return self._accounted(batch, self._write_batch)
+        return self._write_and_report(batch, self._write_batch)
 
     def each(self, batch: Batch) -> Operation[None]:
-        """Write the batch row by row, one INSERT and one commit a row, until the run is being stopped."""
-        return self._accounted(batch, self._row_by_row)
+        """Write the batch row by row, with one INSERT and one commit per row, until the run begins to stop."""
+        return self._write_and_report(batch, self._row_by_row)
 
     @property
     def _session(self) -> Session | AsyncSession:
-        assert self._held is not None
-        return self._held
+        assert self._opened is not None
+        return self._opened
 
-    def _accounted(self, batch: Batch, write: Callable[[Batch, BatchOutcome], Operation[None]]) -> Operation[None]:
+    def _write_and_report(
+        self, batch: Batch, write: Callable[[Batch, BatchOutcome], Operation[None]]
+    ) -> Operation[None]:
         counters, outcome = self._counters, BatchOutcome()
         counters.in_hand_first_row, counters.in_hand_last_row = batch.first_row, batch.last_row
         started = time.perf_counter()
@@ -193,7 +200,7 @@ class BatchWriter:
             yield from self._with_retries(batch, write, outcome)
         except BaseException as error:
             counters.state = WorkerState.FAILED
-            if outcome.last_row is not None:  # what is committed is in, whatever happened to the rest
+            if outcome.last_row is not None:  # report what is committed, even if the rest failed
                 self._report_committed(batch, outcome, time.perf_counter() - started)
             if not isinstance(error, Exception) or isinstance(error, StoppedError):
                 raise
@@ -207,11 +214,11 @@ class BatchWriter:
     def _with_retries(
         self, batch: Batch, write: Callable[[Batch, BatchOutcome], Operation[None]], outcome: BatchOutcome
     ) -> Operation[None]:
-        """Write what the tally lacks of the batch, on as many sessions as that takes."""
+        """Write the rows of the batch that are not in the outcome yet, on as many sessions as it takes."""
         attempts, last_chance = Attempts(self._retry_for), True
         while True:
             try:
-                if self._held is None:
+                if self._opened is None:
                     yield from self._open()
                 if self._commit_unacknowledged is not None:
                     yield from self._resolve_lost_commit(self._commit_unacknowledged, outcome)
@@ -234,7 +241,7 @@ class BatchWriter:
                     )
                 )
                 if not (yield self._sessions.rest(pause)):
-                    # What may be in is asked after once more, so that the report knows.
+                    # Ask once more whether the last transaction was committed, so that the report is right.
                     if self._commit_unacknowledged is None or not last_chance:
                         raise StoppedError(self._control.reason) from fault
                     last_chance = False
@@ -242,26 +249,26 @@ class BatchWriter:
                 return
 
     def _discard_session(self) -> Operation[None]:
-        """Close a session that failed; what its connection has to say about that is nothing new."""
+        """Close a session that failed; an error while closing it is only logged."""
         try:
             yield from self.close()
         except Exception as error:  # noqa: BLE001  # a broken connection may fail to close in any way
             _log.debug("a failed session did not close", exc_info=error)
 
     def _resolve_lost_commit(self, part: CommittedPart, outcome: BatchOutcome) -> Operation[None]:
-        """Ask the ledger whether a transaction is in whose COMMIT was never answered."""
-        there = yield from self._is_recorded(part.entry)
+        """Ask the ledger whether a transaction whose COMMIT was not acknowledged is committed."""
+        recorded = yield from self._is_recorded(part.entry)
         self._commit_unacknowledged = None
-        if there:
+        if recorded:
             self._completed(part, outcome)
         else:
             self._commit_maybe_late = part
 
     def _report_committed(self, batch: Batch, outcome: BatchOutcome, seconds: float) -> None:
-        """Tell the journal what is committed of the batch."""
+        """Report what is committed of the batch to the observer."""
         assert outcome.last_row is not None
         rejects = sorted(outcome.rejects, key=lambda reject: reject.row)
-        # Rows that the database swallowed without an error (a trigger that returns NULL, a rule).
+        # Rows that the database suppressed without an error (a trigger that returns NULL, a rule).
         skipped = outcome.rows - outcome.accepted - outcome.refused
         counters = self._counters
         counters.batches += 1
@@ -285,10 +292,10 @@ class BatchWriter:
 
     def _write_batch(self, batch: Batch, outcome: BatchOutcome) -> Operation[None]:
         if outcome.last_row is not None:
-            return  # it was in, as the ledger says
+            return  # the ledger says that it is committed
         accepted, rejects = 0, list[Reject]()
         try:
-            # The savepoints of isolation cost round trips, so a batch is first tried without.
+            # The savepoints of isolation cost round trips, so a batch is first tried without them.
             yield from self._call(self._session.begin)
             if self._many_bad and len(batch):
                 self._counters.state = WorkerState.ISOLATING
@@ -318,7 +325,7 @@ class BatchWriter:
             if self._control.stopping:
                 return
             row = outcome.rows
-            # The last row's transaction takes along what conversion refused after it.
+            # The transaction of the last row includes the rows after it that failed conversion.
             last_row = batch.rows[row] if row < len(batch) - 1 else batch.last_row
             known = [reject for reject in batch.rejects if (outcome.last_row or 0) < reject.row <= last_row]
             try:
@@ -333,7 +340,7 @@ class BatchWriter:
                 refused = self._reject(batch, row, fault)
                 entry = self._entry(batch, outcome.last_row, last_row, 0, 0, [*known, refused])
                 yield from self._commit(CommittedPart(entry, 1, 1), outcome)
-        if outcome.last_row is None:  # conversion has refused all rows
+        if outcome.last_row is None:  # all rows failed conversion
             yield from self._call(self._session.begin)
             entry = self._entry(batch, None, batch.last_row, 0, 0, batch.rejects)
             yield from self._commit(CommittedPart(entry, 0), outcome)
@@ -347,25 +354,25 @@ class BatchWriter:
         skipped: int,
         rejects: Sequence[Reject],
     ) -> Entry:
-        """The ledger's entry for the batch's rows after ``completed`` (None: from its first) up to ``last_row``."""
+        """The ledger entry for the batch's rows after ``completed`` (None: from the first) up to ``last_row``."""
         latest = self._latest
         if latest is None or (completed is None and latest.last + 1 != batch.first_row):
             return Entry(batch.first_row, last_row, None, inserted, skipped, rejects)
         return Entry(latest.first, last_row, latest.last, inserted, skipped, rejects)
 
     def _commit(self, part: CommittedPart, outcome: BatchOutcome) -> Operation[None]:
-        """Write the ledger's entry and commit it with the rows."""
-        made = yield from self._call(self._session.record, part.entry)
-        if not made:
+        """Write the ledger entry and commit it with the rows."""
+        written = yield from self._call(self._session.record, part.entry)
+        if not written:
             yield from self._call(self._session.rollback)
-            there = yield from self._is_recorded(part.entry)
-            if not there:
+            recorded = yield from self._is_recorded(part.entry)
+            if not recorded:
                 raise SupersededError("another run has taken this import over: this one may write no more")
             if self._commit_maybe_late is None or self._commit_maybe_late.entry.last_row != part.entry.last_row:
                 raise ImporterError(
                     f"rows up to {part.entry.last_row:,} were handed out to be written a second time: they are in once"
                 )
-            # An earlier try was still on its way when the ledger was asked after it.
+            # An earlier attempt was still being committed when the ledger was asked about it.
             self._completed(part, outcome)
             return
         self._counters.state = WorkerState.COMMITTING
@@ -377,38 +384,38 @@ class BatchWriter:
         self._commit_unacknowledged = self._commit_maybe_late = None
         self._latest = Interval(part.entry.first_row, part.entry.last_row)
         part.add_to(outcome)
-        # Here and not once the batch is in: whoever watches sees rows that are committed one by one come one by one.
+        # Counted here rather than per batch, so that a viewer sees rows that are committed one by one.
         counters = self._counters
         counters.inserted += part.entry.inserted
         counters.skipped += part.entry.skipped
         counters.rejected += len(part.entry.rejects)
 
     def _is_recorded(self, entry: Entry) -> Operation[bool]:
-        there = yield from self._call(self._session.recorded, entry)
+        recorded = yield from self._call(self._session.recorded, entry)
         yield from self._call(self._session.rollback)
-        return there
+        return recorded
 
     def _isolate(self, batch: Batch, fault: DataFault | None) -> Operation[tuple[int, list[Reject]]]:
-        """Load what can be loaded around the rows that cannot, inside the open transaction.
+        """Load the good rows and reject the bad ones, inside the open transaction.
 
-        Where the database names the refused row, what is before it, the row itself and what is after it are tried
-        apart; otherwise halves are. A row is only rejected when it was refused alone. Where more is bad than a few
-        rows, the session is asked to find all of them at once; so it is where there is no ``fault``, for the batch has
-        not been loaded yet.
+        If the database names the refused row, the rows before it, the row itself and the rows after it are tried
+        separately; otherwise the two halves are. A row is rejected only if it was refused alone. If more than a few
+        rows are bad, the session is asked to find all of them at once. The same happens if there is no ``fault``: the
+        batch has not been loaded yet.
         """
         session = self._session
         accepted, rejects = 0, list[Reject]()
         refusals = 0 if fault is not None else FEW_REFUSALS
         isolate: Isolate | None = getattr(session, "isolate", None)
-        # Whoever names a row says two things: the rows before it are good, and it is not. Where either proves wrong,
-        # names are not believed again, or a batch could cost a statement a row.
+        # An error that names a row implies that the rows before it are good and that it is bad. Once either proves
+        # wrong, named rows are ignored; otherwise a batch could cost a statement per row.
         trusted = True
         todo = _parts(0, len(batch), fault.offset) if fault is not None else [Part(0, len(batch))]
         while todo:
             if refusals == FEW_REFUSALS and isolate is not None:
-                refusals += 1  # asked once
+                refusals += 1  # ask only once
                 if fault is not None:
-                    # Whoever waits for its turn to look for bad rows keeps nobody waiting meanwhile.
+                    # Isolating may wait for other workers: release all locks first, so that none waits for this one.
                     yield from self._call(session.rollback)
                     yield from self._call(session.begin)
                 isolated = yield from self._isolate_at_once(batch, isolate)
@@ -424,18 +431,18 @@ class BatchWriter:
             except DataFault as refusal:
                 yield from self._call(session.rollback_to_savepoint)
                 refusals += 1
-                trusted = trusted and part.said is not Said.GOOD
+                trusted = trusted and part.expected is not Expected.GOOD
                 if stop - start == 1:
                     rejects.append(self._reject(batch, start, refusal))
                 else:
                     todo += _parts(start, stop, refusal.offset if trusted else None)
             else:
                 yield from self._call(session.release)
-                trusted = trusted and part.said is not Said.BAD
+                trusted = trusted and part.expected is not Expected.BAD
         return accepted, rejects
 
     def _isolate_at_once(self, batch: Batch, isolate: Isolate) -> Operation[IsolatedRows | None]:
-        """Have the session find the refused rows; None where it cannot."""
+        """Ask the session to find the refused rows; None if it cannot."""
         session = self._session
         yield from self._call(session.savepoint)
         try:
@@ -448,7 +455,7 @@ class BatchWriter:
         return isolated
 
     def _call(self, method: Callable[P, T | Awaitable[T]], *args: P.args, **kwargs: P.kwargs) -> Operation[T]:
-        """One call of the session, unless the run is being aborted."""
+        """Call a method of the session, unless the run is being aborted."""
         if self._control.aborting:
             raise StoppedError(self._control.reason)
         try:
@@ -467,12 +474,12 @@ class BatchWriter:
         )
 
 
-class Said(Enum):
-    """What the database said of some rows."""
+class Expected(Enum):
+    """What an earlier error of the database implied about some rows."""
 
     GOOD = auto()
     BAD = auto()
-    NOTHING = auto()
+    UNKNOWN = auto()
 
 
 class Part(NamedTuple):
@@ -480,15 +487,17 @@ class Part(NamedTuple):
 
     start: int
     stop: int
-    said: Said = Said.NOTHING
+    expected: Expected = Expected.UNKNOWN
 
 
 def _parts(start: int, stop: int, offset: int | None) -> list[Part]:
-    """What to try next, the last one first: in the order of the sheet, so that of two rows with one key the first goes
-    in."""
+    """The parts to try next, as a stack: the last one first.
+
+    They are tried in sheet order, so that of two rows with the same key the first is inserted.
+    """
     if offset is not None and 0 <= offset < stop - start:
         bad = start + offset
-        parts = [Part(bad + 1, stop), Part(bad, bad + 1, Said.BAD), Part(start, bad, Said.GOOD)]
+        parts = [Part(bad + 1, stop), Part(bad, bad + 1, Expected.BAD), Part(start, bad, Expected.GOOD)]
     else:
         middle = (start + stop) // 2
         parts = [Part(middle, stop), Part(start, middle)]
@@ -496,7 +505,7 @@ def _parts(start: int, stop: int, offset: int | None) -> list[Part]:
 
 
 def run(operation: Operation[T]) -> T:
-    """Carry out the steps of a plain session: each result is already there."""
+    """Run an operation on a plain session: each result is available at once."""
     result = None
     try:
         while True:
@@ -507,13 +516,13 @@ def run(operation: Operation[T]) -> T:
 
 
 async def run_async(operation: Operation[T]) -> T:
-    """Carry out the steps of an asyncio session: each result is awaited."""
+    """Run an operation on an asyncio session: each result is awaited."""
     try:
         pending = operation.send(None)
         while True:
             try:
                 result = await pending
-            except BaseException as error:  # noqa: BLE001  # a cancellation too: the steps decide what is left
+            except BaseException as error:  # noqa: BLE001  # a cancellation too: the operation decides what to do
                 pending = operation.throw(error)
             else:
                 pending = operation.send(result)

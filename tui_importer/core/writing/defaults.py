@@ -1,9 +1,9 @@
 """Blanks that take their column's default.
 
-A blank in a column that is NOT NULL and has a default (or is numbered by the database) means what a row means that
-leaves the column out. COPY and most INSERTs can only leave a column out of a whole statement, so the rows of a batch
-are written in parts, each of which leaves out the columns that its rows lack. What comes of a default is the database's
-to work out, row by row.
+A blank in a column that is NOT NULL and has a default (or is numbered by the database) means the same as an INSERT that
+omits the column. COPY and most INSERT statements can only omit a column for all their rows. The rows of a batch are
+therefore written in parts, each of which omits the columns that are blank in its rows. The database evaluates the
+default, row by row.
 """
 
 from __future__ import annotations
@@ -22,14 +22,17 @@ from tui_importer.errors import DataFault
 
 S = TypeVar("S")
 
-#: A literal with the cast that PostgreSQL writes behind it.
+#: A literal followed by the cast that PostgreSQL appends.
 _CAST_LITERAL = re.compile(r"('(?:[^']|'')*')::[^']+")
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Rows of a batch that lack the same columns: ``columns`` are the places of those that they have, ``offsets`` their
-    places among the rows to be written, ``batch`` just these."""
+    """Rows of a batch that are blank in the same columns.
+
+    ``columns`` are the indexes of the columns that are written, ``offsets`` the positions of the rows among all rows to
+    be written, and ``batch`` holds these rows and columns only.
+    """
 
     columns: tuple[int, ...]
     offsets: Sequence[int]
@@ -37,7 +40,7 @@ class Part:
 
     @contextmanager
     def placing_faults(self) -> Iterator[None]:
-        """Let a fault that names a row of the part name it among all rows to be written."""
+        """Translate the row that a fault names from the part to all rows to be written."""
         try:
             yield
         except DataFault as fault:
@@ -47,10 +50,10 @@ class Part:
 
 
 def parts_without_blanks(batch: Batch, start: int, stop: int, defaults: Sequence[int]) -> list[Part] | None:
-    """Rows ``start`` to ``stop`` (exclusive) in parts, so that none has a blank in the columns at the places
-    ``defaults``; None where there is no such blank, which costs a look at the columns' facts.
+    """Rows ``start`` to ``stop`` (exclusive) in parts without a blank in any column of ``defaults``.
 
-    The rows of a part are in the order of the sheet, but not the parts.
+    Returns None if there is no such blank; finding that out takes only the columns' facts. The rows of a part are in
+    sheet order, but the parts are not.
     """
     lacking = [place for place in defaults if batch.columns[place].blanks]
     if not lacking:
@@ -81,31 +84,35 @@ def parts_without_blanks(batch: Batch, start: int, stop: int, defaults: Sequence
 
 
 class PartStatements(Generic[S]):
-    """What a session sends for the rows of its destination: ``whole`` for rows without such blanks, and for each of
-    their parts something of its own, ``made`` of what is left of the destination."""
+    """The statements that a session sends for its destination, built by ``build``.
 
-    def __init__(self, destination: Destination, made: Callable[[Destination], S]) -> None:
-        self.whole = made(destination)
+    ``whole`` is for rows without blanks that take a default; each set of remaining columns has a statement of its own.
+    """
+
+    def __init__(self, destination: Destination, build: Callable[[Destination], S]) -> None:
+        self.whole = build(destination)
         self._destination = destination
-        self._made = made
+        self._build = build
         self._parts: dict[tuple[int, ...], S] = {}
 
     def split(self, batch: Batch, start: int, stop: int) -> list[tuple[S, Part]] | None:
-        """:func:`parts_without_blanks`, each with what to send for it."""
+        """:func:`parts_without_blanks`, each with its statement."""
         parts = parts_without_blanks(batch, start, stop, self._destination.defaults)
         return None if parts is None else [(self._part(part.columns), part) for part in parts]
 
     def _part(self, places: tuple[int, ...]) -> S:
         if places not in self._parts:
-            self._parts[places] = self._made(self._destination.part(places))
+            self._parts[places] = self._build(self._destination.part(places))
         return self._parts[places]
 
 
 def blanks_filled(
     batch: Batch, rows: int, rejected: set[int], defaults: Sequence[int], names: Sequence[str]
 ) -> dict[str, int]:
-    """How many blanks of the first so many rows of the batch took a default, by column; those of rows that were
-    ``rejected`` (sheet rows) did not."""
+    """How many blanks in the first ``rows`` rows of the batch took a default, by column name.
+
+    Blanks in ``rejected`` rows (sheet row numbers) are not counted.
+    """
     filled = {}
     for place in defaults:
         if batch.columns[place].blanks:
@@ -117,21 +124,21 @@ def blanks_filled(
 
 
 def default_places(table: Table, columns: Sequence[str]) -> tuple[int, ...]:
-    """The places of those of the columns whose blanks take the default."""
+    """The indexes of the columns whose blanks take the default."""
     return tuple(place for place, name in enumerate(columns) if table.takes_default(name))
 
 
 def sentences(filled: Mapping[str, int], table: Table) -> list[str]:
-    """What to tell of blanks that took a default, a sentence a column."""
-    told = []
+    """One sentence per column for the blanks that took a default."""
+    messages = []
     for name, count in sorted(Counter(filled).items()):
         blanks = "1 blank takes" if count == 1 else f"{count:,} blanks take"
         column = table.column(name)
-        told.append(f"column {name!r}: {blanks} the table's default ({_described(column)})")
-    return told
+        messages.append(f"column {name!r}: {blanks} the table's default ({_describe(column)})")
+    return messages
 
 
-def _described(column: TableColumn | None) -> str:
+def _describe(column: TableColumn | None) -> str:
     text = column.default_sql if column is not None else None
     if text is None or text.startswith("nextval("):
         return "the next number"

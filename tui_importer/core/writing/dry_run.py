@@ -1,4 +1,4 @@
-"""A rehearsal: everything but the writing (``--dry-run``)."""
+"""The dry run: everything except writing (``--dry-run``)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tui_importer.core.writing.threaded_async_session import ThreadedAsyncSessio
 
 
 class DryBackend:
-    """Asks the database what there is, and writes nothing into it."""
+    """Wraps a backend: reads from the database, but writes nothing."""
 
     def __init__(self, backend: Backend) -> None:
         self._backend = backend
@@ -32,22 +32,22 @@ class DryBackend:
         return self._backend.reflect(name)
 
     def create_table(self, table: Table) -> None:
-        """Not in a rehearsal."""
+        """Does nothing."""
 
     def create_stage(self, table: Table, stage: Table, *, exists: bool) -> None:
-        """Not in a rehearsal."""
+        """Does nothing."""
 
     def drop_table(self, table: Table) -> None:
-        """Not in a rehearsal."""
+        """Does nothing."""
 
     def create_indexes(self, table: Table, indexes: Sequence[Index], on_made: Callable[[Index], None]) -> None:
-        """Not in a rehearsal."""
+        """Does nothing."""
 
     def check_access(self, access: Access) -> None:
         check_access(self._backend, access)
 
     def encode(self, batch: Batch) -> None:
-        """Nothing is sent."""
+        """Return None: nothing is sent."""
 
     def open_session(self, destination: Destination) -> DrySession:
         return DrySession()
@@ -59,7 +59,7 @@ class DryBackend:
         return self._backend.links() if isinstance(self._backend, Watched) else ()
 
     def look_up(self, links: Sequence[Any], seconds: float) -> Sequence[Finding]:
-        assert isinstance(self._backend, Watched)  # else there is no link to ask about
+        assert isinstance(self._backend, Watched)  # otherwise there are no links
         return self._backend.look_up(links, seconds)
 
     def cancel(self) -> None:
@@ -70,7 +70,7 @@ class DryBackend:
 
 
 class DrySession:
-    """Accepts every row and keeps none."""
+    """Accepts every row and stores none."""
 
     def begin(self) -> None: ...
 

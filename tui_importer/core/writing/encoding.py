@@ -1,4 +1,4 @@
-"""Encoding ahead: the reading thread encodes batches, and workers are left with little but waiting for the database."""
+"""Encoding of batches by the reading thread, so that workers do little but wait for the database."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from tui_importer.errors import ImporterError
 
 
 def encoded(batch: Batch, backend: Backend, name: str) -> Batch:
-    """The batch with its rows encoded for the backend called ``name``, where that makes loading cheaper.
+    """The batch with its rows encoded for the backend called ``name``, if that makes loading cheaper.
 
-    Raises :class:`ImporterError` where encoding fails.
+    Raises :class:`ImporterError` if encoding fails.
     """
     try:
         return replace(batch, encoded=backend.encode(batch))
     except (ImporterError, *INTERRUPTS):
         raise
-    except BaseException as error:  # a stranger's code
+    except BaseException as error:  # third-party code
         raise ImporterError(f"backend {name!r} failed: {unexpected(error)}") from error

@@ -1,10 +1,10 @@
-"""The ledger: tables in the target database that say which rows of which import are in.
+"""The ledger: tables in the target database that record which rows of which import are committed.
 
-A batch's rows, its ledger entry and its rejects commit together, so the ledger never says more or less than the table
-holds. It keeps intervals of sheet rows, not numbers of batches: a later run may use another strategy, worker count or
-batch size. A run writes under a claim; a run that takes an import over ends the claim of the one before, whose
-transactions then commit nothing more. None of that depends on knowing whether a process is alive: that only decides
-whether a second run is refused or takes over.
+A batch's rows, its ledger entry and its rejects commit together, so the ledger always agrees with the table. It records
+intervals of sheet rows, not batch numbers: a later run may use another strategy, worker count or batch size. A run
+writes under a claim. A run that takes over an import ends the claim of the previous run, whose transactions can then no
+longer commit. None of that depends on knowing whether a process is alive: that only decides whether a second run is
+refused or takes over.
 """
 
 from __future__ import annotations
@@ -19,23 +19,26 @@ from tui_importer.core.model.plan import ColumnPlan
 from tui_importer.core.model.table import Table
 from tui_importer.events import Reject
 
-#: The version of the ledger's tables; raised when an older program could misread or harm a newer ledger.
+#: The version of the ledger's tables; increased when an older program could misread or damage a newer ledger.
 LEDGER_VERSION = 1
 
 
 class RunState(StrEnum):
-    """What became of a run, as the ledger knows it."""
+    """The state of a run according to the ledger."""
 
-    RUNNING = "running"  # or its process died before it could say otherwise
+    RUNNING = "running"  # or its process died before it could record another state
     COMPLETE = "complete"
     STOPPED = "stopped"
     FAILED = "failed"
-    SUPERSEDED = "superseded"  # it died, and another run has taken its import over
+    SUPERSEDED = "superseded"  # it died, and another run has taken over its import
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A run's right to write an import's rows. ``round`` counts how often the same import was begun from scratch."""
+    """A run's right to write the rows of an import.
+
+    ``round`` is the import's generation: it counts how often the import was started from scratch.
+    """
 
     import_id: str
     round: int
@@ -45,10 +48,10 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What one transaction settles: the sheet rows ``first_row`` to ``last_row``.
+    """What one transaction completes: the sheet rows ``first_row`` to ``last_row``.
 
-    ``previous_last_row`` is the last row of the entry that it extends (the one that begins at ``first_row``); None
-    makes a new one. Counts and ``rejects`` are this transaction's.
+    ``previous_last_row`` is the last row of the existing entry that this one extends (the one that begins at
+    ``first_row``); None creates a new entry. The counts and ``rejects`` are of this transaction only.
     """
 
     first_row: int
@@ -61,7 +64,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """Rows of an import that are settled."""
+    """The completed rows of an import."""
 
     inserted: int = 0
     updated: int = 0
@@ -70,7 +73,7 @@ class Counts:
 
     @property
     def rows(self) -> int:
-        """All of them."""
+        """The total."""
         return self.inserted + self.updated + self.skipped + self.rejected
 
 
@@ -78,8 +81,8 @@ class Counts:
 class NewRun:
     """A run as it begins: what it imports (see :class:`tui_importer.core.run.identity.Identity`), and how.
 
-    ``columns`` are the resolved ones; ``created_table`` says that this import makes its table, ``command`` is what a
-    person would type to repeat the run.
+    ``columns`` are the resolved columns. ``created_table``: this import creates its table. ``command`` is the command
+    line that repeats the run.
     """
 
     run_id: str
@@ -102,11 +105,11 @@ class NewRun:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PastRun(NewRun):
-    """A run that the ledger knows.
+    """A run that is recorded in the ledger.
 
-    Times are UTC as RFC 3339 writes them; ``counts`` are of the import's round up to the end of this run, zero where it
-    did not say how it ended and no other run has taken its import over. ``before`` are the checksums of what the table
-    held before the round; ``published`` says that the rows of an atomic import are in their table.
+    Times are UTC in RFC 3339 format. ``counts`` are those of the import's generation up to the end of this run; they
+    are zero if the run did not record its end and no other run has taken over. ``before`` has the checksums of what the
+    table held before the generation. ``published``: the rows of an atomic import are in their table.
     """
 
     state: RunState
@@ -123,7 +126,10 @@ class PastRun(NewRun):
 
 @dataclass(frozen=True, slots=True)
 class ResumePoint:
-    """How far an import is, as its new run finds it: ``taken_over`` is the run whose claim was ended for it."""
+    """How much of an import is completed when a new run claims it.
+
+    ``taken_over`` is the id of the run whose claim was ended for this.
+    """
 
     claim: Claim
     intervals: Sequence[Interval] = ()
@@ -136,55 +142,57 @@ class Ledger(Protocol):
     """The ledger of one database. Methods raise the errors of :mod:`tui_importer.errors`."""
 
     def history(self, table: str) -> Sequence[PastRun]:
-        """The runs into this table (by its qualified name), the latest first; empty where there is no ledger yet.
+        """The runs into this table (by its qualified name), the latest first; empty if there is no ledger yet.
 
-        Raises :class:`~tui_importer.errors.UsageError` for a ledger of a newer version.
+        Raises :class:`~tui_importer.errors.UsageError` if the ledger has a newer version.
         """
 
     def runs(self, limit: int) -> Sequence[PastRun]:
-        """The latest runs into any table."""
+        """The latest runs into any table, at most ``limit``."""
 
     def is_alive(self, run: PastRun) -> bool | None:
-        """Whether the process of a run that has not said how it ended is there; None where that cannot be known,
-        because it is one of another machine."""
+        """Whether the process of a run that has not recorded its end is alive.
+
+        Returns None if that cannot be known because the process belongs to another machine.
+        """
 
     def begin(self, run: NewRun) -> ResumePoint:
-        """Make the ledger's tables where they are missing, end the claim of a dead run of the same import (waiting for
-        its transactions in flight), and claim the import.
+        """Claim the import.
 
-        Raises :class:`~tui_importer.errors.BusyError` where another run of the import is alive.
+        Creates missing tables of the ledger, and ends the claim of a dead run of the same import after waiting for its
+        transactions in flight. Raises :class:`~tui_importer.errors.BusyError` if another run of the import is alive.
         """
 
     def counts(self, import_id: str, round_: int) -> Counts:
-        """What the entries of a round come to."""
+        """The sum of a generation's entries."""
 
     def rejects(self, claim: Claim) -> Iterator[Reject]:
-        """The rejects of an import's round so far, by sheet row."""
+        """The rejects of the claimed import so far, ordered by sheet row."""
 
     def note_before(self, claim: Claim, before: str) -> None:
-        """Keep what the table held before this round (for ``--verify``)."""
+        """Store the checksums of what the table held before this generation (for ``--verify``)."""
 
     def finish(self, claim: Claim, state: RunState, counts: Counts, blank_rows: int, error: str | None) -> None:
-        """Give the claim back and say how the run ended. Intervals that touch are merged."""
+        """Release the claim and record how the run ended. Adjacent intervals are merged."""
 
     def forget(self, table: str) -> None:
-        """Forget every run into this table, and the ledger itself where nothing else is in it."""
+        """Delete every run into this table, and the ledger itself if nothing else is in it."""
 
     def publish(self, claim: Claim, stage: Table, table: Table, columns: Sequence[str], *, create: bool) -> None:
-        """Move the rows of a staging table into the table, which is created first where ``create`` says so, and drop
-        the staging table; all in one transaction, which no run without a claim can commit.
+        """Move the rows of a staging table into the table and drop the staging table, in one transaction.
 
-        Rows that the table does not report as inserted (a trigger, a rule) are counted as skipped from then on.
+        ``create``: the table is created first. The transaction cannot commit once the claim has ended. Rows that the
+        table does not report as inserted (because of a trigger or rule) count as skipped from then on.
         """
 
     def holds_rows(self, table: Table) -> bool:
-        """Whether the table is there and holds any row."""
+        """Whether the table exists and holds any row."""
 
     def count(self, table: Table) -> int:
-        """How many rows the table holds."""
+        """The number of rows in the table."""
 
     def read(self, table: Table, columns: Sequence[str], rows: int) -> Iterator[Sequence[Sequence[Any]]]:
-        """These columns of all rows of the table, so many rows at a time, as the driver gives them."""
+        """Yield these columns of all rows of the table, at most ``rows`` rows at a time, as the driver returns them."""
 
     def close(self) -> None:
-        """Let go of the claim's lock and the connection."""
+        """Release the claim's lock and close the connection."""

@@ -1,4 +1,4 @@
-"""Trying again what may pass by itself: exponential backoff with full jitter, within a budget of time."""
+"""Retries after transient errors: exponential backoff with full jitter, within a time budget."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from tui_importer.errors import DatabaseError, TransientFault, UnreachableError
 
 T = TypeVar("T")
 
-#: Errors after which a fresh connection may do better.
+#: Errors that a new connection may not have.
 TRANSIENT_ERRORS = (TransientFault, UnreachableError)
 
-#: The first wait is up to so many seconds, each further one up to twice as many.
+#: The upper limit of the first wait in seconds; it doubles with each further one.
 FIRST_WAIT = 0.1
-#: No single wait is longer, in seconds.
+#: The longest single wait, in seconds.
 LONGEST_WAIT = 10.0
 
 
 class Attempts:
-    """The attempts at one thing. Its budget of ``seconds`` begins with the first failure and ends with the thing."""
+    """Counts the attempts at one operation. Its budget of ``seconds`` begins with the first failure."""
 
     def __init__(self, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
         self._seconds = seconds
@@ -29,8 +29,8 @@ class Attempts:
         self.failed = 0
 
     def after(self, fault: DatabaseError) -> float:
-        """How long to wait after this failure, in seconds; raises an error of its kind once the budget is spent."""
-        # tenacity imports asyncio, which takes longer than most runs have any use for.
+        """The wait after this failure, in seconds; raises an error of the same class once the budget is spent."""
+        # Imported here because tenacity imports asyncio, which is slow to import and which most runs do not need.
         from tenacity import RetryCallState, Retrying, wait_random_exponential
 
         now = self._clock()
@@ -39,13 +39,13 @@ class Attempts:
         self.failed += 1
         left = self._failed_at + self._seconds - now
         if left <= 0:
-            raise type(fault)(f"{fault}; {self._gave_up()}", sqlstate=fault.sqlstate) from fault
+            raise type(fault)(f"{fault}; {self._exhausted_message()}", sqlstate=fault.sqlstate) from fault
         state = RetryCallState(Retrying(), None, (), {})
         state.attempt_number = self.failed
         wait = wait_random_exponential(multiplier=FIRST_WAIT, max=LONGEST_WAIT)(state)
         return min(wait, left)
 
-    def _gave_up(self) -> str:
+    def _exhausted_message(self) -> str:
         tried = f"gave up after {self.failed} attempts in {self._seconds:g} s (--retry-for)"
         return f"{tried if self._seconds else 'not tried again (--retry-for 0)'}; the same command goes on from here"
 
@@ -57,10 +57,10 @@ def retried(
     on_retry: Callable[[int, float, DatabaseError], None],
     transient: tuple[type[DatabaseError], ...] = TRANSIENT_ERRORS,
 ) -> T:
-    """The result of ``action``, tried again while it fails in ways that may pass.
+    """Return the result of ``action``, retried after ``transient`` errors for up to ``seconds``.
 
-    ``wait`` sleeps and says whether to go on; where it does not, the fault is raised. ``on_retry`` hears of each wait:
-    which attempt failed, how long the wait is, and the fault.
+    ``wait`` sleeps and returns whether to continue; if not, the error is raised. ``on_retry`` is called before each
+    wait with the number of the failed attempt, the wait in seconds and the error.
     """
     attempts = Attempts(seconds)
     while True:

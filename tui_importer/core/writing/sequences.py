@@ -1,4 +1,4 @@
-"""Sequences that imported numbers have overtaken: what a table numbers by itself must not collide with them later."""
+"""Advancing sequences past imported numbers, so that numbers assigned later do not collide with them."""
 
 from __future__ import annotations
 
@@ -12,16 +12,18 @@ from tui_importer.core.writing.backend import Backend
 
 
 class SequenceKeeper(Protocol):
-    """A :class:`~tui_importer.core.writing.backend.Backend` whose sequences do not keep up with imported numbers by
+    """A :class:`~tui_importer.core.writing.backend.Backend` whose sequences do not follow imported numbers by
     themselves."""
 
     def advance_sequences(self, table: Table, columns: Sequence[str]) -> Sequence[str]:
-        """Let the sequences that number these columns of the table go on after the highest number that is in it, and
-        never back; gives back what there is to tell. Called once the rows are in."""
+        """Advance the sequences of these columns past the highest number in the table; never set them back.
+
+        Called once all rows are committed. Returns notes for the user.
+        """
 
 
 def advance(backend: Backend, mapping: ColumnMapping) -> Sequence[str]:
-    """Advance the sequences of the columns that were imported; gives back what to tell.
+    """Advance the sequences of the imported columns; returns notes for the user.
 
     Raises :class:`~tui_importer.errors.DatabaseError`.
     """

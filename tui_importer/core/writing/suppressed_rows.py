@@ -1,7 +1,7 @@
-"""Rows that the database takes without an error and does not report as inserted.
+"""Rows that the database accepts without an error but does not report as inserted.
 
-A trigger may return NULL or raise IGNORE, a rule or a conflict clause of the table may do something else instead. Such
-a row may be lost, or be somewhere else (a trigger that fills partitions): the database does not say which.
+A trigger may return NULL or raise IGNORE; a rule or a conflict clause of the table may do something else instead. Such
+a row may be lost or stored elsewhere (by a trigger that fills partitions): the database does not say which.
 """
 
 from __future__ import annotations
@@ -9,18 +9,18 @@ from __future__ import annotations
 from tui_importer.core.model.completed_rows import Interval
 from tui_importer.events import BatchCommitted
 
-#: So many places are named.
+#: The number of places that are named.
 _PLACES = 3
 
 
 class SuppressedRows:
-    """How many there were in a run, and where the first ones are."""
+    """Collects where the first suppressed rows of a run are."""
 
     def __init__(self) -> None:
         self._places: list[Interval] = []
 
     def add(self, batch: BatchCommitted) -> None:
-        """Take account of a batch that is in."""
+        """Add a committed batch."""
         if not batch.skipped:
             return
         exact = [Interval(row, row) for row in batch.skipped_rows]
@@ -28,7 +28,7 @@ class SuppressedRows:
         self._places = found[:_PLACES]
 
     def sentence(self, count: int, table: str) -> str:
-        """What to tell of ``count`` such rows."""
+        """The message about ``count`` such rows."""
         rows = "1 row was" if count == 1 else f"{count:,} rows were"
         them = "it" if count == 1 else "them"
         return (

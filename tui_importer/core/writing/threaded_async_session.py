@@ -1,4 +1,4 @@
-"""A plain session for asyncio: each call in a thread, one at a time."""
+"""Adapts a plain session to asyncio: each call runs in a thread, one at a time."""
 
 from __future__ import annotations
 
@@ -11,8 +11,10 @@ from tui_importer.core.writing.ledger import Entry
 
 
 class ThreadedAsyncSession:
-    """An :class:`~tui_importer.core.writing.backend.AsyncSession` over a plain one, for databases without an asyncio
-    driver. It is no faster than threads; it only lets such a database take part."""
+    """An :class:`~tui_importer.core.writing.backend.AsyncSession` around a plain session.
+
+    For databases without an asyncio driver. It is no faster than threads.
+    """
 
     def __init__(self, session: Session) -> None:
         self._session = session

@@ -1,7 +1,7 @@
-"""Whether a table holds what was imported: an order-free checksum of each column, of the source and of the table.
+"""Verification that a table holds what was imported: order-independent checksums of each column of source and table.
 
-A column's checksum is the sum of the digests of its cells, so it does not depend on the order of the rows, and that of
-rows added to a table is the difference of two.
+A column's checksum is the sum of the digests of its cells, so the order of the rows does not matter, and the checksum
+of the rows added to a table is the difference of two checksums.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from tui_importer.core.writing.defaults import default_places
 from tui_importer.core.writing.ledger import Ledger
 from tui_importer.errors import VerificationError
 
-#: Bytes of a digest. Sums are taken modulo 2 to the power of their bits.
+#: Bytes of a digest. Sums are taken modulo 2 ** (8 * _SIZE).
 _SIZE = 16
 _MODULUS = 1 << (8 * _SIZE)
 _EXACT = Context(prec=20_000)  # more digits than PostgreSQL's numeric has
@@ -35,19 +35,19 @@ _BLANK = int.from_bytes(blake2b(b"blank", digest_size=_SIZE, person=b"tui_import
 
 
 def of_source(source: OpenSource, mapping: ColumnMapping, rejected: Iterable[int], rows: int) -> Checksums:
-    """The checksums of what the source gives, read once more without the rows that the database has ``rejected``."""
+    """The checksums of the source, which is read once more, without the ``rejected`` sheet rows."""
     checksums = Checksums([column.conversion.type for column in mapping.columns])
-    passed_over: Future[CompletedRows] = Future()
-    passed_over.set_result(CompletedRows(Interval(row, row) for row in rejected))
+    completed: Future[CompletedRows] = Future()
+    completed.set_result(CompletedRows(Interval(row, row) for row in rejected))
     defaults = default_places(mapping.table, [column.target for column in mapping.columns])
-    for batch in source.batches(mapping, rows, ReaderCounters(), lambda message: None, passed_over):
+    for batch in source.batches(mapping, rows, ReaderCounters(), lambda message: None, completed):
         checksums.add(column.values() for column in batch.columns)
         checksums.defaulted.update(place for place in defaults if batch.columns[place].blanks)
     return checksums
 
 
 def of_table(ledger: Ledger, mapping: ColumnMapping, rows: int) -> Checksums:
-    """The checksums of what the table holds in the columns that are imported."""
+    """The checksums of the imported columns of the table."""
     checksums = Checksums([column.conversion.type for column in mapping.columns])
     for records in ledger.read(mapping.table, [column.target for column in mapping.columns], rows):
         checksums.add(zip(*records, strict=True))
@@ -55,14 +55,14 @@ def of_table(ledger: Ledger, mapping: ColumnMapping, rows: int) -> Checksums:
 
 
 def compare(source: Checksums, table: Checksums, mapping: ColumnMapping) -> Verification:
-    """What was compared; raises :class:`VerificationError` where the two differ, naming the columns."""
+    """Compare the checksums; raises :class:`VerificationError` naming the columns that differ."""
     name = mapping.table.qualified_name
     if source.rows != table.rows:
         raise VerificationError(f"table {name!r} has got {table.rows:,} rows, the source has {source.rows:,} for it")
     wrong = [
         column.target
-        for place, (column, ours, theirs) in enumerate(zip(mapping.columns, source.sums, table.sums, strict=True))
-        if ours != theirs and place not in source.defaulted
+        for place, (column, expected, found) in enumerate(zip(mapping.columns, source.sums, table.sums, strict=True))
+        if expected != found and place not in source.defaulted
     ]
     if wrong:
         names = ", ".join(map(repr, wrong))
@@ -73,61 +73,61 @@ def compare(source: Checksums, table: Checksums, mapping: ColumnMapping) -> Veri
 
 
 class Checksums:
-    """The checksums of columns of these types, and how many rows they are of.
+    """Checksums of columns of the given types, and the number of rows added.
 
-    A column of a type whose values a database may hand back in another form than it took them has none. Columns at the
-    places ``defaulted`` hold blanks of the source that took the table's default, which nobody knows here.
+    A column has no checksum if a database may return its values in another form than it was sent. ``defaulted`` has the
+    indexes of the columns in which blanks of the source took the table's default, whose value is unknown here.
     """
 
     def __init__(self, types: Sequence[ColumnType]) -> None:
         self.rows = 0
         self.defaulted: set[int] = set()
         self.sums = [0] * len(types)
-        self._forms = [_form(type_) for type_ in types]
+        self._normalizers = [_normalizer(type_) for type_ in types]
 
     @property
     def compared(self) -> list[bool]:
-        """For each column whether it has a checksum."""
-        return [form is not None for form in self._forms]
+        """Whether each column has a checksum."""
+        return [normalizer is not None for normalizer in self._normalizers]
 
     def add(self, columns: Iterable[Sequence[Any]]) -> None:
-        """Add some rows, given as columns."""
+        """Add rows, given as columns."""
         rows = 0
-        for place, (form, cells) in enumerate(zip(self._forms, columns, strict=True)):
+        for place, (normalizer, cells) in enumerate(zip(self._normalizers, columns, strict=True)):
             rows = len(cells)
-            if form is not None:
-                self.sums[place] = (self.sums[place] + sum(_digest(form, cell) for cell in cells)) % _MODULUS
+            if normalizer is not None:
+                self.sums[place] = (self.sums[place] + sum(_digest(normalizer, cell) for cell in cells)) % _MODULUS
         self.rows += rows
 
-    def less(self, before: str | None) -> Checksums:
-        """Those of the rows that came after ``before`` was taken (None: all)."""
+    def since(self, before: str | None) -> Checksums:
+        """The checksums of the rows added since ``before`` was taken (None: of all rows)."""
         result = Checksums(())
-        result._forms, result.rows, result.sums = self._forms, self.rows, list(self.sums)
+        result._normalizers, result.rows, result.sums = self._normalizers, self.rows, list(self.sums)
         if before is not None:
             rows, sums = msgspec.json.decode(before, type=tuple[int, list[str]])
             result.rows -= rows
             result.sums = [(now - int(then, 16)) % _MODULUS for now, then in zip(self.sums, sums, strict=True)]
         return result
 
-    def kept(self) -> str:
-        """The checksums as text, for :meth:`less`."""
+    def to_json(self) -> str:
+        """The checksums as JSON text, for :meth:`since`."""
         return msgspec.json.encode((self.rows, [f"{number:x}" for number in self.sums])).decode()
 
 
-def _digest(form: Callable[[Any], object], cell: Any) -> int:
+def _digest(normalizer: Callable[[Any], object], cell: Any) -> int:
     if cell is None:
         return _BLANK
-    text = str(form(cell)).encode("utf-8", "surrogatepass")
+    text = str(normalizer(cell)).encode("utf-8", "surrogatepass")
     return int.from_bytes(blake2b(text, digest_size=_SIZE).digest())
 
 
-def _form(type_: ColumnType) -> Callable[[Any], object] | None:
-    """What makes a cell and what a database gives back for it the same."""
+def _normalizer(type_: ColumnType) -> Callable[[Any], object] | None:
+    """A function that maps a cell and the value that the database returns for it to the same result; None if none."""
     if type_.kind is Kind.TIMESTAMP and type_.timezone:
-        return None  # read and shown in the time zone of the session
+        return None  # returned in the time zone of the session
     if type_.kind is Kind.FLOAT and type_.bits == 32:
         return lambda value: struct.pack("f", float(value))
-    return _FORMS.get(type_.kind)
+    return _NORMALIZERS.get(type_.kind)
 
 
 def _number(value: Any) -> Decimal:
@@ -138,7 +138,7 @@ def _number(value: Any) -> Decimal:
 
 
 def _moment(value: Any) -> str:
-    """ISO 8601, no matter how many zeros a database writes behind the seconds."""
+    """ISO 8601 without trailing zeros after the decimal point, whose number differs between databases."""
     text = str(value)
     return text.rstrip("0").rstrip(".") if "." in text else text
 
@@ -147,7 +147,7 @@ def _duration(value: Any) -> object:
     return as_text(value) if isinstance(value, dt.timedelta) else value
 
 
-_FORMS: dict[Kind, Callable[[Any], object]] = {
+_NORMALIZERS: dict[Kind, Callable[[Any], object]] = {
     Kind.TEXT: str,
     Kind.INTEGER: int,
     Kind.NUMERIC: _number,
