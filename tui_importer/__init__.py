@@ -28,9 +28,10 @@ if TYPE_CHECKING:
     from tui_importer.backends.ledger_tables import LedgerStatements, text_for, worker_statements
     from tui_importer.core.model.batch import Batch, Block
     from tui_importer.core.model.cells import Cell, CellError, UncalculatedFormula
-    from tui_importer.core.model.column import Column, ColumnStore, ListColumn, common_store
+    from tui_importer.core.model.column import Column, ColumnStore, common_store
     from tui_importer.core.model.counters import Snapshot, eta, progress, rate
     from tui_importer.core.model.encoded import EncodedBatch
+    from tui_importer.core.model.list_column import ListColumn
     from tui_importer.core.model.plan import ColumnPlan, Options, Plan, Source, Target, load_plan, save_plan
     from tui_importer.core.model.report import Report
     from tui_importer.core.model.table import Index, Table, TableColumn
@@ -80,7 +81,8 @@ _HOMES = {
         "tui_importer.backends.ledger_tables": ("LedgerStatements", "text_for", "worker_statements"),
         "tui_importer.core.model.batch": ("Batch", "Block"),
         "tui_importer.core.model.cells": ("Cell", "CellError", "UncalculatedFormula"),
-        "tui_importer.core.model.column": ("Column", "ColumnStore", "ListColumn", "common_store"),
+        "tui_importer.core.model.column": ("Column", "ColumnStore", "common_store"),
+        "tui_importer.core.model.list_column": ("ListColumn",),
         "tui_importer.core.model.encoded": ("EncodedBatch",),
         "tui_importer.core.model.counters": ("Snapshot", "eta", "progress", "rate"),
         "tui_importer.core.writing.threaded_async_session": ("ThreadedAsyncSession",),

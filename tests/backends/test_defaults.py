@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tests.conftest import Database, sqlite_database
 from tui_importer import Options, Plan, Report, Run, Source, Target
 from tui_importer.core.model.batch import Batch
-from tui_importer.core.model.column import ListColumn
+from tui_importer.core.model.list_column import ListColumn
 from tui_importer.core.writing.defaults import parts_without_blanks
 from tui_importer.events import BatchCommitted, Noticed
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tui_importer import Layout, NotedSheet
 from tui_importer.core.model.batch import Block
-from tui_importer.core.model.column import ListColumn
+from tui_importer.core.model.list_column import ListColumn
 from tui_importer.core.model.plan import Source
 from tui_importer.core.source.open_source import find_source
 from tui_importer.core.source.reader import SheetInfo

@@ -153,12 +153,12 @@ class SqlLedger:
             raise
         _alive.add(run.run_id)
         self._run_id = run.run_id
-        claim = Claim(run.import_id, run.round, run.run_id, self._schema)
+        claim = Claim(run.import_id, run.generation, run.run_id, self._schema)
         return self._resume_point(claim, None if before is None else before.run_id)
 
-    def counts(self, import_id: str, round_: int) -> Counts:
+    def counts(self, import_id: str, generation: int) -> Counts:
         with self._reading("read the ledger") as connection:
-            return Counts(*self._sum_counts(connection, import_id, round_))
+            return Counts(*self._sum_counts(connection, import_id, generation))
 
     def rejects(self, claim: Claim) -> Iterator[Reject]:
         reject, last = self._tables.reject, 0
@@ -166,7 +166,7 @@ class SqlLedger:
             with self._reading("read the rejects in the ledger") as connection:
                 chunk = connection.execute(
                     sa.select(reject.c.sheet_row, reject.c.body)
-                    .where(_of_round(reject, claim), reject.c.sheet_row > last)
+                    .where(_of_generation(reject, claim), reject.c.sheet_row > last)
                     .order_by(reject.c.sheet_row)
                     .limit(_PAGE)
                 ).all()
@@ -280,11 +280,11 @@ class SqlLedger:
                 locks.end_unclaimed(connection, run.import_id)
         raise _busy(run, None if past is None else past["run_id"])
 
-    def _sum_counts(self, connection: sa.Connection, import_id: str, round_: int) -> list[int]:
+    def _sum_counts(self, connection: sa.Connection, import_id: str, generation: int) -> list[int]:
         """The sums over the entries of a generation, in the order of :data:`_COUNTS`."""
         batch = self._tables.batch
         sums = [sa.func.coalesce(sa.func.sum(batch.c[name]), 0) for name in _COUNTS]
-        query = sa.select(*sums).where(batch.c.import_id == import_id, batch.c.round == round_)
+        query = sa.select(*sums).where(batch.c.import_id == import_id, batch.c.round == generation)
         return list(map(int, connection.execute(query).one()))
 
     def _claimant(self, connection: sa.Connection, import_id: str) -> sa.RowMapping | None:
@@ -306,11 +306,11 @@ class SqlLedger:
         batch, reject = self._tables.batch, self._tables.reject
         counted = [batch.c[name] for name in _COUNTS]
         with self._reading("read the ledger") as connection:
-            query = sa.select(batch.c.first_row, batch.c.last_row, *counted).where(_of_round(batch, claim))
+            query = sa.select(batch.c.first_row, batch.c.last_row, *counted).where(_of_generation(batch, claim))
             entries = connection.execute(query).all()
             rejected: Sequence[int] = ()
             if entries:
-                rows = sa.select(reject.c.sheet_row).where(_of_round(reject, claim))
+                rows = sa.select(reject.c.sheet_row).where(_of_generation(reject, claim))
                 rejected = connection.execute(rows).scalars().all()
         return ResumePoint(
             claim=claim,
@@ -323,7 +323,9 @@ class SqlLedger:
     def _merge(self, connection: sa.Connection, claim: Claim) -> None:
         """Merge adjacent entries of the generation."""
         batch = self._tables.batch
-        entries = connection.execute(sa.select(batch).where(_of_round(batch, claim)).order_by(batch.c.first_row)).all()
+        entries = connection.execute(
+            sa.select(batch).where(_of_generation(batch, claim)).order_by(batch.c.first_row)
+        ).all()
         whole: list[dict[str, Any]] = []
         for entry in entries:
             values = dict(entry._mapping)
@@ -335,13 +337,13 @@ class SqlLedger:
             else:
                 whole.append(values)
         if len(whole) < len(entries):
-            connection.execute(sa.delete(batch).where(_of_round(batch, claim)))
+            connection.execute(sa.delete(batch).where(_of_generation(batch, claim)))
             connection.execute(sa.insert(batch), whole)
 
     def _count_suppressed(self, connection: sa.Connection, claim: Claim, moved: int) -> None:
         """Record in the entries of the generation that ``moved`` of their rows were inserted and the others skipped."""
         batch = self._tables.batch
-        query = sa.select(batch.c.first_row, batch.c.inserted).where(_of_round(batch, claim))
+        query = sa.select(batch.c.first_row, batch.c.inserted).where(_of_generation(batch, claim))
         entries = connection.execute(query).all()
         # PEP 249: -1 if the driver cannot tell. No error was raised, so the rows were inserted.
         missing = max(0, sum(entry.inserted for entry in entries) - moved) if moved >= 0 else 0
@@ -352,7 +354,7 @@ class SqlLedger:
             missing -= skipped
             connection.execute(
                 sa.update(batch)
-                .where(_of_round(batch, claim), batch.c.first_row == first_row)
+                .where(_of_generation(batch, claim), batch.c.first_row == first_row)
                 .values(inserted=batch.c.inserted - skipped, skipped=batch.c.skipped + skipped)
             )
 
@@ -417,8 +419,8 @@ class SqlLedger:
 _COUNTS = ("inserted", "updated", "skipped", "rejected")
 
 
-def _of_round(table: sa.Table, claim: Claim) -> sa.ColumnElement[bool]:
-    return sa.and_(table.c.import_id == claim.import_id, table.c.round == claim.round)
+def _of_generation(table: sa.Table, claim: Claim) -> sa.ColumnElement[bool]:
+    return sa.and_(table.c.import_id == claim.import_id, table.c.round == claim.generation)
 
 
 def _busy(run: NewRun, other: str | None) -> BusyError:
@@ -433,7 +435,7 @@ def _new_row(run: NewRun, codec: str) -> dict[str, Any]:
         "run_id": run.run_id,
         "ledger_version": LEDGER_VERSION,
         "import_id": run.import_id,
-        "round": run.round,
+        "round": run.generation,
         "claim": run.import_id,
         "state": RunState.RUNNING.value,
         "file": storable(run.file, codec),
@@ -458,7 +460,7 @@ def _past_run(row: sa.RowMapping) -> PastRun:
     return PastRun(
         run_id=row["run_id"],
         import_id=row["import_id"],
-        round=row["round"],
+        generation=row["round"],
         state=RunState(row["state"]),
         file=row["file"],
         sha256=row["sha256"],

@@ -209,7 +209,7 @@ class LedgerStatements(Generic[S]):
         claim = self._claim
         return {
             "given_import_id": claim.import_id,
-            "given_round": claim.round,
+            "given_round": claim.generation,
             "given_run_id": claim.run_id,
             "given_first_row": entry.first_row,
             "given_last_row": entry.last_row,
@@ -254,7 +254,7 @@ def _reject_row(claim: Claim, reject: Reject, codec: str) -> dict[str, Any]:
     first = reject.faults[0]
     return {
         "import_id": claim.import_id,
-        "round": claim.round,
+        "round": claim.generation,
         "sheet_row": reject.row,
         "run_id": claim.run_id,
         "cell": storable(first.cell, codec),

@@ -7,7 +7,8 @@ from itertools import repeat, zip_longest
 
 from tui_importer.core.model.batch import Block
 from tui_importer.core.model.cells import Cell
-from tui_importer.core.model.column import Column, ListColumn
+from tui_importer.core.model.column import Column
+from tui_importer.core.model.list_column import ListColumn
 from tui_importer.core.model.rows import Rows
 from tui_importer.readers.hidden_cells import HiddenCell
 

@@ -161,7 +161,7 @@ def _of_ledger(past: PastRun, history: Sequence[PastRun], ledger: Ledger, databa
     of_generation = [each for each in history if _generation(each) == _generation(past)]
     place = next(number for number, each in enumerate(of_generation) if each.run_id == past.run_id)
     before = of_generation[place + 1].counts if place + 1 < len(of_generation) else Counts()
-    counts = past.counts if past.finished_at else ledger.counts(past.import_id, past.round)
+    counts = past.counts if past.finished_at else ledger.counts(past.import_id, past.generation)
     alive = past.state is RunState.RUNNING and ledger.is_alive(past)
     if alive is None:
         state, resumable = "running or died", True  # on another machine
@@ -187,7 +187,7 @@ def _of_ledger(past: PastRun, history: Sequence[PastRun], ledger: Ledger, databa
 
 
 def _generation(past: PastRun) -> tuple[str, int]:
-    return past.import_id, past.round
+    return past.import_id, past.generation
 
 
 def _state(word: str, *, resumed: bool, dry_run: bool) -> tuple[str, bool]:

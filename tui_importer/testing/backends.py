@@ -10,7 +10,7 @@ from typing import Any
 
 from tui_importer.api import Run
 from tui_importer.core.model.batch import Batch
-from tui_importer.core.model.column import ListColumn
+from tui_importer.core.model.list_column import ListColumn
 from tui_importer.core.model.report import Report
 from tui_importer.core.model.types import INTEGER, TEXT
 from tui_importer.core.model.url import parse_address
@@ -162,7 +162,7 @@ def _claimed(ledger: Ledger, oracle: Oracle, run_id: str) -> Claim:
     run = NewRun(
         run_id=run_id,
         import_id="0123456789abcdef0123456789abcdef",
-        round=1,
+        generation=1,
         file=str(oracle.file),
         sha256="0" * 64,
         sheet="",

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from tui_importer.core.conversion.convert import Conversion
 from tui_importer.core.conversion.inference import ColumnInference, Inferred
 from tui_importer.core.model.cells import Cell, CellError, UncalculatedFormula
-from tui_importer.core.model.column import ListColumn
+from tui_importer.core.model.list_column import ListColumn
 
 DAY = dt.date(2024, 2, 29)
 MIDNIGHT = dt.datetime(2024, 2, 29)

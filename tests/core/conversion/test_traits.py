@@ -22,7 +22,7 @@ from tui_importer.core.conversion.traits import (
     Trait,
     of_kind,
 )
-from tui_importer.core.model.column import ListColumn
+from tui_importer.core.model.list_column import ListColumn
 
 FLOATS = st.one_of(st.floats(), st.sampled_from([1e15, -1e15, 1e15 - 1, 0.5, 2.0]))
 INTEGERS = st.one_of(st.integers(), st.sampled_from([2**53, 2**53 + 1, 2**63, -(2**63)]))

@@ -9,7 +9,7 @@ import pytest
 
 from tui_importer.core.model.casting import cast
 from tui_importer.core.model.cells import Cell, CellError
-from tui_importer.core.model.column import ListColumn
+from tui_importer.core.model.list_column import ListColumn
 from tui_importer.core.model.types import ColumnType, Kind
 
 DAY = dt.date(2024, 2, 29)

@@ -18,7 +18,8 @@ from tui_importer.core.conversion.convert import Conversion, convert_cells
 from tui_importer.core.conversion.mapping import ColumnMapping, MappedColumn, fitted, without_blank_rows
 from tui_importer.core.model.batch import Batch, Block
 from tui_importer.core.model.cells import Cell, CellError, UncalculatedFormula
-from tui_importer.core.model.column import ListColumn, common_store
+from tui_importer.core.model.column import common_store
+from tui_importer.core.model.list_column import ListColumn
 from tui_importer.core.model.rows import PIECE_ROWS, Rows
 from tui_importer.core.model.table import Table, TableColumn
 from tui_importer.core.model.types import TEXT, ColumnType

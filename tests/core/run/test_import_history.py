@@ -39,7 +39,7 @@ class Kept:
         self.began: list[NewRun] = []
         self.finished: list[RunState] = []
 
-    def counts(self, import_id: str, round_: int) -> Counts:
+    def counts(self, import_id: str, generation: int) -> Counts:
         return Counts(inserted=self.inserted)
 
     def holds_rows(self, table: Table) -> bool:
@@ -50,7 +50,7 @@ class Kept:
 
     def begin(self, run: NewRun) -> ResumePoint:
         self.began.append(run)
-        return ResumePoint(Claim(run.import_id, run.round, run.run_id))
+        return ResumePoint(Claim(run.import_id, run.generation, run.run_id))
 
     def rejects(self, claim: Claim) -> list[Any]:
         return []
@@ -73,7 +73,7 @@ def past(asked: Plan, state: RunState = RunState.COMPLETE, sha256: str = "0", **
     known: dict[str, Any] = {
         "run_id": "earlier",
         "import_id": found.import_id,
-        "round": 1,
+        "generation": 1,
         "file": found.file,
         "sha256": sha256,
         "sheet": "S",
@@ -114,7 +114,7 @@ def test_what_is_in_is_not_imported_again_unless_it_is_asked_for() -> None:
     again, ledger = import_history(plan(again=True), [past(asked)])
     assert again.done(resolution(asked), TABLE) is None
     again.begin(resolution(asked))
-    assert (ledger.began[0].round, again.resumes) == (2, None)
+    assert (ledger.began[0].generation, again.resumes) == (2, None)
 
 
 def test_what_was_stopped_is_gone_on_with() -> None:
@@ -124,7 +124,7 @@ def test_what_was_stopped_is_gone_on_with() -> None:
     goes_on.begin(resolution(asked))
     assert goes_on.resumes is not None
     assert goes_on.resumes.run_id == "earlier"
-    assert (ledger.began[0].round, goes_on.made_table) == (1, True)
+    assert (ledger.began[0].generation, goes_on.made_table) == (1, True)
 
 
 @pytest.mark.parametrize("existing", [TABLE, None])
@@ -134,7 +134,7 @@ def test_a_table_that_was_emptied_or_dropped_is_filled_from_the_start(existing: 
     assert anew.done(resolution(asked), existing) is None
     assert anew.notes == ["table 't' has been emptied since run earlier: starting over"]
     anew.begin(resolution(asked))
-    assert ledger.began[0].round == 2
+    assert ledger.began[0].generation == 2
 
 
 def test_more_rows_of_the_same_go_on_and_fewer_are_in() -> None:

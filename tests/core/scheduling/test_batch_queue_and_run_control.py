@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tui_importer.core.model.batch import Batch
-from tui_importer.core.model.column import ListColumn
+from tui_importer.core.model.list_column import ListColumn
 from tui_importer.core.scheduling.batch_queue import QUEUE_BATCHES, BatchQueue, RateLimiter
 from tui_importer.core.scheduling.run_control import RunControl
 from tui_importer.errors import ExitCode

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from tui_importer.core.model.batch import Block
 from tui_importer.core.model.cells import MAX_COLUMNS, MAX_ROWS, Cell, CellError
-from tui_importer.core.model.column import ListColumn
+from tui_importer.core.model.list_column import ListColumn
 from tui_importer.core.model.schemas import BUSINESSES
 from tui_importer.core.source.header import CellRange, find_layout, is_totals_row, parse_range
 from tui_importer.errors import PlanError

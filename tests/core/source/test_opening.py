@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tui_importer.core.model.batch import Block
-from tui_importer.core.model.column import ListColumn
+from tui_importer.core.model.list_column import ListColumn
 from tui_importer.core.model.plan import Source
 from tui_importer.core.source.opening import Opening
 from tui_importer.core.source.reader import SheetInfo

@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Self
 
 from tui_importer.core.model.batch import Block
-from tui_importer.core.model.column import ListColumn
+from tui_importer.core.model.list_column import ListColumn
 from tui_importer.core.model.plan import Source
 from tui_importer.core.source.open_source import open_source
 from tui_importer.core.source.reader import OpenSheet, Reader, SheetInfo, Workbook

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tui_importer.core.model.batch import Batch
-from tui_importer.core.model.column import ListColumn
+from tui_importer.core.model.list_column import ListColumn
 from tui_importer.core.model.table import Index, Table
 from tui_importer.core.writing.backend import Destination
 from tui_importer.core.writing.dry_run import DryBackend

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tui_importer.core.model.batch import Batch
-from tui_importer.core.model.column import ListColumn
+from tui_importer.core.model.list_column import ListColumn
 from tui_importer.core.writing.encoding import encoded
 from tui_importer.errors import ImporterError, PlanError
 

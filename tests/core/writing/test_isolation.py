@@ -23,8 +23,8 @@ from tui_importer.backends.sqlite.backend import SQLite
 from tui_importer.core.conversion.convert import Conversion
 from tui_importer.core.conversion.mapping import ColumnMapping, MappedColumn
 from tui_importer.core.model.batch import Batch
-from tui_importer.core.model.column import ListColumn
 from tui_importer.core.model.counters import WorkerCounters
+from tui_importer.core.model.list_column import ListColumn
 from tui_importer.core.model.rows import Rows
 from tui_importer.core.model.table import Table
 from tui_importer.core.scheduling.run_control import RunControl

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 from tui_importer.core.conversion.parsing import REQUIRED_BUT_BLANK, ConversionError, as_text, parser
 from tui_importer.core.model.cells import Cell, CellError
-from tui_importer.core.model.column import Column, ListColumn
+from tui_importer.core.model.column import Column
+from tui_importer.core.model.list_column import ListColumn
 from tui_importer.core.model.plan import ErrorCells
 from tui_importer.core.model.types import ColumnType
 

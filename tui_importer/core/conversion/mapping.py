@@ -12,7 +12,8 @@ from tui_importer.core.conversion.convert import Conversion
 from tui_importer.core.conversion.parsing import as_text
 from tui_importer.core.model.batch import Batch, Block
 from tui_importer.core.model.cells import Cell, cell_name, column_letters, quoted_sheet
-from tui_importer.core.model.column import Column, ListColumn
+from tui_importer.core.model.column import Column
+from tui_importer.core.model.list_column import ListColumn
 from tui_importer.core.model.table import Table
 from tui_importer.errors import DataFault
 from tui_importer.events import Fault, Reject

@@ -12,15 +12,13 @@ from collections.abc import Callable, Sequence
 from decimal import Decimal, InvalidOperation
 from itertools import repeat
 from operator import eq
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from tui_importer.core.model.cells import MIDNIGHT, Cell, CellError, UncalculatedFormula
+from tui_importer.core.model.column import Column
 from tui_importer.core.model.types import ColumnType, Kind
 
-if TYPE_CHECKING:
-    from tui_importer.core.model.column import Column
-
-C = TypeVar("C", bound="Column")
+C = TypeVar("C", bound=Column)
 
 _DIGITS = frozenset("0123456789-")
 _NUMBER = frozenset("0123456789-+.eE")

@@ -15,8 +15,9 @@ from typing import Any
 
 from tui_importer.core.model.casting import cast
 from tui_importer.core.model.cells import Cell
-from tui_importer.core.model.column import NUL, Column, ListColumn
+from tui_importer.core.model.column import NUL, Column
 from tui_importer.core.model.encoded import EncodedBatch
+from tui_importer.core.model.list_column import ListColumn
 from tui_importer.core.model.types import ColumnType
 
 _TEXTS: frozenset[type] = frozenset({str})

@@ -83,8 +83,8 @@ class ImportHistory:
         if not runs:
             self.notes += _changes(identity, self._history)
             return None
-        self._generation = max(past.round for past in runs)
-        self._earlier = [past for past in runs if past.round == self._generation]
+        self._generation = max(past.generation for past in runs)
+        self._earlier = [past for past in runs if past.generation == self._generation]
         done = next((past for past in self._earlier if self._covers(past)), None)
         if self._is_gone(existing, done):
             self.notes.append(f"table {self._table!r} has been emptied since run {runs[0].run_id}: starting over")
@@ -104,7 +104,7 @@ class ImportHistory:
             NewRun(
                 run_id=self._run.run_id,
                 import_id=identity.import_id,
-                round=self._generation,
+                generation=self._generation,
                 file=identity.file,
                 sha256=identity.sha256,
                 sheet=identity.sheet,
@@ -141,7 +141,7 @@ class ImportHistory:
         """The staging table of an atomic import: the imported columns, under a name derived from the import."""
         filled = {column.target for column in mapping.columns}
         return Table(
-            name=_stage_name(self._claim.import_id, self._claim.round),
+            name=_stage_name(self._claim.import_id, self._claim.generation),
             # A blank that takes the default is staged as NULL.
             columns=tuple(
                 replace(column, nullable=column.nullable or mapping.table.takes_default(column.name))
@@ -159,7 +159,7 @@ class ImportHistory:
 
     def counts(self) -> Counts:
         """The ledger's counts of this import, by earlier runs and this one."""
-        return self._ledger.counts(self._claim.import_id, self._claim.round)
+        return self._ledger.counts(self._claim.import_id, self._claim.generation)
 
     def take_before(self, mapping: ColumnMapping, *, empty: bool) -> None:
         """Store the checksums of the table before this generation writes to it, for :meth:`verify`."""
@@ -237,11 +237,11 @@ class ImportHistory:
         latest = self._earlier[0]
         if latest.atomic and not self.published:
             # The rows are still in the staging table.
-            stage = Table(_stage_name(latest.import_id, latest.round), (), _schema(self._table))
-            return bool(self._ledger.counts(latest.import_id, latest.round).inserted) and not self._ledger.holds_rows(
-                stage
-            )
-        if not self._ledger.counts(latest.import_id, latest.round).inserted:
+            stage = Table(_stage_name(latest.import_id, latest.generation), (), _schema(self._table))
+            return bool(
+                self._ledger.counts(latest.import_id, latest.generation).inserted
+            ) and not self._ledger.holds_rows(stage)
+        if not self._ledger.counts(latest.import_id, latest.generation).inserted:
             return False
         return existing is None or not self._ledger.holds_rows(existing)
 
@@ -251,8 +251,8 @@ class ImportHistory:
             raise PlanError(f"run {past.run_id} began this import {how} --atomic: go on {how} it")
 
 
-def _stage_name(import_id: str, round_: int) -> str:
-    return f"tui_importer_stage_{import_id[:12]}_{round_}"
+def _stage_name(import_id: str, generation: int) -> str:
+    return f"tui_importer_stage_{import_id[:12]}_{generation}"
 
 
 def _schema(name: str) -> str | None:

@@ -37,11 +37,11 @@ class RunState(StrEnum):
 class Claim:
     """A run's right to write the rows of an import.
 
-    ``round`` is the import's generation: it counts how often the import was started from scratch.
+    ``generation`` counts how often the import was started from scratch.
     """
 
     import_id: str
-    round: int
+    generation: int
     run_id: str
     schema: str | None = None
 
@@ -87,7 +87,7 @@ class NewRun:
 
     run_id: str
     import_id: str
-    round: int
+    generation: int
     file: str
     sha256: str
     sheet: str
@@ -163,7 +163,7 @@ class Ledger(Protocol):
         transactions in flight. Raises :class:`~tui_importer.errors.BusyError` if another run of the import is alive.
         """
 
-    def counts(self, import_id: str, round_: int) -> Counts:
+    def counts(self, import_id: str, generation: int) -> Counts:
         """The sum of a generation's entries."""
 
     def rejects(self, claim: Claim) -> Iterator[Reject]:
