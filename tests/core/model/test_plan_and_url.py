@@ -26,7 +26,11 @@ PLANS = st.builds(
         header_row=st.one_of(st.none(), st.integers(0, 99)),
         limit=st.one_of(st.none(), st.integers(1, 99)),
     ),
-    target=st.builds(Target, database=st.one_of(st.none(), NAMES), table=st.one_of(st.none(), NAMES)),
+    target=st.builds(
+        Target,
+        database=st.one_of(st.none(), st.from_regex(r"[a-z]{1,8}\.db", fullmatch=True)),
+        table=st.one_of(st.none(), NAMES),
+    ),
     options=st.builds(
         Options,
         strategy=NAMES,
