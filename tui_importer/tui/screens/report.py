@@ -1,4 +1,4 @@
-"""How a run ended: outcome, counts, its whole throughput, its workers, where things are, and how to repeat it."""
+"""The report of an ended run: outcome, counts, throughput, workers, files, and the command that repeats it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from tui_importer.tui.widgets.lists import group_line
 from tui_importer.tui.widgets.top import state_pieces
 
 _CHART_HEIGHT = 8
-#: Cells at both sides of the page: padding, and what scrolls it.
+#: Cells at both sides of the page: padding and scrollbar.
 _AROUND = 8
 
 

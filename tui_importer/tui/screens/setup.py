@@ -1,4 +1,4 @@
-"""The setup screen: what is in the file, what goes where, and how; then Enter."""
+"""The setup screen: what is in the file, how it maps to the target, and the options; Enter begins."""
 
 from __future__ import annotations
 
@@ -39,27 +39,27 @@ from tui_importer.tui.messages import DashboardResult, Looked
 from tui_importer.tui.terminal import Glyphs
 from tui_importer.tui.widgets.top import DRY_RUN
 
-#: Characters of a cell in the preview: enough to know it by.
+#: Characters of a cell in the preview: enough to recognise the value.
 _PREVIEW_CELL = 24
-#: Seconds without typing after which the target is looked at.
+#: Seconds without typing after which the target is inspected.
 _TYPING_PAUSE = 0.6
 MODES = (("append", "append"), ("create", "create"))
 
 
 class InspectionProcess(Protocol):
-    """A look at a source or a target that goes on (:class:`tui_importer.process.start.InspectionProcess`)."""
+    """A running inspection of a source or a target (:class:`tui_importer.process.start.InspectionProcess`)."""
 
     def cancel(self) -> None: ...
 
     def close(self) -> None: ...
 
 
-#: Begins a look; its answers go to the callback, from a thread.
+#: Starts an inspection, which calls the callback with its answers, from a thread.
 Looker = Callable[[Request, Callable[[Answer], None]], InspectionProcess]
 
 
 class SetupScreen(Screen[None]):
-    """Sets an import up. ``begin`` is called with the plan once it is to be carried out."""
+    """Sets an import up. ``begin`` is called with the plan when the user begins it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "begin", "Start", priority=True),
@@ -91,13 +91,14 @@ class SetupScreen(Screen[None]):
         self._typing: Timer | None = None
         self._looked_at = {"setup-header": "", "setup-database": "", "setup-table": ""}
         self.target_words = ""
-        #: What the looks have found: the sheet's layout and the table's name, and the plan that can be carried out.
+        #: What the inspections have found: the sheet's layout and the table's name, and the plan that can be carried
+        #: out.
         self._inspected: Inspected | None = None
         self._asked: Plan | None = None
         self._possible: Plan | None = None
         self._saved: Path | None = None
         self._saved_plan: Plan | None = None
-        self._wanted = False  # whether the run is to begin as soon as the looks find nothing against it
+        self._wanted = False  # begin as soon as the inspections find nothing against it
 
     def compose(self) -> ComposeResult:
         plan, options = self.draft.given, self.draft.given.options
@@ -147,7 +148,7 @@ class SetupScreen(Screen[None]):
             look.close()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Keys that a focused field needs for itself are not ours."""
+        """Leave a focused field the keys that it needs."""
         focused = self.focused
         if action == "begin":
             return not isinstance(focused, OptionList)
@@ -265,12 +266,13 @@ class SetupScreen(Screen[None]):
         table = plan.target.table if plan else None
         table = table or (found.plan.target.table if found else None)
         if plan is None or table is None:
-            return  # what is wrong with the plan is said; without a name, the findings will give one
+            return  # an invalid plan has been reported; a missing name will come with the findings
         plan = msgspec.structs.replace(plan, target=msgspec.structs.replace(plan.target, table=table))
         self._start_look("target", LookAtTargetRequest(plan=plan, layout=found.layout if found else None))
 
     def _database(self) -> str | None:
-        """The address that was typed; where it was left alone the one that was given, which may hold a password."""
+        """Return the address that was typed. If the field was not changed, return the given address, which may hold a
+        password."""
         typed = self.query_one("#setup-database", Input).value.strip()
         return self.draft.given.target.database if typed == self._glyphs.text(self._given_database) else typed
 
@@ -300,7 +302,7 @@ class SetupScreen(Screen[None]):
 
     def on_input_changed(self, event: Input.Changed) -> None:
         if event.value == self._looked_at.get(event.input.id or "", event.value):
-            return  # a field says so too when it is filled for the first time
+            return  # a field also sends this event when it is filled for the first time
         self._wanted = False
         if event.input.id in ("setup-database", "setup-table"):
             self._say_target("", "info")
@@ -309,7 +311,7 @@ class SetupScreen(Screen[None]):
             self._look_soon(self._look_at_source)
 
     def _look_soon(self, look: Callable[[], None]) -> None:
-        """Look once nobody types any more."""
+        """Inspect once the user has stopped typing."""
         if self._typing is not None:
             self._typing.stop()
         self._typing = self.set_timer(_TYPING_PAUSE, look)
@@ -330,29 +332,29 @@ class SetupScreen(Screen[None]):
             self._look_at_target()
 
     def action_leave_out(self) -> None:
-        """Leave the column out, or take it in again."""
+        """Leave the column out, or include it again."""
         if self.draft.columns:
             self.draft = self.draft.toggled(self._columns.cursor_row)
             self._show_columns()
             self._wanted = False
-            self._look_soon(self._look_at_target)  # the table may take the columns now, or no longer
+            self._look_soon(self._look_at_target)  # this may change whether the table takes the columns
 
     def action_type(self) -> None:
-        """Give the column its next type."""
+        """Change the column to its next type."""
         if self.draft.columns:
             self.draft = self.draft.retyped(self._columns.cursor_row)
             self._show_columns()
             self._wanted = False
 
     def action_begin(self) -> None:
-        """Carry the import out, as soon as the file and the table have been looked at and nothing is against it."""
+        """Begin the import as soon as the file and the table have been inspected and nothing is against it."""
         plan = self._plan()
         if plan is None:
             return
         if plan == self._possible:
-            self._refuse()  # should it come back, everything is looked at anew
+            self._refuse()  # inspect everything again if the user returns to this screen
             for _, look in self._looks.values():
-                look.cancel()  # the run reads the file itself, and is not to share the machine
+                look.cancel()  # the run reads the file itself, and should not share the machine
             self._begin(plan)
             return
         self._wanted = True
@@ -363,15 +365,15 @@ class SetupScreen(Screen[None]):
         self._say_target("begins once the file and the table have been looked at: Esc takes that back", "info")
 
     def _refuse(self) -> None:
-        """What was seen no longer counts: the next Enter looks again."""
+        """Discard what was found: the next Enter inspects again."""
         self._wanted, self._possible = False, None
 
     def action_save(self) -> None:
-        """Save the plan beside us, to be changed by hand and given to --schema."""
+        """Save the plan in the current folder, to be edited and used with --schema."""
         plan = self._plan()
         if plan is None:
             return
-        # The address that is shown holds no password.
+        # The displayed address holds no password.
         safe = msgspec.structs.replace(plan.target, database=target_address(plan).display)
         plan = msgspec.structs.replace(plan, target=safe)
         taken = self._saved if plan == self._saved_plan else None
@@ -386,7 +388,7 @@ class SetupScreen(Screen[None]):
             self.notify(self._glyphs.text(f"saved as {path}: --schema {path}"), markup=False)
 
     def action_leave(self) -> None:
-        """Leave a field, or take back that the run is to begin."""
+        """Leave a field, or take Enter back."""
         if isinstance(self.focused, (Input, Select)):
             self._columns.focus()
         elif self._wanted:
@@ -396,11 +398,11 @@ class SetupScreen(Screen[None]):
             self.notify("q quits without importing anything, Enter begins", markup=False)
 
     def action_quit_setup(self) -> None:
-        """Leave the screen without importing anything."""
+        """Exit without importing anything."""
         self.app.exit(DashboardResult())
 
     def say_refused(self, error: str) -> None:
-        """The run was refused: why."""
+        """Show why the run was refused."""
         self._say_target(error, "error")
 
     def _plan(self) -> Plan | None:
@@ -454,7 +456,7 @@ class SetupScreen(Screen[None]):
 
 
 def _numbered(stem: str, ending: str) -> Iterator[Path]:
-    """``STEM.toml``, ``STEM-2.toml`` and so on."""
+    """Yield ``STEM.toml``, ``STEM-2.toml`` and so on."""
     return (Path(f"{stem}{'' if number == 1 else f'-{number}'}{ending}") for number in count(1))
 
 
