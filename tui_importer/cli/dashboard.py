@@ -53,13 +53,13 @@ def hang_up_ends_us() -> Iterator[None]:
         signal.signal(signal.SIGHUP, before)
 
 
-def show_run(opening: OpenRun) -> DashboardResult:
+def show_run(open_run: OpenRun) -> DashboardResult:
     """Show one run."""
 
     def first(glyphs: Glyphs) -> Any:
         from tui_importer.tui.screens.run import RunScreen
 
-        return RunScreen(opening, glyphs)
+        return RunScreen(open_run, glyphs)
 
     return show(first)
 

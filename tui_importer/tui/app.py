@@ -111,10 +111,10 @@ class Dashboard(App[DashboardResult]):
             for each in (self, self.screen):
                 each.post_message(Resize(size, size))
 
-    def show_run(self, opening: OpenRun | None) -> None:
+    def show_run(self, open_run: OpenRun | None) -> None:
         """Show a run in place of the current screen."""
-        if opening is not None:
-            self.switch_screen(RunScreen(opening, self.glyphs))
+        if open_run is not None:
+            self.switch_screen(RunScreen(open_run, self.glyphs))
 
     def action_help(self) -> None:
         """Explain keys and words."""

@@ -76,13 +76,13 @@ class OrderRefused(Message):
         self.error = error
 
 
-class Looked(Message):
+class InspectionAnswered(Message):
     """An inspection of a source or a target has answered. ``number`` identifies the inspection; answers of old ones are
     ignored."""
 
-    def __init__(self, look: int, answer: process.Answer) -> None:
+    def __init__(self, number: int, answer: process.Answer) -> None:
         super().__init__()
-        self.look, self.answer = look, answer
+        self.number, self.answer = number, answer
 
 
 class RejectsFound(Message):

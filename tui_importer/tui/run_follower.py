@@ -19,13 +19,13 @@ class RunFollower:
     """Opens a run and follows it to its end, or until :meth:`close`. ``post`` is called from the follower's thread;
     ``shown`` is the run once it is open."""
 
-    def __init__(self, opening: OpenRun, post: Callable[[Message], object], period: float = PERIOD) -> None:
+    def __init__(self, open_run: OpenRun, post: Callable[[Message], object], period: float = PERIOD) -> None:
         self.shown: ShownRun | None = None
-        self._opening = opening
+        self._open_run = open_run
         self._post = post
         self._period = period
         self._closed = threading.Event()
-        self._thread = threading.Thread(target=self._watch, name="watching", daemon=True)
+        self._thread = threading.Thread(target=self._follow, name="watching", daemon=True)
         self._thread.start()
 
     def close(self) -> None:
@@ -33,9 +33,9 @@ class RunFollower:
         self._closed.set()
         self._thread.join()
 
-    def _watch(self) -> None:
+    def _follow(self) -> None:
         try:
-            self.shown = shown = self._opening()
+            self.shown = shown = self._open_run()
         except ImporterError as error:
             self._post(RunRefused(str(error), int(error.exit_code)))
             return

@@ -184,11 +184,11 @@ class ViewBuilder:
         self._latest = max(self._latest, line.at)
         match line.what:
             case Snapshot():
-                self._count(line.what)
+                self._add_counters(line.what)
             case tuple():
                 self._groups = line.what
             case _:
-                self._hear(line.at, line.what)
+                self._add_event(line.at, line.what)
 
     def view(self, now: float, *, ended: bool = False, report: Report | None = None) -> View:
         """Return the view at ``now``. ``ended`` means that no more lines will come."""
@@ -208,12 +208,12 @@ class ViewBuilder:
             batch_size=self._loading.batch_size if self._loading else 0,
             seconds=max(0.0, until - self._began) if self._started else 0.0,
             counters=counters,
-            now=0.0 if state.over else _rate(self._back(LOOK_BACK), counters),
+            now=0.0 if state.over else _rate(self._counters_before(LOOK_BACK), counters),
             mean=mean,
             peak=max(self._history.peak, mean),
-            seconds_left=self._left(state, counters),
+            seconds_left=self._seconds_left(state, counters),
             bound=self._bound(state),
-            queue=self._fill(),
+            queue=self._mean_fill(),
             history=self._history.copy(),
             workers=tuple(self._worker(worker, now, over=state.over) for worker in counters.workers),
             groups=self._groups,
@@ -222,7 +222,7 @@ class ViewBuilder:
             report=report,
         )
 
-    def _hear(self, at: float, event: AnyEvent) -> None:
+    def _add_event(self, at: float, event: AnyEvent) -> None:
         match event:
             case RunStarted():
                 self._started, self._began = event, at
@@ -248,7 +248,7 @@ class ViewBuilder:
             self._log.append(LogLine(at, level(event), text, isinstance(event, ROUTINE)))
             self._logged = None
 
-    def _count(self, counters: Snapshot) -> None:
+    def _add_counters(self, counters: Snapshot) -> None:
         self._counters = counters
         engine = self._retries.get(0)  # not a worker, so no worker state shows the end of its retry
         if engine is not None and counters.at > engine.until:
@@ -287,7 +287,7 @@ class ViewBuilder:
             return State.LOADING
         return State.READING if self._reading is not None else State.STARTING
 
-    def _back(self, seconds: float) -> Snapshot:
+    def _counters_before(self, seconds: float) -> Snapshot:
         """Return the latest counters that are at least ``seconds`` old, or the oldest there are."""
         newest = self._recent[-1] if self._recent else Snapshot(at=0.0)
         return next(
@@ -303,20 +303,20 @@ class ViewBuilder:
             seconds = self._finished.seconds
         return written(counters) / seconds if seconds > 0 else 0.0
 
-    def _left(self, state: State, counters: Snapshot) -> float | None:
+    def _seconds_left(self, state: State, counters: Snapshot) -> float | None:
         """Return the seconds until the last row, or None if that would be a guess."""
-        rows, earliest = total(counters), self._back(ETA_LOOK_BACK)
+        rows, earliest = total(counters), self._counters_before(ETA_LOOK_BACK)
         if rows is None or state.over or state is State.PAUSED or counters.at - earliest.at < _MIN_ETA:
             return None
-        pace, left = _rate(earliest, counters), rows - counters.finished
+        rate, left = _rate(earliest, counters), rows - counters.finished
         if left <= 0:
             return 0.0
-        return left / pace if pace > 0 else None
+        return left / rate if rate > 0 else None
 
-    def _fill(self) -> float:
+    def _mean_fill(self) -> float:
         """Return the mean fill of the queue, 0 to 1."""
-        back = self._back(LOOK_BACK).at
-        fills = [old.queue_depth / old.queue_size for old in self._recent if old.queue_size and old.at >= back]
+        since = self._counters_before(LOOK_BACK).at
+        fills = [old.queue_depth / old.queue_size for old in self._recent if old.queue_size and old.at >= since]
         return sum(fills) / len(fills) if fills else 0.0
 
     def _bound(self, state: State) -> Bound:
@@ -324,7 +324,7 @@ class ViewBuilder:
             return Bound.NOTHING
         if state not in (State.LOADING, State.RETRYING) or self._counters is None:
             return Bound.UNKNOWN
-        fill = self._fill()
+        fill = self._mean_fill()
         if fill >= _DATABASE_BOUND or state is State.RETRYING or self._counters.all_read:
             return Bound.DATABASE
         if fill > _READER_BOUND:
@@ -343,7 +343,7 @@ class ViewBuilder:
             rejected=worker.rejected,
             retries=worker.retries,
             batch_seconds=worker.last_batch_seconds,
-            rate=0.0 if over else _pace(spark, LOOK_BACK),
+            rate=0.0 if over else _recent_rate(spark, LOOK_BACK),
             spark=_steps(spark),
             attempt=retry.attempt if retry else 0,
             retry_in=max(0.0, retry.until - now) if retry else None,
@@ -387,7 +387,7 @@ def _done(worker: WorkerSnapshot) -> int:
     return worker.inserted + worker.updated + worker.skipped + worker.rejected
 
 
-def _pace(samples: Sequence[tuple[float, int]], seconds: float) -> float:
+def _recent_rate(samples: Sequence[tuple[float, int]], seconds: float) -> float:
     """Return rows per second over the last ``seconds``, given samples of (time, rows done)."""
     if not samples:
         return 0.0

@@ -55,13 +55,13 @@ class RunScreen(Screen[None]):
     view: reactive[View] = reactive(View, layout=False, repaint=False)
 
     def __init__(
-        self, opening: OpenRun, glyphs: Glyphs, period: float = PERIOD, refused: Callable[[str], None] | None = None
+        self, open_run: OpenRun, glyphs: Glyphs, period: float = PERIOD, refused: Callable[[str], None] | None = None
     ) -> None:
         """``refused`` is called with the reason if there is no run to show; without it the application exits."""
         super().__init__()
         self._refused = refused
         self.shown: ShownRun | None = None
-        self._opening = opening
+        self._open_run = open_run
         self._glyphs = glyphs
         self._period = period
         self._follower: RunFollower | None = None
@@ -85,10 +85,10 @@ class RunScreen(Screen[None]):
     def on_mount(self) -> None:
         # Draw the first picture before the run starts: drawing it later would cost the run more than it delays the
         # user.
-        self.call_after_refresh(self._watch)
+        self.call_after_refresh(self._follow)
 
-    def _watch(self) -> None:
-        self._follower = RunFollower(self._opening, self.post_message, self._period)
+    def _follow(self) -> None:
+        self._follower = RunFollower(self._open_run, self.post_message, self._period)
 
     def on_unmount(self) -> None:
         if self._follower is not None:
@@ -190,10 +190,10 @@ class RunScreen(Screen[None]):
             return
         folder = self.shown.recording.folder
 
-        def tell() -> None:
+        def send() -> None:
             try:
                 give_order(folder, order)
             except UsageError as error:
                 self.post_message(OrderRefused(str(error)))
 
-        self.run_worker(tell, thread=True, group="orders")
+        self.run_worker(send, thread=True, group="orders")
