@@ -1,4 +1,4 @@
-"""``tui-importer attach`` and ``tui-importer replay``"""
+"""The commands ``tui-importer attach`` and ``tui-importer replay``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``tui-importer inspect FILE``"""
+"""The command ``tui-importer inspect FILE``."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tui_importer.core.model.plan import save_plan
 from tui_importer.errors import UsageError
 from tui_importer.text.safe import encodable, shortened, visible
 
-#: Characters of a header or of evidence in the table, so that most tables fit a terminal.
+#: Maximum characters of a header or of evidence in the table, so that most tables fit a terminal.
 _MAX_CELL = 60
 
 
