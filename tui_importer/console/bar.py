@@ -1,4 +1,4 @@
-"""A progress bar on a terminal. This module draws with rich and is imported only where there is one."""
+"""A progress bar on a terminal. This module draws with rich, and is imported only if there is a terminal."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from tui_importer.recording.sampler import Sampler, SnapshotSource
 from tui_importer.text.numbers import format_eta, format_rate
 from tui_importer.text.safe import encodable, shortened
 
-#: Seconds between two pictures: quick enough to look alive, slow enough for a slow line.
+#: Seconds between two redraws: fast enough to look alive, slow enough for a slow connection.
 DRAW_PERIOD = 0.25
-#: Seconds that rate and time left look back: batches come in bursts, which would make both flicker.
+#: Seconds over which rate and time left are averaged: batches come in bursts, which would make both flicker.
 RATE_SPAN = 5.0
-#: Characters of a terminal's line below which there is no bar, and below which only the share is shown.
+#: Terminal widths below which there is no bar, and below which only the share is shown.
 _NARROW, _TINY = 80, 50
 _BAR_WIDTH = 12
 _NAME_WIDTH = 18
@@ -39,7 +39,7 @@ class BarProgress:
         verbose: bool = False,
         console: Callable[[TextIO], Console] | None = None,
     ) -> None:
-        """``console`` makes rich's console for a stream; by default one that finds out what the terminal can do."""
+        """``console`` creates rich's console for a stream; by default one that detects what the terminal can do."""
         self._out = SafeStream(stream)
         self._period = period
         self._told = Told(verbose=verbose)
@@ -51,7 +51,7 @@ class BarProgress:
         if width >= _NARROW:
             columns.append(BarColumn(bar_width=_BAR_WIDTH))
         columns.append(_text("{task.fields[status_line]}"))
-        # Neither stdout nor stderr is taken over, and the picture is drawn by the sampler only.
+        # Neither stdout nor stderr is redirected, and only the sampler draws.
         self._picture = Progress(
             *columns,
             console=self._console,
@@ -83,14 +83,14 @@ class BarProgress:
         )
 
     def sample(self, snapshot: Snapshot) -> None:
-        """Draw the line anew."""
+        """Redraw the line."""
         self._show(snapshot)
         self._picture.refresh()
 
     def stop(self) -> None:
         if self._sampler is not None:
             self._sampler.stop()
-        self._picture.stop()  # gives the cursor back
+        self._picture.stop()  # shows the cursor again
 
     def _show(self, snapshot: Snapshot) -> None:
         rows_per_second, seconds_left = self._recent.add(snapshot)
@@ -104,7 +104,7 @@ class BarProgress:
 
 
 def _status_line(snapshot: Snapshot, rows_per_second: float, seconds_left: float | None, width: int) -> str:
-    """The words beside the bar, as many as there is room for."""
+    """Return the words beside the bar, as many as there is room for."""
     if snapshot.phase is Phase.INDEXING:
         return "making indexes"
     if not snapshot.read and not snapshot.all_read:
