@@ -11,7 +11,7 @@ from rich.progress import BarColumn, Progress, ProgressColumn, TextColumn
 from rich.table import Column
 
 from tui_importer.console.lines import SafeStream
-from tui_importer.console.progress import Recent, Told, name_of, record_sentence
+from tui_importer.console.progress import Narrator, Recent, name_of, record_sentence
 from tui_importer.core.model.counters import Phase, Snapshot, progress, total
 from tui_importer.events import AnyEvent
 from tui_importer.recording.sampler import Sampler, SnapshotSource
@@ -42,7 +42,7 @@ class BarProgress:
         """``console`` creates rich's console for a stream; by default one that detects what the terminal can do."""
         self._out = SafeStream(stream)
         self._period = period
-        self._told = Told(verbose=verbose)
+        self._narrator = Narrator(verbose=verbose)
         self._recent = Recent(RATE_SPAN)
         self._name = "import"
         self._console = (console or _console)(cast("TextIO", self._out))
@@ -52,7 +52,7 @@ class BarProgress:
             columns.append(BarColumn(bar_width=_BAR_WIDTH))
         columns.append(_text("{task.fields[status_line]}"))
         # Neither stdout nor stderr is redirected, and only the sampler draws.
-        self._picture = Progress(
+        self._display = Progress(
             *columns,
             console=self._console,
             auto_refresh=False,
@@ -60,22 +60,22 @@ class BarProgress:
             redirect_stdout=False,
             redirect_stderr=False,
         )
-        self._task = self._picture.add_task("", total=None, status_line="")
+        self._task = self._display.add_task("", total=None, status_line="")
         self._sampler: Sampler | None = None
 
     def start(self, snapshot: SnapshotSource) -> None:
         self._show(snapshot())
-        self._picture.start()
+        self._display.start()
         self._sampler = Sampler(snapshot, self._period, self.sample)
 
     def on_event(self, event: AnyEvent) -> None:
         self._name = name_of(event, self._name)
-        sentence = self._told.sentence(event)
+        sentence = self._narrator.sentence(event)
         if sentence is not None:
             self._print(sentence)
 
     def on_record(self, record: LogRecord) -> None:
-        self._print(self._told.before + record_sentence(record))
+        self._print(self._narrator.prefix + record_sentence(record))
 
     def _print(self, sentence: str) -> None:
         self._console.print(
@@ -85,18 +85,18 @@ class BarProgress:
     def sample(self, snapshot: Snapshot) -> None:
         """Redraw the line."""
         self._show(snapshot)
-        self._picture.refresh()
+        self._display.refresh()
 
     def stop(self) -> None:
         if self._sampler is not None:
             self._sampler.stop()
-        self._picture.stop()  # shows the cursor again
+        self._display.stop()  # shows the cursor again
 
     def _show(self, snapshot: Snapshot) -> None:
         rows_per_second, seconds_left = self._recent.add(snapshot)
-        self._picture.update(
+        self._display.update(
             self._task,
-            description=self._told.before + encodable(shortened(self._name, _NAME_WIDTH), self._out.encoding),
+            description=self._narrator.prefix + encodable(shortened(self._name, _NAME_WIDTH), self._out.encoding),
             total=total(snapshot) if snapshot.read else None,
             completed=snapshot.finished,
             status_line=_status_line(snapshot, rows_per_second, seconds_left, self._console.width),

@@ -21,14 +21,14 @@ _PERIOD = 0.25
 def follow_in_lines(recording: Recording, speed: float | None = None) -> int:
     """Print events until the run ends; return its exit code. ``speed`` replays an ended run."""
     watched: Watched = Follower(recording) if speed is None else Replay(recording, speed)
-    progress, said_at = LineProgress(sys.stderr), None
+    progress, sampled_at = LineProgress(sys.stderr), None
     try:
         while True:
             lines = watched.poll()
             for line in lines:
                 if isinstance(line.what, Snapshot):
-                    if said_at is None or line.at - said_at >= LINE_PERIOD:
-                        said_at = line.at
+                    if sampled_at is None or line.at - sampled_at >= LINE_PERIOD:
+                        sampled_at = line.at
                         progress.sample(line.what)
                 elif not isinstance(line.what, tuple):
                     progress.on_event(line.what)

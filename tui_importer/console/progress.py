@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 #: Seconds between progress lines without a terminal: often enough to follow a log, seldom enough for a long run.
 LINE_PERIOD = 30.0
 #: Number of rejects that are printed one by one; the summary groups them and the reject file has all.
-REJECTS_TOLD = 5
+MAX_REJECT_LINES = 5
 
 Level = Literal["info", "warning", "error"]
 
@@ -68,24 +68,24 @@ class Recent:
         return rate(self._samples[0], snapshot), eta(self._samples[0], snapshot)
 
 
-class Told:
+class Narrator:
     """Selects the events that are worth a line: routine events only with ``verbose``, and only the first few rejects.
     ``prefix`` begins every line of the run: that it is a dry run, or nothing."""
 
     def __init__(self, *, verbose: bool) -> None:
-        self.before = ""
+        self.prefix = ""
         self._verbose = verbose
         self._rejects = 0
 
     def sentence(self, event: AnyEvent) -> str | None:
         """Return the line for the event, or None."""
         if isinstance(event, RunStarted):
-            self.before = DRY_RUN if event.dry_run else ""
-        said = self._sentence(event)
-        return None if said is None else self.before + said
+            self.prefix = DRY_RUN if event.dry_run else ""
+        sentence = self._sentence(event)
+        return None if sentence is None else self.prefix + sentence
 
     def _sentence(self, event: AnyEvent) -> str | None:
-        dry_run = bool(self.before)
+        dry_run = bool(self.prefix)
         if self._verbose:
             return narrate(event, dry_run=dry_run)
         if isinstance(event, (*ROUTINE, Verified, RunFinished)):  # the summary says how the run ended
@@ -94,10 +94,10 @@ class Told:
             return None
         if isinstance(event, RowRejected):
             self._rejects += 1
-            if self._rejects == REJECTS_TOLD + 1:
+            if self._rejects == MAX_REJECT_LINES + 1:
                 would = "would be " if dry_run else ""
                 return f"{would}rejected: more rows; the summary counts them by reason"
-            if self._rejects > REJECTS_TOLD:
+            if self._rejects > MAX_REJECT_LINES:
                 return None
         return narrate(event, dry_run=dry_run)
 
@@ -108,7 +108,7 @@ class LineProgress:
     def __init__(self, stream: TextIO, *, period: float = LINE_PERIOD, verbose: bool = False) -> None:
         self._out = SafeStream(stream)
         self._period = period
-        self._told = Told(verbose=verbose)
+        self._narrator = Narrator(verbose=verbose)
         self._recent = Recent(period)
         self._name = "import"
         self._sampler: Sampler | None = None
@@ -119,16 +119,16 @@ class LineProgress:
 
     def on_event(self, event: AnyEvent) -> None:
         self._name = name_of(event, self._name)
-        sentence = self._told.sentence(event)
+        sentence = self._narrator.sentence(event)
         if sentence is not None:
             self._out.line(sentence)
 
     def on_record(self, record: LogRecord) -> None:
-        self._out.line(self._told.before + record_sentence(record))
+        self._out.line(self._narrator.prefix + record_sentence(record))
 
     def sample(self, snapshot: Snapshot) -> None:
         """Write the periodic status line."""
-        self._out.line(self._told.before + status_line(self._name, snapshot, *self._recent.add(snapshot)))
+        self._out.line(self._narrator.prefix + status_line(self._name, snapshot, *self._recent.add(snapshot)))
 
     def stop(self) -> None:
         if self._sampler is not None:
@@ -140,18 +140,18 @@ class PlainProgress:
 
     def __init__(self, stream: TextIO, *, verbose: bool = False) -> None:
         self._out = SafeStream(stream)
-        self._told = Told(verbose=verbose)
+        self._narrator = Narrator(verbose=verbose)
 
     def start(self, snapshot: SnapshotSource) -> None:
         """Do nothing: only changes are printed."""
 
     def on_event(self, event: AnyEvent) -> None:
-        sentence = self._told.sentence(event)
+        sentence = self._narrator.sentence(event)
         if sentence is not None:
             self._out.line(f"{sentence[0].upper()}{sentence[1:]}.")
 
     def on_record(self, record: LogRecord) -> None:
-        sentence = self._told.before + record_sentence(record)
+        sentence = self._narrator.prefix + record_sentence(record)
         self._out.line(f"{sentence[0].upper()}{sentence[1:]}.")
 
     def stop(self) -> None:

@@ -97,8 +97,8 @@ def narrate(event: AnyEvent, *, dry_run: bool = False) -> str | None:
         case Unpaused():
             return "going on"
         case Stopping():
-            way = "undoing what is in flight" if event.aborting else "finishing what is in flight"
-            return f"stopping ({visible(event.reason)}): {way}"
+            action = "undoing what is in flight" if event.aborting else "finishing what is in flight"
+            return f"stopping ({visible(event.reason)}): {action}"
         case IndexesCreated():
             if not event.count:
                 return None
@@ -169,8 +169,8 @@ def ended(
 
 def fate(stats: Stats, *, dry_run: bool = False, header: bool = True, brief: bool = False) -> str:
     """Say what happened to the rows of a completed run, or would happen; ``brief`` leaves out verbs."""
-    said = _fate(stats, dry_run=dry_run, header=header, brief=brief)
-    return f"{said}; nothing was written, nor were the table's constraints tried" if dry_run else said
+    sentence = _fate(stats, dry_run=dry_run, header=header, brief=brief)
+    return f"{sentence}; nothing was written, nor were the table's constraints tried" if dry_run else sentence
 
 
 def _fate(stats: Stats, *, dry_run: bool, header: bool, brief: bool) -> str:

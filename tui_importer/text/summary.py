@@ -29,7 +29,7 @@ def summary_lines(
     """Return the lines of the summary. ``reasons`` are the report's groups of rejects unless others are given.
     Characters that ``encoding`` lacks are replaced. If ``width`` is given, reasons are cut to fit a terminal's line."""
     before = DRY_RUN if report.dry_run else ""
-    lines = [way(report), outcome(report), _counts(report)]
+    lines = [route(report), outcome(report), _counts(report)]
     if report.verified is not None:
         lines.append(verified(report.verified))
     if report.stats.blank_rows:
@@ -49,7 +49,7 @@ def _short(path: str) -> str:
     return str(PurePath(path).relative_to(here)) if PurePath(path).is_relative_to(here) else path
 
 
-def way(report: Report) -> str:
+def route(report: Report) -> str:
     """Format source and target: ``sample.xlsx › Sheet1 → sample.db · businesses``."""
     source = visible(PurePath(report.source.file).name or report.source.file)
     sheet = f" › {visible(report.source.sheet)}" if report.source.sheet else ""
@@ -114,10 +114,10 @@ def _reason(group: ReasonGroup) -> str:
 
 def _cells(group: ReasonGroup) -> str:
     """Format ``Sheet1!A217, A1803 …``: the sheet is named once."""
-    said = ""
+    last_sheet = ""
     cells = []
     for cell in group.cells:
         sheet, mark, address = cell.rpartition("!")
-        cells.append(visible(address if mark and sheet == said else cell))
-        said = sheet
+        cells.append(visible(address if mark and sheet == last_sheet else cell))
+        last_sheet = sheet
     return ", ".join(cells) + (" …" if group.count > len(group.cells) else "")
