@@ -39,12 +39,12 @@ def show(first: FirstScreen) -> DashboardResult:
 
     if sys.__stderr__ is not None:
         sys.__stderr__.reconfigure(errors="replace")  # the terminal may lack a character
-    with hang_up_ends_us():
+    with default_sighup():
         return Dashboard(first).run() or DashboardResult()
 
 
 @contextmanager
-def hang_up_ends_us() -> Iterator[None]:
+def default_sighup() -> Iterator[None]:
     """Let SIGHUP end the viewer when its terminal is gone. The run is a process of its own and continues."""
     before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
     try:
@@ -64,32 +64,32 @@ def show_run(open_run: OpenRun) -> DashboardResult:
     return show(first)
 
 
-def say_ending(ending: DashboardResult) -> int:
+def print_result(result: DashboardResult) -> int:
     """Print the summary of the dashboard's result; return the exit code."""
     from tui_importer.text.ending import detached_lines, died_line, paths_and_commands
     from tui_importer.text.summary import summary_lines
     from tui_importer.tui.terminal import ASCII, glyphs_for
 
     err = SafeStream(sys.stderr)
-    if ending.error is not None:
-        print_error(ending.error)
-        return ending.exit_code
-    if ending.recording is None:
-        return ending.exit_code
-    if ending.live:
-        for line in detached_lines(ending.recording):
+    if result.error is not None:
+        print_error(result.error)
+        return result.exit_code
+    if result.recording is None:
+        return result.exit_code
+    if result.live:
+        for line in detached_lines(result.recording):
             err.line(visible(line))
-        return ending.exit_code
-    report: Report | None = ending.report
+        return result.exit_code
+    report: Report | None = result.report
     if report is not None:
         encoding = "ascii" if glyphs_for(os.environ) is ASCII else err.encoding
         for line in summary_lines(report, None, encoding, shutil.get_terminal_size().columns):
             if not line.startswith("rejects are in "):
                 err.line(line)
     else:
-        err.line(died_line(ending.recording))
-    for name, text in paths_and_commands(report, ending.recording):
+        err.line(died_line(result.recording))
+    for name, text in paths_and_commands(report, result.recording):
         err.line(f"{name}: {visible(text)}")
     if report is not None and report.outcome == "failed":
         print_error(report.error or "the run failed")
-    return ending.exit_code
+    return result.exit_code

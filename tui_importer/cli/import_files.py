@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 SIGNAL_CODES = (ExitCode.SIGINT, ExitCode.SIGTERM)
 #: Exit codes, the most severe first.
-_GRAVITY = (*SIGNAL_CODES, *map(ExitCode, (1, 5, 2, 6, 4, 3, 0)))
+_SEVERITY = (*SIGNAL_CODES, *map(ExitCode, (1, 5, 2, 6, 4, 3, 0)))
 
 
 @click.command("import", context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80})
@@ -168,4 +168,4 @@ def _run(plan: Plan, given: dict[str, Any], registry: Registry) -> Report:
 
 def worst(codes: Sequence[int]) -> int:
     """Return the exit code of several files: a signal's, else that of the most severe failure, else of rejects."""
-    return min((int(code) for code in codes), key=_GRAVITY.index, default=0)
+    return min((int(code) for code in codes), key=_SEVERITY.index, default=0)

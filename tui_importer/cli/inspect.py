@@ -60,8 +60,8 @@ def _lines(found: Inspection) -> list[str]:
         lines.append(f" {chosen} {number}  {visible(sheet.name)}{'  (hidden)' if sheet.hidden else ''}")
     header = f"header in row {plan.source.header_row}" if plan.source.header_row else "no header"
     rows = "" if found.rows is None else f", {found.rows:,} rows"
-    way = f"table {visible(plan.target.table or '')} from {visible(str(plan.source.sheet))}"
-    lines += ["", f"{way}: {header}{rows}", ""]
+    heading = f"table {visible(plan.target.table or '')} from {visible(str(plan.source.sheet))}"
+    lines += ["", f"{heading}: {header}{rows}", ""]
     table = [("", "HEADER", "COLUMN", "TYPE", "BECAUSE")]
     table += [
         (

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from tui_importer.api import target_address
-from tui_importer.cli.dashboard import say_ending, show
+from tui_importer.cli.dashboard import print_result, show
 from tui_importer.cli.options import build_plan
 from tui_importer.console.print_error import print_error
 from tui_importer.core.model.plan import Plan, checked
@@ -42,13 +42,13 @@ def import_on_screen(file: str | None, given: Mapping[str, Any], registry: Regis
 
     importing = Importing(registry.strategy_names(), plan_for, lambda plan: _request_for(plan, given))
     if file is None:
-        ending = show(importing.pick)
+        result = show(importing.pick)
     else:
         screen = importing.begin if given["yes"] else importing.set_up
-        ending = show(lambda glyphs: screen(file, glyphs))
-    code = say_ending(ending)
-    if given["report"] == "-" and ending.report is not None:
-        write_report("-", ending.report)
+        result = show(lambda glyphs: screen(file, glyphs))
+    code = print_result(result)
+    if given["report"] == "-" and result.report is not None:
+        write_report("-", result.report)
     return code
 
 

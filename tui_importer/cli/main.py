@@ -126,8 +126,8 @@ def main(args: Sequence[str] | None = None) -> NoReturn:
     hide_passwords()
     try:
         code = group.main(args=args, prog_name="tui-importer", standalone_mode=False)
-    except click.exceptions.Exit as leave:
-        code = leave.exit_code
+    except click.exceptions.Exit as exit_:
+        code = exit_.exit_code
     except click.ClickException as error:
         print_error(_sentence(error))
         code = ExitCode.USAGE
@@ -140,14 +140,14 @@ def main(args: Sequence[str] | None = None) -> NoReturn:
         # The reader of our output is gone.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = ExitCode.FAILED
-    _leave(int(code or 0))
+    _end_process(int(code or 0))
 
 
 def _sentence(error: click.ClickException) -> str:
     """Return click's message as one line, like all other errors."""
-    said = " ".join(error.format_message().split()).rstrip(".")
+    text = " ".join(error.format_message().split()).rstrip(".")
     ctx = error.ctx if isinstance(error, click.UsageError) else None
-    return f"{said[:1].lower()}{said[1:]} ({ctx.command_path} --help)" if ctx is not None else said
+    return f"{text[:1].lower()}{text[1:]} ({ctx.command_path} --help)" if ctx is not None else text
 
 
 def _open_streams() -> None:
@@ -161,7 +161,7 @@ def _open_streams() -> None:
             setattr(sys, name, open(number, mode, encoding="utf-8", closefd=False))  # noqa: SIM115  # for good
 
 
-def _leave(code: int) -> NoReturn:
+def _end_process(code: int) -> NoReturn:
     """End the process without freeing its memory: freeing a large workbook cell by cell would take a tenth of a run."""
     for stream in (sys.stdout, sys.stderr):
         try:
