@@ -57,9 +57,9 @@ def pairs(server: str, workbook: Path, count: int) -> None:
     ratios, shown, headless = list[float](), list[float](), list[float]()
     for number in range(count + 1):
         taken = {}
-        for way in (headless_run, shown_run) if number % 2 else (shown_run, headless_run):
+        for measure in (headless_run, shown_run) if number % 2 else (shown_run, headless_run):
             fresh(server, plain=False, indexed=False)
-            taken[way] = way(server, workbook)
+            taken[measure] = measure(server, workbook)
         if number:  # the first pair is a warm-up
             shown.append(taken[shown_run])
             headless.append(taken[headless_run])

@@ -173,12 +173,12 @@ def _print(
     seconds: float,
 ) -> None:
     sent = options.clients * options.each * options.rows
-    said = sum(result["in"] for result in results), sum(result["rejected"] for result in results)
+    reported = sum(result["in"] for result in results), sum(result["rejected"] for result in results)
     lost, doubled = sent - len(results) - counted[1], counted[0] - counted[1]
     health = sorted(sampler.latencies)
     share = statistics.quantiles(health, n=100)
     print(f"{options.clients} clients, {len(results)} uploads of {options.rows:,} rows in {seconds:.1f} s")
-    print(f"  sent {sent:,} rows = said to be in {said[0]:,} + said to be rejected {said[1]:,}")
+    print(f"  sent {sent:,} rows = said to be in {reported[0]:,} + said to be rejected {reported[1]:,}")
     print(f"  in the table {counted[0]:,}: lost {lost}, doubled {doubled}")
     print(f"  told to come again later: {refusals[429]} times")
     first, most = sampler.start_memory / 2**20, sampler.most_memory / 2**20
@@ -187,7 +187,7 @@ def _print(
         f"  /health: {len(health)} asked, {sampler.failures} failed, median {share[49] * 1e3:.0f} ms, "
         f"99th {share[98] * 1e3:.0f} ms, slowest {health[-1] * 1e3:.0f} ms"
     )
-    if lost or doubled or sampler.failures or sent != sum(said):
+    if lost or doubled or sampler.failures or sent != sum(reported):
         sys.exit(1)
 
 

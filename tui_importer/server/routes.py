@@ -104,7 +104,9 @@ class Routes:
         stopped = upload.outcome == "stopped"  # by the client's own limits, or by an order
         status = 409 if stopped else STATUS_OF.get(ExitCode(upload.exit_code or ExitCode.FAILED), 500)
         retry = {"Retry-After": "10"} if status == 503 else {}
-        return refused(HttpError(status, self._view.said(upload.error or "the run failed"), extra | retry), upload)
+        return refused(
+            HttpError(status, self._view.without_paths(upload.error or "the run failed"), extra | retry), upload
+        )
 
     async def runs(self, request: Request) -> Response:
         """List all runs, or create one."""

@@ -101,7 +101,7 @@ def _line(line: bytes, upload: Upload, view: View, id_: str) -> bytes:
         fields["file"] = upload.name
     for name in ("error", "message", "reason"):
         if isinstance(fields.get(name), str):
-            fields[name] = view.said(fields[name])
+            fields[name] = view.without_paths(fields[name])
     # ASCII, as the recording itself: no text can end a field.
     return _event(str(fields.get("event")), json.dumps(fields).encode("ascii"), id_)
 

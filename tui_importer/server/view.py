@@ -39,7 +39,7 @@ class View:
         is_path = address.scheme == "sqlite"
         self._shown_database = PurePath(sqlite_path(address)).name if is_path else "the database"
 
-    def said(self, text: str) -> str:
+    def without_paths(self, text: str) -> str:
         """Return what a run said, without the path of its database on the server."""
         return text.replace(self._settings.database, self._shown_database)
 
@@ -58,7 +58,7 @@ class View:
             message=message_of(upload),
             outcome=upload.outcome,
             exit_code=upload.exit_code,
-            error=None if upload.error is None else self.said(upload.error),
+            error=None if upload.error is None else self.without_paths(upload.error),
             resumable=self._uploads.resumable(upload),
             file=upload.name,
             bytes=upload.size,
@@ -71,7 +71,7 @@ class View:
             progress=progress_of(snapshot, runner.rows_per_second) if runner and snapshot else None,
             stats=upload.stats,
             resumes=upload.resumes,
-            notes=tuple(map(self.said, upload.notes)),
+            notes=tuple(map(self.without_paths, upload.notes)),
             rejects_total=upload.rejects_total,
             rejects=rejects,
             reject_groups=groups,
@@ -90,7 +90,7 @@ class View:
             run_id=upload.run_ids[-1],
             outcome=upload.outcome,
             table=upload.table,
-            notes=tuple(map(self.said, upload.notes)),
+            notes=tuple(map(self.without_paths, upload.notes)),
             rejects_total=upload.rejects_total,
             rejects=rejects,
             reject_groups=groups,

@@ -43,7 +43,7 @@ class Dashboard(App[DashboardResult]):
     CSS_PATH = "styles.tcss"
     TITLE = "tui-importer"
     ENABLE_COMMAND_PALETTE = True
-    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (60, "-medium"), (120, "-wide")]  # noqa: RUF012  # textual's own way
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (60, "-medium"), (120, "-wide")]  # noqa: RUF012  # as in textual
     VERTICAL_BREAKPOINTS = [(0, "-short"), (20, "-usual"), (34, "-tall"), (60, "-huge")]  # noqa: RUF012
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("question_mark", "help", "Help", key_display="?"),

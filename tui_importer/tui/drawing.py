@@ -105,13 +105,13 @@ def chart(rates: Sequence[float], seconds: float, size: tuple[int, int], glyphs:
     steps = len(glyphs.spark)
     levels = [0 if not top else max(1 if rate > 0 else 0, round(rate / top * rows * steps)) for rate in rates]
     # Each label is the value at the upper edge of its row: the top row, and the middle one if there is one.
-    said = {rows - 1: short(top)} if top else {}
+    labels = {rows - 1: short(top)} if top else {}
     if top and rows >= 4 and rows % 2 == 0:
-        said[rows // 2 - 1] = short(top / 2)
+        labels[rows // 2 - 1] = short(top / 2)
     drawn: list[list[Piece]] = []
     for row in range(rows - 1, -1, -1):
         cells = "".join(_cell(level - row * steps, steps, glyphs) for level in levels)
-        drawn.append([(f"{said.get(row, ''):>{SCALE_WIDTH - 2}} {glyphs.axis}", "$muted"), (cells, "$chart")])
+        drawn.append([(f"{labels.get(row, ''):>{SCALE_WIDTH - 2}} {glyphs.axis}", "$muted"), (cells, "$chart")])
     drawn.append([(f"{'0':>{SCALE_WIDTH - 2}} {glyphs.corner}{glyphs.floor * columns}", "$muted")])
     drawn.append([(_times(seconds, columns), "$muted")])
     return lines(drawn)

@@ -37,10 +37,6 @@ class Glyphs:
         shown = shortened(text, limit)
         return encodable(shown, "ascii") if self.name == "ascii" else shown
 
-    def said(self, text: str) -> str:
-        """Escape characters that the terminal lacks in the program's own words, which are harmless."""
-        return encodable(text, "ascii") if self.name == "ascii" else text
-
 
 #: Worker states and log levels each have a mark of their own, so that nothing is shown by colour alone.
 UNICODE = Glyphs(

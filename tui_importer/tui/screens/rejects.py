@@ -110,12 +110,12 @@ class RejectsScreen(Screen[None]):
                 facts = (fault.cell, fault.column, fault.reason, fault.value, fault.sqlstate)
                 cells = [text(fact or "", width) for fact, width in zip(facts, _WIDTHS.values(), strict=True)]
                 table.add_row(*(cell(self.app, each) for each in cells))
-        said = f"{plural(message.count, 'row')} rejected"
+        summary = f"{plural(message.count, 'row')} rejected"
         if self.query_one(Input).value:
-            said = f"{plural(message.count, 'row')} of the rejected fit"
+            summary = f"{plural(message.count, 'row')} of the rejected fit"
         if message.count > MAX_LISTED:
-            said += f", the first {MAX_LISTED:,} are listed; w writes all"
-        self.query_one("#rejects-count", Static).update(said)
+            summary += f", the first {MAX_LISTED:,} are listed; w writes all"
+        self.query_one("#rejects-count", Static).update(summary)
 
     def action_write(self) -> None:
         """Write the workbook of all rejects, in a thread."""

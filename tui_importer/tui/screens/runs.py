@@ -63,7 +63,7 @@ class RunsScreen(Screen[OpenRun | None]):
             where = f" {self._glyphs.dot} ".join(filter(None, (run.database, run.table)))
             what = f"{PurePath(run.file).name} {self._glyphs.to} {where}"
             cells = (run.state, begun, *numbers, what, run.run_id)
-            table.add_row(*(cell(self.app, text(said)) for said in cells))
+            table.add_row(*(cell(self.app, text(row_cell)) for row_cell in cells))
         if not self._runs:
             self.query_one("#runs-title", Static).update("no run is recorded yet")
 

@@ -61,9 +61,9 @@ def _first_cells(group: ReasonGroup, width: int, glyphs: Glyphs) -> str:
     cells = [glyphs.text(cell.rpartition("!")[2]) for cell in group.cells]
     for number in range(len(cells), 0, -1):
         more = f" {glyphs.ellipsis}" if group.count > number else ""
-        said = ", ".join(cells[:number]) + more
-        if len(said) <= width or number == 1:
-            return fitted(said, width, glyphs.ellipsis)
+        text = ", ".join(cells[:number]) + more
+        if len(text) <= width or number == 1:
+            return fitted(text, width, glyphs.ellipsis)
     return ""
 
 

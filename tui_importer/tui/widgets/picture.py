@@ -11,8 +11,8 @@ from tui_importer.tui.drawing import cut
 from tui_importer.tui.terminal import UNICODE, Glyphs
 from tui_importer.tui.view import View
 
-#: Cells by which a frame is wider than its title, beyond those around its content.
-_BESIDE_TITLE = 2
+#: Cells that a frame takes around its title, in addition to those around its content.
+_TITLE_PADDING = 2
 
 
 class Picture(Widget):
@@ -58,7 +58,7 @@ class Picture(Widget):
         size = self.content_size
         if not size.width or not size.height:
             return
-        room = size.width - _BESIDE_TITLE
+        room = size.width - _TITLE_PADDING
         titles = tuple(cut(title, room, self.glyphs.ellipsis) for title in self.titles(self.view))
         if titles != self._titles:  # setting a title redraws the widget
             self._titles = titles

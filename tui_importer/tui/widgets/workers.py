@@ -61,12 +61,12 @@ class WorkerPane(Picture):
         worker = self._worker(view)
         if worker is None:
             return Content.styled(fitted("not at work yet", width, self.glyphs.ellipsis), "$muted")
-        return lines([self._in_hand(worker, width), self._done(worker, width), self._pulse(worker, width)])
+        return lines([self._current_rows(worker, width), self._done(worker, width), self._activity(worker, width)])
 
     def _worker(self, view: View) -> WorkerView | None:
         return next((worker for worker in view.workers if worker.number == self.number), None)
 
-    def _in_hand(self, worker: WorkerView, width: int) -> list[Piece]:
+    def _current_rows(self, worker: WorkerView, width: int) -> list[Piece]:
         glyphs = self.glyphs
         if worker.retry_in is not None:
             return [(fitted(f"try {worker.attempt + 1} in {worker.retry_in:.0f} s", width, ""), "bold $warning")]
@@ -81,7 +81,7 @@ class WorkerPane(Picture):
         done = f"{worker.done:,} done" if width >= 24 else short(worker.done)
         return between([(done, "bold")], [(f"{short(worker.rate)}/s", STYLES[worker.state])], width)
 
-    def _pulse(self, worker: WorkerView, width: int) -> list[Piece]:
+    def _activity(self, worker: WorkerView, width: int) -> list[Piece]:
         if worker.trouble is not None and worker.retry_in is not None:
             text = self.glyphs.text(worker.trouble)
             return [(fitted(text, width, self.glyphs.ellipsis), "$warning")]
