@@ -1,10 +1,10 @@
-"""What unusual contents cost: whole imports of sheets that hold them, in pairs with the clean sheet of the same size.
+"""The cost of unusual contents: whole imports of sheets that hold them, in pairs with the clean sheet of the same size.
 
 ``python -m benchmarks.cliffs [--rows N] [--pairs N] [--only NAME] [--database NAME]``. Every sheet is the business
-directory with a number, a shop and an amount added, and differs from the clean one in what its name says; the one of
-200 columns has as many cells as the clean one. Each pair imports both, in turns the one and the other first; what
-counts is the median of the pairs' ratios; that of processor time says more on a busy machine. The budgets are those of
-DESIGN.md 11, where it names one.
+directory with a number, a shop and an amount added, and differs from the clean one in what its name says; the sheet of
+200 columns has as many cells as the clean one. Each pair imports both sheets, in alternating order. The result is the
+median of the pairs' ratios; on a busy machine the ratio of processor times is more reliable. The budgets are those of
+DESIGN.md 11, if it names one.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from tests.support.make_sample import SHEET_PART
 from tui_importer import ExitCode
 from tui_importer.core.model.cells import column_letters
 
-#: Every tenth row has an error, every twentieth a key that is there already or is nowhere.
+#: Every tenth row has an error, every twentieth a key that already exists or does not exist anywhere.
 ERRORS, KEYS = 10, 20
 SHOPS, WIDE, LONG_TEXT = 100, 200, 2_000
 TABLE = "sales"
@@ -48,7 +48,7 @@ KEYED = (
 
 @dataclass(frozen=True, slots=True)
 class Cells:
-    """The XML inside of the three cells that end a row."""
+    """The XML of the three cells that end a row."""
 
     number: str
     shop: str
@@ -57,8 +57,8 @@ class Cells:
 
 @dataclass(frozen=True, slots=True)
 class Cliff:
-    """A kind of contents. ``change`` is given a row's number in the sheet and its clean cells; without it the sheet
-    has another shape. ``keyed``: the table is there and has keys."""
+    """A kind of contents. ``change`` is called with a row's number in the sheet and its clean cells; if it is None, the
+    sheet has another shape. ``keyed``: the table already exists and has keys."""
 
     budget: float | None = None
     change: Callable[[int, Cells], Cells] | None = None
@@ -67,27 +67,27 @@ class Cliff:
 
 
 def clean(row: int, cells: Cells) -> Cells:
-    """Nothing is changed."""
+    """Change nothing."""
     return cells
 
 
 def number(value: object) -> str:
-    """A number's cell, behind its reference."""
+    """Return the XML of a number, for the part of a cell after its reference."""
     return f"><v>{value}</v>"
 
 
 def with_amount(amount: Callable[[int, str], str]) -> Callable[[int, Cells], Cells]:
-    """A change of the last cell alone, given the row and what is in it."""
+    """Return a change of the last cell alone, computed from the row number and the cells."""
     return lambda row, cells: Cells(cells.number, cells.shop, amount(row, cells.amount))
 
 
 def every(step: int, change: Callable[[int, Cells], Cells]) -> Callable[[int, Cells], Cells]:
-    """The change in each so manieth row."""
+    """Apply the change to each ``step``-th row."""
     return lambda row, cells: cells if row % step else change(row, cells)
 
 
 def formula(row: int) -> str:
-    """A formula as spreadsheet programs write one."""
+    """Return a formula as spreadsheet programs write it."""
     return f"IF(J{row}&gt;0,ROUND(K{row}*1.19,2),&quot;&quot;)"
 
 
@@ -122,7 +122,7 @@ CLIFFS: Mapping[str, Cliff] = {
 
 
 def lines(count: int, change: Callable[[int, Cells], Cells]) -> Iterator[str]:
-    """The cells that end the header and each of so many rows."""
+    """Yield the cells that end the header and each of ``count`` rows."""
     yield "".join(
         f'<c r="{letter}1" t="inlineStr"><is><t>{title}</t></is></c>'
         for letter, title in zip("JKL", ("Number", "Shop", "Amount"), strict=True)
@@ -134,7 +134,7 @@ def lines(count: int, change: Callable[[int, Cells], Cells]) -> Iterator[str]:
 
 
 def wide(cells: int) -> str:
-    """The rows of a sheet of so many cells in 200 columns, in turns text and number."""
+    """Yield rows of a sheet with this number of cells in 200 columns, alternating text and number."""
     letters = [column_letters(column) for column in range(WIDE)]
     title, text = '<c r="{0}1" t="inlineStr"><is><t>Column {0}</t></is></c>', '<c r="{}{}" t="s"><v>{}</v></c>'
     rows = [f'<row r="1">{"".join(map(title.format, letters))}</row>']
@@ -146,7 +146,7 @@ def wide(cells: int) -> str:
 
 
 def write_sheet(base: Path, path: Path, rows: Callable[[str], str]) -> None:
-    """A copy of the workbook whose rows, as XML, are replaced."""
+    """Copy the workbook with its rows, as XML, replaced."""
     with zipfile.ZipFile(base) as source, zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as target:
         for name in source.namelist():
             part = source.read(name)
@@ -158,7 +158,7 @@ def write_sheet(base: Path, path: Path, rows: Callable[[str], str]) -> None:
 
 
 def write_cliff(base: Path, path: Path, name: str, count: int) -> None:
-    """The sheet of that name, made of the workbook with so many rows."""
+    """Write the sheet of this name, made from the workbook with ``count`` rows."""
     if name == "200 columns":
         write_sheet(base, path, lambda body: wide(count * (len(HEADER) + 3)))
         return
@@ -172,7 +172,7 @@ def write_cliff(base: Path, path: Path, name: str, count: int) -> None:
 
 
 def prepare(url: str, *, keyed: bool) -> None:
-    """A database without rows, and without a ledger."""
+    """Create the database without rows and without a ledger."""
     statements = [f"DROP TABLE IF EXISTS {name}" for name in (TABLE, "shops", *LEDGER)]
     statements += KEYED if keyed else ()
     if url.startswith("sqlite:///"):
@@ -190,7 +190,7 @@ def prepare(url: str, *, keyed: bool) -> None:
 
 
 def seconds(file: Path, url: str, *, keyed: bool, exit_code: ExitCode) -> tuple[float, float]:
-    """What a whole import takes on the clock and of the processor (without the server's share)."""
+    """Return the elapsed and the processor time of a whole import in seconds (without the database server's share)."""
     prepare(url, keyed=keyed)
     command = [sys.executable, "-m", "tui_importer", str(file), "--db", url, "--table", TABLE, "--no-ui", "-q"]
     before, started = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
@@ -210,7 +210,7 @@ def measure(name: str, files: Mapping[str, Path], databases: Mapping[str, str], 
             for sheet in ("clean", name) if turn % 2 else (name, "clean"):
                 code = cliff.exit_code if sheet == name else ExitCode.OK
                 once = seconds(files[sheet], url, keyed=cliff.keyed, exit_code=code)
-                if turn:  # the first pair only warms the machine up
+                if turn:  # the first pair is a warm-up
                     taken[sheet].append(once)
         base, its = (statistics.median(clock for clock, _ in taken[sheet]) for sheet in ("clean", name))
         pairs_taken = list(zip(taken[name], taken["clean"], strict=True))
@@ -220,7 +220,7 @@ def measure(name: str, files: Mapping[str, Path], databases: Mapping[str, str], 
 
 
 def main() -> None:
-    """Make the sheets, and measure each on each database."""
+    """Write the sheets, and measure each on each database."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", type=int, default=100_000)
     parser.add_argument("--pairs", type=int, default=5)

@@ -1,6 +1,6 @@
-"""The founding comparison: every strategy on the sample, on PostgreSQL and on SQLite, as a table.
+"""The original comparison: every strategy on the sample, on PostgreSQL and on SQLite, as a table.
 
-``python -m benchmarks.compare [--repeat N]``. The batched strategy is to be at least 14.6 times as fast as the
+``python -m benchmarks.compare [--repeat N]``. The batched strategy must be at least 14.6 times as fast as the
 sequential one on PostgreSQL.
 """
 

@@ -28,14 +28,14 @@ from tests.support.scenes import Scene, write
 from tests.support.terminal import Terminal
 from tui_importer.recording.recordings import find_recording, recordings_folder
 
-#: Seconds for which an idle viewer is looked at.
+#: Seconds for which an idle viewer is measured.
 IDLE_SECONDS = 10.0
 #: Events of the long run.
 EVENTS = 1_000_000
 
 
 def main() -> None:
-    """Measure and print."""
+    """Measure everything and print the results."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rows", type=int, default=100_000)
     parser.add_argument("--pairs", type=int, default=7)
@@ -53,14 +53,14 @@ def main() -> None:
 
 
 def pairs(server: str, workbook: Path, count: int) -> None:
-    """The same import, shown and not shown, in turn."""
+    """Run the same import with and without a dashboard, alternately."""
     ratios, shown, headless = list[float](), list[float](), list[float]()
     for number in range(count + 1):
         taken = {}
-        for way in (headless_run, shown_run) if number % 2 else (shown_run, headless_run):
+        for measure in (headless_run, shown_run) if number % 2 else (shown_run, headless_run):
             fresh(server, plain=False, indexed=False)
-            taken[way] = way(server, workbook)
-        if number:  # the first pair warms up
+            taken[measure] = measure(server, workbook)
+        if number:  # the first pair is a warm-up
             shown.append(taken[shown_run])
             headless.append(taken[headless_run])
             ratios.append(taken[shown_run] / taken[headless_run])
@@ -69,14 +69,14 @@ def pairs(server: str, workbook: Path, count: int) -> None:
 
 
 def headless_run(url: str, workbook: Path) -> float:
-    """The seconds of a headless run, by its report."""
+    """Return the seconds of a headless run, from its report."""
     command = [sys.executable, "-m", "tui_importer", str(workbook), "--db", url, "--no-ui", "-q"]
     subprocess.run(command, cwd=workbook.parent, check=True)
     return seconds_of_latest()
 
 
 def shown_run(url: str, workbook: Path) -> float:
-    """The seconds of a run with a dashboard in front of it, by its report."""
+    """Return the seconds of a run with a dashboard, from its report."""
     with Terminal([str(workbook), "--db", url, "--yes"], workbook.parent, blind=True) as terminal:
         terminal.until("DONE")
         terminal.type("q")
@@ -85,14 +85,14 @@ def shown_run(url: str, workbook: Path) -> float:
 
 
 def seconds_of_latest() -> float:
-    """What the latest run took."""
+    """Return the seconds of the latest run."""
     report = find_recording(recordings_folder(), None).report()
     assert report is not None
     return report.stats.duration_seconds
 
 
 def idle(server: str, workbook: Path) -> None:
-    """A viewer of a run that rests."""
+    """Measure a viewer of a paused run."""
     fresh(server, plain=False, indexed=False)
     arguments = [str(workbook), "--db", server, "--max-rate", "1000", "--yes"]
     with Terminal(arguments, workbook.parent) as terminal:
@@ -114,13 +114,13 @@ def idle(server: str, workbook: Path) -> None:
 
 
 def rest(terminal: Terminal, seconds: float) -> None:
-    """Only read what comes for so long."""
+    """Read output for this time, without sending anything."""
     until = time.monotonic() + seconds
     terminal.until(lambda shown: time.monotonic() > until)
 
 
 def million(folder: Path) -> None:
-    """A recording with a million events, attached to."""
+    """Attach to a recording with a million events."""
     os.environ["XDG_STATE_HOME"] = str(folder / "long")
     scene = Scene(rows=10_000_000).begin().load().go(600, 200)
     recording = write(scene.finish(), recordings_folder())

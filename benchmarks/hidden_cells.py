@@ -1,7 +1,7 @@
-"""What it costs to look for the cells that python-calamine hides, on a sheet that has none.
+"""The cost of detecting the cells that python-calamine hides, on a sheet that has none.
 
-``python -m benchmarks.hidden_cells [--rows N]`` prints the CPU time of both for a clean sheet and their ratio, which is
-to be below 0.10. In an import the two run side by side.
+``python -m benchmarks.hidden_cells [--rows N]`` prints the CPU times of reading and of detection for a clean sheet, and
+their ratio, which must be below 0.10. In an import both run in parallel.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ ROUNDS = 7
 
 
 def cpu(action: Callable[[], object]) -> float:
-    """Seconds of CPU that the action takes."""
+    """Return the CPU seconds that the action takes."""
     started = time.process_time()
     action()
     return time.process_time() - started
 
 
 def main() -> None:
-    """Measure in turns."""
+    """Measure both, alternately."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", type=int, default=100_000)
     rows = parser.parse_args().rows

@@ -1,8 +1,8 @@
-"""What the ledger costs: whole imports of 100,000 business rows with it, in pairs with imports that keep none.
+"""The cost of the ledger: whole imports of 100,000 business rows with it, in pairs with imports without one.
 
 ``python -m benchmarks.ledger [--rows N] [--pairs N]``. The import without a ledger is this program with its ledger
-taken out: sessions without a claim, and nobody who writes down that there was a run. What counts is the median of the
-pairs' ratios; the budget is 1.05.
+replaced: sessions hold no claim, and the run is not recorded. The result is the median of the pairs' ratios; the budget
+is 1.05.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ STRATEGIES = ("batched", "sequential")
 
 
 class NoLedger:
-    """Knows of nothing and keeps nothing."""
+    """A ledger that knows and keeps nothing."""
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         return lambda *args, **kwargs: ()
@@ -64,7 +64,7 @@ class WithoutLedger:
 
 
 def import_once(file: str, url: str, strategy: str) -> None:
-    """One import, as a process of its own."""
+    """Run one import, in a process of its own."""
     registry = load_registry()
     spec = BackendSpec("bare", "", WithoutLedger, schemes=("bare",))
     registry.add(object(), Owner("benchmark", "benchmark", ""), {"backend": partial(list, [spec])})
@@ -79,7 +79,7 @@ def import_once(file: str, url: str, strategy: str) -> None:
 
 
 def timed(file: Path, url: str, strategy: str) -> float:
-    """Seconds of a whole process, without a table or a ledger left from the one before."""
+    """Return the seconds of a whole process, without a table or ledger of the import before."""
     fresh(url.replace("bare:", "postgresql:"), plain=True, indexed=False)
     started = time.perf_counter()
     subprocess.run([sys.executable, "-m", "benchmarks.ledger", "--once", str(file), url, strategy], check=True)
@@ -105,7 +105,7 @@ def main() -> None:
         for number in range(options.pairs + 1):
             for name in ("with", "without") if number % 2 else ("without", "with"):
                 seconds = timed(file, ways[name], options.strategy)
-                if number:  # the first pair only warms the machine up
+                if number:  # the first pair is a warm-up
                     taken[name].append(seconds)
     ratios = [with_ / without for with_, without in zip(taken["with"], taken["without"], strict=True)]
     print(f"{options.rows:,} rows, {options.strategy}, plain table, medians of {options.pairs} pairs")

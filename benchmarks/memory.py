@@ -1,6 +1,7 @@
-"""Peak memory of an import beside that of the reader alone, for two lengths of one sheet.
+"""Peak memory of an import, compared with that of the reader alone, for two lengths of one sheet.
 
-``python -m benchmarks.memory [--rows N]``. What an import needs on top of its reader is not to grow with the rows.
+``python -m benchmarks.memory [--rows N]``. The memory that an import needs on top of its reader must not grow with the
+rows.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ for row in CalamineWorkbook.from_path(sys.argv[1]).get_sheet_by_index(0).iter_ro
 
 
 def peak(command: list[str]) -> float:
-    """The most memory a process ever had resident, in MB (getrusage(2): ru_maxrss is in kB)."""
+    """Return the peak resident memory of a process in MB (getrusage(2): ru_maxrss is in kB)."""
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)

@@ -1,9 +1,9 @@
 """Whole imports of 100,000 business rows into PostgreSQL, in pairs with a hand-written script that checks nothing.
 
-``python -m benchmarks.peer [--rows N] [--pairs N]``. The script is ``peer_calamine_copy.py``. Each pair runs both, one
-after the other and in turns the one and the other first; what counts is the median of the pairs' ratios, since a
-machine's pace changes by the minute. Two tables: a plain one that is there and empty, and the founding one with its six
-indexes, through which the script loads and which we create ourselves.
+``python -m benchmarks.peer [--rows N] [--pairs N]``. The script is ``peer_calamine_copy.py``. Each pair runs both, in
+alternating order. The result is the median of the pairs' ratios, because the speed of a machine changes by the minute.
+There are two tables: a plain one that exists and is empty, and the original one with its six indexes, which the script
+loads with the indexes in place and which we create ourselves.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ INDEXED = ("name", "category", "email", "city", "country", "deleted_at")
 
 
 def fresh(url: str, *, plain: bool, indexed: bool) -> None:
-    """Drop the table, and make it again where it has to be there."""
+    """Drop the table, and create it again if it has to exist."""
     with psycopg.connect(url, autocommit=True) as connection:
         ledger = "tui_importer_run, tui_importer_batch, tui_importer_reject"
         connection.execute(f"DROP TABLE IF EXISTS businesses, {ledger}")
@@ -48,7 +48,7 @@ def fresh(url: str, *, plain: bool, indexed: bool) -> None:
 
 
 def timed(command: list[str]) -> tuple[float, float]:
-    """Seconds on the clock and seconds of CPU of a whole process."""
+    """Return the elapsed and the CPU seconds of a whole process."""
     before, started = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
     seconds, after = time.perf_counter() - started, resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -68,7 +68,7 @@ def compare(url: str, file: Path, rows: int, pairs: int, *, indexed: bool) -> No
                 found = connection.execute("SELECT count(*) FROM businesses").fetchone()
             if found != (rows,):
                 sys.exit(f"{name} left {found} rows instead of {rows}")
-            if number:  # the first pair only warms the machine up
+            if number:  # the first pair is a warm-up
                 taken[name].append(result)
     ratios = [ours[0] / peer[0] for ours, peer in zip(taken["ours"], taken["peer"], strict=True)]
     print(f"\n{rows:,} rows, {'six indexes' if indexed else 'plain table'}, medians of {pairs} pairs")
@@ -79,7 +79,7 @@ def compare(url: str, file: Path, rows: int, pairs: int, *, indexed: bool) -> No
 
 
 def main() -> None:
-    """Both tables."""
+    """Measure both tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", type=int, default=100_000)
     parser.add_argument("--pairs", type=int, default=9)

@@ -1,7 +1,7 @@
 """The peer: a hand-written script that reads a workbook with python-calamine and sends it with COPY.
 
-It checks nothing, isolates nothing and records nothing: a bad cell ends it. Usage:
-``python benchmarks/peer_calamine_copy.py FILE DSN TABLE`` (the table is there already).
+It checks nothing, isolates nothing and records nothing: a bad cell ends it. Usage: ``python
+benchmarks/peer_calamine_copy.py FILE DSN TABLE`` (the table must exist).
 """
 
 import sys

@@ -1,4 +1,4 @@
-"""A PostgreSQL server to measure against."""
+"""A PostgreSQL server for the benchmarks."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.support.postgres import SERVER_VARIABLE, postgres_server
 
 @contextmanager
 def postgres() -> Iterator[str]:
-    """The address of a server on this machine, with its defaults: commits wait for the disk."""
+    """Yield the address of a server on this machine, with default settings: commits wait for the disk."""
     if given := os.environ.get(SERVER_VARIABLE):
         yield given
         return

@@ -1,8 +1,8 @@
-"""Many clients at once: nothing lost, nothing doubled, memory bounded, and ``/health`` answers all the while.
+"""Many clients at once: no row is lost or duplicated, memory is bounded, and ``/health`` always answers.
 
 ``python -m benchmarks.uploads [--clients N] [--rows N] [--each N] [--db URL] [--padding MB]``. Each client uploads
-``--each`` workbooks of its own, whose last row has no name and is rejected, and comes again when the server says
-that it is busy. Half of them wait for the result, the others look for it. Everything stays on this machine.
+``--each`` workbooks of its own, whose last row has no name and is rejected, and retries when the server says that it is
+busy. Half of the clients wait for the result, the others poll for it. Everything stays on this machine.
 """
 
 from __future__ import annotations
@@ -28,15 +28,15 @@ import psutil
 from benchmarks.server import postgres
 from tests.support.business_data import business_rows, write_workbook
 
-#: Seconds within which everything has to be over.
+#: Seconds within which everything must have ended.
 _LIMIT = 600.0
-#: Seconds between two looks at memory, and between two questions after health.
+#: Seconds between two memory samples, and between two health requests.
 _PERIOD = 0.05
 
 
 @contextmanager
 def served(folder: Path, database: str) -> Iterator[tuple[str, psutil.Process]]:
-    """A server, its address and its process."""
+    """Start a server; yield its address and its process."""
     log = folder / "server.log"
     with log.open("wb") as file:
         process = subprocess.Popen(
@@ -59,8 +59,8 @@ def served(folder: Path, database: str) -> Iterator[tuple[str, psutil.Process]]:
         process.wait(60)
 
 
-class ViewBuilder:
-    """Samples the server's memory, and asks after its health, until :meth:`close`."""
+class ServerSampler:
+    """Samples the server's memory and requests its health, until :meth:`close`."""
 
     def __init__(self, url: str, process: psutil.Process) -> None:
         self.start_memory = self.most_memory = process.memory_info().rss
@@ -75,7 +75,7 @@ class ViewBuilder:
             thread.start()
 
     def close(self) -> None:
-        """Ask no more."""
+        """Stop sampling."""
         self._over.set()
         for thread in self._threads:
             thread.join()
@@ -93,7 +93,7 @@ class ViewBuilder:
 
 
 def upload(url: str, file: Path, *, waits: bool, refusals: Counter[int]) -> dict[str, int]:
-    """Upload a file until it is taken; what became of its rows."""
+    """Upload a file, retrying until it is accepted; return the counts of its rows."""
     with httpx.Client(base_url=url, timeout=_LIMIT) as client:
         while True:
             with file.open("rb") as content:
@@ -113,7 +113,7 @@ def upload(url: str, file: Path, *, waits: bool, refusals: Counter[int]) -> dict
 
 
 def count(database: str) -> tuple[int, int]:
-    """Rows of the table, and different ones: each has a name of its own."""
+    """Return the number of rows of the table and of distinct ones: each row has a name of its own."""
     query = "SELECT count(*), count(DISTINCT name) FROM businesses"
     if "://" in database:
         import psycopg
@@ -129,7 +129,7 @@ def count(database: str) -> tuple[int, int]:
 
 
 def main() -> None:
-    """Upload, and print what came of it; exit code 1 where a row was lost or doubled."""
+    """Upload, and print the result; exit with code 1 if a row was lost or duplicated."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--clients", type=int, default=50)
     parser.add_argument("--each", type=int, default=2)
@@ -149,7 +149,7 @@ def main() -> None:
                 _pad(files[-1], options.padding << 20)
         refusals: Counter[int] = Counter()
         with served(folder, database) as (url, process):
-            builder = ViewBuilder(url, process)
+            sampler = ServerSampler(url, process)
             started = time.perf_counter()
             try:
                 with ThreadPoolExecutor(options.clients) as pool:
@@ -160,34 +160,34 @@ def main() -> None:
                     results = [each.result(_LIMIT) for each in pending]
             finally:
                 seconds = time.perf_counter() - started
-                builder.close()
-        _print(options, results, count(database), builder, refusals, seconds)
+                sampler.close()
+        _print(options, results, count(database), sampler, refusals, seconds)
 
 
 def _print(
     options: argparse.Namespace,
     results: list[dict[str, int]],
     counted: tuple[int, int],
-    builder: ViewBuilder,
+    sampler: ServerSampler,
     refusals: Counter[int],
     seconds: float,
 ) -> None:
     sent = options.clients * options.each * options.rows
-    said = sum(result["in"] for result in results), sum(result["rejected"] for result in results)
+    reported = sum(result["in"] for result in results), sum(result["rejected"] for result in results)
     lost, doubled = sent - len(results) - counted[1], counted[0] - counted[1]
-    health = sorted(builder.latencies)
+    health = sorted(sampler.latencies)
     share = statistics.quantiles(health, n=100)
     print(f"{options.clients} clients, {len(results)} uploads of {options.rows:,} rows in {seconds:.1f} s")
-    print(f"  sent {sent:,} rows = said to be in {said[0]:,} + said to be rejected {said[1]:,}")
+    print(f"  sent {sent:,} rows = said to be in {reported[0]:,} + said to be rejected {reported[1]:,}")
     print(f"  in the table {counted[0]:,}: lost {lost}, doubled {doubled}")
     print(f"  told to come again later: {refusals[429]} times")
-    first, most = builder.start_memory / 2**20, builder.most_memory / 2**20
+    first, most = sampler.start_memory / 2**20, sampler.most_memory / 2**20
     print(f"  server's memory {first:.0f} MB at first, {most:.0f} MB at most")
     print(
-        f"  /health: {len(health)} asked, {builder.failures} failed, median {share[49] * 1e3:.0f} ms, "
+        f"  /health: {len(health)} asked, {sampler.failures} failed, median {share[49] * 1e3:.0f} ms, "
         f"99th {share[98] * 1e3:.0f} ms, slowest {health[-1] * 1e3:.0f} ms"
     )
-    if lost or doubled or builder.failures or sent != sum(said):
+    if lost or doubled or sampler.failures or sent != sum(reported):
         sys.exit(1)
 
 

@@ -14,7 +14,7 @@ import pytest
 from tui_importer.console.choice import choose_progress
 from tui_importer.console.lines import SafeStream
 from tui_importer.console.progress import (
-    REJECTS_TOLD,
+    MAX_REJECT_LINES,
     JsonProgress,
     LineProgress,
     PlainProgress,
@@ -97,7 +97,7 @@ def test_a_flood_of_rejects_is_not_told_row_by_row_unless_asked() -> None:
         verbose_one.on_event(rejected(row))
     verbose_one.on_event(COMMITTED)
     told = out.getvalue().splitlines()
-    assert len(told) == REJECTS_TOLD + 1
+    assert len(told) == MAX_REJECT_LINES + 1
     assert told[-1] == "Rejected: more rows; the summary counts them by reason."
     assert len(loud.getvalue().splitlines()) == 101
 

@@ -26,7 +26,7 @@ from tui_importer.process.messages import (
 from tui_importer.tui.app import Dashboard
 from tui_importer.tui.draft import Draft
 from tui_importer.tui.messages import DashboardResult
-from tui_importer.tui.screens.setup import InspectionProcess, SetupScreen
+from tui_importer.tui.screens.setup import Inspection, SetupScreen
 
 COLUMNS = (
     ColumnPlan(source="Zip", letter="A", target="zip", type="text"),
@@ -43,7 +43,7 @@ class Looks:
     cancelled: list[Request] = field(default_factory=list)
     on_answer: dict[int, Callable[[Answer], None]] = field(default_factory=dict)
 
-    def __call__(self, request: Request, on_answer: Callable[[Answer], None]) -> InspectionProcess:
+    def __call__(self, request: Request, on_answer: Callable[[Answer], None]) -> Inspection:
         self.asked.append(request)
         self.on_answer[len(self.asked) - 1] = on_answer
         return Looking(self, request)

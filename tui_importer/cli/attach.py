@@ -1,4 +1,4 @@
-"""``tui-importer attach`` and ``tui-importer replay``"""
+"""The commands ``tui-importer attach`` and ``tui-importer replay``."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ def replay(*, run: str | None, speed: float, no_ui: bool) -> int:
 
 
 def _show(recording: Recording, speed: float | None, *, no_ui: bool) -> int:
-    from tui_importer.cli.dashboard import hang_up_ends_us, say_ending, show_run
+    from tui_importer.cli.dashboard import default_sighup, print_result, show_run
 
     if no_ui or not on_a_terminal():
         from tui_importer.console.following import follow_in_lines
 
-        with hang_up_ends_us():
+        with default_sighup():
             return follow_in_lines(recording, speed)
     from tui_importer.tui.open_run import attached, replayed
 
-    return say_ending(show_run(attached(recording) if speed is None else replayed(recording, speed)))
+    return print_result(show_run(attached(recording) if speed is None else replayed(recording, speed)))

@@ -1,4 +1,4 @@
-"""``tui-importer bench FILE``"""
+"""The command ``tui-importer bench FILE``."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ from tui_importer.errors import ExitCode, ImporterError
 from tui_importer.plugins.registry import Registry, load_registry
 from tui_importer.text.safe import visible
 
-#: Tables of a comparison are called so, and dropped when it ends.
+#: Prefix of the tables of a comparison, which are dropped when it ends.
 TABLE_PREFIX = "tui_importer_bench"
 
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """What one strategy took: ``seconds`` is the median of its runs, file opened to last index made."""
+    """The result of one strategy: ``seconds`` is the median of its runs, from opening the file to the last index."""
 
     method: str
     workers: int
@@ -69,7 +69,7 @@ def command(file: str, *, strategies: tuple[str, ...], repeat: int, **given: Any
         except ImporterError as error:
             if interruption.number is None:
                 raise
-            print_error(str(error))  # the exit code is the signal's, whatever becomes of the tables
+            print_error(str(error))  # the exit code is the signal's, even if a table could not be dropped
     return interruption.exit_code
 
 
@@ -80,7 +80,7 @@ def _compare(
     err = SafeStream(sys.stderr)
     with tempfile.TemporaryDirectory(prefix="tui_importer-bench-") as folder:
         plan = build_plan(file, given)
-        # What is compared is how rows are written: a rehearsal writes none, and a staging table would be one more.
+        # The comparison is about how rows are written: a dry run writes none, and a staging table would add a step.
         options = msgspec.structs.replace(plan.options, atomic=False, dry_run=False)
         plan = msgspec.structs.replace(plan, options=options)
         if plan.target.database is None:
@@ -98,7 +98,7 @@ def _compare(
 
 
 def comparison(timings: Sequence[Timing]) -> list[str]:
-    """The timings as a table: speed-up and improvement are against the first one."""
+    """Return the timings as a table; speed-up and improvement are relative to the first one."""
     table = [("METHOD", "WORKERS", "TIME", "RECORDS/S", "SPEED-UP", "IMPROVEMENT", "IN", "REJECTED")]
     for timing in timings:
         ratio = timings[0].seconds / timing.seconds if timing.seconds else 0.0
@@ -154,7 +154,7 @@ def _time(
 
 @contextmanager
 def _new_file_removed(plan: Plan) -> Iterator[None]:
-    """A database that is a file and was not there before is not there afterwards."""
+    """Remove a database file that did not exist before."""
     address = target_address(plan)
     path = Path(sqlite_path(address)) if address.scheme == "sqlite" else None
     new = path is not None and not path.exists()
@@ -168,7 +168,7 @@ def _new_file_removed(plan: Plan) -> Iterator[None]:
 
 @contextmanager
 def _scratch_table(plan: Plan, registry: Registry, interruption: Interruption) -> Iterator[Plan]:
-    """The plan into a new table, which is dropped at the end."""
+    """Yield the plan with a new table as its target, and drop the table at the end."""
     name = f"{TABLE_PREFIX}_{uuid.uuid4().hex[:12]}"
     address = target_address(plan)
     spec = registry.backend_for(address.scheme)

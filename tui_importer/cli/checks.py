@@ -1,4 +1,4 @@
-"""What is wrong with the words of a command line, before any of them is carried out."""
+"""Checks of the command line's words, before any of them is carried out."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from tui_importer.errors import SourceError, UsageError
 
 
 def check_command(word: str, commands: Iterable[str]) -> None:
-    """Refuse a word that is neither a command nor a file, saying what was meant; raises :class:`UsageError`.
+    """Refuse a word that is neither a command nor a file, with a suggestion. Raises :class:`UsageError`.
 
-    What looks like a file's name (a suffix, a folder before it) is a file that is missing, which is said elsewhere.
+    A word that looks like a file's name (it has a suffix or a folder) is a missing file, which is reported elsewhere.
     """
     if os.path.lexists(word) or os.path.basename(word) != word or Path(word).suffix:
         return
@@ -28,7 +28,7 @@ def check_command(word: str, commands: Iterable[str]) -> None:
 
 
 def check_files(files: Sequence[str], commands: Iterable[str]) -> None:
-    """Make sure that every file is there and can be read; raises :class:`UsageError` naming all that are not."""
+    """Check that every file exists and can be read. Raises :class:`UsageError` naming all that are not."""
     wrong = []
     for file in files:
         try:
@@ -51,7 +51,7 @@ def _hint(file: str, commands: Iterable[str]) -> str:
 
 
 def _files_beside(path: Path) -> list[str]:
-    """The names of the files in its folder."""
+    """Return the names of the files in the path's folder."""
     try:
         return [entry.name for entry in os.scandir(path.parent) if entry.is_file()]
     except (OSError, ValueError):

@@ -1,4 +1,4 @@
-"""Showing the dashboard, and what stands on the terminal when it is closed."""
+"""Shows the dashboard, and prints a summary when it is closed."""
 
 from __future__ import annotations
 
@@ -21,31 +21,31 @@ if TYPE_CHECKING:
     from tui_importer.tui.messages import DashboardResult, OpenRun
     from tui_importer.tui.terminal import Glyphs
 
-#: Frames a second at most: what a person sees, and a slow line carries.
+#: Maximum frames per second: as many as a person sees, and a slow connection carries.
 MAX_FRAMES = 10
 
 
 def wants_dashboard(given: Mapping[str, Any]) -> bool:
-    """Whether an import is to be shown: on a terminal, unless an option asks for less."""
+    """Return whether to show an import on the dashboard: on a terminal, unless an option rules it out."""
     less = ("no_ui", "plain", "quiet", "log_format", "verbose")
     return not any(given[name] for name in less) and on_a_terminal()
 
 
 def show(first: FirstScreen) -> DashboardResult:
-    """Show the dashboard, beginning with a screen, until it is left."""
+    """Show the dashboard, starting with the first screen, until it is closed."""
     os.environ.setdefault("TEXTUAL_FPS", str(MAX_FRAMES))
     from tui_importer.tui.app import Dashboard
     from tui_importer.tui.messages import DashboardResult
 
     if sys.__stderr__ is not None:
-        sys.__stderr__.reconfigure(errors="replace")  # a letter that the terminal lacks
-    with hang_up_ends_us():
+        sys.__stderr__.reconfigure(errors="replace")  # the terminal may lack a character
+    with default_sighup():
         return Dashboard(first).run() or DashboardResult()
 
 
 @contextmanager
-def hang_up_ends_us() -> Iterator[None]:
-    """A terminal that is gone ends whoever shows a run on it, never the run: that is a process of its own."""
+def default_sighup() -> Iterator[None]:
+    """Let SIGHUP end the viewer when its terminal is gone. The run is a process of its own and continues."""
     before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
     try:
         yield
@@ -53,43 +53,43 @@ def hang_up_ends_us() -> Iterator[None]:
         signal.signal(signal.SIGHUP, before)
 
 
-def show_run(opening: OpenRun) -> DashboardResult:
+def show_run(open_run: OpenRun) -> DashboardResult:
     """Show one run."""
 
     def first(glyphs: Glyphs) -> Any:
         from tui_importer.tui.screens.run import RunScreen
 
-        return RunScreen(opening, glyphs)
+        return RunScreen(open_run, glyphs)
 
     return show(first)
 
 
-def say_ending(ending: DashboardResult) -> int:
-    """Leave on the normal screen what is to be kept; gives the exit code."""
+def print_result(result: DashboardResult) -> int:
+    """Print the summary of the dashboard's result; return the exit code."""
     from tui_importer.text.ending import detached_lines, died_line, paths_and_commands
     from tui_importer.text.summary import summary_lines
     from tui_importer.tui.terminal import ASCII, glyphs_for
 
     err = SafeStream(sys.stderr)
-    if ending.error is not None:
-        print_error(ending.error)
-        return ending.exit_code
-    if ending.recording is None:
-        return ending.exit_code
-    if ending.live:
-        for line in detached_lines(ending.recording):
+    if result.error is not None:
+        print_error(result.error)
+        return result.exit_code
+    if result.recording is None:
+        return result.exit_code
+    if result.live:
+        for line in detached_lines(result.recording):
             err.line(visible(line))
-        return ending.exit_code
-    report: Report | None = ending.report
+        return result.exit_code
+    report: Report | None = result.report
     if report is not None:
         encoding = "ascii" if glyphs_for(os.environ) is ASCII else err.encoding
         for line in summary_lines(report, None, encoding, shutil.get_terminal_size().columns):
             if not line.startswith("rejects are in "):
                 err.line(line)
     else:
-        err.line(died_line(ending.recording))
-    for name, text in paths_and_commands(report, ending.recording):
+        err.line(died_line(result.recording))
+    for name, text in paths_and_commands(report, result.recording):
         err.line(f"{name}: {visible(text)}")
     if report is not None and report.outcome == "failed":
         print_error(report.error or "the run failed")
-    return ending.exit_code
+    return result.exit_code

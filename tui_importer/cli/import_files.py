@@ -1,4 +1,4 @@
-"""``tui-importer [import] FILE...``"""
+"""The command ``tui-importer [import] FILE...``."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from tui_importer.core.model.report import Report
 
 SIGNAL_CODES = (ExitCode.SIGINT, ExitCode.SIGTERM)
-#: Exit codes, the gravest first.
-_GRAVITY = (*SIGNAL_CODES, *map(ExitCode, (1, 5, 2, 6, 4, 3, 0)))
+#: Exit codes, the most severe first.
+_SEVERITY = (*SIGNAL_CODES, *map(ExitCode, (1, 5, 2, 6, 4, 3, 0)))
 
 
 @click.command("import", context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80})
@@ -103,9 +103,9 @@ def command(files: tuple[str, ...], **given: Any) -> int:
 
 
 def check_request(files: Sequence[str], given: dict[str, Any], registry: Registry) -> list[Plan]:
-    """Look for every file and check every option before the first file is touched; gives the plan of each.
+    """Find every file and check every option before the first import; return the plan of each file.
 
-    Raises :class:`UsageError` for what is not there and what cannot be, so that nothing is half done.
+    Raises :class:`UsageError` for missing files and wrong options, so that nothing is half done.
     """
     if len(files) > 1 and given["rejects"]:
         raise UsageError("--rejects names one file: import the workbooks one by one, or leave it out")
@@ -121,9 +121,9 @@ def check_request(files: Sequence[str], given: dict[str, Any], registry: Registr
 
 
 def _report_refused(where: str, files: Sequence[str], strategy: str | None, error: ImporterError) -> None:
-    """Write the reports of imports that are refused, so that nobody takes the report of an earlier run for theirs.
+    """Write the reports of refused imports, so that the report of an earlier run is not mistaken for theirs.
 
-    A file that is there and holds no report is left alone: what it is (a database) may not be known yet.
+    An existing file that holds no report is left alone: it may be something else, such as a database.
     """
     from tui_importer.core.run.reporting import never_begun
 
@@ -138,7 +138,7 @@ def _report_refused(where: str, files: Sequence[str], strategy: str | None, erro
 
 
 def _write_reports(where: str, reports: Sequence[Report], files: int) -> None:
-    """The report of one file, or a list of those of several."""
+    """Write the report of one file, or a list with those of several."""
     from tui_importer.process.reports import write_report, write_reports
 
     if files == 1:
@@ -160,12 +160,12 @@ def _import(plan: Plan, given: dict[str, Any], registry: Registry) -> Report:
 def _run(plan: Plan, given: dict[str, Any], registry: Registry) -> Report:
     prepare_to_import()
     opening = open_early(plan, registry)
-    # The file is parsed while the rest of the program is being imported, which takes a fifth of a second.
+    # The file is parsed while the rest of the program is imported, which takes a fifth of a second.
     from tui_importer.cli.running import import_file
 
     return import_file(plan, given, registry, opening)
 
 
 def worst(codes: Sequence[int]) -> int:
-    """The exit code of several files: that of a signal, else of the gravest failure, else of rejects."""
-    return min((int(code) for code in codes), key=_GRAVITY.index, default=0)
+    """Return the exit code of several files: a signal's, else that of the most severe failure, else of rejects."""
+    return min((int(code) for code in codes), key=_SEVERITY.index, default=0)

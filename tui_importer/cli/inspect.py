@@ -1,4 +1,4 @@
-"""``tui-importer inspect FILE``"""
+"""The command ``tui-importer inspect FILE``."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tui_importer.core.model.plan import save_plan
 from tui_importer.errors import UsageError
 from tui_importer.text.safe import encodable, shortened, visible
 
-#: Characters of a header or of evidence in the table, so that most tables fit a terminal.
+#: Maximum characters of a header or of evidence in the table, so that most tables fit a terminal.
 _MAX_CELL = 60
 
 
@@ -60,8 +60,8 @@ def _lines(found: Inspection) -> list[str]:
         lines.append(f" {chosen} {number}  {visible(sheet.name)}{'  (hidden)' if sheet.hidden else ''}")
     header = f"header in row {plan.source.header_row}" if plan.source.header_row else "no header"
     rows = "" if found.rows is None else f", {found.rows:,} rows"
-    way = f"table {visible(plan.target.table or '')} from {visible(str(plan.source.sheet))}"
-    lines += ["", f"{way}: {header}{rows}", ""]
+    heading = f"table {visible(plan.target.table or '')} from {visible(str(plan.source.sheet))}"
+    lines += ["", f"{heading}: {header}{rows}", ""]
     table = [("", "HEADER", "COLUMN", "TYPE", "BECAUSE")]
     table += [
         (

@@ -1,4 +1,4 @@
-"""An import in front of somebody: set up on a screen, begun as a process of its own, watched."""
+"""Interactive imports: set up on a screen, run in a process of their own, and watched."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from tui_importer.api import target_address
-from tui_importer.cli.dashboard import say_ending, show
+from tui_importer.cli.dashboard import print_result, show
 from tui_importer.cli.options import build_plan
 from tui_importer.console.print_error import print_error
 from tui_importer.core.model.plan import Plan, checked
@@ -21,8 +21,8 @@ from tui_importer.text.command import command_of
 
 
 def import_on_screen(file: str | None, given: Mapping[str, Any], registry: Registry) -> int:
-    """Import one file on the dashboard, which asks for it where there is none; gives the exit code of its run, or 0
-    where that goes on without us."""
+    """Import one file on the dashboard, which asks for the file if none is given. Return the exit code of its run, or 0
+    if the run continues in the background."""
 
     def plan_for(file: str) -> Plan:
         plan = checked(build_plan(file, given))
@@ -30,7 +30,7 @@ def import_on_screen(file: str | None, given: Mapping[str, Any], registry: Regis
         return msgspec.structs.replace(plan, options=options)
 
     try:
-        if file is not None:  # what is wrong with the request is said before the screen is taken
+        if file is not None:  # errors in the request are reported before the screen is taken over
             plan = plan_for(file)
             registry.backend_for(target_address(plan).scheme)
             if not Path(file).is_file():
@@ -42,18 +42,18 @@ def import_on_screen(file: str | None, given: Mapping[str, Any], registry: Regis
 
     importing = Importing(registry.strategy_names(), plan_for, lambda plan: _request_for(plan, given))
     if file is None:
-        ending = show(importing.pick)
+        result = show(importing.pick)
     else:
         screen = importing.begin if given["yes"] else importing.set_up
-        ending = show(lambda glyphs: screen(file, glyphs))
-    code = say_ending(ending)
-    if given["report"] == "-" and ending.report is not None:
-        write_report("-", ending.report)
+        result = show(lambda glyphs: screen(file, glyphs))
+    code = print_result(result)
+    if given["report"] == "-" and result.report is not None:
+        write_report("-", result.report)
     return code
 
 
 def _request_for(plan: Plan, given: Mapping[str, Any]) -> ImportRequest:
-    """What the run's process is told."""
+    """Return the request to the run's process."""
     schema = given.get("schema")
     return ImportRequest(
         plan=plan,

@@ -1,4 +1,4 @@
-"""Stopping a command that has something to take away before it leaves."""
+"""Stops a command that has to clean up before it exits."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tui_importer.console.print_error import print_error
 from tui_importer.core.model.report import Report
 from tui_importer.errors import StoppedError
 
-#: What a shell makes of a process that a signal has ended (POSIX, 2.8.2).
+#: Base of a shell's exit status for a process ended by a signal (POSIX, 2.8.2).
 SIGNALLED = 128
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -25,8 +25,8 @@ class InterruptedBySignalError(StoppedError):
 
 
 class Interruption:
-    """Whether a signal has come. The first cancels what is running, the second leaves at once, with a word on what is
-    ``left_behind`` then."""
+    """Records signals. The first one aborts the current run, the second exits at once, after printing
+    ``left_behind``."""
 
     def __init__(self) -> None:
         self.number: int | None = None
@@ -35,16 +35,16 @@ class Interruption:
 
     @property
     def exit_code(self) -> int:
-        """That of the signal; 0 where there was none."""
+        """The exit code of the signal; 0 if there was none."""
         return 0 if self.number is None else SIGNALLED + self.number
 
     def check(self) -> None:
-        """Raise :class:`InterruptedBySignalError` where a signal has come."""
+        """Raise :class:`InterruptedBySignalError` if a signal has arrived."""
         if self.number is not None:
             raise InterruptedBySignalError(f"stopped by {signal.Signals(self.number).name}: nothing is left behind")
 
     def carry_out(self, run: Run) -> Report:
-        """The run's report; raises :class:`InterruptedBySignalError` once a signal has ended it."""
+        """Execute the run and return its report. Raises :class:`InterruptedBySignalError` if a signal ended it."""
         self.check()
         reports: list[Report | BaseException] = []
 
@@ -56,13 +56,13 @@ class Interruption:
             self._woken.set()
 
         threading.Thread(target=execute, name="run", daemon=True).start()
-        # A signal's handler runs in this thread, and wakes it.
+        # The signal handler runs in this thread, and sets the event.
         self._woken.wait()
         if self.number is not None:
             self._woken.clear()
             run.abort(f"stopped by {signal.Signals(self.number).name}")
-            # A file that is still being parsed is not waited for: before it is known what goes where, nothing is
-            # written, and a run that is told to stop by then writes nothing afterwards.
+            # A file that is still being parsed is not waited for: nothing is written before the plan is resolved, and a
+            # run that was aborted by then never writes.
             if not reports and run.resolved_plan is not None:
                 self._woken.wait()
             self.check()
@@ -73,7 +73,7 @@ class Interruption:
         return report
 
     def on_signal(self, number: int, frame: FrameType | None) -> None:
-        """Note the signal; the second one leaves."""
+        """Record the signal; the second one exits."""
         if self.number is not None:
             if self.left_behind is not None:
                 print_error(self.left_behind)
@@ -84,7 +84,7 @@ class Interruption:
 
 @contextmanager
 def interruptible() -> Iterator[Interruption]:
-    """Signals are noted meanwhile; afterwards they do what they did before."""
+    """Handle signals inside the block; restore the previous handlers afterwards."""
     interruption = Interruption()
     before: list[tuple[int, Callable[[int, FrameType | None], object] | int | None]] = [
         (number, signal.signal(number, interruption.on_signal)) for number in _SIGNALS

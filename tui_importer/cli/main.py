@@ -1,4 +1,4 @@
-"""The command line: which command, and what the process says and returns when something goes wrong."""
+"""The command line: finds the command, and turns errors into messages and exit codes."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from tui_importer.console.terminals import on_a_terminal
 from tui_importer.errors import ExitCode, ImporterError
 from tui_importer.process.interpreter import no_collection
 
-#: Command -> its module, and its name there unless it is ``command``. A module is imported when its command is asked
-#: for: ``--version`` and ``--help`` load no driver.
+#: Command -> its module, and its name there unless it is ``command``. Modules are imported on demand: ``--version`` and
+#: ``--help`` load no driver.
 COMMANDS = {
     "import": "tui_importer.cli.import_files",
     "inspect": "tui_importer.cli.inspect",
@@ -42,7 +42,7 @@ Examples:
 
 
 class LazyGroup(click.Group):
-    """Commands by name, each imported when asked for; a word that is no command is a file to import."""
+    """Commands by name, each imported on demand; a word that is no command is a file to import."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
@@ -71,7 +71,7 @@ class LazyGroup(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        # Before any library is imported for the command, and not for --version, which needs none.
+        # Before the command imports any library. Not for --version, which needs none.
         from tui_importer.process.library_warnings import keep_libraries_quiet
 
         keep_libraries_quiet()
@@ -82,14 +82,14 @@ class LazyGroup(click.Group):
 
 
 def refuse_repeated(ctx: click.Context, args: Sequence[str]) -> None:
-    """Refuse an option that takes one value and is given several times, of which click would take the last.
+    """Refuse an option that takes one value and is given several times; click would use the last.
 
-    A flag means the same however often it stands there. Raises :class:`click.UsageError`.
+    A flag may be repeated. Raises :class:`click.UsageError`.
     """
     try:
         _, _, given = ctx.command.make_parser(ctx).parse_args(args=list(args))
     except click.UsageError:
-        return  # it is said when the command parses its words itself
+        return  # reported when the command itself parses its words
     for option in given:
         if not isinstance(option, click.Option) or option.multiple or option.is_flag or option.count:
             continue
@@ -120,14 +120,14 @@ def group() -> None:
 
 def main(args: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and end the process with the exit code that the README lists."""
-    # From the first line to the last: a run begins before it is being listened to, and its report comes after its end.
+    # For the whole life of the process: a run begins before anything listens to it, and its report comes after its end.
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     _open_streams()
     hide_passwords()
     try:
         code = group.main(args=args, prog_name="tui-importer", standalone_mode=False)
-    except click.exceptions.Exit as leave:
-        code = leave.exit_code
+    except click.exceptions.Exit as exit_:
+        code = exit_.exit_code
     except click.ClickException as error:
         print_error(_sentence(error))
         code = ExitCode.USAGE
@@ -137,36 +137,36 @@ def main(args: Sequence[str] | None = None) -> NoReturn:
         print_error(str(error))
         code = error.exit_code
     except BrokenPipeError:
-        # Whoever read our output has gone; nobody is left to tell.
+        # The reader of our output is gone.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = ExitCode.FAILED
-    _leave(int(code or 0))
+    _end_process(int(code or 0))
 
 
 def _sentence(error: click.ClickException) -> str:
-    """What click has to say as one line, like everything that is wrong."""
-    said = " ".join(error.format_message().split()).rstrip(".")
+    """Return click's message as one line, like all other errors."""
+    text = " ".join(error.format_message().split()).rstrip(".")
     ctx = error.ctx if isinstance(error, click.UsageError) else None
-    return f"{said[:1].lower()}{said[1:]} ({ctx.command_path} --help)" if ctx is not None else said
+    return f"{text[:1].lower()}{text[1:]} ({ctx.command_path} --help)" if ctx is not None else text
 
 
 def _open_streams() -> None:
-    """Give a closed standard stream (``>&-``) to nobody: the next file to be opened would take its place."""
+    """Open /dev/null for each closed standard stream (``>&-``): the next opened file would take its place."""
     for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
         try:
             os.fstat(number)
         except OSError:
-            os.open(os.devnull, os.O_RDWR)  # becomes the lowest number that is free: this one
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest free number, which is this one
         if getattr(sys, name) is None:
             setattr(sys, name, open(number, mode, encoding="utf-8", closefd=False))  # noqa: SIM115  # for good
 
 
-def _leave(code: int) -> NoReturn:
-    """End the process without tearing it down: to free a large workbook cell by cell would take a tenth of a run."""
+def _end_process(code: int) -> NoReturn:
+    """End the process without freeing its memory: freeing a large workbook cell by cell would take a tenth of a run."""
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()
         except (OSError, ValueError):
-            # What was to be the result may be lost (a full disk); a closed stream has nothing left to say.
+            # Output that was the result may be lost (a full disk); a closed stream has nothing more to write.
             code = code or ExitCode.FAILED
     os._exit(code)

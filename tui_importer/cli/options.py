@@ -1,4 +1,4 @@
-"""Options that several commands share, and how they become a plan."""
+"""Options that several commands share, and their conversion to a plan."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tui_importer.errors import UsageError
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
-#: Where the database comes from when ``--db`` is not given, in this order.
+#: Environment variables for the database if ``--db`` is not given, in this order.
 DATABASE_VARIABLES = ("TUI_IMPORTER_DB", "DATABASE_URL")
 
 
@@ -43,7 +43,7 @@ class CountOrAuto(click.ParamType):  # type: ignore[type-arg]  # older versions 
 
 
 class Number(click.FloatRange):
-    """A number within limits, which NaN and infinity are not."""
+    """A number within limits; NaN and infinity are refused."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
         number: float = super().convert(value, param, ctx)
@@ -65,7 +65,7 @@ class ColumnType(click.ParamType):  # type: ignore[type-arg]
 
 
 def source_options(command: Command) -> Command:
-    """Which rows of the file."""
+    """Add the options that select rows of the file."""
     for option in reversed(
         (
             click.option("--sheet", metavar="NAME|N", help="Sheet by name or number (default: the first one)."),
@@ -81,7 +81,7 @@ def source_options(command: Command) -> Command:
 
 
 def target_options(command: Command) -> Command:
-    """Which database and how the columns go there."""
+    """Add the options for the database and the mapping of columns."""
     for option in reversed(
         (
             click.option(
@@ -115,7 +115,7 @@ def target_options(command: Command) -> Command:
 
 
 def build_plan(file: str, given: Mapping[str, Any]) -> Plan:
-    """The plan of one file: what was typed wins over the plan file, that over the environment, that over defaults."""
+    """Return the plan of one file: options override the plan file, which overrides the environment and the defaults."""
     plan = _base(file, given.get("schema"))
     header_row = 0 if given.get("no_header") else given.get("header_row")
     sheet = given.get("sheet")
@@ -132,7 +132,7 @@ def build_plan(file: str, given: Mapping[str, Any]) -> Plan:
     typed = given.get("db")
     target = _typed(
         plan.target,
-        # An empty address that was typed is a variable that is not set, and refused.
+        # An empty address that was typed is an unset variable, and refused.
         database=(plan.target.database or environment) if typed is None else typed,
         table=given.get("table"),
         mode=given.get("mode"),
@@ -159,8 +159,8 @@ def _is_plan_file(schema: str | None) -> bool:
 
 
 def check_report_path(where: str, kept: Iterable[str | Path | None] = ()) -> None:
-    """Make sure up front that the report can go there (``-`` is stdout), and not over a file that is to be ``kept``;
-    raises :class:`UsageError`."""
+    """Check before the import that the report can be written (``-`` is stdout) without replacing a file that is to be
+    ``kept``. Raises :class:`UsageError`."""
     path = Path(where)
     if where == "-":
         return
@@ -179,5 +179,5 @@ StructT = TypeVar("StructT", bound=msgspec.Struct)
 
 
 def _typed(struct: StructT, **values: Any) -> StructT:
-    """The struct with the values that were typed; None means that nothing was."""
+    """Return the struct with the values that were typed; None means not typed."""
     return msgspec.structs.replace(struct, **{name: value for name, value in values.items() if value is not None})

@@ -1,4 +1,4 @@
-"""``tui-importer plugins``"""
+"""The command ``tui-importer plugins``."""
 
 from __future__ import annotations
 

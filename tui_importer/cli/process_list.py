@@ -1,4 +1,4 @@
-"""The command line as other users of the machine see it (``ps``), without the passwords that were typed into it."""
+"""Hides typed passwords from other users of the machine, who can see the command line (``ps``)."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from tui_importer.errors import UsageError
 
 _STAT = Path("/proc/self/stat")
 _CMDLINE = Path("/proc/self/cmdline")
-#: Where arg_start stands behind the program's name, which may hold anything (proc_pid_stat(5), field 48).
+#: Index of arg_start after the program's name, which may hold any characters (proc_pid_stat(5), field 48).
 _ARG_START = 45
 
 
 def hide_passwords() -> None:
-    """Write over passwords in the process's arguments, where the system keeps them in the process's memory (Linux).
+    """Overwrite passwords in the process's arguments, if the system keeps them in the process's memory (Linux).
 
-    Until then, for as long as the interpreter takes to start, they are to be seen.
+    They are visible until then, while the interpreter starts.
     """
     if not (_STAT.exists() and _CMDLINE.exists()):
         return
@@ -32,7 +32,7 @@ def hide_passwords() -> None:
 
 
 def _shown(word: bytes) -> bytes:
-    """The argument with the password blotted out, exactly as long as it was."""
+    """Return the argument with the password blotted out, at the same length."""
     text = word.decode("utf-8", "surrogateescape")
     option, equals, value = text.partition("=") if text.startswith("--") else ("", "", text)
     if not may_hold_password(value):

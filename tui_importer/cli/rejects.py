@@ -1,4 +1,4 @@
-"""``tui-importer rejects RUN``"""
+"""The command ``tui-importer rejects RUN``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Carrying out imports from the command line without a dashboard: narrated and stoppable by signals."""
+"""Runs imports without a dashboard: progress as text, stopped by signals."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from tui_importer.text.summary import summary_lines
 
 
 def import_file(plan: Plan, given: Mapping[str, Any], registry: Registry, opening: Opening) -> Report:
-    """Import one file, narrated as the options say."""
+    """Import one file, with progress as the options say."""
     quiet, json = given["quiet"], given["log_format"] == "json"
     progress = choose_progress(
         sys.stderr, os.environ, quiet=quiet, plain=given["plain"], json=json, verbose=given["verbose"]

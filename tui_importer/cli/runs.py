@@ -1,4 +1,4 @@
-"""``tui-importer runs``"""
+"""The command ``tui-importer runs``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``tui-importer serve``"""
+"""The command ``tui-importer serve``."""
 
 from __future__ import annotations
 
@@ -17,9 +17,10 @@ from tui_importer.plugins.registry import Registry, load_registry
 if TYPE_CHECKING:
     from tui_importer.server.settings import Settings
 
-#: Where the token comes from when ``--token-file`` is not given; never from the command line, which everybody can see.
+#: Environment variable of the token if ``--token-file`` is not given. There is no option for it: everybody can see the
+#: command line.
 TOKEN_VARIABLE = "TUI_IMPORTER_SERVER_TOKEN"  # noqa: S105  # its name
-#: Characters of a token at least: 128 bits in hexadecimal or base64.
+#: Minimum length of a token: 128 bits in hexadecimal or base64.
 _MIN_TOKEN = 16
 _MEGABYTE, _DAY = 1 << 20, 86_400.0
 
@@ -118,7 +119,7 @@ def _settings(given: dict[str, Any], registry: Registry) -> Settings:
 
 
 def _token(file: str | None) -> str | None:
-    """The token; taken out of the environment, so that no run inherits it. Raises :class:`UsageError`."""
+    """Return the token and remove it from the environment, so that no run inherits it. Raises :class:`UsageError`."""
     token = os.environ.pop(TOKEN_VARIABLE, None)
     if file is not None:
         try:

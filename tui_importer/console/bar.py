@@ -1,4 +1,4 @@
-"""A progress bar on a terminal. This module draws with rich and is imported only where there is one."""
+"""A progress bar on a terminal. This module draws with rich, and is imported only if there is a terminal."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from rich.progress import BarColumn, Progress, ProgressColumn, TextColumn
 from rich.table import Column
 
 from tui_importer.console.lines import SafeStream
-from tui_importer.console.progress import Recent, Told, name_of, record_sentence
+from tui_importer.console.progress import Narrator, Recent, name_of, record_sentence
 from tui_importer.core.model.counters import Phase, Snapshot, progress, total
 from tui_importer.events import AnyEvent
 from tui_importer.recording.sampler import Sampler, SnapshotSource
 from tui_importer.text.numbers import format_eta, format_rate
 from tui_importer.text.safe import encodable, shortened
 
-#: Seconds between two pictures: quick enough to look alive, slow enough for a slow line.
+#: Seconds between two redraws: fast enough to look alive, slow enough for a slow connection.
 DRAW_PERIOD = 0.25
-#: Seconds that rate and time left look back: batches come in bursts, which would make both flicker.
+#: Seconds over which rate and time left are averaged: batches come in bursts, which would make both flicker.
 RATE_SPAN = 5.0
-#: Characters of a terminal's line below which there is no bar, and below which only the share is shown.
+#: Terminal widths below which there is no bar, and below which only the share is shown.
 _NARROW, _TINY = 80, 50
 _BAR_WIDTH = 12
 _NAME_WIDTH = 18
@@ -39,10 +39,10 @@ class BarProgress:
         verbose: bool = False,
         console: Callable[[TextIO], Console] | None = None,
     ) -> None:
-        """``console`` makes rich's console for a stream; by default one that finds out what the terminal can do."""
+        """``console`` creates rich's console for a stream; by default one that detects what the terminal can do."""
         self._out = SafeStream(stream)
         self._period = period
-        self._told = Told(verbose=verbose)
+        self._narrator = Narrator(verbose=verbose)
         self._recent = Recent(RATE_SPAN)
         self._name = "import"
         self._console = (console or _console)(cast("TextIO", self._out))
@@ -51,8 +51,8 @@ class BarProgress:
         if width >= _NARROW:
             columns.append(BarColumn(bar_width=_BAR_WIDTH))
         columns.append(_text("{task.fields[status_line]}"))
-        # Neither stdout nor stderr is taken over, and the picture is drawn by the sampler only.
-        self._picture = Progress(
+        # Neither stdout nor stderr is redirected, and only the sampler draws.
+        self._display = Progress(
             *columns,
             console=self._console,
             auto_refresh=False,
@@ -60,22 +60,22 @@ class BarProgress:
             redirect_stdout=False,
             redirect_stderr=False,
         )
-        self._task = self._picture.add_task("", total=None, status_line="")
+        self._task = self._display.add_task("", total=None, status_line="")
         self._sampler: Sampler | None = None
 
     def start(self, snapshot: SnapshotSource) -> None:
         self._show(snapshot())
-        self._picture.start()
+        self._display.start()
         self._sampler = Sampler(snapshot, self._period, self.sample)
 
     def on_event(self, event: AnyEvent) -> None:
         self._name = name_of(event, self._name)
-        sentence = self._told.sentence(event)
+        sentence = self._narrator.sentence(event)
         if sentence is not None:
             self._print(sentence)
 
     def on_record(self, record: LogRecord) -> None:
-        self._print(self._told.before + record_sentence(record))
+        self._print(self._narrator.prefix + record_sentence(record))
 
     def _print(self, sentence: str) -> None:
         self._console.print(
@@ -83,20 +83,20 @@ class BarProgress:
         )
 
     def sample(self, snapshot: Snapshot) -> None:
-        """Draw the line anew."""
+        """Redraw the line."""
         self._show(snapshot)
-        self._picture.refresh()
+        self._display.refresh()
 
     def stop(self) -> None:
         if self._sampler is not None:
             self._sampler.stop()
-        self._picture.stop()  # gives the cursor back
+        self._display.stop()  # shows the cursor again
 
     def _show(self, snapshot: Snapshot) -> None:
         rows_per_second, seconds_left = self._recent.add(snapshot)
-        self._picture.update(
+        self._display.update(
             self._task,
-            description=self._told.before + encodable(shortened(self._name, _NAME_WIDTH), self._out.encoding),
+            description=self._narrator.prefix + encodable(shortened(self._name, _NAME_WIDTH), self._out.encoding),
             total=total(snapshot) if snapshot.read else None,
             completed=snapshot.finished,
             status_line=_status_line(snapshot, rows_per_second, seconds_left, self._console.width),
@@ -104,7 +104,7 @@ class BarProgress:
 
 
 def _status_line(snapshot: Snapshot, rows_per_second: float, seconds_left: float | None, width: int) -> str:
-    """The words beside the bar, as many as there is room for."""
+    """Return the words beside the bar, as many as there is room for."""
     if snapshot.phase is Phase.INDEXING:
         return "making indexes"
     if not snapshot.read and not snapshot.all_read:

@@ -1,4 +1,4 @@
-"""Which headless progress a run gets."""
+"""Chooses the style of progress without a dashboard."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def choose_progress(
     json: bool = False,
     verbose: bool = False,
 ) -> Progress:
-    """The style for these options. ``json`` wins over ``quiet`` and ``quiet`` over ``plain``."""
+    """Return the style for these options. ``json`` wins over ``quiet`` and ``quiet`` over ``plain``."""
     if json:
         return JsonProgress(stream)
     if quiet:
@@ -26,7 +26,7 @@ def choose_progress(
     if plain:
         return PlainProgress(stream, verbose=verbose)
     if draws_on(stream, environment):
-        # Only a terminal is worth the time that rich takes to import.
+        # rich takes a while to import, and only a terminal needs it.
         from tui_importer.console.bar import BarProgress
 
         return BarProgress(stream, verbose=verbose)

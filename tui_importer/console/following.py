@@ -1,4 +1,4 @@
-"""A recorded run in lines, for whoever attaches without a terminal to draw on."""
+"""Follows a recorded run as lines of text, for ``attach`` and ``replay`` without a terminal."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ _PERIOD = 0.25
 
 
 def follow_in_lines(recording: Recording, speed: float | None = None) -> int:
-    """Tell what happens until the run ends; gives its exit code. ``speed`` plays an ended run again."""
+    """Print events until the run ends; return its exit code. ``speed`` replays an ended run."""
     watched: Watched = Follower(recording) if speed is None else Replay(recording, speed)
-    progress, said_at = LineProgress(sys.stderr), None
+    progress, sampled_at = LineProgress(sys.stderr), None
     try:
         while True:
             lines = watched.poll()
             for line in lines:
                 if isinstance(line.what, Snapshot):
-                    if said_at is None or line.at - said_at >= LINE_PERIOD:
-                        said_at = line.at
+                    if sampled_at is None or line.at - sampled_at >= LINE_PERIOD:
+                        sampled_at = line.at
                         progress.sample(line.what)
                 elif not isinstance(line.what, tuple):
                     progress.on_event(line.what)
@@ -39,7 +39,7 @@ def follow_in_lines(recording: Recording, speed: float | None = None) -> int:
     finally:
         watched.close()
     err = SafeStream(sys.stderr)
-    if report is None and recording.alive:  # what there is of a live run was played
+    if report is None and recording.alive:  # a live run was replayed up to its latest event
         for detached in detached_lines(recording):
             err.line(visible(detached))
         return int(ExitCode.OK)

@@ -1,4 +1,4 @@
-"""What a user is told when something is wrong: one line."""
+"""Prints an error as one line."""
 
 from __future__ import annotations
 
@@ -9,5 +9,5 @@ from tui_importer.text.safe import visible
 
 
 def print_error(message: str) -> None:
-    """One line on stderr, workbook text in it made harmless."""
+    """Print one line on stderr, with text from workbooks made harmless."""
     SafeStream(sys.stderr).line(f"tui-importer: {visible(message)}")

@@ -1,7 +1,7 @@
-"""Headless progress: what a user without a dashboard sees on stderr while a run goes on.
+"""Progress without a dashboard: what the user sees on stderr during a run.
 
-Every style hears each event and may look at a snapshot of the counters now and then. None of them writes to stdout,
-and none of them can hurt the run.
+Every style receives each event, and may take snapshots of the counters. None of them writes to stdout or can harm the
+run.
 """
 
 from __future__ import annotations
@@ -29,86 +29,86 @@ from tui_importer.text.sentences import DRY_RUN, ROUTINE, narrate, status_line
 if TYPE_CHECKING:
     from logging import LogRecord
 
-#: Seconds between lines where there is no terminal: often enough for a log, seldom enough for a night's.
+#: Seconds between progress lines without a terminal: often enough to follow a log, seldom enough for a long run.
 LINE_PERIOD = 30.0
-#: Rejects that are told one by one; the summary groups them and the reject file has all.
-REJECTS_TOLD = 5
+#: Number of rejects that are printed one by one; the summary groups them and the reject file has all.
+MAX_REJECT_LINES = 5
 
 Level = Literal["info", "warning", "error"]
 
 
 class Progress(Protocol):
-    """One style of headless progress. ``on_event`` is called from the run's threads, one call at a time."""
+    """A style of progress. ``on_event`` is called from the run's threads, one call at a time."""
 
     def start(self, snapshot: SnapshotSource) -> None:
-        """The run begins; ``snapshot`` gives its counters at any time from any thread."""
+        """Start when the run begins; ``snapshot`` returns its counters at any time from any thread."""
 
     def on_event(self, event: AnyEvent) -> None: ...
 
     def on_record(self, record: LogRecord) -> None:
-        """Something was logged, and the user wants to see that."""
+        """Show a log record that the user wants to see."""
 
     def stop(self) -> None:
-        """The run is over: no thread is left. Harmless when repeated."""
+        """End when the run is over, with all threads stopped. May be called again."""
 
 
 class Recent:
-    """The pace over the last seconds, from the samples it is given."""
+    """The rate over the last seconds, from the samples it is given."""
 
     def __init__(self, span: float) -> None:
         self._span = span
         self._samples: deque[Snapshot] = deque()
 
     def add(self, snapshot: Snapshot) -> tuple[float, float | None]:
-        """Take a sample in; gives rows per second and seconds left (None: unknown) over the last ``span`` seconds."""
+        """Add a sample; return rows per second and seconds left (None: unknown) over the last ``span`` seconds."""
         self._samples.append(snapshot)
-        # The oldest one kept is at least a span ago, if there is one.
+        # The oldest kept sample is at least a span ago, if there is one that old.
         while len(self._samples) > 2 and snapshot.at - self._samples[1].at >= self._span:
             self._samples.popleft()
         return rate(self._samples[0], snapshot), eta(self._samples[0], snapshot)
 
 
-class Told:
-    """Which events are worth a line: routine ones only on request, of the rejects the first few. ``before`` is what
-    every line of the run begins with: that it is a dry one, or nothing."""
+class Narrator:
+    """Selects the events that are worth a line: routine events only with ``verbose``, and only the first few rejects.
+    ``prefix`` begins every line of the run: that it is a dry run, or nothing."""
 
     def __init__(self, *, verbose: bool) -> None:
-        self.before = ""
+        self.prefix = ""
         self._verbose = verbose
         self._rejects = 0
 
     def sentence(self, event: AnyEvent) -> str | None:
-        """What to say of the event, or None."""
+        """Return the line for the event, or None."""
         if isinstance(event, RunStarted):
-            self.before = DRY_RUN if event.dry_run else ""
-        said = self._sentence(event)
-        return None if said is None else self.before + said
+            self.prefix = DRY_RUN if event.dry_run else ""
+        sentence = self._sentence(event)
+        return None if sentence is None else self.prefix + sentence
 
     def _sentence(self, event: AnyEvent) -> str | None:
-        dry_run = bool(self.before)
+        dry_run = bool(self.prefix)
         if self._verbose:
             return narrate(event, dry_run=dry_run)
-        if isinstance(event, (*ROUTINE, Verified, RunFinished)):  # the summary says how it ended
+        if isinstance(event, (*ROUTINE, Verified, RunFinished)):  # the summary says how the run ended
             return None
-        if isinstance(event, RowRejected) and not event.worker:  # an earlier run has told it
+        if isinstance(event, RowRejected) and not event.worker:  # an earlier run has printed it
             return None
         if isinstance(event, RowRejected):
             self._rejects += 1
-            if self._rejects == REJECTS_TOLD + 1:
+            if self._rejects == MAX_REJECT_LINES + 1:
                 would = "would be " if dry_run else ""
                 return f"{would}rejected: more rows; the summary counts them by reason"
-            if self._rejects > REJECTS_TOLD:
+            if self._rejects > MAX_REJECT_LINES:
                 return None
         return narrate(event, dry_run=dry_run)
 
 
 class LineProgress:
-    """Without a terminal: a line for each event worth it, and one every ``period`` seconds saying how far it is."""
+    """Progress without a terminal: a line for each event worth it, and a status line every ``period`` seconds."""
 
     def __init__(self, stream: TextIO, *, period: float = LINE_PERIOD, verbose: bool = False) -> None:
         self._out = SafeStream(stream)
         self._period = period
-        self._told = Told(verbose=verbose)
+        self._narrator = Narrator(verbose=verbose)
         self._recent = Recent(period)
         self._name = "import"
         self._sampler: Sampler | None = None
@@ -119,16 +119,16 @@ class LineProgress:
 
     def on_event(self, event: AnyEvent) -> None:
         self._name = name_of(event, self._name)
-        sentence = self._told.sentence(event)
+        sentence = self._narrator.sentence(event)
         if sentence is not None:
             self._out.line(sentence)
 
     def on_record(self, record: LogRecord) -> None:
-        self._out.line(self._told.before + record_sentence(record))
+        self._out.line(self._narrator.prefix + record_sentence(record))
 
     def sample(self, snapshot: Snapshot) -> None:
-        """Write the periodic line."""
-        self._out.line(self._told.before + status_line(self._name, snapshot, *self._recent.add(snapshot)))
+        """Write the periodic status line."""
+        self._out.line(self._narrator.prefix + status_line(self._name, snapshot, *self._recent.add(snapshot)))
 
     def stop(self) -> None:
         if self._sampler is not None:
@@ -136,42 +136,42 @@ class LineProgress:
 
 
 class PlainProgress:
-    """For screen readers: one sentence for each change of state; nothing moves and nothing is repeated."""
+    """Progress for screen readers: one sentence for each change of state; nothing is redrawn or repeated."""
 
     def __init__(self, stream: TextIO, *, verbose: bool = False) -> None:
         self._out = SafeStream(stream)
-        self._told = Told(verbose=verbose)
+        self._narrator = Narrator(verbose=verbose)
 
     def start(self, snapshot: SnapshotSource) -> None:
-        """Nothing to sample: only changes are told."""
+        """Do nothing: only changes are printed."""
 
     def on_event(self, event: AnyEvent) -> None:
-        sentence = self._told.sentence(event)
+        sentence = self._narrator.sentence(event)
         if sentence is not None:
             self._out.line(f"{sentence[0].upper()}{sentence[1:]}.")
 
     def on_record(self, record: LogRecord) -> None:
-        sentence = self._told.before + record_sentence(record)
+        sentence = self._narrator.prefix + record_sentence(record)
         self._out.line(f"{sentence[0].upper()}{sentence[1:]}.")
 
     def stop(self) -> None:
-        """Nothing is left running."""
+        """Do nothing: there is no thread to stop."""
 
 
 class QuietProgress:
-    """Nothing: why a run failed or was stopped is said by whoever ends with its exit code."""
+    """No progress: a failure or a stop is reported at the end, with the exit code."""
 
     def start(self, snapshot: SnapshotSource) -> None:
-        """Nothing to sample."""
+        """Do nothing."""
 
     def on_event(self, event: AnyEvent) -> None:
-        """Nothing to say."""
+        """Do nothing."""
 
     def on_record(self, record: LogRecord) -> None:
-        """Nothing to say."""
+        """Do nothing."""
 
     def stop(self) -> None:
-        """Nothing is left running."""
+        """Do nothing."""
 
 
 def _utc_now() -> dt.datetime:
@@ -179,9 +179,9 @@ def _utc_now() -> dt.datetime:
 
 
 class JsonProgress:
-    """For programs: every event, and the counters every ``period`` seconds, as one JSON object a line.
+    """Progress for programs: every event, and the counters every ``period`` seconds, as one JSON object per line.
 
-    They are those of a recording (:mod:`tui_importer.recording.lines`).
+    The objects are those of a recording (:mod:`tui_importer.recording.lines`).
     """
 
     def __init__(
@@ -208,7 +208,7 @@ class JsonProgress:
         self._out.line(record_line(record, self._run_id, self._now(), dry_run=self._dry_run))
 
     def sample(self, snapshot: Snapshot) -> None:
-        """Write the periodic object."""
+        """Write the periodic counters."""
         now, recent = self._now(), self._recent.add(snapshot)
         self._out.line(progress_line(snapshot, *recent, self._run_id, now, dry_run=self._dry_run))
 
@@ -218,14 +218,14 @@ class JsonProgress:
 
 
 def record_sentence(record: LogRecord) -> str:
-    """A log record in a line, the exception that goes with it included."""
+    """Return a log record as one line, including its exception."""
     error = record.exc_info[1] if record.exc_info else None
     why = f": {type(error).__name__}: {error}" if error is not None else ""
     return f"{record.levelname.lower()}: {record.name}: {visible(record.getMessage() + why)}"
 
 
 def name_of(event: AnyEvent, known: str) -> str:
-    """What the rows come from, as well as it is known: the file, later the sheet."""
+    """Return the name of the source as far as it is known: the file, later the sheet."""
     match event:
         case RunStarted(file=file):
             return file

@@ -1,4 +1,4 @@
-"""Whether there is a terminal to draw on."""
+"""Detects whether there is a terminal to draw on."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ import sys
 from collections.abc import Mapping
 from typing import TextIO
 
-#: Names what Textual draws with where that is no terminal.
+#: Names Textual's driver if it draws on something that is not a terminal.
 DRIVER_VARIABLE = "TEXTUAL_DRIVER"
 
 
 def draws_on(stream: TextIO, environment: Mapping[str, str]) -> bool:
-    """Whether a line on this stream can be redrawn: a terminal that is not a dumb one, and no CI job's log."""
+    """Return whether a line on this stream can be redrawn: it is a terminal, not a dumb one, and not the log of a CI
+    job."""
     try:
         terminal = stream.isatty()
     except (OSError, ValueError):
@@ -21,8 +22,8 @@ def draws_on(stream: TextIO, environment: Mapping[str, str]) -> bool:
 
 
 def on_a_terminal() -> bool:
-    """Whether there is somebody in front of a terminal that can be drawn on, or of what draws in its stead: a browser,
-    where the dashboard is served by textual-serve."""
+    """Return whether the program runs on a terminal that can be drawn on, or in its substitute: a browser, if the
+    dashboard is served by textual-serve."""
     return DRIVER_VARIABLE in os.environ or all(
         draws_on(stream, os.environ) for stream in (sys.stdin, sys.stdout, sys.stderr)
     )

@@ -1,1 +1,1 @@
-"""Uploads over HTTP: each becomes a run, in a process of its own, that the dashboard can attach to as well."""
+"""Uploads over HTTP: each becomes a run in a process of its own, to which the dashboard can attach."""

@@ -1,4 +1,4 @@
-"""One log record and one observation for each request. Nothing of a query or a header is written down."""
+"""One log record and one metrics observation per request. Queries and headers are never logged."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tui_importer.server.metrics import Metrics
 
-#: What is logged where a client went away before it was answered (nginx's code for that).
+#: The status logged if the client disconnected before it was answered (nginx's code for that).
 GONE = 499
 
 _log = logging.getLogger("tui_importer.server.access")
 
 
 class Access:
-    """Watches requests to ``app``."""
+    """Logs and measures the requests to ``app``."""
 
     def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
         self._app = app

@@ -1,4 +1,4 @@
-"""What is answered, as types: the OpenAPI document is made of them, so it cannot say anything else."""
+"""The types of all answers. The OpenAPI document is generated from them, so the two cannot differ."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ HealthWord = Literal["ok", "unavailable"]
 
 
 class ErrorAnswer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Why not, in one sentence. ``id`` and ``run_id`` are there where an upload was taken in and its run failed."""
+    """An error, in one sentence. ``id`` and ``run_id`` are set if an upload was accepted and its run failed."""
 
     error: str
     id: str | None = None
@@ -26,7 +26,7 @@ class ErrorAnswer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
 
 
 class HealthAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """Whether the server and its database answer. ``running`` and ``waiting`` are uploads."""
+    """Whether the server and its database answer. ``running`` and ``waiting`` are numbers of uploads."""
 
     status: HealthWord
     database: HealthWord
@@ -36,7 +36,7 @@ class HealthAnswer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class WorkerAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """One worker of a run, with the rows that it has settled."""
+    """One worker of a run, with the number of rows it has finished."""
 
     worker: int
     state: WorkerState
@@ -49,7 +49,7 @@ class WorkerAnswer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ProgressAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """How far a run is. ``share`` is of its rows, 0 to 1, where their number is known."""
+    """How far a run is. ``share`` is the share of its rows, 0 to 1, if their number is known."""
 
     phase: Phase
     paused: bool
@@ -66,10 +66,9 @@ class ProgressAnswer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RunAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """An upload and its run. ``run_id`` is that of its latest execution (``tui-importer attach RUN``), of which
-    ``run_ids`` has all. ``position`` is its place in the queue; ``file`` is what the client called the file;
-    ``rejects`` are the first ones, ``rejects_total`` counts all, and ``reject_groups`` has all by column, constraint
-    and kind of reason."""
+    """An upload and its run. ``run_id`` is its latest run (``tui-importer attach RUN``), ``run_ids`` all of them.
+    ``position`` is its place in the queue; ``file`` is what the client called the file; ``rejects`` are the first ones,
+    ``rejects_total`` counts all, and ``reject_groups`` groups all by column, constraint and kind of reason."""
 
     id: str
     run_id: str | None
@@ -99,14 +98,14 @@ class RunAnswer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RunsAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """The latest uploads, the latest first; ``next`` is what ``before`` has to be for those that follow."""
+    """The latest uploads, newest first; ``next`` is the value of ``before`` for the next page."""
 
     runs: tuple[RunAnswer, ...]
     next: str | None
 
 
 class UploadAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """What the founding program answered, and what has become known since. ``method`` is as it was asked for."""
+    """The answer of the original program, and what has been added since. ``method`` is as the client asked for it."""
 
     message: str
     method: str
@@ -122,8 +121,8 @@ class UploadAnswer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RejectsAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """All rejects of an upload, as they were written down. ``complete`` is false while its run goes on, and where an
-    earlier import, of which nothing but the count is known here, has rejected them."""
+    """All rejects of an upload, as recorded. ``complete`` is false while its run is live, and if an earlier import
+    rejected rows of which only the count is known here."""
 
     run_id: str | None
     rejects: tuple[ReportedReject, ...]
@@ -132,12 +131,12 @@ class RejectsAnswer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def json_response(answer: msgspec.Struct, status: int = 200, headers: dict[str, str] | None = None) -> Response:
-    """The answer as JSON."""
+    """Return the answer as JSON."""
     return Response(to_json(answer), status, headers, "application/json")
 
 
 def refused(http_error: HttpError, upload: Upload | None = None) -> Response:
-    """The answer to a request that is not carried out."""
+    """Return the answer to a refused request."""
     answer = ErrorAnswer(
         error=str(http_error),
         id=upload.id if upload else None,
@@ -147,16 +146,16 @@ def refused(http_error: HttpError, upload: Upload | None = None) -> Response:
 
 
 def to_json(answer: msgspec.Struct) -> bytes:
-    """JSON, also of cells that hold half of a surrogate pair."""
+    """Encode as JSON, including cells that hold half of a surrogate pair."""
     try:
         return msgspec.json.encode(answer)
     except UnicodeEncodeError:
-        # UTF-8 cannot carry it but a JSON escape can.
+        # UTF-8 cannot encode it, but a JSON escape can.
         return json.dumps(msgspec.to_builtins(answer)).encode("ascii")
 
 
 def progress_of(snapshot: Snapshot, rows_per_second: float) -> ProgressAnswer:
-    """The counters as they are shown."""
+    """Convert the counters of a run to its progress."""
     share = progress(snapshot)
     return ProgressAnswer(
         phase=snapshot.phase,
@@ -187,7 +186,7 @@ def progress_of(snapshot: Snapshot, rows_per_second: float) -> ProgressAnswer:
 
 
 def message_of(upload: Upload) -> str:
-    """How the upload stands, in a sentence."""
+    """Describe the state of the upload in a sentence."""
     dry_run, stats = upload.options.dry_run is True, upload.stats
     before = DRY_RUN if dry_run else ""
     match upload.outcome:

@@ -1,4 +1,4 @@
-"""The parts put together."""
+"""Assembles the application from its parts."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _log = logging.getLogger(__name__)
 
 
 class Server:
-    """The application, and what whoever runs it has to reach: ``app`` and ``scheduler``."""
+    """The application, with what the code that runs it needs: ``app`` and ``scheduler``."""
 
     def __init__(self, settings: Settings, store: Store, registry: Registry) -> None:
         metrics = Metrics()
@@ -111,7 +111,7 @@ async def _not_here(request: Request, error: Exception) -> Response:
 
 
 async def _gone(request: Request, error: Exception) -> Response:
-    """The client went away in the middle of its upload: nobody reads this."""
+    """The client disconnected during its upload: nobody reads this answer."""
     return Response(status_code=GONE)
 
 
@@ -121,5 +121,5 @@ async def _disk(request: Request, error: Exception) -> Response:
 
 
 async def _unexpected(request: Request, error: Exception) -> Response:
-    """A defect: its traceback goes to the log, and no word of it to the client."""
+    """Answer an unexpected error: the traceback goes to the log, and nothing of it to the client."""
     return refused(HttpError(500, "something unexpected went wrong: the server's log says what"))

@@ -1,4 +1,4 @@
-"""Who is answered at all: by token, by ``Host`` header (DNS rebinding), by origin (pages of other sites)."""
+"""Which requests are answered: by token, by ``Host`` header (DNS rebinding), and by origin (pages of other sites)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tui_importer.server.answers import refused
 from tui_importer.server.http_error import HttpError
 from tui_importer.server.settings import LOOPBACK_NAMES, Settings
 
-#: What is answered without a token: nothing of it tells what was uploaded.
+#: Paths that are answered without a token: they reveal nothing about uploads.
 PUBLIC = frozenset({"/", "/page.js", "/page.css", "/health", "/openapi.json"})
 #: Methods that change nothing (RFC 9110, 9.2.1).
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -30,7 +30,7 @@ _HEADERS = {
 
 
 class Guard:
-    """Lets requests through to ``app`` that may be answered, and gives every answer its headers."""
+    """Passes permitted requests on to ``app``, and adds security headers to every answer."""
 
     def __init__(self, app: ASGIApp, settings: Settings) -> None:
         self._app = app
@@ -79,7 +79,7 @@ class Guard:
 
 
 def _name_of(host: str) -> str:
-    """The name in a ``Host`` header, without its port."""
+    """Return the name in a ``Host`` header, without its port."""
     try:
         return (urlsplit(f"//{host}").hostname or "").lower()
     except ValueError:

@@ -1,4 +1,4 @@
-"""Why a request is not carried out: a status and one sentence."""
+"""The error that refuses a request: a status and one sentence."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from tui_importer.errors import ExitCode
 
-#: What an exit code is over HTTP (RFC 9110, 15; 507 is RFC 4918, 11.5).
+#: The HTTP status for each exit code (RFC 9110, 15; 507 is RFC 4918, 11.5).
 STATUS_OF = {
     ExitCode.USAGE: 400,
     ExitCode.STOPPED: 503,
@@ -17,7 +17,7 @@ STATUS_OF = {
 
 
 class HttpError(Exception):
-    """A request that is not carried out. ``str()`` is the sentence; it never holds a secret or a path."""
+    """Refuses a request. ``str()`` is the sentence; it never contains a secret or a path."""
 
     def __init__(self, status: int, sentence: str, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(sentence)
@@ -26,5 +26,5 @@ class HttpError(Exception):
 
 
 def too_busy(sentence: str, seconds: int) -> HttpError:
-    """429 (RFC 6585, 4): to be tried again after so many seconds."""
+    """Return a 429 error (RFC 6585, 4) that asks the client to retry after ``seconds``."""
     return HttpError(429, sentence, {"Retry-After": str(seconds)})

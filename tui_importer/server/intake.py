@@ -1,4 +1,4 @@
-"""Taking an upload in: from the socket into a private file, piece by piece, within limits of size and time."""
+"""Receives uploads: from the socket into a private file, in pieces, within limits of size and time."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ from tui_importer.text.safe import visible
 if TYPE_CHECKING:
     from python_multipart.multipart import MultipartCallbacks
 
-#: The form's field that holds the file, as the founding program called it.
+#: The form field that holds the file, named as in the original program.
 FIELD = "file"
-#: Bytes of a form beside its file: boundaries and headers.
+#: Bytes of a form besides its file: boundaries and headers.
 _FORM_OVERHEAD = 16 << 10
-#: Bytes that are written at once.
+#: Bytes per write.
 _BUFFER = 256 << 10
-#: Characters of a file's name that are shown.
+#: Maximum number of characters shown of a file's name.
 _MAX_NAME = 120
-#: Errors of a file system that has no room (``EFBIG`` is a limit of the process).
+#: Errors of a file system without room (``EFBIG`` is a limit of the process).
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 _log = logging.getLogger(__name__)
@@ -41,7 +41,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """A complete upload: its folder, still a ``.part``, and what is known of its file."""
+    """A complete upload: its folder, still named ``.part``, and the name, size and digest of its file."""
 
     part: Path
     name: str
@@ -51,7 +51,7 @@ class Received:
 
 
 class _Form:
-    """Follows a multipart form (RFC 7578) with one file; what comes of the file is in ``pending``."""
+    """Parses a multipart form (RFC 7578) with one file, whose bytes are collected in ``pending``."""
 
     def __init__(self, boundary: bytes, suffix_of: Callable[[str], str]) -> None:
         self.name = self.suffix = ""
@@ -73,14 +73,14 @@ class _Form:
         self._parser = MultipartParser(boundary, callbacks)
 
     def feed(self, data: bytes) -> None:
-        """Take in a piece; raises :class:`HttpError` (400) for what is no form, or another one."""
+        """Parse a piece of the form. Raises :class:`HttpError` (400) if it is not a form with one file."""
         try:
             self._parser.write(data)
         except FormParserError as error:
             raise HttpError(400, "the request's body is not a well-formed multipart form") from error
 
     def close(self) -> None:
-        """There is no more; raises :class:`HttpError` (400) where it is not all."""
+        """End the form. Raises :class:`HttpError` (400) if it is not complete."""
         if not self.complete:
             raise HttpError(400, "the request's body ended in the middle of its multipart form")
         if not self._seen:
@@ -119,10 +119,10 @@ class _Form:
 async def receive(
     request: Request, new_part: Callable[[], Path], suffix_of: Callable[[str], str], settings: Settings
 ) -> Received:
-    """Take the file of a multipart form into a new private folder; whatever goes wrong, nothing is left of it.
+    """Store the file of a multipart form in a new private folder; after an error nothing of it is left.
 
-    Raises :class:`HttpError`: 400 for a form that is not right, 408 for one that comes too slowly, 413 for one that is
-    too large, 507 where there is no room; and ``ClientDisconnect`` where the client goes away.
+    Raises :class:`HttpError`: 400 for a form that is not valid, 408 for one that is too slow, 413 for one that is too
+    large, 507 if there is no room; and ``ClientDisconnect`` if the client disconnects.
     """
     form = _Form(_boundary(request), suffix_of)
     _check_length(request, settings)
@@ -146,7 +146,7 @@ async def receive(
 
 
 def no_room(error: OSError) -> HttpError:
-    """507 where the disk is full, 500 for any other fault of it."""
+    """Return 507 if the disk is full, 500 for any other disk error."""
     _log.error("an upload cannot be stored: %s", error)
     if error.errno in _NO_ROOM:
         return HttpError(507, "there is no room left for uploads: nothing of this one was kept, try again later")
@@ -154,7 +154,7 @@ def no_room(error: OSError) -> HttpError:
 
 
 def shown_name(given: str) -> str:
-    """The last part of a path that a client sent, fit to be shown; nothing is ever opened by it."""
+    """Return the last part of a path sent by a client, safe to show; it is never used to open a file."""
     name = visible(unicodedata.normalize("NFC", PurePosixPath(given.replace("\\", "/")).name))
     return name if len(name) <= _MAX_NAME else f"{name[: _MAX_NAME - 20]}…{name[-19:]}"
 
@@ -178,7 +178,7 @@ def _too_large(settings: Settings) -> HttpError:
 
 
 async def _store(request: Request, form: _Form, part: Path, settings: Settings) -> tuple[int, str]:
-    """Write the file as it comes; its size in bytes, and its digest in hexadecimal."""
+    """Write the file as it arrives; return its size in bytes and its digest in hexadecimal."""
     digest, size, overhead = hashlib.sha256(), 0, 0
     with _private(part / "incoming") as file:
 
@@ -196,8 +196,8 @@ async def _store(request: Request, form: _Form, part: Path, settings: Settings) 
                 break
             form.feed(data)
             taken, form.pending = form.pending, []
-            came = sum(map(len, taken))
-            size, overhead = size + came, overhead + len(data) - came
+            added = sum(map(len, taken))
+            size, overhead = size + added, overhead + len(data) - added
             if size > settings.max_upload:
                 raise _too_large(settings)
             if overhead > _FORM_OVERHEAD:

@@ -10,12 +10,12 @@ import traceback
 
 from tui_importer.core.model.times import rfc3339
 
-#: What every record has; what is beyond that was said with ``extra``.
+#: Attributes that every record has; any others were passed as ``extra``.
 _ORDINARY = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "color_message", "taskName"}
 
 
 class JsonFormatter(logging.Formatter):
-    """A record as one line of ASCII, so that nothing a client sends can look like another line."""
+    """Formats a record as one line of ASCII, so that nothing a client sends can look like another line."""
 
     def format(self, record: logging.LogRecord) -> str:
         moment = dt.datetime.fromtimestamp(record.created, dt.UTC)
@@ -32,10 +32,10 @@ class JsonFormatter(logging.Formatter):
 
 
 def log_as_json() -> None:
-    """Send what this program and its web server say to stderr, and what any other library warns of."""
+    """Log this program, its web server and warnings of other libraries as JSON to stderr."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonFormatter())
-    # A process that serves is nobody else's: the root is its to set up.
+    # The server has its process to itself, so it may configure the root logger.
     logging.basicConfig(handlers=[handler], level=logging.WARNING)
     logging.captureWarnings(True)
     for name in ("tui_importer", "uvicorn"):

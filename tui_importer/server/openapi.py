@@ -1,4 +1,4 @@
-"""The OpenAPI document (3.1), made of the types that are read and answered."""
+"""The OpenAPI document (3.1), generated from the types of requests and answers."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tui_importer.server.upload_options import UploadOptions
 
 Json = dict[str, Any]
 
-#: What a refusal with this status means.
+#: What each error status means.
 _REFUSED = {
     400: "What was sent makes no sense; the error says which part.",
     401: "The token is missing or wrong.",
@@ -42,7 +42,7 @@ _UPLOAD_REFUSALS = (400, 408, 409, 413, 422, 429, 503, 507)
 
 
 def openapi(settings: Settings, registry: Registry, version: str) -> bytes:
-    """The document, as JSON."""
+    """Return the document as JSON."""
     types = (ErrorAnswer, HealthAnswer, RejectsAnswer, RunAnswer, RunsAnswer, UploadAnswer, UploadOptions)
     _, components = msgspec.json.schema_components(types, ref_template="#/components/schemas/{name}")
     options = components.pop("UploadOptions")
@@ -243,5 +243,5 @@ def _query(name: str, schema: Json, description: str = "") -> Json:
 
 
 def _choices(schema: Json) -> list[Json]:
-    """A query parameter for each field that a client may choose."""
+    """Return a query parameter for each field that a client may set."""
     return [_query(name, field, field.pop("description", "")) for name, field in schema["properties"].items()]

@@ -1,4 +1,4 @@
-"""The requests that are answered, one function each."""
+"""The request handlers, one function each."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from tui_importer.server.uploads import Upload
 from tui_importer.server.view import View
 
 WORKBOOK = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
-#: Runs in a list, unless asked for, and at most.
+#: Default and maximum number of runs in a list.
 LISTED, MOST_LISTED = 50, 500
 
 _PAGE = {
@@ -42,7 +42,7 @@ _PAGE = {
 
 
 class Routes:
-    """The handlers, with what they need. Each raises :class:`HttpError` for what is not to be."""
+    """The handlers and what they need. Each raises :class:`HttpError` to refuse a request."""
 
     def __init__(
         self,
@@ -65,21 +65,21 @@ class Routes:
         self._version = version("tui-importer")
 
     async def page(self, request: Request) -> Response:
-        """The page and its parts."""
+        """Serve the page and its parts."""
         name = request.url.path.removeprefix("/") or "page.html"
         content = files("tui_importer.server").joinpath("page", name).read_bytes()
         return Response(content, headers={"Content-Type": _PAGE[name]})
 
     async def openapi(self, request: Request) -> Response:
-        """The OpenAPI document."""
+        """Serve the OpenAPI document."""
         return Response(self._openapi, media_type="application/json")
 
     async def metrics(self, request: Request) -> Response:
-        """For Prometheus."""
+        """Serve the metrics for Prometheus."""
         return Response(self._metrics.exposition(), headers={"Content-Type": CONTENT_TYPE})
 
     async def health(self, request: Request) -> Response:
-        """Whether server and database answer: 200, or 503."""
+        """Report whether server and database answer: 200, or 503."""
         ok = await self._database.ok()
         word: HealthWord = "ok" if ok else "unavailable"
         answer = HealthAnswer(
@@ -92,37 +92,39 @@ class Routes:
         return json_response(answer, 200 if ok else 503)
 
     async def upload(self, request: Request) -> Response:
-        """Take a file in, run it, and answer with how it ended, as the founding program did."""
+        """Accept a file, run it, and answer with its result, as the original program did."""
         upload, replayed = await self._handler.take(request)
-        # Not the request's: the run goes on whatever becomes of the client.
+        # Independent of the request: the run continues if the client disconnects.
         ended = await self._scheduler.wait_for_end(upload, self._settings.answer_within)
         extra = _replayed(replayed) | {"Location": f"/runs/{upload.id}"}
         if not ended:
             return json_response(await self._run(upload), 202, extra)
         if upload.exit_code in (ExitCode.OK, ExitCode.REJECTS) and upload.stats is not None:
             return json_response(await asyncio.to_thread(self._view.upload, upload), 200, extra)
-        stopped = upload.outcome == "stopped"  # by the client's own limits, or somebody's order
+        stopped = upload.outcome == "stopped"  # by the client's own limits, or by an order
         status = 409 if stopped else STATUS_OF.get(ExitCode(upload.exit_code or ExitCode.FAILED), 500)
         retry = {"Retry-After": "10"} if status == 503 else {}
-        return refused(HttpError(status, self._view.said(upload.error or "the run failed"), extra | retry), upload)
+        return refused(
+            HttpError(status, self._view.without_paths(upload.error or "the run failed"), extra | retry), upload
+        )
 
     async def runs(self, request: Request) -> Response:
-        """All runs, or one more."""
+        """List all runs, or create one."""
         return await (self._create(request) if request.method == "POST" else self._list(request))
 
     async def run(self, request: Request) -> Response:
-        """One run, or its end."""
+        """Show one run, or delete it."""
         return await (self._delete(request) if request.method == "DELETE" else self._show(request))
 
     async def _create(self, request: Request) -> Response:
-        """Take a file in; its run is a resource to be looked at: 202."""
+        """Accept a file and answer 202 with its run as a resource."""
         upload, replayed = await self._handler.take(request)
         return json_response(await self._run(upload), 202, _replayed(replayed) | {"Location": f"/runs/{upload.id}"})
 
     async def _list(self, request: Request) -> Response:
         _only(request, "limit", "before")
         limit = _count(request.query_params.get("limit"), LISTED, MOST_LISTED)
-        before = request.query_params.get("before", "~")  # after all that an id can be
+        before = request.query_params.get("before", "~")  # sorts after every id
         ids = sorted((id_ for id_ in self._uploads.uploads if id_ < before), reverse=True)
         answers = tuple(self._view.run(self._uploads.uploads[id_], with_rejects=False) for id_ in ids[:limit])
         return json_response(RunsAnswer(runs=answers, next=ids[limit - 1] if len(ids) > limit else None))
@@ -135,7 +137,7 @@ class Routes:
         return Response(status_code=204)
 
     async def events(self, request: Request) -> Response:
-        """The run's events; 204 where the client has them all, which ends an ``EventSource``."""
+        """Stream the run's events; 204 if the client has them all, which ends an ``EventSource``."""
         _only(request, "rejects")
         upload = self._named(request)
         position = position_of(request.headers.get("last-event-id"))
@@ -143,11 +145,11 @@ class Routes:
         if position != (1, 0) and await asyncio.to_thread(self._has_all, upload, position):
             return Response(status_code=204)
         stream: AsyncIterator[bytes] = events(upload, self._view, self._scheduler, position, with_rejects=with_rejects)
-        # Proxies that buffer (nginx) would show nothing of a live run.
+        # Without this, proxies that buffer (nginx) would show nothing of a live run.
         return StreamingResponse(stream, headers={"X-Accel-Buffering": "no"}, media_type="text/event-stream")
 
     async def rejects(self, request: Request) -> Response:
-        """The rows that could not go, as JSON or as a workbook."""
+        """Return the rejected rows, as JSON or as a workbook."""
         _only(request, "format")
         upload = self._named(request)
         accepted = "xlsx" if WORKBOOK in request.headers.get("accept", "") else "json"
@@ -161,27 +163,27 @@ class Routes:
         return FileResponse(path, media_type=WORKBOOK, filename="rejects.xlsx", background=cleanup)
 
     async def pause(self, request: Request) -> Response:
-        """Let a run rest."""
+        """Pause a run."""
         return await self._ordered(request, self._scheduler.pause)
 
     async def unpause(self, request: Request) -> Response:
-        """Let a paused run go on."""
+        """Unpause a run."""
         return await self._ordered(request, self._scheduler.unpause)
 
     async def resume(self, request: Request) -> Response:
-        """Take a run up again that ended before its end."""
+        """Resume a run that was stopped or failed."""
         return await self._ordered(request, self._scheduler.resume)
 
     async def stop(self, request: Request) -> Response:
-        """Finish what is in flight and stop."""
+        """Stop a run: finish the batches in flight."""
         return await self._ordered(request, self._scheduler.stop)
 
     async def abort(self, request: Request) -> Response:
-        """Stop, and undo what is in flight; what is in stays in."""
+        """Abort a run: roll back the batches in flight; committed rows stay."""
         return await self._ordered(request, self._scheduler.abort)
 
     async def cancel(self, request: Request) -> Response:
-        """Stop; asked again, abort."""
+        """Stop a run; a second time, abort it."""
         return await self._ordered(request, self._scheduler.cancel)
 
     async def _ordered(self, request: Request, order: Callable[[Upload], Awaitable[None]]) -> Response:
@@ -196,7 +198,7 @@ class Routes:
         return await asyncio.to_thread(self._view.run, upload)
 
     def _has_all(self, upload: Upload, position: tuple[int, int]) -> bool:
-        """Whether a client that has read so far has read all there will be."""
+        """Return whether a client at this position has received everything there will be."""
         if upload.state != "ended" or position[0] < len(upload.run_ids) or not upload.run_ids:
             return False
         try:
@@ -205,7 +207,7 @@ class Routes:
             return True
 
     def _workbook(self, upload: Upload) -> tuple[Path, bool]:
-        """A workbook of all rejects, and whether it was made for the occasion."""
+        """Return a workbook of all rejects, and whether it is temporary."""
         written = self._uploads.store.rejects_file(upload, len(upload.run_ids))
         if upload.state == "ended" and upload.outcome != "already_imported" and written.exists():
             return written, False
@@ -226,7 +228,7 @@ def _replayed(replayed: bool) -> dict[str, str]:
 
 
 def _only(request: Request, *names: str) -> None:
-    """Raise :class:`HttpError` (400) for a query with anything else in it, or something twice."""
+    """Raise :class:`HttpError` (400) for a query with any other parameter, or a repeated one."""
     given = [name for name, _ in request.query_params.multi_items()]
     for name in given:
         if name not in names:

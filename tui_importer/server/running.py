@@ -1,4 +1,4 @@
-"""Running the server until it is told to end."""
+"""Runs the server until a signal ends it."""
 
 from __future__ import annotations
 
@@ -20,42 +20,43 @@ from tui_importer.server.logs import log_as_json
 from tui_importer.server.settings import Settings
 from tui_importer.server.uploads import Store
 
-#: Threads for files, processes and orders: enough that a slow disk under one upload holds up no other.
+#: Threads for files, processes and orders: enough that a slow disk under one upload blocks no other.
 _THREADS = 24
-#: Connections at once, beyond which 503 is answered: each costs a few ten kilobytes.
+#: Maximum number of connections, beyond which the answer is 503: each costs a few tens of kilobytes.
 _MAX_CONNECTIONS = 1_000
 #: Seconds that a connection may idle between two requests.
 _KEEP_ALIVE = 15
-#: Seconds that answers may take to be finished once runs have been told to stop, beyond the time for those.
+#: Seconds for finishing answers at shutdown, in addition to the time for the runs.
 _LAST_ANSWERS = 5.0
 
 _log = logging.getLogger(__name__)
 
 
-class _Impatient(H11Protocol):
-    """Closes connections on which no request begins: one that sends its headers letter by letter holds a place."""
+class _HeaderTimeoutProtocol(H11Protocol):
+    """Closes connections on which no request begins: a client that sends headers byte by byte must not keep its
+    place."""
 
-    patience = 30.0
+    header_timeout = 30.0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        self._look_again()
+        self._check_later()
 
-    def _look_again(self) -> None:
-        self.loop.call_later(self.patience, self._look, self.cycle)
+    def _check_later(self) -> None:
+        self.loop.call_later(self.header_timeout, self._check_idle, self.cycle)
 
-    def _look(self, before: object) -> None:
+    def _check_idle(self, before: object) -> None:
         if self.transport.is_closing():
             return
         cycle = cast("RequestResponseCycle | None", self.cycle)  # None before the first request
         if cycle is before and (cycle is None or cycle.response_complete):
             self.transport.close()
         else:
-            self._look_again()
+            self._check_later()
 
 
 class _Uvicorn(uvicorn.Server):
-    """Tells the application of a signal at once: it has streams and waiting answers to end first."""
+    """Notifies the application of a signal at once: it has streams and waiting answers to end first."""
 
     def __init__(self, config: uvicorn.Config, closing: asyncio.Event) -> None:
         super().__init__(config)
@@ -77,9 +78,9 @@ class _Uvicorn(uvicorn.Server):
 
 
 def serve(settings: Settings, registry: Registry) -> None:
-    """Serve until SIGTERM or SIGINT; then runs finish the batches in flight, and the next start takes them up again.
+    """Serve until SIGTERM or SIGINT. Runs then finish the batches in flight, and the next start resumes them.
 
-    Raises :class:`UsageError` where the address or the folder of uploads cannot be had.
+    Raises :class:`UsageError` if the address or the folder of uploads is not available.
     """
     log_as_json()
     listening = _listen(settings)
@@ -88,7 +89,7 @@ def serve(settings: Settings, registry: Registry) -> None:
         server = Server(settings, store, registry)
         config = uvicorn.Config(
             server.app,
-            http=type("Impatient", (_Impatient,), {"patience": settings.idle_timeout}),
+            http=type("Impatient", (_HeaderTimeoutProtocol,), {"header_timeout": settings.idle_timeout}),
             ws="none",
             log_config=None,
             access_log=False,
@@ -98,7 +99,7 @@ def serve(settings: Settings, registry: Registry) -> None:
             timeout_keep_alive=_KEEP_ALIVE,
             timeout_graceful_shutdown=int(settings.grace + _LAST_ANSWERS),
         )
-        # The web server sends itself the signal once more at its end, for whoever was there before it.
+        # At its end the web server sends itself the signal again, for the handlers that were installed before.
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda number, frame: None)
         _Uvicorn(config, server.scheduler.closing).run(sockets=[listening])

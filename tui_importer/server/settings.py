@@ -1,4 +1,4 @@
-"""What whoever starts the server decides; a client decides none of it."""
+"""Settings of the server, decided by whoever starts it; a client can change none of them."""
 
 from __future__ import annotations
 
@@ -14,15 +14,16 @@ from tui_importer.core.model.schemas import BUSINESSES
 from tui_importer.core.model.url import parse_address, sqlite_path
 from tui_importer.errors import UsageError
 
-#: Names by which a program on this machine reaches it.
+#: Host names under which programs on this machine reach the server.
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """``plan`` holds target and defaults of every run, ``folder`` the uploads. Sizes are in bytes, times in seconds.
+    """``plan`` holds the target and defaults of every run, ``folder`` the uploads. Sizes are in bytes, times in
+    seconds.
 
-    An upload that gives no byte for ``idle_timeout``, or takes longer than ``upload_timeout``, is given up.
+    An upload that sends nothing for ``idle_timeout``, or takes longer than ``upload_timeout``, is aborted.
     ``answer_within`` is how long ``POST /upload`` waits for the run's end; ``grace`` how long a shutdown waits for the
     batches in flight; ``keep`` how long ended runs are listed.
     """
@@ -51,16 +52,16 @@ class Settings:
 
     @property
     def checks_host(self) -> bool:
-        """Whether only some ``Host`` headers are answered: always where no token stands between a page that a browser
-        shows and this server."""
+        """Whether only known ``Host`` headers are answered: always without a token, because nothing else then protects
+        the server from pages in a browser."""
         return bool(self.allowed_hosts) or self.token is None
 
 
 def validated(settings: Settings) -> Settings:
-    """The settings, once they are safe and everything in them holds wherever a run works.
+    """Return the settings after checking that they are safe, with addresses that hold in any working directory.
 
-    Raises :class:`UsageError` for an address beyond this machine without a token, and where a client could choose the
-    table: without ``--table``, only sheets of a known schema are taken, whose table is known too.
+    Raises :class:`UsageError` for an address beyond this machine without a token, and for settings with which a client
+    could choose the table: without ``--table``, only sheets of a known schema are accepted, whose table is known too.
     """
     beyond = not is_loopback(settings.host) or bool(settings.allowed_hosts - LOOPBACK_NAMES)
     if beyond and settings.token is None:
@@ -82,7 +83,7 @@ def validated(settings: Settings) -> Settings:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether an address to listen on can only be reached from this machine."""
+    """Return whether a listening address can only be reached from this machine."""
     if host == "localhost":
         return True
     try:
@@ -92,7 +93,7 @@ def is_loopback(host: str) -> bool:
 
 
 def _absolute(database: str) -> str:
-    """The address, good in any folder: each run works in its own."""
+    """Return the address in a form that holds in any folder: each run works in its own."""
     address = parse_address(database)
     if address.scheme == "sqlite":
         return str(Path(sqlite_path(address)).absolute())

@@ -1,7 +1,7 @@
-"""A run's events as server-sent events (HTML standard, 9.2), which a client can take up again where it was cut off.
+"""A run's events as server-sent events (HTML standard, 9.2), which a client can resume where it was disconnected.
 
-The id of an event is ``N-BYTES``: execution number N of the upload (from 1), and how far its recording was read. So
-nothing has to be kept for a client, and a restart of the server changes nothing.
+The id of an event is ``N-BYTES``: number N of the upload's run (from 1), and the offset in its recording. So no state
+is kept per client, and a restart of the server changes nothing.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from tui_importer.server.scheduler import Scheduler
 from tui_importer.server.uploads import Upload
 from tui_importer.server.view import View
 
-#: Seconds between two looks, and without an event until a comment shows proxies that the connection lives.
+#: Seconds between two reads, and seconds without an event until a comment shows proxies that the connection is alive.
 _PERIOD, _SILENCE = 0.25, 15.0
-#: Bytes of a recording read at once.
+#: Bytes of a recording per read.
 _CHUNK = 256 << 10
-#: Where in a line its event stands at the latest.
+#: Bytes of a line within which the kind of its event is found.
 _KIND_WITHIN = 200
 _REJECTED = b'"event": "row_rejected"'
 
@@ -31,7 +31,7 @@ _ID = re.compile(r"([1-9][0-9]{0,5})-(0|[1-9][0-9]{0,14})", re.ASCII)
 
 
 def position_of(last_event_id: str | None) -> tuple[int, int]:
-    """Execution and byte after an event; the beginning for what is no id of one."""
+    """Parse an event id into run number and offset; return the beginning if it is not an id."""
     match = _ID.fullmatch(last_event_id or "")
     return (int(match[1]), int(match[2])) if match else (1, 0)
 
@@ -39,15 +39,15 @@ def position_of(last_event_id: str | None) -> tuple[int, int]:
 async def events(
     upload: Upload, view: View, scheduler: Scheduler, position: tuple[int, int], *, with_rejects: bool
 ) -> AsyncIterator[bytes]:
-    """The events from a position on, until the upload has ended or the server is to.
+    """Yield the events from a position on, until the upload has ended or the server shuts down.
 
-    The first one, ``run``, is the resource as it stands; the last one, ``end``, as it ended.
+    The first event, ``run``, is the current resource; the last one, ``end``, the resource at its end.
     """
     execution, offset = position
     silent = 0.0
     yield _event("run", to_json(view.run(upload, with_rejects=False)))
     while True:
-        ended = upload.state == "ended"  # asked before reading: what was written before is read in any case
+        ended = upload.state == "ended"  # checked before reading, so that everything written before is read
         lines: list[bytes] = []
         if execution <= len(upload.run_ids):
             recording = Recording(recordings_folder() / upload.run_ids[execution - 1])
@@ -77,13 +77,13 @@ async def events(
 
 
 def _read(path: Path, offset: int) -> tuple[list[bytes], int]:
-    """The whole lines from an offset on, without their ends, and where they end."""
+    """Return the complete lines from an offset on, without line ends, and the offset after them."""
     try:
         with path.open("rb") as file:
             file.seek(offset)
             data = file.read(_CHUNK)
             while b"\n" not in data and (more := file.read(_CHUNK)):
-                data += more  # a reject of a thousand long cells
+                data += more  # for example a reject with a thousand long cells
     except FileNotFoundError:
         return [], offset  # the recording was removed
     *lines, rest = data.split(b"\n")
@@ -91,17 +91,17 @@ def _read(path: Path, offset: int) -> tuple[list[bytes], int]:
 
 
 def _line(line: bytes, upload: Upload, view: View, id_: str) -> bytes:
-    """A line of a recording, without what is only the server's affair."""
+    """Return a line of a recording as an event, without fields that are internal to the server."""
     try:
         fields: dict[str, Any] = json.loads(line)
     except ValueError:
-        return b""  # torn: its process died while writing it
+        return b""  # incomplete: the process died while writing it
     fields.pop("target", None)
     if "file" in fields:
         fields["file"] = upload.name
     for name in ("error", "message", "reason"):
         if isinstance(fields.get(name), str):
-            fields[name] = view.said(fields[name])
+            fields[name] = view.without_paths(fields[name])
     # ASCII, as the recording itself: no text can end a field.
     return _event(str(fields.get("event")), json.dumps(fields).encode("ascii"), id_)
 

@@ -1,4 +1,4 @@
-"""Taking uploads: what is asked for is checked first, then the file comes in, and a repeated request is known again."""
+"""Handles uploads: checks the options, receives the file, and recognises repeated requests."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from tui_importer.server.upload_options import UploadOptions, known_suffix, read
 from tui_importer.server.upload_registry import UploadRegistry
 from tui_importer.server.uploads import Upload, new_id, now
 
-#: A client's name for a request that it may repeat (draft-ietf-httpapi-idempotency-key-header), quoted or not.
+#: The client's key for a request that it may repeat (draft-ietf-httpapi-idempotency-key-header), quoted or not.
 _KEY = re.compile(r'"?([!#-~]{1,255}?)"?', re.ASCII)
 
 
 class UploadHandler:
-    """The way in for uploads."""
+    """Turns upload requests into queued uploads."""
 
     def __init__(
         self, settings: Settings, registry: Registry, uploads: UploadRegistry, scheduler: Scheduler, metrics: Metrics
@@ -36,10 +36,10 @@ class UploadHandler:
         self._keys_coming_in: set[str] = set()
 
     async def take(self, request: Request) -> tuple[Upload, bool]:
-        """The upload of a request, queued; True where it is that of an earlier request with the same key.
+        """Return the queued upload of a request; True if it is that of an earlier request with the same key.
 
-        Raises :class:`HttpError`: 400, 408, 409 (a request with the same key is still coming in), 413, 422 (its key
-        came with something else), 429, 503 and 507.
+        Raises :class:`HttpError`: 400, 408, 409 (a request with the same key is still coming in), 413, 422 (the key was
+        used for another request), 429, 503 and 507.
         """
         options = read_choices(request.query_params.multi_items(), self._settings, self._registry)
         key = _key(request)
@@ -69,7 +69,7 @@ class UploadHandler:
                     raise no_room(error) from error
                 self._scheduler.accept(upload)
             finally:
-                # Kept, it is called otherwise.
+                # A stored upload has been renamed.
                 if received.part.exists():
                     await asyncio.to_thread(shutil.rmtree, received.part)
         self._metrics.uploaded(upload.size)

@@ -1,4 +1,5 @@
-"""What a client may choose for its run: words of the plan, within the server's limits, and never a path or a URL."""
+"""The options a client may set for its run: fields of the plan, within the server's limits, and never a path or a
+URL."""
 
 from __future__ import annotations
 
@@ -16,15 +17,15 @@ from tui_importer.plugins.registry import Registry
 from tui_importer.server.http_error import HttpError
 from tui_importer.server.settings import Settings
 
-#: A strategy's name, as plugins may call theirs.
+#: The name of a strategy, within the limits for names of plugins.
 _Name = Annotated[str, Meta(min_length=1, max_length=60)]
 _Text = Annotated[str, Meta(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]
 _Rows = Annotated[int, Meta(ge=1, le=2_000_000_000)]
 
 
 class UploadOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """The query of a request that uploads: fields of the plan's ``source`` and ``options``, of which ``method`` is the
-    strategy. ``header_row`` is a sheet row (from 1), 0 for none."""
+    """The query of an upload request: fields of the plan's ``source`` and ``options``; ``method`` is the strategy.
+    ``header_row`` is a sheet row (from 1), 0 for none."""
 
     method: Annotated[_Name, Meta(description="The strategy.")] | UnsetType = UNSET
     sheet: Annotated[_Text, Meta(description="Name or number of the sheet; the first one by default.")] | UnsetType = (
@@ -66,7 +67,7 @@ def _boolean(text: str) -> bool | str:
     return _BOOLEANS.get(text, text)
 
 
-#: How a field's text becomes a value; what cannot become one stays text, for the check of types to refuse.
+#: Parsers of the fields' texts; a text that cannot be parsed stays text, and the type check refuses it.
 _READ: dict[str, Callable[[str], Any]] = {
     **dict.fromkeys(("header_row", "limit", "workers", "batch_size"), _integer),
     **dict.fromkeys(("max_rate", "timeout"), _number),
@@ -75,7 +76,7 @@ _READ: dict[str, Callable[[str], Any]] = {
 
 
 def read_choices(query: Iterable[tuple[str, str]], settings: Settings, registry: Registry) -> UploadOptions:
-    """The choices of a query; raises :class:`HttpError` (400) for the first that cannot be."""
+    """Parse the options of a query. Raises :class:`HttpError` (400) for the first that is not valid."""
     values: dict[str, Any] = {}
     for name, text in query:
         if name in values:
@@ -100,7 +101,7 @@ def read_choices(query: Iterable[tuple[str, str]], settings: Settings, registry:
 
 
 def plan_of(options: UploadOptions, settings: Settings, file: str) -> Plan:
-    """The plan of an upload that is stored as ``file``; raises :class:`UsageError` where it cannot be."""
+    """Return the plan of an upload stored as ``file``. Raises :class:`UsageError` if it is not valid."""
     chosen = {name: value for name, value in msgspec.structs.asdict(options).items() if value is not UNSET}
     if "method" in chosen:
         chosen["strategy"] = chosen.pop("method")
@@ -120,7 +121,7 @@ def plan_of(options: UploadOptions, settings: Settings, file: str) -> Plan:
 
 
 def known_suffix(registry: Registry, name: str) -> str:
-    """The suffix of a file name that a reader opens; raises :class:`HttpError` (400) with the known ones."""
+    """Return the suffix of a file name that a reader opens. Raises :class:`HttpError` (400), naming the known ones."""
     suffix = Path(name).suffix.lower()
     try:
         registry.reader_for(Path(f"upload{suffix}"))

@@ -1,4 +1,4 @@
-"""The uploads that the server knows: found by id, run and idempotency key, and how each of them ends."""
+"""The uploads that the server knows, found by id, run or idempotency key, and their ends."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from tui_importer.server.metrics import Metrics
 from tui_importer.server.uploads import Store, Upload, now
 from tui_importer.text.safe import visible
 
-#: Outcomes after which the uploaded file is of no use any more.
+#: Outcomes after which the uploaded file is no longer needed.
 FINAL_OUTCOMES = ("complete", "complete_with_rejects", "complete_with_suppressed", "already_imported")
 
 _log = logging.getLogger(__name__)
 
 
 class UploadRegistry:
-    """All uploads, in memory and in the store alike."""
+    """All uploads, in memory and in the store."""
 
     def __init__(self, store: Store, metrics: Metrics) -> None:
         self.store = store
@@ -33,22 +33,22 @@ class UploadRegistry:
         self._ended: dict[str, asyncio.Event] = {}
 
     def find(self, name: str) -> Upload:
-        """The upload of that id, or that a run of that id carries out; raises :class:`HttpError` (404)."""
+        """Return the upload with this id, or with a run of this id. Raises :class:`HttpError` (404)."""
         upload = self.uploads.get(name) or self.uploads.get(self._of_run.get(name, ""))
         if upload is None:
             raise HttpError(404, "there is no such run here")
         return upload
 
     def of_key(self, key: str) -> Upload | None:
-        """The upload that came with this idempotency key."""
+        """Return the upload with this idempotency key."""
         return self.uploads.get(self._of_key.get(key, ""))
 
     def ended(self, upload: Upload) -> asyncio.Event:
-        """Set once the upload has ended; it may be taken up again later."""
+        """Return an event that is set once the upload has ended; the upload may be resumed later."""
         return self._ended[upload.id]
 
     def add(self, upload: Upload) -> None:
-        """An upload that the store keeps."""
+        """Add an upload that has been stored."""
         self.uploads[upload.id] = upload
         self._ended[upload.id] = asyncio.Event()
         if upload.state == "ended":
@@ -58,17 +58,17 @@ class UploadRegistry:
             self._of_key[upload.key] = upload.id
 
     def add_run(self, upload: Upload, run_id: str) -> None:
-        """The upload is carried out by another run from now on."""
+        """Add a run to the upload, as its latest."""
         upload.run_ids.append(run_id)
         self._of_run[run_id] = upload.id
 
     async def save(self, upload: Upload) -> None:
-        """Note on disk what has changed; raises ``OSError``."""
+        """Store what has changed about the upload. Raises ``OSError``."""
         await asyncio.to_thread(self.store.save, upload)
 
     async def note(self, upload: Upload) -> None:
-        """:meth:`save` what the next start would find out by itself, so a full disk is only said in the log; a
-        file that is settled goes."""
+        """Store what has changed, as best effort: the next start can rebuild it, so a full disk is only logged. Also
+        remove the file if it is no longer needed."""
         try:
             if upload.state == "ended" and upload.outcome in FINAL_OUTCOMES:
                 await asyncio.to_thread(self.store.remove_file, upload)
@@ -79,7 +79,7 @@ class UploadRegistry:
     async def end(
         self, upload: Upload, outcome: Outcome, exit_code: int, error: str | None, report: Report | None = None
     ) -> None:
-        """The upload has ended so, with this report where a run of it made one."""
+        """End the upload with this outcome, and with the report of its run if there is one."""
         if report is not None:
             self._metrics.count(report, upload.rejects_total)
             upload.stats, upload.rejects_total, upload.resumes = report.stats, report.rejects_total, report.resumes
@@ -94,17 +94,17 @@ class UploadRegistry:
         _log.info("upload ended", extra={"upload": upload.id, "outcome": outcome, "exit_code": int(exit_code)})
 
     async def reopen(self, upload: Upload) -> None:
-        """The upload waits for another turn; raises ``OSError``."""
+        """Queue the upload again. Raises ``OSError``."""
         upload.state, upload.stop_requested, upload.deaths = "waiting", False, 0
         upload.outcome = upload.exit_code = upload.error = upload.ended_at = None
         self._ended[upload.id].clear()
         await self.save(upload)
 
     async def forget(self, upload: Upload) -> None:
-        """Remove an upload, its file, its rejects and the recordings of its runs; raises :class:`HttpError`
-        (404) where that has been done, and ``OSError``.
+        """Remove an upload, its file, its rejects and the recordings of its runs. Raises ``OSError``, and
+        :class:`HttpError` (404) if it has already been removed.
 
-        Nobody finds it from the first moment on, so that of two who forget it one does.
+        It cannot be found from the first moment on, so of two concurrent requests one succeeds.
         """
         self.find(upload.id)
         del self.uploads[upload.id], self._ended[upload.id]
@@ -119,11 +119,11 @@ class UploadRegistry:
             raise
 
     def resumable(self, upload: Upload) -> bool:
-        """Whether it ended before its end, and its file is still there."""
+        """Return whether the upload was stopped or failed, and its file still exists."""
         return upload.state == "ended" and upload.outcome not in FINAL_OUTCOMES and self.store.file(upload).exists()
 
     def ended_before(self, moment: dt.datetime) -> list[Upload]:
-        """Those that ended before that."""
+        """Return the uploads that ended before this moment."""
         return [
             upload
             for upload in self.uploads.values()
@@ -134,5 +134,5 @@ class UploadRegistry:
         self.store.remove(upload)
         for run_id in upload.run_ids:
             folder = Recording(recordings_folder() / run_id).folder
-            if folder.exists():  # `runs --prune` may have been quicker
+            if folder.exists():  # `runs --prune` may have removed it already
                 shutil.rmtree(folder)

@@ -1,4 +1,4 @@
-"""One upload that has its turn: its run is begun, followed to its end, and given orders meanwhile."""
+"""Runs one upload: starts its run, follows it to its end, and sends it orders."""
 
 from __future__ import annotations
 
@@ -25,24 +25,24 @@ from tui_importer.server.upload_registry import FINAL_OUTCOMES, UploadRegistry
 from tui_importer.server.uploads import Upload
 from tui_importer.text.command import command_of
 
-#: Seconds between two looks at a run: its end is noticed so soon.
-LOOK_PERIOD = 0.1
-#: How often a run may die without a word (some workbooks abort the library that reads them) before that is its end.
+#: Seconds between two reads of a run's recording: the delay with which its end is noticed.
+POLL_PERIOD = 0.1
+#: How often a run may die without a report (some workbooks crash the library that reads them) before the upload fails.
 MAX_DEATHS = 3
-#: Seconds in which a run that has begun must take orders.
-_PATIENCE = 5.0
-#: Characters of the time, to the second, with which ids of runs and of uploads begin.
-_TIME = len("20260131-235959")
-#: Snapshots that a rate is taken over: two seconds.
-_RECENT = 9
+#: Seconds within which a started run must accept orders.
+_ORDER_TIMEOUT = 5.0
+#: Length of the time, to the second, with which ids of runs and of uploads begin.
+_TIME_LENGTH = len("20260131-235959")
+#: Snapshots from which a rate is computed: two seconds.
+_RATE_SNAPSHOTS = 9
 
 _log = logging.getLogger(__name__)
 
 
 class UploadRunner:
-    """``snapshot`` and ``rows_per_second`` are the latest uploads of the run. ``closing`` is set when the server is to
-    end: then the run is, too, and the upload waits for the next start. ``on_table`` is called once the target table is
-    sure to be there."""
+    """Runs one upload. ``snapshot`` and ``rows_per_second`` are the latest progress of the run. When ``closing`` is
+    set, the server shuts down: the run is stopped, and the upload waits for the next start. ``on_table`` is called once
+    the target table is known to exist."""
 
     def __init__(
         self,
@@ -57,13 +57,14 @@ class UploadRunner:
         self.recording: Recording | None = None
         self.snapshot: Snapshot | None = None
         self.rows_per_second = 0.0
-        self._recent: deque[Snapshot] = deque(maxlen=_RECENT)
+        self._recent: deque[Snapshot] = deque(maxlen=_RATE_SNAPSHOTS)
         self._uploads = uploads
         self._settings = settings
         self._closing = closing
 
     async def carry_out(self, *, begun: bool) -> None:
-        """All of it; ``begun`` says that a run of it may be at work since before this server was."""
+        """Carry the upload out, to its end. ``begun`` means that a run of it may have been started by an earlier
+        server."""
         try:
             recording = await asyncio.to_thread(self._former_run) if begun else None
             while True:
@@ -81,27 +82,27 @@ class UploadRunner:
             await self._uploads.end(self.upload, "failed", ExitCode.FAILED, sentence)
 
     async def order(self, order: AnyOrder) -> None:
-        """Tell the run; raises :class:`HttpError` (409) where it takes no orders."""
+        """Send an order to the run. Raises :class:`HttpError` (409) if it accepts none."""
         if self.recording is None:
             raise HttpError(409, "the run is only beginning")
         try:
-            await _tell(self.recording, order)
+            await _send_order(self.recording, order)
         except UsageError as error:
             raise HttpError(409, str(error)) from error
 
     async def stop(self) -> None:
-        """Let the run finish what is in flight and end, if it still is at work."""
+        """Stop the run after the batches in flight, if it is still running."""
         if self.recording is not None:
             try:
-                await _tell(self.recording, Stop())
+                await _send_order(self.recording, Stop())
             except UsageError as error:
                 _log.info("run %s: %s", self.recording.run_id, error)
 
     async def _start(self) -> Recording | None:
-        """Begin a run; None where it cannot be, which is the end."""
+        """Start a run; return None if that fails, which ends the upload."""
         upload, store = self.upload, self._uploads.store
         upload.interrupted = False
-        await self._uploads.save(upload)  # that it has begun is known before it does anything
+        await self._uploads.save(upload)  # the state on disk must be right before the run does anything
         database = parse_address(self._settings.database).display
         try:
             request = ImportRequest(
@@ -119,22 +120,22 @@ class UploadRunner:
         return recording
 
     async def _follow(self, recording: Recording) -> bool:
-        """Follow a run to its end; False where the upload is to be run again."""
+        """Follow a run to its end; return False if the upload must be run again."""
         self.recording = recording
         if self._closing.is_set() or self.upload.stop_requested:
             await self.stop()
         options = plan_of(self.upload.options, self._settings, self.upload.file).options
-        makes_table = not (options.dry_run or options.atomic)  # before the first row, that is
+        makes_table = not (options.dry_run or options.atomic)  # before the first row, in these cases
         follower = await asyncio.to_thread(Follower, recording)
         try:
             while True:
                 lines = await asyncio.to_thread(follower.poll)
-                self._look([line.what for line in lines if isinstance(line.what, Snapshot)])
+                self._update_progress([line.what for line in lines if isinstance(line.what, Snapshot)])
                 if makes_table and any(isinstance(line.what, LoadingStarted) for line in lines):
                     self._on_table()
                 if follower.ended:
                     break
-                await asyncio.sleep(LOOK_PERIOD)
+                await asyncio.sleep(POLL_PERIOD)
         finally:
             follower.close()
         return await self._ended(recording)
@@ -150,7 +151,7 @@ class UploadRunner:
                 await self._uploads.note(upload)
                 return True
             if upload.interrupted:
-                return False  # by the end of the server before this one
+                return False  # interrupted when the server before this one ended
         if (
             report.outcome in FINAL_OUTCOMES
             and not plan_of(upload.options, self._settings, upload.file).options.dry_run
@@ -163,7 +164,7 @@ class UploadRunner:
         upload = self.upload
         upload.deaths += 1
         if self._closing.is_set():
-            return True  # on disk it is at work: the next start takes it up again
+            return True  # on disk it is running: the next start resumes it
         if upload.deaths < MAX_DEATHS and not upload.stop_requested:
             _log.warning("upload %s: its run died and is taken up again", upload.id)
             return False
@@ -173,19 +174,19 @@ class UploadRunner:
         )
         return True
 
-    def _look(self, snapshots: list[Snapshot]) -> None:
+    def _update_progress(self, snapshots: list[Snapshot]) -> None:
         if snapshots:
             self._recent.extend(snapshots)
             self.snapshot = self._recent[-1]
             self.rows_per_second = rate(self._recent[0], self._recent[-1])
 
     def _former_run(self) -> Recording | None:
-        """The recording of the upload's latest run: by its id, or, where the server was killed between beginning it
-        and noting its id, by the file that it reads."""
+        """Return the recording of the upload's latest run. If the server was killed after starting the run and before
+        storing its id, the recording is found by the file that it reads."""
         upload, folder = self.upload, recordings_folder()
         path = str(self._uploads.store.file(upload))
         for recording in recordings(folder):
-            if recording.run_id[:_TIME] < upload.id[:_TIME]:
+            if recording.run_id[:_TIME_LENGTH] < upload.id[:_TIME_LENGTH]:
                 break
             if recording.run_id not in upload.run_ids and path in (recording.command or ""):
                 self._uploads.add_run(upload, recording.run_id)
@@ -193,9 +194,9 @@ class UploadRunner:
         return latest if latest is not None and latest.events_file.exists() else None
 
 
-async def _tell(recording: Recording, order: AnyOrder) -> None:
-    """Give an order, once the run takes some; raises :class:`UsageError` where it does not."""
-    until = time.monotonic() + _PATIENCE
+async def _send_order(recording: Recording, order: AnyOrder) -> None:
+    """Send an order once the run accepts orders. Raises :class:`UsageError` if it does not."""
+    until = time.monotonic() + _ORDER_TIMEOUT
     while not (recording.folder / CONTROL_SOCKET).exists() and recording.alive and time.monotonic() < until:
         await asyncio.sleep(0.02)
     await asyncio.to_thread(give_order, recording.folder, order)

@@ -1,4 +1,4 @@
-"""Uploads on disk: each in a private folder of its own, with what is known of it, so that a restart forgets none."""
+"""Uploads on disk: each in a private folder, with its state, so that they survive a restart."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tui_importer.server.upload_options import UploadOptions
 
 _RECORD = "record.json"
 _LOCK = "lock"
-#: Ends the name of a folder whose upload is not complete.
+#: Suffix of the folder of an incomplete upload.
 _PART = ".part"
 _log = logging.getLogger(__name__)
 
@@ -29,9 +29,9 @@ UploadState = Literal["waiting", "running", "ended"]
 
 
 class Upload(msgspec.Struct, kw_only=True):
-    """What is known of an upload. ``name`` is what the client calls the file, made harmless; ``run_ids`` are its
-    executions, the latest last; ``key`` is the client's idempotency key. From ``outcome`` on it is what the run said
-    last. ``interrupted`` says that a signal ended it, so that the server's next start takes it up again."""
+    """The state of an upload. ``name`` is what the client calls the file, made harmless; ``run_ids`` are its runs, the
+    latest last; ``key`` is the client's idempotency key. The fields from ``outcome`` on are the last result of a run.
+    ``interrupted`` means that a signal to the server ended it, so that the next start resumes it."""
 
     id: str
     name: str
@@ -58,12 +58,13 @@ class Upload(msgspec.Struct, kw_only=True):
 
     @property
     def file(self) -> str:
-        """The name of its file in its folder: nothing of it is the client's but a suffix that a reader knows."""
+        """The name of the file in its folder. Only a suffix that a reader knows is taken from the client."""
         return f"upload{self.suffix}"
 
 
 class Store:
-    """The uploads of one server, in ``folder``; raises :class:`UsageError` where it cannot be, or another has it."""
+    """The uploads of one server, in ``folder``. Raises :class:`UsageError` if it cannot be used, or another server uses
+    it."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -81,11 +82,11 @@ class Store:
             raise UsageError(f"{folder}: uploads cannot be kept there: {error.strerror}") from error
 
     def close(self) -> None:
-        """Let another server have the folder."""
+        """Release the folder for another server."""
         os.close(self._lock)
 
     def load(self) -> list[Upload]:
-        """All complete uploads, the oldest first; what a dead server left half is removed."""
+        """Return all complete uploads, the oldest first, and remove incomplete ones."""
         found = []
         for entry in sorted(self.folder.iterdir()):
             if not entry.is_dir():
@@ -100,39 +101,39 @@ class Store:
         return found
 
     def new_part(self) -> Path:
-        """A private folder for an upload that is coming in; raises ``OSError``."""
+        """Create a private folder for an incoming upload. Raises ``OSError``."""
         part = self.folder / f"{new_id()}{_PART}"
         part.mkdir(mode=0o700)
         return part
 
     def keep(self, part: Path, upload: Upload) -> None:
-        """The upload in this folder is complete, and from now on survives a power cut; raises ``OSError``."""
+        """Mark the upload in this folder as complete; from then on it survives a power cut. Raises ``OSError``."""
         self._write(part, upload)
         os.rename(part, self.of(upload))
         _sync(self.folder)
 
     def save(self, upload: Upload) -> None:
-        """Note what has changed about an upload; raises ``OSError``."""
+        """Store what has changed about an upload. Raises ``OSError``."""
         self._write(self.of(upload), upload)
 
     def of(self, upload: Upload) -> Path:
-        """The upload's folder."""
+        """Return the upload's folder."""
         return self.folder / upload.id
 
     def file(self, upload: Upload) -> Path:
-        """The uploaded file, which is there until all of it is in."""
+        """Return the uploaded file, which exists until all of its rows are in."""
         return self.of(upload) / upload.file
 
     def rejects_file(self, upload: Upload, execution: int) -> Path:
-        """Where execution number ``execution`` (from 1) puts its workbook of rejects."""
+        """Return where run number ``execution`` of the upload (from 1) puts its workbook of rejects."""
         return self.of(upload) / f"rejects-{execution}.xlsx"
 
     def remove_file(self, upload: Upload) -> None:
-        """Remove the uploaded file: every row of it is settled."""
+        """Remove the uploaded file, which is no longer needed."""
         self.file(upload).unlink(missing_ok=True)
 
     def remove(self, upload: Upload) -> None:
-        """Forget the upload."""
+        """Remove the upload."""
         shutil.rmtree(self.of(upload))
 
     def _write(self, folder: Path, upload: Upload) -> None:
@@ -150,17 +151,17 @@ class Store:
 
 
 def new_id() -> str:
-    """Sorts by time, and cannot be guessed."""
+    """Return a new id, which sorts by time and cannot be guessed."""
     return f"{dt.datetime.now(dt.UTC):%Y%m%d-%H%M%S-%f}-{secrets.token_hex(6)}"
 
 
 def now() -> str:
-    """The time as RFC 3339 writes it."""
+    """Return the current time in RFC 3339 format."""
     return rfc3339(dt.datetime.now(dt.UTC))
 
 
 def _sync(folder: Path) -> None:
-    """Make names in a folder survive a power cut (fsync(2))."""
+    """Make the names in a folder survive a power cut (fsync(2))."""
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(handle)

@@ -1,4 +1,4 @@
-"""Uploads as their resources: what is known of one, put together from the upload, its turn and its recording."""
+"""Uploads as HTTP resources, assembled from the upload, its runner and its recordings."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from tui_importer.server.settings import Settings
 from tui_importer.server.upload_registry import UploadRegistry
 from tui_importer.server.uploads import Upload
 
-#: Rejects that are sent at once.
+#: Rejects per piece of a streamed answer.
 _PIECE = 200
-#: Earlier runs of one import that are gone through for their rejects.
+#: Maximum number of earlier runs of one import that are searched for rejects.
 _MAX_CHAIN = 100
 
 T = TypeVar("T")
 
 
 class View:
-    """Looks at uploads; changes none."""
+    """Builds answers about uploads; changes none."""
 
     def __init__(self, settings: Settings, uploads: UploadRegistry, scheduler: Scheduler) -> None:
         self._settings = settings
@@ -39,12 +39,12 @@ class View:
         is_path = address.scheme == "sqlite"
         self._shown_database = PurePath(sqlite_path(address)).name if is_path else "the database"
 
-    def said(self, text: str) -> str:
-        """What a run said, without where on the server its database is."""
+    def without_paths(self, text: str) -> str:
+        """Return what a run said, without the path of its database on the server."""
         return text.replace(self._settings.database, self._shown_database)
 
     def run(self, upload: Upload, *, with_rejects: bool = True) -> RunAnswer:
-        """The upload as a resource; with the report's rejects it reads a file."""
+        """Return the upload as a resource. With ``with_rejects`` this reads the report file."""
         runner = self._scheduler.runners.get(upload.id) if upload.state == "running" else None
         snapshot = runner.snapshot if runner else None
         state = "paused" if snapshot and snapshot.paused else upload.state
@@ -58,7 +58,7 @@ class View:
             message=message_of(upload),
             outcome=upload.outcome,
             exit_code=upload.exit_code,
-            error=None if upload.error is None else self.said(upload.error),
+            error=None if upload.error is None else self.without_paths(upload.error),
             resumable=self._uploads.resumable(upload),
             file=upload.name,
             bytes=upload.size,
@@ -71,14 +71,14 @@ class View:
             progress=progress_of(snapshot, runner.rows_per_second) if runner and snapshot else None,
             stats=upload.stats,
             resumes=upload.resumes,
-            notes=tuple(map(self.said, upload.notes)),
+            notes=tuple(map(self.without_paths, upload.notes)),
             rejects_total=upload.rejects_total,
             rejects=rejects,
             reject_groups=groups,
         )
 
     def upload(self, upload: Upload) -> UploadAnswer:
-        """The founding program's answer, of an upload whose run has come to its end; reads a file."""
+        """Return the answer of the original program for an upload whose run has ended. Reads a file."""
         assert upload.stats is not None
         assert upload.outcome is not None
         rejects, groups = self._reported(upload)
@@ -90,26 +90,26 @@ class View:
             run_id=upload.run_ids[-1],
             outcome=upload.outcome,
             table=upload.table,
-            notes=tuple(map(self.said, upload.notes)),
+            notes=tuple(map(self.without_paths, upload.notes)),
             rejects_total=upload.rejects_total,
             rejects=rejects,
             reject_groups=groups,
         )
 
     def rejects(self, upload: Upload) -> Iterator[Reject]:
-        """All rejects as they were written down, those of the runs that it goes on with included; reads files."""
+        """Yield all recorded rejects, including those of the runs that it resumed. Reads files."""
         recordings = self.recordings(upload)
         seen: set[tuple[str, int]] = set()
         for recording in recordings:
             for reject in rejects(recording):
-                if len(recordings) > 1:  # one run says each of its rejects once
+                if len(recordings) > 1:  # several runs can record the same reject
                     if (reject.sheet, reject.row) in seen:
                         continue
                     seen.add((reject.sheet, reject.row))
                 yield reject
 
     def rejects_json(self, upload: Upload) -> Iterator[bytes]:
-        """:class:`RejectsAnswer` in pieces: there may be a million of them."""
+        """Yield :class:`RejectsAnswer` as JSON in pieces: there may be a million rejects."""
         count = 0
         yield b'{"run_id":' + msgspec.json.encode(upload.run_ids[-1] if upload.run_ids else None) + b',"rejects":['
         for some in batched(map(reported, self.rejects(upload)), _PIECE):
@@ -120,7 +120,7 @@ class View:
         yield b'],"total":%d,"complete":%s}' % (total, b"true" if ended and count == total else b"false")
 
     def recordings(self, upload: Upload) -> list[Recording]:
-        """The recordings of its runs, and of those that they go on with, the latest first."""
+        """Return the recordings of the upload's runs, and of the runs that they resumed, the latest first."""
         found: dict[str, Recording] = {}
         left = list(upload.run_ids)
         while left and len(found) < _MAX_CHAIN:
@@ -130,16 +130,16 @@ class View:
             found[recording.run_id] = recording
             report = recording.report()
             if report is not None and report.resumes is not None:
-                # An id of the ledger, which others may write to: only names of folders are looked for.
+                # The id comes from the ledger, to which others can write: use it only as a folder name.
                 left.append(PurePath(report.resumes).name)
         return list(found.values())
 
     def method(self, upload: Upload) -> str:
-        """The strategy, as it was asked for."""
+        """Return the strategy as the client asked for it."""
         return upload.options.method or self._settings.plan.options.strategy
 
     def _reported(self, upload: Upload) -> tuple[tuple[ReportedReject, ...], tuple[ReasonGroup, ...]]:
-        """The first rejects of the report, and all of them in groups."""
+        """Return the first rejects of the report, and the groups of all of them."""
         if not upload.run_ids or upload.state != "ended":
             return (), ()
         run_id = upload.run_ids[-1]
@@ -150,7 +150,7 @@ class View:
 
 
 def batched(items: Iterable[T], size: int) -> Iterator[list[T]]:
-    """The items, so many at once (``itertools.batched`` is of Python 3.12)."""
+    """Yield the items in lists of ``size`` (``itertools.batched`` requires Python 3.12)."""
     remaining = iter(items)
     while some := list(islice(remaining, size)):
         yield some

@@ -1,1 +1,1 @@
-"""Words and numbers as people read them: shared by console, dashboard and server."""
+"""Words and numbers in readable form, shared by console, dashboard and server."""

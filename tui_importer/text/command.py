@@ -1,4 +1,4 @@
-"""The command that repeats a run: what a person would type for its plan."""
+"""The command that repeats a run, as a person would type it."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ _OPTIONS = {
 
 
 def command_of(plan: Plan, database: str, schema: str | None = None) -> str:
-    """The plan as a line for a shell, without a user interface.
+    """Return the plan as a shell command line, without a user interface.
 
-    ``database`` is the address to show, without its password; ``schema`` is what was given as ``--schema`` where the
-    plan came from a file.
+    ``database`` is the address to show, without its password; ``schema`` is the value of ``--schema`` if the plan came
+    from a file.
     """
     words = ["tui-importer", plan.source.file, "--db", database]
     words += _changed(plan.source, Source(file=plan.source.file), _SOURCE)

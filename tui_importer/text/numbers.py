@@ -1,4 +1,4 @@
-"""Numbers and times as people read them."""
+"""Numbers and times in readable form."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import math
 
 
 def plural(count: int, noun: str) -> str:
-    """``1 row``, ``2,000 rows``, ``3 retries``, ``6 indexes``."""
+    """Format a count with its noun: ``1 row``, ``2,000 rows``, ``3 retries``, ``6 indexes``."""
     if count == 1:
         return f"{count:,} {noun}"
     if noun.endswith("ry"):
@@ -15,12 +15,12 @@ def plural(count: int, noun: str) -> str:
 
 
 def format_rate(rows_per_second: float) -> str:
-    """``8,120 rows/s``, with a decimal where there are less than ten."""
+    """Format a rate: ``8,120 rows/s``, with a decimal below ten."""
     return f"{rows_per_second:,.0f} rows/s" if rows_per_second >= 10 else f"{rows_per_second:.1f} rows/s"
 
 
 def format_duration(seconds: float) -> str:
-    """A time that has passed: ``0.41 s``, ``42 s``, ``12 min 5 s``, ``3 h 0 min``."""
+    """Format an elapsed time: ``0.41 s``, ``42 s``, ``12 min 5 s``, ``3 h 0 min``."""
     if seconds < 10:
         return f"{seconds:.2f} s"
     whole = round(seconds)
@@ -34,7 +34,7 @@ def format_duration(seconds: float) -> str:
 
 
 def format_eta(seconds: float | None) -> str:
-    """A time to come: ``00:07 format_eta``, ``1:02:03 format_eta``."""
+    """Format a remaining time: ``00:07 left``, ``1:02:03 left``."""
     if seconds is None or not math.isfinite(seconds):
         return "time left unknown"
     minutes, whole = divmod(math.ceil(seconds), 60)
@@ -44,7 +44,7 @@ def format_eta(seconds: float | None) -> str:
 
 
 def size(count: int) -> str:
-    """A number of bytes: ``512 bytes``, ``1.4 MB`` (1 MB is 1,000,000 bytes)."""
+    """Format a number of bytes: ``512 bytes``, ``1.4 MB`` (1 MB is 1,000,000 bytes)."""
     if count < 1000:
         return plural(count, "byte")
     value = float(count)

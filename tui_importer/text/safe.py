@@ -1,36 +1,37 @@
-"""Text from outside on a terminal: shown, never obeyed."""
+"""Makes text from outside safe for a terminal: everything is shown, nothing is interpreted."""
 
 from __future__ import annotations
 
 import re
 import unicodedata
 
-#: Characters of a text that go into one line; a cell can hold 32,767.
+#: Maximum characters of a text in one line; a cell can hold 32,767.
 MAX_SHOWN = 200
 
-# Format characters that words need: Persian and the Indian scripts join and part letters with them, emoji are made so.
+# Format characters that words need: Persian and the Indian scripts join and separate letters with them, and emoji use
+# them.
 _HARMLESS = frozenset("\u200c\u200d")
-# Controls, formats (bidirectional overrides among them), halves of surrogate pairs, line and paragraph separators.
+# Controls, formats (bidirectional overrides among them), surrogates, and line and paragraph separators.
 _OBEYED = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 _SHORT = {"\n": r"\n", "\r": r"\r", "\t": r"\t"}
 _ORDINARY = re.compile(r"[ -~]*")
 
 
 def visible(text: str) -> str:
-    r"""The text with everything a terminal would obey written out: an escape is ``\x1b``, a line break ``\n``, an
-    override of the writing direction ``\u202e``."""
+    r"""Return the text with everything that a terminal would interpret escaped: an escape is ``\x1b``, a line break
+    ``\n``, an override of the writing direction ``\u202e``."""
     if _ORDINARY.fullmatch(text):
         return text
     return "".join(map(_shown, text))
 
 
 def shortened(text: str, limit: int = MAX_SHOWN) -> str:
-    """:func:`visible`, cut to ``limit`` characters of the text."""
+    """Return :func:`visible` of the text, cut to ``limit`` characters of the text."""
     return visible(text) if len(text) <= limit else visible(text[:limit]) + "…"
 
 
 def encodable(text: str, encoding: str | None) -> str:
-    """The text with what the encoding lacks written out: punctuation by its ASCII likeness, letters as ``\\xe9``."""
+    """Replace what the encoding lacks: punctuation by its ASCII equivalent, letters by escapes such as ``\\xe9``."""
     encoding = encoding or "ascii"
     try:
         text.encode(encoding)
@@ -42,7 +43,7 @@ def encodable(text: str, encoding: str | None) -> str:
     return text
 
 
-#: What the program itself says beyond ASCII.
+#: Characters beyond ASCII that the program itself uses.
 _PLAIN = str.maketrans({"›": ">", "→": "->", "·": "/", "…": "..."})
 
 

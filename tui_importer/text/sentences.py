@@ -1,4 +1,4 @@
-"""What a run says, in words: one sentence for every event, one line for a snapshot."""
+"""Events and progress of a run in words: one sentence per event, one line per snapshot."""
 
 from __future__ import annotations
 
@@ -35,17 +35,17 @@ from tui_importer.events import (
 from tui_importer.text.numbers import format_duration, format_eta, format_rate, plural, size
 from tui_importer.text.safe import shortened, visible
 
-#: Events that come again and again; only a user who asks for more hears of each.
+#: Events that recur throughout a run; shown only if the user asks for more.
 ROUTINE = (BatchCommitted, WorkerStarted, WorkerFinished)
 
 
-#: What lines about a dry run begin with.
+#: Prefix of lines about a dry run.
 DRY_RUN = "dry run: "
 
 
 def narrate(event: AnyEvent, *, dry_run: bool = False) -> str | None:
-    """The event as one line, or None where there is nothing to say; of a ``dry_run`` what would be done. Text from
-    outside is made visible."""
+    """Return the event as one line, or None if there is nothing to say; for a ``dry_run``, what would be done. Text
+    from outside is made safe."""
     match event:
         case RunStarted():
             doing = "trying, without writing, to import" if event.dry_run else "importing"
@@ -97,8 +97,8 @@ def narrate(event: AnyEvent, *, dry_run: bool = False) -> str | None:
         case Unpaused():
             return "going on"
         case Stopping():
-            way = "undoing what is in flight" if event.aborting else "finishing what is in flight"
-            return f"stopping ({visible(event.reason)}): {way}"
+            action = "undoing what is in flight" if event.aborting else "finishing what is in flight"
+            return f"stopping ({visible(event.reason)}): {action}"
         case IndexesCreated():
             if not event.count:
                 return None
@@ -116,7 +116,7 @@ def narrate(event: AnyEvent, *, dry_run: bool = False) -> str | None:
             assert_never(event)
 
 
-#: The outcomes of a report, in a word or two.
+#: The outcomes of a report, in a few words.
 _OUTCOMES = {
     "complete": "complete",
     "complete_with_rejects": "complete, with rejects",
@@ -128,8 +128,8 @@ _OUTCOMES = {
 
 
 def equation(read: int, inserted: int, updated: int, skipped: int, rejected: int, *, dry_run: bool = False) -> str:
-    """``read 10,000 = inserted 9,987 + rejected 13``, of a dry run ``read 10,000 = would insert 9,987 + would reject
-    13``; terms that are zero are left out, but for the first."""
+    """Format ``read 10,000 = inserted 9,987 + rejected 13``; for a dry run ``read 10,000 = would insert 9,987 + would
+    reject 13``. Terms that are zero are left out, except the first."""
     words = ("would insert", "would update", "would skip", "would reject") if dry_run else _FATES
     first, *others = zip(words, (inserted, updated, skipped, rejected), strict=True)
     terms = [first, *(term for term in others if term[1])]
@@ -148,14 +148,14 @@ def ended(
     earlier_run: str | None = None,
     why: str | None = None,
 ) -> str:
-    """How a run ended, in a sentence that calls rows "in" only where the counts say so.
+    """Say how a run ended, in a sentence that calls rows "in" only if the counts say so.
 
-    ``header`` says whether the sheet has one; ``earlier_run`` is the run that has imported all of this already, ``why``
+    ``header`` says whether the sheet has one; ``earlier_run`` is the run that has already imported everything, ``why``
     the reason of a run that was stopped.
     """
     match outcome:
         case "failed":
-            return "failed"  # why is said by whoever ends with the exit code
+            return "failed"  # the reason is printed at the end, with the exit code
         case "stopped":
             because = f": {visible(why)}" if why else ""
             after = "nothing was written" if dry_run else "the same command goes on from here"
@@ -168,9 +168,9 @@ def ended(
 
 
 def fate(stats: Stats, *, dry_run: bool = False, header: bool = True, brief: bool = False) -> str:
-    """What became of the rows of a run that came to its end, or would become of them; ``brief`` leaves verbs out."""
-    said = _fate(stats, dry_run=dry_run, header=header, brief=brief)
-    return f"{said}; nothing was written, nor were the table's constraints tried" if dry_run else said
+    """Say what happened to the rows of a completed run, or would happen; ``brief`` leaves out verbs."""
+    sentence = _fate(stats, dry_run=dry_run, header=header, brief=brief)
+    return f"{sentence}; nothing was written, nor were the table's constraints tried" if dry_run else sentence
 
 
 def _fate(stats: Stats, *, dry_run: bool, header: bool, brief: bool) -> str:
@@ -191,7 +191,7 @@ def _fate(stats: Stats, *, dry_run: bool, header: bool, brief: bool) -> str:
 
 
 def done_before(stats: Stats, run: str | None) -> str:
-    """That an earlier run has gone through all of this."""
+    """Say that an earlier run has already processed everything."""
     by = f"by run {visible(run)}" if run else "by an earlier run"
     if not stats.total_records:
         return f"gone through already {by}, which found no rows"
@@ -203,7 +203,7 @@ def done_before(stats: Stats, run: str | None) -> str:
 
 
 def verified(found: Verified | Verification) -> str:
-    """That the table holds what the source does, as ``--verify`` has seen."""
+    """Say that the table holds what the source does, as ``--verify`` found."""
     others = f"; not compared: {', '.join(map(visible, found.not_compared))}" if found.not_compared else ""
     return (
         f"verified: the table holds what the sheet does, {plural(found.rows, 'row')} in "
@@ -212,13 +212,13 @@ def verified(found: Verified | Verification) -> str:
 
 
 def suppressed(count: int) -> str:
-    """``2 rows taken without an error, but not reported as inserted (a trigger or rule of the table)``."""
+    """Format ``2 rows taken without an error, but not reported as inserted (a trigger or rule of the table)``."""
     how = "taken without an error, but not reported as inserted (a trigger or rule of the table)"
     return f"{plural(count, 'row')} {how}"
 
 
 def status_line(name: str, snapshot: Snapshot, rows_per_second: float, seconds_left: float | None) -> str:
-    """How far the run is: ``Sheet1: 62,400 of 100,000 rows (62 %), 8,120 rows/s, 13 rejected, 00:07 format_eta``."""
+    """Format the progress: ``Sheet1: 62,400 of 100,000 rows (62 %), 8,120 rows/s, 13 rejected, 00:07 left``."""
     name = visible(name)
     if snapshot.phase is Phase.INDEXING:
         return f"{name}: {plural(snapshot.finished, 'row')} done, making indexes"

@@ -1,4 +1,4 @@
-"""The last words of a run: where the rows went, the counts, and what was wrong with those that stayed behind."""
+"""The summary of a run: source and target, the counts, and the reasons of rejects."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from tui_importer.text.numbers import format_duration, format_rate, plural
 from tui_importer.text.safe import encodable, shortened, visible
 from tui_importer.text.sentences import DRY_RUN, ended, equation, verified
 
-#: Groups of like rejects that are shown; the reject file has every row.
+#: Maximum number of reject groups shown; the reject file has every row.
 MAX_GROUPS = 10
-#: Characters of a reason, so that most lines stay within a terminal's width.
+#: Maximum characters of a reason, so that most lines fit a terminal.
 _MAX_REASON = 60
-#: Narrower than this, a reason says nothing.
+#: Minimum width at which a reason is still useful.
 _MIN_REASON = 24
-#: Width of the column of reasons at most; longer ones push their cells to the right.
+#: Maximum width of the column of reasons; longer reasons push their cells to the right.
 _REASON_WIDTH = 48
 
 
@@ -26,10 +26,10 @@ def summary_lines(
     encoding: str = "utf-8",
     width: int | None = None,
 ) -> list[str]:
-    """The summary, a line each. ``reasons`` are the report's groups of rejects unless others are given.
-    What ``encoding`` lacks is written out. With a ``width``, reasons are cut to fit a terminal's line."""
+    """Return the lines of the summary. ``reasons`` are the report's groups of rejects unless others are given.
+    Characters that ``encoding`` lacks are replaced. If ``width`` is given, reasons are cut to fit a terminal's line."""
     before = DRY_RUN if report.dry_run else ""
-    lines = [way(report), outcome(report), _counts(report)]
+    lines = [route(report), outcome(report), _counts(report)]
     if report.verified is not None:
         lines.append(verified(report.verified))
     if report.stats.blank_rows:
@@ -44,20 +44,20 @@ def summary_lines(
 
 
 def _short(path: str) -> str:
-    """The path as one would type it here."""
+    """Return the path relative to the current folder, if it is inside."""
     here = Path.cwd()
     return str(PurePath(path).relative_to(here)) if PurePath(path).is_relative_to(here) else path
 
 
-def way(report: Report) -> str:
-    """What went where: ``sample.xlsx › Sheet1 → sample.db · businesses``."""
+def route(report: Report) -> str:
+    """Format source and target: ``sample.xlsx › Sheet1 → sample.db · businesses``."""
     source = visible(PurePath(report.source.file).name or report.source.file)
     sheet = f" › {visible(report.source.sheet)}" if report.source.sheet else ""
     return f"{source}{sheet} → {visible(report.target.database)} · {visible(report.target.table)}"
 
 
 def outcome(report: Report) -> str:
-    """How it ended, in a sentence."""
+    """Say how the run ended, in a sentence."""
     return ended(
         report.outcome,
         report.stats,
@@ -113,11 +113,11 @@ def _reason(group: ReasonGroup) -> str:
 
 
 def _cells(group: ReasonGroup) -> str:
-    """``Sheet1!A217, A1803 …``: the sheet is said once."""
-    said = ""
+    """Format ``Sheet1!A217, A1803 …``: the sheet is named once."""
+    last_sheet = ""
     cells = []
     for cell in group.cells:
         sheet, mark, address = cell.rpartition("!")
-        cells.append(visible(address if mark and sheet == said else cell))
-        said = sheet
+        cells.append(visible(address if mark and sheet == last_sheet else cell))
+        last_sheet = sheet
     return ", ".join(cells) + (" …" if group.count > len(group.cells) else "")

@@ -1,1 +1,1 @@
-"""The dashboard: a viewer of a run's recording, and the setup of a run. Only the command line imports it."""
+"""The dashboard: shows a run from its recording, and sets up new runs. Only the command line imports it."""

@@ -1,4 +1,4 @@
-"""The application: which screen comes first, what all of them share, and how it is left."""
+"""The application: the first screen, what all screens share, and how the dashboard exits."""
 
 from __future__ import annotations
 
@@ -26,24 +26,24 @@ from tui_importer.tui.screens.runs import RunsScreen
 from tui_importer.tui.terminal import Glyphs, colours_of, glyphs_for, theme_for
 from tui_importer.tui.themes import THEMES
 
-#: Makes the first screen, once it is known what the terminal can show.
+#: Creates the first screen once the capabilities of the terminal are known.
 FirstScreen = Callable[[Glyphs], Screen[None]]
 
 
 class _PlainBar(ScrollBarRender):
-    """A scrollbar of whole cells, for terminals without the halves of one."""
+    """A scrollbar of whole cells, for terminals without half blocks."""
 
     VERTICAL_BARS: ClassVar[list[str]] = [" "] * 8
     HORIZONTAL_BARS: ClassVar[list[str]] = [" "] * 8
 
 
 class Dashboard(App[DashboardResult]):
-    """Shows one run after another; what it is left with is an :class:`DashboardResult`."""
+    """Shows one run after another; exits with a :class:`DashboardResult`."""
 
     CSS_PATH = "styles.tcss"
     TITLE = "tui-importer"
     ENABLE_COMMAND_PALETTE = True
-    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (60, "-medium"), (120, "-wide")]  # noqa: RUF012  # textual's own way
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (60, "-medium"), (120, "-wide")]  # noqa: RUF012  # as in textual
     VERTICAL_BREAKPOINTS = [(0, "-short"), (20, "-usual"), (34, "-tall"), (60, "-huge")]  # noqa: RUF012
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("question_mark", "help", "Help", key_display="?"),
@@ -53,7 +53,7 @@ class Dashboard(App[DashboardResult]):
     ]
 
     def __init__(self, first: FirstScreen, glyphs: Glyphs | None = None, theme: str | None = None) -> None:
-        # The terminal's own colours, and then none of them: textual's shades of grey are colours too.
+        # With NO_COLOR, use the terminal's own colours and then filter them: textual's shades of grey are colours too.
         super().__init__(ansi_color=True if os.environ.get("NO_COLOR") else None)
         self.glyphs = glyphs or glyphs_for(os.environ)
         self._first = first
@@ -66,7 +66,7 @@ class Dashboard(App[DashboardResult]):
         ScrollBar.renderer = _PlainBar if plain else ScrollBarRender
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
-        """Our own colours in themes that know nothing of them."""
+        """Return default colours for themes that do not define ours."""
         theme = self.current_theme
         quiet = "ansi_bright_black" if theme.ansi else "#808080"
         return {
@@ -78,8 +78,8 @@ class Dashboard(App[DashboardResult]):
         }
 
     def _fatal_error(self) -> None:
-        """A defect of ours ends the screen, never the import. Its traceback is shown without the values of variables,
-        which may hold a password or somebody's data."""
+        """Exit the screen after a defect of ours; the import continues. The traceback is shown without the values of
+        variables, which may hold a password or personal data."""
         self.bell()
         if self._exception is not None:
             text = "".join(traceback.format_exception(self._exception))
@@ -87,7 +87,7 @@ class Dashboard(App[DashboardResult]):
         self._close_messages_no_wait()
 
     def on_mount(self) -> None:
-        # Without this, the terminal would be left as the screen needs it.
+        # Without this handler, SIGTERM would leave the terminal in raw mode.
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, self._terminated)
         self.set_interval(1.0, self._keep_size)
         self.push_screen(self._first(self.glyphs))
@@ -96,14 +96,14 @@ class Dashboard(App[DashboardResult]):
         asyncio.get_running_loop().remove_signal_handler(signal.SIGTERM)
 
     def _terminated(self) -> None:
-        """Leave at once; a live run goes on."""
+        """Exit at once; a live run continues."""
         shown = next((screen.shown for screen in self.screen_stack if isinstance(screen, RunScreen)), None)
         recording = shown.recording if shown is not None and shown.orders else None
         live = recording is not None and recording.alive
         self.exit(DashboardResult(recording=recording if live else None, live=live, exit_code=int(ExitCode.SIGTERM)))
 
     def _keep_size(self) -> None:
-        """Make sure that the screen is as large as the terminal: of a storm of changes the last one can get lost."""
+        """Make the screen as large as the terminal: the last of many rapid resizes can get lost."""
         if self.is_headless:
             return
         size = Size(*shutil.get_terminal_size())
@@ -111,10 +111,10 @@ class Dashboard(App[DashboardResult]):
             for each in (self, self.screen):
                 each.post_message(Resize(size, size))
 
-    def show_run(self, opening: OpenRun | None) -> None:
-        """Show a run instead of what is shown now."""
-        if opening is not None:
-            self.switch_screen(RunScreen(opening, self.glyphs))
+    def show_run(self, open_run: OpenRun | None) -> None:
+        """Show a run in place of the current screen."""
+        if open_run is not None:
+            self.switch_screen(RunScreen(open_run, self.glyphs))
 
     def action_help(self) -> None:
         """Explain keys and words."""
@@ -127,7 +127,7 @@ class Dashboard(App[DashboardResult]):
             self.push_screen(RunsScreen(self.glyphs), self.show_run)
 
     async def action_quit(self) -> None:
-        """Leave; a live run goes on."""
+        """Exit; a live run continues."""
         for screen in reversed(self.screen_stack):
             if isinstance(screen, RunScreen):
                 screen.action_leave()
@@ -135,7 +135,7 @@ class Dashboard(App[DashboardResult]):
         self.exit(DashboardResult())
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
-        """The command palette: what the keys do, by name."""
+        """Yield the commands of the palette: what the keys do, by name."""
         yield SystemCommand("Theme", "Change the colours", self.action_change_theme)
         yield SystemCommand("Help", "Explain keys and words", self.action_help)
         yield SystemCommand("Runs", "List past and live runs", self.action_runs)

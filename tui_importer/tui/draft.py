@@ -1,4 +1,4 @@
-"""An import being set up: what was asked for on the command line, and what was changed on the screen."""
+"""An import being set up: the plan from the command line, with the changes made on the screen."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from tui_importer.core.model.plan import ColumnPlan, Plan, checked
 from tui_importer.errors import PlanError
 from tui_importer.process.messages import Inspected
 
-#: What the key for types goes through, from whatever was found.
+#: The types that the key for types cycles through, starting at the inferred one.
 TYPES = ("text", "integer", "numeric", "float", "boolean", "date", "time", "timestamp", "interval")
 
 
 @dataclass(frozen=True, slots=True)
 class DraftColumn:
-    """A column of the sheet as the mapping shows it. ``found`` is the type that was found, ``type`` the one wanted;
-    ``findings`` says that the evidence begins with something to look at."""
+    """A column of the sheet as the setup screen shows it. ``found`` is the inferred type, ``type`` the chosen one;
+    ``findings`` is true if the evidence begins with a note about the column."""
 
     letter: str
     header: str
@@ -33,13 +33,13 @@ class DraftColumn:
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """The import as it would be begun now. ``given`` is the plan of the command line."""
+    """The import as it would begin now. ``given`` is the plan from the command line."""
 
     given: Plan
     columns: tuple[DraftColumn, ...] = field(default=())
 
     def inspected(self, inspected: Inspected) -> Draft:
-        """The draft once the source is known; what was changed of a column that is still there stays changed."""
+        """Return the draft with the columns of an inspected source; changes to columns that still exist are kept."""
         changed = {(column.letter, column.header): column for column in self.columns}
         columns = []
         for column in inspected.plan.columns or ():
@@ -48,11 +48,11 @@ class Draft:
         return replace(self, columns=tuple(columns))
 
     def toggled(self, place: int) -> Draft:
-        """With the column left out, or taken in again."""
+        """Return the draft with the column at ``place`` left out, or included again."""
         return self._with(place, replace(self.columns[place], taken=not self.columns[place].taken))
 
     def retyped(self, place: int) -> Draft:
-        """With the column's next type; after the last one comes again what was found."""
+        """Return the draft with the column's next type; after the last type comes the inferred one."""
         column = self.columns[place]
         ring = [column.found, *(type_ for type_ in TYPES if type_ != column.found)]
         at = ring.index(column.type) if column.type in ring else 0
@@ -70,7 +70,7 @@ class Draft:
         workers: int | None,
         batch_size: int | None,
     ) -> Plan:
-        """The whole plan; raises :class:`PlanError` where it makes no sense."""
+        """Return the complete plan. Raises :class:`PlanError` if it is not valid."""
         given = self.given
         if self.columns and not any(column.taken for column in self.columns):
             raise PlanError("no column is left: take one in again")
@@ -96,7 +96,8 @@ class Draft:
 
 
 def count_or_auto(text: str, what: str) -> int | None:
-    """A whole number from 1, or None for ``auto`` and nothing; raises :class:`PlanError` for anything else."""
+    """Parse a whole number from 1; return None for ``auto`` or an empty text. Raises :class:`PlanError` for anything
+    else."""
     text = text.strip()
     if text in ("", "auto"):
         return None
@@ -106,7 +107,7 @@ def count_or_auto(text: str, what: str) -> int | None:
 
 
 def header_row(text: str) -> int | None:
-    """A sheet row, 0 for none, or None where it is to be found; raises :class:`PlanError` for anything else."""
+    """Parse a sheet row: 0 means no header, None that it is detected. Raises :class:`PlanError` for anything else."""
     text = text.strip()
     if text in ("", "auto"):
         return None
@@ -116,7 +117,7 @@ def header_row(text: str) -> int | None:
 
 
 def about(column: ColumnPlan) -> str:
-    """How notes about a column begin."""
+    """Return the prefix of notes about a column."""
     return f"column {column.source!r}: "
 
 

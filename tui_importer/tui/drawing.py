@@ -1,4 +1,4 @@
-"""Pictures made of letters: bars, charts, sparklines and gauges, as pure functions of numbers and a width."""
+"""Bars, charts, sparklines and gauges made of characters, as pure functions of numbers and a width."""
 
 from __future__ import annotations
 
@@ -12,29 +12,29 @@ from tui_importer.tui.terminal import Glyphs
 #: A piece of text and its style.
 Piece = tuple[str, str]
 
-#: Less is nothing: a row in eleven days.
+#: Rates below this are drawn as zero: one row in eleven days.
 _LEAST = 1e-6
-#: Characters of a chart's scale at its left, its axis included.
+#: Columns of a chart's scale at its left, including the axis.
 SCALE_WIDTH = 7
 
 
 def lines(rows: Iterable[Sequence[Piece]]) -> Content:
-    """The rows below each other."""
+    """Join the rows as lines of one content."""
     return Content("\n").join(Content.assemble(*row) for row in rows)
 
 
 def length(pieces: Sequence[Piece]) -> int:
-    """The cells that the pieces take on a line."""
+    """Return the number of cells that the pieces take on a line."""
     return sum(Content(text).cell_length for text, _ in pieces)
 
 
 def fitted(text: str, width: int, ellipsis: str) -> str:
-    """The text, cut to so many cells; what was cut is marked."""
+    """Cut the text to ``width`` cells; a cut is marked with the ellipsis."""
     return cut(Content(text), width, ellipsis).plain
 
 
 def cut(content: Content, width: int, ellipsis: str) -> Content:
-    """The same of a text with styles."""
+    """Cut a styled text to ``width`` cells; a cut is marked with the ellipsis."""
     if content.cell_length <= width:
         return content
     if width <= len(ellipsis):
@@ -43,7 +43,7 @@ def cut(content: Content, width: int, ellipsis: str) -> Content:
 
 
 def between(left: Sequence[Piece], right: Sequence[Piece], width: int) -> list[Piece]:
-    """Both on one line, as far apart as it allows; where it is too short, the right side goes first."""
+    """Put both on one line, left- and right-aligned; if the line is too short, the right side is dropped."""
     gap = width - length(left) - length(right)
     if gap < 1:
         return list(left)
@@ -51,7 +51,7 @@ def between(left: Sequence[Piece], right: Sequence[Piece], width: int) -> list[P
 
 
 def bar(share: float | None, width: int, glyphs: Glyphs, style: str, rest: str) -> list[Piece]:
-    """A bar of so many cells, filled to a share of it; an empty one where the share is not known."""
+    """Draw a bar of ``width`` cells, filled to ``share``; empty if the share is not known."""
     if width < 1:
         return []
     eighths = len(glyphs.bar_parts)
@@ -62,7 +62,7 @@ def bar(share: float | None, width: int, glyphs: Glyphs, style: str, rest: str) 
 
 
 def spark(values: Sequence[float], width: int, glyphs: Glyphs) -> str:
-    """The last values as columns of one line; a value above none is never invisible."""
+    """Draw the last values as a sparkline; a value above zero is always visible."""
     shown = list(values)[-width:] if width > 0 else []
     top = max(shown, default=0.0)
     steps = len(glyphs.spark)
@@ -73,13 +73,13 @@ def spark(values: Sequence[float], width: int, glyphs: Glyphs) -> str:
 
 
 def gauge(share: float, width: int, glyphs: Glyphs) -> str:
-    """A share of a whole, in ``width`` cells."""
+    """Draw a share of a whole, in ``width`` cells."""
     filled = round(max(0.0, min(1.0, share)) * width)
     return glyphs.gauge_full * filled + glyphs.gauge_empty * (width - filled)
 
 
 def short(number: float) -> str:
-    """A number in five cells at most: ``950``, ``8.1k``, ``12k``, ``1.2M``."""
+    """Format a number in at most five cells: ``950``, ``8.1k``, ``12k``, ``1.2M``."""
     for limit, divisor, unit in ((1e3, 1, ""), (1e6, 1e3, "k"), (1e9, 1e6, "M"), (math.inf, 1e9, "G")):
         if number < limit * 0.9995:
             value = number / divisor
@@ -88,15 +88,15 @@ def short(number: float) -> str:
 
 
 def clock(seconds: float) -> str:
-    """A length of time as a clock shows it: ``00:12``, ``1:02:03``."""
+    """Format a duration as a clock: ``00:12``, ``1:02:03``."""
     minutes, whole = divmod(int(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{whole:02}" if hours else f"{minutes:02}:{whole:02}"
 
 
 def chart(rates: Sequence[float], seconds: float, size: tuple[int, int], glyphs: Glyphs) -> Content:
-    """Rates over time as columns with two axes: what is reached at the left, the time below. ``size`` is the width and
-    height of the whole, and there is a rate for each column that :func:`chart_columns` leaves."""
+    """Draw rates over time as columns with two axes: the rate at the left, the time below. ``size`` is the width and
+    height of the whole chart; ``rates`` has one value for each of its :func:`chart_columns`."""
     width, height = size
     rows, columns = height - 2, chart_columns(width)
     if rows < 1 or columns < 8:
@@ -104,21 +104,21 @@ def chart(rates: Sequence[float], seconds: float, size: tuple[int, int], glyphs:
     top = _ceiling(max(rates, default=0.0))
     steps = len(glyphs.spark)
     levels = [0 if not top else max(1 if rate > 0 else 0, round(rate / top * rows * steps)) for rate in rates]
-    # The scale says what the upper edge of a row stands for: that of the top one, and of the middle where there is one.
-    said = {rows - 1: short(top)} if top else {}
+    # Each label is the value at the upper edge of its row: the top row, and the middle one if there is one.
+    labels = {rows - 1: short(top)} if top else {}
     if top and rows >= 4 and rows % 2 == 0:
-        said[rows // 2 - 1] = short(top / 2)
+        labels[rows // 2 - 1] = short(top / 2)
     drawn: list[list[Piece]] = []
     for row in range(rows - 1, -1, -1):
         cells = "".join(_cell(level - row * steps, steps, glyphs) for level in levels)
-        drawn.append([(f"{said.get(row, ''):>{SCALE_WIDTH - 2}} {glyphs.axis}", "$muted"), (cells, "$chart")])
+        drawn.append([(f"{labels.get(row, ''):>{SCALE_WIDTH - 2}} {glyphs.axis}", "$muted"), (cells, "$chart")])
     drawn.append([(f"{'0':>{SCALE_WIDTH - 2}} {glyphs.corner}{glyphs.floor * columns}", "$muted")])
     drawn.append([(_times(seconds, columns), "$muted")])
     return lines(drawn)
 
 
 def chart_columns(width: int) -> int:
-    """How many columns of a chart so wide are left for rates."""
+    """Return how many columns of a chart of this width are left for rates."""
     return width - SCALE_WIDTH
 
 
@@ -129,7 +129,7 @@ def _cell(level: int, steps: int, glyphs: Glyphs) -> str:
 
 
 def _times(seconds: float, columns: int) -> str:
-    """The time axis: its beginning, its middle where there is room, and its end."""
+    """Draw the time axis: start, middle if there is room, and end."""
     end, middle = clock(seconds), clock(seconds / 2)
     line = f"{' ' * (SCALE_WIDTH - 1)}{'0:00':<{columns + 1}}"
     if columns >= 40 and seconds >= 2:
@@ -139,7 +139,7 @@ def _times(seconds: float, columns: int) -> str:
 
 
 def _ceiling(value: float) -> float:
-    """The next round number: the chart's top must not move with every sample."""
+    """Return the next round number, so that the chart's top does not move with every sample."""
     if value < _LEAST:
         return 0.0
     unit = 10.0 ** math.floor(math.log10(value))

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Self
 
-#: Points that are kept: two for each column of a wide terminal. When there are more, every second one goes.
+#: Maximum number of points: two for each column of a wide terminal. When it is exceeded, every second point is dropped.
 MAX_POINTS = 600
-#: Seconds over which a rate is measured at least: shorter ones show the batches and not the run.
+#: Minimum seconds over which a rate is measured: a shorter span shows single batches instead of the run.
 MIN_SPAN = 1.0
 
 
 class History:
-    """How many rows were finished when. ``peak`` is the best rate over a second or more."""
+    """The number of finished rows over time. ``peak`` is the best rate over a second or more."""
 
     def __init__(self) -> None:
         self.peak = 0.0
@@ -20,16 +20,16 @@ class History:
 
     @property
     def first_at(self) -> float | None:
-        """When the first row was about to be finished; None before."""
+        """The time of the last point before the first row was finished; None if no row is."""
         return self._points[0][0] if self._points else None
 
     @property
     def seconds(self) -> float:
-        """The time between the first and the last point."""
+        """Seconds between the first and the last point."""
         return self._points[-1][0] - self._points[0][0] if self._points else 0.0
 
     def add(self, at: float, finished: int) -> None:
-        """Note how many rows are finished. The time before the first one counts as no history."""
+        """Add a point: how many rows are finished at a time. The time before the first row does not count."""
         points = self._points
         if not finished:
             self._points = [(at, 0)]
@@ -46,7 +46,7 @@ class History:
             self._spacing = 2 * (points[-1][0] - points[0][0]) / MAX_POINTS
 
     def rates(self, columns: int) -> list[float]:
-        """Rows a second in each of so many equal spans of the time from the first point to the last."""
+        """Return rows per second in each of ``columns`` equal spans between the first and the last point."""
         if len(self._points) < 2 or columns < 1 or self.seconds <= 0:
             return []
         start, width = self._points[0][0], self.seconds / columns
@@ -63,7 +63,7 @@ class History:
         return rates
 
     def copy(self) -> Self:
-        """The history as it stands, which will not change any more."""
+        """Return a copy, which later points do not change."""
         twin = type(self)()
         twin.peak, twin._points, twin._spacing = self.peak, list(self._points), self._spacing
         return twin

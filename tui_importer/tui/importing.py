@@ -1,4 +1,4 @@
-"""From a file to a run on the screen: pick, set up, begin."""
+"""The screens from a file to its run: pick a file, set up the import, show the run."""
 
 from __future__ import annotations
 
@@ -18,12 +18,13 @@ from tui_importer.tui.screens.run import RunScreen
 from tui_importer.tui.screens.setup import SetupScreen
 from tui_importer.tui.terminal import Glyphs
 
-#: What the run's process is asked for a plan.
+#: Makes the request to the run's process from a plan.
 RequestFor = Callable[[Plan], ImportRequest]
 
 
 class Importing:
-    """The way from a file to its run. ``plan_for`` makes the plan that the command line asks for of a file."""
+    """Creates the screens from a file to its run. ``plan_for`` returns the plan that the command line asks for, given a
+    file."""
 
     def __init__(self, strategies: list[str], plan_for: Callable[[str], Plan], request_for: RequestFor) -> None:
         self._strategies = strategies
@@ -31,7 +32,7 @@ class Importing:
         self._request_for = request_for
 
     def pick(self, glyphs: Glyphs) -> Screen[None]:
-        """The screen that asks for a file first."""
+        """Return the screen that asks for a file."""
 
         def chosen(file: str) -> None:
             screen.app.switch_screen(self.set_up(file, glyphs))
@@ -40,7 +41,7 @@ class Importing:
         return screen
 
     def set_up(self, file: str, glyphs: Glyphs) -> Screen[None]:
-        """The screen that sets up the import of a file."""
+        """Return the screen that sets up the import of a file."""
 
         def begin(plan: Plan) -> None:
             app: App[DashboardResult] = screen.app
@@ -55,5 +56,5 @@ class Importing:
         return screen
 
     def begin(self, file: str, glyphs: Glyphs) -> Screen[None]:
-        """The run's screen at once."""
+        """Return the screen that begins the run at once."""
         return RunScreen(begun(self._request_for(self._plan_for(file))), glyphs)

@@ -1,4 +1,4 @@
-"""What screens are told, as past-tense facts."""
+"""Messages to the screens, as past-tense facts."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ from tui_importer.tui.view import View
 
 @dataclass(frozen=True, slots=True)
 class ShownRun:
-    """A run that is shown: what it says, where it is recorded, and whether it takes orders."""
+    """A run on the screen: its lines, its recording, and whether it takes orders."""
 
     watched: Watched
     recording: Recording
     orders: bool = True
 
 
-#: Makes the run that is to be shown: begins it, or finds its recording. It may take a while, and raise.
+#: Returns the run to show, after starting it or finding its recording. May take a while, and raise.
 OpenRun = Callable[[], ShownRun]
 
 
 @dataclass(frozen=True, slots=True)
 class DashboardResult:
-    """How the dashboard was left: with an ended run's ``report``, from a run that goes on, or by an ``error``."""
+    """How the dashboard was left: with the ``report`` of an ended run, with a ``live`` run, or with an ``error``."""
 
     recording: Recording | None = None
     report: Report | None = None
@@ -41,7 +41,7 @@ class DashboardResult:
 
 
 class RunOpened(Message):
-    """The run to be shown is there."""
+    """The run to show was opened."""
 
     def __init__(self, shown: ShownRun) -> None:
         super().__init__()
@@ -49,7 +49,7 @@ class RunOpened(Message):
 
 
 class RunRefused(Message):
-    """There is no run: why, in a line."""
+    """There is no run to show; ``error`` is the reason, in a line."""
 
     def __init__(self, error: str, exit_code: int) -> None:
         super().__init__()
@@ -57,35 +57,37 @@ class RunRefused(Message):
 
 
 class ViewChanged(Message):
-    """The run looks like this now."""
+    """There is a newer view of the run."""
 
     def __init__(self, view: View) -> None:
         super().__init__()
         self.view = view
 
     def can_replace(self, message: Message) -> bool:
-        """Only the latest picture is worth drawing."""
+        """A newer view replaces one that has not been drawn yet."""
         return isinstance(message, ViewChanged)
 
 
 class OrderRefused(Message):
-    """The run does not do what it was told."""
+    """The run refused an order."""
 
     def __init__(self, error: str) -> None:
         super().__init__()
         self.error = error
 
 
-class Looked(Message):
-    """A process that looks at a source or a target has answered. ``look`` numbers the looks: old ones are ignored."""
+class InspectionAnswered(Message):
+    """An inspection of a source or a target has answered. ``number`` identifies the inspection; answers of old ones are
+    ignored."""
 
-    def __init__(self, look: int, answer: process.Answer) -> None:
+    def __init__(self, number: int, answer: process.Answer) -> None:
         super().__init__()
-        self.look, self.answer = look, answer
+        self.number, self.answer = number, answer
 
 
 class RejectsFound(Message):
-    """Rejected rows that fit the filter: the first so many, and how many there are. ``search`` numbers the searches."""
+    """Rejected rows that match the filter: the first of them, and the total ``count``. ``search`` numbers the
+    searches."""
 
     def __init__(self, search: int, rejects: list[Reject], count: int) -> None:
         super().__init__()
@@ -93,7 +95,7 @@ class RejectsFound(Message):
 
 
 class RejectsWritten(Message):
-    """The workbook of rejected rows is written, or why not."""
+    """The workbook of rejected rows was written, or could not be (``error``)."""
 
     def __init__(self, path: Path, count: int, error: str | None = None) -> None:
         super().__init__()

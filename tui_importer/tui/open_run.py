@@ -1,4 +1,4 @@
-"""The ways to a run that is to be shown: begun now, followed, or played again."""
+"""The ways to open a run: start it, attach to it, or replay it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tui_importer.tui.messages import OpenRun, ShownRun
 
 
 def begun(request: ImportRequest) -> OpenRun:
-    """A run that is begun as a process of its own when it is opened."""
+    """Start a run as a process of its own when it is opened."""
 
     def open_() -> ShownRun:
         recording = start_run(request, recordings_folder())
@@ -20,10 +20,10 @@ def begun(request: ImportRequest) -> OpenRun:
 
 
 def attached(recording: Recording) -> OpenRun:
-    """A run that was begun elsewhere, live or ended."""
+    """Attach to a run that was started elsewhere, live or ended."""
     return lambda: ShownRun(Follower(recording), recording)
 
 
 def replayed(recording: Recording, speed: float) -> OpenRun:
-    """An ended run, so many times as fast as it was."""
+    """Replay an ended run, ``speed`` times as fast."""
     return lambda: ShownRun(Replay(recording, speed), recording, orders=False)

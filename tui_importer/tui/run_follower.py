@@ -1,4 +1,4 @@
-"""The one thread that follows a run for the screen: it folds what comes and posts one picture at a time."""
+"""The thread that follows a run for the screen: it builds a view from new lines and posts one view per period."""
 
 from __future__ import annotations
 
@@ -11,31 +11,31 @@ from tui_importer.errors import ExitCode, ImporterError
 from tui_importer.tui.messages import OpenRun, RunOpened, RunRefused, ShownRun, ViewChanged
 from tui_importer.tui.view import ViewBuilder
 
-#: Seconds between two pictures: as often as a recording has new counters.
+#: Seconds between two views: the period at which a recording has new counters.
 PERIOD = 0.25
 
 
 class RunFollower:
-    """Opens a run and follows it to its end, or until :meth:`close`. ``post`` is called from its thread; ``shown`` is
-    the run, once there is one."""
+    """Opens a run and follows it to its end, or until :meth:`close`. ``post`` is called from the follower's thread;
+    ``shown`` is the run once it is open."""
 
-    def __init__(self, opening: OpenRun, post: Callable[[Message], object], period: float = PERIOD) -> None:
+    def __init__(self, open_run: OpenRun, post: Callable[[Message], object], period: float = PERIOD) -> None:
         self.shown: ShownRun | None = None
-        self._opening = opening
+        self._open_run = open_run
         self._post = post
         self._period = period
         self._closed = threading.Event()
-        self._thread = threading.Thread(target=self._watch, name="watching", daemon=True)
+        self._thread = threading.Thread(target=self._follow, name="watching", daemon=True)
         self._thread.start()
 
     def close(self) -> None:
-        """End the thread and wait for it."""
+        """Stop the thread and wait for it."""
         self._closed.set()
         self._thread.join()
 
-    def _watch(self) -> None:
+    def _follow(self) -> None:
         try:
-            self.shown = shown = self._opening()
+            self.shown = shown = self._open_run()
         except ImporterError as error:
             self._post(RunRefused(str(error), int(error.exit_code)))
             return
@@ -52,7 +52,7 @@ class RunFollower:
                 ended = watched.ended and not lines
                 report = watched.report() if ended else None
                 self._post(ViewChanged(builder.view(watched.now(), ended=ended, report=report)))
-                # What has been written down already is taken in at once.
+                # Lines that are already in the recording are read without waiting.
                 if ended or self._closed.wait(0.0 if len(lines) > 1_000 else self._period):
                     return
         finally:

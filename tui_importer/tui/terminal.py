@@ -1,4 +1,4 @@
-"""What this terminal can show: letters and lines, colours, light or dark."""
+"""The capabilities of this terminal: characters, colours, light or dark."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from tui_importer.text.safe import encodable, shortened
 
 @dataclass(frozen=True, slots=True)
 class Glyphs:
-    """The signs that pictures are made of. ``parts`` are growing fractions of ``full``, the last one included."""
+    """The characters that pictures are made of. ``parts`` are growing fractions of ``full``, the last of which is
+    ``full``."""
 
     name: str
     full: str
@@ -32,16 +33,12 @@ class Glyphs:
     marks: Mapping[str, str]
 
     def text(self, text: str, limit: int = 200) -> str:
-        """Text from outside, made harmless, with what the terminal lacks written out."""
+        """Make text from outside harmless, and escape characters that the terminal lacks."""
         shown = shortened(text, limit)
         return encodable(shown, "ascii") if self.name == "ascii" else shown
 
-    def said(self, text: str) -> str:
-        """The program's own words, which are harmless, with what the terminal lacks written out."""
-        return encodable(text, "ascii") if self.name == "ascii" else text
 
-
-#: The states of workers and the levels of log lines have a sign each: colour is never the only one.
+#: Worker states and log levels each have a mark of their own, so that nothing is shown by colour alone.
 UNICODE = Glyphs(
     name="unicode",
     full="█",
@@ -111,10 +108,10 @@ ASCII = Glyphs(
 
 
 def glyphs_for(environment: Mapping[str, str], *, utf8_mode: bool | None = None) -> Glyphs:
-    """Lines and blocks where the locale is UTF-8, ASCII elsewhere (POSIX.1-2017, 8.2: LC_ALL, LC_CTYPE, LANG).
+    """Choose lines and blocks if the locale is UTF-8, else ASCII (POSIX.1-2017, 8.2: LC_ALL, LC_CTYPE, LANG).
 
-    In the C locale the interpreter itself sets LC_CTYPE (PEP 538), which says nothing of the terminal; it turns its
-    UTF-8 mode on then (PEP 540), and by that it is known.
+    In the C locale the interpreter itself sets LC_CTYPE (PEP 538), which says nothing about the terminal. It also turns
+    its UTF-8 mode on (PEP 540), which identifies this case.
     """
     if utf8_mode is None:
         utf8_mode = bool(sys.flags.utf8_mode)
@@ -126,8 +123,8 @@ def glyphs_for(environment: Mapping[str, str], *, utf8_mode: bool | None = None)
 
 
 def theme_for(environment: Mapping[str, str], colours: int | None) -> str:
-    """The theme for a terminal: its own sixteen colours where it has no more or wants none (https://no-color.org), else
-    dark or light as it says."""
+    """Choose the theme for a terminal: its own sixteen colours if it has no more or none are wanted
+    (https://no-color.org), else dark or light as the terminal says."""
     light = environment.get("COLORFGBG", "").rpartition(";")[2] in ("7", "15")
     if environment.get("NO_COLOR") or (colours is not None and colours <= 16):
         return "ansi-light" if light else "ansi-dark"
@@ -135,7 +132,7 @@ def theme_for(environment: Mapping[str, str], colours: int | None) -> str:
 
 
 def colours_of(environment: Mapping[str, str]) -> int | None:
-    """How many colours the terminal has by what it says of itself; None for all of them."""
+    """Return the number of colours that the terminal reports; None for all of them."""
     if environment.get("COLORTERM", "").lower() in ("truecolor", "24bit"):
         return None
     terminal = environment.get("TERM", "")

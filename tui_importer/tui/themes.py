@@ -1,4 +1,4 @@
-"""The colours, for a dark terminal and for a light one."""
+"""The themes, one for dark and one for light terminals."""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
-"""What a run looks like at one moment: lines of its recording folded into one frozen picture that all widgets share.
+"""The view of a run at one moment: an immutable picture, built from the lines of its recording and shared by all
+widgets.
 
-Nothing here draws, and nothing here knows a terminal.
+Nothing here draws or depends on a terminal.
 """
 
 from __future__ import annotations
@@ -28,21 +29,21 @@ from tui_importer.recording.lines import Level, Line, level
 from tui_importer.text.sentences import ROUTINE, narrate
 from tui_importer.tui.history import History
 
-#: Seconds that the rate of now and the gauge look back, and the time left: batches come in bursts.
+#: Seconds over which the current rate and the gauge, and the time left, are averaged: batches come in bursts.
 LOOK_BACK = 3.0
 ETA_LOOK_BACK = 10.0
-#: Seconds of writing before a time left is worth saying.
+#: Minimum seconds of writing before a time left is shown.
 _MIN_ETA = 1.0
-#: Lines of the log that are kept: more than anybody scrolls; the recording has all.
+#: Maximum number of kept log lines: more than anybody scrolls; the recording has all.
 MAX_LOG = 1_000
-#: One-second steps of a worker's sparkline.
+#: Steps of a worker's sparkline, a second each.
 SPARK_STEPS = 16
-#: How full the queue is on average when the database keeps the reader waiting, or the reader the database.
+#: Mean fill of the queue above which the database is the limit, and below which the reader is.
 _DATABASE_BOUND, _READER_BOUND = 0.6, 0.25
 
 
 class State(StrEnum):
-    """A run in one word."""
+    """The state of a run in one word."""
 
     STARTING = "STARTING"
     READING = "READING"
@@ -63,7 +64,7 @@ class State(StrEnum):
 
     @property
     def over(self) -> bool:
-        """Whether the run has come to its end, whichever that is."""
+        """Whether the run has ended, in any way."""
         return self in _OVER
 
 
@@ -79,7 +80,7 @@ _OUTCOMES = {
 
 
 class Bound(Enum):
-    """What a run waits for."""
+    """What limits the speed of a run."""
 
     NOTHING = "nothing"
     UNKNOWN = "not known yet"
@@ -91,9 +92,8 @@ class Bound(Enum):
 
 @dataclass(frozen=True, slots=True)
 class WorkerView:
-    """One worker. ``spark`` are its rows a second, second by second; ``retry_in`` the seconds to its next try, and
-    ``trouble`` what it retries or failed for, or
-    waits for while it is blocked."""
+    """One worker. ``spark`` are its rows per second, second by second; ``retry_in`` the seconds to its next attempt;
+    ``trouble`` why it retries, failed or is blocked."""
 
     number: int
     state: WorkerState
@@ -112,7 +112,7 @@ class WorkerView:
 
 @dataclass(frozen=True, slots=True)
 class LogLine:
-    """An event in words. ``routine`` ones come again and again."""
+    """An event in words. ``routine`` events recur throughout the run."""
 
     at: float
     level: Level
@@ -122,7 +122,7 @@ class LogLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class View:
-    """A run at one moment. Times are seconds since the epoch; rates are rows a second."""
+    """A run at one moment. Times are seconds since the epoch; rates are rows per second."""
 
     run_id: str = ""
     dry_run: bool = False
@@ -157,7 +157,7 @@ class _Retry:
 
 
 class ViewBuilder:
-    """Folds the lines of one run, in their order, and gives the :class:`View` of it."""
+    """Builds the :class:`View` of one run from its lines, given in order."""
 
     def __init__(self) -> None:
         self._started: RunStarted | None = None
@@ -180,18 +180,18 @@ class ViewBuilder:
         self._logged: tuple[LogLine, ...] | None = None
 
     def feed(self, line: Line) -> None:
-        """Take one line in."""
+        """Add one line."""
         self._latest = max(self._latest, line.at)
         match line.what:
             case Snapshot():
-                self._count(line.what)
+                self._add_counters(line.what)
             case tuple():
                 self._groups = line.what
             case _:
-                self._hear(line.at, line.what)
+                self._add_event(line.at, line.what)
 
     def view(self, now: float, *, ended: bool = False, report: Report | None = None) -> View:
-        """The picture at ``now``. ``ended`` says that nothing more will come."""
+        """Return the view at ``now``. ``ended`` means that no more lines will come."""
         counters = self._counters or Snapshot(at=self._began)
         state = self._state(counters, ended=ended, report=report)
         until = self._latest if state.over else now
@@ -208,12 +208,12 @@ class ViewBuilder:
             batch_size=self._loading.batch_size if self._loading else 0,
             seconds=max(0.0, until - self._began) if self._started else 0.0,
             counters=counters,
-            now=0.0 if state.over else _rate(self._back(LOOK_BACK), counters),
+            now=0.0 if state.over else _rate(self._counters_before(LOOK_BACK), counters),
             mean=mean,
             peak=max(self._history.peak, mean),
-            seconds_left=self._left(state, counters),
+            seconds_left=self._seconds_left(state, counters),
             bound=self._bound(state),
-            queue=self._fill(),
+            queue=self._mean_fill(),
             history=self._history.copy(),
             workers=tuple(self._worker(worker, now, over=state.over) for worker in counters.workers),
             groups=self._groups,
@@ -222,7 +222,7 @@ class ViewBuilder:
             report=report,
         )
 
-    def _hear(self, at: float, event: AnyEvent) -> None:
+    def _add_event(self, at: float, event: AnyEvent) -> None:
         match event:
             case RunStarted():
                 self._started, self._began = event, at
@@ -248,15 +248,15 @@ class ViewBuilder:
             self._log.append(LogLine(at, level(event), text, isinstance(event, ROUTINE)))
             self._logged = None
 
-    def _count(self, counters: Snapshot) -> None:
+    def _add_counters(self, counters: Snapshot) -> None:
         self._counters = counters
-        engine = self._retries.get(0)  # no worker whose state would say that it is over
+        engine = self._retries.get(0)  # not a worker, so no worker state shows the end of its retry
         if engine is not None and counters.at > engine.until:
             del self._retries[0]
         self._recent.append(counters)
         while len(self._recent) > 2 and counters.at - self._recent[1].at >= ETA_LOOK_BACK:
             self._recent.popleft()
-        if not counters.paused:  # a chart of nothing tells nothing, and would be drawn again all the while
+        if not counters.paused:  # a paused run adds nothing to the chart, and would redraw it all the time
             self._history.add(counters.at, written(counters))
         for worker in counters.workers:
             spark = self._sparks.setdefault(worker.worker, deque())
@@ -287,8 +287,8 @@ class ViewBuilder:
             return State.LOADING
         return State.READING if self._reading is not None else State.STARTING
 
-    def _back(self, seconds: float) -> Snapshot:
-        """The latest counters that are at least so old, or the oldest there are."""
+    def _counters_before(self, seconds: float) -> Snapshot:
+        """Return the latest counters that are at least ``seconds`` old, or the oldest there are."""
         newest = self._recent[-1] if self._recent else Snapshot(at=0.0)
         return next(
             (old for old in reversed(self._recent) if newest.at - old.at >= seconds),
@@ -296,26 +296,27 @@ class ViewBuilder:
         )
 
     def _mean(self, counters: Snapshot) -> float:
-        """From the first row written to now; of a run too short to be sampled, from its beginning to its end."""
+        """Return the mean rate since the first row was written; for a run too short to be sampled, over the whole
+        run."""
         seconds = self._history.seconds
         if self._finished is not None and seconds < LOOK_BACK:
             seconds = self._finished.seconds
         return written(counters) / seconds if seconds > 0 else 0.0
 
-    def _left(self, state: State, counters: Snapshot) -> float | None:
-        """Seconds until the last row, or None where that would be a guess."""
-        rows, earliest = total(counters), self._back(ETA_LOOK_BACK)
+    def _seconds_left(self, state: State, counters: Snapshot) -> float | None:
+        """Return the seconds until the last row, or None if that would be a guess."""
+        rows, earliest = total(counters), self._counters_before(ETA_LOOK_BACK)
         if rows is None or state.over or state is State.PAUSED or counters.at - earliest.at < _MIN_ETA:
             return None
-        pace, left = _rate(earliest, counters), rows - counters.finished
+        rate, left = _rate(earliest, counters), rows - counters.finished
         if left <= 0:
             return 0.0
-        return left / pace if pace > 0 else None
+        return left / rate if rate > 0 else None
 
-    def _fill(self) -> float:
-        """How full the queue was on average, 0 to 1."""
-        back = self._back(LOOK_BACK).at
-        fills = [old.queue_depth / old.queue_size for old in self._recent if old.queue_size and old.at >= back]
+    def _mean_fill(self) -> float:
+        """Return the mean fill of the queue, 0 to 1."""
+        since = self._counters_before(LOOK_BACK).at
+        fills = [old.queue_depth / old.queue_size for old in self._recent if old.queue_size and old.at >= since]
         return sum(fills) / len(fills) if fills else 0.0
 
     def _bound(self, state: State) -> Bound:
@@ -323,7 +324,7 @@ class ViewBuilder:
             return Bound.NOTHING
         if state not in (State.LOADING, State.RETRYING) or self._counters is None:
             return Bound.UNKNOWN
-        fill = self._fill()
+        fill = self._mean_fill()
         if fill >= _DATABASE_BOUND or state is State.RETRYING or self._counters.all_read:
             return Bound.DATABASE
         if fill > _READER_BOUND:
@@ -342,7 +343,7 @@ class ViewBuilder:
             rejected=worker.rejected,
             retries=worker.retries,
             batch_seconds=worker.last_batch_seconds,
-            rate=0.0 if over else _pace(spark, LOOK_BACK),
+            rate=0.0 if over else _recent_rate(spark, LOOK_BACK),
             spark=_steps(spark),
             attempt=retry.attempt if retry else 0,
             retry_in=max(0.0, retry.until - now) if retry else None,
@@ -353,7 +354,7 @@ class ViewBuilder:
         return self._delays.get(worker.worker) if worker.state is WorkerState.BLOCKED else None
 
     def _trouble(self, now: float, report: Report | None) -> str | None:
-        """What is wrong with the whole run, if anything is."""
+        """Return what is wrong with the whole run, if anything is."""
         if report is not None:
             return report.error
         engine = self._retries.get(0)
@@ -368,12 +369,12 @@ class ViewBuilder:
 
 
 def word_of(state: WorkerState, *, dry_run: bool) -> str:
-    """The state of a worker in a word; in a dry run nobody writes."""
+    """Return the worker's state in a word; in a dry run no worker writes."""
     return "checking" if dry_run and state in (WorkerState.WRITING, WorkerState.COMMITTING) else state.value
 
 
 def written(counters: Snapshot) -> int:
-    """Rows that the workers of this run have settled: none of those that earlier runs had put in."""
+    """Return how many rows this run's workers have finished, without rows of earlier runs."""
     return sum(map(_done, counters.workers))
 
 
@@ -386,8 +387,8 @@ def _done(worker: WorkerSnapshot) -> int:
     return worker.inserted + worker.updated + worker.skipped + worker.rejected
 
 
-def _pace(samples: Sequence[tuple[float, int]], seconds: float) -> float:
-    """Rows a second over the last ``seconds`` of samples of (time, rows done)."""
+def _recent_rate(samples: Sequence[tuple[float, int]], seconds: float) -> float:
+    """Return rows per second over the last ``seconds``, given samples of (time, rows done)."""
     if not samples:
         return 0.0
     at, done = samples[-1]
@@ -396,7 +397,7 @@ def _pace(samples: Sequence[tuple[float, int]], seconds: float) -> float:
 
 
 def _steps(samples: Sequence[tuple[float, int]]) -> tuple[float, ...]:
-    """Rows done in each of the last seconds."""
+    """Return the rows done in each of the last seconds."""
     if len(samples) < 2:
         return ()
     last = samples[-1][0]

@@ -1,4 +1,4 @@
-// Uploads a file and shows its run. Whatever comes from a workbook reaches the page as textContent only.
+// Uploads a file and shows its run. Text from workbooks reaches the page only as textContent.
 
 const at = (id) => document.getElementById(id);
 const number = new Intl.NumberFormat("en");
@@ -133,7 +133,7 @@ async function rejects(id) {
   for (const r of (await response.json()).rejects) row(body, [r.cell, r.column, r.value, r.reason]);
 }
 
-// EventSource sends no token, so the stream is read by hand; it goes on after the last event that came.
+// EventSource cannot send a token, so the stream is read with fetch; after a disconnection it resumes after the last event.
 async function follow(id) {
   let last = "";
   let wait = 500;
@@ -215,7 +215,7 @@ at("form").addEventListener("submit", async (event) => {
 for (const word of ["pause", "unpause", "stop", "abort", "resume"]) at(word).addEventListener("click", () => order(word));
 at("workbook").addEventListener("click", saveWorkbook);
 
-// A page that is loaded again shows the run it showed before.
+// After a reload, the page shows the same run as before.
 if (/^#[0-9A-Za-z-]+$/.test(location.hash)) {
   current = location.hash.slice(1);
   follow(current);

@@ -1,4 +1,4 @@
-"""The file picker: for whoever types the program's name and nothing else."""
+"""The file picker: shown if the program is started without a file."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from textual.widgets import DirectoryTree, Footer, Input, Static
 from tui_importer.tui.messages import DashboardResult
 from tui_importer.tui.terminal import Glyphs
 
-#: Endings of files that are shown; any other can be typed.
+#: Suffixes of the files that are listed; the path of any other file can be typed.
 SUFFIXES = frozenset({".xlsx", ".xlsm", ".xlsb", ".xls", ".ods", ".csv", ".tsv"})
 
 
 class SpreadsheetTree(DirectoryTree):
-    """Folders, and files that can be read."""
+    """A tree of folders and spreadsheet files."""
 
     def filter_paths(self, paths: Iterable[Path]) -> Iterable[Path]:
-        """Leave out what is hidden, and what is no spreadsheet."""
+        """Leave out hidden files, and files that are not spreadsheets."""
         visible = [path for path in paths if not path.name.startswith(".")]
         return [path for path in visible if path.suffix.lower() in SUFFIXES or _folder(path)]
 
@@ -55,7 +55,7 @@ class FilesScreen(Screen[None]):
             self._choose(Path(event.value.strip()).expanduser())
 
     def action_leave(self) -> None:
-        """Leave without importing anything."""
+        """Exit without importing anything."""
         self.app.exit(DashboardResult())
 
     def _choose(self, path: Path) -> None:

@@ -35,7 +35,7 @@ WORDS = (
 
 
 class HelpScreen(ModalScreen[None]):
-    """Keys and words."""
+    """Explains keys and words."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,question_mark,q,enter", "app.pop_screen", "Close", key_display="esc")

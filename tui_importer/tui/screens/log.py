@@ -18,7 +18,7 @@ from tui_importer.tui.widgets.lists import log_line
 
 
 class LogScreen(Screen[None]):
-    """Every event that is kept, the newest at the bottom; it follows while it is scrolled to the end."""
+    """All kept events, the newest at the bottom; follows new ones while scrolled to the end."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,l,q", "app.pop_screen", "Back", key_display="esc"),
@@ -59,7 +59,7 @@ class LogScreen(Screen[None]):
         self.query_one("#log-scroll").scroll_end(animate=False)
 
     def _update(self) -> None:
-        if not self.query("#log-lines"):  # not composed yet: a view may come before
+        if not self.query("#log-lines"):  # not composed yet: a view may arrive first
             return
         scroll, log = self.query_one("#log-scroll", VerticalScroll), self.view.log
         if log is self._shown:

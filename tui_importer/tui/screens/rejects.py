@@ -1,4 +1,4 @@
-"""Rejected rows: cell, reason and value of each fault, a filter, and the workbook to mend."""
+"""Rejected rows: cell, reason and value of each fault, a filter, and the workbook for correcting them."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from tui_importer.tui.cells import cell
 from tui_importer.tui.messages import RejectsFound, RejectsWritten
 from tui_importer.tui.terminal import Glyphs
 
-#: Rejects that are listed; the filter finds others, and the workbook has all.
+#: Maximum number of rejects that are listed; the filter searches all of them, and the workbook has all.
 MAX_LISTED = 1_000
-#: Characters of a cell: what does not fit is in the workbook.
+#: Characters of each table column; the workbook has the full texts.
 _WIDTHS = {"cell": 20, "column": 16, "reason": 60, "value": 32, "SQLSTATE": 8}
 
 
@@ -66,7 +66,7 @@ class RejectsScreen(Screen[None]):
         self._table.focus()
 
     def action_back(self) -> None:
-        """Close the filter, or the screen."""
+        """Close the filter if it is open, else the screen."""
         given = self.query_one(Input)
         if given.has_focus or not given.has_class("hidden"):
             given.value = ""
@@ -76,13 +76,13 @@ class RejectsScreen(Screen[None]):
             self.app.pop_screen()
 
     def action_filter(self) -> None:
-        """Ask what to look for."""
+        """Open the filter."""
         given = self.query_one(Input)
         given.remove_class("hidden")
         given.focus()
 
     def action_search(self) -> None:
-        """Look for the rejects that fit, in a thread: there may be a million."""
+        """Search for matching rejects, in a thread: there may be a million."""
         self._search += 1
         search, wanted = self._search, self.query_one(Input).value.casefold()
 
@@ -110,18 +110,18 @@ class RejectsScreen(Screen[None]):
                 facts = (fault.cell, fault.column, fault.reason, fault.value, fault.sqlstate)
                 cells = [text(fact or "", width) for fact, width in zip(facts, _WIDTHS.values(), strict=True)]
                 table.add_row(*(cell(self.app, each) for each in cells))
-        said = f"{plural(message.count, 'row')} rejected"
+        summary = f"{plural(message.count, 'row')} rejected"
         if self.query_one(Input).value:
-            said = f"{plural(message.count, 'row')} of the rejected fit"
+            summary = f"{plural(message.count, 'row')} of the rejected fit"
         if message.count > MAX_LISTED:
-            said += f", the first {MAX_LISTED:,} are listed; w writes all"
-        self.query_one("#rejects-count", Static).update(said)
+            summary += f", the first {MAX_LISTED:,} are listed; w writes all"
+        self.query_one("#rejects-count", Static).update(summary)
 
     def action_write(self) -> None:
         """Write the workbook of all rejects, in a thread."""
 
         def write() -> None:
-            from tui_importer.rejects.rebuilt import write_rejects_of  # what writes workbooks takes a while to import
+            from tui_importer.rejects.rebuilt import write_rejects_of  # the workbook writer takes a while to import
 
             path = Path()
             try:
@@ -142,7 +142,7 @@ class RejectsScreen(Screen[None]):
 
 
 def _fits(reject: Reject, wanted: str) -> bool:
-    """Whether a text is anywhere in what is said of the row."""
+    """Return whether any text about the row contains ``wanted``."""
     return any(
         wanted in (text or "").casefold()
         for fault in reject.faults

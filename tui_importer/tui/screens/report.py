@@ -1,4 +1,4 @@
-"""How a run ended: outcome, counts, its whole throughput, its workers, where things are, and how to repeat it."""
+"""The report of an ended run: outcome, counts, throughput, workers, files, and the command that repeats it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tui_importer.recording.recordings import Recording
 from tui_importer.text.ending import GOES_ON, paths_and_commands
 from tui_importer.text.numbers import format_duration, format_rate, plural
 from tui_importer.text.sentences import equation, verified
-from tui_importer.text.summary import outcome, way
+from tui_importer.text.summary import outcome, route
 from tui_importer.tui.drawing import Piece, chart, chart_columns, fitted, lines
 from tui_importer.tui.terminal import Glyphs
 from tui_importer.tui.view import View
@@ -24,7 +24,7 @@ from tui_importer.tui.widgets.lists import group_line
 from tui_importer.tui.widgets.top import state_pieces
 
 _CHART_HEIGHT = 8
-#: Cells at both sides of the page: padding, and what scrolls it.
+#: Cells at both sides of the page: padding and scrollbar.
 _AROUND = 8
 
 
@@ -66,7 +66,7 @@ class ReportScreen(Screen[None]):
             *([(fitted(glyphs.text(line, 400), 4 * width, glyphs.ellipsis), "")] for line in self._outcome(report)),
             [],
             [(equals, "bold"), (blank, "$muted")],
-            [(self._pace(report), "$muted")],
+            [(self._throughput(report), "$muted")],
             [],
         ]
         rates = view.history.rates(chart_columns(width))
@@ -81,9 +81,9 @@ class ReportScreen(Screen[None]):
             gone = "the run's process is gone without a report"
             return [f"{gone}; nothing was written" if self._view.dry_run else f"{gone}; {GOES_ON}"]
         ended = report.error or "failed" if report.outcome == "failed" else outcome(report)
-        return [way(report), ended, *([verified(report.verified)] if report.verified is not None else [])]
+        return [route(report), ended, *([verified(report.verified)] if report.verified is not None else [])]
 
-    def _pace(self, report: Report | None) -> str:
+    def _throughput(self, report: Report | None) -> str:
         if report is None:
             return f"mean {format_rate(self._view.mean)}"
         stats = report.stats

@@ -1,4 +1,4 @@
-"""The run screen: how far, how fast, until when, is each worker healthy, what is wrong."""
+"""The run screen: progress, speed, time left, the state of each worker, and what is wrong."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ from tui_importer.tui.widgets.workers import WorkerGrid, WorkerLine
 
 
 class RunScreen(Screen[None]):
-    """Shows a run, live, ended or replayed, and takes orders for a live one."""
+    """Shows a live, ended or replayed run, and takes orders for a live one."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("p", "pause", "Pause"),
         Binding("s", "stop", "Stop"),
-        Binding("c", "stop", "Stop", show=False),  # its key in version 0.1
+        Binding("c", "stop", "Stop", show=False),  # the key of version 0.1
         Binding("plus,equals_sign", "workers(1)", "Workers", key_display="+/-"),
         Binding("minus,underscore", "workers(-1)", "One worker less", show=False),
         Binding("r", "rejects", "Rejects"),
@@ -55,13 +55,13 @@ class RunScreen(Screen[None]):
     view: reactive[View] = reactive(View, layout=False, repaint=False)
 
     def __init__(
-        self, opening: OpenRun, glyphs: Glyphs, period: float = PERIOD, refused: Callable[[str], None] | None = None
+        self, open_run: OpenRun, glyphs: Glyphs, period: float = PERIOD, refused: Callable[[str], None] | None = None
     ) -> None:
-        """``refused`` is called with the reason where there is no run to show; without it the application ends."""
+        """``refused`` is called with the reason if there is no run to show; without it the application exits."""
         super().__init__()
         self._refused = refused
         self.shown: ShownRun | None = None
-        self._opening = opening
+        self._open_run = open_run
         self._glyphs = glyphs
         self._period = period
         self._follower: RunFollower | None = None
@@ -83,11 +83,12 @@ class RunScreen(Screen[None]):
         yield Footer(show_command_palette=False)
 
     def on_mount(self) -> None:
-        # The first picture before the run: it would cost the run more than the person waits for it.
-        self.call_after_refresh(self._watch)
+        # Draw the first picture before the run starts: drawing it later would cost the run more than it delays the
+        # user.
+        self.call_after_refresh(self._follow)
 
-    def _watch(self) -> None:
-        self._follower = RunFollower(self._opening, self.post_message, self._period)
+    def _follow(self) -> None:
+        self._follower = RunFollower(self._open_run, self.post_message, self._period)
 
     def on_unmount(self) -> None:
         if self._follower is not None:
@@ -95,7 +96,7 @@ class RunScreen(Screen[None]):
 
     def on_run_opened(self, message: RunOpened) -> None:
         self.shown = message.shown
-        if not self.shown.orders:  # the footer shows the keys of a live run already
+        if not self.shown.orders:  # the footer already shows the keys of a live run
             self.refresh_bindings()
 
     def on_run_refused(self, message: RunRefused) -> None:
@@ -111,13 +112,13 @@ class RunScreen(Screen[None]):
             if self._log is not None and self._log.is_current:
                 self._log.view = message.view
         if over is not self.view.state.over:
-            self.refresh_bindings()  # which draws the footer anew: it costs as much as three pictures
+            self.refresh_bindings()  # redraws the footer, which costs as much as three pictures
 
     def on_order_refused(self, message: OrderRefused) -> None:
         self.notify(self._glyphs.text(message.error), severity="warning", markup=False)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Which keys are shown: those that mean something now."""
+        """Show only the keys that apply now."""
         over, live = self.view.state.over, self.shown is None or self.shown.orders
         match action:
             case "pause" | "stop" | "workers" | "detach":
@@ -130,16 +131,16 @@ class RunScreen(Screen[None]):
                 return True
 
     def action_pause(self) -> None:
-        """Pause, or go on."""
+        """Pause the run, or unpause it."""
         self._order(Unpause() if self.view.state is State.PAUSED else Pause())
 
     def action_stop(self) -> None:
-        """Stop; a second time, abort."""
+        """Stop the run; a second time, abort it."""
         stopping = self.view.state in (State.STOPPING, State.ABORTING)
         self._order(Abort() if stopping else Stop())
 
     def action_workers(self, more: int) -> None:
-        """Have one worker more, or one less."""
+        """Change the number of workers by ``more``."""
         self._order(ChangeWorkers(workers=self.view.counters.workers_wanted + more))
 
     def action_rejects(self) -> None:
@@ -154,24 +155,24 @@ class RunScreen(Screen[None]):
         self.app.push_screen(self._log)
 
     def action_report(self) -> None:
-        """Show how it ended."""
+        """Show the report of an ended run."""
         if self.view.state.over and self.shown is not None:
             self.app.push_screen(ReportScreen(self.view, self.shown.recording, self._glyphs))
 
     def action_detach(self) -> None:
-        """Leave a live run alone."""
+        """Leave a live run running."""
         self.action_leave()
 
     def action_leave(self) -> None:
-        """Leave the screen; a live run goes on."""
+        """Leave the screen; a live run continues."""
         shown, view = self.shown, self.view
-        if shown is None and self._follower is not None:  # it may be about to begin: then it does, and is left alone
+        if shown is None and self._follower is not None:  # the run may be about to begin: it does, and continues
             self._follower.close()
             shown = self._follower.shown
         if shown is None:
             self.app.exit(DashboardResult(exit_code=int(ExitCode.STOPPED), error="left before the run was begun"))
             return
-        if not shown.orders:  # a replay, which fails in nothing, wherever it is left
+        if not shown.orders:  # leaving a replay is never a failure
             recording = shown.recording
             self.app.exit(DashboardResult(recording=recording, report=recording.report(), live=recording.alive))
             return
@@ -180,19 +181,19 @@ class RunScreen(Screen[None]):
         self.app.exit(DashboardResult(recording=shown.recording, report=view.report, live=live, exit_code=code))
 
     def action_leave_replay(self) -> None:
-        """Leave a run that is played again; a live one is not left by the key that closes other screens."""
+        """Leave a replay; a live run is not left by the key that closes other screens."""
         self.action_leave()
 
     def _order(self, order: AnyOrder) -> None:
-        """Tell the run, in a thread: it may be slow to answer."""
+        """Send an order to the run, in a thread: the answer may take a while."""
         if self.shown is None:
             return
         folder = self.shown.recording.folder
 
-        def tell() -> None:
+        def send() -> None:
             try:
                 give_order(folder, order)
             except UsageError as error:
                 self.post_message(OrderRefused(str(error)))
 
-        self.run_worker(tell, thread=True, group="orders")
+        self.run_worker(send, thread=True, group="orders")

@@ -1,4 +1,4 @@
-"""Past and live runs: open one, or play it again."""
+"""Past and live runs: open one, or replay it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ REPLAY_SPEED = 10.0
 
 
 class RunsScreen(Screen[OpenRun | None]):
-    """Lists the recorded runs of this user; gives back the one that was chosen, to be shown."""
+    """Lists the recorded runs of this user; dismissed with the run to show."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "back", "Back", key_display="esc"),
@@ -52,7 +52,7 @@ class RunsScreen(Screen[OpenRun | None]):
         return self.query_one("#runs-table", DataTable)
 
     def action_list(self) -> None:
-        """Look for runs anew."""
+        """Reload the list of runs."""
         self._runs = listed(recordings_folder(), MAX_RUNS)
         table, text = self._table, self._glyphs.text
         counts = columns_of(self._runs)
@@ -63,18 +63,18 @@ class RunsScreen(Screen[OpenRun | None]):
             where = f" {self._glyphs.dot} ".join(filter(None, (run.database, run.table)))
             what = f"{PurePath(run.file).name} {self._glyphs.to} {where}"
             cells = (run.state, begun, *numbers, what, run.run_id)
-            table.add_row(*(cell(self.app, text(said)) for said in cells))
+            table.add_row(*(cell(self.app, text(row_cell)) for row_cell in cells))
         if not self._runs:
             self.query_one("#runs-title", Static).update("no run is recorded yet")
 
     def action_open(self) -> None:
-        """Show the chosen run."""
+        """Show the selected run."""
         recording = self._chosen()
         if recording is not None:
             self.dismiss(attached(recording))
 
     def action_replay(self) -> None:
-        """Play the chosen run again."""
+        """Replay the selected run."""
         recording = self._chosen()
         if recording is None:
             return
@@ -84,7 +84,7 @@ class RunsScreen(Screen[OpenRun | None]):
         self.dismiss(replayed(recording, REPLAY_SPEED))
 
     def action_back(self) -> None:
-        """Show what was shown before."""
+        """Return to the screen before."""
         self.dismiss(None)
 
     def _chosen(self) -> Recording | None:

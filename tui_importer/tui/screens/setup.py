@@ -1,4 +1,4 @@
-"""The setup screen: what is in the file, what goes where, and how; then Enter."""
+"""The setup screen: what is in the file, how it maps to the target, and the options; Enter begins."""
 
 from __future__ import annotations
 
@@ -35,31 +35,31 @@ from tui_importer.process.messages import (
 from tui_importer.text.numbers import plural, size
 from tui_importer.tui.cells import cell
 from tui_importer.tui.draft import Draft, about, count_or_auto, header_row
-from tui_importer.tui.messages import DashboardResult, Looked
+from tui_importer.tui.messages import DashboardResult, InspectionAnswered
 from tui_importer.tui.terminal import Glyphs
 from tui_importer.tui.widgets.top import DRY_RUN
 
-#: Characters of a cell in the preview: enough to know it by.
+#: Characters of a cell in the preview: enough to recognise the value.
 _PREVIEW_CELL = 24
-#: Seconds without typing after which the target is looked at.
+#: Seconds without typing after which the target is inspected.
 _TYPING_PAUSE = 0.6
 MODES = (("append", "append"), ("create", "create"))
 
 
-class InspectionProcess(Protocol):
-    """A look at a source or a target that goes on (:class:`tui_importer.process.start.InspectionProcess`)."""
+class Inspection(Protocol):
+    """A running inspection of a source or a target (:class:`tui_importer.process.start.InspectionProcess`)."""
 
     def cancel(self) -> None: ...
 
     def close(self) -> None: ...
 
 
-#: Begins a look; its answers go to the callback, from a thread.
-Looker = Callable[[Request, Callable[[Answer], None]], InspectionProcess]
+#: Starts an inspection, which calls the callback with its answers, from a thread.
+StartInspection = Callable[[Request, Callable[[Answer], None]], Inspection]
 
 
 class SetupScreen(Screen[None]):
-    """Sets an import up. ``begin`` is called with the plan once it is to be carried out."""
+    """Sets an import up. ``begin`` is called with the plan when the user begins it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "begin", "Start", priority=True),
@@ -74,41 +74,42 @@ class SetupScreen(Screen[None]):
         self,
         plan: Plan,
         strategies: Sequence[str],
-        looker: Looker,
+        start_inspection: StartInspection,
         begin: Callable[[Plan], None],
         glyphs: Glyphs,
     ) -> None:
         super().__init__()
         self.draft = Draft(plan)
         self._strategies = strategies
-        self._looker = looker
+        self._start = start_inspection
         self._begin = begin
         self._glyphs = glyphs
-        self._looks: dict[str, tuple[int, InspectionProcess]] = {}
-        self._numbered = 0
+        self._inspections: dict[str, tuple[int, Inspection]] = {}
+        self._last_number = 0
         self._sheet: str | None = None
         self._given_database = target_address(plan).display
         self._typing: Timer | None = None
-        self._looked_at = {"setup-header": "", "setup-database": "", "setup-table": ""}
+        self._inspected_values = {"setup-header": "", "setup-database": "", "setup-table": ""}
         self.target_words = ""
-        #: What the looks have found: the sheet's layout and the table's name, and the plan that can be carried out.
+        #: What the inspections have found: the sheet's layout and the table's name, and the plan that can be carried
+        #: out.
         self._inspected: Inspected | None = None
-        self._asked: Plan | None = None
-        self._possible: Plan | None = None
+        self._inspected_plan: Plan | None = None
+        self._valid_plan: Plan | None = None
         self._saved: Path | None = None
         self._saved_plan: Plan | None = None
-        self._wanted = False  # whether the run is to begin as soon as the looks find nothing against it
+        self._begin_pending = False  # begin as soon as the inspections find nothing against it
 
     def compose(self) -> ComposeResult:
         plan, options = self.draft.given, self.draft.given.options
         with Horizontal(id="setup-source"):
-            yield Static(self._file_words(), id="setup-file", markup=False)
+            yield Static(self._file_label(), id="setup-file", markup=False)
             yield Label("sheet")
             yield Select[str]([], prompt="...", allow_blank=True, compact=True, id="setup-sheet")
             yield Label("header row")
             header = "auto" if plan.source.header_row is None else str(plan.source.header_row)
             yield Input(header, compact=True, id="setup-header", max_length=7)
-        yield Static("opening the file", id="setup-standing", markup=False)
+        yield Static("opening the file", id="setup-status", markup=False)
         preview: DataTable[Text] = DataTable(id="setup-preview", cursor_type="none", zebra_stripes=True)
         preview.border_title = "first rows"
         yield preview
@@ -138,16 +139,16 @@ class SetupScreen(Screen[None]):
         for name in ("", "", "header", "column", "type", "found"):
             columns.add_column(name)
         columns.focus()
-        for name in self._looked_at:
-            self._looked_at[name] = self.query_one(f"#{name}", Input).value
-        self._look_at_source()
+        for name in self._inspected_values:
+            self._inspected_values[name] = self.query_one(f"#{name}", Input).value
+        self._inspect_source()
 
     def on_unmount(self) -> None:
-        for _, look in self._looks.values():
-            look.close()
+        for _, inspection in self._inspections.values():
+            inspection.close()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Keys that a focused field needs for itself are not ours."""
+        """Leave a focused field the keys that it needs."""
         focused = self.focused
         if action == "begin":
             return not isinstance(focused, OptionList)
@@ -157,8 +158,8 @@ class SetupScreen(Screen[None]):
             return not isinstance(focused, OptionList)
         return True
 
-    def _look_at_source(self) -> None:
-        self._looked_at["setup-header"] = self.query_one("#setup-header", Input).value
+    def _inspect_source(self) -> None:
+        self._inspected_values["setup-header"] = self.query_one("#setup-header", Input).value
         try:
             source = msgspec.structs.replace(
                 self.draft.given.source,
@@ -166,26 +167,26 @@ class SetupScreen(Screen[None]):
                 header_row=header_row(self.query_one("#setup-header", Input).value),
             )
         except ImporterError as error:
-            self._say_standing(str(error), bad=True)
+            self._show_status(str(error), bad=True)
             return
-        self._say_standing(f"reading {Path(source.file).name}, findings follow")
-        self._inspected = self._possible = None
+        self._show_status(f"reading {Path(source.file).name}, findings follow")
+        self._inspected = self._valid_plan = None
         plan = msgspec.structs.replace(self.draft.given, source=source)
-        self._start_look("source", InspectRequest(plan=plan))
+        self._start_inspection("source", InspectRequest(plan=plan))
 
-    def _start_look(self, kind: str, request: Request) -> None:
-        if kind in self._looks:
-            self._looks[kind][1].cancel()
-        self._numbered += 1
-        number = self._numbered
+    def _start_inspection(self, kind: str, request: Request) -> None:
+        if kind in self._inspections:
+            self._inspections[kind][1].cancel()
+        self._last_number += 1
+        number = self._last_number
 
         def on_answer(answer: Answer) -> None:
-            self.post_message(Looked(number, answer))
+            self.post_message(InspectionAnswered(number, answer))
 
-        self._looks[kind] = (number, self._looker(request, on_answer))
+        self._inspections[kind] = (number, self._start(request, on_answer))
 
-    def on_looked(self, message: Looked) -> None:
-        kind = next((kind for kind, (number, _) in self._looks.items() if number == message.look), None)
+    def on_inspection_answered(self, message: InspectionAnswered) -> None:
+        kind = next((kind for kind, (number, _) in self._inspections.items() if number == message.number), None)
         match message.answer:
             case Previewed() if kind == "source":
                 self._show_preview(message.answer)
@@ -194,12 +195,12 @@ class SetupScreen(Screen[None]):
             case TargetSeen() if kind == "target":
                 self._show_target(message.answer)
             case Refused(error=error) if kind == "source":
-                del self._looks["source"]
+                del self._inspections["source"]
                 self._refuse()
-                self._say_standing(error, bad=True)
+                self._show_status(error, bad=True)
             case Refused(error=error) if kind == "target":
                 self._refuse()
-                self._say_target(error, "error")
+                self._show_target_status(error, "error")
 
     def _show_preview(self, previewed: Previewed) -> None:
         sheets = self.query_one("#setup-sheet", Select)
@@ -232,13 +233,13 @@ class SetupScreen(Screen[None]):
         notes = [
             note for note in inspected.notes if not any(note.startswith(about(column)) for column in plan.columns or ())
         ]
-        self._say_standing("; ".join([f"{rows}{plural(len(self.draft.columns), 'column')}, {header}", *notes]))
+        self._show_status("; ".join([f"{rows}{plural(len(self.draft.columns), 'column')}, {header}", *notes]))
         self._show_columns()
         table = self.query_one("#setup-table", Input)
         if not table.value:
             with table.prevent(Input.Changed):
                 table.value = plan.target.table or ""
-        self._look_at_target()
+        self._inspect_target()
 
     def _show_columns(self) -> None:
         columns, text, at = self._columns, self._glyphs.text, self._columns.cursor_row
@@ -257,66 +258,69 @@ class SetupScreen(Screen[None]):
             )
         columns.move_cursor(row=at)
 
-    def _look_at_target(self) -> None:
+    def _inspect_target(self) -> None:
         for name in ("setup-database", "setup-table"):
-            self._looked_at[name] = self.query_one(f"#{name}", Input).value
-        self._asked = plan = self._plan()
+            self._inspected_values[name] = self.query_one(f"#{name}", Input).value
+        self._inspected_plan = plan = self._plan()
         found = self._inspected
         table = plan.target.table if plan else None
         table = table or (found.plan.target.table if found else None)
         if plan is None or table is None:
-            return  # what is wrong with the plan is said; without a name, the findings will give one
+            return  # an invalid plan has been reported; a missing name will come with the findings
         plan = msgspec.structs.replace(plan, target=msgspec.structs.replace(plan.target, table=table))
-        self._start_look("target", LookAtTargetRequest(plan=plan, layout=found.layout if found else None))
+        self._start_inspection("target", LookAtTargetRequest(plan=plan, layout=found.layout if found else None))
 
     def _database(self) -> str | None:
-        """The address that was typed; where it was left alone the one that was given, which may hold a password."""
+        """Return the address that was typed. If the field was not changed, return the given address, which may hold a
+        password."""
         typed = self.query_one("#setup-database", Input).value.strip()
         return self.draft.given.target.database if typed == self._glyphs.text(self._given_database) else typed
 
     def _show_target(self, seen: TargetSeen) -> None:
         mode = self.query_one("#setup-mode", Select).value
-        self._possible = None
+        self._valid_plan = None
         if seen.obstacle is None and not (seen.exists and mode == "create"):
-            self._possible = self._asked if self._inspected is not None else None
+            self._valid_plan = self._inspected_plan if self._inspected is not None else None
         if seen.obstacle is not None and mode != "create":
-            self._say_target(seen.obstacle, "error")
+            self._show_target_status(seen.obstacle, "error")
         elif not seen.exists:
             would = "would" if self.draft.given.options.dry_run else "will"
-            self._say_target(f"table {seen.table} {would} be created in {seen.database}", "info")
+            self._show_target_status(f"table {seen.table} {would} be created in {seen.database}", "info")
         elif mode == "create":
-            self._say_target(
+            self._show_target_status(
                 f"table {seen.table} exists, with {plural(seen.rows, 'row')}: it cannot be created", "error"
             )
         elif seen.rows:
             held = plural(seen.rows, "row")
-            self._say_target(f"table {seen.table} holds {held} already: the sheet's rows are added to them", "warning")
+            self._show_target_status(
+                f"table {seen.table} holds {held} already: the sheet's rows are added to them", "warning"
+            )
         else:
-            self._say_target(f"table {seen.table} exists and is empty", "info")
-        if self._wanted and self._inspected is not None:
-            self._wanted = self._possible is not None
-            if self._wanted:
+            self._show_target_status(f"table {seen.table} exists and is empty", "info")
+        if self._begin_pending and self._inspected is not None:
+            self._begin_pending = self._valid_plan is not None
+            if self._begin_pending:
                 self.action_begin()
 
     def on_input_changed(self, event: Input.Changed) -> None:
-        if event.value == self._looked_at.get(event.input.id or "", event.value):
-            return  # a field says so too when it is filled for the first time
-        self._wanted = False
+        if event.value == self._inspected_values.get(event.input.id or "", event.value):
+            return  # a field also sends this event when it is filled for the first time
+        self._begin_pending = False
         if event.input.id in ("setup-database", "setup-table"):
-            self._say_target("", "info")
-            self._look_soon(self._look_at_target)
+            self._show_target_status("", "info")
+            self._inspect_soon(self._inspect_target)
         elif event.input.id == "setup-header":
-            self._look_soon(self._look_at_source)
+            self._inspect_soon(self._inspect_source)
 
-    def _look_soon(self, look: Callable[[], None]) -> None:
-        """Look once nobody types any more."""
+    def _inspect_soon(self, inspect: Callable[[], None]) -> None:
+        """Inspect once the user has stopped typing."""
         if self._typing is not None:
             self._typing.stop()
-        self._typing = self.set_timer(_TYPING_PAUSE, look)
+        self._typing = self.set_timer(_TYPING_PAUSE, inspect)
 
     def on_select_changed(self, event: Select.Changed) -> None:
         if event.select.id in ("setup-sheet", "setup-mode"):
-            self._wanted = False
+            self._begin_pending = False
         if event.select.id == "setup-sheet" and isinstance(event.value, str) and event.value != self._sheet:
             self._sheet = event.value
             self.draft = Draft(self.draft.given)
@@ -325,58 +329,58 @@ class SetupScreen(Screen[None]):
                 table = self.query_one("#setup-table", Input)
                 with table.prevent(Input.Changed):
                     table.value = ""
-            self._look_at_source()
+            self._inspect_source()
         elif event.select.id == "setup-mode":
-            self._look_at_target()
+            self._inspect_target()
 
     def action_leave_out(self) -> None:
-        """Leave the column out, or take it in again."""
+        """Leave the column out, or include it again."""
         if self.draft.columns:
             self.draft = self.draft.toggled(self._columns.cursor_row)
             self._show_columns()
-            self._wanted = False
-            self._look_soon(self._look_at_target)  # the table may take the columns now, or no longer
+            self._begin_pending = False
+            self._inspect_soon(self._inspect_target)  # this may change whether the table takes the columns
 
     def action_type(self) -> None:
-        """Give the column its next type."""
+        """Change the column to its next type."""
         if self.draft.columns:
             self.draft = self.draft.retyped(self._columns.cursor_row)
             self._show_columns()
-            self._wanted = False
+            self._begin_pending = False
 
     def action_begin(self) -> None:
-        """Carry the import out, as soon as the file and the table have been looked at and nothing is against it."""
+        """Begin the import as soon as the file and the table have been inspected and nothing is against it."""
         plan = self._plan()
         if plan is None:
             return
-        if plan == self._possible:
-            self._refuse()  # should it come back, everything is looked at anew
-            for _, look in self._looks.values():
-                look.cancel()  # the run reads the file itself, and is not to share the machine
+        if plan == self._valid_plan:
+            self._refuse()  # inspect everything again if the user returns to this screen
+            for _, inspection in self._inspections.values():
+                inspection.cancel()  # the run reads the file itself, and should not share the machine
             self._begin(plan)
             return
-        self._wanted = True
+        self._begin_pending = True
         if self._inspected is not None:
-            self._look_at_target()
-        elif "source" not in self._looks:  # it was refused
-            self._look_at_source()
-        self._say_target("begins once the file and the table have been looked at: Esc takes that back", "info")
+            self._inspect_target()
+        elif "source" not in self._inspections:  # it was refused
+            self._inspect_source()
+        self._show_target_status("begins once the file and the table have been looked at: Esc takes that back", "info")
 
     def _refuse(self) -> None:
-        """What was seen no longer counts: the next Enter looks again."""
-        self._wanted, self._possible = False, None
+        """Discard what was found: the next Enter inspects again."""
+        self._begin_pending, self._valid_plan = False, None
 
     def action_save(self) -> None:
-        """Save the plan beside us, to be changed by hand and given to --schema."""
+        """Save the plan in the current folder, to be edited and used with --schema."""
         plan = self._plan()
         if plan is None:
             return
-        # The address that is shown holds no password.
+        # The displayed address holds no password.
         safe = msgspec.structs.replace(plan.target, database=target_address(plan).display)
         plan = msgspec.structs.replace(plan, target=safe)
         taken = self._saved if plan == self._saved_plan else None
         stem = Path(plan.source.file).stem
-        path = taken or next(path for path in _numbered(f"{stem}.plan", ".toml") if not os.path.lexists(path))
+        path = taken or next(path for path in _numbered_paths(f"{stem}.plan", ".toml") if not os.path.lexists(path))
         try:
             save_plan(plan, path, replace=False)
             self._saved, self._saved_plan = path, plan
@@ -386,22 +390,22 @@ class SetupScreen(Screen[None]):
             self.notify(self._glyphs.text(f"saved as {path}: --schema {path}"), markup=False)
 
     def action_leave(self) -> None:
-        """Leave a field, or take back that the run is to begin."""
+        """Leave a field, or take Enter back."""
         if isinstance(self.focused, (Input, Select)):
             self._columns.focus()
-        elif self._wanted:
-            self._wanted = False
-            self._say_target("nothing is begun", "info")
+        elif self._begin_pending:
+            self._begin_pending = False
+            self._show_target_status("nothing is begun", "info")
         else:
             self.notify("q quits without importing anything, Enter begins", markup=False)
 
     def action_quit_setup(self) -> None:
-        """Leave the screen without importing anything."""
+        """Exit without importing anything."""
         self.app.exit(DashboardResult())
 
     def say_refused(self, error: str) -> None:
-        """The run was refused: why."""
-        self._say_target(error, "error")
+        """Show why the run was refused."""
+        self._show_target_status(error, "error")
 
     def _plan(self) -> Plan | None:
         def value(name: str) -> str:
@@ -419,7 +423,7 @@ class SetupScreen(Screen[None]):
                 batch_size=count_or_auto(value("batch"), "batch"),
             )
         except ImporterError as error:
-            self._say_target(str(error), "error")
+            self._show_target_status(str(error), "error")
             return None
 
     def _given_sheet(self) -> str | None:
@@ -430,7 +434,7 @@ class SetupScreen(Screen[None]):
     def _columns(self) -> DataTable[Text]:
         return self.query_one("#setup-columns", DataTable)
 
-    def _file_words(self) -> str:
+    def _file_label(self) -> str:
         path = Path(self.draft.given.source.file)
         try:
             held = f" ({size(path.stat().st_size)})"
@@ -439,12 +443,12 @@ class SetupScreen(Screen[None]):
         dry = f"{DRY_RUN}  " if self.draft.given.options.dry_run else ""
         return dry + self._glyphs.text(path.name) + held
 
-    def _say_standing(self, text: str, *, bad: bool = False) -> None:
-        standing = self.query_one("#setup-standing", Static)
-        standing.set_class(bad, "-error")
-        standing.update(self._glyphs.text(text, 1_000))
+    def _show_status(self, text: str, *, bad: bool = False) -> None:
+        status = self.query_one("#setup-status", Static)
+        status.set_class(bad, "-error")
+        status.update(self._glyphs.text(text, 1_000))
 
-    def _say_target(self, text: str, level: str) -> None:
+    def _show_target_status(self, text: str, level: str) -> None:
         target = self.query_one("#setup-target", Static)
         for each in ("info", "warning", "error"):
             target.set_class(each == level, f"-{each}")
@@ -453,8 +457,8 @@ class SetupScreen(Screen[None]):
         target.update(self.target_words)
 
 
-def _numbered(stem: str, ending: str) -> Iterator[Path]:
-    """``STEM.toml``, ``STEM-2.toml`` and so on."""
+def _numbered_paths(stem: str, ending: str) -> Iterator[Path]:
+    """Yield ``STEM.toml``, ``STEM-2.toml`` and so on."""
     return (Path(f"{stem}{'' if number == 1 else f'-{number}'}{ending}") for number in count(1))
 
 

@@ -1,1 +1,1 @@
-"""What screens are made of: each shows a part of one view of a run."""
+"""The widgets of the screens: each shows a part of one view of a run."""

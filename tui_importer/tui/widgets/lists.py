@@ -1,4 +1,4 @@
-"""What is wrong, by reason, and what happened, line by line."""
+"""The rejects by reason, and the log."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tui_importer.tui.terminal import Glyphs
 from tui_importer.tui.view import LogLine, View
 from tui_importer.tui.widgets.picture import Picture
 
-#: The style of a log line by its level.
+#: The style of a log line, by level.
 LEVEL_STYLES = {"info": "", "warning": "$warning", "error": "bold $error"}
 _CELLS_WIDTH = 24
 
@@ -46,7 +46,7 @@ def _rejected(view: View) -> str:
 
 
 def group_line(group: ReasonGroup, digits: int, width: int, glyphs: Glyphs) -> list[Piece]:
-    """``12  Email: value required but blank   B217, B301``."""
+    """Draw ``12  Email: value required but blank   B217, B301``."""
     count = f"{group.count:>{digits},} "
     column = f"{glyphs.text(group.column, 40)}: " if group.column else ""
     cells = _first_cells(group, min(_CELLS_WIDTH, width // 3), glyphs)
@@ -57,18 +57,18 @@ def group_line(group: ReasonGroup, digits: int, width: int, glyphs: Glyphs) -> l
 
 
 def _first_cells(group: ReasonGroup, width: int, glyphs: Glyphs) -> str:
-    """As many of the first cells, whole, as there is room for."""
+    """Return as many of the first cells, uncut, as there is room for."""
     cells = [glyphs.text(cell.rpartition("!")[2]) for cell in group.cells]
     for number in range(len(cells), 0, -1):
         more = f" {glyphs.ellipsis}" if group.count > number else ""
-        said = ", ".join(cells[:number]) + more
-        if len(said) <= width or number == 1:
-            return fitted(said, width, glyphs.ellipsis)
+        text = ", ".join(cells[:number]) + more
+        if len(text) <= width or number == 1:
+            return fitted(text, width, glyphs.ellipsis)
     return ""
 
 
 class LogPanel(Picture):
-    """The latest events, the newest at the bottom; what comes again and again is left to the log screen."""
+    """The latest events, the newest at the bottom; routine ones are only on the log screen."""
 
     def titles(self, view: View) -> tuple[Content, Content]:
         return Content("log"), Content("l: all of it")
@@ -84,7 +84,7 @@ class LogPanel(Picture):
 
 
 def log_line(line: LogLine, width: int, glyphs: Glyphs) -> list[Piece]:
-    """``20:15:01 ▲ worker 2: the connection was lost ...``, local time."""
+    """Draw ``20:15:01 ▲ worker 2: the connection was lost ...``, in local time."""
     time = dt.datetime.fromtimestamp(line.at).strftime("%H:%M:%S")
     if width < 40:
         time = time[3:]

@@ -1,4 +1,5 @@
-"""The base of everything that shows a view: a pure picture of it, repainted only where it is another one."""
+"""The base class of all widgets that show a view: a pure function draws it, and it is repainted only when it
+differs."""
 
 from __future__ import annotations
 
@@ -10,12 +11,12 @@ from tui_importer.tui.drawing import cut
 from tui_importer.tui.terminal import UNICODE, Glyphs
 from tui_importer.tui.view import View
 
-#: Cells that a frame has more beside its title than beside its content.
-_BESIDE_TITLE = 2
+#: Cells that a frame takes around its title, in addition to those around its content.
+_TITLE_PADDING = 2
 
 
 class Picture(Widget):
-    """Shows :meth:`draw` of its view and its size. A picture equal to the one before costs the terminal nothing."""
+    """Shows what :meth:`draw` returns for its view and size. A picture equal to the one before is not repainted."""
 
     view: reactive[View] = reactive(View, layout=False, repaint=False)
 
@@ -26,22 +27,22 @@ class Picture(Widget):
         self._titles: tuple[Content, ...] = ()
 
     def draw(self, view: View, width: int, height: int) -> Content:
-        """The picture for a space of so many cells."""
+        """Return the picture for ``width`` by ``height`` cells."""
         raise NotImplementedError
 
     def titles(self, view: View) -> tuple[Content, Content]:
-        """What stands in the frame, above and below. Styles may only tell what the words tell, too."""
+        """Return the titles in the frame, above and below. Styles must not say more than the words do."""
         return Content(""), Content("")
 
     def decorate(self, view: View) -> None:
-        """Set classes by the view."""
+        """Set classes that depend on the view."""
 
     def render(self) -> Content:
         return self._shown
 
     @property
     def text(self) -> str:
-        """What it shows, without styles."""
+        """The displayed text, without styles."""
         return self._shown.plain
 
     def watch_view(self, before: View, view: View) -> None:
@@ -57,9 +58,9 @@ class Picture(Widget):
         size = self.content_size
         if not size.width or not size.height:
             return
-        room = size.width - _BESIDE_TITLE
+        room = size.width - _TITLE_PADDING
         titles = tuple(cut(title, room, self.glyphs.ellipsis) for title in self.titles(self.view))
-        if titles != self._titles:  # to set one is to draw the widget anew
+        if titles != self._titles:  # setting a title redraws the widget
             self._titles = titles
             self.border_title, self.border_subtitle = titles
         drawn = self.draw(self.view, size.width, size.height)

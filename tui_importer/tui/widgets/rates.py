@@ -1,4 +1,4 @@
-"""How fast: the throughput over the whole run, and what bounds it."""
+"""The throughput over the whole run, and what limits it."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ _BOUND_STYLES = {
 
 
 class ThroughputChart(Picture):
-    """Rows a second over time, with axes; now, mean and peak stand in its frame."""
+    """Rows per second over time, with axes; current, mean and peak rate are in its frame."""
 
     def watch_view(self, before: View, view: View) -> None:
-        # Once a second: it is the dearest picture, and what it shows are means of seconds.
+        # Redraw once a second: this is the most expensive picture, and it shows means over seconds.
         if int(view.seconds) != int(before.seconds) or view.state.over:
             super().watch_view(before, view)
 
@@ -38,7 +38,7 @@ class ThroughputChart(Picture):
 
 
 class BoundGauge(Picture):
-    """Whether the reader or the database is what the other one waits for: how full the queue between them is."""
+    """Whether the reader or the database is the limit: how full the queue between them is."""
 
     def titles(self, view: View) -> tuple[Content, Content]:
         return Content("bound by"), Content("")

@@ -1,4 +1,4 @@
-"""The three lines at the top: what goes where, how far it is, and the equation of the rows."""
+"""The three lines at the top: source and target, progress, and the row counts."""
 
 from __future__ import annotations
 
@@ -31,20 +31,20 @@ STATE_STYLES = {
     State.FAILED: "bold $error",
     State.DIED: "bold $error",
 }
-#: What stands before the state of a run that writes nothing.
+#: Shown before the state of a run that writes nothing.
 DRY_RUN = "DRY RUN"
-#: The narrowest bar that says anything.
+#: Minimum useful width of a bar, in cells.
 _MIN_BAR = 8
 
 
 def state_pieces(view: View) -> list[Piece]:
-    """The state's word, after one that says that nothing is written, where that is so."""
+    """Return the state's word, after ``DRY RUN`` in a dry run."""
     dry = [(DRY_RUN, "bold $warning"), (" ", "")] if view.dry_run else []
     return [*dry, (view.state.value, STATE_STYLES[view.state])]
 
 
 class Heading(Picture):
-    """Source and target at the left, strategy, state and time at the right."""
+    """Source and target at the left; strategy, state and time at the right."""
 
     def draw(self, view: View, width: int, height: int) -> Content:
         glyphs = self.glyphs
@@ -71,7 +71,7 @@ class Heading(Picture):
 
 
 class ProgressLine(Picture):
-    """A bar, the share, the rows and the time left; where nobody knows how many rows there are, it says so."""
+    """A bar, the share, the rows and the time left; says so if the number of rows is unknown."""
 
     def draw(self, view: View, width: int, height: int) -> Content:
         share, rows = progress(view.counters), total(view.counters)
@@ -104,7 +104,7 @@ def _eta(view: View) -> str:
 
 
 class Equation(Picture):
-    """``read = inserted + updated + skipped + rejected``, live, with what is still on its way."""
+    """``read = inserted + updated + skipped + rejected``, live, with the rows in flight."""
 
     def draw(self, view: View, width: int, height: int) -> Content:
         counts = view.counters

@@ -1,4 +1,4 @@
-"""The workers: a pane each, as many beside each other as there is room for."""
+"""The workers: a pane each, as many side by side as there is room for."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tui_importer.tui.terminal import UNICODE, Glyphs
 from tui_importer.tui.view import View, WorkerView, word_of
 from tui_importer.tui.widgets.picture import Picture
 
-#: Cells of the narrowest pane, its frame included.
+#: Minimum width of a pane in cells, including its frame.
 PANE_WIDTH = 19
 
 STYLES = {
@@ -34,7 +34,7 @@ STYLES = {
 
 
 class WorkerPane(Picture):
-    """One worker: its state, the rows in its hand, what it has done and how fast, and what troubles it."""
+    """One worker: its state, its current rows, how many it has done and how fast, and its problem if it has one."""
 
     def __init__(self, number: int, glyphs: Glyphs) -> None:
         super().__init__(glyphs, id=f"worker-{number}")
@@ -52,7 +52,8 @@ class WorkerPane(Picture):
     def decorate(self, view: View) -> None:
         worker = self._worker(view)
         style = STYLES[worker.state] if worker is not None else ""
-        # Only for what asks for attention: a class costs more than a picture, and frames that flicker are no help.
+        # Only for workers that need attention: setting a class costs more than drawing, and flickering frames do not
+        # help.
         for level in ("warning", "error"):
             self.set_class(style == f"${level}", f"-{level}")
 
@@ -60,12 +61,12 @@ class WorkerPane(Picture):
         worker = self._worker(view)
         if worker is None:
             return Content.styled(fitted("not at work yet", width, self.glyphs.ellipsis), "$muted")
-        return lines([self._in_hand(worker, width), self._done(worker, width), self._pulse(worker, width)])
+        return lines([self._current_rows(worker, width), self._done(worker, width), self._activity(worker, width)])
 
     def _worker(self, view: View) -> WorkerView | None:
         return next((worker for worker in view.workers if worker.number == self.number), None)
 
-    def _in_hand(self, worker: WorkerView, width: int) -> list[Piece]:
+    def _current_rows(self, worker: WorkerView, width: int) -> list[Piece]:
         glyphs = self.glyphs
         if worker.retry_in is not None:
             return [(fitted(f"try {worker.attempt + 1} in {worker.retry_in:.0f} s", width, ""), "bold $warning")]
@@ -80,7 +81,7 @@ class WorkerPane(Picture):
         done = f"{worker.done:,} done" if width >= 24 else short(worker.done)
         return between([(done, "bold")], [(f"{short(worker.rate)}/s", STYLES[worker.state])], width)
 
-    def _pulse(self, worker: WorkerView, width: int) -> list[Piece]:
+    def _activity(self, worker: WorkerView, width: int) -> list[Piece]:
         if worker.trouble is not None and worker.retry_in is not None:
             text = self.glyphs.text(worker.trouble)
             return [(fitted(text, width, self.glyphs.ellipsis), "$warning")]
@@ -89,7 +90,7 @@ class WorkerPane(Picture):
 
 
 class WorkerGrid(VerticalScroll):
-    """A pane for each worker that ever was at work; it scrolls where they are many."""
+    """A pane for each worker that was ever active; scrolls if there are many."""
 
     view: reactive[View] = reactive(View, layout=False, repaint=False)
 
@@ -98,8 +99,8 @@ class WorkerGrid(VerticalScroll):
         self.glyphs = glyphs
 
     def compose(self) -> ComposeResult:
-        # Panes for as many as there usually are: to make room for them in the middle of a run would cost as much as
-        # three pictures.
+        # Create panes for the usual number of workers up front: adding them during a run would cost as much as three
+        # pictures.
         for number in range(1, WORKERS + 1):
             yield WorkerPane(number, self.glyphs)
 
@@ -122,16 +123,16 @@ class WorkerGrid(VerticalScroll):
         self._arrange(len(self.query(WorkerPane)))
 
     def _arrange(self, panes: int) -> None:
-        width = self.size.width - 1  # what scrolls it takes a cell
+        width = self.size.width - 1  # the scrollbar takes a cell
         columns = max(1, min(panes, width // PANE_WIDTH))
-        if panes > columns:  # as even as it goes: six in rows of three, not of five and one
+        if panes > columns:  # spread evenly: six as two rows of three, not as five and one
             rows = -(-panes // columns)
             columns = -(-panes // rows)
         self.styles.grid_size_columns = columns
 
 
 class WorkerLine(Picture):
-    """The workers in one line, where there is no room for panes."""
+    """The workers in one line, if there is no room for panes."""
 
     def draw(self, view: View, width: int, height: int) -> Content:
         states = Counter(word_of(worker.state, dry_run=view.dry_run) for worker in view.workers)
