@@ -18,7 +18,7 @@ from tui_importer.core.source.layout import Layout
 from tui_importer.readers.biff import biff_cells
 from tui_importer.readers.biff12 import biff12_cells
 from tui_importer.readers.calamine import CalamineReader
-from tui_importer.readers.hidden_cells import HiddenCell
+from tui_importer.readers.hidden_cell import HiddenCell
 
 WHOLE = Layout(header_row=0, first_row=1, last_row=None, first_column=0, headers=(None,) * 9)
 #: Units of UTF-16 that the first record has room for behind the heads of the table and of its first text.

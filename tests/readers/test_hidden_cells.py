@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from tui_importer import CellError, SourceError, UncalculatedFormula
 from tui_importer.core.model.cells import column_index, column_letters
-from tui_importer.readers.hidden_cells import HiddenCell, hidden_cells, is_searchable
+from tui_importer.readers.hidden_cell import HiddenCell
+from tui_importer.readers.hidden_cells import hidden_cells, is_searchable
 
 MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
 RELATIONS = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"

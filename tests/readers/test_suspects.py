@@ -18,7 +18,8 @@ from tui_importer import CellError, SourceError, UncalculatedFormula
 from tui_importer.core.model.cells import column_letters
 from tui_importer.readers import hidden_cells as module
 from tui_importer.readers.cell_extent import CellExtent
-from tui_importer.readers.hidden_cells import HiddenCell, hidden_cells, parsed
+from tui_importer.readers.hidden_cell import HiddenCell
+from tui_importer.readers.hidden_cells import hidden_cells, parsed
 from tui_importer.readers.package import Package
 
 PART = "xl/worksheets/sheet1.xml"

@@ -23,7 +23,7 @@ import olefile
 from tui_importer.core.model.cells import Cell, CellError
 from tui_importer.readers.biff_strings import broken_strings, joined_string
 from tui_importer.readers.found import Found
-from tui_importer.readers.hidden_cells import HiddenCell
+from tui_importer.readers.hidden_cell import HiddenCell
 from tui_importer.readers.package import damaged
 from tui_importer.readers.serials import Serials, styles_of
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from tui_importer.core.model.cells import MAX_COLUMNS, MAX_ROWS, Cell
 from tui_importer.readers.biff import error_cell, rk_number
 from tui_importer.readers.found import Found
-from tui_importer.readers.hidden_cells import HiddenCell
+from tui_importer.readers.hidden_cell import HiddenCell
 from tui_importer.readers.package import Package, damaged
 from tui_importer.readers.serials import Serials, Shown, styles_of
 

@@ -10,7 +10,7 @@ from tui_importer.core.model.cells import Cell
 from tui_importer.core.model.column import Column
 from tui_importer.core.model.list_column import ListColumn
 from tui_importer.core.model.rows import Rows
-from tui_importer.readers.hidden_cells import HiddenCell
+from tui_importer.readers.hidden_cell import HiddenCell
 
 #: Maximum number of cells of a block whose rows differ in length: one long row makes all rows of its block as long.
 _CELLS = 1 << 20

@@ -10,7 +10,8 @@ from pathlib import Path
 from tui_importer.core.model.cells import cell_name, column_letters
 from tui_importer.core.source.layout import Layout
 from tui_importer.readers.cell_extent import CellExtent
-from tui_importer.readers.hidden_cells import HiddenCell, hidden_cells
+from tui_importer.readers.hidden_cell import HiddenCell
+from tui_importer.readers.hidden_cells import hidden_cells
 from tui_importer.readers.package import Package
 from tui_importer.readers.serials import Serials, SerialSearch, package_serials, serial_notes
 

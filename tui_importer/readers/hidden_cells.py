@@ -14,20 +14,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
 from xml.parsers import expat
 
 from tui_importer.core.model.cells import Cell, CellError, UncalculatedFormula, column_index
 from tui_importer.readers.cell_extent import CellExtent
 from tui_importer.readers.files import is_zip
+from tui_importer.readers.hidden_cell import HiddenCell
 from tui_importer.readers.package import CHUNK, Package, damaged, local, xml_parser
+from tui_importer.readers.serials import SerialSearch
 from tui_importer.readers.suspects import plain_cell, plain_text, suspects
-
-if TYPE_CHECKING:
-    from tui_importer.readers.serials import SerialSearch
 
 #: No spreadsheet program writes a row larger than this, in bytes.
 _MAX_ROW = 32 << 20
@@ -35,16 +32,6 @@ _MAX_ROW = 32 << 20
 #: The optional prefix ends with a colon; Microsoft's Open XML SDK writes one.
 _SHEET_DATA = re.compile(rb"<((?:[A-Za-z_][\w.-]*:)?)sheetData(?=[\s/>])")
 _REFERENCE = re.compile(r"([A-Za-z]{1,3})([0-9]{1,7})")
-
-
-@dataclass(frozen=True, slots=True)
-class HiddenCell:
-    """A cell that a library shows as blank, or with another value than ``value``. ``row`` is its sheet row (from 1),
-    ``column`` its sheet column (from 0)."""
-
-    row: int
-    column: int
-    value: Cell
 
 
 class _UnusualError(Exception):

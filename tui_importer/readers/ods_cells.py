@@ -20,7 +20,7 @@ from xml.parsers import expat
 
 from tui_importer.core.model.cells import MAX_COLUMNS, MAX_ROWS, Cell, CellError
 from tui_importer.readers.found import Found
-from tui_importer.readers.hidden_cells import HiddenCell
+from tui_importer.readers.hidden_cell import HiddenCell
 from tui_importer.readers.ods_values import CellContent, hidden_value
 from tui_importer.readers.package import Package, damaged, xml_parser
 

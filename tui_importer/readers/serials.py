@@ -19,7 +19,7 @@ from typing import Literal
 from tui_importer.core.conversion.parsing import as_text
 from tui_importer.core.model.cells import MIDNIGHT, Cell, cell_name, column_index, column_letters
 from tui_importer.core.source.layout import Layout
-from tui_importer.readers.hidden_cells import HiddenCell
+from tui_importer.readers.hidden_cell import HiddenCell
 from tui_importer.readers.package import Package, local
 
 #: Day 0 of the two date systems (18.17.4.1); for the 1900 system, the day from which dates since March 1900 come out

@@ -1,0 +1,17 @@
+"""A cell that a library hides."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tui_importer.core.model.cells import Cell
+
+
+@dataclass(frozen=True, slots=True)
+class HiddenCell:
+    """A cell that a library shows as blank, or with another value than ``value``. ``row`` is its sheet row (from 1),
+    ``column`` its sheet column (from 0)."""
+
+    row: int
+    column: int
+    value: Cell
