@@ -11,7 +11,6 @@ from typing import NoReturn
 
 import click
 
-from tui_importer.cli.checks import check_command
 from tui_importer.cli.process_list import hide_passwords
 from tui_importer.console.print_error import print_error
 from tui_importer.console.terminals import on_a_terminal
@@ -64,6 +63,8 @@ class LazyGroup(click.Group):
             ctx.exit(ExitCode.USAGE)
         if args and args[0] not in COMMANDS and args[0] not in ("--help", "-h", "--version"):
             if not args[0].startswith("-"):
+                from tui_importer.cli.checks import check_command  # not for --version, which needs next to nothing
+
                 check_command(args[0], COMMANDS)
             args = [DEFAULT_COMMAND, *args]
         return super().parse_args(ctx, args)

@@ -362,9 +362,11 @@ class _Statements:
         form = sql.SQL(" (FORMAT BINARY)" if self.binary_types else "")
         self.copy = sql.SQL("COPY {} ({}) FROM STDIN{}").format(name, columns, form)
         self.copy_text = sql.SQL("COPY {} ({}) FROM STDIN {}").format(name, columns, _TEXT_COPY_FORMAT)
-        values = sql.SQL(", ").join([sql.Placeholder()] * len(destination.columns))
-        row = sql.SQL("({}) VALUES ({})").format(columns, values) if destination.columns else sql.SQL("DEFAULT VALUES")
-        self.insert = sql.SQL("INSERT INTO {} {}").format(name, row)
+        # As bytes: psycopg puts anything else together again for every row.
+        into = sql.SQL("INSERT INTO {} ({})" if destination.columns else "INSERT INTO {}").format(name, columns)
+        values = f"VALUES ({', '.join(['%s'] * len(destination.columns))})" if destination.columns else "DEFAULT VALUES"
+        # psycopg takes a % in a name for a placeholder.
+        self.insert = into.as_bytes().replace(b"%", b"%%") + f" {values}".encode()
         self.has_columns = bool(destination.columns)
         self.isolation = Isolation(destination, _TEXT_COPY_FORMAT)
         self._claim = destination.claim
@@ -650,7 +652,7 @@ def _part_statements(destination: Destination, codec: str) -> PartStatements[_St
     return PartStatements(destination, lambda part: _Statements(part, codec))
 
 
-def _row(parts: PartStatements[_Statements], batch: Batch, row: int) -> tuple[sql.Composed, Sequence[Any]]:
+def _row(parts: PartStatements[_Statements], batch: Batch, row: int) -> tuple[bytes, Sequence[Any]]:
     """The INSERT statement of one row, and its values."""
     found = parts.split(batch, row, row + 1)
     if found is None:
@@ -679,8 +681,12 @@ class _ImportLocks:
             "AS given (name, value) JOIN pg_settings USING (name)",
             {"names": names, "values": values},
         )
+        # Without parameters it is a simple query. The portal of any other would stay until the next statement, and with
+        # it the snapshot: for as long as the run, nobody could clean up what is deleted in the whole database, least of
+        # all the versions of the ledger's entries (manual, 54.2.3).
+        lock = f"SELECT pg_try_advisory_xact_lock({_lock_key(import_id)})"
         until = time.monotonic() + _LOCK_TIMEOUT
-        while not connection.execute(sa.select(sa.func.pg_try_advisory_xact_lock(_lock_key(import_id)))).scalar_one():
+        while not connection.exec_driver_sql(lock).scalar_one():
             if time.monotonic() > until:
                 return False
             time.sleep(_LOCK_PERIOD)
