@@ -56,6 +56,8 @@ from tui_importer.readers.csv_text import CsvFile, CsvReader
 if TYPE_CHECKING:
     from tests.conftest import Database
 
+pytestmark = pytest.mark.once
+
 STRATEGIES = load_registry(found=[]).strategy_names()
 ROWS = 300
 

@@ -14,6 +14,8 @@ from tui_importer.cli.main import COMMANDS, group
 if TYPE_CHECKING:
     from tests.cli.conftest import Ended, Program
 
+pytestmark = pytest.mark.once
+
 PLAN = '[source]\nfile = "a.csv"\n'
 #: Option of ``import`` -> values that it cannot have. Flags take none; what only the sheet or the database can tell
 #: (a column's name, a table's) is no matter of the option.

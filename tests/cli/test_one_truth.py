@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from tests.cli.conftest import Program
     from tests.conftest import Database
 
+pytestmark = pytest.mark.once
+
 COUNTS = ("read", "inserted", "updated", "skipped", "rejected")
 
 

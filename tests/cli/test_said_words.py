@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from tests.cli.conftest import Ended, Program
     from tests.conftest import Database
 
+pytestmark = pytest.mark.once
+
 
 @pytest.fixture(autouse=True)
 def own_state(program: Program) -> None:

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from tests.cli.conftest import Program
     from tests.conftest import Database
 
+pytestmark = pytest.mark.once
+
 
 def until(process: subprocess.Popen[str], event: str) -> list[dict[str, Any]]:
     """Read the process's JSON lines until one is of this event."""

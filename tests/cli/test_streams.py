@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from tests.cli.conftest import Program
     from tests.conftest import Database
 
+pytestmark = pytest.mark.once
+
 CANARY = "canary-7f3a"
 
 

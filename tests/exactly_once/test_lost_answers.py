@@ -15,6 +15,8 @@ from tui_importer.events import LoadingStarted, Retrying
 if TYPE_CHECKING:
     from tests.conftest import Database
 
+pytestmark = pytest.mark.once
+
 
 @pytest.mark.parametrize("cut", list(Cut), ids=lambda cut: cut.name.lower())
 @pytest.mark.parametrize("strategy", ["sequential", "threaded", "batched", "async"])

@@ -24,9 +24,12 @@ if TYPE_CHECKING:
 SAMPLE = Path(__file__).parent.parent.parent / "sample_data.xlsx"
 
 #: Where nothing is skipped: ``.ci/run`` installs it.
-pytestmark = pytest.mark.skipif(
-    PGBOUNCER is None and "CI" not in os.environ, reason="there is no pgbouncer: apt-get install pgbouncer"
-)
+pytestmark = [
+    pytest.mark.once,
+    pytest.mark.skipif(
+        PGBOUNCER is None and "CI" not in os.environ, reason="there is no pgbouncer: apt-get install pgbouncer"
+    ),
+]
 
 
 @pytest.fixture

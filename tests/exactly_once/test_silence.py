@@ -25,6 +25,8 @@ from tui_importer.events import AnyEvent, LoadingStarted, Retrying, StatementDel
 if TYPE_CHECKING:
     from tests.conftest import Database
 
+pytestmark = pytest.mark.once
+
 #: How long a program may take to end, in seconds. It would wait for ever.
 PATIENCE = 60
 

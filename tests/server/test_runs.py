@@ -16,6 +16,8 @@ from tui_importer.core.model.counters import Snapshot
 from tui_importer.recording.control import ChangeWorkers, Pause, Stop, give_order
 from tui_importer.recording.follow import Follower, headers, rejects
 
+pytestmark = pytest.mark.once
+
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:

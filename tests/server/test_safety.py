@@ -19,6 +19,8 @@ from tests.server.conftest import SLOW, Served, numbered
 if TYPE_CHECKING:
     from tests.conftest import Database
 
+pytestmark = pytest.mark.once
+
 TOKEN = "0123456789abcdef-canary"
 PASSWORD = "s3cr3t-canary"
 

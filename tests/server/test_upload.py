@@ -19,6 +19,8 @@ from tests.support.make_sample import SAMPLE_PATH
 if TYPE_CHECKING:
     from tests.conftest import Database
 
+pytestmark = pytest.mark.once
+
 METHODS = ("batch", "concurrent", "sequential", "async")
 
 

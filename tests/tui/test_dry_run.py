@@ -20,6 +20,8 @@ from tui_importer.tui.screens.report import ReportScreen
 from tui_importer.tui.screens.run import RunScreen
 from tui_importer.tui.terminal import UNICODE
 
+pytestmark = pytest.mark.once
+
 SIZES = [(40, 12), (80, 24), (200, 50)]
 SAMPLE = Path(__file__).parents[2] / "sample_data.xlsx"
 

@@ -17,6 +17,8 @@ from tui_importer.tui.screens.files import FilesScreen
 from tui_importer.tui.screens.rejects import RejectsScreen
 from tui_importer.tui.screens.run import RunScreen
 
+pytestmark = pytest.mark.once
+
 
 @pytest.fixture
 def ended(folder: Path) -> Playing:

@@ -28,6 +28,8 @@ from tui_importer.tui.terminal import ASCII
 from tui_importer.tui.view import View
 from tui_importer.tui.widgets.workers import WorkerPane
 
+pytestmark = pytest.mark.once
+
 #: State -> how a scene comes to it.
 STATES: dict[str, Callable[[Scene], Scene]] = {
     "READING": lambda scene: scene.begin(),
