@@ -3,8 +3,8 @@
 ``python -m benchmarks.cliffs [--rows N] [--pairs N] [--only NAME] [--database NAME]``. Every sheet is the business
 directory with a number, a shop and an amount added, and differs from the clean one in what its name says; the sheet of
 200 columns has as many cells as the clean one. Each pair imports both sheets, in alternating order. The result is the
-median of the pairs' ratios; on a busy machine the ratio of processor times is more reliable. The budgets are those of
-DESIGN.md 11, if it names one.
+median of the pairs' ratios; on a busy machine the ratio of processor times is more reliable. A budget stands
+beside those contents that have one.
 """
 
 from __future__ import annotations
