@@ -108,3 +108,34 @@ def test_errors_come_out_of_the_other_thread() -> None:
 
     with pytest.raises(LookupError, match="why"):
         asyncio.run(handler())
+
+
+def test_an_interrupt_while_the_thread_starts_leaves_no_thread_behind() -> None:
+    """The signal may arrive before the starting thread is known to have started: no coroutine outlives the call."""
+    cancelled = threading.Event()
+    start = threading.Thread.start
+
+    def start_and_interrupt(thread: threading.Thread) -> None:
+        start(thread)
+        began.wait(20)
+        raise KeyboardInterrupt
+
+    began = threading.Event()
+
+    async def work() -> None:
+        began.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            cancelled.set()
+
+    async def handler() -> None:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(threading.Thread, "start", start_and_interrupt)
+            run_loop(work)
+
+    before = set(threading.enumerate())
+    with pytest.raises(KeyboardInterrupt):
+        asyncio.run(handler())
+    assert cancelled.is_set()
+    assert set(threading.enumerate()) <= before

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import threading
 from collections.abc import Awaitable, Callable, Coroutine
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import suppress
 from typing import Any
 
@@ -26,6 +27,7 @@ def run_loop(main: Callable[[], Coroutine[Any, Any, None]]) -> None:
         asyncio.run(main())
         return
     started: Future[tuple[asyncio.AbstractEventLoop, asyncio.Task[None]]] = Future()
+    finished: Future[None] = Future()
 
     async def run() -> None:
         task = asyncio.current_task()
@@ -33,18 +35,34 @@ def run_loop(main: Callable[[], Coroutine[Any, Any, None]]) -> None:
         started.set_result((asyncio.get_running_loop(), task))
         await main()
 
-    with ThreadPoolExecutor(1, thread_name_prefix="loop") as pool:
-        finished = pool.submit(contextvars.copy_context().run, asyncio.run, run())
+    def run_in_thread() -> None:
+        if not started.set_running_or_notify_cancel():
+            finished.set_result(None)
+            return
         try:
-            finished.result()
-        except BaseException:
+            asyncio.run(run())
+        except BaseException as error:  # noqa: BLE001 -- raised again by the thread that waits
+            finished.set_exception(error)
+        else:
+            finished.set_result(None)
+
+    # Not an executor: an interrupt inside of its submit would leave a thread behind that it knows nothing of.
+    thread = threading.Thread(target=contextvars.copy_context().run, args=(run_in_thread,), name="loop")
+    try:
+        thread.start()
+        finished.result()
+    except BaseException:
+        if not started.cancel():
             either: list[Future[Any]] = [started, finished]
             wait(either, return_when=FIRST_COMPLETED)
             if started.done():
                 loop, task = started.result()
                 with suppress(RuntimeError):  # it has ended meanwhile
                     loop.call_soon_threadsafe(task.cancel)
-            raise
+            wait([finished])
+            thread.join()
+        raise
+    thread.join()
 
 
 async def run_tasks(job: Job, write: Callable[[AsyncWriter, Batch], Awaitable[None]]) -> None:
