@@ -27,6 +27,7 @@ from tui_importer import (
     ConnectionSettings,
     Destination,
     Job,
+    Loaded,
     Options,
     Plan,
     ReaderSpec,
@@ -134,11 +135,11 @@ class FailingSession:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._session, name)
 
-    def load(self, batch: Batch, start: int, stop: int) -> int:
+    def load(self, batch: Batch, start: int, stop: int) -> Loaded:
         self._error(batch)
         return self._session.load(batch, start, stop)
 
-    def insert(self, batch: Batch, row: int) -> int:
+    def insert(self, batch: Batch, row: int) -> Loaded:
         self._error(batch)
         return self._session.insert(batch, row)
 

@@ -50,6 +50,7 @@ if TYPE_CHECKING:
         Session,
     )
     from tui_importer.core.writing.ledger import Claim, Entry, Ledger
+    from tui_importer.core.writing.loaded import Loaded
     from tui_importer.core.writing.threaded_async_session import ThreadedAsyncSession
     from tui_importer.errors import (
         BusyError,
@@ -88,6 +89,7 @@ _HOMES = {
         "tui_importer.core.writing.threaded_async_session": ("ThreadedAsyncSession",),
         "tui_importer.core.source.layout": ("Layout",),
         "tui_importer.core.writing.ledger": ("Claim", "Entry", "Ledger"),
+        "tui_importer.core.writing.loaded": ("Loaded",),
         "tui_importer.core.model.plan": ("ColumnPlan", "Options", "Plan", "Source", "Target", "load_plan", "save_plan"),
         "tui_importer.core.scheduling.worker_pool": ("run_workers",),
         "tui_importer.core.source.reader": ("NotedSheet", "OpenSheet", "Reader", "SheetInfo", "Workbook"),
@@ -165,6 +167,7 @@ __all__ = [
     "LedgerStatements",
     "ListColumn",
     "Listener",
+    "Loaded",
     "NotedSheet",
     "OpenSheet",
     "Options",

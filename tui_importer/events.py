@@ -110,7 +110,7 @@ class BatchCommitted(Event, frozen=True, kw_only=True, tag="batch_committed"):
     """The rows of one interval of the sheet were committed, and its rejects recorded.
 
     ``seconds`` is the time from the first statement to the commit. ``skipped`` rows were accepted by the database
-    without an error but not reported as inserted; ``skipped_rows`` are the first of them (sheet rows from 1) if rows
+    without an error but are not in the table; ``skipped_rows`` are the first of them (sheet rows from 1) if rows
     are written one by one. ``defaults`` is the number of blanks that took the column's default, by column.
     """
 
@@ -118,6 +118,7 @@ class BatchCommitted(Event, frozen=True, kw_only=True, tag="batch_committed"):
     first_row: int
     last_row: int
     inserted: int
+    updated: int = 0
     skipped: int
     rejected: int
     seconds: float

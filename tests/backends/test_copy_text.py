@@ -24,6 +24,7 @@ from tui_importer.core.model.rows import PIECE_ROWS, SEPARATED, Rows
 from tui_importer.core.model.table import Table
 from tui_importer.core.model.types import TEXT
 from tui_importer.core.writing.backend import ConnectionSettings, Destination
+from tui_importer.core.writing.loaded import Loaded
 
 if TYPE_CHECKING:
     from tests.conftest import Database
@@ -57,7 +58,7 @@ def destination(width: int) -> Destination:
     return Destination(Table("t", ()), tuple(f"c{column}" for column in range(width)), (TEXT,) * width)
 
 
-async def load_by_asyncio(opened: PostgreSQL, batch: Batch, width: int) -> int:
+async def load_by_asyncio(opened: PostgreSQL, batch: Batch, width: int) -> Loaded:
     session = await opened.open_async_session(destination(width))
     try:
         loaded = await session.load(batch, 0, len(batch))
@@ -81,10 +82,10 @@ def test_any_texts_come_out_as_they_went_in(postgres: Database, awaited: bool, g
         batch = batch_of(grid)
         given_ = Batch(1, "S", 2, batch.last_row, batch.rows, batch.columns, batch.origin, encoded=encoded)
         if awaited:
-            assert asyncio.run(load_by_asyncio(opened, given_, width)) == len(grid)
+            assert asyncio.run(load_by_asyncio(opened, given_, width)) == Loaded(len(grid))
         else:
             session = opened.open_session(destination(width))
-            assert session.load(given_, 0, len(grid)) == len(grid)
+            assert session.load(given_, 0, len(grid)) == Loaded(len(grid))
             session.commit()
             session.close()
         assert [list(row) for row in postgres.fetch("SELECT * FROM t ORDER BY ctid")] == [

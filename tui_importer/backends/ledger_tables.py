@@ -140,7 +140,7 @@ def worker_statements(
     executes."""
     ledger = LedgerTables.of(schema)
     batch, fence = ledger.batch, _fence(ledger.run)
-    names = ["first_row", "last_row", "inserted", "skipped", "rejected", "import_id", "round", "run_id"]
+    names = ["first_row", "last_row", "inserted", "updated", "skipped", "rejected", "import_id", "round", "run_id"]
     values = [_parameter(name, batch.c[name].type) for name in names]
     source = sa.select(*values).select_from(ledger.run).where(fence).with_for_update(read=True)
     of_claim = sa.and_(
@@ -161,6 +161,7 @@ def worker_statements(
         .values(
             last_row=_parameter("last_row"),
             inserted=batch.c.inserted + _parameter("inserted", sa.BigInteger()),
+            updated=batch.c.updated + _parameter("updated", sa.BigInteger()),
             skipped=batch.c.skipped + _parameter("skipped", sa.BigInteger()),
             rejected=batch.c.rejected + _parameter("rejected", sa.BigInteger()),
         )
@@ -197,6 +198,7 @@ class LedgerStatements(Generic[S]):
         values = self.key(entry)
         values |= {
             "given_inserted": entry.inserted,
+            "given_updated": entry.updated,
             "given_skipped": entry.skipped,
             "given_rejected": len(entry.rejects),
         }

@@ -16,6 +16,7 @@ from tui_importer.core.model.types import INTEGER, TEXT
 from tui_importer.core.model.url import parse_address
 from tui_importer.core.writing.backend import Backend, ConnectionSettings, Destination
 from tui_importer.core.writing.ledger import Claim, Counts, Entry, Ledger, NewRun, RunState
+from tui_importer.core.writing.loaded import Loaded
 from tui_importer.errors import BusyError, DataFault
 from tui_importer.plugins.specs import BackendSpec
 from tui_importer.testing.databases import Database
@@ -51,7 +52,7 @@ def _keeps_transactions(database: Database, folder: Path, specs: Sequence[Backen
         try:
             batch, entry = _batch(range(3)), Entry(2, 4, None, 3)
             session.begin()
-            session.load(batch, 0, 3)
+            _require(session.load(batch, 0, 3) == Loaded(3), "load() says what became of every row")
             _require(session.record(entry), "an entry is taken under a claim")
             session.rollback()
             _require(not session.recorded(entry), "a rollback undoes the entry")
@@ -70,7 +71,7 @@ def _keeps_transactions(database: Database, folder: Path, specs: Sequence[Backen
             _require(not session.record(entry), "an entry is not taken twice")
             session.rollback()
             session.begin()
-            session.insert(batch, 0)
+            _require(session.insert(batch, 0) == Loaded(1), "insert() says what became of its row")
             _require(session.record(Entry(2, 5, 4, 1)), "an entry can be lengthened")
             session.commit()
             session.begin()

@@ -21,6 +21,7 @@ from tui_importer.core.writing.backend import (
     Session,
 )
 from tui_importer.core.writing.ledger import Entry
+from tui_importer.core.writing.loaded import Loaded
 from tui_importer.errors import TransientFault
 from tui_importer.events import Reject
 from tui_importer.plugins.registry import Registry
@@ -120,19 +121,19 @@ class FailpointSession:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._inner, name)
 
-    def load(self, batch: Batch, start: int, stop: int) -> int:
+    def load(self, batch: Batch, start: int, stop: int) -> Loaded:
         """See :class:`Session`."""
         self._trap(Failpoint.BEFORE_LOAD)
-        count = self._inner.load(batch, start, stop)
+        loaded = self._inner.load(batch, start, stop)
         self._trap(Failpoint.AFTER_LOAD)
-        return count
+        return loaded
 
-    def insert(self, batch: Batch, row: int) -> int:
+    def insert(self, batch: Batch, row: int) -> Loaded:
         """See :class:`Session`."""
         self._trap(Failpoint.BEFORE_LOAD)
-        count = self._inner.insert(batch, row)
+        loaded = self._inner.insert(batch, row)
         self._trap(Failpoint.AFTER_LOAD)
-        return count
+        return loaded
 
     def isolate(self, batch: Batch, start: int, stop: int) -> IsolatedRows | None:
         """See :class:`IsolatingSession`; None if the inner session is not one."""
@@ -166,19 +167,19 @@ class AsyncFailpointSession:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._inner, name)
 
-    async def load(self, batch: Batch, start: int, stop: int) -> int:
+    async def load(self, batch: Batch, start: int, stop: int) -> Loaded:
         """See :class:`AsyncSession`."""
         self._trap(Failpoint.BEFORE_LOAD)
-        count = await self._inner.load(batch, start, stop)
+        loaded = await self._inner.load(batch, start, stop)
         self._trap(Failpoint.AFTER_LOAD)
-        return count
+        return loaded
 
-    async def insert(self, batch: Batch, row: int) -> int:
+    async def insert(self, batch: Batch, row: int) -> Loaded:
         """See :class:`AsyncSession`."""
         self._trap(Failpoint.BEFORE_LOAD)
-        count = await self._inner.insert(batch, row)
+        loaded = await self._inner.insert(batch, row)
         self._trap(Failpoint.AFTER_LOAD)
-        return count
+        return loaded
 
     async def isolate(self, batch: Batch, start: int, stop: int) -> IsolatedRows | None:
         """See :class:`AsyncIsolatingSession`; None if the inner session is not one."""

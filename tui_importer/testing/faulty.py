@@ -12,6 +12,7 @@ from tui_importer.core.scheduling.strategy import Job
 from tui_importer.core.scheduling.worker_pool import run_workers
 from tui_importer.core.writing.backend import ConnectionSettings, Destination, Session
 from tui_importer.core.writing.ledger import Entry
+from tui_importer.core.writing.loaded import Loaded
 from tui_importer.errors import ImporterError
 from tui_importer.plugins.registry import load_registry
 from tui_importer.plugins.specs import BackendSpec, StrategySpec
@@ -93,11 +94,19 @@ class _Faulty:
 class LosesRows(_Faulty):
     """Reports a row as inserted that it left out."""
 
-    def load(self, batch: Batch, start: int, stop: int) -> int:
+    def load(self, batch: Batch, start: int, stop: int) -> Loaded:
         """See :class:`Session`."""
         if stop - start > 1:
             self._inner.load(batch, start, stop - 1)
-        return stop - start
+        return Loaded(stop - start)
+
+
+class SkipsSilently(_Faulty):
+    """Leaves out a row and says nothing of it."""
+
+    def load(self, batch: Batch, start: int, stop: int) -> Loaded:
+        """See :class:`Session`."""
+        return self._inner.load(batch, start, stop - 1) if stop - start > 1 else Loaded(0)
 
 
 class CommitsTooEarly(_Faulty):
@@ -156,7 +165,7 @@ def _spec(kind: type[_Faulty]) -> BackendSpec:
 
 
 FAULTY_BACKENDS: Sequence[BackendSpec] = [
-    _spec(kind) for kind in (LosesRows, CommitsTooEarly, NeedsNoClaim, ForgetsRejects)
+    _spec(kind) for kind in (LosesRows, SkipsSilently, CommitsTooEarly, NeedsNoClaim, ForgetsRejects)
 ]
 
 

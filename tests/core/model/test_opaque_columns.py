@@ -18,6 +18,7 @@ from tui_importer.core.model.table import Table, TableColumn
 from tui_importer.core.model.types import INTEGER, TEXT, ColumnType, Kind
 from tui_importer.core.writing.backend import ConnectionSettings, Destination
 from tui_importer.core.writing.encoding import encoded
+from tui_importer.core.writing.loaded import Loaded
 
 if TYPE_CHECKING:
     from tests.conftest import Database
@@ -117,7 +118,7 @@ def test_a_clean_batch_goes_in_without_a_python_value(postgres: Database, mappin
         assert batch.encoded.asked == []  # nothing is encoded before it is loaded
         session = backend.open_session(Destination(mapping.table, ("name", "number"), (TEXT, INTEGER)))
         session.begin()
-        assert session.load(batch, 18, 100) == 82
+        assert session.load(batch, 18, 100) == Loaded(82)
         session.commit()
         session.close()
     finally:

@@ -25,6 +25,7 @@ from tui_importer.core.scheduling.run_control import RunControl
 from tui_importer.core.writing.backend import AsyncSession, Backend, ConnectionSettings, Destination, Session
 from tui_importer.core.writing.batch_writer import BatchWriter, run, run_async
 from tui_importer.core.writing.ledger import Entry
+from tui_importer.core.writing.loaded import Loaded
 from tui_importer.core.writing.threaded_async_session import ThreadedAsyncSession
 from tui_importer.errors import DataFault, StoppedError, WorkerError
 from tui_importer.events import BatchCommitted, Reject, Retrying
@@ -93,7 +94,7 @@ class Fake:
         self._statement()
         self._open, self._saved = self._saved, None
 
-    def load(self, batch: Batch, start: int, stop: int) -> int:
+    def load(self, batch: Batch, start: int, stop: int) -> Loaded:
         self._statement()
         assert self._open is not None
         numbers = [number for (number,) in batch.records(start, stop)]
@@ -103,9 +104,9 @@ class Fake:
                 self._failed = True
                 raise DataFault("negative", offset=self._offset(len(numbers), place), column="n")
             self._open.append(number)
-        return len(numbers)
+        return Loaded(len(numbers))
 
-    def insert(self, batch: Batch, row: int) -> int:
+    def insert(self, batch: Batch, row: int) -> Loaded:
         return self.load(batch, row, row + 1)
 
     def record(self, entry: Entry) -> bool:
@@ -172,7 +173,7 @@ def write(session: Session, numbers: Sequence[int], *, asynchronous: bool = Fals
         writer = BatchWriter(Given(session), MAPPING, counters, notes, RunControl())
         run(writer.each(batch_of(numbers)) if each else writer.batch(batch_of(numbers)))
     assert counters.state is WorkerState.IDLE
-    assert counters.inserted + counters.skipped + counters.rejected == len(numbers)
+    assert counters.inserted + counters.updated + counters.skipped + counters.rejected == len(numbers)
     return notes
 
 
@@ -271,7 +272,7 @@ def test_real_databases_keep_to_it(sqlite: Database, postgres: Database, size: i
 
 def test_an_error_that_is_no_row_s_ends_the_worker_and_says_where() -> None:
     class Broken(Fake):
-        def load(self, batch: Batch, start: int, stop: int) -> int:
+        def load(self, batch: Batch, start: int, stop: int) -> Loaded:
             raise RuntimeError("boom")
 
     notes, counters = Notes(), WorkerCounters(worker=3)
@@ -285,7 +286,7 @@ def test_an_error_that_is_no_row_s_ends_the_worker_and_says_where() -> None:
 
 def test_row_by_row_keeps_what_is_committed_when_the_worker_fails() -> None:
     class Breaking(Fake):
-        def load(self, batch: Batch, start: int, stop: int) -> int:
+        def load(self, batch: Batch, start: int, stop: int) -> Loaded:
             if start == 4:
                 raise RuntimeError("boom")
             return super().load(batch, start, stop)
@@ -324,6 +325,24 @@ def test_an_aborted_run_takes_no_further_statement() -> None:
     stop.close()
     assert session.statements == 0
     assert (notes.events, notes.failures) == ([], [])
+
+
+@pytest.mark.parametrize("each", [False, True])
+def test_what_became_of_the_rows_is_what_the_session_says(*, each: bool) -> None:
+    class Upserting(Fake):
+        """Numbers below 10 are new, those below 20 are there already, and others may not be changed."""
+
+        def load(self, batch: Batch, start: int, stop: int) -> Loaded:
+            super().load(batch, start, stop)
+            kinds = [number // 10 for (number,) in batch.records(start, stop) if isinstance(number, int)]
+            return Loaded(kinds.count(0), kinds.count(1), kinds.count(2))
+
+    session = Upserting()
+    notes = write(session, [1, 2, 3, 11, 12, -1, 21], each=each)
+    [event] = notes.events
+    assert (event.inserted, event.updated, event.skipped, event.rejected) == (3, 2, 1, 1)
+    recorded = [(entry.inserted, entry.updated, entry.skipped, len(entry.rejects)) for entry in session.entries]
+    assert [sum(counts) for counts in zip(*recorded, strict=True)] == [3, 2, 1, 1]
 
 
 def test_rows_that_a_database_swallows_are_counted_as_skipped(sqlite: Database, tmp_path: Path) -> None:

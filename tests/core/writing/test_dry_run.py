@@ -13,6 +13,7 @@ from tui_importer.core.model.table import Index, Table
 from tui_importer.core.writing.backend import Destination
 from tui_importer.core.writing.dry_run import DryBackend
 from tui_importer.core.writing.ledger import Entry
+from tui_importer.core.writing.loaded import Loaded
 
 
 class Asked:
@@ -50,11 +51,12 @@ def test_a_session_takes_every_row_and_keeps_none() -> None:
     batch = Batch(1, "S", 2, 4, range(2, 5), (column,), (column,))
     backend, destination = DryBackend(Asked()), Destination(Table("t", ()), ("a",), ())
     session = backend.open_session(destination)
-    assert (session.load(batch, 0, 3), session.load(batch, 1, 2), session.insert(batch, 0)) == (3, 1, 1)
+    assert (session.load(batch, 0, 3), session.load(batch, 1, 2)) == (Loaded(3), Loaded(1))
+    assert session.insert(batch, 0) == Loaded(1)
     assert session.record(Entry(2, 4))
     assert not session.recorded(Entry(2, 4))
 
-    async def load() -> int:
+    async def load() -> Loaded:
         awaited = await backend.open_async_session(destination)
         await awaited.begin()
         try:
@@ -62,4 +64,4 @@ def test_a_session_takes_every_row_and_keeps_none() -> None:
         finally:
             await awaited.close()
 
-    assert asyncio.run(load()) == 2
+    assert asyncio.run(load()) == Loaded(2)

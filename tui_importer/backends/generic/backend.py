@@ -20,6 +20,7 @@ from tui_importer.core.model.table import Index, Table
 from tui_importer.core.writing.backend import ConnectionSettings, Destination
 from tui_importer.core.writing.defaults import PartStatements
 from tui_importer.core.writing.ledger import Entry
+from tui_importer.core.writing.loaded import NOTHING_LOADED, Loaded
 from tui_importer.core.writing.threaded_async_session import ThreadedAsyncSession
 from tui_importer.errors import DatabaseError, DataFault, TransientFault, UnreachableError, UsageError
 
@@ -132,17 +133,17 @@ class GenericSession:
             with _statement_errors():
                 self._savepoint.rollback()
 
-    def load(self, batch: Batch, start: int, stop: int) -> int:
+    def load(self, batch: Batch, start: int, stop: int) -> Loaded:
         parts = self._parts.split(batch, start, stop)
         if parts is None:
             return self._load(self._parts.whole, batch, start, stop)
-        accepted = 0
+        loaded = NOTHING_LOADED
         for insert, part in parts:
             with part.placing_faults():
-                accepted += self._load(insert, part.batch, 0, len(part.batch))
-        return accepted
+                loaded += self._load(insert, part.batch, 0, len(part.batch))
+        return loaded
 
-    def _load(self, insert: _Insert, batch: Batch, start: int, stop: int) -> int:
+    def _load(self, insert: _Insert, batch: Batch, start: int, stop: int) -> Loaded:
         records = [dict(zip(insert.names, record, strict=True)) for record in batch.records(start, stop)]
         # Without columns there is nothing to bind, so executemany cannot be used.
         calls = [records] if insert.names else [[record] for record in records]
@@ -151,10 +152,9 @@ class GenericSession:
                 self._connection.execute(insert.statement, call, execution_options=tables.COUNTED).rowcount
                 for call in calls
             ]
-        # PEP 249: -1 if the driver cannot tell. No error was raised, so the rows were inserted.
-        return sum(count if count >= 0 else len(call) for count, call in zip(counts, calls, strict=True))
+        return sum(map(Loaded.reported, map(len, calls), counts), NOTHING_LOADED)
 
-    def insert(self, batch: Batch, row: int) -> int:
+    def insert(self, batch: Batch, row: int) -> Loaded:
         return self.load(batch, row, row + 1)
 
     def record(self, entry: Entry) -> bool:

@@ -59,6 +59,7 @@ from tui_importer.core.writing.backend import ConnectionSettings, Destination, I
 from tui_importer.core.writing.batch_writer import run, run_async
 from tui_importer.core.writing.defaults import PartStatements
 from tui_importer.core.writing.ledger import Entry
+from tui_importer.core.writing.loaded import NOTHING_LOADED, Loaded
 from tui_importer.errors import DatabaseError, DataFault, TransientFault, UnreachableError, UsageError
 
 _log = logging.getLogger(__name__)
@@ -419,40 +420,40 @@ class PostgreSQLSession:
     def rollback_to_savepoint(self) -> None:
         self._execute(_ROLLBACK_TO)
 
-    def load(self, batch: Batch, start: int, stop: int) -> int:
+    def load(self, batch: Batch, start: int, stop: int) -> Loaded:
         parts = self._parts.split(batch, start, stop)
         if parts is None:
             return self._copy(self._statements, batch, start, stop)
-        accepted = 0
+        loaded = NOTHING_LOADED
         for statements, part in parts:
             with part.placing_faults():
-                accepted += self._copy(statements, part.batch, 0, len(part.batch))
-        return accepted
+                loaded += self._copy(statements, part.batch, 0, len(part.batch))
+        return loaded
 
-    def _copy(self, statements: _Statements, batch: Batch, start: int, stop: int) -> int:
+    def _copy(self, statements: _Statements, batch: Batch, start: int, stop: int) -> Loaded:
         chunks = _chunks(batch, start, stop)
         with _statement_errors(), self._connection.cursor() as cursor:
             if not statements.has_columns:  # COPY takes no row without a column
                 cursor.executemany(statements.insert, batch.records(start, stop))
-                return cursor.rowcount
+                return Loaded.reported(stop - start, cursor.rowcount)
             if chunks is not None:
                 with cursor.copy(statements.copy_text) as copy:
                     for chunk in chunks:
                         copy.write(chunk)
-                return cursor.rowcount
+                return Loaded.reported(stop - start, cursor.rowcount)
             with cursor.copy(statements.copy) as copy:
                 if statements.binary_types:
                     copy.set_types(statements.binary_types)
                 write_row = copy.write_row
                 for record in batch.records(start, stop):
                     write_row(record)
-            return cursor.rowcount
+            return Loaded.reported(stop - start, cursor.rowcount)
 
-    def insert(self, batch: Batch, row: int) -> int:
+    def insert(self, batch: Batch, row: int) -> Loaded:
         statement, record = _row(self._parts, batch, row)
         try:
             with _statement_errors():
-                return self._connection.execute(statement, record).rowcount
+                return Loaded.reported(1, self._connection.execute(statement, record).rowcount)
         except DataFault as fault:
             if fault.column is None and fault.constraint is None:
                 self.rollback()
@@ -545,42 +546,42 @@ class AsyncPostgreSQLSession:
     async def rollback_to_savepoint(self) -> None:
         await self._execute(_ROLLBACK_TO)
 
-    async def load(self, batch: Batch, start: int, stop: int) -> int:
+    async def load(self, batch: Batch, start: int, stop: int) -> Loaded:
         parts = self._parts.split(batch, start, stop)
         if parts is None:
             return await self._copy(self._statements, batch, start, stop)
-        accepted = 0
+        loaded = NOTHING_LOADED
         for statements, part in parts:
             with part.placing_faults():
-                accepted += await self._copy(statements, part.batch, 0, len(part.batch))
-        return accepted
+                loaded += await self._copy(statements, part.batch, 0, len(part.batch))
+        return loaded
 
-    async def _copy(self, statements: _Statements, batch: Batch, start: int, stop: int) -> int:
+    async def _copy(self, statements: _Statements, batch: Batch, start: int, stop: int) -> Loaded:
         chunks = _chunks(batch, start, stop)
         with _statement_errors():
             async with self._connection.cursor() as cursor:
                 if not statements.has_columns:  # COPY takes no row without a column
                     await cursor.executemany(statements.insert, batch.records(start, stop))
-                    return cursor.rowcount
+                    return Loaded.reported(stop - start, cursor.rowcount)
                 if chunks is not None:
                     async with cursor.copy(statements.copy_text) as copy:
                         for chunk in chunks:
                             await copy.write(chunk)
-                    return cursor.rowcount
+                    return Loaded.reported(stop - start, cursor.rowcount)
                 async with cursor.copy(statements.copy) as copy:
                     if statements.binary_types:
                         copy.set_types(statements.binary_types)
                     write_row = copy.write_row
                     for record in batch.records(start, stop):
                         await write_row(record)
-                return cursor.rowcount
+                return Loaded.reported(stop - start, cursor.rowcount)
 
-    async def insert(self, batch: Batch, row: int) -> int:
+    async def insert(self, batch: Batch, row: int) -> Loaded:
         statement, record = _row(self._parts, batch, row)
         try:
             with _statement_errors():
                 cursor = await self._connection.execute(statement, record)
-                return cursor.rowcount
+                return Loaded.reported(1, cursor.rowcount)
         except DataFault as fault:
             if fault.column is None and fault.constraint is None:
                 await self.rollback()

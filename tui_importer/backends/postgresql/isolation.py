@@ -19,6 +19,7 @@ from psycopg import sql
 from tui_importer.backends.faults import DATA_CLASSES, DATA_STATES
 from tui_importer.core.model.batch import Batch
 from tui_importer.core.writing.backend import Destination, IsolatedRows
+from tui_importer.core.writing.loaded import Loaded
 from tui_importer.errors import DataFault
 
 #: For these SQLSTATEs the detail names the key; for others it may repeat the whole row.
@@ -188,7 +189,7 @@ class Isolation:
         yield copy(statement, chunks or (), batch.records() if chunks is None else ())
         rows = yield fetch(self._call(self._columns, version))
         yield fetch(sql.SQL("DROP FUNCTION {}").format(_FUNCTION))
-        return _isolated(rows, start)
+        return _isolated(rows, start, stop)
 
     def _create(self, columns: Sequence[_Column], start: int, stop: int) -> sql.Composed:
         values = [
@@ -232,12 +233,12 @@ def _listed(parts: Iterable[sql.Composable]) -> sql.Composed:
     return sql.SQL(", ").join(parts)
 
 
-def _isolated(rows: Iterable[Sequence[Any]], start: int) -> IsolatedRows:
+def _isolated(rows: Iterable[Sequence[Any]], start: int, stop: int) -> IsolatedRows:
     """Read the function's result: a row for each bad row, and a last one without a number."""
     refused: list[tuple[int, DataFault]] = []
     for place, inserted, state, message, detail, context, column, constraint in rows:
         if place is None:
-            return IsolatedRows(inserted, refused)
+            return IsolatedRows(Loaded.reported(stop - start - len(refused), inserted), refused)
         names = {"column": column or None, "constraint": constraint or None}
         refused.append((place, data_fault(message, detail, state, context, **names)))
     raise AssertionError(f"rows from {start} on were not all tried")

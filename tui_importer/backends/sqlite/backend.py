@@ -32,6 +32,7 @@ from tui_importer.core.writing.access import Access
 from tui_importer.core.writing.backend import ConnectionSettings, Destination, IsolatedRows
 from tui_importer.core.writing.defaults import PartStatements
 from tui_importer.core.writing.ledger import Entry, PastRun
+from tui_importer.core.writing.loaded import NOTHING_LOADED, Loaded
 from tui_importer.errors import DatabaseError, DataFault, TransientFault, UnreachableError, UsageError
 
 #: Seconds that a batch waits for another process's write lock before it fails and is retried.
@@ -232,23 +233,23 @@ class SQLiteSession:
         self._execute(_ROLLBACK_TO)
         self._execute(_RELEASE)
 
-    def load(self, batch: Batch, start: int, stop: int) -> int:
+    def load(self, batch: Batch, start: int, stop: int) -> Loaded:
         parts = self._parts.split(batch, start, stop)
         if parts is None:
             return self._insert(self._statements, batch, start, stop)
-        accepted = 0
+        loaded = NOTHING_LOADED
         for statements, part in parts:
             with part.placing_faults():
-                accepted += self._insert(statements, part.batch, 0, len(part.batch))
-        return accepted
+                loaded += self._insert(statements, part.batch, 0, len(part.batch))
+        return loaded
 
-    def _insert(self, statements: _Statements, batch: Batch, start: int, stop: int) -> int:
+    def _insert(self, statements: _Statements, batch: Batch, start: int, stop: int) -> Loaded:
         records = statements.records(batch, start, stop)
         pending = iter(records)
         with _statement_errors(records, pending):
-            return self._connection.executemany(statements.insert, pending).rowcount
+            return Loaded.reported(len(records), self._connection.executemany(statements.insert, pending).rowcount)
 
-    def insert(self, batch: Batch, row: int) -> int:
+    def insert(self, batch: Batch, row: int) -> Loaded:
         return self.load(batch, row, row + 1)
 
     def isolate(self, batch: Batch, start: int, stop: int) -> IsolatedRows | None:
@@ -330,24 +331,24 @@ class AsyncSQLiteSession:
         await self._execute(_ROLLBACK_TO)
         await self._execute(_RELEASE)
 
-    async def load(self, batch: Batch, start: int, stop: int) -> int:
+    async def load(self, batch: Batch, start: int, stop: int) -> Loaded:
         parts = self._parts.split(batch, start, stop)
         if parts is None:
             return await self._insert(self._statements, batch, start, stop)
-        accepted = 0
+        loaded = NOTHING_LOADED
         for statements, part in parts:
             with part.placing_faults():
-                accepted += await self._insert(statements, part.batch, 0, len(part.batch))
-        return accepted
+                loaded += await self._insert(statements, part.batch, 0, len(part.batch))
+        return loaded
 
-    async def _insert(self, statements: _Statements, batch: Batch, start: int, stop: int) -> int:
+    async def _insert(self, statements: _Statements, batch: Batch, start: int, stop: int) -> Loaded:
         records = statements.records(batch, start, stop)
         pending = iter(records)
         with _statement_errors(records, pending):
             cursor = await self._connection.executemany(statements.insert, pending)
-            return cursor.rowcount
+            return Loaded.reported(len(records), cursor.rowcount)
 
-    async def insert(self, batch: Batch, row: int) -> int:
+    async def insert(self, batch: Batch, row: int) -> Loaded:
         return await self.load(batch, row, row + 1)
 
     async def isolate(self, batch: Batch, start: int, stop: int) -> IsolatedRows | None:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Any, Protocol
 
 from tui_importer.core.writing.backend import IsolatedRows
+from tui_importer.core.writing.loaded import Loaded
 from tui_importer.errors import DataFault
 
 
@@ -70,8 +71,9 @@ class PendingRows:
         self._refused.append((self._start + self._next - 1, fault))
 
     def isolated(self) -> IsolatedRows:
-        """The result: rows inserted and rows refused."""
-        return IsolatedRows(self._inserted, self._refused)
+        """The result for all rows."""
+        taken = len(self._records) - len(self._refused)
+        return IsolatedRows(Loaded.reported(taken, self._inserted), self._refused)
 
     def _count_inserted(self) -> None:
         """Count the rows inserted before the next one is tried. The cursor also counts, but loses its count when a row

@@ -15,6 +15,7 @@ from tui_importer.core.model.encoded import EncodedBatch
 from tui_importer.core.model.table import Index, Table
 from tui_importer.core.model.types import ColumnType
 from tui_importer.core.writing.ledger import Claim, Entry, Ledger
+from tui_importer.core.writing.loaded import Loaded
 from tui_importer.errors import DataFault
 
 
@@ -68,11 +69,11 @@ def application_name(run_id: str) -> str:
 class IsolatedRows:
     """The result of writing rows as if one by one.
 
-    ``inserted`` is the number of rows that the database reports as inserted. ``refused`` has the index in the batch of
-    each refused row, in ascending order, with the database's error.
+    ``loaded`` is what became of the others. ``refused`` has the index in the batch of each refused row, in ascending
+    order, with the database's error.
     """
 
-    inserted: int
+    loaded: Loaded
     refused: Sequence[tuple[int, DataFault]]
 
 
@@ -100,7 +101,8 @@ class AsyncIsolatingSession(Protocol):
 class Session(Protocol):
     """One connection. Every method raises only the errors of :mod:`tui_importer.errors`.
 
-    ``load`` and ``insert`` return the number of rows that the database reports as inserted.
+    ``load``, ``insert`` and ``isolate`` say what became of every row that was not refused: the batch writer counts
+    nothing by subtraction.
     """
 
     def begin(self) -> None:
@@ -120,14 +122,14 @@ class Session(Protocol):
     def rollback_to_savepoint(self) -> None:
         """Undo the changes made after the savepoint and release it."""
 
-    def load(self, batch: Batch, start: int, stop: int) -> int:
+    def load(self, batch: Batch, start: int, stop: int) -> Loaded:
         """Write rows ``start`` to ``stop`` (exclusive) of the batch by the database's fastest method.
 
         Raises :class:`tui_importer.errors.DataFault` if the database refuses a row because of its values. The
         transaction can then only be rolled back to the savepoint.
         """
 
-    def insert(self, batch: Batch, row: int) -> int:
+    def insert(self, batch: Batch, row: int) -> Loaded:
         """Write one row of the batch with one INSERT statement; raises as :meth:`load` does."""
 
     def record(self, entry: Entry) -> bool:
@@ -165,9 +167,9 @@ class AsyncSession(Protocol):
 
     async def rollback_to_savepoint(self) -> None: ...
 
-    async def load(self, batch: Batch, start: int, stop: int) -> int: ...
+    async def load(self, batch: Batch, start: int, stop: int) -> Loaded: ...
 
-    async def insert(self, batch: Batch, row: int) -> int: ...
+    async def insert(self, batch: Batch, row: int) -> Loaded: ...
 
     async def record(self, entry: Entry) -> bool: ...
 

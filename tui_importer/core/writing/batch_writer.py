@@ -26,6 +26,7 @@ from tui_importer.core.scheduling.run_control import RunControl
 from tui_importer.core.writing.backend import AsyncSession, IsolatedRows, Session
 from tui_importer.core.writing.defaults import blanks_filled, default_places
 from tui_importer.core.writing.ledger import Entry
+from tui_importer.core.writing.loaded import NOTHING_LOADED, Loaded
 from tui_importer.core.writing.retry import TRANSIENT_ERRORS, Attempts
 from tui_importer.errors import (
     DatabaseError,
@@ -82,13 +83,12 @@ class SessionFactory(Protocol):
 class BatchOutcome:
     """What has been committed of a batch so far.
 
-    ``rows`` of its converted rows are completed: ``accepted`` were inserted, ``refused`` were refused by the database,
-    and the rest were suppressed by it. The batch's interval is completed up to sheet row ``last_row``.
+    ``rows`` of its converted rows are completed: the database took the ``loaded`` ones and refused the others. The
+    batch's interval is completed up to sheet row ``last_row``.
     """
 
     rows: int = 0
-    accepted: int = 0
-    refused: int = 0
+    loaded: Loaded = NOTHING_LOADED
     last_row: int | None = None
     rejects: list[Reject] = field(default_factory=list)
     skipped_rows: list[int] = field(default_factory=list)
@@ -103,14 +103,12 @@ class CommittedPart:
 
     entry: Entry
     rows: int
-    refused: int = 0
     row: int | None = None
 
     def add_to(self, outcome: BatchOutcome) -> None:
         """Add this committed transaction to the outcome."""
         outcome.rows += self.rows
-        outcome.accepted += self.entry.inserted
-        outcome.refused += self.refused
+        outcome.loaded += Loaded(self.entry.inserted, self.entry.updated, self.entry.skipped)
         outcome.last_row = self.entry.last_row
         outcome.rejects += self.entry.rejects
         if self.row is not None and self.entry.skipped and len(outcome.skipped_rows) < SKIPPED_ROWS:
@@ -268,8 +266,6 @@ class BatchWriter:
         """Report what is committed of the batch to the observer."""
         assert outcome.last_row is not None
         rejects = sorted(outcome.rejects, key=lambda reject: reject.row)
-        # Rows that the database suppressed without an error (a trigger that returns NULL, a rule).
-        skipped = outcome.rows - outcome.accepted - outcome.refused
         counters = self._counters
         counters.batches += 1
         counters.busy_seconds += seconds
@@ -280,8 +276,9 @@ class BatchWriter:
                 worker=self.worker,
                 first_row=batch.first_row,
                 last_row=outcome.last_row,
-                inserted=outcome.accepted,
-                skipped=skipped,
+                inserted=outcome.loaded.inserted,
+                updated=outcome.loaded.updated,
+                skipped=outcome.loaded.skipped,
                 rejected=len(rejects),
                 seconds=seconds,
                 skipped_rows=tuple(outcome.skipped_rows),
@@ -293,28 +290,27 @@ class BatchWriter:
     def _write_batch(self, batch: Batch, outcome: BatchOutcome) -> Operation[None]:
         if outcome.last_row is not None:
             return  # the ledger says that it is committed
-        accepted, rejects = 0, list[Reject]()
+        loaded, rejects = NOTHING_LOADED, list[Reject]()
         try:
             # The savepoints of isolation cost round trips, so a batch is first tried without them.
             yield from self._call(self._session.begin)
             if self._many_bad and len(batch):
                 self._counters.state = WorkerState.ISOLATING
-                accepted, rejects = yield from self._isolate(batch, None)
+                loaded, rejects = yield from self._isolate(batch, None)
             elif len(batch):
-                accepted = yield from self._call(self._session.load, batch, 0, len(batch))
-            yield from self._commit(self._whole_part(batch, accepted, rejects), outcome)
+                loaded = yield from self._call(self._session.load, batch, 0, len(batch))
+            yield from self._commit(self._whole_part(batch, loaded, rejects), outcome)
         except DataFault as fault:
             self._commit_unacknowledged = None
             self._counters.state = WorkerState.ISOLATING
             yield from self._call(self._session.rollback)
             yield from self._call(self._session.begin)
-            accepted, rejects = yield from self._isolate(batch, fault)
-            yield from self._commit(self._whole_part(batch, accepted, rejects), outcome)
+            loaded, rejects = yield from self._isolate(batch, fault)
+            yield from self._commit(self._whole_part(batch, loaded, rejects), outcome)
 
-    def _whole_part(self, batch: Batch, accepted: int, refused: list[Reject]) -> CommittedPart:
-        skipped = len(batch) - accepted - len(refused)
-        entry = self._entry(batch, None, batch.last_row, accepted, skipped, [*batch.rejects, *refused])
-        return CommittedPart(entry, len(batch), len(refused))
+    def _whole_part(self, batch: Batch, loaded: Loaded, refused: list[Reject]) -> CommittedPart:
+        entry = self._entry(batch, None, batch.last_row, loaded, [*batch.rejects, *refused])
+        return CommittedPart(entry, len(batch))
 
     def _row_by_row(self, batch: Batch, outcome: BatchOutcome) -> Operation[None]:
         while outcome.rows < len(batch):
@@ -330,19 +326,19 @@ class BatchWriter:
             known = [reject for reject in batch.rejects if (outcome.last_row or 0) < reject.row <= last_row]
             try:
                 yield from self._call(self._session.begin)
-                accepted = yield from self._call(self._session.insert, batch, row)
-                entry = self._entry(batch, outcome.last_row, last_row, accepted, 1 - accepted, known)
+                loaded = yield from self._call(self._session.insert, batch, row)
+                entry = self._entry(batch, outcome.last_row, last_row, loaded, known)
                 yield from self._commit(CommittedPart(entry, 1, row=batch.rows[row]), outcome)
             except DataFault as fault:
                 self._commit_unacknowledged = None
                 yield from self._call(self._session.rollback)
                 yield from self._call(self._session.begin)
                 refused = self._reject(batch, row, fault)
-                entry = self._entry(batch, outcome.last_row, last_row, 0, 0, [*known, refused])
-                yield from self._commit(CommittedPart(entry, 1, 1), outcome)
+                entry = self._entry(batch, outcome.last_row, last_row, NOTHING_LOADED, [*known, refused])
+                yield from self._commit(CommittedPart(entry, 1), outcome)
         if outcome.last_row is None:  # all rows failed conversion
             yield from self._call(self._session.begin)
-            entry = self._entry(batch, None, batch.last_row, 0, 0, batch.rejects)
+            entry = self._entry(batch, None, batch.last_row, NOTHING_LOADED, batch.rejects)
             yield from self._commit(CommittedPart(entry, 0), outcome)
 
     def _entry(
@@ -350,15 +346,24 @@ class BatchWriter:
         batch: Batch,
         completed: int | None,
         last_row: int,
-        inserted: int,
-        skipped: int,
+        loaded: Loaded,
         rejects: Sequence[Reject],
     ) -> Entry:
         """The ledger entry for the batch's rows after ``completed`` (None: from the first) up to ``last_row``."""
-        latest = self._latest
-        if latest is None or (completed is None and latest.last + 1 != batch.first_row):
-            return Entry(batch.first_row, last_row, None, inserted, skipped, rejects)
-        return Entry(latest.first, last_row, latest.last, inserted, skipped, rejects)
+        first_row, previous = batch.first_row, self._latest
+        if previous is not None and (completed is not None or previous.last + 1 == first_row):
+            first_row = previous.first
+        else:
+            previous = None
+        return Entry(
+            first_row=first_row,
+            last_row=last_row,
+            previous_last_row=None if previous is None else previous.last,
+            inserted=loaded.inserted,
+            updated=loaded.updated,
+            skipped=loaded.skipped,
+            rejects=rejects,
+        )
 
     def _commit(self, part: CommittedPart, outcome: BatchOutcome) -> Operation[None]:
         """Write the ledger entry and commit it with the rows."""
@@ -387,6 +392,7 @@ class BatchWriter:
         # Counted here rather than per batch, so that a viewer sees rows that are committed one by one.
         counters = self._counters
         counters.inserted += part.entry.inserted
+        counters.updated += part.entry.updated
         counters.skipped += part.entry.skipped
         counters.rejected += len(part.entry.rejects)
 
@@ -395,7 +401,7 @@ class BatchWriter:
         yield from self._call(self._session.rollback)
         return recorded
 
-    def _isolate(self, batch: Batch, fault: DataFault | None) -> Operation[tuple[int, list[Reject]]]:
+    def _isolate(self, batch: Batch, fault: DataFault | None) -> Operation[tuple[Loaded, list[Reject]]]:
         """Load the good rows and reject the bad ones, inside the open transaction.
 
         If the database names the refused row, the rows before it, the row itself and the rows after it are tried
@@ -404,7 +410,7 @@ class BatchWriter:
         batch has not been loaded yet.
         """
         session = self._session
-        accepted, rejects = 0, list[Reject]()
+        loaded, rejects = NOTHING_LOADED, list[Reject]()
         refusals = 0 if fault is not None else FEW_REFUSALS
         isolate: Isolate | None = getattr(session, "isolate", None)
         # An error that names a row implies that the rows before it are good and that it is bad. Once either proves
@@ -421,13 +427,13 @@ class BatchWriter:
                 isolated = yield from self._isolate_at_once(batch, isolate)
                 if isolated is not None:
                     refused = [self._reject(batch, row, refusal) for row, refusal in isolated.refused]
-                    return isolated.inserted, refused
-                accepted, rejects, todo = 0, [], [Part(0, len(batch))]
+                    return isolated.loaded, refused
+                loaded, rejects, todo = NOTHING_LOADED, [], [Part(0, len(batch))]
             part = todo.pop()
             start, stop = part.start, part.stop
             yield from self._call(session.savepoint)
             try:
-                accepted += yield from self._call(session.load, batch, start, stop)
+                loaded += yield from self._call(session.load, batch, start, stop)
             except DataFault as refusal:
                 yield from self._call(session.rollback_to_savepoint)
                 refusals += 1
@@ -439,7 +445,7 @@ class BatchWriter:
             else:
                 yield from self._call(session.release)
                 trusted = trusted and part.expected is not Expected.BAD
-        return accepted, rejects
+        return loaded, rejects
 
     def _isolate_at_once(self, batch: Batch, isolate: Isolate) -> Operation[IsolatedRows | None]:
         """Ask the session to find the refused rows; None if it cannot."""

@@ -11,6 +11,7 @@ from tui_importer.core.scheduling.stalls import Finding, Watched
 from tui_importer.core.writing.access import Access, check_access
 from tui_importer.core.writing.backend import Backend, Destination
 from tui_importer.core.writing.ledger import Entry, Ledger
+from tui_importer.core.writing.loaded import Loaded
 from tui_importer.core.writing.threaded_async_session import ThreadedAsyncSession
 
 
@@ -84,11 +85,11 @@ class DrySession:
 
     def rollback_to_savepoint(self) -> None: ...
 
-    def load(self, batch: Batch, start: int, stop: int) -> int:
-        return stop - start
+    def load(self, batch: Batch, start: int, stop: int) -> Loaded:
+        return Loaded(stop - start)
 
-    def insert(self, batch: Batch, row: int) -> int:
-        return 1
+    def insert(self, batch: Batch, row: int) -> Loaded:
+        return Loaded(1)
 
     def record(self, entry: Entry) -> bool:
         return True

@@ -58,6 +58,7 @@ class Entry:
     last_row: int
     previous_last_row: int | None = None
     inserted: int = 0
+    updated: int = 0
     skipped: int = 0
     rejects: Sequence[Reject] = ()
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from tui_importer.core.model.batch import Batch
 from tui_importer.core.writing.backend import IsolatedRows, Session
 from tui_importer.core.writing.ledger import Entry
+from tui_importer.core.writing.loaded import Loaded
 
 
 class ThreadedAsyncSession:
@@ -37,10 +38,10 @@ class ThreadedAsyncSession:
     async def rollback_to_savepoint(self) -> None:
         await asyncio.to_thread(self._session.rollback_to_savepoint)
 
-    async def load(self, batch: Batch, start: int, stop: int) -> int:
+    async def load(self, batch: Batch, start: int, stop: int) -> Loaded:
         return await asyncio.to_thread(self._session.load, batch, start, stop)
 
-    async def insert(self, batch: Batch, row: int) -> int:
+    async def insert(self, batch: Batch, row: int) -> Loaded:
         return await asyncio.to_thread(self._session.insert, batch, row)
 
     async def isolate(self, batch: Batch, start: int, stop: int) -> IsolatedRows | None:
