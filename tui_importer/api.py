@@ -19,7 +19,8 @@ from tui_importer.core.model.plan import Plan, checked, database_of
 from tui_importer.core.model.report import ReasonGroup, Report
 from tui_importer.core.model.url import DatabaseAddress, parse_address
 from tui_importer.core.planning.resolution import KnownSource, check_fit, choose_target, resolve
-from tui_importer.core.run.engine import Components, Engine
+from tui_importer.core.run.context import Components
+from tui_importer.core.run.engine import Engine
 from tui_importer.core.source.layout import Layout
 from tui_importer.core.source.open_source import OpenSource, open_source
 from tui_importer.core.source.opening import Opening

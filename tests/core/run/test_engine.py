@@ -2,34 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.conftest import Database
+from tests.core.run.steps import KeptRejects, OneByOne
 from tests.core.source.test_reader import LinesReader
 from tui_importer.backends.sqlite.backend import SQLite
 from tui_importer.core.model.counters import Phase
 from tui_importer.core.model.plan import Options, Plan, Source, Target
-from tui_importer.core.model.report import ReasonGroup, Report
+from tui_importer.core.model.report import Report
 from tui_importer.core.model.url import parse_address
-from tui_importer.core.run.engine import Components, Engine
+from tui_importer.core.run.context import Components
+from tui_importer.core.run.engine import Engine
 from tui_importer.core.scheduling.strategy import Job
 from tui_importer.errors import ExitCode, UsageError
-from tui_importer.events import AnyEvent, LoadingStarted, Reject, RunFinished, RunStarted, Stopping
-
-
-class Plain:
-    """One worker that writes batch by batch."""
-
-    max_workers: int | None = 1
-
-    def run(self, job: Job) -> None:
-        with job.writer() as writer:
-            for batch in job.batches():
-                writer.write(batch)
+from tui_importer.events import AnyEvent, LoadingStarted, RunFinished, RunStarted, Stopping
 
 
 class Panicking:
@@ -39,19 +30,6 @@ class Panicking:
 
     def run(self, job: Job) -> None:
         raise BaseException("out of\nits mind")
-
-
-class Kept(list[Reject]):
-    """Rejects in a list."""
-
-    def add_many(self, rejects: Iterable[Reject]) -> None:
-        self.extend(rejects)
-
-    def first(self, number: int) -> list[Reject]:
-        return self[:number]
-
-    def by_reason(self) -> Sequence[ReasonGroup]:
-        return ()
 
 
 class Arranged:
@@ -69,14 +47,14 @@ class Arranged:
             reader_name="lines",
             reader=LinesReader(),
             strategy_name="plain",
-            strategy=strategy or Plain(),
+            strategy=strategy or OneByOne(),
             backend_name="sqlite",
             open_backend=SQLite,
             address=parse_address(database.url),
         )
         self.heard: list[AnyEvent] = []
         self.on_event: Callable[[AnyEvent], None] = lambda event: None
-        self.engine = Engine(plan, parts, Kept(), self._hear)
+        self.engine = Engine(plan, parts, KeptRejects(), self._hear)
 
     def _hear(self, event: AnyEvent) -> None:
         self.heard.append(event)

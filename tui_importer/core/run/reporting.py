@@ -1,32 +1,118 @@
-"""The parts of a report on a run's source and columns, as far as they are known."""
+"""The report of a run, whatever stage it has reached."""
 
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import dataclass, replace
+
+import msgspec
 
 from tui_importer.core.model.plan import Options, Plan
-from tui_importer.core.model.report import Report, ReportedColumn, SourceReport, Stats, TargetReport
+from tui_importer.core.model.report import (
+    MAX_REPORTED_REJECTS,
+    Outcome,
+    Report,
+    ReportedColumn,
+    SourceReport,
+    Stats,
+    TargetReport,
+    reported,
+)
 from tui_importer.core.model.times import rfc3339
-from tui_importer.core.planning.resolution import ResolvedPlan
-from tui_importer.core.source.open_source import OpenSource
-from tui_importer.errors import ImporterError
+from tui_importer.core.run.choices import MIN_BATCH_SIZE
+from tui_importer.core.run.context import RunContext
+from tui_importer.core.run.counts import counts_before, sample, suppressed
+from tui_importer.core.run.stages import (
+    AlreadyDone,
+    Checked,
+    Claimed,
+    Identified,
+    Opened,
+    Ready,
+    Recorded,
+    Resolved,
+    Stage,
+)
+from tui_importer.errors import ExitCode, ImporterError, ReconciliationError
 
 
-def reported_source(
-    plan: Plan, reader: str, source: OpenSource | None, rows: int | None, sha256: str | None
-) -> SourceReport:
-    """The source. ``rows`` is the number of rows read, if all were; ``source`` is None if the file was not opened."""
-    layout = source.layout if source else None
-    return SourceReport(
-        file=plan.source.file,
-        sheet=source.name if source else None,
-        reader=reader,
-        range=plan.source.range,
-        header_row=layout.header_row if layout else None,
-        first_row=layout.first_row if layout else None,
-        last_row=source.last_row if source else None,
-        rows=rows,
-        sha256=sha256,
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a run ended: the ``error`` that it failed with, if any, and its length in seconds."""
+
+    error: ImporterError | None
+    started_at: dt.datetime
+    seconds: float
+
+
+def build_report(context: RunContext, ending: Ending) -> Report:
+    """Build the report, after checking that the counts add up: otherwise the run failed."""
+    plan, components, stage = context.plan, context.components, context.stage
+    counts = sample(context)
+    # A row that was read but not completed (still queued, or rolled back with its batch) does not count as read: it
+    # will be read again when the import is resumed. A run that reached its end has no such rows.
+    whole = ending.error is None and not _stopped(context)
+    before = counts_before(stage)
+    stats = Stats.count(
+        read=counts.read if whole else counts.finished,
+        inserted=counts.inserted,
+        updated=counts.updated,
+        skipped=counts.skipped,
+        rejected=counts.rejected,
+        blank=counts.blank,
+        retries=context.retries + sum(worker.retries for worker in counts.workers),
+        seconds=ending.seconds,
+        earlier=before.rows,
+        already_in=before.inserted + before.updated,
+        suppressed=suppressed(stage),
+    )
+    try:
+        stats.reconcile()
+    except ReconciliationError as error:
+        ending = replace(ending, error=error)
+    exit_code, outcome = _outcome(context, ending.error, counts.rejected)
+    return Report(
+        run_id=context.run_id,
+        dry_run=plan.options.dry_run,
+        outcome=outcome,
+        exit_code=exit_code,
+        method=components.strategy_name,
+        workers=stage.choices.workers if isinstance(stage, Ready) else 0,
+        batch_size=_batch_size(plan, stage),
+        started_at=rfc3339(ending.started_at),
+        finished_at=rfc3339(dt.datetime.now(dt.UTC)),
+        source=reported_source(plan, components.reader_name, stage, counts.read if whole else None),
+        target=TargetReport(
+            backend=components.backend_name,
+            database=components.address.display,
+            table=_table(plan, stage),
+            created=isinstance(stage, Claimed) and stage.created,
+        ),
+        stats=stats,
+        columns=reported_columns(stage),
+        notes=tuple(context.notes),
+        error=str(ending.error) if ending.error else context.control.reason if _stopped(context) else None,
+        verified=stage.verification if isinstance(stage, Checked) else None,
+        resumes=_resumes(stage),
+        rejects=tuple(map(reported, context.rejects.first(MAX_REPORTED_REJECTS))),
+        rejects_total=counts.rejected,
+        reject_groups=tuple(context.rejects.by_reason()),
+    )
+
+
+def reported_source(plan: Plan, reader: str, stage: Stage, rows: int | None) -> SourceReport:
+    """The source, as far as it is known. ``rows`` is the number of rows read, if all were."""
+    asked = SourceReport(file=plan.source.file, sheet=None, reader=reader, range=plan.source.range, rows=rows)
+    if not isinstance(stage, Opened):
+        return asked
+    source, layout = stage.source, stage.source.layout
+    return msgspec.structs.replace(
+        asked,
+        sheet=source.name,
+        header_row=layout.header_row,
+        first_row=layout.first_row,
+        last_row=source.last_row,
+        sha256=stage.sha256,
     )
 
 
@@ -49,10 +135,45 @@ def never_begun(file: str, method: str | None, error: ImporterError) -> Report:
     )
 
 
-def reported_columns(resolved: ResolvedPlan | None) -> tuple[ReportedColumn, ...]:
+def reported_columns(stage: Stage) -> tuple[ReportedColumn, ...]:
     """The resolved columns; empty until they are known."""
-    columns = resolved.plan.columns or () if resolved else ()
+    columns = stage.resolved.plan.columns or () if isinstance(stage, Resolved) else ()
     return tuple(
         ReportedColumn(source=column.source, letter=column.letter, target=column.target, type=column.type)
         for column in columns
     )
+
+
+def _table(plan: Plan, stage: Stage) -> str:
+    return stage.resolved.mapping.table.qualified_name if isinstance(stage, Resolved) else plan.target.table or ""
+
+
+def _batch_size(plan: Plan, stage: Stage) -> int:
+    return stage.choices.batch_size if isinstance(stage, Ready) else plan.options.batch_size or MIN_BATCH_SIZE
+
+
+def _resumes(stage: Stage) -> str | None:
+    """The earlier run that this one resumed, or that had already completed the import."""
+    if isinstance(stage, AlreadyDone):
+        return stage.past.run_id
+    history = stage.history if isinstance(stage, Identified) else None
+    return history.resumes.run_id if history is not None and history.resumes is not None else None
+
+
+def _stopped(context: RunContext) -> bool:
+    return context.control.stopping and not isinstance(context.stage, Recorded)
+
+
+def _outcome(context: RunContext, error: ImporterError | None, rejected: int) -> tuple[ExitCode, Outcome]:
+    if error is not None:
+        return error.exit_code, "failed"
+    if _stopped(context):
+        return context.control.exit_code, "stopped"
+    if isinstance(context.stage, AlreadyDone):
+        return ExitCode.OK, "already_imported"
+    code = ExitCode.OK if context.plan.options.rejects_ok else ExitCode.REJECTS
+    if rejected:
+        return code, "complete_with_rejects"
+    if suppressed(context.stage):
+        return code, "complete_with_suppressed"
+    return ExitCode.OK, "complete"

@@ -1,0 +1,99 @@
+"""Loading: rows are read while the import is claimed, and whatever ends it, no thread is left."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import Database
+from tests.core.run.steps import Steps
+from tui_importer.core.model.batch import Block
+from tui_importer.core.model.counters import Phase
+from tui_importer.core.run.loading import destination, load
+from tui_importer.core.run.preparation import claim, prepare_table
+from tui_importer.core.run.stages import Claimed, Loading
+from tui_importer.errors import DatabaseError, ImporterError
+from tui_importer.events import BatchCommitted, LoadingStarted
+
+
+def test_all_rows_are_written(tmp_path: Path, sqlite: Database) -> None:
+    steps = Steps(tmp_path)
+    with steps.ready() as (ready, database):
+        loading = load(steps.context, ready, database.backend)
+    assert steps.context.stage is loading
+    assert loading.job.ended
+    assert sum(worker.inserted for worker in loading.job.counters) == steps.context.reader.rows_read == 50
+    assert steps.context.reader.phase is Phase.READ
+    kinds = [type(event) for event in steps.events]
+    assert kinds.index(LoadingStarted) < kinds.index(BatchCommitted)
+    assert sqlite.scalar("SELECT sum(n) FROM t") == sum(range(50))
+
+
+def test_a_rate_is_held_by_the_reading_thread(tmp_path: Path, sqlite: Database) -> None:
+    steps = Steps(tmp_path, lines=range(4), max_rate=1_000_000)
+    with steps.ready() as (ready, database):
+        load(steps.context, ready, database.backend)
+    assert [event.max_rate for event in steps.events if isinstance(event, LoadingStarted)] == [1_000_000]
+    assert sqlite.scalar("SELECT count(*) FROM t") == 4
+
+
+def test_an_import_that_cannot_be_claimed_ends_the_reading(tmp_path: Path, sqlite: Database) -> None:
+    steps = Steps(tmp_path)
+    with steps.ready() as (ready, database):
+        history: Any = ready.history
+
+        def refuse(resolved: object) -> None:
+            raise DatabaseError("not you")
+
+        history.begin = refuse
+        with pytest.raises(DatabaseError, match="not you"):
+            load(steps.context, ready, database.backend)
+    assert not isinstance(steps.context.stage, Claimed)
+
+
+def test_a_strategy_with_a_defect_is_named(tmp_path: Path, sqlite: Database) -> None:
+    class Broken:
+        max_workers = None
+
+        def run(self, job: object) -> None:
+            raise LookupError("its defect")
+
+    steps = Steps(tmp_path, strategy=Broken())
+    with (
+        steps.ready() as (ready, database),
+        pytest.raises(ImporterError, match="strategy 'one by one' failed: LookupError: its defect"),
+    ):
+        load(steps.context, ready, database.backend)
+    assert isinstance(steps.context.stage, Loading)
+    assert steps.context.stage.job.ended
+
+
+def test_a_reader_that_fails_after_some_rows_is_named_with_the_row(tmp_path: Path, sqlite: Database) -> None:
+    steps = Steps(tmp_path)
+    with steps.ready() as (ready, database):
+        sheet: Any = ready.source.sheet
+        blocks = sheet.blocks
+
+        def break_off(rows: int) -> Iterator[Block]:
+            yield next(blocks(rows))
+            raise LookupError("its defect")
+
+        sheet.blocks = break_off
+        with pytest.raises(ImporterError, match=r"reader 'lines' failed after row 10: LookupError: its defect"):
+            load(steps.context, ready, database.backend)
+    assert steps.context.reader.phase is not Phase.READ
+
+
+@pytest.mark.parametrize("atomic", [False, True])
+def test_blanks_take_defaults_in_the_table_and_not_in_a_stage(tmp_path: Path, sqlite: Database, atomic: bool) -> None:
+    sqlite.execute("CREATE TABLE t (n integer NOT NULL DEFAULT 7)")
+    steps = Steps(tmp_path, atomic=atomic)
+    with steps.ready() as (ready, database):
+        prepared = prepare_table(steps.context, claim(steps.context, ready, database.backend)[0], database.backend)
+        found = destination(prepared)
+    assert (found.table, found.columns, found.defaults) == (prepared.filled_table, ("n",), () if atomic else (0,))
+    assert prepared.resume_point is not None
+    assert found.claim == prepared.resume_point.claim

@@ -1,0 +1,30 @@
+"""A stage has all facts of the one before it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tui_importer.core.run.stages import Claimed, Opened, PreparedImport, Stage, after
+
+SOURCE: Any = object()
+
+
+def test_the_next_stage_keeps_what_was_known() -> None:
+    opened = after(Stage(), Opened, source=SOURCE, sha256="0")
+    assert (opened.source, opened.sha256) == (SOURCE, "0")
+    assert isinstance(opened, Stage)
+    assert not isinstance(opened, Claimed)
+
+
+@pytest.mark.parametrize("facts", [{}, {"source": SOURCE}, {"source": SOURCE, "sha256": "0", "created": True}])
+def test_a_stage_has_exactly_its_facts(facts: dict[str, Any]) -> None:
+    with pytest.raises(TypeError):
+        after(Stage(), Opened, **facts)
+
+
+def test_no_stage_is_left_out() -> None:
+    opened = after(Stage(), Opened, source=SOURCE, sha256="0")
+    with pytest.raises(TypeError, match="resolved"):
+        after(opened, PreparedImport, stage_table=None)

@@ -1,0 +1,69 @@
+"""The counts of a run, and of its import, which earlier runs may have begun."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+
+from tui_importer.core.model.counters import Snapshot, take_snapshot
+from tui_importer.core.run.context import RunContext
+from tui_importer.core.run.stages import AlreadyDone, Claimed, Loading, Published, Ready, Stage
+from tui_importer.core.writing.ledger import Counts
+
+
+def sample(context: RunContext) -> Snapshot:
+    """The current values of all counters of the run."""
+    stage = context.stage
+    if isinstance(stage, Loading):
+        workers, wanted = stage.job.counters, stage.job.worker_count.wanted
+    else:
+        workers, wanted = [], stage.choices.workers if isinstance(stage, Ready) else 0
+    taken = take_snapshot(
+        time.monotonic(),
+        context.reader,
+        workers,
+        queue_depth=context.queue.depth,
+        queue_size=context.queue.capacity,
+        phase=context.phase,
+        paused=context.control.paused,
+        workers_wanted=wanted,
+    )
+    if late := suppressed_late(stage):
+        return replace(taken, inserted=taken.inserted - late, skipped=taken.skipped + late)
+    return taken
+
+
+def suppressed_late(stage: Stage) -> int:
+    """The number of rows counted as inserted that were suppressed when the staged rows were moved."""
+    return stage.suppressed_late if isinstance(stage, Published) else 0
+
+
+def counts_before(stage: Stage) -> Counts:
+    """The rows of the import that earlier runs completed."""
+    if isinstance(stage, AlreadyDone):
+        return stage.past.counts
+    return _resumed(stage)
+
+
+def suppressed(stage: Stage) -> int:
+    """The number of rows of the import that the database suppressed without an error."""
+    workers = stage.job.counters if isinstance(stage, Loading) else []
+    return _resumed(stage).skipped + sum(worker.skipped for worker in workers) + suppressed_late(stage)
+
+
+def counts_of_import(context: RunContext, *, whole: bool) -> Counts:
+    """The completed rows of the import, by earlier runs and this one. ``whole``: the import is complete."""
+    stage = context.stage
+    before, workers, late = _resumed(stage), sample(context).workers, suppressed_late(stage)
+    inserted = before.inserted + sum(worker.inserted for worker in workers) - late
+    updated = before.updated + sum(worker.updated for worker in workers)
+    rejected = before.rejected + sum(worker.rejected for worker in workers)
+    skipped = before.skipped + sum(worker.skipped for worker in workers) + late
+    if whole:  # include the totals row, which has no ledger entry
+        skipped = max(skipped, context.reader.rows_read - inserted - updated - rejected)
+    return Counts(inserted, updated, skipped, rejected)
+
+
+def _resumed(stage: Stage) -> Counts:
+    """The counts of the import when this run claimed it."""
+    return stage.resume_point.counts if isinstance(stage, Claimed) and stage.resume_point else Counts()

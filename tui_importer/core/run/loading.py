@@ -1,0 +1,123 @@
+"""Loading: a thread reads and converts the rows, while the strategy's workers write them."""
+
+from __future__ import annotations
+
+from concurrent.futures import Future, ThreadPoolExecutor
+
+from tui_importer.core.model.completed_rows import CompletedRows
+from tui_importer.core.model.counters import Phase
+from tui_importer.core.run.context import RunContext
+from tui_importer.core.run.job import ImportJob
+from tui_importer.core.run.preparation import claim, prepare_table
+from tui_importer.core.run.stages import Loading, PreparedImport, Ready, after
+from tui_importer.core.scheduling.batch_queue import RateLimiter
+from tui_importer.core.scheduling.failures import INTERRUPTS, unexpected
+from tui_importer.core.writing.backend import Backend, Destination
+from tui_importer.core.writing.defaults import default_places
+from tui_importer.core.writing.encoding import encoded
+from tui_importer.errors import ExitCode, ImporterError
+from tui_importer.events import LoadingStarted
+
+
+def load(context: RunContext, ready: Ready, backend: Backend) -> Loading:
+    """Read and write all rows. Reading begins at once: the import is claimed and its table created meanwhile."""
+    claimed: Future[CompletedRows] = Future()
+    with ThreadPoolExecutor(1, thread_name_prefix="reading") as pool:
+        reading = pool.submit(_read, context, ready, backend, claimed)
+        try:
+            claimed_import, completed = claim(context, ready, backend)
+            prepared = prepare_table(context, claimed_import, backend)
+            claimed.set_result(completed)
+            loading = _write(context, prepared, backend)
+        finally:
+            # Unblock the reader, whatever ended the writing.
+            claimed.cancel()
+            context.queue.abandon()
+    reading.result()
+    return loading
+
+
+def _read(context: RunContext, ready: Ready, backend: Backend, claimed: Future[CompletedRows]) -> None:
+    """The reading thread: converts blocks to batches and puts them into the queue."""
+    source, mapping, size = ready.source, ready.resolved.mapping, ready.choices.batch_size
+    limiter = None
+    if context.plan.options.max_rate:
+        limiter = RateLimiter(context.plan.options.max_rate, context.control.wait)
+    try:
+        for batch in source.batches(mapping, size, context.reader, context.notice, claimed):
+            context.reader.phase = Phase.READING
+            if limiter is not None and not limiter.acquire(batch.row_count):
+                return
+            if not context.queue.put(encoded(batch, backend, context.components.backend_name)):
+                return
+        context.reader.phase = Phase.READ
+    except BaseException as error:
+        if claimed.cancelled():
+            return  # the import was not claimed; that error is raised elsewhere
+        if claimed.done():
+            context.control.stop(str(error), ExitCode.FAILED)
+        if isinstance(error, (ImporterError, *INTERRUPTS)):
+            raise
+        after_row = f" after row {source.last_row:,}" if source.last_row else ""
+        raise ImporterError(
+            f"reader {context.components.reader_name!r} failed{after_row}: {unexpected(error)}"
+        ) from error
+    finally:
+        context.queue.end()
+
+
+def _write(context: RunContext, prepared: PreparedImport, backend: Backend) -> Loading:
+    """Run the strategy, which writes all batches into the table."""
+    plan, choices, mapping = context.plan, prepared.choices, prepared.resolved.mapping
+    job = ImportJob(
+        workers=choices.workers,
+        queue=context.queue,
+        control=context.control,
+        backend=backend,
+        mapping=mapping,
+        destination=destination(prepared),
+        rejects=context.rejects,
+        max_rejects=plan.options.max_rejects,
+        retry_for=plan.options.retry_for,
+        emit=context.emit,
+    )
+    loading = context.reach(after(prepared, Loading, job=job))
+    context.emit(
+        LoadingStarted(
+            table=mapping.table.qualified_name,
+            strategy=context.components.strategy_name,
+            workers=choices.workers,
+            batch_size=choices.batch_size,
+            max_rate=plan.options.max_rate,
+            headers=mapping.headers,
+        )
+    )
+    context.control.on_change(context.queue.wake)
+    try:
+        _run_strategy(context, job)
+    finally:
+        job.close()
+    return loading
+
+
+def _run_strategy(context: RunContext, job: ImportJob) -> None:
+    try:
+        context.components.strategy.run(job)
+    except (ImporterError, BaseExceptionGroup, *INTERRUPTS):
+        raise
+    except BaseException as error:
+        raise ImporterError(f"strategy {context.components.strategy_name!r} failed: {unexpected(error)}") from error
+
+
+def destination(prepared: PreparedImport) -> Destination:
+    """Where the sessions of a prepared import write."""
+    mapping, table = prepared.resolved.mapping, prepared.filled_table
+    columns = tuple(column.target for column in mapping.columns)
+    return Destination(
+        claim=prepared.resume_point.claim if prepared.resume_point else None,
+        table=table,
+        columns=columns,
+        # In a stage they stay NULL: the table's defaults apply when the rows are moved into it.
+        defaults=default_places(table, columns) if prepared.stage_table is None else (),
+        types=tuple(column.conversion.type for column in mapping.columns),
+    )

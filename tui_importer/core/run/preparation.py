@@ -1,0 +1,204 @@
+"""Preparing an import: open the source, resolve the plan, claim the import, create its table."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from tui_importer.core.conversion.mapping import ColumnMapping
+from tui_importer.core.model.completed_rows import CompletedRows
+from tui_importer.core.model.counters import Phase
+from tui_importer.core.model.table import Table
+from tui_importer.core.planning.resolution import choose_target, resolve
+from tui_importer.core.run.choices import choose
+from tui_importer.core.run.context import RunContext
+from tui_importer.core.run.import_history import ImportHistory, RunInfo
+from tui_importer.core.run.stages import (
+    AlreadyDone,
+    Claimed,
+    Identified,
+    Opened,
+    PreparedImport,
+    Ready,
+    Resolved,
+    after,
+)
+from tui_importer.core.run.target_database import TargetDatabase
+from tui_importer.core.scheduling.failures import INTERRUPTS, unexpected
+from tui_importer.core.source.open_source import OpenSource
+from tui_importer.core.source.opening import Opening
+from tui_importer.core.writing.access import Access, check_access
+from tui_importer.core.writing.backend import Backend
+from tui_importer.core.writing.ledger import PastRun
+from tui_importer.errors import DatabaseError, ImporterError, TransientFault
+from tui_importer.events import AlreadyImported, Resumed, RowRejected, TableCreated
+
+
+def wait_for_source(context: RunContext, opening: Opening) -> OpenSource:
+    """Wait for the open file. An unexpected error of a third-party reader becomes an :class:`ImporterError`."""
+    try:
+        return opening.result()
+    except (ImporterError, *INTERRUPTS):
+        raise
+    except BaseException as error:
+        raise ImporterError(f"reader {context.components.reader_name!r} failed: {unexpected(error)}") from error
+
+
+def make_ready(context: RunContext, source: OpenSource, sha256: str, database: TargetDatabase) -> Ready:
+    """Resolve the plan, find out whether this import is done already, and choose workers and batch size."""
+    opened = context.reach(Opened(source=source, sha256=sha256))
+    context.emit(source.opened)
+    for note in (*context.components.reader.limits(source.path), *source.notes):
+        context.notice(note)
+    context.reader.source_rows = source.row_hint
+    resolved, past = _resolve(context, opened, database)
+    choices = choose(context.plan.options, context.components.strategy, database.backend, source.row_hint)
+    if past is not None:
+        ready: Ready = context.reach(after(resolved, AlreadyDone, choices=choices, past=past))
+    else:
+        ready = context.reach(after(resolved, Ready, choices=choices))
+    if choices.fewer_than_asked:
+        context.notice(choices.writer_note)
+    return ready
+
+
+def claim(context: RunContext, ready: Ready, backend: Backend) -> tuple[Claimed, CompletedRows]:
+    """Claim the import, after a check that everything is permitted; returns the rows that earlier runs completed."""
+    history, resolved = ready.history, ready.resolved
+    _check_access(context, ready, backend)
+    if history is None:
+        return context.reach(after(ready, Claimed, resume_point=None, created=resolved.create)), CompletedRows()
+    resume_point = context.retried(lambda: history.begin(resolved))
+    claimed = context.reach(after(ready, Claimed, resume_point=resume_point, created=history.made_table))
+    completed = CompletedRows(resume_point.intervals, resume_point.rejected_rows)
+    if completed and history.resumes is not None:
+        known = list(history.rejects())
+        context.rejects.add_many(known)
+        context.emit(
+            Resumed(
+                run_id=history.resumes.run_id,
+                rows=resume_point.counts.rows,
+                rejected=resume_point.counts.rejected,
+                next_row=completed.first_gap(completed.intervals[0].first),
+                taken_over=resume_point.taken_over is not None,
+            )
+        )
+        # The recording of this run covers the whole import, as its report does.
+        for reject in known:
+            context.emit(RowRejected(worker=0, reject=reject))
+    return claimed, completed
+
+
+def prepare_table(context: RunContext, claimed: Claimed, backend: Backend) -> PreparedImport:
+    """Create the target table, or the staging table of an atomic import."""
+    history, resolved, options = claimed.history, claimed.resolved, context.plan.options
+    mapping, stage_table = resolved.mapping, None
+    if history is not None and options.verify:
+        context.retried(lambda: history.take_before(mapping, empty=resolved.create))
+    if history is not None and options.atomic and not history.published:
+        stage_table = _create_stage(context, history.stage(mapping), mapping, backend, exists=not resolved.create)
+    elif resolved.create:
+        if context.retried(lambda: _create_table(context, mapping, backend)):
+            context.emit(TableCreated(table=mapping.table.qualified_name))
+        else:
+            context.notice(
+                f"another run has made table {mapping.table.qualified_name!r} meanwhile: its rows go there too"
+            )
+            return context.reach(_of_other(claimed))
+    return context.reach(after(claimed, PreparedImport, stage_table=stage_table))
+
+
+def _resolve(context: RunContext, opened: Opened, database: TargetDatabase) -> tuple[Resolved, PastRun | None]:
+    """Resolve the plan; also returns the run that has completed this import, if any."""
+    plan, source, ledger = context.plan, opened.source, database.ledger
+    choice = choose_target(plan, source.layout, source)
+    existing = database.table(choice.name)
+    history = None
+    if ledger is not None:
+        past_runs = database.history(ledger, choice.name)
+        run = RunInfo(context.run_id, context.components.strategy_name, context.command)
+        history = ImportHistory(ledger, past_runs, run, plan, source, opened.sha256, choice.name)
+        plan = history.plan(existing)
+    dry_run = plan.options.dry_run  # a dry run reads the history but records nothing
+    identified = context.reach(after(opened, Identified, history=None if dry_run else history))
+    resolved = context.reach(after(identified, Resolved, resolved=resolve(plan, source, choice, existing)))
+    for note in resolved.resolved.notes:
+        context.notice(note)
+    done = None
+    if history is not None:
+        found = history
+        done = context.retried(lambda: found.done(resolved.resolved, existing))
+        for note in history.notes:
+            context.notice(note)
+        if dry_run and history.resumes is not None:
+            begun = history.resumes.run_id
+            context.notice(f"run {begun} has begun this import, and an import would go on where it ended")
+    if plan.options.verify and (done is not None or dry_run):
+        context.notice("nothing is written, so nothing is verified")
+    if done is not None:
+        _count_as_done(context, done)
+    return resolved, done
+
+
+def _count_as_done(context: RunContext, done: PastRun) -> None:
+    """Count the rows of an import that an earlier run has completed, and say so."""
+    counts, reader = done.counts, context.reader
+    reader.rows_read, reader.rejected = counts.rows, counts.rejected
+    reader.skipped = counts.rows - counts.rejected
+    reader.blank_rows = done.blank_rows
+    reader.phase = Phase.READ
+    context.emit(
+        AlreadyImported(
+            run_id=done.run_id,
+            finished_at=done.finished_at or "",
+            inserted=counts.inserted,
+            updated=counts.updated,
+            skipped=counts.skipped,
+            rejected=counts.rejected,
+        )
+    )
+
+
+def _check_access(context: RunContext, ready: Ready, backend: Backend) -> None:
+    """Check that the database permits everything that this import will do, before any of it is done."""
+    options, mapping = context.plan.options, ready.resolved.mapping
+    access = Access(
+        table=mapping.table,
+        columns=tuple(column.target for column in mapping.columns),
+        creates_table=ready.resolved.create,
+        stages=options.atomic and not (ready.history is not None and ready.history.published),
+        reads=options.verify,
+    )
+    context.retried(lambda: check_access(backend, access))
+
+
+def _create_stage(
+    context: RunContext, stage_table: Table, mapping: ColumnMapping, backend: Backend, *, exists: bool
+) -> Table:
+    """Create the staging table unless an earlier run has; ``exists``: the target table does."""
+
+    def create() -> None:
+        if backend.reflect(stage_table.qualified_name) is None:
+            backend.create_stage(mapping.table, stage_table, exists=exists)
+
+    context.retried(create)
+    return stage_table
+
+
+def _create_table(context: RunContext, mapping: ColumnMapping, backend: Backend) -> bool:
+    """Create the table; False if another run has created it since it was reflected, and our columns fit."""
+    try:
+        backend.create_table(mapping.table)
+    except TransientFault:
+        raise
+    except DatabaseError:
+        found = backend.reflect(mapping.table.qualified_name)
+        ours = [column.target for column in mapping.columns]
+        if found is None or context.plan.target.mode == "create" or not all(map(found.column, ours)):
+            raise
+        return False
+    return True
+
+
+def _of_other(claimed: Claimed) -> PreparedImport:
+    """The prepared import into a table that another run has created, and whose indexes that run creates."""
+    return after(replace(claimed, created=False), PreparedImport, stage_table=None)

@@ -1,0 +1,76 @@
+"""The database of a run: its backend and its ledger, and what was looked up there while the file was being parsed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from tui_importer.core.model.names import table_name
+from tui_importer.core.model.plan import Plan
+from tui_importer.core.model.table import Table
+from tui_importer.core.run.context import RunContext
+from tui_importer.core.writing.backend import Backend, ConnectionSettings, application_name
+from tui_importer.core.writing.ledger import Ledger, PastRun
+from tui_importer.errors import TransientFault
+
+
+class TargetDatabase:
+    """One database, connected after :meth:`connect`. Methods raise the errors of :mod:`tui_importer.errors`.
+
+    ``ledger`` is None in a dry run into a table that does not exist: there is nothing to ask it.
+    """
+
+    def __init__(self, context: RunContext) -> None:
+        self._context = context
+        self._tables: dict[str, Table | None] = {}
+        self._histories: dict[str, Sequence[PastRun]] = {}
+        self.ledger: Ledger | None = None
+        self.backend = _open(context)
+
+    def connect(self) -> None:
+        """Connect, and look up the table that is most likely the target; if it is another, the connection is warm."""
+        # Wait for a database that is busy, but not for one that cannot be reached.
+        self._context.retried(self.backend.connect, (TransientFault,))
+        self._context.retried(lambda: self._look_ahead(self._context.plan))
+
+    def table(self, name: str) -> Table | None:
+        """The table of that name, or None."""
+        if name not in self._tables:
+            self._tables[name] = self._context.retried(lambda: self.backend.reflect(name))
+        return self._tables[name]
+
+    def history(self, ledger: Ledger, name: str) -> Sequence[PastRun]:
+        """The runs into the table of that name, the latest first."""
+        if name not in self._histories:
+            self._histories[name] = self._context.retried(lambda: ledger.history(name))
+        return self._histories[name]
+
+    def close(self) -> None:
+        """Close all connections."""
+        if self.ledger is not None:
+            self.ledger.close()
+        self.backend.close()
+
+    def _look_ahead(self, plan: Plan) -> None:
+        likely = plan.target.table or table_name(Path(plan.source.file).stem)
+        self._tables[likely] = self.backend.reflect(likely)
+        if not plan.options.dry_run or self._tables[likely] is not None:
+            self.ledger = self.backend.ledger(plan.options.ledger_schema)
+            self._histories[likely] = self.ledger.history(likely)
+
+
+def _open(context: RunContext) -> Backend:
+    options = context.plan.options
+    backend = context.components.open_backend(
+        ConnectionSettings(
+            url=context.components.address.text,
+            application_name=application_name(context.run_id),
+            connect_timeout=options.connect_timeout,
+            stall_timeout=options.stall_timeout,
+        )
+    )
+    if not options.dry_run:
+        return backend
+    from tui_importer.core.writing.dry_run import DryBackend  # imports asyncio, which few runs need
+
+    return DryBackend(backend)
