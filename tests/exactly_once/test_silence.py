@@ -82,7 +82,7 @@ def test_a_slow_network_is_no_silence(postgres: Database, importer: Importer, st
     """Bytes that trickle are progress; so is what a buffer on the way lets through bit by bit."""
     count = 1_500 if strategy in ("batched", "async") else 4
     importer.write([(n, "x" * 100) for n in range(count)])
-    with Network(postgres.url, bandwidth=64_000, latency=0.1) as network:
+    with Network(postgres.url, bandwidth=64_000, latency=0.02) as network:
         report = importer.run(
             network.url, strategy=strategy, workers=1, batch_size=count, stall_timeout=2.0, connect_timeout=30.0
         )
