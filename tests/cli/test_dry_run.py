@@ -107,7 +107,7 @@ def test_one_that_is_stopped_has_nothing_to_go_on_with(program: Program, orders:
     run = program.start("orders.xlsx", "--db", "o.db", "--dry-run", "--max-rate", "10", "--log-format", "json")
     until(run, "batch_committed")
     run.send_signal(signal.SIGINT)
-    run.communicate(timeout=30)
+    run.communicate(timeout=60)
     assert run.returncode == 130
     lines = program("attach", code=130).lines
     assert "dry run: stopped before the end: stopped by SIGINT; nothing was written" in lines

@@ -109,7 +109,7 @@ def test_leaving_a_replay_is_no_failure(program: Program, orders: Path) -> None:
     assert viewer.stderr is not None
     assert viewer.stderr.readline().startswith("importing ")
     viewer.send_signal(2)
-    _, err = viewer.communicate(timeout=30)
+    _, err = viewer.communicate(timeout=60)
     assert viewer.returncode == 0
     assert "Traceback" not in err
     assert "died" not in err

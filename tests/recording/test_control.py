@@ -80,7 +80,7 @@ def served(folder: Path) -> Iterator[Puppet]:
 def caller(folder: Path) -> Iterator[socket.socket]:
     """Somebody who may say anything."""
     with socket.socket(socket.AF_UNIX) as connection:
-        connection.settimeout(30)
+        connection.settimeout(60)
         connection.connect(str(folder / CONTROL_SOCKET))
         yield connection
 

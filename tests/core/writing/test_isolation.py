@@ -281,7 +281,7 @@ def test_rows_of_an_open_transaction_are_waited_for_once_and_not_row_by_row(post
             with closing(session):
                 heard = Heard(session)
                 writing = asyncio.create_task(asyncio.to_thread(target.write, session, target.batch(given)))
-                async with asyncio.timeout(30):
+                async with asyncio.timeout(60):
                     while not heard.waits:
                         await asyncio.sleep(0.02)
                 other.commit()
