@@ -27,6 +27,8 @@ ROOT = Path(__file__).parent.parent
 sys.path.append(str(ROOT))
 
 from tests.support import postgres as servers  # noqa: E402
+from tests.support.examples import examples  # noqa: E402
+from tests.support.memory import folder_in_memory  # noqa: E402
 
 # Where bytecode may not be kept beside the sources, each of a thousand processes would compile them anew for a second.
 if sys.dont_write_bytecode:
@@ -38,6 +40,7 @@ if sys.dont_write_bytecode:
 # How long an example takes says nothing of the program: machines are shared.
 settings.register_profile(
     "tests",
+    max_examples=examples(100),
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
     print_blob=True,
@@ -48,12 +51,6 @@ settings.load_profile("tests")
 for ignored, usual in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
     if signal.getsignal(ignored) is signal.SIG_IGN:
         signal.signal(ignored, usual)
-
-#: Where files never wait for a disk, if the machine has such a place: as SQLAlchemy opens it, an SQLite file waits
-#: several times for each of ten thousand commits.
-_MEMORY = next(
-    (place for place in ("/dev/shm",) if os.access(place, os.W_OK) and shutil.disk_usage(place).free > 1 << 30), None
-)
 
 #: Seconds in which a thread that a test has let go of ends.
 PATIENCE = 60.0
@@ -139,7 +136,9 @@ def sqlite(tmp_path: Path) -> Database:
 @pytest.fixture
 def generic(tmp_path: Path) -> Iterator[Database]:
     """A database that only SQLAlchemy knows how to talk to, as far as the program can tell."""
-    with tempfile.TemporaryDirectory(prefix="tui_importer-generic-", dir=_MEMORY or tmp_path) as folder:
+    # As SQLAlchemy opens it, an SQLite file waits for the disk several times for each of ten thousand commits.
+    place = folder_in_memory() or tmp_path
+    with tempfile.TemporaryDirectory(prefix="tui_importer-generic-", dir=place) as folder:
         path = Path(folder) / "generic.db"
         yield sqlite_database(path, "generic", f"sqlite+pysqlite:///{path}")
 

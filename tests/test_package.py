@@ -16,6 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import tui_importer
+from tests.support.examples import examples
 from tui_importer import events
 
 ROOT = Path(__file__).parent.parent
@@ -132,7 +133,7 @@ def instances(kind: type[Any]) -> st.SearchStrategy[Any]:
 
 
 @pytest.mark.parametrize("kind", everyone(), ids=lambda kind: str(kind.__name__))
-@settings(max_examples=20, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(20), suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data())
 def test_events_survive_json(kind: type[Any], data: st.DataObject) -> None:
     event = data.draw(instances(kind))

@@ -15,6 +15,7 @@ import xlsxwriter
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.support.examples import examples
 from tui_importer import Options, Plan, Report, Source, Target, run_import
 
 if TYPE_CHECKING:
@@ -148,7 +149,7 @@ def equal(kind: str, found: Any, expected: Any) -> bool:
 
 
 @pytest.mark.parametrize("kind", VALUES)
-@settings(max_examples=6, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(6), deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_by_type(kind: str, data: st.DataObject, tmp_path: Path, sqlite: Database, postgres: Database) -> None:
     values = data.draw(st.lists(st.one_of(VALUES[kind], st.none()), min_size=1, max_size=60))

@@ -32,7 +32,7 @@ def load(folder: Path, name: str, plan: Plan | None = None) -> tuple[Report, lis
         target=Target(database=str(folder / "target.db"), table="people"),
         options=Options(batch_size=50),
     )
-    return run_import(plan, listener=heard.append), heard
+    return run_import(plan, listener=heard.append, rejects_file=folder / "rejects.xlsx"), heard
 
 
 @pytest.mark.parametrize("run", RUNS, ids=lambda run: str(run.name))

@@ -15,6 +15,7 @@ import xlsxwriter
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.support.examples import examples
 from tui_importer import Options, Plan, Report, Source, Target, run_import
 from tui_importer.backends.postgresql.backend import PostgreSQL, _enlarge_send_buffer
 from tui_importer.core.model.batch import Batch
@@ -69,7 +70,7 @@ async def load_by_asyncio(opened: PostgreSQL, batch: Batch, width: int) -> Loade
 
 
 @pytest.mark.parametrize("awaited", [False, True])
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(60), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(grid=GRIDS)
 def test_any_texts_come_out_as_they_went_in(postgres: Database, awaited: bool, grid: list[list[str]]) -> None:
     width = len(grid[0])

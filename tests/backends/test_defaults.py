@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.conftest import Database, sqlite_database
+from tests.support.examples import examples
 from tui_importer import Options, Plan, Report, Run, Source, Target
 from tui_importer.core.model.batch import Batch
 from tui_importer.core.model.list_column import ListColumn
@@ -261,7 +262,7 @@ def test_parts_hold_every_row_once_and_no_blank(rows: list[tuple[int | None, ...
     assert sum(len(part.batch) for part in parts) == stop - start
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(25), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.lists(st.tuples(st.sampled_from(["a", "b", "c", "d", ""]), st.sampled_from(["", "s"])), min_size=1, max_size=9)
 )

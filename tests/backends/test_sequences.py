@@ -123,7 +123,7 @@ def test_nobody_gets_a_number_twice_meanwhile(postgres: Database) -> None:
     others.start()
     engine = sa.create_engine("postgresql+psycopg://", creator=lambda: psycopg.connect(postgres.url))
     try:
-        assert begun.wait(10)
+        assert begun.wait(60)
         for highest in range(5_000, 50_000, 5_000):
             postgres.execute(f"INSERT INTO s VALUES ({highest})")
             advance_sequences(engine, Table("s", ()), ["id"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,12 @@ from typing import Any
 import pytest
 from openpyxl import Workbook
 
+from tests.support import forked
+
 PROGRAM = [sys.executable, "-m", "tui_importer"]
+
+#: Seconds that it may take: ten thousand commits, one after the other, on a busy machine.
+PATIENCE = 240.0
 
 
 @dataclass(frozen=True)
@@ -29,6 +35,12 @@ class Ended:
         """What it said on stderr."""
         return self.err.splitlines()
 
+    def checked(self, code: int | None) -> Ended:
+        """Itself; it must hold no traceback, and have this exit code if one is given."""
+        assert "Traceback" not in self.err + self.out, self.err
+        assert code is None or self.code == code, self
+        return self
+
 
 class Program:
     """Runs the command line in a folder of its own."""
@@ -43,6 +55,14 @@ class Program:
 
     def __call__(self, *arguments: str, code: int | None = None, **environment: str) -> Ended:
         """Run to the end; with ``code``, that must be the exit code."""
+        with tempfile.TemporaryDirectory(prefix="tui_importer-streams-") as place:
+            out, err = Path(place) / "out", Path(place) / "err"
+            ended_with = forked.run(arguments, self.folder, {**self.environment, **environment}, out, err, PATIENCE)
+            ended = Ended(ended_with, out.read_text(encoding="utf-8"), err.read_text(encoding="utf-8"))
+        return ended.checked(code)
+
+    def anew(self, *arguments: str, code: int | None = None, **environment: str) -> Ended:
+        """The same by a new interpreter: where it matters what is loaded, or what an interpreter is begun with."""
         done = subprocess.run(
             [*PROGRAM, *arguments],
             cwd=self.folder,
@@ -50,13 +70,10 @@ class Program:
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=240,  # ten thousand commits, one after the other, on a busy machine
+            timeout=PATIENCE,
             check=False,
         )
-        ended = Ended(done.returncode, done.stdout, done.stderr)
-        assert "Traceback" not in ended.err + ended.out, ended.err
-        assert code is None or ended.code == code, ended
-        return ended
+        return Ended(done.returncode, done.stdout, done.stderr).checked(code)
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
         """Start it and go on."""

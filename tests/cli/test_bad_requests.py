@@ -93,6 +93,7 @@ def test_a_request_that_cannot_be(program: Program, orders: Path, arguments: lis
     assert len(errors) == 1, ended.err
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("name", ["text.xlsx", "truncated.xlsx", "encrypted.xlsx", "empty.xlsx", "missing.xlsx"])
 def test_quietly_it_is_one_line_and_nothing_else(program: Program, orders: Path, name: str) -> None:
     broken_files(program.folder, orders)
@@ -101,6 +102,7 @@ def test_quietly_it_is_one_line_and_nothing_else(program: Program, orders: Path,
     assert name in line
 
 
+@pytest.mark.once
 def test_a_file_of_several_that_cannot_be_read_costs_the_others_nothing(program: Program, orders: Path) -> None:
     broken_files(program.folder, orders)
     ended = program("text.xlsx", "orders.xlsx", "-q", code=2)
@@ -114,6 +116,7 @@ TARGETS = {
 }
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("what", TARGETS)
 def test_a_table_that_cannot_take_the_columns(
     program: Program, orders: Path, sqlite: Database, postgres: Database, what: str
@@ -163,6 +166,7 @@ def test_a_result_that_is_lost_is_no_success(program: Program, orders: Path) -> 
     assert program("orders.xlsx", "-q", "--report", "/dev/full").code != 0
 
 
+@pytest.mark.once
 def test_nothing_is_made_when_the_database_refuses_the_table(
     program: Program, workbook: Callable[..., Path], postgres: Database
 ) -> None:

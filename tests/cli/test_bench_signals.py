@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from tests.cli.conftest import Program
     from tests.conftest import Database
 
+pytestmark = pytest.mark.once
+
 SIGNALS = [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
 TABLES = "SELECT tablename FROM pg_tables WHERE schemaname = 'public'"
 

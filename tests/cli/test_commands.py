@@ -19,7 +19,7 @@ HEAVY = ("sqlalchemy", "psycopg", "openpyxl", "textual", "rich", "python_calamin
 
 
 def test_the_version_and_what_it_loads(program: Program) -> None:
-    assert program("--version", code=0).out == f"tui-importer, version {version('tui-importer')}\n"
+    assert program.anew("--version", code=0).out == f"tui-importer, version {version('tui-importer')}\n"
     loaded = subprocess.run(
         [sys.executable, "-X", "importtime", "-m", "tui_importer", "--version"],
         capture_output=True,
@@ -84,6 +84,7 @@ def test_a_plan_changed_by_hand_is_honoured(program: Program, orders: Path, sqli
     assert sqlite.fetch("SELECT no, buyer FROM orders WHERE no = 5") == [(5, "customer 5")]
 
 
+@pytest.mark.once
 def test_a_column_called_id_keeps_its_name(program: Program, workbook: Callable[..., Path], database: Database) -> None:
     """A table that is made for a sheet has the columns of the sheet and no other."""
     workbook("things.xlsx", [["ID", "Thing"], [7, "seven"], [8, "eight"]])
@@ -93,6 +94,7 @@ def test_a_column_called_id_keeps_its_name(program: Program, workbook: Callable[
     assert sorted(database.fetch("SELECT id, thing FROM things")) == [(7, "seven")] * 2 + [(8, "eight")] * 2
 
 
+@pytest.mark.once
 def test_bench_compares_and_leaves_nothing(program: Program, orders: Path, postgres: Database) -> None:
     for database in ([], ["--db", postgres.url]):
         out = program("bench", "orders.xlsx", *database, code=0).out
@@ -119,19 +121,20 @@ def test_a_broken_plugin_is_named_and_stops_nobody(program: Program, orders: Pat
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: broken-thing\nVersion: 2.1\n")
     (info / "entry_points.txt").write_text("[tui_importer]\nbroken = broken_thing\n")
     (site / "broken_thing.py").write_text("raise RuntimeError('no luck today')")
-    ended = program("plugins", code=0, PYTHONPATH=str(site))
+    ended = program.anew("plugins", code=0, PYTHONPATH=str(site))
     assert "broken-thing" in ended.out
     assert "RuntimeError: no luck today" in ended.out
-    [line] = program("orders.xlsx", "-q", code=0, PYTHONPATH=str(site)).lines
+    [line] = program.anew("orders.xlsx", "-q", code=0, PYTHONPATH=str(site)).lines
     assert line == "tui-importer: plugin 'broken' of broken-thing is broken and left out: RuntimeError: no luck today"
-    asked = program("orders.xlsx", "-q", "--strategy", "broken", code=2, PYTHONPATH=str(site))
+    asked = program.anew("orders.xlsx", "-q", "--strategy", "broken", code=2, PYTHONPATH=str(site))
     assert "no luck today" in asked.lines[-1]
-    disabled = program(
+    disabled = program.anew(
         "orders.xlsx", "-q", "--db", "b.db", code=0, PYTHONPATH=str(site), TUI_IMPORTER_DISABLE_PLUGINS="broken"
     )
     assert disabled.err == ""
 
 
+@pytest.mark.once
 def test_csv_and_openpyxl_go_the_same_way(program: Program, workbook: Callable[..., Path], orders: Path) -> None:
     (program.folder / "more.csv").write_text("a;b\n1;x\n2;y\n")
     program("more.csv", "orders.xlsx", "-q", code=0)

@@ -41,6 +41,7 @@ def bad(workbook: Callable[..., Path]) -> Path:
 OPTIONS = ("bad.xlsx", "--db", "b.db", "--type", "n=integer", "--dry-run")
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("style", [(), ("-v",), ("--plain",), ("--plain", "-v")])
 def test_every_line_says_so_and_none_says_what_was_not_done(
     program: Program, bad: Path, style: tuple[str, ...]
@@ -56,6 +57,7 @@ def test_every_line_says_so_and_none_says_what_was_not_done(
     assert program.files() == {"bad.xlsx"}, "no database, and no workbook of rejects"
 
 
+@pytest.mark.once
 def test_an_attached_viewer_and_a_replay_say_so_too(program: Program, bad: Path) -> None:
     program(*OPTIONS, code=3)
     for command in (("attach", "--no-ui"), ("replay", "--speed", "1000", "--no-ui")):
@@ -85,6 +87,7 @@ def test_an_import_is_no_dry_run(program: Program, bad: Path) -> None:
     assert json.loads(ended.out)["rejects_file"].endswith("bad.rejects.xlsx")
 
 
+@pytest.mark.once
 def test_a_recording_of_before_can_be_read(program: Program, bad: Path, own_state: Path) -> None:
     program(*OPTIONS[:-1], "-q", code=3)
     [folder] = own_state.iterdir()
@@ -99,11 +102,12 @@ def test_a_recording_of_before_can_be_read(program: Program, bad: Path, own_stat
     assert (run["state"], run["dry_run"]) == ("complete", False)
 
 
+@pytest.mark.once
 def test_one_that_is_stopped_has_nothing_to_go_on_with(program: Program, orders: Path) -> None:
     run = program.start("orders.xlsx", "--db", "o.db", "--dry-run", "--max-rate", "10", "--log-format", "json")
     until(run, "batch_committed")
     run.send_signal(signal.SIGINT)
-    run.communicate(timeout=30)
+    run.communicate(timeout=60)
     assert run.returncode == 130
     lines = program("attach", code=130).lines
     assert "dry run: stopped before the end: stopped by SIGINT; nothing was written" in lines

@@ -40,7 +40,9 @@ def test_a_file_alone_goes_into_sqlite_beside_it(program: Program, sample: str) 
     assert program.files() == {"sample_data.xlsx", "sample_data.db", "sample_data.rejects.xlsx"}
 
 
-@pytest.mark.parametrize("strategy", [pytest.param("threaded", marks=pytest.mark.once), "batched", "async"])
+@pytest.mark.parametrize(
+    "strategy", ["batched", *(pytest.param(name, marks=pytest.mark.once) for name in ("threaded", "async"))]
+)
 def test_postgresql_and_the_report_on_stdout(program: Program, sample: str, postgres: Database, strategy: str) -> None:
     ended = program("import", sample, "--db", postgres.url, "--report", "-", "--strategy", strategy, "--no-ui", code=3)
     report = json.loads(ended.out)
@@ -54,6 +56,7 @@ def test_postgresql_and_the_report_on_stdout(program: Program, sample: str, post
     assert postgres.scalar("SELECT count(*) FROM businesses") == 9_987
 
 
+@pytest.mark.once
 def test_a_second_file_of_rejects_never_replaces_the_first(program: Program, sample: str) -> None:
     program("sample_data.xlsx", "-q", "--limit", "300", code=3)
     first = (program.folder / "sample_data.rejects.xlsx").read_bytes()

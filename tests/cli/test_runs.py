@@ -27,6 +27,7 @@ def own_state(program: Program) -> None:
     program.environment["XDG_STATE_HOME"] = str(program.folder.parent / "state")
 
 
+@pytest.mark.once
 @pytest.mark.usefixtures("own_state")
 def test_runs_are_listed_with_state_counts_and_how_to_go_on(program: Program, orders: Path) -> None:
     assert program("runs", code=0).out == "no runs\n"
@@ -54,6 +55,7 @@ def test_runs_are_listed_with_state_counts_and_how_to_go_on(program: Program, or
     assert program("runs", code=0).out == "no runs\n"
 
 
+@pytest.mark.once
 def test_the_ledger_can_be_asked_too(program: Program, orders: Path, database: Database) -> None:
     program("orders.xlsx", "--db", database.url, "-q", "--table", "orders", code=0)
     [run] = json.loads(program("runs", "--db", database.url, "--json", code=0).out)

@@ -109,7 +109,7 @@ def test_leaving_a_replay_is_no_failure(program: Program, orders: Path) -> None:
     assert viewer.stderr is not None
     assert viewer.stderr.readline().startswith("importing ")
     viewer.send_signal(2)
-    _, err = viewer.communicate(timeout=30)
+    _, err = viewer.communicate(timeout=60)
     assert viewer.returncode == 0
     assert "Traceback" not in err
     assert "died" not in err
@@ -140,14 +140,14 @@ READ = ("warned.xlsx", "--db", "w.db", "--reader", "openpyxl")
 def test_warnings_of_libraries_do_not_reach_the_terminal(
     program: Program, warned: Path, style: tuple[str, ...]
 ) -> None:
-    assert WARNING not in program(*READ, *style, code=0).err
-    assert WARNING not in program("inspect", "warned.xlsx", "--reader", "openpyxl", code=0).err
+    assert WARNING not in program.anew(*READ, *style, code=0).err
+    assert WARNING not in program.anew("inspect", "warned.xlsx", "--reader", "openpyxl", code=0).err
 
 
 def test_warnings_of_libraries_are_shown_when_more_is_wanted(program: Program, warned: Path) -> None:
-    [line] = [line for line in program(*READ, "-v", code=0).lines if WARNING in line]
+    [line] = [line for line in program.anew(*READ, "-v", code=0).lines if WARNING in line]
     assert line.startswith("debug: tui_importer.libraries: UserWarning: ")
-    ended = program(*READ, "--again", "-v", "--log-format", "json", code=0)
+    ended = program.anew(*READ, "--again", "-v", "--log-format", "json", code=0)
     [said] = [said for said in map(json.loads, ended.lines) if said["event"] == "logged" and WARNING in said["message"]]
     assert (said["level"], said["logger"]) == ("debug", "tui_importer.libraries")
 

@@ -62,7 +62,7 @@ class Pooler:
         as_user = ["-u", user] if os.getuid() == 0 else []
         with log.open("w") as output:
             self._process = subprocess.Popen([PGBOUNCER, *as_user, str(settings)], stdout=output, stderr=output)
-        until = time.monotonic() + 30
+        until = time.monotonic() + 60
         while True:
             try:
                 psycopg.connect(self.url, connect_timeout=5).close()

@@ -38,7 +38,6 @@ def pooler(postgres: Database) -> Iterator[Pooler]:
         yield pooler
 
 
-@pytest.mark.timeout(180)
 @pytest.mark.parametrize("strategy", STRATEGIES)
 def test_the_sample_goes_in_through_the_pooler(
     postgres: Database, pooler: Pooler, strategy: str, tmp_path: Path
@@ -55,7 +54,6 @@ def test_the_sample_goes_in_through_the_pooler(
     assert postgres.scalar("SELECT count(*) FROM businesses") == 9_987
 
 
-@pytest.mark.timeout(180)
 @pytest.mark.parametrize("strategy", STRATEGIES)
 def test_kills_are_resumed_through_the_pooler(
     postgres: Database, pooler: Pooler, strategy: str, tmp_path: Path

@@ -179,6 +179,7 @@ def test_a_look_closed_after_its_end_is_harmless() -> None:
     ear.look.close()
 
 
+@pytest.mark.once
 def test_a_table_is_looked_at(database: Database) -> None:
     [seen] = Ear(target(database.url)).to_the_end()
     assert isinstance(seen, TargetSeen)
@@ -197,6 +198,7 @@ def tables(database: Database) -> list[tuple[Any, ...]]:
     return database.fetch("SELECT name FROM sqlite_master")
 
 
+@pytest.mark.once
 def test_looking_makes_no_sqlite_file(tmp_path: Path) -> None:
     [seen] = Ear(target(str(tmp_path / "new.db"))).to_the_end()
     assert isinstance(seen, TargetSeen)
@@ -208,6 +210,7 @@ def test_looking_makes_no_sqlite_file(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(
     ("url", "code"),
     [

@@ -233,6 +233,7 @@ def test_a_process_that_dies_before_it_says_anything_is_told(
         start_run(request(rows, "x.db"), folder)
 
 
+@pytest.mark.once
 def test_files_where_it_is_begun_are_not_programs(folder: Path, rows: Path, sqlite: Database) -> None:
     """A folder of data may hold a file that is called like a module: it is neither run nor in the way."""
     for name in ("json", "sqlite3", "msgspec", "tui_importer", "select"):
@@ -242,6 +243,7 @@ def test_files_where_it_is_begun_are_not_programs(folder: Path, rows: Path, sqli
     assert not Path("was-run").exists()
 
 
+@pytest.mark.once
 def test_the_report_is_for_its_owner(folder: Path, rows: Path, sqlite: Database, tmp_path: Path) -> None:
     where = tmp_path / "report.json"
     before = os.umask(0)
@@ -259,6 +261,7 @@ def test_the_report_is_for_its_owner(folder: Path, rows: Path, sqlite: Database,
     assert stat.S_IMODE(where.stat().st_mode) == 0o600
 
 
+@pytest.mark.once
 def test_a_password_is_nowhere_to_be_seen(folder: Path, rows: Path, postgres: Database, tmp_path: Path) -> None:
     url = postgres.url.replace("postgres@", f"postgres:{PASSWORD}@")
     assert PASSWORD in url

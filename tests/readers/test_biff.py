@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from tests.readers.binary_workbooks import MOST, Xls, Xlsb
 from tests.readers.test_readers_agree import cells
+from tests.support.examples import examples
 from tui_importer import CellError, SourceError
 from tui_importer.core.source.layout import Layout
 from tui_importer.readers.biff import biff_cells
@@ -38,7 +39,7 @@ def test_an_emoji_across_a_continue_record(tmp_path: Path, before: int) -> None:
     assert list(cells(CalamineReader(), written(tmp_path / "w.xls", strings), "S").values()) == strings
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(30), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(seed=st.integers(0, 10_000))
 def test_texts_over_many_records(tmp_path: Path, seed: int) -> None:
     chosen = random.Random(seed)

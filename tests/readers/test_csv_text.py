@@ -8,6 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.support.examples import examples
 from tui_importer import SourceError
 from tui_importer.readers.csv_text import CsvReader
 
@@ -96,7 +97,7 @@ def test_tsv_is_cut_at_tabs_alone(tmp_path: Path) -> None:
 CELLS = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=8)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(60), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(grid=st.lists(st.tuples(CELLS, CELLS, CELLS), min_size=2, max_size=12), size=st.integers(1, 5))
 def test_what_quotes_can_hold_comes_back(tmp_path: Path, grid: list[tuple[str, str, str]], size: int) -> None:
     def quoted(cell: str) -> str:

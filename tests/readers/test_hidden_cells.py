@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.support.examples import examples
 from tui_importer import CellError, SourceError, UncalculatedFormula
 from tui_importer.core.model.cells import column_index, column_letters
 from tui_importer.readers.hidden_cell import HiddenCell
@@ -130,7 +131,7 @@ AROUND = st.sampled_from(
 )
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(150), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     rows=ROWS, numbered=st.booleans(), around=AROUND, chunk=st.sampled_from([1, 7, 64, 1 << 20]), prefix=st.booleans()
 )

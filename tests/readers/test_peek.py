@@ -18,6 +18,7 @@ from openpyxl.cell.rich_text import CellRichText, TextBlock
 from openpyxl.cell.text import InlineFont
 
 from tests.readers.test_hidden_cells import MAIN, package
+from tests.support.examples import examples
 from tests.support.make_sample import SAMPLE_PATH
 from tui_importer import Plan, Source
 from tui_importer.api import Preview, inspect_source
@@ -228,7 +229,7 @@ def test_shared_texts_are_put_together_without_how_they_are_pronounced(tmp_path:
 PLAIN = st.text(st.characters(codec="utf-8", exclude_categories=("Cc", "Cs", "Cn")), max_size=9)
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(25), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(rows=st.lists(st.lists(st.none() | PLAIN | st.integers(-999, 999), max_size=6), max_size=50))
 def test_any_rows(tmp_path: Path, rows: list[list[str | int | None]]) -> None:
     path = tmp_path / "any.xlsx"

@@ -44,6 +44,7 @@ def run(path: Path) -> tuple[int, str, int]:
     return int(code), words, int(memory)
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("name", HOSTILE)
 def test_a_small_file_that_claims_much_ends_in_one_line(tmp_path: Path, name: str) -> None:
     path = HOSTILE[name](tmp_path / name)
@@ -116,6 +117,7 @@ def limited(monkeypatch: pytest.MonkeyPatch, pause: str, *, cpu: int, clock: int
     monkeypatch.setattr(module, "limits", lambda path, sheets: Limits(GIGABYTE, cpu, clock))
 
 
+@pytest.mark.once
 @pytest.mark.usefixtures("endless")
 @pytest.mark.parametrize(
     ("pause", "cpu", "clock"),

@@ -11,6 +11,7 @@ import xlsxwriter
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.support.examples import examples
 from tests.support.make_sample import SAMPLE_PATH
 from tui_importer import CellError, Reader, UncalculatedFormula
 from tui_importer.readers.calamine import CalamineReader
@@ -86,7 +87,7 @@ VALUES = st.one_of(
 GRIDS = st.dictionaries(st.tuples(st.integers(1, 30), st.integers(0, 6)), VALUES, min_size=1, max_size=40)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(60), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(grid=GRIDS)
 def test_both_hand_over_what_was_written(tmp_path: Path, grid: dict[tuple[int, int], Any]) -> None:
     path = written(tmp_path / "w.xlsx", grid)

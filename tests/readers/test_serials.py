@@ -15,6 +15,7 @@ from python_calamine import CalamineWorkbook
 
 from tests.readers.binary_workbooks import Xls, Xlsb, rk, rk_double
 from tests.readers.test_readers_agree import READERS, cells
+from tests.support.examples import examples
 from tui_importer import Options, Plan, Reader, Report, Source, Target, run_import
 from tui_importer.readers.calamine import CalamineReader
 from tui_importer.readers.serials import Serials, Shown, shown_by
@@ -82,7 +83,7 @@ def test_what_a_number_format_shows(code: str, shown: Shown | None) -> None:
     assert shown_by(code) is shown
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(150), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(code=st.text('ymdhsGe0#."[]_*;-/ :AaPp', min_size=1, max_size=12))
 def test_a_format_shows_what_the_library_takes_it_for(tmp_path: Path, code: str) -> None:
     """Otherwise a column's dates before the epoch would be of another kind than those after it."""
@@ -268,7 +269,7 @@ def test_cells_outside_of_the_table_are_not_spoken_of(tmp_path: Path, sqlite: Da
     assert not [note for note in report.notes if "negative" in note]
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(40), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(days=st.lists(st.integers(-693_000, 100_000), min_size=1, max_size=20), date1904=st.booleans())
 def test_every_format_gives_the_same_days(tmp_path: Path, days: list[int], *, date1904: bool) -> None:
     xls, xlsb = Xls([DAY], date1904=date1904), Xlsb([DAY], date1904=date1904)

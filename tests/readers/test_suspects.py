@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from tests.readers.test_hidden_cells import MAIN, package
+from tests.support.examples import examples
 from tui_importer import CellError, SourceError, UncalculatedFormula
 from tui_importer.core.model.cells import column_letters
 from tui_importer.readers import hidden_cells as module
@@ -120,7 +121,7 @@ def prefixed(text: str) -> str:
     return re.sub(r"<(/?)(?=[a-z])", r"<\1p:", text.replace(" xmlns=", " xmlns:p="))
 
 
-@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(400), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(text=sheets() | sheets().map(prefixed), chunk=st.sampled_from([1, 9, 80, 1 << 20]))
 @example(
     text=f'<worksheet xmlns="{MAIN}"><sheetData><row r="1"><c r="A1"><f>\x01</f></c></row></sheetData></worksheet>',

@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 
 from tests.core.run.test_pause_and_workers import prepared
 from tests.exactly_once.test_fencing import wait_for
+from tests.support.examples import examples
 from tui_importer import Run, UsageError
 from tui_importer.errors import ExitCode
 from tui_importer.events import AnyEvent, Paused, Stopping, Unpaused, WorkersChanged, WorkerStarted
@@ -79,7 +80,7 @@ def served(folder: Path) -> Iterator[Puppet]:
 def caller(folder: Path) -> Iterator[socket.socket]:
     """Somebody who may say anything."""
     with socket.socket(socket.AF_UNIX) as connection:
-        connection.settimeout(30)
+        connection.settimeout(60)
         connection.connect(str(folder / CONTROL_SOCKET))
         yield connection
 
@@ -196,7 +197,7 @@ def test_garbage_is_refused_and_harms_nobody(tmp_path: Path, garbage: bytes) -> 
         assert puppet.told == ["pause"]
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(60), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(said=st.binary(max_size=60).filter(lambda said: b'"order"' not in said))
 def test_no_bytes_are_an_order_by_accident(tmp_path: Path, said: bytes) -> None:
     with served(tmp_path) as puppet:

@@ -125,7 +125,7 @@ def test_counters_are_written_down_meanwhile(folder: Path) -> None:
     recorder = Recorder(folder, "run-1")
     recorder.start(lambda: Snapshot(at=time.monotonic(), read=5, inserted=3))
     [recording] = recordings(folder)
-    until = time.monotonic() + 20
+    until = time.monotonic() + 60
     while recording.latest("progress") is None and time.monotonic() < until:
         time.sleep(0.05)
     recorder.close(None)

@@ -14,6 +14,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from python_calamine import CalamineWorkbook
 
+from tests.support.examples import examples
 from tui_importer.errors import ImporterError, UsageError
 from tui_importer.events import Fault, Reject
 from tui_importer.rejects.paths import check_reject_path, default_reject_path
@@ -65,7 +66,7 @@ def calamine(path: Path, sheet: int = 0) -> list[list[object]]:
     return [list(row) for row in CalamineWorkbook.from_path(str(path)).get_sheet_by_index(sheet).to_python()]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(st.lists(st.lists(texts, min_size=2, max_size=2), min_size=1, max_size=4), texts)
 @example([[text, text] for text in NASTY], "=cmd|' /C calc'!A0")
 def test_any_text_reads_back_as_it_was(

@@ -26,6 +26,7 @@ def metrics(served: Served) -> dict[str, float]:
     }
 
 
+@pytest.mark.once
 def test_metrics_say_what_happened(serve: Callable[..., Served]) -> None:
     served = serve("--db", "t.db")
     served.post("/upload", SAMPLE_PATH, "sample.xlsx")

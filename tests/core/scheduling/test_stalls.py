@@ -69,7 +69,7 @@ def watch(server: Server, until: threading.Event, stop: RunControl | None = None
 
     assert isinstance(server, Watched)
     with watching(server, stop or RunControl(), timeout, hear):
-        assert until.wait(20)
+        assert until.wait(60)
     return told
 
 
@@ -145,5 +145,5 @@ def test_going_on_is_told() -> None:
             server.link.call, server.link.since = 2, None
 
     with watching(server, RunControl(), 0.2, hear):
-        assert gone_on.wait(20)
+        assert gone_on.wait(60)
     assert told == [(3, Activity.LOCKED), (3, None)]

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.support.examples import examples
 from tui_importer.backends.postgresql.backend import PostgreSQL
 from tui_importer.backends.sqlite.backend import SQLite
 from tui_importer.core.conversion.convert import Conversion
@@ -191,7 +192,7 @@ NAMING: dict[str, Callable[[int, int], int | None]] = {
 @pytest.mark.parametrize("asynchronous", [False, True])
 @pytest.mark.parametrize("naming", NAMING)
 @given(numbers=st.lists(st.integers(-2, 10), min_size=1, max_size=40))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 def test_just_the_bad_rows_are_rejected(naming: str, numbers: list[int], *, asynchronous: bool) -> None:
     session = Fake(NAMING[naming])
     notes = write(session, numbers, asynchronous=asynchronous)
@@ -203,7 +204,7 @@ def test_just_the_bad_rows_are_rejected(naming: str, numbers: list[int], *, asyn
 
 
 @given(numbers=st.lists(st.integers(-2, 10), min_size=1, max_size=30))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 def test_row_by_row_gives_the_same(numbers: list[int]) -> None:
     one, other = Fake(), Fake()
     assert write(one, numbers, each=True).rejects == write(other, numbers).rejects

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from sqlalchemy.exc import SAWarning
 
 from tests.core.writing.test_batch_writer import Given, Notes
+from tests.support.examples import examples
 from tui_importer.backends.postgresql.backend import PostgreSQL
 from tui_importer.backends.sqlite.backend import SQLite
 from tui_importer.core.conversion.convert import Conversion
@@ -280,7 +281,7 @@ def test_rows_of_an_open_transaction_are_waited_for_once_and_not_row_by_row(post
             with closing(session):
                 heard = Heard(session)
                 writing = asyncio.create_task(asyncio.to_thread(target.write, session, target.batch(given)))
-                async with asyncio.timeout(30):
+                async with asyncio.timeout(60):
                     while not heard.waits:
                         await asyncio.sleep(0.02)
                 other.commit()
@@ -415,7 +416,7 @@ def test_postgresql_refuses_what_halves_refuse(
     with opened(postgres) as target:
 
         @given(given=RECORDS)
-        @settings(max_examples=25, deadline=None)
+        @settings(max_examples=examples(25), deadline=None)
         def compare(given: list[Record]) -> None:
             both_ways(target, table, given, few, monkeypatch)
 
@@ -428,7 +429,7 @@ def test_sqlite_refuses_what_halves_refuse(sqlite: Database, few: int, monkeypat
     with opened(sqlite) as target:
 
         @given(given=RECORDS)
-        @settings(max_examples=60, deadline=None)
+        @settings(max_examples=examples(60), deadline=None)
         def compare(given: list[Record]) -> None:
             both_ways(target, SQLITE_TABLE, given, few, monkeypatch)
 

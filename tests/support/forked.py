@@ -1,0 +1,60 @@
+"""The program in a process that is forked from one that has loaded its libraries.
+
+Most of the time that a new interpreter takes for a small import goes into loading them. What is forked has arguments,
+folder, environment, streams and exit code of its own all the same. How libraries are loaded, and what an interpreter
+takes from its environment when it begins, is seen only in a new one.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+#: What the fork server has loaded: all that imports by the command line need, but no user interface.
+PRELOADED = ["tui_importer.testing.preload", "tui_importer.cli.import_files", "tui_importer.cli.main"]
+
+
+def run(
+    arguments: Sequence[str], folder: Path, environment: Mapping[str, str], out: Path, err: Path, patience: float
+) -> int:
+    """Run the command line, nothing on its stdin, with its output in these files; gives its exit code.
+
+    Raises :class:`TimeoutError` after ``patience`` seconds, and ends it.
+    """
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(PRELOADED)
+    process = context.Process(target=_begin, args=(list(arguments), folder, dict(environment), out, err))
+    process.start()
+    process.join(patience)
+    if process.is_alive():
+        process.kill()
+        process.join()
+        raise TimeoutError(f"still running after {patience:.0f} s: {arguments}\n{err.read_text()}")
+    code = process.exitcode
+    process.close()
+    assert code is not None
+    return code
+
+
+def _begin(arguments: list[str], folder: Path, environment: dict[str, str], out: Path, err: Path) -> None:
+    os.chdir(folder)
+    os.environ.clear()
+    os.environ.update(environment)
+    time.tzset()
+    created = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
+    for number, path, flags in ((0, Path(os.devnull), os.O_RDONLY), (1, out, created), (2, err, created)):
+        opened = os.open(path, flags)
+        os.dup2(opened, number)
+        os.close(opened)
+    # As an interpreter opens them that begins with these.
+    sys.stdin = os.fdopen(0, encoding="utf-8", closefd=False)
+    sys.stdout = os.fdopen(1, "w", encoding="utf-8", closefd=False)
+    sys.stderr = os.fdopen(2, "w", encoding="utf-8", errors="backslashreplace", buffering=1, closefd=False)
+    sys.argv = ["tui-importer", *arguments]
+    from tui_importer.cli.main import main
+
+    main()
