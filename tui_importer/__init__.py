@@ -29,10 +29,11 @@ if TYPE_CHECKING:
     from tui_importer.core.model.batch import Batch, Block
     from tui_importer.core.model.cells import Cell, CellError, UncalculatedFormula
     from tui_importer.core.model.column import Column, ColumnStore, common_store
-    from tui_importer.core.model.counters import Snapshot, eta, progress, rate
+    from tui_importer.core.model.counters import Snapshot, progress
     from tui_importer.core.model.encoded import EncodedBatch
     from tui_importer.core.model.list_column import ListColumn
     from tui_importer.core.model.plan import ColumnPlan, Options, Plan, Source, Target, load_plan, save_plan
+    from tui_importer.core.model.rates import eta, rate
     from tui_importer.core.model.report import Report
     from tui_importer.core.model.table import Index, Table, TableColumn
     from tui_importer.core.model.types import ColumnType, Kind
@@ -85,7 +86,7 @@ _HOMES = {
         "tui_importer.core.model.column": ("Column", "ColumnStore", "common_store"),
         "tui_importer.core.model.list_column": ("ListColumn",),
         "tui_importer.core.model.encoded": ("EncodedBatch",),
-        "tui_importer.core.model.counters": ("Snapshot", "eta", "progress", "rate"),
+        "tui_importer.core.model.counters": ("Snapshot", "progress"),
         "tui_importer.core.writing.threaded_async_session": ("ThreadedAsyncSession",),
         "tui_importer.core.source.layout": ("Layout",),
         "tui_importer.core.writing.ledger": ("Claim", "Entry", "Ledger"),
@@ -93,6 +94,7 @@ _HOMES = {
         "tui_importer.core.model.plan": ("ColumnPlan", "Options", "Plan", "Source", "Target", "load_plan", "save_plan"),
         "tui_importer.core.scheduling.worker_pool": ("run_workers",),
         "tui_importer.core.source.reader": ("NotedSheet", "OpenSheet", "Reader", "SheetInfo", "Workbook"),
+        "tui_importer.core.model.rates": ("eta", "rate"),
         "tui_importer.core.model.report": ("Report",),
         "tui_importer.core.writing.backend": (
             "AsyncSession",

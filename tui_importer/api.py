@@ -16,6 +16,7 @@ from tui_importer.core.model.cells import column_letters
 from tui_importer.core.model.counters import Snapshot
 from tui_importer.core.model.files import check_source_file
 from tui_importer.core.model.plan import Plan, checked, database_of
+from tui_importer.core.model.preview import PREVIEW_COLUMNS, PREVIEW_ROWS, PREVIEW_TEXT, Preview
 from tui_importer.core.model.report import ReasonGroup, Report
 from tui_importer.core.model.url import DatabaseAddress, parse_address
 from tui_importer.core.planning.resolution import KnownSource, check_fit, choose_target, resolve
@@ -34,9 +35,6 @@ from tui_importer.recording.recorder import Recorder
 from tui_importer.recording.recordings import recordings_folder
 from tui_importer.rejects.paths import check_default_place, check_reject_path, default_reject_path
 from tui_importer.rejects.spool import RejectSpool
-
-#: The limits of a preview: rows, columns, and characters of a cell.
-PREVIEW_ROWS, PREVIEW_COLUMNS, PREVIEW_TEXT = 40, 100, 200
 
 
 class Run:
@@ -216,20 +214,6 @@ class Inspection:
     evidence: dict[str, str]
     notes: tuple[str, ...]
     layout: Layout
-
-
-@dataclass(frozen=True, slots=True)
-class Preview:
-    """The first rows of a sheet as text, from sheet row ``first_row`` (from 1) and column ``first_column`` (from 0) on.
-
-    ``sheets`` has the names of all sheets.
-    """
-
-    sheets: tuple[str, ...]
-    sheet: str
-    first_row: int
-    first_column: int
-    rows: tuple[tuple[str, ...], ...]
 
 
 def inspect_source(

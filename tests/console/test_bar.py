@@ -8,12 +8,13 @@ from typing import TextIO
 import pytest
 from rich.console import Console
 
+from tests.support.snapshots import snapshot_of
 from tui_importer.console.bar import BarProgress
-from tui_importer.core.model.counters import Phase, Snapshot
+from tui_importer.core.model.counters import Snapshot
 from tui_importer.events import Noticed, SourceOpened
 
 DAY = 86_400.0
-HALF = Snapshot(at=10, read=600, inserted=487, rejected=13, source_rows=1000, phase=Phase.READING)
+HALF = snapshot_of(10, read=600, inserted=487, rejected=13, source_rows=1000)
 
 
 class Terminal(io.StringIO):

@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 import pytest
 
+from tests.support.snapshots import snapshot_of
 from tui_importer.console.choice import choose_progress
 from tui_importer.console.lines import SafeStream
 from tui_importer.console.progress import (
@@ -20,9 +21,8 @@ from tui_importer.console.progress import (
     PlainProgress,
     Progress,
     QuietProgress,
-    Recent,
 )
-from tui_importer.core.model.counters import Phase, Snapshot
+from tui_importer.core.model.counters import Snapshot
 from tui_importer.events import (
     AnyEvent,
     BatchCommitted,
@@ -56,7 +56,7 @@ def finished(outcome: str, exit_code: int) -> RunFinished:
 
 
 def at(seconds: float, done: int = 0) -> Snapshot:
-    return Snapshot(at=seconds, read=done, inserted=done, source_rows=1000, phase=Phase.READING)
+    return snapshot_of(seconds, read=done, inserted=done, source_rows=1000)
 
 
 class Broken(io.StringIO):
@@ -150,13 +150,6 @@ def test_json_says_null_for_what_is_not_known() -> None:
     progress.sample(Snapshot(at=0.0))
     line = json.loads(out.getvalue())
     assert (line["progress"], line["eta_seconds"], line["source_rows"]) == (None, None, None)
-
-
-def test_the_pace_looks_back_over_its_span_only() -> None:
-    recent = Recent(10.0)
-    for second in range(21):
-        format_rate, _ = recent.add(at(second, done=0 if second < 10 else (second - 10) * 5))
-    assert format_rate == 5.0
 
 
 @pytest.mark.parametrize(

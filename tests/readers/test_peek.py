@@ -21,10 +21,11 @@ from tests.readers.test_hidden_cells import MAIN, package
 from tests.support.examples import examples
 from tests.support.make_sample import SAMPLE_PATH
 from tui_importer import Plan, Source
-from tui_importer.api import Preview, inspect_source
+from tui_importer.api import inspect_source
+from tui_importer.core.model.preview import PREVIEW_COLUMNS, PREVIEW_ROWS, PREVIEW_TEXT, Preview
 from tui_importer.readers import peek as module
 from tui_importer.readers.package import Package
-from tui_importer.readers.peek import COLUMNS, ROWS, TEXT, Peeked, peek
+from tui_importer.readers.peek import peek
 
 
 class Enough(Exception):  # nothing is wrong: the rest is not wanted
@@ -54,7 +55,7 @@ def filled(first_row: int, first_column: int, rows: tuple[tuple[str, ...], ...])
     }
 
 
-def agrees(path: Path, sheet: str | int | None = None) -> Peeked:
+def agrees(path: Path, sheet: str | int | None = None) -> Preview:
     """The peek, which shows the same cells as the reader as far as both go."""
     source = Source(file=str(path), sheet=sheet)
     peeked, read = peek(source), by_reader(source)
@@ -64,14 +65,14 @@ def agrees(path: Path, sheet: str | int | None = None) -> Peeked:
     late = filled(read.first_row, read.first_column, read.rows)
     last = min(peeked.first_row + len(peeked.rows), read.first_row + len(read.rows))
     assert {place: text for place, text in early.items() if place[0] < last} == {
-        (row, column): text for (row, column), text in late.items() if row < last and column < COLUMNS
+        (row, column): text for (row, column), text in late.items() if row < last and column < PREVIEW_COLUMNS
     }
     return peeked
 
 
 def test_the_sample() -> None:
     peeked = agrees(SAMPLE_PATH)
-    assert len(peeked.rows) == ROWS
+    assert len(peeked.rows) == PREVIEW_ROWS
     assert peeked.rows[0][0] == "Name"
     assert peeked.first_row == 1
 
@@ -126,7 +127,7 @@ MAKERS: dict[str, Callable[[Path], Path]] = {
 @pytest.mark.parametrize("maker", MAKERS)
 def test_workbooks_of_several_programs(tmp_path: Path, maker: str) -> None:
     path = MAKERS[maker](tmp_path / "book.xlsx")
-    assert len(agrees(path).rows[3][0]) == TEXT
+    assert len(agrees(path).rows[3][0]) == PREVIEW_TEXT
     assert agrees(path, "two") == agrees(path, 2)
     assert agrees(path, "Two").first_row == 4
 
@@ -137,11 +138,11 @@ def test_sparse_cells(tmp_path: Path) -> None:
         sheet = book.add_worksheet()
         for row in (4, 5, 9, 30, 60, 5_000):
             sheet.write(row, 3, f"row {row + 1}")
-        sheet.write(4, COLUMNS + 50, "far right")
+        sheet.write(4, PREVIEW_COLUMNS + 50, "far right")
     peeked = agrees(path)
     assert peeked.first_row == 5
-    assert len(peeked.rows) == ROWS
-    assert {len(row) for row in peeked.rows} == {COLUMNS}
+    assert len(peeked.rows) == PREVIEW_ROWS
+    assert {len(row) for row in peeked.rows} == {PREVIEW_COLUMNS}
 
 
 def test_the_sheet_is_the_one_that_is_imported(tmp_path: Path) -> None:
@@ -293,7 +294,7 @@ def test_damage_is_either_seen_or_harmless(tmp_path: Path, good: Path, seed: int
     data[len(data) * seed // 40] ^= 0xFF
     path = tmp_path / "damaged.xlsx"
     path.write_bytes(data)
-    assert isinstance(peek(Source(file=str(path))), Peeked | None)
+    assert isinstance(peek(Source(file=str(path))), Preview | None)
 
 
 HOSTILE = {
@@ -351,7 +352,7 @@ def test_of_a_large_sheet_only_the_beginning_is_read(tmp_path: Path, pieces: dic
     assert len(rows) > 10_000_000
     peeked = peek(Source(file=str(path), sheet="S"))
     assert peeked is not None
-    assert peeked.rows == tuple((f"text {n}", str(n)) for n in range(1, ROWS + 1))
+    assert peeked.rows == tuple((f"text {n}", str(n)) for n in range(1, PREVIEW_ROWS + 1))
     assert pieces[SHEET] <= 2 * module._PIECE
     assert pieces[STRINGS] <= 2 * module._PIECE
 

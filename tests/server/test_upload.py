@@ -86,7 +86,10 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "/runs": ({"files": {"other": ("a.csv", b"")}}, "unknown field 'other' in the form: its one field is 'file'"),
     "/runs?": ({"data": {"file": "text"}, "files": {"x": ("", b"")}}, "field 'file' has to be a file with a name"),
     "/runs?workers=9": ({"files": {"file": ("a.csv", b"")}}, "workers must be 8 or fewer here"),
-    "/runs?workers=many": ({"files": {"file": ("a.csv", b"")}}, "workers: expected `int`, got `str`"),
+    "/runs?workers=many": (
+        {"files": {"file": ("a.csv", b"")}},
+        "workers: 'many' is neither a whole number",
+    ),
     "/runs?db=x": ({"files": {"file": ("a.csv", b"")}}, "unknown option 'db': known are method, sheet, range"),
     "/runs?limit=1&limit=2": ({"files": {"file": ("a.csv", b"")}}, "limit is given twice"),
     "/runs?atomic=true": ({"content": PART, "headers": FORM}, "the request's body ended in the middle of its"),

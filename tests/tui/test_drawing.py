@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from textual.content import Content
 
-from tui_importer.tui.drawing import bar, between, chart, chart_columns, clock, fitted, gauge, length, short, spark
+from tui_importer.tui.drawing import bar, between, chart, chart_columns, fitted, gauge, length, short, spark
 from tui_importer.tui.terminal import ASCII, UNICODE, Glyphs, colours_of, glyphs_for, theme_for
 
 GLYPHS = st.sampled_from([UNICODE, ASCII])
@@ -67,11 +67,6 @@ def test_a_short_number_is_short_and_close(number: float) -> None:
     assert len(said) <= 5
     factor = {"k": 1e3, "M": 1e6, "G": 1e9}.get(said[-1], 1.0)
     assert abs(float(said.rstrip("kMG")) * factor - number) <= max(0.5, 0.06 * number)
-
-
-@pytest.mark.parametrize(("seconds", "said"), [(0, "00:00"), (61.9, "01:01"), (3_723, "1:02:03")])
-def test_a_clock(seconds: float, said: str) -> None:
-    assert clock(seconds) == said
 
 
 @given(st.text(max_size=60), st.integers(0, 60))

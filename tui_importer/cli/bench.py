@@ -21,6 +21,7 @@ from tui_importer.cli.options import CountOrAuto, build_plan, source_options, ta
 from tui_importer.console.lines import SafeStream
 from tui_importer.console.print_error import print_error
 from tui_importer.core.model.plan import Plan
+from tui_importer.core.model.rates import rows_per_second
 from tui_importer.core.model.url import sqlite_path
 from tui_importer.core.writing.backend import ConnectionSettings
 from tui_importer.errors import ExitCode, ImporterError
@@ -45,7 +46,7 @@ class Timing:
     @property
     def rate(self) -> float:
         """Rows per second."""
-        return self.rows / self.seconds if self.seconds else 0.0
+        return rows_per_second(self.rows, self.seconds)
 
 
 @click.command("bench", context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80})

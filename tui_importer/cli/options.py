@@ -12,9 +12,10 @@ from typing import Any, TypeVar
 import click
 import msgspec
 
+from tui_importer.core.model.count_or_auto import AUTO, METAVAR, parse_count
 from tui_importer.core.model.files import check_new_file
 from tui_importer.core.model.plan import Options, Plan, Source, Target, load_plan
-from tui_importer.errors import UsageError
+from tui_importer.errors import PlanError, UsageError
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -26,20 +27,15 @@ _SHEET_NUMBER = re.compile(r"[1-9][0-9]{0,8}", re.ASCII)
 
 
 class CountOrAuto(click.ParamType):  # type: ignore[type-arg]  # older versions of click have no argument here
-    """A whole number from 1, or ``auto``, which is the same as leaving the option out."""
+    """A whole number from 1, or ``auto``, which also overrides the number of a plan file."""
 
-    name = "N|auto"
+    name = METAVAR
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int | None:
-        if value is None or value == "auto":
-            return None
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int | str:
         try:
-            number = int(value)
-        except ValueError:
-            number = 0
-        if number < 1:
-            self.fail(f"{value!r} is neither a whole number from 1 nor auto", param, ctx)
-        return number
+            return parse_count(str(value)) or AUTO
+        except PlanError as error:
+            self.fail(str(error), param, ctx)
 
 
 class Number(click.FloatRange):

@@ -11,6 +11,7 @@ import click
 
 from tui_importer.cli.options import CountOrAuto, Number, build_plan, target_options
 from tui_importer.console.print_error import print_error
+from tui_importer.core.scheduling.worker_count import MAX_WORKERS
 from tui_importer.errors import UsageError
 from tui_importer.plugins.registry import Registry, load_registry
 
@@ -43,7 +44,9 @@ _MEGABYTE, _DAY = 1 << 20, 86_400.0
 @click.option(
     "--max-waiting", type=click.IntRange(1, 10_000), default=50, show_default=True, help="Uploads in the queue."
 )
-@click.option("--max-workers", type=click.IntRange(1, 64), default=8, show_default=True, help="Of a run at most.")
+@click.option(
+    "--max-workers", type=click.IntRange(1, MAX_WORKERS), default=8, show_default=True, help="Of a run at most."
+)
 @click.option("--run-timeout", type=Number(0, min_open=True), metavar="S", help="Stop a run after so long.")
 @click.option(
     "--idle-timeout",

@@ -11,8 +11,9 @@ from rich.progress import BarColumn, Progress, ProgressColumn, TextColumn
 from rich.table import Column
 
 from tui_importer.console.lines import SafeStream
-from tui_importer.console.progress import Narrator, Recent, name_of, record_sentence
+from tui_importer.console.progress import Narrator, name_of, record_sentence
 from tui_importer.core.model.counters import Phase, Snapshot, progress, total
+from tui_importer.core.model.rates import RateWindow
 from tui_importer.events import AnyEvent
 from tui_importer.recording.sampler import Sampler, SnapshotSource
 from tui_importer.text.numbers import format_eta, format_rate
@@ -20,8 +21,6 @@ from tui_importer.text.safe import encodable, shortened
 
 #: Seconds between two redraws: fast enough to look alive, slow enough for a slow connection.
 DRAW_PERIOD = 0.25
-#: Seconds over which rate and time left are averaged: batches come in bursts, which would make both flicker.
-RATE_SPAN = 5.0
 #: Terminal widths below which there is no bar, and below which only the share is shown.
 _NARROW, _TINY = 80, 50
 _BAR_WIDTH = 12
@@ -43,7 +42,7 @@ class BarProgress:
         self._out = SafeStream(stream)
         self._period = period
         self._narrator = Narrator(verbose=verbose)
-        self._recent = Recent(RATE_SPAN)
+        self._rates = RateWindow()
         self._name = "import"
         self._console = (console or _console)(cast("TextIO", self._out))
         width = self._console.width
@@ -93,13 +92,13 @@ class BarProgress:
         self._display.stop()  # shows the cursor again
 
     def _show(self, snapshot: Snapshot) -> None:
-        rows_per_second, seconds_left = self._recent.add(snapshot)
+        self._rates.add(snapshot)
         self._display.update(
             self._task,
             description=self._narrator.prefix + encodable(shortened(self._name, _NAME_WIDTH), self._out.encoding),
             total=total(snapshot) if snapshot.read else None,
             completed=snapshot.finished,
-            status_line=_status_line(snapshot, rows_per_second, seconds_left, self._console.width),
+            status_line=_status_line(snapshot, self._rates.rate(), self._rates.eta(), self._console.width),
         )
 
 

@@ -7,12 +7,12 @@ run.
 from __future__ import annotations
 
 import datetime as dt
-from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Literal, Protocol, TextIO
 
 from tui_importer.console.lines import SafeStream
-from tui_importer.core.model.counters import Snapshot, eta, rate
+from tui_importer.core.model.counters import Snapshot
+from tui_importer.core.model.rates import RateWindow
 from tui_importer.events import (
     AnyEvent,
     RowRejected,
@@ -50,22 +50,6 @@ class Progress(Protocol):
 
     def stop(self) -> None:
         """End when the run is over, with all threads stopped. May be called again."""
-
-
-class Recent:
-    """The rate over the last seconds, from the samples it is given."""
-
-    def __init__(self, span: float) -> None:
-        self._span = span
-        self._samples: deque[Snapshot] = deque()
-
-    def add(self, snapshot: Snapshot) -> tuple[float, float | None]:
-        """Add a sample; return rows per second and seconds left (None: unknown) over the last ``span`` seconds."""
-        self._samples.append(snapshot)
-        # The oldest kept sample is at least a span ago, if there is one that old.
-        while len(self._samples) > 2 and snapshot.at - self._samples[1].at >= self._span:
-            self._samples.popleft()
-        return rate(self._samples[0], snapshot), eta(self._samples[0], snapshot)
 
 
 class Narrator:
@@ -109,12 +93,12 @@ class LineProgress:
         self._out = SafeStream(stream)
         self._period = period
         self._narrator = Narrator(verbose=verbose)
-        self._recent = Recent(period)
+        self._rates = RateWindow()
         self._name = "import"
         self._sampler: Sampler | None = None
 
     def start(self, snapshot: SnapshotSource) -> None:
-        self._recent.add(snapshot())
+        self._rates.add(snapshot())
         self._sampler = Sampler(snapshot, self._period, self.sample)
 
     def on_event(self, event: AnyEvent) -> None:
@@ -128,7 +112,9 @@ class LineProgress:
 
     def sample(self, snapshot: Snapshot) -> None:
         """Write the periodic status line."""
-        self._out.line(self._narrator.prefix + status_line(self._name, snapshot, *self._recent.add(snapshot)))
+        self._rates.add(snapshot)
+        line = status_line(self._name, snapshot, self._rates.rate(), self._rates.eta())
+        self._out.line(self._narrator.prefix + line)
 
     def stop(self) -> None:
         if self._sampler is not None:
@@ -190,13 +176,13 @@ class JsonProgress:
         self._out = SafeStream(stream)
         self._period = period
         self._now = now
-        self._recent = Recent(period)
+        self._rates = RateWindow()
         self._run_id: str | None = None
         self._dry_run = False
         self._sampler: Sampler | None = None
 
     def start(self, snapshot: SnapshotSource) -> None:
-        self._recent.add(snapshot())
+        self._rates.add(snapshot())
         self._sampler = Sampler(snapshot, self._period, self.sample)
 
     def on_event(self, event: AnyEvent) -> None:
@@ -209,8 +195,9 @@ class JsonProgress:
 
     def sample(self, snapshot: Snapshot) -> None:
         """Write the periodic counters."""
-        now, recent = self._now(), self._recent.add(snapshot)
-        self._out.line(progress_line(snapshot, *recent, self._run_id, now, dry_run=self._dry_run))
+        self._rates.add(snapshot)
+        speed = (self._rates.rate(), self._rates.eta())
+        self._out.line(progress_line(snapshot, *speed, self._run_id, self._now(), dry_run=self._dry_run))
 
     def stop(self) -> None:
         if self._sampler is not None:

@@ -8,6 +8,7 @@ from typing import NoReturn
 
 import msgspec
 
+from tui_importer.core.model.preview import Preview
 from tui_importer.errors import ExitCode, ImporterError
 from tui_importer.process.library_warnings import keep_libraries_quiet
 from tui_importer.process.messages import (
@@ -94,25 +95,14 @@ def _detach_from_terminal() -> None:
 
 
 def _inspect(request: InspectRequest) -> None:
-    from tui_importer.api import Preview, inspect_source
+    from tui_importer.api import inspect_source
     from tui_importer.readers.peek import peek
 
     raw = peek(request.plan.source)
     if raw is not None:
-        _send(Previewed(sheets=raw.sheets, sheet=raw.sheet, first_row=raw.first_row, rows=raw.rows, raw=True))
+        _send(_previewed(raw, raw=True))
 
-    def on_preview(found: Preview) -> None:
-        _send(
-            Previewed(
-                sheets=found.sheets,
-                sheet=found.sheet,
-                first_row=found.first_row,
-                first_column=found.first_column,
-                rows=found.rows,
-            )
-        )
-
-    inspection = inspect_source(request.plan, on_preview=on_preview)
+    inspection = inspect_source(request.plan, on_preview=lambda preview: _send(_previewed(preview)))
     _send(
         Inspected(
             plan=inspection.plan,
@@ -122,6 +112,17 @@ def _inspect(request: InspectRequest) -> None:
             notes=inspection.notes,
             layout=inspection.layout,
         )
+    )
+
+
+def _previewed(preview: Preview, *, raw: bool = False) -> Previewed:
+    return Previewed(
+        sheets=preview.sheets,
+        sheet=preview.sheet,
+        first_row=preview.first_row,
+        first_column=preview.first_column,
+        rows=preview.rows,
+        raw=raw,
     )
 
 

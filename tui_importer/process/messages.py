@@ -46,8 +46,8 @@ class RunBegun(Message, frozen=True, kw_only=True, tag="run_begun"):
 
 
 class Previewed(Message, frozen=True, kw_only=True, tag="previewed"):
-    """The first rows of the sheet (:class:`tui_importer.api.Preview`). ``raw`` says that values are as stored in the
-    file: dates are still numbers."""
+    """The first rows of the sheet (:class:`tui_importer.core.model.preview.Preview`). ``raw`` says that values are as
+    stored in the file: dates are still numbers."""
 
     sheets: tuple[str, ...]
     sheet: str

@@ -8,23 +8,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from pathlib import Path
 from xml.parsers import expat
 
 from tui_importer.core.model.cells import MAX_ROWS, column_index
 from tui_importer.core.model.plan import Source
+from tui_importer.core.model.preview import PREVIEW_COLUMNS, PREVIEW_ROWS, PREVIEW_TEXT, Preview
 from tui_importer.core.source.sheets import choose_sheet
 from tui_importer.errors import SourceError
 from tui_importer.readers.files import is_zip
 from tui_importer.readers.package import Package, local, xml_parser
 
-#: Maximum rows, columns and characters per cell of a preview.
-ROWS, COLUMNS, TEXT = 40, 100, 200
 #: Bytes of XML per read, and the total after which the preview is given up: it has to come soon.
 _PIECE, _MAX_BYTES = 64 << 10, 32 << 20
 #: Characters kept per cell: each may be written as ``_x0000_``.
-_MAX_KEPT = 7 * TEXT
+_MAX_KEPT = 7 * PREVIEW_TEXT
 
 _LETTERS = re.compile(r"[A-Za-z]{1,3}")
 #: An escaped character, which XML cannot hold or might lose (22.9.2.19, ``ST_Xstring``); surrogates stay escaped.
@@ -32,19 +30,9 @@ _ESCAPED = re.compile(r"_x((?!D[89A-F])[0-9A-F]{4})_", re.IGNORECASE)
 _BOOLEANS = {"0": "FALSE", "1": "TRUE"}
 
 
-@dataclass(frozen=True, slots=True)
-class Peeked:
-    """The first non-empty rows, from sheet row ``first_row`` on, each from column A on."""
-
-    sheets: tuple[str, ...]
-    sheet: str
-    first_row: int
-    rows: tuple[tuple[str, ...], ...]
-
-
-def peek(source: Source) -> Peeked | None:
-    """Read the beginning of an xlsx or xlsm sheet. None for other formats and for XML in an unusual form: the reader
-    itself reports what is wrong."""
+def peek(source: Source) -> Preview | None:
+    """Read the beginning of an xlsx or xlsm sheet, from column A on. None for other formats and for XML in an unusual
+    form: the reader itself reports what is wrong."""
     path = Path(source.file)
     try:
         if not is_zip(path):
@@ -87,25 +75,25 @@ class _Rows:
             int(text) for cells in self._cells.values() for type_, text in cells.values() if type_ == "s"
         }
 
-    def result(self, sheets: tuple[str, ...], sheet: str, strings: dict[int, str]) -> Peeked | None:
+    def result(self, sheets: tuple[str, ...], sheet: str, strings: dict[int, str]) -> Preview | None:
         """The rows as text; None if there were none."""
         if not self._cells:
             return None
         first = min(self._cells)
-        width = min(COLUMNS, 1 + max(max(cells) for cells in self._cells.values()))
+        width = min(PREVIEW_COLUMNS, 1 + max(max(cells) for cells in self._cells.values()))
         rows = []
-        for number in range(first, min(max(self._cells) + 1, first + ROWS)):
+        for number in range(first, min(max(self._cells) + 1, first + PREVIEW_ROWS)):
             row = [""] * width
             for column, (type_, text) in self._cells.get(number, {}).items():
                 if column < width:
                     row[column] = _shown(strings.get(int(text), "") if type_ == "s" else text, type_)
             rows.append(tuple(row))
-        return Peeked(sheets, sheet, first, tuple(rows))
+        return Preview(sheets, sheet, first, 0, tuple(rows))
 
     def _start(self, name: str, attributes: dict[str, str]) -> None:
         match local(name):
             case "row":
-                if len(self._cells) >= ROWS:
+                if len(self._cells) >= PREVIEW_ROWS:
                     raise _Enough
                 self._row, self._column = int(attributes.get("r", self._row + 1)), -1
                 if not 1 <= self._row <= MAX_ROWS:
@@ -183,7 +171,9 @@ def _shown(text: str, type_: str) -> str:
     """A cell's text for the screen."""
     if type_ == "b":
         return _BOOLEANS.get(text, text)
-    return _ESCAPED.sub(lambda found: chr(int(found[1], 16)), text)[:TEXT] if "_x" in text else text[:TEXT]
+    if "_x" in text:
+        text = _ESCAPED.sub(lambda found: chr(int(found[1], 16)), text)
+    return text[:PREVIEW_TEXT]
 
 
 def _parse(parser: expat.XMLParserType, pieces: Iterable[bytes]) -> None:

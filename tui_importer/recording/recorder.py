@@ -10,7 +10,8 @@ import threading
 from dataclasses import replace
 from pathlib import Path
 
-from tui_importer.core.model.counters import Snapshot, rate
+from tui_importer.core.model.counters import Snapshot
+from tui_importer.core.model.rates import RateWindow
 from tui_importer.core.model.reject_groups import RejectGroups
 from tui_importer.core.model.report import Report, to_json
 from tui_importer.events import AnyEvent, RowRejected, RunStarted
@@ -47,6 +48,7 @@ class Recorder:
         self._lock = threading.Lock()
         self._sampler: Sampler | None = None
         self._before: Snapshot | None = None
+        self._rates = RateWindow()
         self._snapshot: SnapshotSource | None = None
         self._groups = RejectGroups()
         self._started_at = 0.0
@@ -117,7 +119,7 @@ class Recorder:
             if elapsed < (_UNCHANGED_PERIOD if unchanged else self._period(snapshot.at)):
                 return
         self._before = snapshot
-        before = before or snapshot
+        self._rates.add(snapshot)
         with self._lock:
             due = self._groups.changed or self._since_groups >= _GROUPS_BYTES
             groups = self._groups.take() if due else []
@@ -126,8 +128,8 @@ class Recorder:
         now = dt.datetime.now(dt.UTC)
         if groups:
             self._write(groups_line(groups, self._run_id, now, dry_run=self._dry_run))
-        rows_per_second = rate(before, snapshot)
-        self._write(progress_line(snapshot, rows_per_second, None, self._run_id, now, dry_run=self._dry_run))
+        speed = (self._rates.rate(), self._rates.eta())
+        self._write(progress_line(snapshot, *speed, self._run_id, now, dry_run=self._dry_run))
 
     def _period(self, at: float) -> float:
         """Seconds between changing counters at this time of the run."""

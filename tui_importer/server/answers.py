@@ -9,6 +9,7 @@ import msgspec
 from starlette.responses import Response
 
 from tui_importer.core.model.counters import Phase, Snapshot, WorkerState, progress
+from tui_importer.core.model.rates import RateWindow
 from tui_importer.core.model.report import Outcome, ReasonGroup, ReportedReject, Stats
 from tui_importer.server.http_error import HttpError
 from tui_importer.server.uploads import Upload
@@ -49,7 +50,8 @@ class WorkerAnswer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ProgressAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """How far a run is. ``share`` is the share of its rows, 0 to 1, if their number is known."""
+    """How far a run is. ``share`` is the share of its rows, 0 to 1, if their number is known; ``eta_seconds`` is the
+    remaining time, if it can be estimated."""
 
     phase: Phase
     paused: bool
@@ -61,6 +63,7 @@ class ProgressAnswer(msgspec.Struct, frozen=True, kw_only=True):
     rejected: int
     share: float | None
     rows_per_second: float
+    eta_seconds: float | None
     workers_wanted: int
     workers: tuple[WorkerAnswer, ...]
 
@@ -154,9 +157,9 @@ def to_json(answer: msgspec.Struct) -> bytes:
         return json.dumps(msgspec.to_builtins(answer)).encode("ascii")
 
 
-def progress_of(snapshot: Snapshot, rows_per_second: float) -> ProgressAnswer:
+def progress_of(snapshot: Snapshot, rates: RateWindow) -> ProgressAnswer:
     """Convert the counters of a run to its progress."""
-    share = progress(snapshot)
+    share, eta = progress(snapshot), rates.eta()
     return ProgressAnswer(
         phase=snapshot.phase,
         paused=snapshot.paused,
@@ -167,7 +170,8 @@ def progress_of(snapshot: Snapshot, rows_per_second: float) -> ProgressAnswer:
         skipped=snapshot.skipped,
         rejected=snapshot.rejected,
         share=None if share is None else round(share, 4),
-        rows_per_second=round(rows_per_second, 1),
+        rows_per_second=round(rates.rate(), 1),
+        eta_seconds=None if eta is None else round(eta, 1),
         workers_wanted=snapshot.workers_wanted,
         workers=tuple(
             WorkerAnswer(

@@ -52,7 +52,7 @@ class Server:
         metrics.gauge(
             "tui_importer_rows_per_second",
             "Rows settled by all runs at work, right now.",
-            lambda: sum(runner.rows_per_second for runner in scheduler.runners.values()),
+            lambda: sum(runner.rates.rate() for runner in scheduler.runners.values()),
         )
 
         @asynccontextmanager

@@ -5,14 +5,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
+from tui_importer.core.model.count_or_auto import AUTO, parse_count
 from tui_importer.core.model.plan import ErrorCells, Plan, checked
-from tui_importer.errors import UsageError
+from tui_importer.core.scheduling.worker_count import MAX_WORKERS
+from tui_importer.errors import PlanError, UsageError
 from tui_importer.plugins.registry import Registry
 from tui_importer.server.http_error import HttpError
 from tui_importer.server.settings import Settings
@@ -36,8 +39,8 @@ class UploadOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     )
     header_row: Annotated[int, Meta(ge=0, le=1_048_576)] | UnsetType = UNSET
     limit: _Rows | UnsetType = UNSET
-    workers: Annotated[int, Meta(ge=1, le=64)] | UnsetType = UNSET
-    batch_size: Annotated[int, Meta(ge=1, le=100_000)] | UnsetType = UNSET
+    workers: Annotated[int, Meta(ge=1, le=MAX_WORKERS)] | Literal["auto"] | UnsetType = UNSET
+    batch_size: Annotated[int, Meta(ge=1, le=100_000)] | Literal["auto"] | UnsetType = UNSET
     error_cells: ErrorCells | UnsetType = UNSET
     max_rejects: Annotated[str, Meta(pattern=r"^([0-9]{1,9}|(100|[0-9]{1,2})(\.[0-9]{1,6})?%)$")] | UnsetType = UNSET
     max_rate: Annotated[float, Meta(ge=0.1, le=1e9)] | UnsetType = UNSET
@@ -63,13 +66,21 @@ def _number(text: str) -> float | str:
     return float(text) if _NUMBER.fullmatch(text) else text
 
 
+def _count(name: str, text: str) -> int | str:
+    try:
+        return parse_count(text) or AUTO
+    except PlanError as error:
+        raise HttpError(400, f"{name}: {error}") from error
+
+
 def _boolean(text: str) -> bool | str:
     return _BOOLEANS.get(text, text)
 
 
 #: Parsers of the fields' texts; a text that cannot be parsed stays text, and the type check refuses it.
 _READ: dict[str, Callable[[str], Any]] = {
-    **dict.fromkeys(("header_row", "limit", "workers", "batch_size"), _integer),
+    **dict.fromkeys(("header_row", "limit"), _integer),
+    **{name: partial(_count, name) for name in ("workers", "batch_size")},
     **dict.fromkeys(("max_rate", "timeout"), _number),
     **dict.fromkeys(("again", "atomic", "verify", "dry_run"), _boolean),
 }
@@ -92,7 +103,7 @@ def read_choices(query: Iterable[tuple[str, str]], settings: Settings, registry:
     try:
         if options.method is not UNSET:
             registry.strategy(options.method)
-        if options.workers is not UNSET and options.workers > settings.max_workers:
+        if isinstance(options.workers, int) and options.workers > settings.max_workers:
             raise UsageError(f"workers must be {settings.max_workers} or fewer here")
         plan_of(options, settings, "upload.csv")
     except UsageError as error:

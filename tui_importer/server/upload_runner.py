@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections import deque
 from collections.abc import Callable
 from functools import partial
 
-from tui_importer.core.model.counters import Snapshot, rate
+from tui_importer.core.model.counters import Snapshot
+from tui_importer.core.model.rates import RateWindow
 from tui_importer.core.model.url import parse_address
 from tui_importer.errors import ExitCode, ImporterError, UsageError
 from tui_importer.events import LoadingStarted
@@ -33,14 +33,12 @@ MAX_DEATHS = 3
 _ORDER_TIMEOUT = 5.0
 #: Length of the time, to the second, with which ids of runs and of uploads begin.
 _TIME_LENGTH = len("20260131-235959")
-#: Snapshots from which a rate is computed: two seconds.
-_RATE_SNAPSHOTS = 9
 
 _log = logging.getLogger(__name__)
 
 
 class UploadRunner:
-    """Runs one upload. ``snapshot`` and ``rows_per_second`` are the latest progress of the run. When ``closing`` is
+    """Runs one upload. ``snapshot`` and ``rates`` are the latest progress of the run. When ``closing`` is
     set, the server shuts down: the run is stopped, and the upload waits for the next start. ``on_table`` is called once
     the target table is known to exist."""
 
@@ -56,8 +54,7 @@ class UploadRunner:
         self._on_table = on_table
         self.recording: Recording | None = None
         self.snapshot: Snapshot | None = None
-        self.rows_per_second = 0.0
-        self._recent: deque[Snapshot] = deque(maxlen=_RATE_SNAPSHOTS)
+        self.rates = RateWindow()
         self._uploads = uploads
         self._settings = settings
         self._closing = closing
@@ -121,7 +118,7 @@ class UploadRunner:
 
     async def _follow(self, recording: Recording) -> bool:
         """Follow a run to its end; return False if the upload must be run again."""
-        self.recording = recording
+        self.recording, self.rates = recording, RateWindow()
         if self._closing.is_set() or self.upload.stop_requested:
             await self.stop()
         options = plan_of(self.upload.options, self._settings, self.upload.file).options
@@ -175,10 +172,9 @@ class UploadRunner:
         return True
 
     def _update_progress(self, snapshots: list[Snapshot]) -> None:
-        if snapshots:
-            self._recent.extend(snapshots)
-            self.snapshot = self._recent[-1]
-            self.rows_per_second = rate(self._recent[0], self._recent[-1])
+        for snapshot in snapshots:
+            self.snapshot = snapshot
+            self.rates.add(snapshot)
 
     def _former_run(self) -> Recording | None:
         """Return the recording of the upload's latest run. If the server was killed after starting the run and before

@@ -68,7 +68,7 @@ class View:
             table=upload.table or self._settings.plan.target.table,
             created_at=upload.created_at,
             ended_at=upload.ended_at,
-            progress=progress_of(snapshot, runner.rows_per_second) if runner and snapshot else None,
+            progress=progress_of(snapshot, runner.rates) if runner and snapshot else None,
             stats=upload.stats,
             resumes=upload.resumes,
             notes=tuple(map(self.without_paths, upload.notes)),

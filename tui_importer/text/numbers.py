@@ -37,10 +37,14 @@ def format_eta(seconds: float | None) -> str:
     """Format a remaining time: ``00:07 left``, ``1:02:03 left``."""
     if seconds is None or not math.isfinite(seconds):
         return "time left unknown"
-    minutes, whole = divmod(math.ceil(seconds), 60)
+    return f"{clock(math.ceil(seconds))} left"
+
+
+def clock(seconds: float) -> str:
+    """Format a time as a clock: ``00:12``, ``1:02:03``."""
+    minutes, whole = divmod(int(seconds), 60)
     hours, minutes = divmod(minutes, 60)
-    clock = f"{hours}:{minutes:02}:{whole:02}" if hours else f"{minutes:02}:{whole:02}"
-    return f"{clock} left"
+    return f"{hours}:{minutes:02}:{whole:02}" if hours else f"{minutes:02}:{whole:02}"
 
 
 def size(count: int) -> str:

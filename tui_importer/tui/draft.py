@@ -7,6 +7,7 @@ from typing import Literal
 
 import msgspec
 
+from tui_importer.core.model.count_or_auto import AUTO, parse_count
 from tui_importer.core.model.plan import ColumnPlan, Plan, checked
 from tui_importer.errors import PlanError
 from tui_importer.process.messages import Inspected
@@ -96,24 +97,18 @@ class Draft:
 
 
 def count_or_auto(text: str, what: str) -> int | None:
-    """Parse a whole number from 1; return None for ``auto`` or an empty text. Raises :class:`PlanError` for anything
-    else."""
-    text = text.strip()
-    if text in ("", "auto"):
-        return None
-    if text.isascii() and text.isdigit() and int(text) >= 1:
-        return int(text)
-    raise PlanError(f"{what}: {text!r} is neither a whole number from 1 nor auto")
+    """Parse the field called ``what``, ``N|auto``; an empty one is ``auto``. Raises :class:`PlanError` naming it for
+    anything else."""
+    try:
+        return parse_count(text.strip() or AUTO)
+    except PlanError as error:
+        raise PlanError(f"{what}: {error}") from error
 
 
 def header_row(text: str) -> int | None:
     """Parse a sheet row: 0 means no header, None that it is detected. Raises :class:`PlanError` for anything else."""
     text = text.strip()
-    if text in ("", "auto"):
-        return None
-    if text in ("0", "none"):
-        return 0
-    return count_or_auto(text, "header row")
+    return 0 if text in ("0", "none") else count_or_auto(text, "header row")
 
 
 def about(column: ColumnPlan) -> str:

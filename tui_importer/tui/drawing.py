@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from textual.content import Content
 
+from tui_importer.text.numbers import clock
 from tui_importer.tui.terminal import Glyphs
 
 #: A piece of text and its style.
@@ -85,13 +86,6 @@ def short(number: float) -> str:
             value = number / divisor
             return f"{value:.1f}{unit}" if unit and value < 9.95 else f"{value:.0f}{unit}"
     return "?"
-
-
-def clock(seconds: float) -> str:
-    """Format a duration as a clock: ``00:12``, ``1:02:03``."""
-    minutes, whole = divmod(int(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{whole:02}" if hours else f"{minutes:02}:{whole:02}"
 
 
 def chart(rates: Sequence[float], seconds: float, size: tuple[int, int], glyphs: Glyphs) -> Content:

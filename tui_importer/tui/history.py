@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Self
 
+from tui_importer.core.model.rates import rows_per_second
+
 #: Maximum number of points: two for each column of a wide terminal. When it is exceeded, every second point is dropped.
 MAX_POINTS = 600
 #: Minimum seconds over which a rate is measured: a shorter span shows single batches instead of the run.
@@ -40,7 +42,7 @@ class History:
             points.append((at, finished))
         before = next((point for point in reversed(points) if at - point[0] >= MIN_SPAN), None)
         if before is not None:
-            self.peak = max(self.peak, (finished - before[1]) / (at - before[0]))
+            self.peak = max(self.peak, rows_per_second(finished - before[1], at - before[0]))
         if len(points) > MAX_POINTS:
             del points[1:-1:2]
             self._spacing = 2 * (points[-1][0] - points[0][0]) / MAX_POINTS

@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import Enum, StrEnum
 
-from tui_importer.core.model.counters import Phase, Snapshot, WorkerSnapshot, WorkerState, total
+from tui_importer.core.model.counters import Phase, Snapshot, WorkerSnapshot, WorkerState
+from tui_importer.core.model.rates import RateWindow, rows_per_second
 from tui_importer.core.model.report import ReasonGroup, Report
 from tui_importer.events import (
     AnyEvent,
@@ -29,11 +30,6 @@ from tui_importer.recording.lines import Level, Line, level
 from tui_importer.text.sentences import ROUTINE, narrate
 from tui_importer.tui.history import History
 
-#: Seconds over which the current rate and the gauge, and the time left, are averaged: batches come in bursts.
-LOOK_BACK = 3.0
-ETA_LOOK_BACK = 10.0
-#: Minimum seconds of writing before a time left is shown.
-_MIN_ETA = 1.0
 #: Maximum number of kept log lines: more than anybody scrolls; the recording has all.
 MAX_LOG = 1_000
 #: Steps of a worker's sparkline, a second each.
@@ -169,7 +165,7 @@ class ViewBuilder:
         self._stopping: Stopping | None = None
         self._finished: RunFinished | None = None
         self._counters: Snapshot | None = None
-        self._recent: deque[Snapshot] = deque()
+        self._rates = RateWindow()
         self._history = History()
         self._sparks: dict[int, deque[tuple[float, int]]] = {}
         self._retries: dict[int, _Retry] = {}
@@ -195,7 +191,8 @@ class ViewBuilder:
         counters = self._counters or Snapshot(at=self._began)
         state = self._state(counters, ended=ended, report=report)
         until = self._latest if state.over else now
-        mean = self._mean(counters)
+        mean = self._mean(counters, report)
+        rates = {} if state.over else self._rates.worker_rates()
         return View(
             run_id=self._started.run_id if self._started else "",
             dry_run=self._started is not None and self._started.dry_run,
@@ -208,14 +205,14 @@ class ViewBuilder:
             batch_size=self._loading.batch_size if self._loading else 0,
             seconds=max(0.0, until - self._began) if self._started else 0.0,
             counters=counters,
-            now=0.0 if state.over else _rate(self._counters_before(LOOK_BACK), counters),
+            now=0.0 if state.over else self._rates.rate(),
             mean=mean,
             peak=max(self._history.peak, mean),
-            seconds_left=self._seconds_left(state, counters),
+            seconds_left=None if state.over else self._rates.eta(),
             bound=self._bound(state),
             queue=self._mean_fill(),
             history=self._history.copy(),
-            workers=tuple(self._worker(worker, now, over=state.over) for worker in counters.workers),
+            workers=tuple(self._worker(worker, now, rates.get(worker.worker, 0.0)) for worker in counters.workers),
             groups=self._groups,
             log=self._lines(),
             trouble=self._trouble(now, report),
@@ -253,14 +250,12 @@ class ViewBuilder:
         engine = self._retries.get(0)  # not a worker, so no worker state shows the end of its retry
         if engine is not None and counters.at > engine.until:
             del self._retries[0]
-        self._recent.append(counters)
-        while len(self._recent) > 2 and counters.at - self._recent[1].at >= ETA_LOOK_BACK:
-            self._recent.popleft()
+        self._rates.add(counters)
         if not counters.paused:  # a paused run adds nothing to the chart, and would redraw it all the time
-            self._history.add(counters.at, written(counters))
+            self._history.add(counters.at, counters.by_workers)
         for worker in counters.workers:
             spark = self._sparks.setdefault(worker.worker, deque())
-            spark.append((counters.at, _done(worker)))
+            spark.append((counters.at, worker.finished))
             while len(spark) > 2 and counters.at - spark[1][0] >= SPARK_STEPS:
                 spark.popleft()
             if worker.state is not WorkerState.RETRYING:
@@ -287,36 +282,15 @@ class ViewBuilder:
             return State.LOADING
         return State.READING if self._reading is not None else State.STARTING
 
-    def _counters_before(self, seconds: float) -> Snapshot:
-        """Return the latest counters that are at least ``seconds`` old, or the oldest there are."""
-        newest = self._recent[-1] if self._recent else Snapshot(at=0.0)
-        return next(
-            (old for old in reversed(self._recent) if newest.at - old.at >= seconds),
-            self._recent[0] if self._recent else newest,
-        )
-
-    def _mean(self, counters: Snapshot) -> float:
-        """Return the mean rate since the first row was written; for a run too short to be sampled, over the whole
-        run."""
-        seconds = self._history.seconds
-        if self._finished is not None and seconds < LOOK_BACK:
-            seconds = self._finished.seconds
-        return written(counters) / seconds if seconds > 0 else 0.0
-
-    def _seconds_left(self, state: State, counters: Snapshot) -> float | None:
-        """Return the seconds until the last row, or None if that would be a guess."""
-        rows, earliest = total(counters), self._counters_before(ETA_LOOK_BACK)
-        if rows is None or state.over or state is State.PAUSED or counters.at - earliest.at < _MIN_ETA:
-            return None
-        rate, left = _rate(earliest, counters), rows - counters.finished
-        if left <= 0:
-            return 0.0
-        return left / rate if rate > 0 else None
+    def _mean(self, counters: Snapshot, report: Report | None) -> float:
+        """Return the mean rate: that of the report; before it, since the first row was written."""
+        if report is not None:
+            return report.stats.records_per_second
+        return rows_per_second(counters.by_workers, self._history.seconds)
 
     def _mean_fill(self) -> float:
         """Return the mean fill of the queue, 0 to 1."""
-        since = self._counters_before(LOOK_BACK).at
-        fills = [old.queue_depth / old.queue_size for old in self._recent if old.queue_size and old.at >= since]
+        fills = [old.queue_depth / old.queue_size for old in self._rates.recent() if old.queue_size]
         return sum(fills) / len(fills) if fills else 0.0
 
     def _bound(self, state: State) -> Bound:
@@ -331,7 +305,7 @@ class ViewBuilder:
             return Bound.BALANCED
         return Bound.LIMIT if self._loading is not None and self._loading.max_rate else Bound.READER
 
-    def _worker(self, worker: WorkerSnapshot, now: float, *, over: bool) -> WorkerView:
+    def _worker(self, worker: WorkerSnapshot, now: float, rate: float) -> WorkerView:
         spark = self._sparks.get(worker.worker, deque())
         retry = self._retries.get(worker.worker)
         return WorkerView(
@@ -339,11 +313,11 @@ class ViewBuilder:
             state=worker.state,
             first_row=worker.in_hand_first_row,
             last_row=worker.in_hand_last_row,
-            done=_done(worker),
+            done=worker.finished,
             rejected=worker.rejected,
             retries=worker.retries,
             batch_seconds=worker.last_batch_seconds,
-            rate=0.0 if over else _recent_rate(spark, LOOK_BACK),
+            rate=rate,
             spark=_steps(spark),
             attempt=retry.attempt if retry else 0,
             retry_in=max(0.0, retry.until - now) if retry else None,
@@ -371,29 +345,6 @@ class ViewBuilder:
 def word_of(state: WorkerState, *, dry_run: bool) -> str:
     """Return the worker's state in a word; in a dry run no worker writes."""
     return "checking" if dry_run and state in (WorkerState.WRITING, WorkerState.COMMITTING) else state.value
-
-
-def written(counters: Snapshot) -> int:
-    """Return how many rows this run's workers have finished, without rows of earlier runs."""
-    return sum(map(_done, counters.workers))
-
-
-def _rate(earlier: Snapshot, later: Snapshot) -> float:
-    seconds = later.at - earlier.at
-    return max(0, written(later) - written(earlier)) / seconds if seconds > 0 else 0.0
-
-
-def _done(worker: WorkerSnapshot) -> int:
-    return worker.inserted + worker.updated + worker.skipped + worker.rejected
-
-
-def _recent_rate(samples: Sequence[tuple[float, int]], seconds: float) -> float:
-    """Return rows per second over the last ``seconds``, given samples of (time, rows done)."""
-    if not samples:
-        return 0.0
-    at, done = samples[-1]
-    earlier = next(((then, rows) for then, rows in reversed(samples) if at - then >= seconds), samples[0])
-    return max(0, done - earlier[1]) / (at - earlier[0]) if at > earlier[0] else 0.0
 
 
 def _steps(samples: Sequence[tuple[float, int]]) -> tuple[float, ...]:

@@ -10,32 +10,16 @@ from tui_importer.core.model.counters import (
     Snapshot,
     WorkerCounters,
     WorkerState,
-    eta,
     progress,
-    rate,
     take_snapshot,
     total,
 )
 
 
-def test_rate_counts_every_settled_row_once() -> None:
-    earlier = Snapshot(at=10.0, inserted=100)
-    later = Snapshot(at=12.0, inserted=150, updated=20, skipped=20, rejected=10)
-    assert later.finished == 200
-    assert rate(earlier, later) == 50.0
-
-
-def test_rate_is_zero_where_no_time_passed() -> None:
-    assert rate(Snapshot(at=1.0), Snapshot(at=1.0, inserted=5)) == 0.0
-    assert rate(Snapshot(at=2.0), Snapshot(at=1.0, inserted=5)) == 0.0
-
-
 def test_blank_rows_of_the_hint_are_not_waited_for() -> None:
-    first = Snapshot(at=0.0, source_rows=120)
     now = Snapshot(at=2.0, read=60, blank=20, inserted=50, source_rows=120)
     assert total(now) == 100
     assert progress(now) == 0.5
-    assert eta(first, now) == 2.0
 
 
 @pytest.mark.parametrize(
@@ -49,23 +33,13 @@ def test_blank_rows_of_the_hint_are_not_waited_for() -> None:
 def test_what_is_not_known_is_not_guessed(now: Snapshot) -> None:
     assert total(now) is None
     assert progress(now) is None
-    assert eta(Snapshot(at=0.0), now) is None
-
-
-def test_time_left_is_unknown_until_rows_are_finished_and_a_second_has_passed() -> None:
-    hint = 100
-    assert eta(Snapshot(at=0.0), Snapshot(at=5.0, read=50, source_rows=hint)) is None
-    assert eta(Snapshot(at=0.0), Snapshot(at=0.9, read=50, inserted=10, source_rows=hint)) is None
-    assert eta(Snapshot(at=0.0), Snapshot(at=1.0, read=50, inserted=10, source_rows=hint)) == 9.0
 
 
 def test_once_all_is_read_the_hint_does_not_matter() -> None:
     now = Snapshot(at=4.0, read=80, inserted=40, source_rows=1_048_576, all_read=True)
     assert progress(now) == 0.5
-    assert eta(Snapshot(at=0.0), now) == 4.0
     done = dataclasses.replace(now, inserted=80)
     assert progress(done) == 1.0
-    assert eta(Snapshot(at=0.0), done) == 0.0
     assert progress(Snapshot(at=0.0, all_read=True)) == 1.0
 
 

@@ -73,9 +73,9 @@ def test_a_mistyped_choice_names_what_was_meant() -> None:
 @pytest.mark.parametrize(
     ("line", "said"),
     [
-        ("workers = 0", "workers must be a whole number from 1, not 0"),
-        ("workers = true", "workers must be a whole number from 1, not True"),
-        ('workers = "two"', "workers must be a whole number from 1, not 'two'"),
+        ("workers = 0", "workers must be a whole number from 1 or auto, not 0"),
+        ("workers = true", "workers must be a whole number from 1 or auto, not True"),
+        ('workers = "two"', "workers must be a whole number from 1 or auto, not 'two'"),
         ("timeout = nan", "timeout must be a number of seconds above 0"),
         ("connect_timeout = inf", "connect_timeout must be"),
         ('error_cells = "bogus"', "error_cells must be one of reject, null, text, not 'bogus'"),

@@ -11,9 +11,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-#: No remaining time is given before this many seconds: the first batches come in bursts and would make it jump.
-MIN_ETA_SECONDS = 1.0
-
 
 class Phase(StrEnum):
     """What a run is doing. The reading thread sets the first four phases, the engine the others."""
@@ -105,6 +102,11 @@ class WorkerSnapshot:
     in_hand_first_row: int | None
     in_hand_last_row: int | None
 
+    @property
+    def finished(self) -> int:
+        """The number of rows that this worker has completed."""
+        return self.inserted + self.updated + self.skipped + self.rejected
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
@@ -135,6 +137,11 @@ class Snapshot:
     def finished(self) -> int:
         """The number of completed rows."""
         return self.inserted + self.updated + self.skipped + self.rejected
+
+    @property
+    def by_workers(self) -> int:
+        """The number of rows that the workers of this run have completed, without those of earlier runs."""
+        return sum(worker.finished for worker in self.workers)
 
 
 def take_snapshot(
@@ -182,28 +189,6 @@ def total(snapshot: Snapshot) -> int | None:
         return None
     expected = snapshot.source_rows - snapshot.blank
     return expected if expected >= snapshot.read else None
-
-
-def rate(earlier: Snapshot, later: Snapshot) -> float:
-    """Completed rows per second between two snapshots; 0 if no time passed."""
-    seconds = later.at - earlier.at
-    if seconds <= 0:
-        return 0.0
-    return max(0, later.finished - earlier.finished) / seconds
-
-
-def eta(first: Snapshot, now: Snapshot) -> float | None:
-    """The remaining time in seconds at the rate between two snapshots; None if it cannot be estimated."""
-    rows = total(now)
-    if rows is None:
-        return None
-    left = rows - now.finished
-    if left <= 0:
-        return 0.0
-    rows_per_second = rate(first, now)
-    if rows_per_second == 0 or now.at - first.at < MIN_ETA_SECONDS:
-        return None
-    return left / rows_per_second
 
 
 def progress(snapshot: Snapshot) -> float | None:

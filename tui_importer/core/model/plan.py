@@ -18,6 +18,7 @@ import msgspec
 from msgspec import Meta
 
 from tui_importer.core.model.cells import MAX_ROWS
+from tui_importer.core.model.count_or_auto import CountOrAuto, convert_auto
 from tui_importer.core.model.fields import convert_fields
 from tui_importer.core.model.ranges import parse_range
 from tui_importer.core.model.schemas import check_schema
@@ -139,7 +140,8 @@ class ColumnPlan(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True, o
 
 
 class Options(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """How an import is carried out. If ``workers`` or ``batch_size`` is None, the program chooses.
+    """How an import is carried out. If ``workers`` or ``batch_size`` is None (``auto`` in a plan file), the program
+    chooses.
 
     ``max_rejects`` is ``"N"`` rows or ``"P%"`` of the completed rows. ``max_rate`` is in rows per second; all times are
     in seconds. ``retry_for`` is how long an operation is retried after a transient error (0: not at all).
@@ -150,8 +152,8 @@ class Options(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit
     """
 
     strategy: _Name = "batched"
-    workers: _Count | None = None
-    batch_size: _Count | None = None
+    workers: CountOrAuto = None
+    batch_size: CountOrAuto = None
     schema: _Name = "auto"
     types: dict[str, str] = {}
     skip: tuple[str, ...] = ()
@@ -170,6 +172,7 @@ class Options(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit
     dry_run: bool = False
 
     def __post_init__(self) -> None:
+        convert_auto(self, "workers", "batch_size")
         super().__post_init__()
         check_schema(self.schema)
         for column, type_ in self.types.items():

@@ -9,6 +9,7 @@ from typing import Literal, Self
 
 import msgspec
 
+from tui_importer.core.model.rates import rows_per_second
 from tui_importer.errors import ReconciliationError
 from tui_importer.events import Reject
 
@@ -102,7 +103,7 @@ class Stats(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         """
         # JSON has neither NaN nor infinity.
         seconds = round(seconds, 6) if math.isfinite(seconds) and seconds > 0 else 0.0
-        rate = max(0, inserted + updated + skipped + rejected - earlier) / seconds if seconds else 0.0
+        rate = rows_per_second(inserted + updated + skipped + rejected - earlier, seconds)
         return cls(
             total_records=read,
             success_count=inserted + updated,

@@ -23,11 +23,11 @@ from tui_importer.core.source.layout import Layout
 from tui_importer.core.source.totals import is_totals_row
 from tui_importer.errors import PlanError
 
-__all__ = ["PREVIEW_ROWS", "CellRange", "Layout", "find_layout", "is_totals_row", "parse_range"]
+__all__ = ["LAYOUT_ROWS", "CellRange", "Layout", "find_layout", "is_totals_row", "parse_range"]
 
 #: How many rows :func:`find_layout` needs: titles above a table take a dozen rows at most, and the others show how wide
 #: the table is.
-PREVIEW_ROWS = 100
+LAYOUT_ROWS = 100
 
 #: A row is as wide as the table below it if it has at least the most common number of cells there, and at least this
 #: share of the greatest: a block of short lines above the table (customer, date ...) has a most common width too.
@@ -72,7 +72,7 @@ def find_layout(
 ) -> Layout:
     """Find the table in a sheet.
 
-    ``block`` has the sheet's first rows: at least :data:`PREVIEW_ROWS` from the first filled one (or the start of
+    ``block`` has the sheet's first rows: at least :data:`LAYOUT_ROWS` from the first filled one (or the start of
     ``within``), and the ``header_row`` that the user named (0 for none). ``known`` are sets of headers in the form of
     :func:`tui_importer.core.model.names.normalized`; a row that matches one is the header. ``typed`` is false if all
     cells are texts (CSV). Raises :class:`PlanError` if the named header row does not exist.
@@ -125,7 +125,7 @@ def _filled_rows(block: Block, bounds: CellRange, start: int) -> list[_Row]:
     ]
     firsts = (next(compress(count(), map(is_not, cells, repeat(None))), len(block)) for _, cells in columns)
     skipped = min(firsts, default=len(block))
-    stop = min(len(block), max(skipped, start - block.first_row) + PREVIEW_ROWS)
+    stop = min(len(block), max(skipped, start - block.first_row) + LAYOUT_ROWS)
     rows = []
     for offset in range(skipped, stop):
         number = block.first_row + offset

@@ -23,7 +23,7 @@ from tui_importer.core.model.plan import Source
 from tui_importer.core.model.ranges import parse_range
 from tui_importer.core.model.schemas import SCHEMAS
 from tui_importer.core.scheduling.batch_queue import QUEUE_BATCHES
-from tui_importer.core.source.header import PREVIEW_ROWS, Layout, find_layout
+from tui_importer.core.source.header import LAYOUT_ROWS, Layout, find_layout
 from tui_importer.core.source.reader import NotedSheet, OpenSheet, Reader, Workbook
 from tui_importer.core.source.sheets import open_sheet
 from tui_importer.core.source.totals import is_totals_row
@@ -233,7 +233,7 @@ def find_source(
 
 def _head(sheet: OpenSheet, path: Path, row: int) -> Block:
     """The first rows of the sheet: enough to find a header below blank rows, and including ``row``."""
-    for size in (row + PREVIEW_ROWS, MAX_ROWS):
+    for size in (row + LAYOUT_ROWS, MAX_ROWS):
         for block in sheet.blocks(size):
             if any(column.blanks < len(column) for column in block.columns):
                 return block

@@ -20,6 +20,7 @@ from textual.widgets import DataTable, Footer, Input, Label, OptionList, Select,
 
 from tui_importer.api import target_address
 from tui_importer.core.model.cells import column_letters
+from tui_importer.core.model.count_or_auto import format_count
 from tui_importer.core.model.plan import Plan, save_plan
 from tui_importer.errors import ImporterError
 from tui_importer.process.messages import (
@@ -107,7 +108,7 @@ class SetupScreen(Screen[None]):
             yield Label("sheet")
             yield Select[str]([], prompt="...", allow_blank=True, compact=True, id="setup-sheet")
             yield Label("header row")
-            header = "auto" if plan.source.header_row is None else str(plan.source.header_row)
+            header = format_count(plan.source.header_row)
             yield Input(header, compact=True, id="setup-header", max_length=7)
         yield Static("opening the file", id="setup-status", markup=False)
         preview: DataTable[Text] = DataTable(id="setup-preview", cursor_type="none", zebra_stripes=True)
@@ -128,9 +129,9 @@ class SetupScreen(Screen[None]):
             names = [(Content(name), name) for name in self._strategies]
             yield Select[str](names, value=options.strategy, allow_blank=False, compact=True, id="setup-strategy")
             yield Label("workers")
-            yield Input(_or_auto(options.workers), compact=True, id="setup-workers", max_length=4)
+            yield Input(format_count(options.workers), compact=True, id="setup-workers", max_length=4)
             yield Label("batch")
-            yield Input(_or_auto(options.batch_size), compact=True, id="setup-batch", max_length=7)
+            yield Input(format_count(options.batch_size), compact=True, id="setup-batch", max_length=7)
         yield Static("", id="setup-target", markup=False)
         yield Footer(show_command_palette=False)
 
@@ -460,7 +461,3 @@ class SetupScreen(Screen[None]):
 def _numbered_paths(stem: str, ending: str) -> Iterator[Path]:
     """Yield ``STEM.toml``, ``STEM-2.toml`` and so on."""
     return (Path(f"{stem}{'' if number == 1 else f'-{number}'}{ending}") for number in count(1))
-
-
-def _or_auto(number: int | None) -> str:
-    return "auto" if number is None else str(number)

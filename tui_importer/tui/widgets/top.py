@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import PurePath
 
 from textual.content import Content
 
 from tui_importer.core.model.counters import progress, total
+from tui_importer.text.numbers import clock
 from tui_importer.text.sentences import equation
-from tui_importer.tui.drawing import Piece, bar, between, clock, cut, fitted, length, lines
+from tui_importer.tui.drawing import Piece, bar, between, cut, fitted, length, lines
 from tui_importer.tui.view import State, View
 from tui_importer.tui.widgets.picture import Picture
 
@@ -100,7 +102,7 @@ class ProgressLine(Picture):
 def _eta(view: View) -> str:
     if view.state is State.PAUSED:
         return "ETA paused"
-    return "ETA unknown" if view.seconds_left is None else f"ETA {clock(view.seconds_left + 0.999)}"
+    return "ETA unknown" if view.seconds_left is None else f"ETA {clock(math.ceil(view.seconds_left))}"
 
 
 class Equation(Picture):
