@@ -52,7 +52,8 @@ from tui_importer.events import (
     ignore,
 )
 from tui_importer.plugins.registry import Owner, Registry, load_registry
-from tui_importer.readers.csv_text import CsvFile, CsvReader
+from tui_importer.readers.delimited.reader import DelimitedFile, DelimitedReader
+from tui_importer.readers.delimited.records import Dialect
 
 if TYPE_CHECKING:
     from tests.conftest import Database
@@ -251,7 +252,7 @@ class Panic(BaseException):
     """What Rust code raises that panics: no Exception."""
 
 
-class PanickingSheet(CsvFile):
+class PanickingSheet(DelimitedFile):
     """Panics when its second block is asked for."""
 
     def blocks(self, rows: int) -> Iterator[Block]:
@@ -259,16 +260,16 @@ class PanickingSheet(CsvFile):
         raise Panic("index out of bounds")
 
 
-class PanickingReader(CsvReader):
+class PanickingReader(DelimitedReader):
     """Panics when it opens the file, or the ``sheet``."""
 
     def __init__(self, *, sheet: bool) -> None:
         self._sheet = sheet
 
-    def open(self, path: Path) -> CsvFile:
+    def open(self, path: Path) -> DelimitedFile:
         if not self._sheet:
             raise Panic("index out of bounds")
-        return PanickingSheet(path, "utf-8", ",")
+        return PanickingSheet(path, "utf-8", Dialect(","))
 
 
 @pytest.mark.parametrize("where", ["file", "sheet", "strategy"])

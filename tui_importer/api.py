@@ -29,7 +29,7 @@ from tui_importer.core.source.reader import SheetInfo
 from tui_importer.core.writing.backend import Backend, ConnectionSettings
 from tui_importer.errors import ExitCode, ImporterError, PlanError
 from tui_importer.events import AnyEvent, Listener, ignore
-from tui_importer.plugins.choice import choose
+from tui_importer.plugins.choice import choose, make_reader
 from tui_importer.plugins.registry import Registry, load_registry
 from tui_importer.recording.recorder import Recorder
 from tui_importer.recording.recordings import recordings_folder
@@ -181,7 +181,7 @@ def _components(plan: Plan, registry: Registry) -> Components:
     reader, strategy, backend = choose(plan, registry)
     return Components(
         reader_name=reader.name,
-        reader=registry.make_reader(reader.name),
+        reader=make_reader(plan.source, reader.name, registry),
         strategy_name=strategy.name,
         strategy=registry.make_strategy(strategy.name),
         backend_name=backend.name,

@@ -70,6 +70,9 @@ def source_options(command: Command) -> Command:
             click.option("--no-header", is_flag=True, help="The sheet has no header."),
             click.option("--reader", metavar="NAME", help="Reader plugin (default: by the file's suffix)."),
             click.option("--limit", type=click.IntRange(1), metavar="ROWS", help="Read so many rows at most."),
+            click.option("--encoding", metavar="NAME", help="Encoding of delimited text that is not UTF-8 or UTF-16."),
+            click.option("--delimiter", metavar="CHAR", help="Delimiter of delimited text, or a word: tab, semicolon."),
+            click.option("--quote", metavar="CHAR", help="Quote of delimited text, or a word: double, single, none."),
         )
     ):
         command = option(command)
@@ -123,6 +126,9 @@ def build_plan(file: str, given: Mapping[str, Any]) -> Plan:
         header_row=header_row,
         reader=given.get("reader"),
         limit=given.get("limit"),
+        encoding=given.get("encoding"),
+        delimiter=given.get("delimiter"),
+        quote=given.get("quote"),
     )
     environment = next((value for name in DATABASE_VARIABLES if (value := os.environ.get(name))), None)
     typed = given.get("db")

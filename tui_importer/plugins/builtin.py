@@ -14,20 +14,20 @@ def tui_importer_readers() -> list[ReaderSpec]:
             "calamine",
             "fast; holds one sheet in memory",
             "tui_importer.readers.calamine:CalamineReader",
-            extensions=(".xlsx", ".xlsm", ".xlsb", ".xls", ".ods"),
+            extensions=(".xlsx", ".xlsm", ".xltx", ".xltm", ".xlsb", ".xls", ".ods"),
         ),
         ReaderSpec(
             "openpyxl",
             "slow; little memory, however large the sheet",
             "tui_importer.readers.openpyxl_streaming:OpenpyxlReader",
-            extensions=(".xlsx", ".xlsm"),
+            extensions=(".xlsx", ".xlsm", ".xltx", ".xltm"),
             priority=-1,
         ),
         ReaderSpec(
             "csv",
             "delimited text",
-            "tui_importer.readers.csv_text:CsvReader",
-            extensions=(".csv", ".tsv", ".txt"),
+            "tui_importer.readers.delimited.reader:DelimitedReader",
+            extensions=(".csv", ".tsv", ".tab", ".txt"),
         ),
     ]
 

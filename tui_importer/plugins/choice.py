@@ -5,8 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
-from tui_importer.core.model.plan import Plan, database_of
+from tui_importer.core.model.plan import Plan, Source, database_of
 from tui_importer.core.model.url import parse_address
+from tui_importer.core.source.content import head_of, may_be_packed
+from tui_importer.core.source.reader import Reader, described
 from tui_importer.errors import PlanError, UsageError
 from tui_importer.plugins.registry import Registry
 from tui_importer.plugins.specs import BackendSpec, ReaderSpec, StrategySpec
@@ -37,3 +39,14 @@ def choose(plan: Plan, registry: Registry) -> Chosen:
     source = plan.source
     reader = registry.reader(source.reader) if source.reader else registry.reader_for(Path(source.file))
     return Chosen(reader, strategy, backend)
+
+
+def make_reader(source: Source, name: str, registry: Registry) -> Reader:
+    """Create the reader with that name for a source: for its text as the user describes it, packed or not."""
+    reader = described(registry.make_reader(name), source, name)
+    path = Path(source.file)
+    if not may_be_packed(path.name, head_of(path)):
+        return reader
+    from tui_importer.core.source.packed import UnpackingReader, packed  # few files need it
+
+    return reader if packed(path) is None else UnpackingReader(reader)

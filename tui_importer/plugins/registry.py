@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import pluggy
 
 from tui_importer.core.model.suggest import closest
+from tui_importer.core.source.content import head_of, may_be_packed, suffix_of
 from tui_importer.errors import ImporterError, PlanError, SourceError, UsageError
 from tui_importer.plugins import builtin, hookspecs
 from tui_importer.plugins.specs import AnySpec, BackendSpec, ReaderSpec, StrategySpec
@@ -117,15 +118,19 @@ class Registry:
         return self._find("reader", name, ReaderSpec)
 
     def reader_for(self, path: Path) -> ReaderSpec:
-        """The reader for a file, by its suffix; raises :class:`SourceError` listing the known suffixes."""
-        suffix = path.suffix.lower()
+        """The reader for a file, by its bytes if they tell the format, else by its suffix.
+
+        Raises :class:`SourceError` listing the known suffixes.
+        """
+        suffix = _suffix(path)
         specs = [spec for spec, _ in self._specs["reader"].values() if isinstance(spec, ReaderSpec)]
         candidates = [spec for spec in specs if suffix in spec.extensions and spec.priority >= 0]
         if candidates:
             return max(candidates, key=lambda spec: spec.priority)
         known = ", ".join(sorted({extension for spec in specs for extension in spec.extensions}))
         raise SourceError(
-            f"{path}: no reader opens {suffix or 'files without a suffix'}: known are {known} (or --reader)"
+            f"{path}: no reader opens {path.suffix.lower() or 'files without a suffix'}: "
+            f"known are {known} (or --reader)"
         )
 
     def backend_for(self, scheme: str) -> BackendSpec:
@@ -257,6 +262,17 @@ def _claims(kind: str, spec: AnySpec) -> list[tuple[str, str]]:
 
 def _names(spec: AnySpec) -> tuple[str, ...]:
     return (spec.name, *spec.aliases) if isinstance(spec, StrategySpec) else (spec.name,)
+
+
+def _suffix(path: Path) -> str:
+    """The suffix that a file, or what is packed in it, should have."""
+    name, head = path.name, head_of(path)
+    if may_be_packed(name, head):
+        from tui_importer.core.source.packed import packed  # few files need it
+
+        if (inside := packed(path)) is not None:
+            name, head = inside.name, inside.head()
+    return suffix_of(name, head)
 
 
 def _with_close_hook(message: str) -> str:

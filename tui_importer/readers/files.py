@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tui_importer.core.model.files import check_source_file
+from tui_importer.core.source.content import Content, recognize, refusal
 from tui_importer.errors import SourceError
 from tui_importer.readers.package import check_unpacked
 
@@ -19,7 +20,8 @@ _ENCRYPTED_STREAM = "EncryptedPackage".encode("utf-16-le")
 #: The directory entries of a compound file are within its first bytes, except in hostile files.
 _DIRECTORY_BYTES = 1 << 20
 
-_WORKBOOK_SUFFIXES = frozenset({".xlsx", ".xlsm", ".xlsb", ".ods"})
+
+_WORKBOOK_SUFFIXES = frozenset({".xlsx", ".xlsm", ".xltx", ".xltm", ".xlsb", ".ods"})
 
 
 def check_file(path: Path) -> bytes:
@@ -41,10 +43,19 @@ def check_workbook(path: Path) -> None:
     if head.startswith(_CFB_SIGNATURE):
         if _ENCRYPTED_STREAM in head:
             raise SourceError(f"{path}: the workbook is encrypted: open it, save it without a password, and try again")
-    elif not head.startswith(_ZIP_SIGNATURE) and path.suffix.lower() in _WORKBOOK_SUFFIXES:
+    elif (content := recognize(head)) not in (Content.ZIP, Content.OTHER):
+        raise refusal(path, content)
+    elif content is Content.OTHER and path.suffix.lower() in _WORKBOOK_SUFFIXES:
         raise SourceError(f"{path}: not a workbook, whatever its name says (no {path.suffix} file begins like this)")
     if head.startswith(_ZIP_SIGNATURE):
         check_unpacked(path)
+
+
+def check_text(path: Path) -> None:
+    """Check that a file may be delimited text; raises :class:`SourceError` that says what it is instead."""
+    content = recognize(check_file(path))
+    if content is not Content.OTHER:
+        raise refusal(path, content)
 
 
 def is_zip(path: Path) -> bool:

@@ -39,6 +39,9 @@ class UploadOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     )
     header_row: Annotated[int, Meta(ge=0, le=1_048_576)] | UnsetType = UNSET
     limit: _Rows | UnsetType = UNSET
+    encoding: _Text | UnsetType = UNSET
+    delimiter: Annotated[str, Meta(min_length=1, max_length=9)] | UnsetType = UNSET
+    quote: Annotated[str, Meta(min_length=1, max_length=6)] | UnsetType = UNSET
     workers: Annotated[int, Meta(ge=1, le=MAX_WORKERS)] | Literal["auto"] | UnsetType = UNSET
     batch_size: Annotated[int, Meta(ge=1, le=100_000)] | Literal["auto"] | UnsetType = UNSET
     error_cells: ErrorCells | UnsetType = UNSET
@@ -51,7 +54,7 @@ class UploadOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     dry_run: bool | UnsetType = UNSET
 
 
-_SOURCE = ("sheet", "range", "header_row", "limit")
+_SOURCE = ("sheet", "range", "header_row", "limit", "encoding", "delimiter", "quote")
 
 _INTEGER = re.compile(r"-?[0-9]{1,18}", re.ASCII)
 _NUMBER = re.compile(r"-?[0-9]{1,18}(\.[0-9]{1,18})?([eE][+-]?[0-9]{1,3})?", re.ASCII)

@@ -10,7 +10,7 @@ import msgspec
 from tui_importer.core.model.plan import Options, Plan, Source, Target
 
 #: Field of a plan -> the option that sets it. A flag takes no value.
-_SOURCE = {"sheet": "--sheet", "range": "--range", "reader": "--reader", "limit": "--limit"}
+_SOURCE = {name: f"--{name}" for name in ("sheet", "range", "reader", "limit", "encoding", "delimiter", "quote")}
 _TARGET = {"table": "--table", "mode": "--mode"}
 _OPTIONS = {
     name: f"--{name.replace('_', '-')}" for name in Options.__struct_fields__ if name not in ("types", "skip", "schema")

@@ -14,7 +14,8 @@ from tui_importer import Block, Options, Plan, ReaderSpec, Report, Run, Source, 
 from tui_importer.core.source.open_source import BLOCKS_AHEAD
 from tui_importer.events import AnyEvent, SourceOpened, TableCreated
 from tui_importer.plugins.registry import Owner, Registry, load_registry
-from tui_importer.readers.csv_text import CsvFile, CsvReader
+from tui_importer.readers.delimited.reader import DelimitedFile, DelimitedReader
+from tui_importer.readers.delimited.records import Dialect
 
 if TYPE_CHECKING:
     from tests.conftest import Database
@@ -23,7 +24,7 @@ ROWS = 500
 BATCH = 20
 
 
-class Watched(CsvFile):
+class Watched(DelimitedFile):
     """A file that counts the blocks that were read for batches, and may break at one of them."""
 
     read = 0
@@ -39,14 +40,14 @@ class Watched(CsvFile):
             yield block
 
 
-class WatchedReader(CsvReader):
+class WatchedReader(DelimitedReader):
     """Opens watched files, all of one kind."""
 
     def __init__(self, kind: type[Watched]) -> None:
         self._kind = kind
 
-    def open(self, path: Path) -> CsvFile:
-        return self._kind(path, "utf-8", ",")
+    def open(self, path: Path) -> DelimitedFile:
+        return self._kind(path, "utf-8", Dialect(","))
 
 
 @pytest.fixture

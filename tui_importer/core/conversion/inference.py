@@ -18,7 +18,7 @@ from operator import is_
 from tui_importer.core.conversion.parsing import as_text
 from tui_importer.core.conversion.text_guess import TIMESTAMPTZ, TextGuess
 from tui_importer.core.conversion.traits import PREDICATES, SCANNERS, CellStats, Finding, Trait, of_kind
-from tui_importer.core.model.cells import CellError, UncalculatedFormula
+from tui_importer.core.model.cells import CellError, MalformedRecord, UncalculatedFormula
 from tui_importer.core.model.column import Column
 from tui_importer.core.model.types import (
     BOOLEAN,
@@ -48,7 +48,7 @@ _WORDS: dict[type, tuple[str, str]] = {
     dt.timedelta: ("span of time", "spans of time"),
 }
 _OTHER_WORDS = ("other value", "other values")
-_MISSING = frozenset({CellError, UncalculatedFormula})
+_MISSING = frozenset({CellError, MalformedRecord, UncalculatedFormula})
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,6 +217,7 @@ class ColumnInference:
         sorts = (
             (CellError, f"error cells ({', '.join(self._codes)})"),
             (UncalculatedFormula, "formulas that were never calculated"),
+            (MalformedRecord, "lines that cannot be cut into cells"),
         )
         return [self._kinds[kind].finding(message) for kind, message in sorts if kind in self._kinds]
 

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from tui_importer.core.conversion.convert import Conversion
 from tui_importer.core.conversion.parsing import as_text
 from tui_importer.core.model.batch import Batch, Block
-from tui_importer.core.model.cells import Cell, cell_name, column_letters, quoted_sheet
+from tui_importer.core.model.cells import Cell, MalformedRecord, cell_name, column_letters, quoted_sheet
 from tui_importer.core.model.column import Column
 from tui_importer.core.model.list_column import ListColumn
 from tui_importer.core.model.table import Table
@@ -55,7 +55,10 @@ class ColumnMapping:
             values, reasons = column.conversion.apply(source)
             converted.append(values)
             for offset, reason in reasons.items():
-                fault = self._fault(rows[offset], column, source.take((offset,))[0], reason)
+                cell = source.take((offset,))[0]
+                if isinstance(cell, MalformedRecord) and offset in refused:
+                    continue  # it is the same line in every column
+                fault = self._fault(rows[offset], column, cell, reason)
                 refused.setdefault(offset, []).append(fault)
         origin = block.columns
         rejects: tuple[Reject, ...] = ()
@@ -82,7 +85,10 @@ class ColumnMapping:
 
     def reject(self, row: int, cells: Iterable[Cell], faults: Sequence[Fault]) -> Reject:
         """The row as a reject, with its cells as text."""
-        return Reject(sheet=self.sheet, row=row, faults=tuple(faults), values=tuple(map(as_text, cells)))
+        values = list(cells)
+        if values and isinstance(values[0], MalformedRecord):
+            values[1:] = [None] * (len(values) - 1)
+        return Reject(sheet=self.sheet, row=row, faults=tuple(faults), values=tuple(map(as_text, values)))
 
     def database_fault(self, batch: Batch, offset: int, fault: DataFault) -> Fault:
         """The database's error about row ``offset`` of the batch, in terms of the sheet."""

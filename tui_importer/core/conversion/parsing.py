@@ -13,7 +13,7 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import TypeVar
 
-from tui_importer.core.model.cells import MIDNIGHT, Cell, CellError, UncalculatedFormula
+from tui_importer.core.model.cells import MIDNIGHT, Cell, CellError, MalformedRecord, UncalculatedFormula
 from tui_importer.core.model.column import NUL
 from tui_importer.core.model.types import ColumnType, Kind
 
@@ -258,6 +258,8 @@ def _plain(cell: Cell) -> Cell:
     match cell:
         case CellError(code):
             raise ConversionError(f"error cell {code}")
+        case MalformedRecord(reason=reason):
+            raise ConversionError(reason)
         case UncalculatedFormula():
             raise ConversionError("formula was never calculated: open the file in a spreadsheet program and save it")
         case _:

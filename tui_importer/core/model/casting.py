@@ -14,7 +14,7 @@ from itertools import repeat
 from operator import eq
 from typing import Any, TypeVar
 
-from tui_importer.core.model.cells import MIDNIGHT, Cell, CellError, UncalculatedFormula
+from tui_importer.core.model.cells import MIDNIGHT, Cell, CellError, MalformedRecord, UncalculatedFormula
 from tui_importer.core.model.column import Column
 from tui_importer.core.model.types import ColumnType, Kind
 
@@ -169,7 +169,7 @@ def _cast_same(kind: type) -> Callable[[Any, ColumnType], Any]:
 _TEXTS: frozenset[type] = frozenset({str})
 _FLOATS: frozenset[type] = frozenset({float})
 _INTS: frozenset[type] = frozenset({int})
-_FAULTY: frozenset[type] = frozenset({CellError, UncalculatedFormula})
+_FAULTY: frozenset[type] = frozenset({CellError, MalformedRecord, UncalculatedFormula})
 
 _CASTS: dict[Kind, Callable[[Any, ColumnType], Any]] = {
     Kind.TEXT: _cast_text,

@@ -33,6 +33,20 @@ class UncalculatedFormula:
         return f"={self.text}" if self.text else "=?"
 
 
+@dataclass(frozen=True, slots=True)
+class MalformedRecord:
+    """A line of delimited text that cannot be cut into cells. Every cell of its row is the same object.
+
+    ``reason`` names the line and what is wrong; ``text`` is the line.
+    """
+
+    reason: str
+    text: str
+
+    def __str__(self) -> str:
+        return self.text
+
+
 #: A cell as a reader returns it. ``None`` and ``''`` are both blank.
 Cell = (
     None
@@ -47,6 +61,7 @@ Cell = (
     | dt.timedelta
     | CellError
     | UncalculatedFormula
+    | MalformedRecord
 )
 
 

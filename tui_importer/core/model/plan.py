@@ -23,6 +23,7 @@ from tui_importer.core.model.fields import convert_fields
 from tui_importer.core.model.ranges import parse_range
 from tui_importer.core.model.schemas import check_schema
 from tui_importer.core.model.suggest import closest
+from tui_importer.core.model.text_format import TextFormat, parse_delimiter, parse_encoding, parse_quote
 from tui_importer.core.model.types import ColumnType
 from tui_importer.core.model.url import parse_address, shown
 from tui_importer.errors import PlanError, UsageError
@@ -67,7 +68,11 @@ class _Part(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 class Source(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """Where rows come from. ``header_row`` is a sheet row (from 1), 0 for none; ``range`` is like ``A5:F900``."""
+    """Where rows come from. ``header_row`` is a sheet row (from 1), 0 for none; ``range`` is like ``A5:F900``.
+
+    ``encoding``, ``delimiter`` and ``quote`` say how delimited text is written, where the file does not tell
+    (:mod:`tui_importer.core.model.text_format`).
+    """
 
     file: _Name
     sheet: _Name | _SheetNumber | None = None
@@ -75,6 +80,9 @@ class Source(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_
     header_row: _HeaderRow | None = None
     reader: _Name | None = None
     limit: _Count | None = None
+    encoding: str | None = None
+    delimiter: str | None = None
+    quote: str | None = None
 
     if TYPE_CHECKING:
 
@@ -87,12 +95,27 @@ class Source(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_
             header_row: int | None = None,
             reader: str | None = None,
             limit: int | None = None,
+            encoding: str | None = None,
+            delimiter: str | None = None,
+            quote: str | None = None,
         ) -> None: ...
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.range is not None:
             parse_range(self.range)
+        text_format = self.text_format
+        for name in ("encoding", "delimiter", "quote"):
+            msgspec.structs.force_setattr(self, name, getattr(text_format, name))
+
+    @property
+    def text_format(self) -> TextFormat:
+        """How the user says that delimited text is written. Raises :class:`PlanError` for an invalid value."""
+        return TextFormat(
+            encoding=None if self.encoding is None else parse_encoding(self.encoding),
+            delimiter=None if self.delimiter is None else parse_delimiter(self.delimiter),
+            quote=None if self.quote is None else parse_quote(self.quote),
+        )
 
 
 class Target(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):

@@ -9,7 +9,10 @@ from types import TracebackType
 from typing import Protocol, Self, runtime_checkable
 
 from tui_importer.core.model.batch import Block
+from tui_importer.core.model.plan import Source
+from tui_importer.core.model.text_format import TextFormat
 from tui_importer.core.source.layout import Layout
+from tui_importer.errors import PlanError
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,3 +81,26 @@ class Reader(Protocol):
         """Open the file. Raises :class:`tui_importer.errors.SourceError` if it cannot be read."""
 
     def limits(self, path: Path) -> tuple[str, ...]: ...
+
+
+@runtime_checkable
+class TextReader(Reader, Protocol):
+    """A reader of delimited text, which the user may have to describe."""
+
+    def with_text_format(self, text_format: TextFormat) -> Reader:
+        """The same reader for files that are written in this way; None in it is found out from the file."""
+
+
+def described(reader: Reader, source: Source, name: str) -> Reader:
+    """The reader for a source whose text the user may have described; raises :class:`PlanError` if it reads no text.
+
+    ``name`` is the reader's name.
+    """
+    text_format = source.text_format
+    if text_format == TextFormat():
+        return reader
+    if not isinstance(reader, TextReader):
+        raise PlanError(
+            f"--encoding, --delimiter and --quote are for delimited text: {source.file} is read by reader {name!r}"
+        )
+    return reader.with_text_format(text_format)

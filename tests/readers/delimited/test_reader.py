@@ -10,11 +10,13 @@ from hypothesis import strategies as st
 
 from tests.support.examples import examples
 from tui_importer import SourceError
-from tui_importer.readers.csv_text import CsvReader
+from tui_importer.core.model.cells import MalformedRecord
+from tui_importer.core.model.text_format import TextFormat
+from tui_importer.readers.delimited.reader import DelimitedReader
 
 
 def rows(path: Path, size: int = 3) -> list[tuple[object, ...]]:
-    with CsvReader().open(path) as workbook:
+    with DelimitedReader().open(path) as workbook:
         found: list[tuple[object, ...]] = []
         for block in workbook.sheet(path.stem).blocks(size):
             assert block.first_row == len(found) + 1
@@ -28,7 +30,7 @@ def write(folder: Path, text: str, encoding: str = "utf-8", name: str = "t.csv")
     return path
 
 
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1252"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le"])
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
 @pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
 def test_dialects(tmp_path: Path, delimiter: str, end: str, encoding: str) -> None:
@@ -47,7 +49,10 @@ def test_a_delimiter_inside_of_quotes_is_none(tmp_path: Path, other: str) -> Non
 
 
 def test_a_stray_quote_does_not_hide_the_delimiter(tmp_path: Path) -> None:
-    assert rows(write(tmp_path, 'a;b\n"x"y;1\n')) == [("a", "b"), ("xy", "1")]
+    found = rows(write(tmp_path, 'a;b\n"x"y;1\nz;2\n'))
+    assert found[0] == ("a", "b")
+    assert found[2] == ("z", "2")
+    assert found[1] == (MalformedRecord("line 2: text follows a closing quote", '"x"y;1'),) * 2
 
 
 def test_ragged_rows_end_in_blanks(tmp_path: Path) -> None:
@@ -60,20 +65,30 @@ def test_ragged_rows_end_in_blanks(tmp_path: Path) -> None:
     ]
 
 
-def test_what_is_no_utf8_is_windows_1252_and_says_so(tmp_path: Path) -> None:
+def test_an_encoding_that_is_not_proven_is_asked_for(tmp_path: Path) -> None:
     path = write(tmp_path, "a;b\n" + "x;y\n" * 1_000 + "Grüße;€\n", "cp1252")
-    assert rows(path, 5_000)[-1] == ("Grüße", "€")
-    assert CsvReader().limits(path) == ("t.csv is not UTF-8: read as Windows-1252",)
-    assert CsvReader().limits(write(tmp_path, "a;é\n")) == ()
+    with pytest.raises(SourceError, match=r"t\.csv: is not UTF-8.*--encoding.*windows-1252 reads 'Grüße;€'"):
+        rows(path)
+    reader = DelimitedReader().with_text_format(TextFormat(encoding="windows-1252"))
+    with reader.open(path) as workbook:
+        blocks = list(workbook.sheet("t").blocks(5_000))
+    assert [column.values()[-1] for column in blocks[-1].columns] == ["Grüße", "€"]
+
+
+def test_a_byte_that_is_no_utf8_is_named_by_its_line(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_bytes("id,name\n1,Zoë\n2,Łukasz\n".encode() + b"3,caf\xe9\n")
+    with pytest.raises(SourceError, match="is UTF-8 but for 1 line, the first is line 4"):
+        rows(path)
 
 
 @pytest.mark.parametrize(
-    "content", [b"a,b\n1,\x81\n", b"\xff\xfea\x00,\x00b"], ids=["undefined byte", "half a character"]
+    "content", [b"a,b\n1,\x81\n", b"\xff\xfea\x00,\x00b", bytes(range(256)) * 4], ids=["byte", "half", "binary"]
 )
 def test_bytes_that_no_encoding_explains_are_one_line(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "t.csv"
     path.write_bytes(content)
-    with pytest.raises(SourceError, match=r"t\.csv: cannot be read as delimited text"):
+    with pytest.raises(SourceError, match=r"t\.csv: is n.*(encoding|text)"):
         rows(path)
 
 
@@ -87,7 +102,7 @@ def test_a_nul_stays_for_the_conversion_to_refuse(tmp_path: Path) -> None:
 
 def test_an_empty_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="empty"):
-        CsvReader().open(write(tmp_path, ""))
+        DelimitedReader().open(write(tmp_path, ""))
 
 
 def test_tsv_is_cut_at_tabs_alone(tmp_path: Path) -> None:

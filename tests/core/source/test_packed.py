@@ -1,0 +1,98 @@
+"""Packed files are read as what is in them."""
+
+from __future__ import annotations
+
+import gzip
+import tempfile
+import zipfile
+from pathlib import Path
+
+import pytest
+import zstandard
+
+from tui_importer import Plan, SourceError, run_import
+from tui_importer.core.model.plan import Source, Target
+from tui_importer.core.source import packed as packed_module
+from tui_importer.core.source.packed import UnpackingReader, packed
+from tui_importer.readers.delimited.reader import DelimitedReader
+
+TEXT = b"id,name\n1,Ana\n2,Bo\n"
+
+
+def pack(folder: Path, suffix: str, content: bytes = TEXT, name: str = "data.csv") -> Path:
+    path = folder / f"{name}{suffix}"
+    if suffix == ".gz":
+        path.write_bytes(gzip.compress(content))
+    elif suffix == ".zst":
+        path.write_bytes(zstandard.compress(content))
+    else:
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+            archive.writestr(f"folder/{name}", content)
+    return path
+
+
+def rows(path: Path) -> list[tuple[object, ...]]:
+    with UnpackingReader(DelimitedReader()).open(path) as workbook:
+        sheet = workbook.sheet(workbook.sheets[0].name)
+        return [row for block in sheet.blocks(10) for row in zip(*(c.values() for c in block.columns), strict=True)]
+
+
+@pytest.mark.parametrize("suffix", [".gz", ".zst", ".zip"])
+def test_a_packed_text(tmp_path: Path, suffix: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    copies = tmp_path / "copies"
+    copies.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(copies))
+    path = pack(tmp_path, suffix)
+    assert rows(path) == [("id", "name"), ("1", "Ana"), ("2", "Bo")]
+    assert list(copies.iterdir()) == []
+
+
+@pytest.mark.parametrize("suffix", [".gz", ".zst", ".zip"])
+def test_a_packed_file_is_imported(tmp_path: Path, suffix: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    source = Source(file=str(pack(tmp_path, suffix)))
+    report = run_import(Plan(source=source, target=Target(database="out.db")), record=False)
+    assert (report.outcome, report.stats.inserted, report.target.table) == ("complete", 2, "data")
+    assert run_import(Plan(source=source, target=Target(database="out.db")), record=False).outcome == "already_imported"
+
+
+def test_a_packed_workbook_and_one_with_another_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    sample = (Path(__file__).parents[3] / "sample_data.xlsx").read_bytes()
+    (tmp_path / "really.csv").write_bytes(sample)
+    for file in (pack(tmp_path, ".gz", sample, "b.xlsx"), pack(tmp_path, ".zip", sample, "b.xlsx"), Path("really.csv")):
+        plan = Plan(source=Source(file=str(file), limit=50), target=Target(database=f"{file.name}.db"))
+        assert run_import(plan, record=False).stats.total_records == 50
+
+
+@pytest.mark.parametrize("suffix", [".gz", ".zst", ".zip"])
+def test_a_damaged_file_is_one_line(tmp_path: Path, suffix: str) -> None:
+    path = pack(tmp_path, suffix, TEXT * 500)
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2 : len(data) // 2 + 8] = b"\xff" * 8
+    path.write_bytes(bytes(data[:-12] if suffix != ".zip" else data))
+    with pytest.raises(SourceError, match="cannot be unpacked"):
+        rows(path)
+
+
+def test_an_error_names_the_file_and_not_the_copy(tmp_path: Path) -> None:
+    path = pack(tmp_path, ".gz", b"a,b\n\xe9,\x81\n")
+    with pytest.raises(SourceError, match=r"^.*data\.csv\.gz: is not UTF-8"):
+        rows(path)
+
+
+def test_a_bomb_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(packed_module, "_BASE_BYTES", 1 << 20)
+    with pytest.raises(SourceError, match="unpacks to more than"):
+        rows(pack(tmp_path, ".gz", b"a,b\n" + b"1,2\n" * (1 << 20)))
+
+
+def test_what_is_not_packed(tmp_path: Path) -> None:
+    plain = tmp_path / "a.csv"
+    plain.write_bytes(TEXT)
+    assert packed(plain) is None
+    two = tmp_path / "two.zip"
+    with zipfile.ZipFile(two, "w") as archive:
+        archive.writestr("a.csv", TEXT)
+        archive.writestr("b.csv", TEXT)
+    assert packed(two) is None

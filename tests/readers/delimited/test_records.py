@@ -1,0 +1,105 @@
+"""Records that are not well-formed: named by line, and none of their neighbours with them."""
+
+from __future__ import annotations
+
+import csv
+import io
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tui_importer.core.model.cells import MalformedRecord
+from tui_importer.readers.delimited import records as records_module
+from tui_importer.readers.delimited.records import Dialect, Records
+
+
+def read(text: str, width: int) -> list[tuple[str, ...] | str]:
+    """The records; of malformed ones the reason."""
+    found: list[tuple[str, ...] | str] = []
+    for record in Records(iter(text.splitlines(keepends=True)), Dialect(",", width=width)):
+        first = record[0] if record else None
+        found.append(first.reason if isinstance(first, MalformedRecord) else tuple(map(str, record)))
+    return found
+
+
+def test_a_quote_that_is_never_closed_takes_only_its_line() -> None:
+    assert read('id,note,n\n1,fine,10\n2,"Box 24,11\n3,also fine,12\n4,ok,13\n', 3) == [
+        ("id", "note", "n"),
+        ("1", "fine", "10"),
+        "line 3: a quote is opened and never closed",
+        ("3", "also fine", "12"),
+        ("4", "ok", "13"),
+    ]
+
+
+def test_the_lines_of_a_text_that_is_cut_off_are_no_rows() -> None:
+    assert (
+        read('a,b,c\n1,"begins\nand goes, on\nwithout end', 3)[1:]
+        == [
+            "line 2: a quote is opened and never closed",
+        ]
+        * 3
+    )
+
+
+def test_a_quote_that_is_closed_in_another_row_takes_both() -> None:
+    assert read('id,name,n\n2,"Alice,Doe",30\n1,"John, Doe,25\n5,x,6\n3,"Bob",35\n4,"Jo",45\n', 3)[1:] == [
+        ("2", "Alice,Doe", "30"),
+        "lines 3 to 5: text follows the end of a quote that is opened in line 3",
+        ("5", "x", "6"),
+        "lines 3 to 5: text follows the end of a quote that is opened in line 3",
+        ("4", "Jo", "45"),
+    ]
+
+
+def test_text_after_a_closing_quote_is_not_joined_to_it() -> None:
+    assert read('a,b\n"x"y,1\n"x" ,2\n', 2)[1:] == ["line 2: text follows a closing quote", ("x", "2")]
+
+
+def test_line_numbers_count_line_breaks_in_cells() -> None:
+    assert read('a,b\n"x\ny",1\n"p"q,2\n', 2)[1:] == [("x\ny", "1"), "line 4: text follows a closing quote"]
+
+
+def test_malformed_records_in_every_chunk(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(records_module, "_LINES", 3)
+    lines = ['"a"b,1\n', "c,2\n", '"d\ne",3\n'] * 20
+    found = read("".join(lines), 2)
+    assert len(found) == 60
+    assert found[1::3] == [("c", "2")] * 20
+    assert found[2::3] == [("d\ne", "3")] * 20
+    assert all(isinstance(record, str) for record in found[::3])
+
+
+def test_a_record_longer_than_any_limit_is_malformed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(records_module, "_LINES", 2)
+    monkeypatch.setattr(records_module, "MAX_RECORD_CHARACTERS", 50)
+    found = read('a,b\n"x,1\n' + "c,2\n" * 100, 2)
+    assert found[:2] == [("a", "b"), "line 2: a quote is opened and never closed"]
+    assert found[2:] == [("c", "2")] * 100
+
+
+CELLS = st.text(st.sampled_from('ab,;" \n'), max_size=6)
+
+
+@given(st.lists(st.tuples(CELLS, CELLS), min_size=1, max_size=20), st.integers(1, 7))
+def test_what_is_well_formed_comes_back(rows: list[tuple[str, str]], lines: int) -> None:
+    file = io.StringIO()
+    csv.writer(file, quoting=csv.QUOTE_ALL).writerows(rows)
+    chunk, records_module._LINES = records_module._LINES, lines
+    try:
+        assert read(file.getvalue(), 2) == rows
+    finally:
+        records_module._LINES = chunk
+
+
+@given(st.text(st.sampled_from('ab," \n'), max_size=60))
+def test_no_line_gets_lost_and_no_text_changes(text: str) -> None:
+    """Whatever the text: a record is cut into its cells, or is malformed and has its line as it stands."""
+    found = Records(iter(text.splitlines(keepends=True)), Dialect(",", width=2))
+    cells = [
+        str(cell)
+        for record in found
+        for cell in (record[:1] if any(isinstance(cell, MalformedRecord) for cell in record) else record)
+    ]
+    assert [char for cell in cells for char in cell if char in "ab"] == [char for char in text if char in "ab"]
