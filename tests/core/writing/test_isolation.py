@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
+import gc
 import sqlite3
+import threading
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -259,6 +261,31 @@ def test_sqlite_goes_back_no_more_often_for_many_bad_rows(sqlite: Database, name
     assert len(statements) - len(inserts) <= (MOST_STATEMENTS if bad else 2)
     # Each refused load sends the rows before the refused one again, and what finds the rest sends each row once.
     assert SIZE <= len(inserts) <= 8 * SIZE
+
+
+@pytest.mark.once
+def test_garbage_that_another_thread_collects_does_not_disturb_a_batch(sqlite: Database) -> None:
+    """Cursors share their statements, and whoever frees one resets its statement."""
+    sqlite.execute("CREATE TABLE t (n integer PRIMARY KEY)")
+    ended = threading.Event()
+
+    def collect() -> None:
+        while not ended.is_set():
+            gc.collect()
+
+    collecting = threading.Thread(target=collect)
+    with opened(sqlite) as target, closing(target.backend.open_session(target.destination)) as session:
+        notes = Notes()
+        writer = BatchWriter(Given(session), target.mapping, WorkerCounters(worker=1), notes, RunControl())
+        collecting.start()
+        try:
+            for first in range(0, 80_000, 2_000):
+                run(writer.batch(target.batch([(n - (n % 20 == 7),) for n in range(first, first + 2_000)])))
+        finally:
+            ended.set()
+            collecting.join()
+    assert len(notes.rejects) == 4_000
+    assert sqlite.scalar("SELECT count(*) FROM t") == 76_000
 
 
 @pytest.mark.parametrize("bad", [1, 50, 5_000])

@@ -255,13 +255,15 @@ class SQLiteSession:
         if self._parts.split(batch, start, stop) is not None:
             return None  # rows whose blanks take a default need INSERT statements of their own
         rows = PendingRows(self._connection, self._statements.records(batch, start, stop), start)
-        while rows:
-            cursor = self._connection.cursor()
-            try:
-                with _statement_errors():
-                    cursor.executemany(self._statements.insert, rows.through(cursor))
-            except DataFault as fault:
-                rows.refuse(fault)
+        # Closed here: the faults keep this frame alive, and whoever frees a cursor resets its statement, which the next
+        # one shares, even if that is another thread's garbage collection.
+        with closing(self._connection.cursor()) as cursor:
+            while rows:
+                try:
+                    with _statement_errors():
+                        cursor.executemany(self._statements.insert, rows.through(cursor))
+                except DataFault as fault:
+                    rows.refuse(fault)
         return rows.isolated()
 
     def record(self, entry: Entry) -> bool:
@@ -354,13 +356,13 @@ class AsyncSQLiteSession:
         if self._parts.split(batch, start, stop) is not None:
             return None  # rows whose blanks take a default need INSERT statements of their own
         rows = PendingRows(self._connection, self._statements.records(batch, start, stop), start)
-        while rows:
-            cursor = await self._connection.cursor()
-            try:
-                with _statement_errors():
-                    await cursor.executemany(self._statements.insert, rows.through(cursor))
-            except DataFault as fault:
-                rows.refuse(fault)
+        async with self._connection.cursor() as cursor:  # closed as in SQLiteSession.isolate
+            while rows:
+                try:
+                    with _statement_errors():
+                        await cursor.executemany(self._statements.insert, rows.through(cursor))
+                except DataFault as fault:
+                    rows.refuse(fault)
         return rows.isolated()
 
     async def record(self, entry: Entry) -> bool:
