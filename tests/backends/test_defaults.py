@@ -106,6 +106,29 @@ def test_bad_rows_between_blanks_are_rejected_and_the_first_of_a_key_goes_in(
     assert default_notes(report) == ["column 'status': 1 blank takes the table's default ('new')"]
 
 
+def test_many_bad_rows_between_blanks(database: Database, tmp_path: Path) -> None:
+    """Those that are refused, and what the others take, are the same whether rows are written one by one or not."""
+    rows = [(n, f"n{n % 30 if n % 3 else n}", "" if n % 4 else "old", "" if n % 5 else 1, "") for n in range(1, 200)]
+    found = []
+    for strategy in STRATEGIES:
+        database.execute(f"DROP TABLE IF EXISTS t; {TABLES[database.kind]}")
+        report = load(database, tmp_path, rows, strategy=strategy, workers=1, batch_size=60, again=True)
+        rejects = [(reject.row, reject.cell, reject.column, reject.reason) for reject in report.rejects]
+        found.append((stored(database), rejects, sorted(default_notes(report))))
+        assert (report.error, len(rejects)) == (None, 100)
+    assert all(each == found[0] for each in found)
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_many_bad_rows_between_rows_of_nothing_but_defaults(database: Database, tmp_path: Path, strategy: str) -> None:
+    database.execute("CREATE TABLE t (n integer NOT NULL DEFAULT 7 CHECK (n > 0))")
+    rows = [("" if n % 3 else -n, "x") for n in range(1, 31)]
+    report = load(database, tmp_path, rows, ("n", "more"), strategy=strategy, skip=("more",))
+    assert [reject.row for reject in report.rejects] == list(range(4, 32, 3))
+    assert database.fetch("SELECT DISTINCT n FROM t") == [(7,)]
+    assert report.stats.inserted == 20
+
+
 @pytest.mark.parametrize("strategy", STRATEGIES)
 def test_numbers_are_given_to_rows_without_one(database: Database, tmp_path: Path, strategy: str) -> None:
     database.execute(TABLES[database.kind])

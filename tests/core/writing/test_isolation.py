@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
+import gc
 import sqlite3
+import threading
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -31,6 +33,7 @@ from tui_importer.core.model.table import Table
 from tui_importer.core.scheduling.run_control import RunControl
 from tui_importer.core.writing.backend import Backend, ConnectionSettings, Destination, Session
 from tui_importer.core.writing.batch_writer import BatchWriter, run
+from tui_importer.core.writing.defaults import default_places
 
 if TYPE_CHECKING:
     from tests.conftest import Database
@@ -49,7 +52,8 @@ class Target:
     @property
     def destination(self) -> Destination:
         names = tuple(column.name for column in self.table.columns)
-        return Destination(self.table, names, tuple(column.type for column in self.table.columns))
+        types = tuple(column.type for column in self.table.columns)
+        return Destination(self.table, names, types, defaults=default_places(self.table, names))
 
     @property
     def mapping(self) -> ColumnMapping:
@@ -75,10 +79,10 @@ class Target:
         assert pages is not None
         return Batch(1, "Sheet1", 2, rows[-1], rows, batch.columns, batch.origin, encoded=pages)
 
-    def write(self, session: Any, batch: Batch) -> Notes:
+    def write(self, session: Any, batch: Batch, *, each: bool = False) -> Notes:
         notes = Notes()
         writer = BatchWriter(Given(session), self.mapping, WorkerCounters(worker=1), notes, RunControl())
-        run(writer.batch(batch))
+        run(writer.each(batch) if each else writer.batch(batch))
         return notes
 
     def contents(self) -> list[Record]:
@@ -130,7 +134,12 @@ class Kind:
     bad: Callable[[int], Record]
     sqlstate: str | None = None
     column: str = "n"
+    #: The number of parts in which a load sends the rows: those that omit the same columns.
+    parts: int = 1
 
+
+#: What ten rows hold in two columns with defaults.
+DEFAULTED = [(None, None), (None, 1), ("old", None), *[("old", 1)] * 7]
 
 POSTGRES_KINDS = {
     "primary key": Kind(
@@ -151,6 +160,13 @@ POSTGRES_KINDS = {
         lambda n: ("[0,1)",),
         "23P01",
         column="",  # such constraints are not reflected
+    ),
+    "unique, beside defaults": Kind(
+        "CREATE TABLE t (n text UNIQUE, a text NOT NULL DEFAULT 'new', b integer NOT NULL DEFAULT 1 + 1)",
+        lambda n: (f"k{n}", *DEFAULTED[n % 10]),
+        lambda n: ("k0", *DEFAULTED[n % 10]),
+        "23505",
+        parts=4,
     ),
     "label": Kind("CREATE TYPE e AS ENUM ('a'); CREATE TABLE t (n e)", lambda n: ("a",), lambda n: (f"b{n}",), "22P02"),
     "too long": Kind(
@@ -179,6 +195,14 @@ SQLITE_KINDS = {
     ),
     "check": Kind("CREATE TABLE t (n integer CHECK (n > 0))", lambda n: (n + 1,), lambda n: (-n,)),
     "not null": Kind("CREATE TABLE t (n integer NOT NULL)", lambda n: (n,), lambda n: (None,)),
+    "unique, beside defaults": Kind(
+        "CREATE TABLE t (n text UNIQUE, a text NOT NULL DEFAULT 'new', b integer NOT NULL DEFAULT (1 + 1))",
+        lambda n: (f"k{n}", *DEFAULTED[n % 10]),
+        lambda n: ("k0", *DEFAULTED[n % 10]),
+    ),
+    "nothing but defaults": Kind(
+        "CREATE TABLE t (n integer NOT NULL DEFAULT 7 CHECK (n > 0))", lambda n: (None,), lambda n: (-n,)
+    ),
     "too long": Kind("CREATE TABLE t (n text CHECK (length(n) < 4))", lambda n: ("abc",), lambda n: (f"abcd{n}",)),
     "type": Kind("CREATE TABLE t (n integer) STRICT", lambda n: (n,), lambda n: (f"no {n}",), column=""),
 }
@@ -233,7 +257,7 @@ def test_postgresql_is_sent_no_more_statements_for_many_bad_rows(postgres: Datab
             notes = target.write(session, target.batch(given))
     found(notes, kind, rows)
     assert postgres.scalar("SELECT count(*) FROM t") == before + SIZE - bad
-    assert 2 <= len(heard.statements) <= (MOST_STATEMENTS if bad else 3)
+    assert 2 <= len(heard.statements) <= (MOST_STATEMENTS if bad else 2 + kind.parts)
     assert heard.waits == 0
     # Nothing outlives the transaction: a pooler may give the next one to another connection.
     assert postgres.scalar("SELECT count(*) FROM pg_class WHERE relname LIKE 'tui_importer%'") == 0
@@ -260,6 +284,31 @@ def test_sqlite_goes_back_no_more_often_for_many_bad_rows(sqlite: Database, name
     assert len(statements) - len(inserts) <= (MOST_STATEMENTS if bad else 2)
     # Each refused load sends the rows before the refused one again, and what finds the rest sends each row once.
     assert SIZE <= len(inserts) <= 8 * SIZE
+
+
+@pytest.mark.once
+def test_garbage_that_another_thread_collects_does_not_disturb_a_batch(sqlite: Database) -> None:
+    """Cursors share their statements, and whoever frees one resets its statement."""
+    sqlite.execute("CREATE TABLE t (n integer PRIMARY KEY)")
+    ended = threading.Event()
+
+    def collect() -> None:
+        while not ended.is_set():
+            gc.collect()
+
+    collecting = threading.Thread(target=collect)
+    with opened(sqlite) as target, closing(target.backend.open_session(target.destination)) as session:
+        notes = Notes()
+        writer = BatchWriter(Given(session), target.mapping, WorkerCounters(worker=1), notes, RunControl())
+        collecting.start()
+        try:
+            for first in range(0, 80_000, 2_000):
+                run(writer.batch(target.batch([(n - (n % 20 == 7),) for n in range(first, first + 2_000)])))
+        finally:
+            ended.set()
+            collecting.join()
+    assert len(notes.rejects) == 4_000
+    assert sqlite.scalar("SELECT count(*) FROM t") == 76_000
 
 
 @pytest.mark.parametrize("bad", [1, 50, 5_000])
@@ -310,10 +359,12 @@ CREATE TABLE t (
     feeling mood,
     word short,
     day date CHECK (day > '2000-01-01'),
+    status text NOT NULL DEFAULT 'new' CHECK (status <> 'new' OR feeling <> 'ok'),
+    size integer NOT NULL DEFAULT 1 + 2 CHECK (size <> 3 OR parent <> 2),
     UNIQUE NULLS NOT DISTINCT (code, parent) DEFERRABLE INITIALLY DEFERRED
 );
 CREATE UNIQUE INDEX lower_code ON t (lower(code)) WHERE amount > 5;
-INSERT INTO t VALUES (1, 'a', 1, NULL, 9, 'ok', 'abc', '2020-01-01');
+INSERT INTO t VALUES (1, 'a', 1, NULL, 9, 'ok', 'abc', '2020-01-01', 'old', 4);
 """
 SQLITE_TABLE = """
 DROP TABLE IF EXISTS t; DROP TABLE IF EXISTS p;
@@ -328,12 +379,14 @@ CREATE TABLE t (
     feeling text CHECK (feeling IN ('ok', 'sad')),
     word text CHECK (length(word) < 4) CHECK (word <> 'bad'),
     day date CHECK (day > '2000-01-01'),
+    status text NOT NULL DEFAULT 'new' CHECK (status <> 'new' OR feeling <> 'ok'),
+    size integer NOT NULL DEFAULT (1 + 2) CHECK (size <> 3 OR parent <> 2),
     UNIQUE (code, parent)
 );
 CREATE UNIQUE INDEX lower_code ON t (lower(code)) WHERE amount > 5;
 CREATE TRIGGER odd BEFORE INSERT ON t WHEN NEW.id = 7 BEGIN SELECT RAISE(IGNORE); END;
 CREATE TRIGGER no BEFORE INSERT ON t WHEN NEW.id = 8 BEGIN SELECT RAISE(ABORT, 'no eights'); END;
-INSERT INTO t VALUES (1, 'a', 1, NULL, 9, 'ok', 'abc', '2020-01-01');
+INSERT INTO t VALUES (1, 'a', 1, NULL, 9, 'ok', 'abc', '2020-01-01', 'old', 4);
 """
 POSTGRES_TRIGGER = """
 CREATE OR REPLACE FUNCTION odd() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
@@ -354,6 +407,8 @@ ROW = st.tuples(
     st.sampled_from([None, "ok", "sad", "odd"]),
     st.sampled_from([None, "abc", "bad", "long word", "é"]),
     st.sampled_from([None, "2020-01-01", "1999-12-31"]),
+    st.sampled_from([None, "new", "old"]),
+    st.sampled_from([None, 3, 4]),
 )
 GOOD = st.tuples(
     st.integers(1, 60),
@@ -364,6 +419,8 @@ GOOD = st.tuples(
     st.sampled_from([None, "ok"]),
     st.sampled_from(["abc"]),
     st.sampled_from([None, "2020-01-01"]),
+    st.sampled_from([None, "old", "old"]),
+    st.sampled_from([None, 4]),
 )
 RECORDS = st.lists(st.one_of(GOOD, ROW), min_size=1, max_size=60)
 
@@ -372,12 +429,12 @@ def adapted(given: list[Record]) -> list[Record]:
     """Dates as the conversion makes them, and for each boss below 0 the id of the row so many rows above, unless it
     comes again: rows that are loaded together may name each other in any order, so there halves depend on luck."""
     made = []
-    for place, (id_, code, parent, boss, amount, feeling, word, day) in enumerate(given):
+    for place, (id_, code, parent, boss, amount, feeling, word, day, *defaulted) in enumerate(given):
         if boss is not None and boss < 0:
             above = given[max(0, place + boss)][0]
             boss = None if above in [record[0] for record in given[place:]] else above
         date = None if day is None else dt.date.fromisoformat(day)
-        made.append((id_, code, parent, boss, amount, feeling, word, date))
+        made.append((id_, code, parent, boss, amount, feeling, word, date, *defaulted))
     return made
 
 

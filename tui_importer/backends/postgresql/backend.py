@@ -470,10 +470,10 @@ class PostgreSQLSession:
                 raise
 
     def isolate(self, batch: Batch, start: int, stop: int) -> IsolatedRows | None:
-        if self._parts.split(batch, start, stop) is not None:
-            return None  # rows whose blanks take a default need INSERT statements of their own
         chunks, version = _chunks(batch, 0, len(batch)), self._connection.info.server_version
-        return run(self._statements.isolation.steps(self._fetch, self._copy_into, version, batch, chunks, start, stop))
+        omitted = self._parts.omitted(batch, start, stop) or [()]
+        isolation = self._statements.isolation
+        return run(isolation.steps(self._fetch, self._copy_into, version, batch, chunks, start, stop, omitted))
 
     def _fetch(self, statement: sql.Composed) -> list[Any]:
         with _statement_errors():
@@ -597,11 +597,12 @@ class AsyncPostgreSQLSession:
                 raise
 
     async def isolate(self, batch: Batch, start: int, stop: int) -> IsolatedRows | None:
-        if self._parts.split(batch, start, stop) is not None:
-            return None  # rows whose blanks take a default need INSERT statements of their own
         chunks, version = _chunks(batch, 0, len(batch)), self._connection.info.server_version
-        steps = self._statements.isolation.steps(self._fetch, self._copy_into, version, batch, chunks, start, stop)
-        return await run_async(steps)
+        omitted = self._parts.omitted(batch, start, stop) or [()]
+        isolation = self._statements.isolation
+        return await run_async(
+            isolation.steps(self._fetch, self._copy_into, version, batch, chunks, start, stop, omitted)
+        )
 
     async def _fetch(self, statement: sql.Composed) -> list[Any]:
         with _statement_errors():

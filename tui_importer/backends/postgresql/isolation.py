@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 from psycopg import sql
@@ -19,6 +20,7 @@ from psycopg import sql
 from tui_importer.backends.faults import DATA_CLASSES, DATA_STATES
 from tui_importer.core.model.batch import Batch
 from tui_importer.core.writing.backend import Destination, IsolatedRows
+from tui_importer.core.writing.defaults import kept_columns
 from tui_importer.core.writing.loaded import Loaded
 from tui_importer.errors import DataFault
 
@@ -90,7 +92,7 @@ BEGIN
             LOOP
                 FETCH given INTO r;
                 EXIT WHEN NOT FOUND;
-                INSERT INTO {table} ({columns}) VALUES ({values});
+                {insert}
                 GET DIAGNOSTICS affected = ROW_COUNT;
                 tried := tried + affected;
             END LOOP;
@@ -107,16 +109,28 @@ BEGIN
         END;
         failed := r.place;
         IF failed > pending THEN
-            INSERT INTO {table} ({columns})
-                SELECT {values} FROM {batch} r WHERE r.place >= pending AND r.place < failed ORDER BY r.place;
-            GET DIAGNOSTICS affected = ROW_COUNT;
-            inserted := inserted + affected;
+            {insert_again}
         END IF;
         refused := failed;
         pending := failed + 1;
         RETURN NEXT;
     END LOOP;
 END
+""")
+
+# How the rows before a refused one are inserted again: by one statement, unless some of them omit columns.
+_INSERT_ALL = sql.SQL("""
+            INSERT INTO {table} ({columns})
+                SELECT {values} FROM {batch} r WHERE r.place >= pending AND r.place < failed ORDER BY r.place;
+            GET DIAGNOSTICS affected = ROW_COUNT;
+            inserted := inserted + affected;
+""")
+_INSERT_EACH = sql.SQL("""
+            FOR r IN SELECT * FROM {batch} b WHERE b.place >= pending AND b.place < failed ORDER BY b.place LOOP
+                {insert}
+                GET DIAGNOSTICS affected = ROW_COUNT;
+                inserted := inserted + affected;
+            END LOOP;
 """)
 
 # COPY parses all cells of a row first, in column order.
@@ -129,7 +143,7 @@ LEFT JOIN LATERAL (
     FROM {batch} b
     CROSS JOIN LATERAL (VALUES {inputs}) v (place, cell, type, required, column_name)
     LEFT JOIN LATERAL pg_input_error_info(v.cell, v.type) error ON true
-    WHERE b.place = i.refused AND (error.message IS NOT NULL OR (v.cell IS NULL AND v.required))
+    WHERE b.place = i.refused AND (error.message IS NOT NULL OR (v.cell IS NULL AND v.required AND i.state = '23502'))
     ORDER BY v.place LIMIT 1
 ) e ON true
 """)
@@ -172,10 +186,12 @@ class Isolation:
         chunks: Iterable[bytes] | None,
         start: int,
         stop: int,
+        omitted: Iterable[tuple[int, ...]],
     ) -> Generator[Any, Any, IsolatedRows | None]:
         """Insert rows ``start`` to ``stop`` (exclusive) of the batch except the bad ones. Returns None if that is
         impossible here: temporary tables are not permitted, or INSERT differs from COPY for this table. ``version`` is
-        the server's; ``chunks`` are the encoded batch, if it was encoded."""
+        the server's; ``chunks`` are the encoded batch, if it was encoded; ``omitted`` are the indexes of the columns
+        that the rows omit (:func:`~tui_importer.core.writing.defaults.omitted_columns`)."""
         if self._columns is None:
             answer = yield fetch(_QUERY_TABLE.format(table=sql.Literal(self._table.as_string(None))))
             known = {name: _Column(name, *facts) for name, *facts in answer}
@@ -183,7 +199,7 @@ class Isolation:
         if len(self._columns) < len(self._names) or len(self._names) >= _MAX_COLUMNS:
             return None
         yield fetch(_LOCK_TABLE.format(table=sql.Literal(self._table.as_string(None))))
-        yield fetch(self._create(self._columns, start, stop))
+        yield fetch(self._create(self._columns, start, stop, sorted(set(omitted))))
         options = sql.SQL("") if chunks is None else self._copy_options
         statement = sql.SQL("COPY {} ({}) FROM STDIN {}").format(_BATCH, _listed(self._cells), options)
         yield copy(statement, chunks or (), batch.records() if chunks is None else ())
@@ -191,18 +207,21 @@ class Isolation:
         yield fetch(sql.SQL("DROP FUNCTION {}").format(_FUNCTION))
         return _isolated(rows, start, stop)
 
-    def _create(self, columns: Sequence[_Column], start: int, stop: int) -> sql.Composed:
-        values = [
-            sql.SQL("r.{}").format(cell) + sql.SQL(f"::{column.base}" if column.base else "")
-            for cell, column in zip(self._cells, columns, strict=True)
-        ]
+    def _create(
+        self, columns: Sequence[_Column], start: int, stop: int, omitted: Sequence[tuple[int, ...]]
+    ) -> sql.Composed:
+        insert = self._insert_row(columns, omitted)
+        if any(omitted):
+            insert_again = _INSERT_EACH.format(batch=_BATCH, insert=insert)
+        else:
+            names, values = map(_listed, self._names_and_values(columns, ()))
+            insert_again = _INSERT_ALL.format(table=self._table, columns=names, values=values, batch=_BATCH)
         body = _BODY.format(
             batch=_BATCH,
             first=sql.Literal(start),
             last=sql.Literal(stop - 1),
-            table=self._table,
-            columns=_listed(map(sql.Identifier, self._names)),
-            values=_listed(values),
+            insert=insert,
+            insert_again=insert_again,
             classes=sql.Literal(sorted(DATA_CLASSES)),
             states=sql.Literal(sorted(DATA_STATES)),
         )
@@ -211,6 +230,47 @@ class Isolation:
             function=_FUNCTION,
             body=sql.Literal(body.as_string(None)),
         )
+
+    def _insert_row(self, columns: Sequence[_Column], omitted: Sequence[tuple[int, ...]]) -> sql.Composed:
+        """The statement that inserts the row ``r``: conditions find out which of the columns it omits."""
+        places = sorted(set(chain.from_iterable(omitted)))
+        parts: list[sql.Composable] = []
+        todo: list[sql.Composable | tuple[Sequence[tuple[int, ...]], int]] = [(omitted, 0)]
+        while todo:
+            item = todo.pop()
+            if isinstance(item, sql.Composable):
+                parts.append(item)
+                continue
+            possible, depth = item
+            if len(possible) == 1:
+                parts.append(self._insert(columns, possible[0]))
+                continue
+            place = places[depth]
+            blank = [each for each in possible if place in each]
+            filled = [each for each in possible if place not in each]
+            if blank and filled:
+                condition = sql.SQL("IF r.{} IS NULL THEN").format(self._cells[place])
+                todo += [sql.SQL("END IF;"), (filled, depth + 1), sql.SQL("ELSE"), (blank, depth + 1), condition]
+            else:
+                todo.append((possible, depth + 1))
+        return sql.SQL("\n").join(parts)
+
+    def _insert(self, columns: Sequence[_Column], omitted: tuple[int, ...]) -> sql.Composed:
+        names, values = map(_listed, self._names_and_values(columns, omitted))
+        form = "INSERT INTO {} ({}) VALUES ({});" if len(omitted) < len(columns) else "INSERT INTO {} DEFAULT VALUES;"
+        return sql.SQL(form).format(self._table, names, values)
+
+    def _names_and_values(
+        self, columns: Sequence[_Column], omitted: tuple[int, ...]
+    ) -> tuple[list[sql.Composable], list[sql.Composable]]:
+        """The names of the columns that are not omitted, and their values in the row ``r``."""
+        names: list[sql.Composable] = []
+        values: list[sql.Composable] = []
+        for place in kept_columns(len(columns), omitted):
+            base = columns[place].base
+            names.append(sql.Identifier(self._names[place]))
+            values.append(sql.SQL("r.{}").format(self._cells[place]) + sql.SQL(f"::{base}" if base else ""))
+        return names, values
 
     def _call(self, columns: Sequence[_Column], version: int) -> sql.Composed:
         inputs = [

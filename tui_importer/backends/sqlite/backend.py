@@ -252,17 +252,17 @@ class SQLiteSession:
     def insert(self, batch: Batch, row: int) -> Loaded:
         return self.load(batch, row, row + 1)
 
-    def isolate(self, batch: Batch, start: int, stop: int) -> IsolatedRows | None:
-        if self._parts.split(batch, start, stop) is not None:
-            return None  # rows whose blanks take a default need INSERT statements of their own
-        rows = PendingRows(self._connection, self._statements.records(batch, start, stop), start)
-        while rows:
-            cursor = self._connection.cursor()
-            try:
-                with _statement_errors():
-                    cursor.executemany(self._statements.insert, rows.through(cursor))
-            except DataFault as fault:
-                rows.refuse(fault)
+    def isolate(self, batch: Batch, start: int, stop: int) -> IsolatedRows:
+        rows = _pending_rows(self._connection, self._parts, batch, start, stop)
+        # Closed here: the faults keep this frame alive, and whoever frees a cursor resets its statement, which the next
+        # one shares, even if that is another thread's garbage collection.
+        with closing(self._connection.cursor()) as cursor:
+            while rows:
+                try:
+                    with _statement_errors():
+                        cursor.executemany(rows.statement, rows.through(cursor))
+                except DataFault as fault:
+                    rows.refuse(fault)
         return rows.isolated()
 
     def record(self, entry: Entry) -> bool:
@@ -351,17 +351,15 @@ class AsyncSQLiteSession:
     async def insert(self, batch: Batch, row: int) -> Loaded:
         return await self.load(batch, row, row + 1)
 
-    async def isolate(self, batch: Batch, start: int, stop: int) -> IsolatedRows | None:
-        if self._parts.split(batch, start, stop) is not None:
-            return None  # rows whose blanks take a default need INSERT statements of their own
-        rows = PendingRows(self._connection, self._statements.records(batch, start, stop), start)
-        while rows:
-            cursor = await self._connection.cursor()
-            try:
-                with _statement_errors():
-                    await cursor.executemany(self._statements.insert, rows.through(cursor))
-            except DataFault as fault:
-                rows.refuse(fault)
+    async def isolate(self, batch: Batch, start: int, stop: int) -> IsolatedRows:
+        rows = _pending_rows(self._connection, self._parts, batch, start, stop)
+        async with self._connection.cursor() as cursor:  # closed as in SQLiteSession.isolate
+            while rows:
+                try:
+                    with _statement_errors():
+                        await cursor.executemany(rows.statement, rows.through(cursor))
+                except DataFault as fault:
+                    rows.refuse(fault)
         return rows.isolated()
 
     async def record(self, entry: Entry) -> bool:
@@ -394,6 +392,23 @@ class AsyncSQLiteSession:
     async def _execute(self, statement: str) -> None:
         with _statement_errors():
             await self._connection.execute(statement)
+
+
+def _pending_rows(
+    connection: sqlite3.Connection | aiosqlite.Connection,
+    parts: PartStatements[_Statements],
+    batch: Batch,
+    start: int,
+    stop: int,
+) -> PendingRows:
+    """Rows ``start`` to ``stop`` (exclusive), each without the columns whose default it takes."""
+    records = parts.whole.records(batch, start, stop)
+    statements = [parts.whole.insert] * len(records)
+    for offset, omitted in enumerate(parts.omitted(batch, start, stop) or ()):
+        if omitted:
+            statements[offset] = parts.without(omitted).insert
+            records[offset] = [value for place, value in enumerate(records[offset]) if place not in omitted]
+    return PendingRows(connection, records, statements, start)
 
 
 #: How values of types that SQLite lacks are bound (SQLite documentation, "Datatypes In SQLite"): dates and times as ISO

@@ -28,14 +28,19 @@ class _Connection(Protocol):
 
 
 class PendingRows:
-    """Iterates over the rows of a batch from ``start`` on. Each call of ``executemany`` ends with a bad row; the next
-    one continues after it."""
+    """Iterates over the rows of a batch from ``start`` on. Each call of ``executemany`` ends with a bad row or before a
+    row that has another statement; the next call continues after it."""
 
-    def __init__(self, connection: _Connection, records: Sequence[Sequence[Any]], start: int) -> None:
+    def __init__(
+        self, connection: _Connection, records: Sequence[Sequence[Any]], statements: Sequence[str], start: int
+    ) -> None:
+        """``statements`` are the INSERT statements of the rows."""
         self._connection = connection
         self._records = records
+        self._statements = statements
         self._start = start
         self._next = 0
+        self._current = ""
         self._cursor: _Cursor | None = None
         self._inserted = self._inserted_before = 0
         self._changes = 0
@@ -45,9 +50,15 @@ class PendingRows:
         """Whether any rows are left to try."""
         return self._next < len(self._records)
 
+    @property
+    def statement(self) -> str:
+        """The statement of the next row."""
+        return self._statements[self._next]
+
     def through(self, cursor: _Cursor) -> PendingRows:
-        """The remaining rows, to be executed by this cursor."""
+        """The remaining rows, to be executed by this cursor with :attr:`statement`."""
         self._cursor = cursor
+        self._current = self.statement
         self._inserted_before = self._inserted
         return self
 
@@ -56,7 +67,7 @@ class PendingRows:
 
     def __next__(self) -> Sequence[Any]:
         self._count_inserted()
-        if self._next == len(self._records):
+        if self._next == len(self._records) or self._statements[self._next] is not self._current:
             raise StopIteration
         record = self._records[self._next]
         self._next += 1

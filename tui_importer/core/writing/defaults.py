@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from itertools import compress
 from typing import Generic, TypeVar
 
 from tui_importer.core.model.batch import Batch
@@ -49,26 +50,41 @@ class Part:
             raise
 
 
-def parts_without_blanks(batch: Batch, start: int, stop: int, defaults: Sequence[int]) -> list[Part] | None:
-    """Rows ``start`` to ``stop`` (exclusive) in parts without a blank in any column of ``defaults``.
+def omitted_columns(batch: Batch, start: int, stop: int, defaults: Sequence[int]) -> list[tuple[int, ...]] | None:
+    """For each row from ``start`` to ``stop`` (exclusive), the indexes of the columns that it omits: those of
+    ``defaults`` in which it is blank.
 
-    Returns None if there is no such blank; finding that out takes only the columns' facts. The rows of a part are in
-    sheet order, but the parts are not.
+    Returns None if no row omits any; where no column has a blank, finding that out takes only the columns' facts.
     """
     lacking = [place for place in defaults if batch.columns[place].blanks]
     if not lacking:
         return None
     blank = ([cell is None for cell in batch.columns[place].values()[start:stop]] for place in lacking)
-    offsets: dict[tuple[bool, ...], list[int]] = {}
-    for offset, pattern in enumerate(zip(*blank, strict=True)):
-        offsets.setdefault(pattern, []).append(offset)
-    if not any(map(any, offsets)):
+    patterns = list(zip(*blank, strict=True))
+    places = {pattern: tuple(compress(lacking, pattern)) for pattern in set(patterns)}
+    return [places[pattern] for pattern in patterns] if any(places.values()) else None
+
+
+def kept_columns(count: int, omitted: Sequence[int]) -> tuple[int, ...]:
+    """The indexes below ``count`` that are not omitted."""
+    return tuple(place for place in range(count) if place not in omitted)
+
+
+def parts_without_blanks(batch: Batch, start: int, stop: int, defaults: Sequence[int]) -> list[Part] | None:
+    """Rows ``start`` to ``stop`` (exclusive) in parts without a blank in any column of ``defaults``.
+
+    Returns None if there is no such blank. The rows of a part are in sheet order, but the parts are not.
+    """
+    omitted = omitted_columns(batch, start, stop, defaults)
+    if omitted is None:
         return None
+    offsets: dict[tuple[int, ...], list[int]] = {}
+    for offset, places in enumerate(omitted):
+        offsets.setdefault(places, []).append(offset)
     columns = [column.slice(start, stop) for column in batch.columns]
     parts = []
-    for pattern, found in offsets.items():
-        left_out = {place for place, is_blank in zip(lacking, pattern, strict=True) if is_blank}
-        kept = tuple(place for place in range(len(columns)) if place not in left_out)
+    for places, found in offsets.items():
+        kept = kept_columns(len(columns), places)
         chosen = set(found)
         selected = [offset in chosen for offset in range(stop - start)]
         part = replace(
@@ -99,6 +115,14 @@ class PartStatements(Generic[S]):
         """:func:`parts_without_blanks`, each with its statement."""
         parts = parts_without_blanks(batch, start, stop, self._destination.defaults)
         return None if parts is None else [(self._part(part.columns), part) for part in parts]
+
+    def omitted(self, batch: Batch, start: int, stop: int) -> list[tuple[int, ...]] | None:
+        """:func:`omitted_columns` of these rows."""
+        return omitted_columns(batch, start, stop, self._destination.defaults)
+
+    def without(self, omitted: Sequence[int]) -> S:
+        """The statements for rows that omit the columns at these indexes."""
+        return self._part(kept_columns(len(self._destination.columns), omitted)) if omitted else self.whole
 
     def _part(self, places: tuple[int, ...]) -> S:
         if places not in self._parts:
