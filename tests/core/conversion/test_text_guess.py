@@ -9,8 +9,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tui_importer.core.conversion.text_guess import TIMESTAMPTZ, TextGuess
-from tui_importer.core.model.types import BOOLEAN, DATE, FLOAT, INTEGER, TEXT, TIME, TIMESTAMP, ColumnType
+from tui_importer.core.conversion.text_guess import TextGuess
+from tui_importer.core.model.types import (
+    BOOLEAN,
+    DATE,
+    FLOAT,
+    INTEGER,
+    TEXT,
+    TIME,
+    TIMESTAMP,
+    TIMESTAMPTZ,
+    ColumnType,
+)
 
 
 def guess(texts: Sequence[str], *, blocks: int = 1) -> tuple[ColumnType, str | None]:

@@ -16,7 +16,7 @@ from itertools import compress, repeat
 from operator import is_
 
 from tui_importer.core.conversion.parsing import as_text
-from tui_importer.core.conversion.text_guess import TIMESTAMPTZ, TextGuess
+from tui_importer.core.conversion.text_guess import TextGuess
 from tui_importer.core.conversion.traits import PREDICATES, SCANNERS, CellStats, Finding, Trait, of_kind
 from tui_importer.core.model.cells import CellError, MalformedRecord, UncalculatedFormula
 from tui_importer.core.model.column import Column
@@ -29,6 +29,7 @@ from tui_importer.core.model.types import (
     TEXT,
     TIME,
     TIMESTAMP,
+    TIMESTAMPTZ,
     ColumnType,
     Kind,
 )

@@ -13,12 +13,20 @@ from collections.abc import Callable, Sequence
 from itertools import compress, count
 from operator import not_
 
-from tui_importer.core.model.types import BOOLEAN, DATE, FLOAT, INTEGER, TEXT, TIME, TIMESTAMP, ColumnType, Kind
+from tui_importer.core.model.types import (
+    BOOLEAN,
+    DATE,
+    FLOAT,
+    INTEGER,
+    TEXT,
+    TIME,
+    TIMESTAMP,
+    TIMESTAMPTZ,
+    ColumnType,
+)
 
 #: The length of a cell's text in the evidence, in characters.
 MAX_SHOWN = 40
-
-TIMESTAMPTZ = ColumnType(Kind.TIMESTAMP, timezone=True)
 
 # A double (and so Excel) preserves 15 digits; longer numbers are identifiers and stay text.
 _INTEGER = r"0|-?[1-9][0-9]{0,14}"

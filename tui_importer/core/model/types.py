@@ -31,7 +31,9 @@ class ColumnType:
     """A column's type. ``str()`` returns it as in ``--type`` and in plan files; :meth:`parse` reads that.
 
     ``length`` is in characters, ``bits`` the width of an integer, ``precision`` and ``scale`` in decimal digits;
-    ``native`` is the database's name of an OTHER type.
+    ``native`` is the database's name of an OTHER type. Only a timestamp can have a ``timezone``: then its values are
+    moments, which a database returns in the time zone of the session. Without one, a value with a zone is refused.
+    Raises ``ValueError`` for another kind with a time zone.
     """
 
     kind: Kind
@@ -41,6 +43,10 @@ class ColumnType:
     scale: int | None = None
     timezone: bool = False
     native: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.timezone and self.kind is not Kind.TIMESTAMP:
+            raise ValueError(f"a column of kind {self.kind.value} has no time zone")
 
     def __str__(self) -> str:
         match self.kind:

@@ -123,7 +123,7 @@ def _digest(normalizer: Callable[[Any], object], cell: Any) -> int:
 
 def _normalizer(type_: ColumnType) -> Callable[[Any], object] | None:
     """A function that maps a cell and the value that the database returns for it to the same result; None if none."""
-    if type_.kind is Kind.TIMESTAMP and type_.timezone:
+    if type_.timezone:
         return None  # returned in the time zone of the session
     if type_.kind is Kind.FLOAT and type_.bits == 32:
         return lambda value: struct.pack("f", float(value))

@@ -1,0 +1,17 @@
+from __future__ import annotations
+
+import pytest
+
+from tui_importer.core.model.types import TIMESTAMPTZ, ColumnType, Kind
+
+
+def test_a_type_with_a_time_zone_is_read_as_it_is_shown() -> None:
+    assert ColumnType.parse("timestamptz") == TIMESTAMPTZ
+    assert str(TIMESTAMPTZ) == "timestamptz"
+    assert TIMESTAMPTZ.timezone
+
+
+@pytest.mark.parametrize("kind", [kind for kind in Kind if kind is not Kind.TIMESTAMP])
+def test_no_other_kind_has_a_time_zone(kind: Kind) -> None:
+    with pytest.raises(ValueError, match=f"kind {kind.value} has no time zone"):
+        ColumnType(kind, timezone=True)
