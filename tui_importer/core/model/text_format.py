@@ -44,7 +44,7 @@ def parse_encoding(text: str) -> str:
         text_codec = False
     if not text_codec:
         raise PlanError(
-            f"unknown encoding {text!r}: name one like utf-8, windows-1252, windows-1251, shift_jis, utf-16"
+            f"encoding must be that of a text, like utf-8, windows-1252, windows-1251 or shift_jis, not {text!r}"
         )
     return text.strip()
 
@@ -53,7 +53,9 @@ def parse_delimiter(text: str) -> str:
     """One character, or a word like ``tab``; raises :class:`PlanError`."""
     delimiter = DELIMITER_WORDS.get(text.strip().lower() or text, text)
     if len(delimiter) != 1 or delimiter in "\"'\r\n\0":
-        raise PlanError(f"{text!r} is no delimiter: name one character, or {', '.join(_words(DELIMITER_WORDS))}")
+        raise PlanError(
+            f"delimiter must be one character, or one of {', '.join(_words(DELIMITER_WORDS))}, not {text!r}"
+        )
     return delimiter
 
 
@@ -61,7 +63,7 @@ def parse_quote(text: str) -> str:
     """One character, or a word like ``double``; raises :class:`PlanError`."""
     quote = QUOTE_WORDS.get(text.strip().lower(), text)
     if quote != NO_QUOTE and (len(quote) != 1 or quote.isalnum() or quote in " \t\r\n\0"):
-        raise PlanError(f"{text!r} is no quote: name one character, or {', '.join(_words(QUOTE_WORDS))}")
+        raise PlanError(f"quote must be one character, or one of {', '.join(_words(QUOTE_WORDS))}, not {text!r}")
     return quote
 
 
