@@ -12,8 +12,8 @@ from types import FrameType
 from tui_importer.api import Run
 from tui_importer.errors import ExitCode
 
-#: Seconds after a second signal until the process exits, whatever is unfinished.
-LEAVE_WITHIN = 2.0
+#: Seconds after a second signal until the process exits, whatever is unfinished: less than the two that are promised.
+LEAVE_WITHIN = 1.7
 
 _SIGNALS = {signal.SIGINT: ExitCode.SIGINT, signal.SIGTERM: ExitCode.SIGTERM}
 
