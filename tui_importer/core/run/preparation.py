@@ -193,7 +193,7 @@ def _create_table(context: RunContext, mapping: ColumnMapping, backend: Backend)
     except DatabaseError:
         found = backend.reflect(mapping.table.qualified_name)
         ours = [column.target for column in mapping.columns]
-        if found is None or context.plan.target.mode == "create" or not all(map(found.column, ours)):
+        if found is None or context.plan.target.write_mode.needs_new_table or not all(map(found.column, ours)):
             raise
         return False
     return True
