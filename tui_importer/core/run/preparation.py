@@ -143,7 +143,7 @@ def _count_as_done(context: RunContext, done: PastRun) -> None:
     """Count the rows of an import that an earlier run has completed, and say so."""
     counts, reader = done.counts, context.reader
     reader.rows_read, reader.rejected = counts.rows, counts.rejected
-    reader.skipped = counts.rows - counts.rejected
+    reader.skipped = counts.in_table + counts.skipped
     reader.blank_rows = done.blank_rows
     reader.phase = Phase.READ
     context.emit(
