@@ -22,7 +22,7 @@ from tui_importer.core.model.cells import Cell, CellError, UncalculatedFormula
 from tui_importer.core.model.column import common_store
 from tui_importer.core.model.list_column import ListColumn
 from tui_importer.core.model.rows import PIECE_ROWS, Rows
-from tui_importer.core.model.table import Table, TableColumn
+from tui_importer.core.model.table import Constraint, ConstraintKind, Table, TableColumn
 from tui_importer.core.model.types import TEXT, ColumnType
 from tui_importer.errors import DataFault
 from tui_importer.readers.blocks import blocks
@@ -262,7 +262,7 @@ def test_required_columns_refuse_blanks_and_error_cells_do_as_told(cells: list[A
 TABLE = Table(
     name="t",
     columns=(TableColumn("name", TEXT, nullable=False), TableColumn("note", ColumnType.parse("text(5)"))),
-    keys={"t_name_key": ("name",)},
+    declared=(Constraint(ConstraintKind.UNIQUE, ("name",), "t_name_key"),),
 )
 MAPPING = ColumnMapping(
     sheet="My Sheet",

@@ -92,7 +92,8 @@ class ColumnMapping:
 
     def database_fault(self, batch: Batch, offset: int, fault: DataFault) -> Fault:
         """The database's error about row ``offset`` of the batch, in terms of the sheet."""
-        names = (fault.column,) if fault.column else self.table.keys.get(fault.constraint or "", ())
+        violated = self.table.constraint(fault.constraint)
+        names = (fault.column,) if fault.column else violated.columns if violated else ()
         row = batch.rows[offset]
         for column in self.columns:
             if column.target in names:

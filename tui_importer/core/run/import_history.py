@@ -149,7 +149,7 @@ class ImportHistory:
                 if column.name in filled
             ),
             schema=mapping.table.schema,
-            keys=mapping.table.keys,
+            declared=mapping.table.declared,
         )
 
     def publish(self, stage: Table, resolved: ResolvedPlan) -> None:
