@@ -9,7 +9,8 @@ from typing import Any, get_args
 import click
 import pytest
 
-from tui_importer.cli.options import target_options
+from tui_importer.cli.import_files import command as import_command
+from tui_importer.cli.serve import command as serve_command
 from tui_importer.core.model.plan import Plan, Source, Target, load_plan, save_plan
 from tui_importer.core.model.write_mode import AVAILABLE_KINDS, AvailableKind, OnConflict, WriteKind, WriteMode
 from tui_importer.errors import PlanError
@@ -103,8 +104,8 @@ def test_the_plan_refuses_every_other_kind(kind: WriteKind, tmp_path: Path) -> N
         load_plan(path)
 
 
-def test_the_command_line_offers_the_available_kinds_and_says_what_they_do() -> None:
-    command = target_options(click.Command("import"))
+@pytest.mark.parametrize("command", [import_command, serve_command], ids=["import", "serve"])
+def test_commands_offer_the_available_kinds_and_say_what_they_do(command: click.Command) -> None:
     [option] = [each for each in command.params if each.name == "mode"]
     assert isinstance(option, click.Option)
     assert isinstance(option.type, click.Choice)
