@@ -35,8 +35,9 @@ if TYPE_CHECKING:
     from tui_importer.core.model.plan import ColumnPlan, Options, Plan, Source, Target, load_plan, save_plan
     from tui_importer.core.model.rates import eta, rate
     from tui_importer.core.model.report import Report
-    from tui_importer.core.model.table import Index, Table, TableColumn
+    from tui_importer.core.model.table import Constraint, ConstraintKind, Index, Table, TableColumn
     from tui_importer.core.model.types import ColumnType, Kind
+    from tui_importer.core.model.write_mode import OnConflict, WriteKind, WriteMode
     from tui_importer.core.scheduling.strategy import AsyncWriter, Job, Strategy, Writer
     from tui_importer.core.scheduling.task_pool import run_tasks
     from tui_importer.core.scheduling.worker_pool import run_workers
@@ -106,9 +107,10 @@ _HOMES = {
             "Session",
         ),
         "tui_importer.core.scheduling.strategy": ("AsyncWriter", "Job", "Strategy", "Writer"),
-        "tui_importer.core.model.table": ("Index", "Table", "TableColumn"),
+        "tui_importer.core.model.table": ("Constraint", "ConstraintKind", "Index", "Table", "TableColumn"),
         "tui_importer.core.scheduling.task_pool": ("run_tasks",),
         "tui_importer.core.model.types": ("ColumnType", "Kind"),
+        "tui_importer.core.model.write_mode": ("OnConflict", "WriteKind", "WriteMode"),
         "tui_importer.errors": (
             "BusyError",
             "DatabaseError",
@@ -151,6 +153,8 @@ __all__ = [
     "ColumnStore",
     "ColumnType",
     "ConnectionSettings",
+    "Constraint",
+    "ConstraintKind",
     "DataFault",
     "DatabaseError",
     "Destination",
@@ -171,6 +175,7 @@ __all__ = [
     "Listener",
     "Loaded",
     "NotedSheet",
+    "OnConflict",
     "OpenSheet",
     "Options",
     "Plan",
@@ -202,6 +207,8 @@ __all__ = [
     "VerificationError",
     "Workbook",
     "WorkerError",
+    "WriteKind",
+    "WriteMode",
     "Writer",
     "common_store",
     "eta",

@@ -109,9 +109,10 @@ class WorkerStarted(Event, frozen=True, kw_only=True, tag="worker_started"):
 class BatchCommitted(Event, frozen=True, kw_only=True, tag="batch_committed"):
     """The rows of one interval of the sheet were committed, and its rejects recorded.
 
-    ``seconds`` is the time from the first statement to the commit. ``skipped`` rows were accepted by the database
-    without an error but are not in the table; ``skipped_rows`` are the first of them (sheet rows from 1) if rows
-    are written one by one. ``defaults`` is the number of blanks that took the column's default, by column.
+    ``seconds`` is the time from the first statement to the commit. ``updated`` rows have replaced a row that was in the
+    table. ``skipped`` rows were accepted by the database without an error but are not in the table; ``skipped_rows``
+    are the first of them (sheet rows from 1) if rows are written one by one. ``defaults`` is the number of blanks that
+    took the column's default, by column.
     """
 
     worker: int

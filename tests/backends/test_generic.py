@@ -5,13 +5,18 @@ from __future__ import annotations
 import pytest
 
 from tui_importer.backends.generic.backend import violated
-from tui_importer.core.model.table import Table, TableColumn
+from tui_importer.core.model.table import Constraint, ConstraintKind, Table, TableColumn
 from tui_importer.core.model.types import ColumnType, Kind
 
 ITEMS = Table(
     name="items",
     columns=tuple(TableColumn(name, ColumnType(Kind.TEXT)) for name in ("low", "label")),
-    keys={"in_order": ("low",), "label_key": ("label",), "low > 0": ("low",)},
+    declared=(
+        Constraint(ConstraintKind.PRIMARY, ("label", "low")),  # the database gave it no name
+        Constraint(ConstraintKind.CHECK, ("low",), "in_order", "low < 10"),
+        Constraint(ConstraintKind.UNIQUE, ("label",), "label_key"),
+        Constraint(ConstraintKind.CHECK, ("low",), None, "low > 0"),
+    ),
 )
 
 

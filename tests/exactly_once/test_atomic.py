@@ -96,6 +96,18 @@ def test_the_tables_own_rules_hold_while_rows_are_staged(database: Database, imp
     assert numbers(database) == Counter(range(290))
 
 
+def test_unique_indexes_hold_while_rows_are_staged(database: Database, importer: Importer) -> None:
+    """Those for all rows; others cannot be told before the rows are moved."""
+    database.execute("CREATE TABLE t (n integer, note text)")
+    database.execute("CREATE UNIQUE INDEX t_n ON t (n)")
+    database.execute("CREATE UNIQUE INDEX t_note ON t (note) WHERE n > 1000")
+    importer.write([(1, "x"), (2, "x"), (1, "y"), (3, "x")])
+    report = importer.run(database.url, atomic=True)
+    assert (report.outcome, report.stats.inserted, report.stats.error_count) == ("complete_with_rejects", 3, 1)
+    assert [reject.row for reject in report.rejects] == [4]
+    assert numbers(database) == Counter([1, 2, 3])
+
+
 def test_rows_that_clash_with_the_tables_own_keep_everything_out(database: Database, importer: Importer) -> None:
     database.execute("CREATE TABLE t (n integer UNIQUE, note text); INSERT INTO t VALUES (7, 'old')")
     report = importer.run(database.url, atomic=True)

@@ -97,6 +97,10 @@ SENTENCES: list[tuple[AnyEvent, str | None]] = [
         "worker 1 committed rows 2 to 2,001: 1,999 inserted, 1 rejected in 0.05 s",
     ),
     (
+        BatchCommitted(worker=1, first_row=2, last_row=9, inserted=1, updated=4, skipped=2, rejected=1, seconds=0.05),
+        "worker 1 committed rows 2 to 9: 1 inserted, 4 updated, 2 skipped, 1 rejected in 0.05 s",
+    ),
+    (
         rejected(
             Fault(cell="S!A217", column=EVIL, value=None, reason=EVIL),
             Fault(cell="S!217:217", column=None, value=None, reason="refused", sqlstate="23514"),

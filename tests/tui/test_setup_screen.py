@@ -10,9 +10,11 @@ import msgspec
 import pytest
 from textual.pilot import Pilot
 from textual.widgets import Input, Select
+from textual.widgets.select import InvalidSelectValueError
 
 from tests.tui.conftest import page, run, until
 from tui_importer.core.model.plan import ColumnPlan, Options, Plan, Source, Target, load_plan
+from tui_importer.core.model.write_mode import AVAILABLE_KINDS
 from tui_importer.process.messages import (
     Answer,
     Inspected,
@@ -340,6 +342,20 @@ def test_changes_are_in_the_plan() -> None:
     assert plan.target == Target(database="other.db", table="mine", mode="create")
     assert (plan.options.strategy, plan.options.workers, plan.options.batch_size) == ("sequential", 2, 500)
     assert (plan.options.types, plan.options.skip) == ({"zip": "integer"}, ("Amount",))
+
+
+def test_every_write_mode_that_is_available_can_be_chosen() -> None:
+    setup = Setup()
+
+    async def look(pilot: Pilot[DashboardResult]) -> None:
+        await found(setup, pilot)
+        mode = pilot.app.screen.query_one("#setup-mode", Select)
+        for kind in AVAILABLE_KINDS:
+            mode.value = kind.value
+        with pytest.raises(InvalidSelectValueError):
+            mode.value = "upsert"
+
+    run(setup.app(), look)
 
 
 def test_types_come_round_again() -> None:

@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
 from tui_importer.backends import tables
-from tui_importer.backends.ledger_tables import RUN_TABLE, UTF_8, LedgerTables, ascii_json, storable
+from tui_importer.backends.ledger_tables import COUNTS, RUN_TABLE, UTF_8, LedgerTables, ascii_json, storable
 from tui_importer.core.model.completed_rows import Interval
 from tui_importer.core.model.plan import ColumnPlan
 from tui_importer.core.model.table import Table
@@ -142,7 +142,7 @@ class SqlLedger:
                             state=RunState.SUPERSEDED.value,
                             finished_at=sa.func.now(),
                             # The dead run could not record how far it came.
-                            **dict(zip(_COUNTS, counted, strict=True)),
+                            **dict(zip(COUNTS, counted, strict=True)),
                         )
                     )
                 if not claimed:
@@ -281,9 +281,9 @@ class SqlLedger:
         raise _busy(run, None if past is None else past["run_id"])
 
     def _sum_counts(self, connection: sa.Connection, import_id: str, generation: int) -> list[int]:
-        """The sums over the entries of a generation, in the order of :data:`_COUNTS`."""
+        """The sums over the entries of a generation, in the order of :data:`COUNTS`."""
         batch = self._tables.batch
-        sums = [sa.func.coalesce(sa.func.sum(batch.c[name]), 0) for name in _COUNTS]
+        sums = [sa.func.coalesce(sa.func.sum(batch.c[name]), 0) for name in COUNTS]
         query = sa.select(*sums).where(batch.c.import_id == import_id, batch.c.round == generation)
         return list(map(int, connection.execute(query).one()))
 
@@ -304,7 +304,7 @@ class SqlLedger:
 
     def _resume_point(self, claim: Claim, taken_over: str | None) -> ResumePoint:
         batch, reject = self._tables.batch, self._tables.reject
-        counted = [batch.c[name] for name in _COUNTS]
+        counted = [batch.c[name] for name in COUNTS]
         with self._reading("read the ledger") as connection:
             query = sa.select(batch.c.first_row, batch.c.last_row, *counted).where(_of_generation(batch, claim))
             entries = connection.execute(query).all()
@@ -316,7 +316,7 @@ class SqlLedger:
             claim=claim,
             intervals=[Interval(entry.first_row, entry.last_row) for entry in entries],
             rejected_rows=rejected,
-            counts=Counts(*(sum(entry[place] for entry in entries) for place in range(2, 2 + len(_COUNTS)))),
+            counts=Counts(*(sum(entry[place] for entry in entries) for place in range(2, 2 + len(COUNTS)))),
             taken_over=taken_over,
         )
 
@@ -332,7 +332,7 @@ class SqlLedger:
             if whole and values["first_row"] <= whole[-1]["last_row"] + 1:
                 whole[-1]["last_row"] = max(whole[-1]["last_row"], values["last_row"])
                 whole[-1]["run_id"] = claim.run_id
-                for name in _COUNTS:
+                for name in COUNTS:
                     whole[-1][name] += values[name]
             else:
                 whole.append(values)
@@ -416,9 +416,6 @@ class SqlLedger:
             yield connection
 
 
-_COUNTS = ("inserted", "updated", "skipped", "rejected")
-
-
 def _of_generation(table: sa.Table, claim: Claim) -> sa.ColumnElement[bool]:
     return sa.and_(table.c.import_id == claim.import_id, table.c.round == claim.generation)
 
@@ -479,7 +476,7 @@ def _past_run(row: sa.RowMapping) -> PastRun:
         command=row["command"],
         started_at=_moment(row["started_at"]) or "",
         finished_at=_moment(row["finished_at"]),
-        counts=Counts(*(row[name] for name in _COUNTS)),
+        counts=Counts(*(row[name] for name in COUNTS)),
         blank_rows=row["blank_rows"],
         error=row["error"],
         before=row["before_checksums"],

@@ -21,6 +21,9 @@ RUN_TABLE = "tui_importer_run"
 BATCH_TABLE = "tui_importer_batch"
 REJECT_TABLE = "tui_importer_reject"
 
+#: The columns of counts, in the order of :class:`tui_importer.core.writing.ledger.Counts`.
+COUNTS = ("inserted", "updated", "skipped", "rejected")
+
 #: The columns of the rejects table that are written, in the order of :meth:`LedgerStatements.reject_records`.
 REJECT_COLUMNS = (
     "import_id",
@@ -140,7 +143,7 @@ def worker_statements(
     executes."""
     ledger = LedgerTables.of(schema)
     batch, fence = ledger.batch, _fence(ledger.run)
-    names = ["first_row", "last_row", "inserted", "updated", "skipped", "rejected", "import_id", "round", "run_id"]
+    names = ["first_row", "last_row", *COUNTS, "import_id", "round", "run_id"]
     values = [_parameter(name, batch.c[name].type) for name in names]
     source = sa.select(*values).select_from(ledger.run).where(fence).with_for_update(read=True)
     of_claim = sa.and_(
@@ -160,10 +163,7 @@ def worker_statements(
         )
         .values(
             last_row=_parameter("last_row"),
-            inserted=batch.c.inserted + _parameter("inserted", sa.BigInteger()),
-            updated=batch.c.updated + _parameter("updated", sa.BigInteger()),
-            skipped=batch.c.skipped + _parameter("skipped", sa.BigInteger()),
-            rejected=batch.c.rejected + _parameter("rejected", sa.BigInteger()),
+            **{name: batch.c[name] + _parameter(name, sa.BigInteger()) for name in COUNTS},
         )
     )
     return WorkerStatements(

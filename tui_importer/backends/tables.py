@@ -15,7 +15,7 @@ from sqlalchemy.schema import CreateTable, DropTable
 
 from tui_importer.backends.faults import is_transient
 from tui_importer.core.conversion.parsing import as_text
-from tui_importer.core.model.table import Index, Table, TableColumn
+from tui_importer.core.model.table import Constraint, ConstraintKind, Index, Table, TableColumn
 from tui_importer.core.model.types import ColumnType, Kind
 from tui_importer.errors import DatabaseError, TransientFault
 
@@ -63,11 +63,12 @@ def reflect(engine: sa.Engine, name: str, *, schemas: bool = True) -> Table | No
             return None
         if not columns:
             return None
-        keys = _keys(inspector, table_name, schema)
-        for check in _inspected(inspector.get_check_constraints, table_name, schema):
-            # A constraint without a name is identified by its expression, as SQLite does when it is violated.
-            keys[check["name"] or check["sqltext"]] = _named_in(check["sqltext"], (c["name"] for c in columns))
-        primary = inspector.get_pk_constraint(table_name, schema=schema)["constrained_columns"]
+        declared = (
+            *_keys(inspector, table_name, schema),
+            *_foreign_keys(inspector, table_name, schema),
+            *_checks(inspector, table_name, schema, [column["name"] for column in columns]),
+        )
+    primary = next((key.columns for key in declared if key.kind is ConstraintKind.PRIMARY), ())
     # SQLite integers always have 64 bits ("Datatypes In SQLite"). It does not enforce a declared length, but whoever
     # declared one meant it, and gets the same rejects as with any other database.
     sqlite = engine.dialect.name == "sqlite"
@@ -79,7 +80,7 @@ def reflect(engine: sa.Engine, name: str, *, schemas: bool = True) -> Table | No
         # SQLite numbers a single INTEGER PRIMARY KEY itself (SQLite documentation, "ROWIDs and the INTEGER PRIMARY
         # KEY").
         numbered = column.get("autoincrement") is True  # as in MySQL and MariaDB
-        rowid = sqlite and primary == [column["name"]] and isinstance(column["type"], sa.Integer)
+        rowid = sqlite and primary == (column["name"],) and isinstance(column["type"], sa.Integer)
         reflected.append(
             TableColumn(
                 name=column["name"],
@@ -90,7 +91,7 @@ def reflect(engine: sa.Engine, name: str, *, schemas: bool = True) -> Table | No
                 writable=not computed and not (identity is not None and identity.get("always", False)),
             )
         )
-    return Table(name=table_name, schema=schema, columns=tuple(reflected), keys=keys)
+    return Table(name=table_name, schema=schema, columns=tuple(reflected), declared=declared)
 
 
 def create_table(engine: sa.Engine, table: Table) -> None:
@@ -103,8 +104,8 @@ def create_stage(engine: sa.Engine, table: Table, stage: Table, *, exists: bool)
     """Create a staging table with the columns of ``stage`` and the constraints of ``table`` that use only these
     columns.
 
-    If ``table`` ``exists``, its native types, keys and checks are reflected. Foreign keys are checked when the rows are
-    moved.
+    If ``table`` ``exists``, its native types are reflected. Foreign keys, and unique indexes on expressions or for some
+    rows only, are checked when the rows are moved.
     """
     doing = f"create the staging table {stage.qualified_name!r}"
     with one_line_errors(doing), engine.begin() as connection:
@@ -114,27 +115,19 @@ def create_stage(engine: sa.Engine, table: Table, stage: Table, *, exists: bool)
         inspector = sa.inspect(connection)
         staged = {column.name: column for column in stage.columns}
         names = frozenset(staged)
-        known = inspector.get_columns(table.name, schema=table.schema)
         parts: list[sa.schema.SchemaItem] = [
             sa.Column(column["name"], column["type"], nullable=staged[column["name"]].nullable)
-            for column in known
+            for column in inspector.get_columns(table.name, schema=table.schema)
             if column["name"] in staged
         ]
-        primary = tuple(inspector.get_pk_constraint(table.name, schema=table.schema)["constrained_columns"])
-        constraints = _inspected(inspector.get_unique_constraints, table.name, table.schema)
-        unique = {tuple(found["column_names"]) for found in constraints}
-        unique |= {
-            tuple(name for name in found["column_names"] if name is not None)
-            for found in inspector.get_indexes(table.name, table.schema)
-            # Unique indexes on expressions, and partial ones, are checked when the rows are moved.
-            if found["unique"] and None not in found["column_names"] and not found.get("dialect_options")
-        }
-        parts += [sa.UniqueConstraint(*key) for key in sorted({*unique, primary}) if key and names.issuperset(key)]
-        for check in _inspected(inspector.get_check_constraints, table.name, table.schema):
-            if names.issuperset(_named_in(check["sqltext"], (column["name"] for column in known))):
+        checkable = [each for each in table.declared if names.issuperset(each.columns) and not each.partial]
+        keys = {each.columns for each in checkable if each.kind in (ConstraintKind.PRIMARY, ConstraintKind.UNIQUE)}
+        parts += [sa.UniqueConstraint(*columns) for columns in sorted(keys)]
+        for each in checkable:
+            if each.kind is ConstraintKind.CHECK and each.condition is not None:
                 # PostgreSQL and SQLite allow a check with the same name in another table.
-                name = check["name"] if connection.dialect.name in ("postgresql", "sqlite") else None
-                parts.append(sa.CheckConstraint(sa.text(check["sqltext"]), name=name))
+                name = each.name if connection.dialect.name in ("postgresql", "sqlite") else None
+                parts.append(sa.CheckConstraint(sa.text(each.condition), name=name))
         connection.execute(CreateTable(sa.Table(stage.name, sa.MetaData(), *parts, schema=stage.schema)))
 
 
@@ -205,21 +198,32 @@ def sql_table(table: Table) -> sa.Table:
     return sa.Table(table.name, sa.MetaData(), *columns, schema=table.schema)
 
 
-def _keys(inspector: Inspector, table: str, schema: str | None) -> dict[str, tuple[str, ...]]:
-    keys: dict[str, tuple[str, ...]] = {}
+def _keys(inspector: Inspector, table: str, schema: str | None) -> Iterator[Constraint]:
+    """The primary key, and whatever else is unique."""
     primary = inspector.get_pk_constraint(table, schema=schema)
-    if primary["name"]:
-        keys[primary["name"]] = tuple(primary["constrained_columns"])
+    if primary["constrained_columns"]:
+        yield Constraint(ConstraintKind.PRIMARY, tuple(primary["constrained_columns"]), primary["name"])
+    names = {None, primary["name"]}
     for unique in _inspected(inspector.get_unique_constraints, table, schema):
-        if unique["name"]:
-            keys[unique["name"]] = tuple(unique["column_names"])
+        names.add(unique["name"])
+        yield Constraint(ConstraintKind.UNIQUE, tuple(unique["column_names"]), unique["name"])
     for index in inspector.get_indexes(table, schema=schema):
-        if index["unique"] and index["name"]:
-            keys[index["name"]] = tuple(name for name in index["column_names"] if name is not None)
+        if index["unique"] and index["name"] not in names:  # some databases report a constraint's index too
+            columns = tuple(name for name in index["column_names"] if name is not None)
+            filtered = any(option.endswith("_where") for option in index.get("dialect_options", {}))
+            partial = filtered or len(columns) < len(index["column_names"])
+            yield Constraint(ConstraintKind.UNIQUE, columns, index["name"], partial=partial)
+
+
+def _foreign_keys(inspector: Inspector, table: str, schema: str | None) -> Iterator[Constraint]:
     for foreign in inspector.get_foreign_keys(table, schema=schema):
-        if foreign["name"]:
-            keys[foreign["name"]] = tuple(foreign["constrained_columns"])
-    return keys
+        yield Constraint(ConstraintKind.FOREIGN, tuple(foreign["constrained_columns"]), foreign["name"])
+
+
+def _checks(inspector: Inspector, table: str, schema: str | None, columns: Sequence[str]) -> Iterator[Constraint]:
+    for check in _inspected(inspector.get_check_constraints, table, schema):
+        condition = check["sqltext"]
+        yield Constraint(ConstraintKind.CHECK, _named_in(condition, columns), check["name"], condition)
 
 
 def _inspected(method: Callable[[str, str | None], Sequence[T]], table: str, schema: str | None) -> Sequence[T]:

@@ -7,14 +7,15 @@ import os
 import re
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 import click
 import msgspec
 
 from tui_importer.core.model.count_or_auto import AUTO, METAVAR, parse_count
 from tui_importer.core.model.files import check_new_file
-from tui_importer.core.model.plan import Options, Plan, Source, Target, load_plan
+from tui_importer.core.model.plan import ErrorCells, Options, Plan, Source, Target, load_plan
+from tui_importer.core.model.write_mode import AVAILABLE_KINDS
 from tui_importer.errors import PlanError, UsageError
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -99,10 +100,10 @@ def target_options(command: Command) -> Command:
             click.option("--skip", multiple=True, metavar="COLUMN", help="Leave a column out."),
             click.option(
                 "--error-cells",
-                type=click.Choice(["reject", "null", "text"]),
+                type=click.Choice(get_args(ErrorCells)),
                 help="What becomes of cells like #N/A (default: reject the row).",
             ),
-            click.option("--mode", type=click.Choice(["append", "create"]), help="create: the table must not exist."),
+            click.option("--mode", type=click.Choice([kind.value for kind in AVAILABLE_KINDS]), help=_modes_help()),
             click.option("--ledger-schema", metavar="NAME", help="PostgreSQL schema for the ledger's tables."),
             click.option(
                 "--connect-timeout", type=click.FloatRange(0, min_open=True), metavar="S", help="Default: 10 s."
@@ -111,6 +112,11 @@ def target_options(command: Command) -> Command:
     ):
         command = option(command)
     return command
+
+
+def _modes_help() -> str:
+    """What each write mode does."""
+    return f"{'; '.join(f'{kind.value}: {kind.summary}' for kind in AVAILABLE_KINDS)} (default: {AVAILABLE_KINDS[0]})."
 
 
 def build_plan(file: str, given: Mapping[str, Any]) -> Plan:

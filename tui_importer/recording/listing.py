@@ -180,7 +180,7 @@ def _of_ledger(past: PastRun, history: Sequence[PastRun], ledger: Ledger, databa
         read=counts.rows,
         inserted=inserted,
         updated=updated,
-        skipped=counts.rows - inserted - updated - counts.rejected,
+        skipped=counts.skipped + before.in_table,
         rejected=counts.rejected,
         resume=past.command if resumable else None,
     )

@@ -273,7 +273,7 @@ def _committed(event: BatchCommitted, *, dry_run: bool) -> str:
     counts = [f"{event.inserted:,} {would}inserted"]
     counts += [
         f"{count:,} {would}{word}"
-        for count, word in ((event.skipped, "skipped"), (event.rejected, "rejected"))
+        for count, word in ((event.updated, "updated"), (event.skipped, "skipped"), (event.rejected, "rejected"))
         if count
     ]
     rows = f"rows {event.first_row:,} to {event.last_row:,}"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import Literal
 
 import msgspec
 
@@ -81,7 +80,7 @@ class Draft:
                 types[column.target] = column.type
         left_out = tuple(column.header for column in self.columns if not column.taken)
         source = msgspec.structs.replace(given.source, sheet=sheet, header_row=header_row)
-        target = msgspec.structs.replace(given.target, database=database, table=table, mode=_mode(mode))
+        target = msgspec.structs.replace(given.target, database=database, table=table, mode=mode)
         options = msgspec.structs.replace(
             given.options,
             strategy=strategy,
@@ -129,11 +128,3 @@ def _column(column: ColumnPlan, inspected: Inspected, before: DraftColumn | None
         findings=bool(findings),
         taken=before.taken if before else True,
     )
-
-
-def _mode(mode: str) -> Literal["append", "create"]:
-    if mode == "append":
-        return "append"
-    if mode == "create":
-        return "create"
-    raise PlanError(f"mode {mode!r} is not known here")

@@ -21,8 +21,9 @@ from tui_importer.core.model.batch import Batch, Block
 from tui_importer.core.model.cells import Cell, CellError, UncalculatedFormula
 from tui_importer.core.model.column import common_store
 from tui_importer.core.model.list_column import ListColumn
+from tui_importer.core.model.reject_groups import GroupKey
 from tui_importer.core.model.rows import PIECE_ROWS, Rows
-from tui_importer.core.model.table import Table, TableColumn
+from tui_importer.core.model.table import Constraint, ConstraintKind, Table, TableColumn
 from tui_importer.core.model.types import TEXT, ColumnType
 from tui_importer.errors import DataFault
 from tui_importer.readers.blocks import blocks
@@ -262,7 +263,7 @@ def test_required_columns_refuse_blanks_and_error_cells_do_as_told(cells: list[A
 TABLE = Table(
     name="t",
     columns=(TableColumn("name", TEXT, nullable=False), TableColumn("note", ColumnType.parse("text(5)"))),
-    keys={"t_name_key": ("name",)},
+    declared=(Constraint(ConstraintKind.UNIQUE, ("name",), "t_name_key"),),
 )
 MAPPING = ColumnMapping(
     sheet="My Sheet",
@@ -314,6 +315,18 @@ def test_what_the_database_says_is_said_in_terms_of_the_sheet(
     batch = batch_of(("a", 1.0, "here"), ("b", 2.0, "there"))
     said = MAPPING.database_fault(batch, 1, fault)
     assert (said.cell, said.column, said.value, said.reason) == (cell, column, value, "no")
+
+
+def test_rows_that_violate_the_same_constraint_are_one_group_whatever_is_said_of_them() -> None:
+    batch = batch_of(("a", 1.0, "here"), ("b", 2.0, "there"))
+    said = [f"duplicate {name}, t_name_key" for name in ("a", "b")]
+    faults = [
+        MAPPING.database_fault(batch, row, DataFault(words, constraint="t_name_key")) for row, words in enumerate(said)
+    ]
+    assert [fault.reason for fault in faults] == said
+    assert {GroupKey.of(fault) for fault in faults} == {GroupKey("Name", "t_name_key", "unique")}
+    known = MAPPING.database_fault(batch, 0, DataFault("no", constraint="t_name_key", kind="23505"))
+    assert known.kind == "23505"
 
 
 def test_blocks_are_cut_and_padded_to_the_extent() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -10,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tui_importer.core.model.plan import ColumnPlan, Options, Plan, Source, Target
+from tui_importer.core.model.write_mode import WriteKind, WriteMode
 from tui_importer.core.run.identity import Identity, digest, identify
 from tui_importer.core.source.layout import Layout
 
@@ -57,6 +59,13 @@ def test_another_import(parts: dict[str, Any]) -> None:
 def test_the_same_import(parts: dict[str, Any]) -> None:
     """How it is carried out, how much of it, and under which name the file lies make no other one."""
     assert identity(**parts).import_id == identity().import_id
+
+
+def test_the_write_mode_is_part_of_it_unless_rows_are_only_added() -> None:
+    create = Plan(source=Source(file="x.csv"), target=Target(table="t", mode="create"))
+    assert identity(create) == identity()
+    modes = [WriteMode(WriteKind.UPSERT), WriteMode(WriteKind.UPSERT, ("a",)), WriteMode(WriteKind.REPLACE)]
+    assert len({replace(identity(), mode=mode.identity).import_id for mode in (WriteMode(), *modes)}) == 4
 
 
 def test_what_was_asked_for_is_told_apart_from_what_came_of_it() -> None:

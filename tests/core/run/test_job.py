@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -91,6 +92,15 @@ def test_too_many_rejects_end_the_run() -> None:
     arranged.job.committed(committed(5, [REJECT]), [REJECT])
     assert (before, "--max-rejects" in str(arranged.stop.reason)) == (None, True)
     assert list(arranged.job.batches()) == []
+
+
+def test_a_percentage_of_rejects_is_of_all_rows_whatever_became_of_them() -> None:
+    arranged, rejects = Arranged("1%"), [REJECT] * 20
+    updated = msgspec.structs.replace(committed(0, rejects), updated=MIN_ROWS_FOR_PERCENT, skipped=980)
+    arranged.job.committed(updated, rejects)
+    assert not arranged.stop.stopping
+    arranged.job.committed(committed(0, [REJECT]), [REJECT])
+    assert arranged.stop.stopping
 
 
 @pytest.mark.parametrize("aborting", [False, True])

@@ -12,6 +12,7 @@ from tests.conftest import Database
 from tests.core.run.steps import Steps
 from tui_importer.core.model.batch import Block
 from tui_importer.core.model.counters import Phase
+from tui_importer.core.model.write_mode import AvailableKind, WriteKind, WriteMode
 from tui_importer.core.run.loading import destination, load
 from tui_importer.core.run.preparation import claim, prepare_table
 from tui_importer.core.run.stages import Claimed, Loading
@@ -97,3 +98,11 @@ def test_blanks_take_defaults_in_the_table_and_not_in_a_stage(tmp_path: Path, sq
     assert (found.table, found.columns, found.defaults) == (prepared.filled_table, ("n",), () if atomic else (0,))
     assert prepared.resume_point is not None
     assert found.claim == prepared.resume_point.claim
+
+
+@pytest.mark.parametrize("mode", ["append", "create"])
+def test_sessions_are_told_the_write_mode(tmp_path: Path, sqlite: Database, mode: AvailableKind) -> None:
+    steps = Steps(tmp_path, mode=mode)
+    with steps.ready() as (ready, database):
+        prepared = prepare_table(steps.context, claim(steps.context, ready, database.backend)[0], database.backend)
+    assert destination(prepared).mode == WriteMode(WriteKind(mode))

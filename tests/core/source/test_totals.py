@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import datetime as dt
+from concurrent.futures import Future
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tui_importer.core.model.cells import Cell
+from tui_importer.core.model.completed_rows import CompletedRows
+from tui_importer.core.model.counters import ReaderCounters
+from tui_importer.core.model.plan import Plan, Source, Target
+from tui_importer.core.planning.resolution import choose_target, resolve
+from tui_importer.core.source.open_source import open_source
 from tui_importer.core.source.totals import TOTAL_WORDS, is_totals_row
+from tui_importer.readers.delimited.reader import DelimitedReader
 
 
 @pytest.mark.parametrize("word", ["Total", "TOTAL:", " Grand  total ", "Summe", "Итого", "合计：", "Yhteensä"])
@@ -46,3 +54,19 @@ def test_where_all_is_text_a_number_is_one(number: str) -> None:
 @given(st.text(max_size=12).filter(lambda text: " ".join(text.rstrip(":： ").split()).casefold() not in TOTAL_WORDS))
 def test_no_other_word_makes_one(text: str) -> None:
     assert not is_totals_row([text, 1])
+
+
+@pytest.mark.parametrize(("last", "totals"), [("Total,3", 1), ("c,3", 0)])
+def test_the_reader_counts_the_totals_row_that_it_leaves_out(tmp_path: Path, last: str, totals: int) -> None:
+    file = tmp_path / "sums.csv"
+    file.write_text(f"item,amount\na,1\nb,2\n{last}\n")
+    plan = Plan(source=Source(file=str(file)), target=Target(table="t"))
+    claimed: Future[CompletedRows] = Future()
+    claimed.set_result(CompletedRows())
+    counters, notes = ReaderCounters(), list[str]()
+    with open_source(file, DelimitedReader(), plan.source) as source:
+        mapping = resolve(plan, source, choose_target(plan, source.layout, source), None).mapping
+        rows = [row for batch in source.batches(mapping, 10, counters, notes.append, claimed) for row in batch.rows]
+    assert rows == [2, 3, 4][: 3 - totals]
+    assert (counters.rows_read, counters.skipped, counters.totals_rows) == (3, totals, totals)
+    assert len(notes) == totals

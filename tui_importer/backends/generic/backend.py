@@ -237,7 +237,8 @@ def _kind(error: BaseException) -> str | None:
 def violated(message: str, table: Table) -> tuple[str | None, str | None]:
     """The column and the constraint that an error message names. PEP 249 has no attribute for either, but most
     databases put them into the message. The message may also hold values, so an ambiguous one names nothing."""
-    named = [key for key in table.keys if _place(key, message) is not None]
+    labels = (constraint.label for constraint in table.declared)
+    named = [label for label in labels if label is not None and _place(label, message) is not None]
     if len(named) == 1:
         return None, named[0]
     places = {column.name: _place(f"{table.name}.{column.name}", message) for column in table.columns}

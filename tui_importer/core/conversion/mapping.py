@@ -92,13 +92,16 @@ class ColumnMapping:
 
     def database_fault(self, batch: Batch, offset: int, fault: DataFault) -> Fault:
         """The database's error about row ``offset`` of the batch, in terms of the sheet."""
-        names = (fault.column,) if fault.column else self.table.keys.get(fault.constraint or "", ())
+        violated = self.table.constraint(fault.constraint)
+        names = (fault.column,) if fault.column else violated.columns if violated else ()
+        # The words of a database without kinds of errors may hold values, and so differ from row to row.
+        kind = fault.kind or (violated.kind.value if violated else None)
         row = batch.rows[offset]
         for column in self.columns:
             if column.target in names:
                 (cell,) = batch.origin[column.position - self.first_column].take((offset,))
                 found = self._fault(row, column, cell, str(fault))
-                return replace(found, sqlstate=fault.sqlstate, constraint=fault.constraint, kind=fault.kind)
+                return replace(found, sqlstate=fault.sqlstate, constraint=fault.constraint, kind=kind)
         first, last = self.first_column, self.first_column + len(self.headers) - 1
         return Fault(
             cell=f"{quoted_sheet(self.sheet)}!{column_letters(first)}{row}:{column_letters(last)}{row}",
@@ -107,7 +110,7 @@ class ColumnMapping:
             reason=str(fault),
             sqlstate=fault.sqlstate,
             constraint=fault.constraint,
-            kind=fault.kind,
+            kind=kind,
         )
 
     def _fault(self, row: int, column: MappedColumn, cell: Cell, reason: str) -> Fault:

@@ -47,14 +47,15 @@ _AT_WORK = (WorkerState.WRITING, WorkerState.COMMITTING, WorkerState.ISOLATING)
 class ReaderCounters:
     """Written by the reading thread only.
 
-    ``rows_read`` does not include blank rows. Of these rows, ``skipped`` are not written (a totals row, or rows that an
-    earlier run has written), and ``rejected`` were rejected by an earlier run. ``source_rows`` is the expected number
-    of rows including blank ones, if the reader knows it.
+    ``rows_read`` does not include blank rows. Of these rows, ``skipped`` are not written (``totals_rows``, or rows that
+    an earlier run has written), and ``rejected`` were rejected by an earlier run. ``source_rows`` is the expected
+    number of rows including blank ones, if the reader knows it.
     """
 
     rows_read: int = 0
     blank_rows: int = 0
     skipped: int = 0
+    totals_rows: int = 0
     rejected: int = 0
     blocks: int = 0
     source_rows: int | None = None

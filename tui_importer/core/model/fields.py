@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from enum import Enum
 from functools import cache
 from types import UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
@@ -53,11 +54,18 @@ def _expected(type_: Any) -> str:
     origin, arguments = get_origin(type_), get_args(type_)
     if origin is Annotated:
         return str(next(meta.description for meta in arguments[1:] if meta.description))
-    if origin is Literal:
-        return f"one of {', '.join(map(str, arguments))}"
+    if choices := _choices(type_):
+        return f"one of {', '.join(choices)}"
     if origin in (Union, UnionType):
         return " or ".join(_expected(each) for each in arguments if each is not type(None))
     return _WORDS.get(origin or type_) or f"a {type_.__name__}"
+
+
+def _choices(type_: Any) -> tuple[str, ...]:
+    """The words of a Literal or an Enum; empty for any other type."""
+    if get_origin(type_) is Literal:
+        return tuple(map(str, get_args(type_)))
+    return tuple(str(member.value) for member in type_) if isinstance(type_, type) and issubclass(type_, Enum) else ()
 
 
 def _shown(value: object) -> str:
@@ -71,7 +79,5 @@ def _shown(value: object) -> str:
 
 
 def _suggestion(value: object, type_: Any) -> str:
-    if get_origin(type_) is not Literal or not isinstance(value, str):
-        return ""
-    close = closest(value, get_args(type_))
+    close = closest(value, _choices(type_)) if isinstance(value, str) else None
     return f": did you mean {close!r}?" if close else ""

@@ -26,6 +26,7 @@ from tui_importer.core.model.suggest import closest
 from tui_importer.core.model.text_format import TextFormat, parse_delimiter, parse_encoding, parse_quote
 from tui_importer.core.model.types import ColumnType
 from tui_importer.core.model.url import parse_address, shown
+from tui_importer.core.model.write_mode import AvailableKind, WriteKind, WriteMode
 from tui_importer.errors import PlanError, UsageError
 
 #: The version of the plan file's format; increased when an older program could misread a newer file.
@@ -35,7 +36,6 @@ PLAN_VERSION = 1
 MAX_SECONDS = 4e7
 
 ErrorCells = Literal["reject", "null", "text"]
-Mode = Literal["append", "create"]
 _Name = Annotated[str, Meta(min_length=1, description="a text that is not empty")]
 _Count = Annotated[int, Meta(ge=1, le=sys.maxsize, description="a whole number from 1")]
 _SheetNumber = Annotated[int, Meta(ge=1, le=sys.maxsize, description="a number from 1")]
@@ -123,7 +123,7 @@ class Target(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_
 
     database: str | None = None
     table: _Name | None = None
-    mode: Mode = "append"
+    mode: AvailableKind = "append"
 
     if TYPE_CHECKING:
 
@@ -132,7 +132,7 @@ class Target(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_
             *,
             database: str | os.PathLike[str] | None = None,
             table: str | None = None,
-            mode: Mode = "append",
+            mode: AvailableKind = "append",
         ) -> None: ...
 
     def __post_init__(self) -> None:
@@ -142,6 +142,11 @@ class Target(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_
                 parse_address(self.database)
             except UsageError as error:
                 raise PlanError(str(error)) from None  # no chained exception: it may show a password
+
+    @property
+    def write_mode(self) -> WriteMode:
+        """The write mode as a value."""
+        return WriteMode(WriteKind(self.mode))
 
     def __repr__(self) -> str:
         database = None if self.database is None else shown(self.database)

@@ -1,8 +1,9 @@
-"""Tables and their columns, existing or to be created."""
+"""Tables, their columns and constraints, existing or to be created."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from enum import StrEnum
 
 from tui_importer.core.model.types import ColumnType
 
@@ -23,6 +24,37 @@ class TableColumn:
     default_sql: str | None = None
 
 
+class ConstraintKind(StrEnum):
+    """The kinds of constraints."""
+
+    PRIMARY = "primary key"
+    UNIQUE = "unique"
+    FOREIGN = "foreign key"
+    CHECK = "check"
+    NOT_NULL = "not null"
+
+
+@dataclass(frozen=True, slots=True)
+class Constraint:
+    """What a table demands of the values in ``columns``.
+
+    ``name`` is None if the database does not tell one. ``condition`` is the SQL expression of a check. ``partial``: a
+    unique index that only holds some rows, or expressions instead of columns.
+    """
+
+    kind: ConstraintKind
+    columns: tuple[str, ...]
+    name: str | None = None
+    condition: str | None = None
+    partial: bool = False
+
+    @property
+    def label(self) -> str | None:
+        """How the database's errors identify it: by its name or, as SQLite does for a check without one, by its
+        condition."""
+        return self.name or self.condition
+
+
 @dataclass(frozen=True, slots=True)
 class Index:
     """An index on ``columns``; ``name`` is unique in the schema."""
@@ -37,7 +69,7 @@ class Table:
     """A target table, as reflected from the database or to be created.
 
     ``identity`` names a 64-bit primary key that the database numbers; ``timestamps`` are columns that it fills with the
-    current time. ``keys`` maps each constraint on values (unique, primary, foreign, check) to its columns.
+    current time. ``declared`` are the keys, foreign keys and checks of a table that exists.
     """
 
     name: str
@@ -46,11 +78,24 @@ class Table:
     identity: str | None = None
     timestamps: tuple[str, ...] = ()
     indexes: tuple[Index, ...] = ()
-    keys: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    declared: tuple[Constraint, ...] = ()
 
     def column(self, name: str) -> TableColumn | None:
         """The column with this name, or None."""
         return next((column for column in self.columns if column.name == name), None)
+
+    @property
+    def constraints(self) -> tuple[Constraint, ...]:
+        """All constraints: those declared, the primary key of an ``identity``, and the columns that are NOT NULL."""
+        identity = () if self.identity is None else (Constraint(ConstraintKind.PRIMARY, (self.identity,)),)
+        not_null = (column.name for column in self.columns if not column.nullable)
+        return (*self.declared, *identity, *(Constraint(ConstraintKind.NOT_NULL, (name,)) for name in not_null))
+
+    def constraint(self, label: str | None) -> Constraint | None:
+        """The declared constraint that an error of the database identifies so, or None."""
+        if label is None:
+            return None
+        return next((constraint for constraint in self.declared if constraint.label == label), None)
 
     def takes_default(self, name: str) -> bool:
         """Whether a blank in this column takes the column's default, because it cannot be NULL."""

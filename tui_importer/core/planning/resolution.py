@@ -127,7 +127,7 @@ def resolve(plan: Plan, source: NamedSource, choice: TargetChoice, existing: Tab
     layout = source.layout
     headers = _shown_headers(layout)
     skipped = _skipped(plan.options.skip, headers)
-    if existing is not None and plan.target.mode == "create":
+    if existing is not None and plan.target.write_mode.needs_new_table:
         raise PlanError(f"table {existing.qualified_name!r} exists already, and --mode create makes a new one")
     if plan.columns is not None:
         routes = _planned(plan.columns, layout, headers)

@@ -59,8 +59,8 @@ def counts_of_import(context: RunContext, *, whole: bool) -> Counts:
     updated = before.updated + sum(worker.updated for worker in workers)
     rejected = before.rejected + sum(worker.rejected for worker in workers)
     skipped = before.skipped + sum(worker.skipped for worker in workers) + late
-    if whole:  # include the totals row, which has no ledger entry
-        skipped = max(skipped, context.reader.rows_read - inserted - updated - rejected)
+    if whole:
+        skipped += context.reader.totals_rows  # it has no ledger entry
     return Counts(inserted, updated, skipped, rejected)
 
 

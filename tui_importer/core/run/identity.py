@@ -22,7 +22,9 @@ class Identity:
     """The parts that identify an import.
 
     ``extent`` is the part of the sheet, ``request`` a digest of the options given for the columns, and ``mapping`` a
-    digest of the resulting columns. ``row_limit`` is not part of it: more rows of the same sheet are the same import.
+    digest of the resulting columns. ``mode`` is what distinguishes the write mode from appending
+    (:attr:`tui_importer.core.model.write_mode.WriteMode.identity`). ``row_limit`` is not part of it: more rows of the
+    same sheet are the same import.
     """
 
     file: str
@@ -32,11 +34,12 @@ class Identity:
     request: str
     mapping: str
     table: str
+    mode: tuple[Any, ...] = ()
 
     @property
     def import_id(self) -> str:
         """The key of the import in the ledger."""
-        return digest([self.sha256, self.sheet, self.extent, self.mapping, self.table])
+        return digest([self.sha256, self.sheet, self.extent, self.mapping, self.table, *self.mode])
 
     def same_request(self, past: PastRun) -> bool:
         """Whether the run was given the same options for the same file, sheet and table."""
@@ -66,7 +69,7 @@ def identify(
     plan: Plan, *, sha256: str, sheet: str, layout: Layout, columns: Sequence[ColumnPlan] | None, table: str
 ) -> Identity:
     """The identity of a plan; ``columns`` are the resolved columns, or None if they are not known yet."""
-    options = plan.options
+    options, mode = plan.options, plan.target.write_mode.identity
     return Identity(
         file=str(Path(plan.source.file).absolute()),
         sha256=sha256,
@@ -79,11 +82,13 @@ def identify(
                 sorted(options.skip),
                 options.error_cells,
                 msgspec.to_builtins(plan.columns),
+                *mode,
             ]
         ),
         # Without types: once the table exists, it determines them, whoever created it.
         mapping=digest([options.error_cells, [(column.letter, column.target) for column in columns or ()]]),
         table=table,
+        mode=mode,
     )
 
 

@@ -149,7 +149,7 @@ class ImportHistory:
                 if column.name in filled
             ),
             schema=mapping.table.schema,
-            keys=mapping.table.keys,
+            declared=mapping.table.declared,
         )
 
     def publish(self, stage: Table, resolved: ResolvedPlan) -> None:
@@ -235,13 +235,12 @@ class ImportHistory:
     def _is_gone(self, existing: Table | None, done: PastRun | None) -> bool:
         """Whether the rows that the ledger counts are no longer in the table: it was dropped or emptied."""
         latest = self._earlier[0]
+        counts = self._ledger.counts(latest.import_id, latest.generation)
         if latest.atomic and not self.published:
             # The rows are still in the staging table.
             stage = Table(_stage_name(latest.import_id, latest.generation), (), _schema(self._table))
-            return bool(
-                self._ledger.counts(latest.import_id, latest.generation).inserted
-            ) and not self._ledger.holds_rows(stage)
-        if not self._ledger.counts(latest.import_id, latest.generation).inserted:
+            return bool(counts.in_table) and not self._ledger.holds_rows(stage)
+        if not counts.in_table:
             return False
         return existing is None or not self._ledger.holds_rows(existing)
 

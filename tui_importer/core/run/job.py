@@ -181,7 +181,7 @@ class ImportJob:
             self.suppressed.add(event)
             self.defaults.update(event.defaults)
             self._rejected += event.rejected
-            self._completed += event.inserted + event.skipped + event.rejected
+            self._completed += event.inserted + event.updated + event.skipped + event.rejected
             too_many = self._too_many(self._rejected, self._completed)
         self._emit(event)
         for reject in rejects:

@@ -120,4 +120,5 @@ def destination(prepared: PreparedImport) -> Destination:
         # In a stage they stay NULL: the table's defaults apply when the rows are moved into it.
         defaults=default_places(table, columns) if prepared.stage_table is None else (),
         types=tuple(column.conversion.type for column in mapping.columns),
+        mode=prepared.resolved.plan.target.write_mode,
     )

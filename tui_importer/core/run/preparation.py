@@ -143,7 +143,7 @@ def _count_as_done(context: RunContext, done: PastRun) -> None:
     """Count the rows of an import that an earlier run has completed, and say so."""
     counts, reader = done.counts, context.reader
     reader.rows_read, reader.rejected = counts.rows, counts.rejected
-    reader.skipped = counts.rows - counts.rejected
+    reader.skipped = counts.in_table + counts.skipped
     reader.blank_rows = done.blank_rows
     reader.phase = Phase.READ
     context.emit(
@@ -193,7 +193,7 @@ def _create_table(context: RunContext, mapping: ColumnMapping, backend: Backend)
     except DatabaseError:
         found = backend.reflect(mapping.table.qualified_name)
         ours = [column.target for column in mapping.columns]
-        if found is None or context.plan.target.mode == "create" or not all(map(found.column, ours)):
+        if found is None or context.plan.target.write_mode.needs_new_table or not all(map(found.column, ours)):
             raise
         return False
     return True

@@ -63,7 +63,7 @@ def build_report(context: RunContext, ending: Ending) -> Report:
         retries=context.retries + sum(worker.retries for worker in counts.workers),
         seconds=ending.seconds,
         earlier=before.rows,
-        already_in=before.inserted + before.updated,
+        already_in=before.in_table,
         suppressed=suppressed(stage),
     )
     try:

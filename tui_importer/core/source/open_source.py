@@ -183,6 +183,7 @@ class OpenSource:
             row = held[1][0]
             counters.rows_read += 1
             counters.skipped += 1
+            counters.totals_rows += 1
             notice(f"row {row:,} is the last and looks like totals: left out (with --range it would be read)")
 
 

@@ -14,6 +14,7 @@ from tui_importer.core.model.batch import Batch
 from tui_importer.core.model.encoded import EncodedBatch
 from tui_importer.core.model.table import Index, Table
 from tui_importer.core.model.types import ColumnType
+from tui_importer.core.model.write_mode import WriteMode
 from tui_importer.core.writing.ledger import Claim, Entry, Ledger
 from tui_importer.core.writing.loaded import Loaded
 from tui_importer.errors import DataFault
@@ -24,7 +25,8 @@ class Destination:
     """Where a session writes: a table, and the columns that an import fills, in the order of a batch's columns.
 
     ``claim`` is the claim under which the session writes; without one it keeps no ledger. ``defaults`` are the indexes
-    of the columns in which a blank takes the column's default (:mod:`tui_importer.core.writing.defaults`).
+    of the columns in which a blank takes the column's default (:mod:`tui_importer.core.writing.defaults`). ``mode``
+    says what happens to a row whose key is in the table already.
     """
 
     table: Table
@@ -32,6 +34,7 @@ class Destination:
     types: tuple[ColumnType, ...]
     claim: Claim | None = None
     defaults: tuple[int, ...] = ()
+    mode: WriteMode = field(default_factory=WriteMode)
 
     def part(self, places: Sequence[int]) -> Destination:
         """The same destination with only the columns at these indexes, for rows that leave out the others.
@@ -42,6 +45,7 @@ class Destination:
             table=self.table,
             columns=tuple(self.columns[place] for place in places),
             types=tuple(self.types[place] for place in places),
+            mode=self.mode,
         )
 
 

@@ -75,7 +75,12 @@ class Counts:
     @property
     def rows(self) -> int:
         """The total."""
-        return self.inserted + self.updated + self.skipped + self.rejected
+        return self.in_table + self.skipped + self.rejected
+
+    @property
+    def in_table(self) -> int:
+        """The number of rows that are in the table."""
+        return self.inserted + self.updated
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

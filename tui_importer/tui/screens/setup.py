@@ -22,6 +22,7 @@ from tui_importer.api import target_address
 from tui_importer.core.model.cells import column_letters
 from tui_importer.core.model.count_or_auto import format_count
 from tui_importer.core.model.plan import Plan, save_plan
+from tui_importer.core.model.write_mode import AVAILABLE_KINDS, WriteKind, WriteMode
 from tui_importer.errors import ImporterError
 from tui_importer.process.messages import (
     Answer,
@@ -44,7 +45,6 @@ from tui_importer.tui.widgets.top import DRY_RUN
 _PREVIEW_CELL = 24
 #: Seconds without typing after which the target is inspected.
 _TYPING_PAUSE = 0.6
-MODES = (("append", "append"), ("create", "create"))
 
 
 class Inspection(Protocol):
@@ -124,7 +124,8 @@ class SetupScreen(Screen[None]):
             yield Input(plan.target.table or "", placeholder="found out", compact=True, id="setup-table")
         with Horizontal(classes="setup-line"):
             yield Label("mode")
-            yield Select[str](MODES, value=plan.target.mode, allow_blank=False, compact=True, id="setup-mode")
+            modes = [(kind.value, kind.value) for kind in AVAILABLE_KINDS]
+            yield Select[str](modes, value=plan.target.mode, allow_blank=False, compact=True, id="setup-mode")
             yield Label("strategy")
             names = [(Content(name), name) for name in self._strategies]
             yield Select[str](names, value=options.strategy, allow_blank=False, compact=True, id="setup-strategy")
@@ -278,16 +279,16 @@ class SetupScreen(Screen[None]):
         return self.draft.given.target.database if typed == self._glyphs.text(self._given_database) else typed
 
     def _show_target(self, seen: TargetSeen) -> None:
-        mode = self.query_one("#setup-mode", Select).value
+        mode = WriteMode(WriteKind(str(self.query_one("#setup-mode", Select).value)))
         self._valid_plan = None
-        if seen.obstacle is None and not (seen.exists and mode == "create"):
+        if seen.obstacle is None and not (seen.exists and mode.needs_new_table):
             self._valid_plan = self._inspected_plan if self._inspected is not None else None
-        if seen.obstacle is not None and mode != "create":
+        if seen.obstacle is not None and not mode.needs_new_table:
             self._show_target_status(seen.obstacle, "error")
         elif not seen.exists:
             would = "would" if self.draft.given.options.dry_run else "will"
             self._show_target_status(f"table {seen.table} {would} be created in {seen.database}", "info")
-        elif mode == "create":
+        elif mode.needs_new_table:
             self._show_target_status(
                 f"table {seen.table} exists, with {plural(seen.rows, 'row')}: it cannot be created", "error"
             )

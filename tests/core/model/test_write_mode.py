@@ -1,0 +1,114 @@
+"""Write modes: valid combinations, what follows from each, and that every interface offers the same choices."""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+from typing import Any, get_args
+
+import click
+import pytest
+
+from tui_importer.cli.import_files import command as import_command
+from tui_importer.cli.serve import command as serve_command
+from tui_importer.core.model.plan import Plan, Source, Target, load_plan, save_plan
+from tui_importer.core.model.write_mode import AVAILABLE_KINDS, AvailableKind, OnConflict, WriteKind, WriteMode
+from tui_importer.errors import PlanError
+
+APPEND, UPSERT = WriteKind.APPEND, WriteKind.UPSERT
+
+
+def test_what_is_not_given_follows_from_the_kind() -> None:
+    assert WriteMode() == WriteMode(APPEND, (), OnConflict.ERROR)
+    assert WriteMode(UPSERT, ("id",)) == WriteMode(UPSERT, ("id",), OnConflict.UPDATE)
+
+
+def test_words_are_taken_for_their_values() -> None:
+    words: Any = {"kind": "upsert", "key": ["a", "b"], "on_conflict": "update"}
+    assert WriteMode(**words) == WriteMode(UPSERT, ("a", "b"))
+    assert type(WriteMode(**words).kind) is WriteKind
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"kind": "apend"}, "kind must be one of append, create, replace, .*, not 'apend': did you mean 'append'"),
+        ({"on_conflict": "ignore"}, "on_conflict must be one of error, skip, update, not 'ignore'"),
+        ({"kind": UPSERT, "on_conflict": OnConflict.SKIP}, "on_conflict cannot be skip"),
+        ({"kind": UPSERT, "on_conflict": OnConflict.ERROR}, "on_conflict cannot be error"),
+        ({"on_conflict": OnConflict.UPDATE}, "mode append updates no row"),
+        ({"key": ("id",)}, "a key has no effect"),
+        ({"kind": UPSERT, "key": ("a", "a")}, "key must name different columns, not 'a', 'a'"),
+        ({"kind": UPSERT, "key": ("",)}, "key must name different columns, not ''"),
+        ({"kind": UPSERT, "key": 3}, "key must be a list, not 3"),
+    ],
+    ids=str,
+)
+def test_what_makes_no_sense_is_refused(values: dict[str, Any], message: str) -> None:
+    with pytest.raises(PlanError, match=message):
+        WriteMode(**values)
+
+
+@pytest.mark.parametrize(
+    ("mode", "new_table", "stage", "order"),
+    [
+        (WriteMode(), False, False, False),
+        (WriteMode(APPEND, ("id",), OnConflict.SKIP), False, False, True),
+        (WriteMode(WriteKind.CREATE), True, False, False),
+        (WriteMode(WriteKind.REPLACE), False, True, False),
+        (WriteMode(WriteKind.REPLACE, ("id",), OnConflict.UPDATE), False, True, True),
+        (WriteMode(WriteKind.TRUNCATE), False, True, False),
+        (WriteMode(UPSERT, ("id",)), False, False, True),
+    ],
+    ids=str,
+)
+def test_what_follows_from_a_mode(mode: WriteMode, new_table: bool, stage: bool, order: bool) -> None:
+    assert (mode.needs_new_table, mode.needs_stage, mode.order_matters) == (new_table, stage, order)
+
+
+def test_only_modes_that_add_the_same_rows_are_the_same_import() -> None:
+    assert WriteMode().identity == WriteMode(WriteKind.CREATE).identity == ()
+    skipping = [WriteMode(kind, (), OnConflict.SKIP) for kind in (APPEND, WriteKind.CREATE)]
+    assert skipping[0].identity == skipping[1].identity
+    others = [skipping[0], WriteMode(UPSERT), WriteMode(UPSERT, ("id",)), WriteMode(WriteKind.REPLACE)]
+    assert len({mode.identity for mode in others} | {()}) == 1 + len(others)
+
+
+def test_a_mode_is_a_plain_value() -> None:
+    mode = WriteMode(UPSERT, ("id",))
+    assert pickle.loads(pickle.dumps(mode)) == mode
+    assert len({mode, WriteMode(UPSERT, ("id",)), WriteMode()}) == 2
+
+
+def test_every_choice_says_what_it_does() -> None:
+    summaries = [choice.summary for choices in (WriteKind, OnConflict) for choice in choices]
+    assert len(set(summaries)) == len(summaries) == 8
+
+
+@pytest.mark.parametrize("kind", AVAILABLE_KINDS)
+def test_the_plan_carries_every_kind_that_is_available(kind: AvailableKind, tmp_path: Path) -> None:
+    plan = Plan(source=Source(file="a.csv"), target=Target(table="t", mode=kind))
+    assert plan.target.write_mode == WriteMode(WriteKind(kind))
+    save_plan(plan, tmp_path / "plan.toml")
+    assert load_plan(tmp_path / "plan.toml") == plan
+
+
+@pytest.mark.parametrize("kind", sorted({*WriteKind} - {*AVAILABLE_KINDS}))
+def test_the_plan_refuses_every_other_kind(kind: WriteKind, tmp_path: Path) -> None:
+    words = ", ".join(get_args(AvailableKind))
+    with pytest.raises(PlanError, match=f"mode must be one of {words}, not '{kind.value}'"):
+        Target(mode=kind.value)  # type: ignore[arg-type]
+    path = tmp_path / "plan.toml"
+    path.write_text(f'[source]\nfile = "a.csv"\n[target]\nmode = "{kind.value}"\n')
+    with pytest.raises(PlanError, match=f"mode must be one of {words}, not '{kind.value}'"):
+        load_plan(path)
+
+
+@pytest.mark.parametrize("command", [import_command, serve_command], ids=["import", "serve"])
+def test_commands_offer_the_available_kinds_and_say_what_they_do(command: click.Command) -> None:
+    [option] = [each for each in command.params if each.name == "mode"]
+    assert isinstance(option, click.Option)
+    assert isinstance(option.type, click.Choice)
+    assert tuple(option.type.choices) == get_args(AvailableKind)
+    assert all(f"{kind.value}: {kind.summary}" in str(option.help) for kind in AVAILABLE_KINDS)
+    assert f"default: {Target().mode}" in str(option.help)

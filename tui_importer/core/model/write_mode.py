@@ -1,0 +1,125 @@
+"""The write mode: what an import does to the table and to the rows that are in it.
+
+This is the one definition of its choices. Command line, plan file and setup screen offer :data:`AVAILABLE_KINDS`, the
+kinds that an import can be given; a plan refuses every other word.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING, Literal, get_args
+
+import msgspec
+
+from tui_importer.core.model.fields import convert_fields
+from tui_importer.errors import PlanError
+
+
+class WriteKind(StrEnum):
+    """What happens to the table."""
+
+    APPEND = "append"
+    CREATE = "create"
+    REPLACE = "replace"
+    TRUNCATE = "truncate"
+    UPSERT = "upsert"
+
+    @property
+    def summary(self) -> str:
+        """What a user has to know to choose it."""
+        return _SUMMARIES[self]
+
+
+_SUMMARIES = {
+    WriteKind.APPEND: "the rows are added to the table",
+    WriteKind.CREATE: "the table must not exist",
+    WriteKind.REPLACE: "a new table takes the place of the one that exists, once all rows are in it",
+    WriteKind.TRUNCATE: "the rows take the place of those in the table, once all of them are loaded",
+    WriteKind.UPSERT: "a row whose key is in the table updates the row there, every other row is added",
+}
+
+
+class OnConflict(StrEnum):
+    """What happens to a row whose key is in the table already, or in an earlier row of the file."""
+
+    ERROR = "error"
+    SKIP = "skip"
+    UPDATE = "update"
+
+    @property
+    def summary(self) -> str:
+        """What a user has to know to choose it."""
+        return _CONFLICT_SUMMARIES[self]
+
+
+_CONFLICT_SUMMARIES = {
+    OnConflict.ERROR: "the row is rejected",
+    OnConflict.SKIP: "the row is skipped",
+    OnConflict.UPDATE: "the row updates the earlier one",
+}
+
+#: The kinds that an import can be given, as a type for callers.
+AvailableKind = Literal["append", "create"]
+#: The same kinds as values; the first is the default.
+AVAILABLE_KINDS: tuple[WriteKind, ...] = tuple(map(WriteKind, get_args(AvailableKind)))
+
+
+class WriteMode(msgspec.Struct, frozen=True):
+    """How rows are written: the kind, the columns of the key, and what happens to a row whose key is there already.
+
+    An empty ``key`` is the primary key. Without ``on_conflict``, an upsert updates and any other kind rejects.
+    The constructor raises :class:`PlanError` for values that are not valid, alone or together.
+    """
+
+    kind: WriteKind = WriteKind.APPEND
+    key: tuple[str, ...] = ()
+    on_conflict: OnConflict = None  # type: ignore[assignment]  # the constructor replaces it
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            kind: WriteKind = WriteKind.APPEND,
+            key: tuple[str, ...] = (),
+            on_conflict: OnConflict | None = None,
+        ) -> None: ...
+
+    def __post_init__(self) -> None:
+        upsert = self.kind == WriteKind.UPSERT
+        if not self.on_conflict:
+            msgspec.structs.force_setattr(self, "on_conflict", OnConflict.UPDATE if upsert else OnConflict.ERROR)
+        convert_fields(self)
+        if upsert and self.on_conflict is not OnConflict.UPDATE:
+            raise PlanError(f"mode upsert updates rows whose key is there: on_conflict cannot be {self.on_conflict}")
+        if self.kind is WriteKind.APPEND and self.on_conflict is OnConflict.UPDATE:
+            raise PlanError("mode append updates no row: use mode upsert")
+        if self.key and self.on_conflict is OnConflict.ERROR:
+            raise PlanError("a key has no effect while a row whose key is there is rejected: set on_conflict")
+        if "" in self.key or len(set(self.key)) < len(self.key):
+            raise PlanError(f"key must name different columns, not {', '.join(map(repr, self.key))}")
+
+    @property
+    def needs_new_table(self) -> bool:
+        """Whether a table that exists already is an error."""
+        return self.kind is WriteKind.CREATE
+
+    @property
+    def needs_stage(self) -> bool:
+        """Whether the rows go to a staging table first: until all are loaded, others see the table as it was."""
+        return self.kind in (WriteKind.REPLACE, WriteKind.TRUNCATE)
+
+    @property
+    def order_matters(self) -> bool:
+        """Whether rows of the same key have to be written in the order of the file, because the first or the last
+        one wins."""
+        return self.on_conflict is not OnConflict.ERROR
+
+    @property
+    def identity(self) -> tuple[str | tuple[str, ...], ...]:
+        """What distinguishes an import in this mode from one that appends the same rows; empty if nothing does.
+
+        An import that created its table appends to it when it is resumed, so that these two kinds are the same.
+        """
+        kind = WriteKind.APPEND if self.kind is WriteKind.CREATE else self.kind
+        parts = (kind.value, self.key, self.on_conflict.value)
+        return () if parts == (WriteKind.APPEND.value, (), OnConflict.ERROR.value) else parts
