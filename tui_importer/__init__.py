@@ -34,9 +34,10 @@ if TYPE_CHECKING:
     from tui_importer.core.model.list_column import ListColumn
     from tui_importer.core.model.plan import ColumnPlan, Options, Plan, Source, Target, load_plan, save_plan
     from tui_importer.core.model.rates import eta, rate
-    from tui_importer.core.model.report import Report
+    from tui_importer.core.model.report import Report, SetReport
     from tui_importer.core.model.table import Index, Table, TableColumn
     from tui_importer.core.model.types import ColumnType, Kind
+    from tui_importer.core.scheduling.executor import Executor, ImportQueue, PendingImport
     from tui_importer.core.scheduling.strategy import AsyncWriter, Job, Strategy, Writer
     from tui_importer.core.scheduling.task_pool import run_tasks
     from tui_importer.core.scheduling.worker_pool import run_workers
@@ -72,7 +73,7 @@ if TYPE_CHECKING:
     )
     from tui_importer.events import AnyEvent, Fault, Listener, Reject
     from tui_importer.plugins.hookspecs import hookimpl
-    from tui_importer.plugins.specs import BackendSpec, ReaderSpec, StrategySpec
+    from tui_importer.plugins.specs import BackendSpec, ExecutorSpec, ReaderSpec, StrategySpec
 
 #: The module of each public name.
 _HOMES = {
@@ -95,7 +96,7 @@ _HOMES = {
         "tui_importer.core.scheduling.worker_pool": ("run_workers",),
         "tui_importer.core.source.reader": ("NotedSheet", "OpenSheet", "Reader", "SheetInfo", "Workbook"),
         "tui_importer.core.model.rates": ("eta", "rate"),
-        "tui_importer.core.model.report": ("Report",),
+        "tui_importer.core.model.report": ("Report", "SetReport"),
         "tui_importer.core.writing.backend": (
             "AsyncSession",
             "Backend",
@@ -105,6 +106,7 @@ _HOMES = {
             "IsolatedRows",
             "Session",
         ),
+        "tui_importer.core.scheduling.executor": ("Executor", "ImportQueue", "PendingImport"),
         "tui_importer.core.scheduling.strategy": ("AsyncWriter", "Job", "Strategy", "Writer"),
         "tui_importer.core.model.table": ("Index", "Table", "TableColumn"),
         "tui_importer.core.scheduling.task_pool": ("run_tasks",),
@@ -129,7 +131,7 @@ _HOMES = {
         ),
         "tui_importer.events": ("AnyEvent", "Fault", "Listener", "Reject"),
         "tui_importer.plugins.hookspecs": ("hookimpl",),
-        "tui_importer.plugins.specs": ("BackendSpec", "ReaderSpec", "StrategySpec"),
+        "tui_importer.plugins.specs": ("BackendSpec", "ExecutorSpec", "ReaderSpec", "StrategySpec"),
     }.items()
     for name in names
 }
@@ -156,8 +158,11 @@ __all__ = [
     "Destination",
     "EncodedBatch",
     "Entry",
+    "Executor",
+    "ExecutorSpec",
     "ExitCode",
     "Fault",
+    "ImportQueue",
     "ImporterError",
     "Index",
     "Inspection",
@@ -173,6 +178,7 @@ __all__ = [
     "NotedSheet",
     "OpenSheet",
     "Options",
+    "PendingImport",
     "Plan",
     "PlanError",
     "Reader",
@@ -182,6 +188,7 @@ __all__ = [
     "Report",
     "Run",
     "Session",
+    "SetReport",
     "SheetInfo",
     "Snapshot",
     "Source",
