@@ -34,10 +34,11 @@ if TYPE_CHECKING:
     from tui_importer.core.model.list_column import ListColumn
     from tui_importer.core.model.plan import ColumnPlan, Options, Plan, Source, Target, load_plan, save_plan
     from tui_importer.core.model.rates import eta, rate
-    from tui_importer.core.model.report import Report
+    from tui_importer.core.model.report import Report, SetReport
     from tui_importer.core.model.table import Constraint, ConstraintKind, Index, Table, TableColumn
     from tui_importer.core.model.types import ColumnType, Kind
     from tui_importer.core.model.write_mode import OnConflict, WriteKind, WriteMode
+    from tui_importer.core.scheduling.executor import Executor, ImportQueue, PendingImport
     from tui_importer.core.scheduling.strategy import AsyncWriter, Job, Strategy, Writer
     from tui_importer.core.scheduling.task_pool import run_tasks
     from tui_importer.core.scheduling.worker_pool import run_workers
@@ -73,7 +74,7 @@ if TYPE_CHECKING:
     )
     from tui_importer.events import AnyEvent, Fault, Listener, Reject
     from tui_importer.plugins.hookspecs import hookimpl
-    from tui_importer.plugins.specs import BackendSpec, ReaderSpec, StrategySpec
+    from tui_importer.plugins.specs import BackendSpec, ExecutorSpec, ReaderSpec, StrategySpec
 
 #: The module of each public name.
 _HOMES = {
@@ -96,7 +97,7 @@ _HOMES = {
         "tui_importer.core.scheduling.worker_pool": ("run_workers",),
         "tui_importer.core.source.reader": ("NotedSheet", "OpenSheet", "Reader", "SheetInfo", "Workbook"),
         "tui_importer.core.model.rates": ("eta", "rate"),
-        "tui_importer.core.model.report": ("Report",),
+        "tui_importer.core.model.report": ("Report", "SetReport"),
         "tui_importer.core.writing.backend": (
             "AsyncSession",
             "Backend",
@@ -106,6 +107,7 @@ _HOMES = {
             "IsolatedRows",
             "Session",
         ),
+        "tui_importer.core.scheduling.executor": ("Executor", "ImportQueue", "PendingImport"),
         "tui_importer.core.scheduling.strategy": ("AsyncWriter", "Job", "Strategy", "Writer"),
         "tui_importer.core.model.table": ("Constraint", "ConstraintKind", "Index", "Table", "TableColumn"),
         "tui_importer.core.scheduling.task_pool": ("run_tasks",),
@@ -131,7 +133,7 @@ _HOMES = {
         ),
         "tui_importer.events": ("AnyEvent", "Fault", "Listener", "Reject"),
         "tui_importer.plugins.hookspecs": ("hookimpl",),
-        "tui_importer.plugins.specs": ("BackendSpec", "ReaderSpec", "StrategySpec"),
+        "tui_importer.plugins.specs": ("BackendSpec", "ExecutorSpec", "ReaderSpec", "StrategySpec"),
     }.items()
     for name in names
 }
@@ -160,8 +162,11 @@ __all__ = [
     "Destination",
     "EncodedBatch",
     "Entry",
+    "Executor",
+    "ExecutorSpec",
     "ExitCode",
     "Fault",
+    "ImportQueue",
     "ImporterError",
     "Index",
     "Inspection",
@@ -178,6 +183,7 @@ __all__ = [
     "OnConflict",
     "OpenSheet",
     "Options",
+    "PendingImport",
     "Plan",
     "PlanError",
     "Reader",
@@ -187,6 +193,7 @@ __all__ = [
     "Report",
     "Run",
     "Session",
+    "SetReport",
     "SheetInfo",
     "Snapshot",
     "Source",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,28 +16,32 @@ from tui_importer.core.model.counters import Snapshot
 from tui_importer.core.model.files import check_source_file
 from tui_importer.core.model.plan import Plan, checked, database_of
 from tui_importer.core.model.preview import PREVIEW_COLUMNS, PREVIEW_ROWS, PREVIEW_TEXT, Preview
-from tui_importer.core.model.report import ReasonGroup, Report
+from tui_importer.core.model.report import Report
 from tui_importer.core.model.url import DatabaseAddress, parse_address
 from tui_importer.core.planning.resolution import KnownSource, check_fit, choose_target, resolve
 from tui_importer.core.run.context import Components
-from tui_importer.core.run.engine import Engine
+from tui_importer.core.run.import_set import ImportSet, PlannedImport
 from tui_importer.core.source.layout import Layout
 from tui_importer.core.source.open_source import OpenSource, open_source
 from tui_importer.core.source.opening import Opening
 from tui_importer.core.source.reader import SheetInfo
 from tui_importer.core.writing.backend import Backend, ConnectionSettings
-from tui_importer.errors import ExitCode, ImporterError, PlanError
+from tui_importer.errors import ExitCode, PlanError
 from tui_importer.events import AnyEvent, Listener, ignore
 from tui_importer.plugins.choice import choose, make_reader
 from tui_importer.plugins.registry import Registry, load_registry
 from tui_importer.recording.recorder import Recorder
 from tui_importer.recording.recordings import recordings_folder
-from tui_importer.rejects.paths import check_default_place, check_reject_path, default_reject_path
-from tui_importer.rejects.spool import RejectSpool
+from tui_importer.rejects.paths import check_default_place, check_reject_path
+from tui_importer.rejects.store import RejectStore
+
+#: The executor that carries out several imports by default.
+EXECUTOR = "sequential"
 
 
 class Run:
-    """One import. :meth:`execute` carries it out; other threads may call the other methods meanwhile.
+    """One run: the import of one plan, or of several. :meth:`execute` carries it out; other threads may call the other
+    methods meanwhile.
 
     Raises :class:`tui_importer.errors.UsageError` if the request is wrong: an unknown strategy or reader, a file that
     does not exist, a place where rejects cannot be written.
@@ -46,69 +49,84 @@ class Run:
 
     def __init__(
         self,
-        plan: Plan,
+        plan: Plan | Sequence[Plan],
         *,
         listener: Listener = ignore,
         rejects_file: str | Path | None = None,
         registry: Registry | None = None,
         opening: Opening | None = None,
-        command: str | None = None,
+        command: str | Sequence[str] | None = None,
         recordings: Path | None = None,
+        executor: str = EXECUTOR,
     ) -> None:
-        """``recordings`` is the folder in which the run is recorded (None: not at all). ``opening`` is the plan's
-        source if it is already being opened. ``command`` is the command line that repeats the run, without secrets."""
+        """``recordings`` is the folder in which the run is recorded (None: not at all). ``opening`` is the first plan's
+        source if it is already being opened. ``command`` is the command line that repeats the run, without secrets; for
+        several plans, a sequence that continues with one command for each import. ``executor`` is the name of the
+        plugin that carries out several imports."""
         if not callable(listener):
             raise PlanError(f"listener must be a function that takes an event, not {type(listener).__name__}")
         registry = registry or load_registry()
-        plan = checked(plan)
-        self._source = Path(plan.source.file)
-        self._rejects_file = None if rejects_file is None else _path(rejects_file, "rejects_file")
-        components = _components(plan, registry)
-        check_source_file(self._source)
-        if self._rejects_file is not None:
-            check_reject_path(self._rejects_file, self._source)
-        elif not plan.options.dry_run:
+        plans = [checked(each) for each in ((plan,) if isinstance(plan, Plan) else _plans(plan))]
+        whole, commands = _commands(command, len(plans))
+        rejects_path = None if rejects_file is None else _path(rejects_file, "rejects_file")
+        if rejects_path is not None and len(plans) > 1:
+            raise PlanError("rejects_file is one file, and there are several imports: each writes its own by default")
+        components = [_components(each, registry) for each in plans]
+        for each in plans:
+            check_source_file(Path(each.source.file))
+        if rejects_path is not None:
+            check_reject_path(rejects_path, Path(plans[0].source.file))
+        elif not all(each.options.dry_run for each in plans):
             check_default_place()
-        self._spool = RejectSpool()
+        stores = [RejectStore(Path(each.source.file), rejects_path, dry_run=each.options.dry_run) for each in plans]
         self._listener = listener
-        self._engine = Engine(plan, components, self._spool, self._on_event, opening, command)
+        self._imports = ImportSet(
+            [
+                PlannedImport(each, parts, store, opening if number == 0 else None, commands[number])
+                for number, (each, parts, store) in enumerate(zip(plans, components, stores, strict=True))
+            ],
+            executor,
+            registry.make_executor(executor),
+            self._on_event,
+        )
+        stores[0].open()  # a missing place for rejects is found before anything begins
         self._recorder: Recorder | None = None
         if recordings is not None:
-            self._recorder = Recorder(recordings, self._engine.run_id, command)
+            self._recorder = Recorder(recordings, self._imports.run_id, whole)
 
     @property
     def run_id(self) -> str:
         """The run's id. Ids sort by time; they are unique on this machine and, very likely, elsewhere."""
-        return self._engine.run_id
+        return self._imports.run_id
 
     @property
     def resolved_plan(self) -> Plan | None:
-        """The plan with all defaults resolved; None until it is known."""
-        return self._engine.resolved_plan
+        """The first plan with all defaults resolved; None until it is known."""
+        return self._imports.resolved_plans[0]
 
     def snapshot(self) -> Snapshot:
         """The current values of all counters."""
-        return self._engine.snapshot()
+        return self._imports.snapshot()
 
     def stop(self, reason: str = "stopped on request", exit_code: ExitCode = ExitCode.STOPPED) -> None:
-        """Take no further batches, finish those in flight, and report."""
-        self._engine.stop(reason, exit_code)
+        """Take no further batches and begin no further imports, finish the batches in flight, and report."""
+        self._imports.stop(reason, exit_code)
 
     def abort(self, reason: str = "aborted on request", exit_code: ExitCode = ExitCode.STOPPED) -> None:
         """Stop, and cancel the statements in flight at the database: their batches are rolled back."""
-        self._engine.abort(reason, exit_code)
+        self._imports.abort(reason, exit_code)
 
     def pause(self) -> None:
         """Finish the batches in flight and take no further ones until :meth:`unpause`."""
-        self._engine.pause(paused=True)
+        self._imports.pause(paused=True)
 
     def unpause(self) -> None:
         """Continue a paused run."""
-        self._engine.pause(paused=False)
+        self._imports.pause(paused=False)
 
     def change_workers(self, workers: int) -> None:
         """Set the number of workers; raises :class:`tui_importer.errors.UsageError` if that is not possible."""
-        self._engine.change_workers(workers)
+        self._imports.change_workers(workers)
 
     @property
     def recording_trouble(self) -> str | None:
@@ -116,39 +134,22 @@ class Run:
         return self._recorder.trouble if self._recorder else None
 
     def execute(self) -> Report:
-        """Carry out the import, once. A failure of the run is reported, not raised."""
+        """Carry out the imports, once. A failure of the run is reported, not raised.
+
+        The report of several imports is a :class:`~tui_importer.core.model.report.SetReport`.
+        """
         if self._recorder is None:
-            return self._execute()
+            return self._imports.execute()
         report = None
         self._recorder.start(self.snapshot)
         control = self._recorder.open_control(self)
         try:
-            report = self._execute()
+            report = self._imports.execute()
         finally:
             if control is not None:
                 control.close()
             self._recorder.close(report)
         return report
-
-    def _execute(self) -> Report:
-        with self._spool:
-            report = self._engine.execute()
-            self.reasons: Sequence[ReasonGroup] = report.reject_groups
-            if not self._spool.count or report.dry_run:
-                return report
-            # Imported here: it takes a tenth of a second, and runs without rejects do not need it.
-            from tui_importer.rejects.workbook import write_reject_workbook
-
-            path = self._rejects_file or default_reject_path(self._source, Path.cwd())
-            if os.path.lexists(path):  # it was created while the rows were being loaded
-                path = default_reject_path(path, path.parent)
-            try:
-                write_reject_workbook(path, self._engine.headers, self._spool)
-            except ImporterError as error:
-                return msgspec.structs.replace(
-                    report, outcome="failed", exit_code=int(ExitCode.FAILED), error=report.error or str(error)
-                )
-            return msgspec.structs.replace(report, rejects_file=str(path))
 
     def _on_event(self, event: AnyEvent) -> None:
         if self._recorder is not None:
@@ -157,10 +158,16 @@ class Run:
 
 
 def run_import(
-    plan: Plan, *, listener: Listener = ignore, rejects_file: str | Path | None = None, record: bool = True
+    plan: Plan | Sequence[Plan],
+    *,
+    listener: Listener = ignore,
+    rejects_file: str | Path | None = None,
+    record: bool = True,
 ) -> Report:
     """Import a spreadsheet into a database and return the report.
 
+    Several plans are one run: the imports are carried out one after another, and one that fails does not stop the
+    others. The report then is a :class:`~tui_importer.core.model.report.SetReport`.
     ``listener`` is called with every event of the run (:mod:`tui_importer.events`), one at a time, from the run's
     threads. Rejected rows are written to ``rejects_file`` (by default ``NAME.rejects.xlsx`` in the current folder).
     Unless ``record`` is false, the run is recorded in a private folder of the user's state directory. Raises
@@ -169,6 +176,21 @@ def run_import(
     """
     folder = recordings_folder() if record else None
     return Run(plan, listener=listener, rejects_file=rejects_file, recordings=folder).execute()
+
+
+def _plans(given: object) -> Sequence[Plan]:
+    if not isinstance(given, Sequence) or isinstance(given, (str, bytes)):
+        raise PlanError(f"a Plan is needed, not {type(given).__name__}")
+    if not given:
+        raise PlanError("a Plan is needed, and there is none")
+    return given
+
+
+def _commands(given: str | Sequence[str] | None, imports: int) -> tuple[str | None, Sequence[str | None]]:
+    """The command line of the run, and that of each import."""
+    if given is None or isinstance(given, str):
+        return given, [given] * imports
+    return given[0], given[1:]
 
 
 def _path(given: object, name: str) -> Path:

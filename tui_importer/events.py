@@ -42,10 +42,17 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="event"):
     """Base of all events."""
 
 
+class ImportEvent(Event, frozen=True, kw_only=True):
+    """Base of the events of one import. ``source`` is the number of its source among those of the run, from 1."""
+
+    source: int = 1
+
+
 class RunStarted(Event, frozen=True, kw_only=True, tag="run_started"):
     """A run began; nothing is read or written yet.
 
-    ``target`` contains no password. A ``dry_run`` writes nothing; the counts in its events are those of an import.
+    ``target`` contains no password. A ``dry_run`` writes nothing; the counts in its events are those of an import. A
+    run of several ``sources`` names all files and targets.
     """
 
     run_id: str
@@ -53,9 +60,18 @@ class RunStarted(Event, frozen=True, kw_only=True, tag="run_started"):
     target: str
     strategy: str
     dry_run: bool = False
+    sources: int = 1
 
 
-class ReadingStarted(Event, frozen=True, kw_only=True, tag="reading_started"):
+class ImportStarted(ImportEvent, frozen=True, kw_only=True, tag="import_started"):
+    """One import of a run of several sources began."""
+
+    file: str
+    target: str
+    strategy: str
+
+
+class ReadingStarted(ImportEvent, frozen=True, kw_only=True, tag="reading_started"):
     """The reader began to open the file; the number of rows is not known yet."""
 
     file: str
@@ -63,7 +79,7 @@ class ReadingStarted(Event, frozen=True, kw_only=True, tag="reading_started"):
     bytes: int
 
 
-class SourceOpened(Event, frozen=True, kw_only=True, tag="source_opened"):
+class SourceOpened(ImportEvent, frozen=True, kw_only=True, tag="source_opened"):
     """The sheet is open. ``rows`` is the number of data rows; None if the reader does not know it."""
 
     sheet: str
@@ -73,19 +89,19 @@ class SourceOpened(Event, frozen=True, kw_only=True, tag="source_opened"):
     seconds: float
 
 
-class Noticed(Event, frozen=True, kw_only=True, tag="noticed"):
+class Noticed(ImportEvent, frozen=True, kw_only=True, tag="noticed"):
     """A note for the user: a decision that was made, or a limit of the reader or the database."""
 
     message: str
 
 
-class TableCreated(Event, frozen=True, kw_only=True, tag="table_created"):
+class TableCreated(ImportEvent, frozen=True, kw_only=True, tag="table_created"):
     """The target table did not exist and was created. Its indexes are created after the load."""
 
     table: str
 
 
-class LoadingStarted(Event, frozen=True, kw_only=True, tag="loading_started"):
+class LoadingStarted(ImportEvent, frozen=True, kw_only=True, tag="loading_started"):
     """The workers are about to start.
 
     ``max_rate`` is the limit in rows per second, if any. ``headers`` are those of all columns of the sheet's table, in
@@ -100,13 +116,13 @@ class LoadingStarted(Event, frozen=True, kw_only=True, tag="loading_started"):
     headers: tuple[str, ...] = ()
 
 
-class WorkerStarted(Event, frozen=True, kw_only=True, tag="worker_started"):
+class WorkerStarted(ImportEvent, frozen=True, kw_only=True, tag="worker_started"):
     """A worker has opened its connection. Workers are numbered from 1."""
 
     worker: int
 
 
-class BatchCommitted(Event, frozen=True, kw_only=True, tag="batch_committed"):
+class BatchCommitted(ImportEvent, frozen=True, kw_only=True, tag="batch_committed"):
     """The rows of one interval of the sheet were committed, and its rejects recorded.
 
     ``seconds`` is the time from the first statement to the commit. ``updated`` rows have replaced a row that was in the
@@ -127,7 +143,7 @@ class BatchCommitted(Event, frozen=True, kw_only=True, tag="batch_committed"):
     defaults: dict[str, int] = msgspec.field(default_factory=dict)
 
 
-class Resumed(Event, frozen=True, kw_only=True, tag="resumed"):
+class Resumed(ImportEvent, frozen=True, kw_only=True, tag="resumed"):
     """The import was begun by an earlier run and is resumed.
 
     ``rows`` of it are completed, ``rejected`` of these were rejected; the first row that is not completed is
@@ -141,7 +157,7 @@ class Resumed(Event, frozen=True, kw_only=True, tag="resumed"):
     taken_over: bool
 
 
-class AlreadyImported(Event, frozen=True, kw_only=True, tag="already_imported"):
+class AlreadyImported(ImportEvent, frozen=True, kw_only=True, tag="already_imported"):
     """Run ``run_id`` has completed this import, and ended at ``finished_at`` (UTC): nothing is written."""
 
     run_id: str
@@ -152,7 +168,7 @@ class AlreadyImported(Event, frozen=True, kw_only=True, tag="already_imported"):
     rejected: int
 
 
-class Retrying(Event, frozen=True, kw_only=True, tag="retrying"):
+class Retrying(ImportEvent, frozen=True, kw_only=True, tag="retrying"):
     """Attempt number ``attempt`` failed with a transient error; the next follows in ``seconds`` on a new connection.
 
     Worker 0 is the engine itself, which has no rows.
@@ -167,7 +183,7 @@ class Retrying(Event, frozen=True, kw_only=True, tag="retrying"):
     sqlstate: str | None
 
 
-class StatementDelayed(Event, frozen=True, kw_only=True, tag="statement_delayed"):
+class StatementDelayed(ImportEvent, frozen=True, kw_only=True, tag="statement_delayed"):
     """A statement has made no progress for ``seconds``, but is waited for.
 
     The server reports that it is working on it or, if ``locked``, that it waits for a lock of another transaction.
@@ -180,14 +196,14 @@ class StatementDelayed(Event, frozen=True, kw_only=True, tag="statement_delayed"
     detail: str
 
 
-class RowRejected(Event, frozen=True, kw_only=True, tag="row_rejected"):
+class RowRejected(ImportEvent, frozen=True, kw_only=True, tag="row_rejected"):
     """A row was rejected; emitted once its batch is committed. Worker 0 is an earlier run that this one resumes."""
 
     worker: int
     reject: Reject
 
 
-class WorkerFailed(Event, frozen=True, kw_only=True, tag="worker_failed"):
+class WorkerFailed(ImportEvent, frozen=True, kw_only=True, tag="worker_failed"):
     """A worker stopped before its work was done; the others finish their current batch."""
 
     worker: int
@@ -196,7 +212,7 @@ class WorkerFailed(Event, frozen=True, kw_only=True, tag="worker_failed"):
     error: str
 
 
-class WorkerFinished(Event, frozen=True, kw_only=True, tag="worker_finished"):
+class WorkerFinished(ImportEvent, frozen=True, kw_only=True, tag="worker_finished"):
     """A worker closed its connection."""
 
     worker: int
@@ -210,27 +226,31 @@ class Unpaused(Event, frozen=True, kw_only=True, tag="unpaused"):
     """A paused run continues."""
 
 
-class WorkersChanged(Event, frozen=True, kw_only=True, tag="workers_changed"):
+class WorkersChanged(ImportEvent, frozen=True, kw_only=True, tag="workers_changed"):
     """The requested number of workers changed; a surplus worker ends once its batch is committed."""
 
     workers: int
 
 
 class Stopping(Event, frozen=True, kw_only=True, tag="stopping"):
-    """No further batch will be taken. Those in flight are finished, or rolled back if ``aborting``."""
+    """No further batch will be taken. Those in flight are finished, or rolled back if ``aborting``.
+
+    ``source`` is the number of the only import that is stopped; None if the whole run is.
+    """
 
     reason: str
     aborting: bool
+    source: int | None = None
 
 
-class IndexesCreated(Event, frozen=True, kw_only=True, tag="indexes_created"):
+class IndexesCreated(ImportEvent, frozen=True, kw_only=True, tag="indexes_created"):
     """The indexes of a table that this run created were created."""
 
     count: int
     seconds: float
 
 
-class Verified(Event, frozen=True, kw_only=True, tag="verified"):
+class Verified(ImportEvent, frozen=True, kw_only=True, tag="verified"):
     """The source was read again and compared with the table, which holds these ``rows`` in ``columns`` columns.
 
     ``not_compared`` names the columns whose values a database returns in another form.
@@ -241,8 +261,26 @@ class Verified(Event, frozen=True, kw_only=True, tag="verified"):
     not_compared: tuple[str, ...] = ()
 
 
+class ImportFinished(ImportEvent, frozen=True, kw_only=True, tag="import_finished"):
+    """One import of a run of several sources ended, or was never begun because the run was stopped before."""
+
+    outcome: str
+    exit_code: int
+    read: int
+    inserted: int
+    updated: int
+    skipped: int
+    rejected: int
+    blank: int
+    seconds: float
+    error: str | None = None
+
+
 class RunFinished(Event, frozen=True, kw_only=True, tag="run_finished"):
-    """The last event of a run. The counts of a ``dry_run`` are those that an import would have."""
+    """The last event of a run, with the counts of all its imports.
+
+    The counts of a ``dry_run`` are those that an import would have.
+    """
 
     outcome: str
     exit_code: int
@@ -258,6 +296,7 @@ class RunFinished(Event, frozen=True, kw_only=True, tag="run_finished"):
 
 AnyEvent = (
     RunStarted
+    | ImportStarted
     | ReadingStarted
     | SourceOpened
     | Noticed
@@ -278,6 +317,7 @@ AnyEvent = (
     | Stopping
     | IndexesCreated
     | Verified
+    | ImportFinished
     | RunFinished
 )
 

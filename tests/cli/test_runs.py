@@ -115,3 +115,54 @@ def test_a_plan_is_what_its_command_makes(plan: Plan) -> None:
     made: Callable[..., Plan] = build_plan
     target = Target(database=plan.target.database or "x.db", table=plan.target.table, mode=plan.target.mode)
     assert made(file, given) == Plan(source=plan.source, target=target, options=plan.options)
+
+
+@pytest.mark.usefixtures("own_state")
+def test_a_run_of_several_files_is_one_run(program: Program, orders: Path, workbook: Callable[..., Path]) -> None:
+    for name in ("a.xlsx", "b.xlsx"):
+        workbook(name, [["n"], *[[number] for number in range(9)], ["#"]])
+    ended = program("a.xlsx", "orders.xlsx", "b.xlsx", "--db", "x.db", "--type", "n=integer", "--no-ui")
+    assert ended.code == 2  # the orders have no column n, and the others are imported all the same
+    assert "source 3: b.xlsx into x.db" in ended.err
+    assert "3 sources: 2 complete, with rejects; 1 failed" in ended.err
+    assert "tui-importer: orders.xlsx: --type: the sheet has no column 'n'" in ended.err
+    [run] = json.loads(program("runs", "--json", code=0).out)
+    assert (run["state"], run["read"], run["inserted"], run["rejected"]) == ("failed", 20, 18, 2)
+    assert run["file"] == "a.xlsx, orders.xlsx, b.xlsx"
+    assert run["resume"] == "tui-importer a.xlsx orders.xlsx b.xlsx --db x.db --type n=integer --no-ui"
+    in_ledger = json.loads(program("runs", "--db", "x.db", "--json", code=0).out)
+    assert [run["run_id"] for run in in_ledger] == [f"{run['run_id']}.3", f"{run['run_id']}.1"]
+    # Rows of two files were rejected, each in a workbook of its own.
+    assert (program.folder / "a.rejects.xlsx").exists()
+    assert (program.folder / "b.rejects.xlsx").exists()
+    assert f"name one of them, {run['run_id']}.1 or {run['run_id']}.3" in program("rejects", code=2).err
+    assert "1 row written to third.xlsx" in program("rejects", f"{run['run_id']}.3", "-o", "third.xlsx", code=0).err
+    # Each import claims, resumes and completes for itself.
+    program("a.xlsx", "b.xlsx", "--db", "x.db", "--type", "n=integer", "-q", "--report", "r.json", code=0)
+    report = json.loads((program.folder / "r.json").read_text())
+    assert (report["outcome"], [each["resumes"] for each in report["imports"]]) == (
+        "already_imported",
+        [f"{run['run_id']}.1", f"{run['run_id']}.3"],
+    )
+
+
+@pytest.mark.usefixtures("own_state")
+def test_a_run_of_several_files_is_resumed_where_it_was_killed(
+    program: Program, orders: Path, workbook: Callable[..., Path]
+) -> None:
+    workbook("a.xlsx", [["a"], ["x"]])
+    words = ("a.xlsx", "orders.xlsx", "--db", "o.db")
+    died = program.start(*words, "--max-rate", "4", "--batch-size", "2", "--log-format", "json")
+    until(died, "loading_started")
+    until(died, "loading_started")
+    until(died, "batch_committed")
+    died.kill()
+    died.communicate()
+    [run] = json.loads(program("runs", "--json", code=0).out)
+    assert run["state"] == "died, resumable"
+    program(*words, "-q", "--report", "r.json", code=0)
+    report = json.loads((program.folder / "r.json").read_text())
+    assert [each["outcome"] for each in report["imports"]] == ["already_imported", "complete"]
+    assert [each["resumes"] for each in report["imports"]] == [f"{run['run_id']}.1", f"{run['run_id']}.2"]
+    runs = json.loads(program("runs", "--json", code=0).out)
+    assert [run["state"] for run in runs] == ["complete", "died, resumed"]

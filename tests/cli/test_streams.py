@@ -83,15 +83,18 @@ def test_the_report_is_private_and_whole(program: Program, orders: Path) -> None
     assert len(report["source"]["sha256"]) == 64
 
 
-def test_several_files_give_a_list_of_reports_and_the_gravest_code(
+def test_several_files_give_one_report_and_the_gravest_code(
     program: Program, orders: Path, workbook: Callable[..., Path]
 ) -> None:
     workbook("bad.xlsx", [["n"], ["#"]])
     ended = program("orders.xlsx", "bad.xlsx", "-q", "--report", "-", "--type", "n=integer", "--db", "all.db")
     # The first has no column n, so for it that is a wrong request; the second has a bad row.
-    assert (ended.code, [report["exit_code"] for report in json.loads(ended.out)]) == (2, [2, 3])
+    report = json.loads(ended.out)
+    assert (ended.code, report["exit_code"], report["outcome"]) == (2, 2, "failed")
+    assert [each["exit_code"] for each in report["imports"]] == [2, 3]
+    assert report["stats"]["total_records"] == sum(each["stats"]["total_records"] for each in report["imports"])
     ended = program("orders.xlsx", "bad.xlsx", "-q", "--report", "-", "--db", "two.db")
-    assert (ended.code, [report["exit_code"] for report in json.loads(ended.out)]) == (0, [0, 0])
+    assert (ended.code, [each["exit_code"] for each in json.loads(ended.out)["imports"]]) == (0, [0, 0])
 
 
 def test_a_file_whose_import_is_refused_before_there_is_a_run_has_a_report_too(
@@ -105,7 +108,7 @@ def test_a_file_whose_import_is_refused_before_there_is_a_run_has_a_report_too(
     # Of two files each has its place, whatever becomes of it.
     workbook("bad.xlsx", [["n"], ["#"]])
     ended = program("orders.xlsx", "bad.xlsx", "-q", "--strategy", "nope", "--report", "-", code=2)
-    assert [report["source"]["file"] for report in json.loads(ended.out)] == ["orders.xlsx", "bad.xlsx"]
+    assert [each["source"]["file"] for each in json.loads(ended.out)["imports"]] == ["orders.xlsx", "bad.xlsx"]
 
 
 def test_a_reader_of_stdout_that_leaves_is_no_traceback(program: Program, orders: Path) -> None:

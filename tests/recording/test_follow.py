@@ -419,6 +419,7 @@ def test_a_recording_is_found_by_its_id_or_the_beginning_of_one(tmp_path: Path) 
     (tmp_path / "20261125-no-recording").mkdir()
     assert find_recording(tmp_path, "20261123").run_id == ids[0]
     assert find_recording(tmp_path, ids[1]).run_id == ids[1], "the whole id is no beginning of another"
+    assert find_recording(tmp_path, f"{ids[3]}.2").run_id == ids[3], "the second import of a run"
     assert find_recording(tmp_path, None).run_id == ids[3]
     with pytest.raises(UsageError, match="3 runs begin with '20261124'"):
         find_recording(tmp_path, "20261124")

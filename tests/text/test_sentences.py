@@ -10,6 +10,8 @@ from tui_importer.events import (
     AnyEvent,
     BatchCommitted,
     Fault,
+    ImportFinished,
+    ImportStarted,
     IndexesCreated,
     LoadingStarted,
     Noticed,
@@ -47,6 +49,26 @@ SENTENCES: list[tuple[AnyEvent, str | None]] = [
     (
         RunStarted(run_id="r1", file=EVIL, target=EVIL, strategy="batched"),
         f"importing {SHOWN} into {SHOWN} (batched, run r1)",
+    ),
+    (
+        ImportStarted(source=2, file=EVIL, target=EVIL, strategy="batched"),
+        f"source 2: {SHOWN} into {SHOWN}",
+    ),
+    (
+        ImportFinished(
+            source=2,
+            outcome="failed",
+            exit_code=1,
+            read=5,
+            inserted=5,
+            updated=0,
+            skipped=0,
+            rejected=0,
+            blank=0,
+            seconds=0.41,
+            error=EVIL,
+        ),
+        f"source 2 is failed: read 5 = inserted 5 in 0.41 s ({SHOWN})",
     ),
     (ReadingStarted(file=EVIL, reader="calamine", bytes=1_400_000), f"reading {SHOWN} (1.4 MB) with calamine"),
     (

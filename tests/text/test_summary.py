@@ -3,7 +3,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from tui_importer.core.model.report import Outcome, ReasonGroup, Report, SourceReport, Stats, TargetReport
+from tui_importer.core.model.report import Outcome, ReasonGroup, Report, SetReport, SourceReport, Stats, TargetReport
 from tui_importer.text.summary import MAX_GROUPS, summary_lines
 
 REASONS = [
@@ -42,6 +42,19 @@ def test_the_whole_summary() -> None:
         "  10  Name: value required but blank  Sheet1!A217, A1803, A4410 …",
         r"   3  refused\x1b[2J                  Sheet1!9:9, 'My Sheet'!7:7, 8:8",
         "rejects are in sample_data.rejects.xlsx",
+    ]
+
+
+def test_the_summary_of_several_sources_has_that_of_each_and_the_totals() -> None:
+    unbegun = report("failed", read=0, inserted=0, rejected=0, source=SourceReport(file="b.xlsx", sheet=None))
+    first = report("complete", inserted=10_000, rejected=0)
+    several = SetReport(
+        **msgspec.structs.asdict(report("failed", inserted=10_000, rejected=0)), imports=(first, unbegun)
+    )
+    assert summary_lines(several) == [
+        *summary_lines(first),
+        "2 sources: 1 complete; 1 failed",
+        "read 10,000 = inserted 10,000    in 0.41 s (24,390 rows/s)",
     ]
 
 

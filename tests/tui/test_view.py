@@ -9,7 +9,15 @@ from hypothesis import strategies as st
 
 from tests.support.scenes import BEGAN, Scene
 from tui_importer.core.model.counters import Phase, Snapshot, WorkerState
-from tui_importer.events import LoadingStarted, Retrying
+from tui_importer.events import (
+    ImportFinished,
+    ImportStarted,
+    LoadingStarted,
+    Retrying,
+    SourceOpened,
+    Stopping,
+    WorkerFailed,
+)
 from tui_importer.recording.lines import Line
 from tui_importer.tui.history import MAX_POINTS, History
 from tui_importer.tui.view import Bound, State, View, ViewBuilder
@@ -176,3 +184,29 @@ def test_reading_it_in_pieces_gives_the_same_picture(cut: int) -> None:
     first, second = (each.view(scene.at, ended=True, report=scene.report) for each in (one, two))
     assert replace(first, history=second.history) == second
     assert first.history.rates(40) == second.history.rates(40)
+
+
+def test_the_import_in_hand_of_several_is_shown() -> None:
+    scene = Scene().begin().load().go(4)
+    builder = ViewBuilder()
+    for line in scene.lines:
+        builder.feed(line)
+    at = scene.at
+    counts = {"read": 0, "inserted": 0, "updated": 0, "skipped": 0, "rejected": 0, "blank": 0}
+    ended = ImportFinished(source=1, outcome="failed", exit_code=1, seconds=1.0, error=None, **counts)
+    for event in (
+        WorkerFailed(worker=1, first_row=1, last_row=2, error="broken"),
+        Stopping(reason="too slow", aborting=True, source=1),
+        ended,
+        ImportStarted(source=2, file="second.csv", target="other.db", strategy="batched"),
+    ):
+        builder.feed(Line(at, event))
+    view = builder.view(at)
+    assert (view.file, view.sheet, view.target, view.table, view.trouble) == ("second.csv", None, "other.db", "", None)
+    assert view.state is State.STARTING
+    assert view.log[-1].text == "source 2: second.csv into other.db"
+    assert "source 1 is failed" in view.log[-2].text
+    builder.feed(Line(at, SourceOpened(source=2, sheet="S", header_row=1, columns=1, rows=5, seconds=0.1)))
+    builder.feed(Line(at, Stopping(reason="enough", aborting=False)))
+    view = builder.view(at)
+    assert (view.sheet, view.state) == ("S", State.STOPPING)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +16,7 @@ from tui_importer.cli.options import CountOrAuto, build_plan, check_report_path,
 from tui_importer.console.print_error import print_error
 from tui_importer.core.model.plan import Plan, checked, database_of
 from tui_importer.core.model.url import parse_address, sqlite_path
-from tui_importer.errors import ExitCode, ImporterError, UsageError
+from tui_importer.errors import ImporterError, UsageError
 from tui_importer.plugins.choice import choose
 from tui_importer.plugins.registry import Registry, load_registry
 from tui_importer.process.interpreter import prepare_to_import
@@ -24,10 +25,6 @@ from tui_importer.rejects.paths import check_default_place, check_reject_path
 
 if TYPE_CHECKING:
     from tui_importer.core.model.report import Report
-
-SIGNAL_CODES = (ExitCode.SIGINT, ExitCode.SIGTERM)
-#: Exit codes, the most severe first.
-_SEVERITY = (*SIGNAL_CODES, *map(ExitCode, (1, 5, 2, 6, 4, 3, 0)))
 
 
 @click.command("import", context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80})
@@ -90,16 +87,13 @@ def command(files: tuple[str, ...], **given: Any) -> int:
         check_report_path(report_file, [sqlite_path(each) for each in databases if each.scheme == "sqlite"])
     if dashboard:
         from tui_importer.cli.interactive import import_on_screen
+        from tui_importer.core.run.set_report import worst_exit_code
 
-        return worst([import_on_screen(file, given, registry) for file in files or (None,)])
-    reports: list[Report] = []
-    for plan in plans:
-        reports.append(_import(plan, given, registry))
-        if reports[-1].exit_code in SIGNAL_CODES:
-            break
+        return worst_exit_code([import_on_screen(file, given, registry) for file in files or (None,)])
+    report = _import(plans, given, registry)
     if report_file:
-        _write_reports(report_file, reports, len(files))
-    return worst([report.exit_code for report in reports])
+        _write_report(report_file, report)
+    return report.exit_code
 
 
 def check_request(files: Sequence[str], given: dict[str, Any], registry: Registry) -> list[Plan]:
@@ -121,51 +115,43 @@ def check_request(files: Sequence[str], given: dict[str, Any], registry: Registr
 
 
 def _report_refused(where: str, files: Sequence[str], strategy: str | None, error: ImporterError) -> None:
-    """Write the reports of refused imports, so that the report of an earlier run is not mistaken for theirs.
+    """Write the report of a refused run, so that the report of an earlier run is not mistaken for its own.
 
     An existing file that holds no report is left alone: it may be something else, such as a database.
     """
-    from tui_importer.core.run.reporting import never_begun
-
     path = Path(where)
     if where != "-" and path.exists():
         if not path.is_file():
             return
         with path.open("rb") as file:
-            if file.read(1) not in (b"", b"{", b"["):
+            if file.read(1) not in (b"", b"{"):
                 return
-    _write_reports(where, [never_begun(file, strategy, error) for file in files], len(files))
+    _write_report(where, _refused(files, strategy, error))
 
 
-def _write_reports(where: str, reports: Sequence[Report], files: int) -> None:
-    """Write the report of one file, or a list with those of several."""
-    from tui_importer.process.reports import write_report, write_reports
+def _refused(files: Sequence[str], strategy: str | None, error: ImporterError) -> Report:
+    """The report of a run that was refused before it began."""
+    from tui_importer.core.run.reporting import never_begun
+    from tui_importer.core.run.set_report import report_of_set
 
-    if files == 1:
-        write_report(where, reports[0])
-    else:
-        write_reports(where, reports)
+    reports = [never_begun(file, strategy, error) for file in files]
+    return report_of_set("", reports, None, dt.datetime.now(dt.UTC), 0.0)
 
 
-def _import(plan: Plan, given: dict[str, Any], registry: Registry) -> Report:
+def _write_report(where: str, report: Report) -> None:
+    from tui_importer.process.reports import write_report
+
+    write_report(where, report)
+
+
+def _import(plans: Sequence[Plan], given: dict[str, Any], registry: Registry) -> Report:
+    prepare_to_import()
     try:
-        return _run(plan, given, registry)
+        opening = open_early(plans[0], registry)
+        # The file is parsed while the rest of the program is imported, which takes a fifth of a second.
+        from tui_importer.cli.running import import_files
+
+        return import_files(plans, given, registry, opening)
     except ImporterError as error:  # before there was a run
         print_error(str(error))
-        from tui_importer.core.run.reporting import never_begun
-
-        return never_begun(plan.source.file, given["strategy"], error)
-
-
-def _run(plan: Plan, given: dict[str, Any], registry: Registry) -> Report:
-    prepare_to_import()
-    opening = open_early(plan, registry)
-    # The file is parsed while the rest of the program is imported, which takes a fifth of a second.
-    from tui_importer.cli.running import import_file
-
-    return import_file(plan, given, registry, opening)
-
-
-def worst(codes: Sequence[int]) -> int:
-    """Return the exit code of several files: a signal's, else that of the most severe failure, else of rejects."""
-    return min((int(code) for code in codes), key=_SEVERITY.index, default=0)
+        return _refused([plan.source.file for plan in plans], given["strategy"], error)

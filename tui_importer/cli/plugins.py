@@ -10,7 +10,7 @@ from tui_importer.plugins.registry import load_registry
 @click.command("plugins", context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 def command(*, as_json: bool) -> None:
-    """List readers, strategies and backends, and what is wrong with broken ones."""
+    """List readers, strategies, backends and executors, and what is wrong with broken ones."""
     found = load_registry().plugins()
     if as_json:
         import msgspec

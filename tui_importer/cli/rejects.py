@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from tui_importer.core.run.run_id import source_of
 from tui_importer.recording.recordings import find_recording, recordings_folder
 from tui_importer.text.numbers import plural
 from tui_importer.text.safe import visible
@@ -17,9 +18,12 @@ from tui_importer.text.safe import visible
 def command(*, run: str | None, output: str | None) -> None:
     """Write the rejected rows of a run as a workbook to mend and give back.
 
-    RUN is its id or the beginning of one; without it, the latest run.
+    RUN is its id or the beginning of one; without it, the latest run. Of a run of several files, RUN.2 is
+    the second.
     """
     from tui_importer.rejects.rebuilt import write_rejects_of
 
-    path, count = write_rejects_of(find_recording(recordings_folder(), run), None if output is None else Path(output))
+    recording = find_recording(recordings_folder(), run)
+    source = None if run is None else source_of(run)
+    path, count = write_rejects_of(recording, None if output is None else Path(output), source)
     click.echo(f"{plural(count, 'row')} written to {visible(str(path))}", err=True)

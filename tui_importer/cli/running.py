@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tui_importer.api import Run, target_address
@@ -13,31 +13,36 @@ from tui_importer.console.choice import choose_progress
 from tui_importer.console.lines import SafeStream
 from tui_importer.console.print_error import print_error
 from tui_importer.core.model.plan import Plan
-from tui_importer.core.model.report import Report
+from tui_importer.core.model.report import Report, SetReport
+from tui_importer.core.run.set_report import named_error
 from tui_importer.core.source.opening import Opening
 from tui_importer.plugins.registry import Registry
 from tui_importer.process.library_warnings import show_log
 from tui_importer.process.signals import signals_stop
 from tui_importer.recording.recordings import recordings_folder
-from tui_importer.text.command import command_of
+from tui_importer.text.command import command_of, command_of_files
 from tui_importer.text.summary import summary_lines
 
 
-def import_file(plan: Plan, given: Mapping[str, Any], registry: Registry, opening: Opening) -> Report:
-    """Import one file, with progress as the options say."""
+def import_files(plans: Sequence[Plan], given: Mapping[str, Any], registry: Registry, opening: Opening) -> Report:
+    """Import files as one run, with progress as the options say. The first is already being opened."""
     quiet, json = given["quiet"], given["log_format"] == "json"
     progress = choose_progress(
         sys.stderr, os.environ, quiet=quiet, plain=given["plain"], json=json, verbose=given["verbose"]
     )
     if given["verbose"]:
         show_log(progress.on_record)
+    schema = _plan_file(given)
     run = Run(
-        plan,
+        plans,
         listener=progress.on_event,
         rejects_file=given["rejects"],
         registry=registry,
         opening=opening,
-        command=command_of(plan, target_address(plan).display, _plan_file(given)),
+        command=[
+            command_of_files(plans, schema),
+            *(command_of(plan, target_address(plan).display, schema) for plan in plans),
+        ],
         recordings=recordings_folder(),
     )
     with signals_stop(run):
@@ -49,12 +54,14 @@ def import_file(plan: Plan, given: Mapping[str, Any], registry: Registry, openin
     err = SafeStream(sys.stderr)
     if run.recording_trouble is not None and not quiet and not json:
         err.line(f"note: not all of this run is recorded: {run.recording_trouble}")
-    if not quiet and not json and report.source.sheet is not None:
+    if not quiet and not json and (isinstance(report, SetReport) or report.source.sheet is not None):
         width = shutil.get_terminal_size().columns if err.isatty() else None
-        for line in summary_lines(report, run.reasons, err.encoding, width):
+        for line in summary_lines(report, None, err.encoding, width):
             err.line(line)
-    if report.outcome == "failed" or (quiet and report.outcome == "stopped"):
-        print_error(report.error or "the run failed")
+    for each in report.imports if isinstance(report, SetReport) else (report,):
+        if each.outcome == "failed" or (quiet and each.outcome == "stopped"):
+            error = named_error(each) if isinstance(report, SetReport) else each.error
+            print_error(error or "the run failed")
     return report
 
 

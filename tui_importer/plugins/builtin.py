@@ -1,9 +1,9 @@
-"""The built-in readers, strategies and backends, as a plugin."""
+"""The built-in readers, strategies, backends and executors, as a plugin."""
 
 from __future__ import annotations
 
 from tui_importer.plugins.hookspecs import hookimpl
-from tui_importer.plugins.specs import BackendSpec, ReaderSpec, StrategySpec
+from tui_importer.plugins.specs import BackendSpec, ExecutorSpec, ReaderSpec, StrategySpec
 
 
 @hookimpl
@@ -80,3 +80,9 @@ def tui_importer_backends() -> list[BackendSpec]:
             check="tui_importer.backends.generic.backend:engine_for",
         ),
     ]
+
+
+@hookimpl
+def tui_importer_executors() -> list[ExecutorSpec]:
+    """Imports in this process."""
+    return [ExecutorSpec("sequential", "imports one after another", "tui_importer.executors.sequential:Sequential")]

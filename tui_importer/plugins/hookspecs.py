@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pluggy
 
-from tui_importer.plugins.specs import BackendSpec, ReaderSpec, StrategySpec
+from tui_importer.plugins.specs import BackendSpec, ExecutorSpec, ReaderSpec, StrategySpec
 
 PROJECT = "tui_importer"
 
@@ -26,3 +26,8 @@ def tui_importer_strategies() -> list[StrategySpec]:  # type: ignore[empty-body]
 @hookspec
 def tui_importer_backends() -> list[BackendSpec]:  # type: ignore[empty-body]
     """Return the database backends of this plugin."""
+
+
+@hookspec
+def tui_importer_executors() -> list[ExecutorSpec]:  # type: ignore[empty-body]
+    """Return the executors of this plugin."""

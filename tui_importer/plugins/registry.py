@@ -1,4 +1,4 @@
-"""The registry of readers, strategies and backends: the built-in ones, and those of installed distributions.
+"""The registry of readers, strategies, backends and executors: the built-in ones, and those of installed distributions.
 
 Plugins are loaded one by one, so that a broken one never stops the others (pluggy's own loader would stop). A broken
 plugin is listed with the reason, and raises an error only if the user asks for it.
@@ -21,9 +21,10 @@ from tui_importer.core.model.suggest import closest
 from tui_importer.core.source.content import head_of, may_be_packed, suffix_of
 from tui_importer.errors import ImporterError, PlanError, SourceError, UsageError
 from tui_importer.plugins import builtin, hookspecs
-from tui_importer.plugins.specs import AnySpec, BackendSpec, ReaderSpec, StrategySpec
+from tui_importer.plugins.specs import AnySpec, BackendSpec, ExecutorSpec, ReaderSpec, StrategySpec
 
 if TYPE_CHECKING:
+    from tui_importer.core.scheduling.executor import Executor
     from tui_importer.core.scheduling.strategy import Strategy
     from tui_importer.core.source.reader import Reader
     from tui_importer.core.writing.backend import Backend, ConnectionSettings
@@ -34,8 +35,18 @@ GROUP = "tui_importer"
 DISABLE_VARIABLE = "TUI_IMPORTER_DISABLE_PLUGINS"
 DISTRIBUTION = "tui-importer"
 
-_KINDS: dict[str, type[AnySpec]] = {"reader": ReaderSpec, "strategy": StrategySpec, "backend": BackendSpec}
-_HOOKS = {"reader": "tui_importer_readers", "strategy": "tui_importer_strategies", "backend": "tui_importer_backends"}
+_KINDS: dict[str, type[AnySpec]] = {
+    "reader": ReaderSpec,
+    "strategy": StrategySpec,
+    "backend": BackendSpec,
+    "executor": ExecutorSpec,
+}
+_HOOKS = {
+    "reader": "tui_importer_readers",
+    "strategy": "tui_importer_strategies",
+    "backend": "tui_importer_backends",
+    "executor": "tui_importer_executors",
+}
 #: Attributes that the object made by a factory must have, checked at run time.
 _NEEDS = {
     "reader": ("open", "limits", "typed"),
@@ -44,9 +55,10 @@ _NEEDS = {
         *("connect", "ledger", "reflect", "create_table", "create_stage", "open_session", "open_async_session"),
         *("close", "max_writers"),
     ),
+    "executor": ("run",),
 }
 
-SpecT = TypeVar("SpecT", StrategySpec, ReaderSpec, BackendSpec)
+SpecT = TypeVar("SpecT", StrategySpec, ReaderSpec, BackendSpec, ExecutorSpec)
 T = TypeVar("T")
 
 
@@ -60,8 +72,11 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class PluginInfo:
-    """A line of ``tui-importer plugins``. ``kind`` and ``name`` are those of a reader, strategy or backend, or
-    ``plugin`` and the entry point if it could not be loaded; ``detail`` is a summary, or why it is broken."""
+    """A line of ``tui-importer plugins``.
+
+    ``kind`` and ``name`` are those of a reader, strategy, backend or executor, or ``plugin`` and the entry point if it
+    could not be loaded; ``detail`` is a summary, or why it is broken.
+    """
 
     kind: str
     name: str
@@ -84,7 +99,7 @@ class Owner:
 
 
 class Registry:
-    """The available readers, strategies and backends. Created by :func:`load_registry`."""
+    """The available readers, strategies, backends and executors. Created by :func:`load_registry`."""
 
     def __init__(self) -> None:
         self._specs: dict[str, dict[str, tuple[AnySpec, Owner]]] = {kind: {} for kind in _KINDS}
@@ -133,6 +148,14 @@ class Registry:
             f"known are {known} (or --reader)"
         )
 
+    def executor_names(self) -> list[str]:
+        """The executors in plugin order."""
+        return list(self._specs["executor"])
+
+    def executor(self, name: str) -> ExecutorSpec:
+        """The executor with that name; raises :class:`PlanError` listing the known names."""
+        return self._find("executor", name, ExecutorSpec)
+
     def backend_for(self, scheme: str) -> BackendSpec:
         """The backend for a URL's scheme; raises :class:`PlanError` if there is none."""
         specs = [spec for spec, _ in self._specs["backend"].values() if isinstance(spec, BackendSpec)]
@@ -153,6 +176,10 @@ class Registry:
     def make_backend(self, name: str, settings: ConnectionSettings) -> Backend:
         """Create the backend with that name."""
         return self._make("backend", self._find("backend", name, BackendSpec), settings)  # type: ignore[no-any-return]
+
+    def make_executor(self, name: str) -> Executor:
+        """Create the executor with that name."""
+        return self._make("executor", self.executor(name))  # type: ignore[no-any-return]
 
     def add(self, plugin: object, owner: Owner, hooks: Mapping[str, Callable[[], Any]]) -> None:
         """Add what a plugin's hooks return. Raises ``ValueError`` or ``TypeError`` for unusable specs."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from tui_importer.core.scheduling.executor import Executor
     from tui_importer.core.scheduling.strategy import Strategy
     from tui_importer.core.source.reader import Reader
     from tui_importer.core.writing.backend import Backend
@@ -68,4 +69,11 @@ class BackendSpec(_Spec):
             (pkgutil.resolve_name(self.check) if isinstance(self.check, str) else self.check)(url)
 
 
-AnySpec = StrategySpec | ReaderSpec | BackendSpec
+@dataclass(frozen=True, slots=True)
+class ExecutorSpec(_Spec):
+    """An executor; ``factory()`` returns an :class:`~tui_importer.core.scheduling.executor.Executor`."""
+
+    factory: Callable[..., Executor] | str
+
+
+AnySpec = StrategySpec | ReaderSpec | BackendSpec | ExecutorSpec

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 
 from tui_importer.core.model.report import Report, to_json
@@ -12,16 +11,8 @@ from tui_importer.errors import ImporterError
 
 
 def write_report(where: str, report: Report) -> None:
-    """Write the report of one file as an object; ``-`` is stdout."""
-    _write(where, to_json(report))
-
-
-def write_reports(where: str, reports: Sequence[Report]) -> None:
-    """Write the reports of several files as a list in their order; ``-`` is stdout."""
-    _write(where, b"[\n" + b",\n".join(to_json(report).rstrip() for report in reports) + b"\n]\n")
-
-
-def _write(where: str, data: bytes) -> None:
+    """Write the report of a run; ``-`` is stdout."""
+    data = to_json(report)
     if where == "-":
         sys.stdout.buffer.write(data)
         sys.stdout.buffer.flush()

@@ -156,19 +156,30 @@ def all_lines(recording: Recording) -> Generator[Line, None, None]:
         yield from _decoded(file)
 
 
-def rejects(recording: Recording) -> Iterator[Reject]:
-    """All rejects of a recording, in the order of recording."""
+def rejects(recording: Recording, source: int | None = None) -> Iterator[Reject]:
+    """All rejects of a recording, or those of one of its sources, in the order of recording."""
+    for event in _rejected_rows(recording):
+        if source is None or event.source == source:
+            yield event.reject
+
+
+def sources_with_rejects(recording: Recording) -> list[int]:
+    """The numbers of the sources from which rows were rejected, in ascending order."""
+    return sorted({event.source for event in _rejected_rows(recording)})
+
+
+def _rejected_rows(recording: Recording) -> Iterator[RowRejected]:
     with recording.events_file.open("rb") as file:
         for data in file:
             if _REJECTED in data[:_EVENT_WITHIN]:
                 line = decode_line(data)
                 if line is not None and isinstance(line.what, RowRejected):
-                    yield line.what.reject
+                    yield line.what
 
 
-def headers(recording: Recording) -> tuple[str, ...]:
-    """The headers of the sheet that the run read; empty if it never began to write."""
-    line = recording.first("loading_started") or {}
+def headers(recording: Recording, source: int = 1) -> tuple[str, ...]:
+    """The headers of the sheet that an import of the run read; empty if it never began to write."""
+    line = recording.first("loading_started", source) or {}
     return tuple(map(str, line.get("headers", ())))
 
 

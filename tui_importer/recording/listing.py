@@ -10,7 +10,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tui_importer.core.model.report import Report
+from tui_importer.core.model.report import Report, SetReport
+from tui_importer.core.run.run_id import run_id_of
 from tui_importer.core.writing.ledger import Counts, Ledger, PastRun, RunState
 from tui_importer.recording.recordings import Recording, recordings
 
@@ -88,25 +89,29 @@ def listed_in(ledger: Ledger, database: str, folder: Path, limit: int) -> list[L
 
 def _resumed_runs(recordings: Iterable[Recording]) -> set[str]:
     """The ids of the runs that later ones have resumed."""
-    found = set()
+    found = set[str | None]()
     for recording in recordings:
         report = recording.report()
         if report is None:
-            found.add(_resumed_by(recording))
-        elif report.outcome in _MAY_HAVE_RESUMED:
-            found.add(report.resumes)
+            found |= _resumed_by(recording)
+        else:
+            imports = report.imports if isinstance(report, SetReport) else (report,)
+            found |= {each.resumes for each in imports if each.outcome in _MAY_HAVE_RESUMED}
     return {run_id for run_id in found if run_id is not None}
 
 
-def _resumed_by(recording: Recording) -> str | None:
-    """The id of the run that a run without a report has resumed, which is recorded before its first row is written."""
+def _resumed_by(recording: Recording) -> set[str]:
+    """The ids of the runs that a run without a report has resumed, each recorded before the first row is written."""
+    found, several = set(), False
     for line in recording.lines():
         match line.get("event"):
+            case "run_started":
+                several = line.get("sources", 1) > 1
             case "resumed":
-                return str(line["run_id"])
-            case "loading_started":
-                return None
-    return None
+                found.add(str(line["run_id"]))
+            case "loading_started" if not several:
+                break
+    return found
 
 
 def _of_recording(recording: Recording, resumed: set[str]) -> ListedRun:
@@ -116,9 +121,8 @@ def _of_recording(recording: Recording, resumed: set[str]) -> ListedRun:
     alive = recording.alive
     started, loading = recording.first("run_started") or {}, recording.first("loading_started") or {}
     latest, dry_run = recording.latest("progress") or {}, bool(started.get("dry_run"))
-    state, resumable = (
-        ("running", False) if alive else _state(_DIED, resumed=recording.run_id in resumed, dry_run=dry_run)
-    )
+    was_resumed = recording.run_id in map(run_id_of, resumed)
+    state, resumable = ("running", False) if alive else _state(_DIED, resumed=was_resumed, dry_run=dry_run)
     return ListedRun(
         run_id=recording.run_id,
         state=f"dry run, {state}" if dry_run else state,
@@ -139,7 +143,7 @@ def _of_recording(recording: Recording, resumed: set[str]) -> ListedRun:
 
 def _of_report(report: Report, recording: Recording, resumed: set[str]) -> ListedRun:
     word, stats = _OUTCOMES[report.outcome], report.stats
-    state, resumable = _state(word, resumed=recording.run_id in resumed, dry_run=report.dry_run)
+    state, resumable = _state(word, resumed=_is_resumed(report, resumed), dry_run=report.dry_run)
     return ListedRun(
         run_id=recording.run_id,
         state=f"dry run, {state}" if report.dry_run else state,
@@ -155,6 +159,13 @@ def _of_report(report: Report, recording: Recording, resumed: set[str]) -> Liste
         resume=recording.command if resumable else None,
         dry_run=report.dry_run,
     )
+
+
+def _is_resumed(report: Report, resumed: set[str]) -> bool:
+    """Whether later runs have resumed all that a run left unfinished."""
+    if not isinstance(report, SetReport):
+        return report.run_id in resumed
+    return all(each.run_id in resumed for each in report.imports if _OUTCOMES[each.outcome] in (*_RESUMABLE, "failed"))
 
 
 def _of_ledger(past: PastRun, history: Sequence[PastRun], ledger: Ledger, database: str) -> ListedRun:

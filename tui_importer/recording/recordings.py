@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from tui_importer.core.model.report import Report, from_json
+from tui_importer.core.run.run_id import run_id_of
 from tui_importer.errors import UsageError
 
 EVENTS_FILE = "events.jsonl"
@@ -92,10 +93,14 @@ class Recording:
             return None
         return found[-1] if found else None
 
-    def first(self, event: str) -> dict[str, Any] | None:
-        """The first line of an event."""
+    def first(self, event: str, source: int | None = None) -> dict[str, Any] | None:
+        """The first line of an event, of any source or of this one."""
+
+        def fits(line: dict[str, Any]) -> bool:
+            return line.get("event") == event and (source is None or line.get("source", 1) == source)
+
         try:
-            return next((line for line in self.lines() if line.get("event") == event), None)
+            return next(filter(fits, self.lines()), None)
         except OSError:
             return None
 
@@ -110,7 +115,8 @@ def recordings(folder: Path) -> list[Recording]:
 
 
 def find_recording(folder: Path, run: str | None) -> Recording:
-    """Find the recording of a run by a unique prefix of its id; without one, the latest live run, or else the latest.
+    """Find the recording of a run by a unique prefix of its id, or by the id of one of its imports; without one, the
+    latest live run, or else the latest.
 
     Raises :class:`UsageError` if there is none, or if several ids have the prefix.
     """
@@ -119,6 +125,7 @@ def find_recording(folder: Path, run: str | None) -> Recording:
         raise UsageError("no run is recorded yet")
     if run is None:
         return next((recording for recording in found if recording.alive), found[0])
+    run = run_id_of(run)
     fitting = [recording for recording in found if recording.run_id.startswith(run)]
     if len(fitting) == 1 or any(recording.run_id == run for recording in fitting):
         return next((recording for recording in fitting if recording.run_id == run), fitting[0])

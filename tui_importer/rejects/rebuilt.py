@@ -5,26 +5,39 @@ from __future__ import annotations
 from pathlib import Path
 
 from tui_importer.errors import UsageError
-from tui_importer.recording.follow import headers, rejects
+from tui_importer.recording.follow import headers, rejects, sources_with_rejects
 from tui_importer.recording.recordings import Recording
 from tui_importer.rejects.paths import check_reject_path, default_reject_path
 from tui_importer.rejects.spool import RejectSpool
 from tui_importer.rejects.workbook import write_reject_workbook
 
 
-def write_rejects_of(recording: Recording, path: Path | None = None) -> tuple[Path, int]:
+def write_rejects_of(recording: Recording, path: Path | None = None, source: int | None = None) -> tuple[Path, int]:
     """Write the rejects of a recorded run so far as a workbook, by default into the current folder; returns its path
     and the number of rows.
 
-    Raises :class:`tui_importer.errors.ImporterError` if it cannot be written, :class:`UsageError` if the run has no
-    rejects.
+    Of a run of several sources, ``source`` is the number of one (from 1); it may be left out if rows of only one were
+    rejected. Raises :class:`tui_importer.errors.ImporterError` if the workbook cannot be written, :class:`UsageError`
+    if there are no rejects, or if it is not clear of which source.
     """
-    source = Path(str((recording.first("run_started") or {}).get("file", "run.xlsx")))
+    number = _source_with_rejects(recording) if source is None else source
+    started = recording.first("import_started", number) or recording.first("run_started") or {}
+    file = Path(str(started.get("file", "run.xlsx")))
     if path is not None:
-        check_reject_path(path, source)
+        check_reject_path(path, file)
     with RejectSpool() as spool:
-        spool.add_many(rejects(recording))
+        spool.add_many(rejects(recording, number))
         if not spool.count:
-            raise UsageError(f"run {recording.run_id} has rejected no row")
-        where = path or default_reject_path(source, Path.cwd())
-        return where, write_reject_workbook(where, headers(recording), spool)
+            of_source = "" if source is None else f" of source {source}"
+            raise UsageError(f"run {recording.run_id} has rejected no row{of_source}")
+        where = path or default_reject_path(file, Path.cwd())
+        return where, write_reject_workbook(where, headers(recording, number), spool)
+
+
+def _source_with_rejects(recording: Recording) -> int:
+    """The only source from which rows were rejected, or the first if there is none."""
+    found = sources_with_rejects(recording)
+    if len(found) > 1:
+        names = " or ".join(f"{recording.run_id}.{number}" for number in found)
+        raise UsageError(f"rows of several sources were rejected: name one of them, {names}")
+    return found[0] if found else 1

@@ -1,4 +1,4 @@
-"""The contract kit for plugin authors: checks, to be called from a test, of what every strategy and backend must do.
+"""The contract kit for plugin authors: checks, to be called from a test, of what every plugin of a kind must do.
 
 ::
 
@@ -13,6 +13,7 @@ interrupt, kill and break imports, and compare rows, rejects and counts with an 
 
 from tui_importer.testing.backends import check_backend
 from tui_importer.testing.databases import Database, SQLiteDatabase
+from tui_importer.testing.executors import check_executor
 from tui_importer.testing.failpoints import Failpoint, failing, failpoint_url
 from tui_importer.testing.oracle import ContractError, Oracle
 from tui_importer.testing.processes import KILLED, Import, registry_with
@@ -27,6 +28,7 @@ __all__ = [
     "Oracle",
     "SQLiteDatabase",
     "check_backend",
+    "check_executor",
     "check_strategy",
     "failing",
     "failpoint_url",

@@ -15,7 +15,7 @@ from tui_importer.api import Run
 from tui_importer.core.model.plan import Plan
 from tui_importer.core.model.report import Report, from_json, to_json
 from tui_importer.plugins.registry import Owner, Registry, load_registry
-from tui_importer.plugins.specs import AnySpec, BackendSpec, ReaderSpec, StrategySpec
+from tui_importer.plugins.specs import AnySpec, BackendSpec, ExecutorSpec, ReaderSpec, StrategySpec
 from tui_importer.testing.failpoints import Failpoint, Trap, failing, failpoint_url, kill
 
 #: The exit code of a killed process.
@@ -23,7 +23,7 @@ KILLED = -signal.SIGKILL
 #: Timeout for an import of a check, in seconds.
 _TIMEOUT = 60.0
 
-_KINDS = {"strategy": StrategySpec, "reader": ReaderSpec, "backend": BackendSpec}
+_KINDS = {"strategy": StrategySpec, "reader": ReaderSpec, "backend": BackendSpec, "executor": ExecutorSpec}
 
 
 def registry_with(*specs: AnySpec) -> Registry:
@@ -41,6 +41,8 @@ def registry_with(*specs: AnySpec) -> Registry:
 
 
 def _is_installed(spec: AnySpec, registry: Registry) -> bool:
+    if isinstance(spec, ExecutorSpec):
+        return spec.name in registry.executor_names() and registry.executor(spec.name) == spec
     return (
         isinstance(spec, StrategySpec)
         and spec.name in registry.strategy_names()

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from tui_importer.core.model.plan import Options, Plan, Source, Target
+from tui_importer.core.model.plan import Options, Plan, Source, Target, database_of
+from tui_importer.core.model.url import parse_address
 
 #: Field of a plan -> the option that sets it. A flag takes no value.
 _SOURCE = {name: f"--{name}" for name in ("sheet", "range", "reader", "limit", "encoding", "delimiter", "quote")}
@@ -23,7 +24,22 @@ def command_of(plan: Plan, database: str, schema: str | None = None) -> str:
     ``database`` is the address to show, without its password; ``schema`` is the value of ``--schema`` if the plan came
     from a file.
     """
-    words = ["tui-importer", plan.source.file, "--db", database]
+    return shlex.join(["tui-importer", plan.source.file, "--db", database, *_words(plan, schema)])
+
+
+def command_of_files(plans: Sequence[Plan], schema: str | None = None) -> str:
+    """Return the plans of one command, which differ in their file alone, as a shell command line without a user
+    interface; ``schema`` is as for :func:`command_of`."""
+    words = ["tui-importer", *(plan.source.file for plan in plans)]
+    database = plans[0].target.database
+    if database is not None or len(plans) == 1:
+        words += ["--db", parse_address(database_of(plans[0])).display]
+    return shlex.join([*words, *_words(plans[0], schema)])
+
+
+def _words(plan: Plan, schema: str | None) -> list[str]:
+    """The options of a plan except its database."""
+    words: list[str] = []
     words += _changed(plan.source, Source(file=plan.source.file), _SOURCE)
     if plan.source.header_row == 0:
         words.append("--no-header")
@@ -37,7 +53,7 @@ def command_of(plan: Plan, database: str, schema: str | None = None) -> str:
     for column in plan.options.skip:
         words += ["--skip", column]
     words += _changed(plan.options, Options(), _OPTIONS)
-    return shlex.join([*words, "--no-ui"])
+    return [*words, "--no-ui"]
 
 
 def _changed(given: msgspec.Struct, default: msgspec.Struct, options: dict[str, str]) -> Iterator[str]:

@@ -11,6 +11,8 @@ from tui_importer.events import (
     AnyEvent,
     BatchCommitted,
     Fault,
+    ImportFinished,
+    ImportStarted,
     IndexesCreated,
     LoadingStarted,
     Noticed,
@@ -51,6 +53,8 @@ def narrate(event: AnyEvent, *, dry_run: bool = False) -> str | None:
             doing = "trying, without writing, to import" if event.dry_run else "importing"
             how = f"{visible(event.strategy)}, run {visible(event.run_id)}"
             return f"{doing} {visible(event.file)} into {visible(event.target)} ({how})"
+        case ImportStarted():
+            return f"source {event.source}: {visible(event.file)} into {visible(event.target)}"
         case ReadingStarted():
             return f"reading {visible(event.file)} ({size(event.bytes)}) with {visible(event.reader)}"
         case SourceOpened():
@@ -106,18 +110,23 @@ def narrate(event: AnyEvent, *, dry_run: bool = False) -> str | None:
             return f"would make {indexes}" if dry_run else f"made {indexes} in {format_duration(event.seconds)}"
         case Verified():
             return verified(event)
+        case ImportFinished():
+            why = "" if event.error is None else f" ({visible(event.error)})"
+            return f"source {event.source} is {_ended(event, dry_run=dry_run)}{why}"
         case RunFinished():
-            numbers = (event.read, event.inserted, event.updated, event.skipped, event.rejected)
-            counts = equation(*numbers, dry_run=event.dry_run)
-            return (
-                f"{_OUTCOMES.get(event.outcome, visible(event.outcome))}: {counts} in {format_duration(event.seconds)}"
-            )
+            return _ended(event, dry_run=event.dry_run)
         case _:
             assert_never(event)
 
 
+def _ended(event: ImportFinished | RunFinished, *, dry_run: bool) -> str:
+    numbers = (event.read, event.inserted, event.updated, event.skipped, event.rejected)
+    outcome = OUTCOMES.get(event.outcome, visible(event.outcome))
+    return f"{outcome}: {equation(*numbers, dry_run=dry_run)} in {format_duration(event.seconds)}"
+
+
 #: The outcomes of a report, in a few words.
-_OUTCOMES = {
+OUTCOMES = {
     "complete": "complete",
     "complete_with_rejects": "complete, with rejects",
     "complete_with_suppressed": "complete, but not every row is in",

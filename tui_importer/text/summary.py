@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path, PurePath
 
-from tui_importer.core.model.report import ReasonGroup, Report
+from tui_importer.core.model.report import ReasonGroup, Report, SetReport
 from tui_importer.text.numbers import format_duration, format_rate, plural
 from tui_importer.text.safe import encodable, shortened, visible
-from tui_importer.text.sentences import DRY_RUN, ended, equation, verified
+from tui_importer.text.sentences import DRY_RUN, OUTCOMES, ended, equation, verified
 
 #: Maximum number of reject groups shown; the reject file has every row.
 MAX_GROUPS = 10
@@ -27,7 +28,15 @@ def summary_lines(
     width: int | None = None,
 ) -> list[str]:
     """Return the lines of the summary. ``reasons`` are the report's groups of rejects unless others are given.
-    Characters that ``encoding`` lacks are replaced. If ``width`` is given, reasons are cut to fit a terminal's line."""
+    Characters that ``encoding`` lacks are replaced. If ``width`` is given, reasons are cut to fit a terminal's line.
+
+    For several sources, the lines are those of each import and of all together.
+    """
+    if isinstance(report, SetReport):
+        # Of an import that was not begun there is only an error, which is printed elsewhere.
+        begun = [each for each in report.imports if each.source.sheet is not None]
+        lines = [line for each in begun for line in summary_lines(each, None, encoding, width)]
+        return [*lines, *(encodable(line, encoding) for line in _totals(report))]
     before = DRY_RUN if report.dry_run else ""
     lines = [route(report), outcome(report), _counts(report)]
     if report.verified is not None:
@@ -41,6 +50,14 @@ def summary_lines(
     if report.rejects_file is not None:
         lines.append(f"rejects are in {visible(_short(report.rejects_file))}")
     return [encodable(before + line, encoding) for line in lines]
+
+
+def _totals(report: SetReport) -> list[str]:
+    """Say how many of the imports ended how, and count their rows."""
+    outcomes = Counter(each.outcome for each in report.imports)
+    ends = "; ".join(f"{count} {OUTCOMES[outcome]}" for outcome, count in outcomes.items())
+    before = DRY_RUN if report.dry_run else ""
+    return [f"{before}{len(report.imports)} sources: {ends}", before + _counts(report)]
 
 
 def _short(path: str) -> str:

@@ -16,6 +16,7 @@ from tui_importer.core.model.rates import RateWindow, rows_per_second
 from tui_importer.core.model.report import ReasonGroup, Report
 from tui_importer.events import (
     AnyEvent,
+    ImportStarted,
     LoadingStarted,
     ReadingStarted,
     Retrying,
@@ -157,6 +158,7 @@ class ViewBuilder:
 
     def __init__(self) -> None:
         self._started: RunStarted | None = None
+        self._import: ImportStarted | None = None  # the latest of several
         self._began = 0.0
         self._latest = 0.0
         self._reading: ReadingStarted | None = None
@@ -197,9 +199,9 @@ class ViewBuilder:
             run_id=self._started.run_id if self._started else "",
             dry_run=self._started is not None and self._started.dry_run,
             state=state,
-            file=self._started.file if self._started else "",
+            file=self._import.file if self._import else self._started.file if self._started else "",
             sheet=self._opened.sheet if self._opened else None,
-            target=self._started.target if self._started else "",
+            target=self._import.target if self._import else self._started.target if self._started else "",
             table=self._loading.table if self._loading else (report.target.table if report else ""),
             strategy=self._started.strategy if self._started else "",
             batch_size=self._loading.batch_size if self._loading else 0,
@@ -223,6 +225,8 @@ class ViewBuilder:
         match event:
             case RunStarted():
                 self._started, self._began = event, at
+            case ImportStarted():
+                self._begin_import(event)
             case ReadingStarted():
                 self._reading = event
             case SourceOpened():
@@ -244,6 +248,14 @@ class ViewBuilder:
         if text is not None:
             self._log.append(LogLine(at, level(event), text, isinstance(event, ROUTINE)))
             self._logged = None
+
+    def _begin_import(self, event: ImportStarted) -> None:
+        """Show the next of several imports, whose workers are numbered from 1 again."""
+        self._import, self._reading, self._opened, self._loading = event, None, None, None
+        if self._stopping is not None and self._stopping.source is not None:
+            self._stopping = None  # it ended the import before
+        for of_workers in (self._sparks, self._retries, self._delays, self._failures):
+            of_workers.clear()
 
     def _add_counters(self, counters: Snapshot) -> None:
         self._counters = counters

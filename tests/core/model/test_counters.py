@@ -10,6 +10,7 @@ from tui_importer.core.model.counters import (
     Snapshot,
     WorkerCounters,
     WorkerState,
+    combined,
     progress,
     take_snapshot,
     total,
@@ -66,9 +67,36 @@ def test_every_counter_of_a_worker_is_in_its_snapshot() -> None:
     values = {field.name: number for number, field in enumerate(dataclasses.fields(WorkerCounters), start=1)}
     worker = WorkerCounters(**values)  # type: ignore[arg-type]
     del values["blocked"]  # a state of its own
-    assert dataclasses.asdict(take_snapshot(0.0, ReaderCounters(), [worker]).workers[0]) == values
+    [snapshot] = take_snapshot(0.0, ReaderCounters(), [worker], source=3).workers
+    assert dataclasses.asdict(snapshot) == {**values, "source": 3}
 
 
 def test_the_engine_knows_the_phase_better_than_the_reader() -> None:
     snapshot = take_snapshot(0.0, ReaderCounters(phase=Phase.READ), [], phase=Phase.INDEXING)
     assert (snapshot.phase, snapshot.all_read) == (Phase.INDEXING, True)
+
+
+def test_counters_of_several_sources() -> None:
+    def of(number: int, phase: Phase, inserted: int, source_rows: int | None, workers: int = 1) -> Snapshot:
+        counters = [WorkerCounters(worker=each + 1, inserted=inserted) for each in range(workers)]
+        reader = ReaderCounters(rows_read=inserted * workers, phase=phase, source_rows=source_rows)
+        return take_snapshot(
+            float(number), reader, counters, source=number, phase=phase, queue_depth=1, queue_size=4, workers_wanted=2
+        )
+
+    ended, active = of(1, Phase.FINISHED, 5, 5), of(2, Phase.READING, 3, 100, workers=2)
+    waiting = of(3, Phase.WAITING, 0, None, workers=0)
+    assert combined([active]) is active
+    found = combined([ended, active, waiting])
+    assert (found.at, found.read, found.inserted, found.phase, found.source_rows) == (3.0, 11, 11, Phase.READING, None)
+    assert (found.queue_depth, found.queue_size, found.workers_wanted) == (1, 4, 2)
+    assert [(worker.source, worker.worker) for worker in found.workers] == [(2, 1), (2, 2)]
+    assert (found.ended_rows, found.by_workers) == (5, 11)
+    assert [(each.source, each.inserted, each.phase) for each in found.sources] == [
+        (1, 5, Phase.FINISHED),
+        (2, 6, Phase.READING),
+        (3, 0, Phase.WAITING),
+    ]
+    assert combined([ended, ended]).phase is Phase.FINISHED
+    assert combined([ended, waiting]).phase is Phase.WAITING
+    assert combined([ended, active]).source_rows == 105

@@ -148,6 +148,12 @@ def test_what_is_no_plan_no_listener_and_no_path(tmp_path: Path) -> None:
     plan = Plan(source=Source(file=path), target=Target(database=tmp_path / "a.db"))
     with pytest.raises(PlanError, match="a Plan is needed, not str"):
         run_import("a.csv")  # type: ignore[arg-type]
+    with pytest.raises(PlanError, match="a Plan is needed, and there is none"):
+        run_import([])
+    with pytest.raises(PlanError, match="a Plan is needed, not int"):
+        run_import([plan, 3])  # type: ignore[list-item]
+    with pytest.raises(PlanError, match="rejects_file is one file, and there are several imports"):
+        run_import([plan, plan], rejects_file=tmp_path / "r.xlsx")
     with pytest.raises(PlanError, match="listener"):
         run_import(plan, listener=3)  # type: ignore[arg-type]
     with pytest.raises(PlanError, match="rejects_file must be a path"):

@@ -10,7 +10,7 @@ from typing import Any
 from tests.core.source.test_reader import LinesReader
 from tui_importer.backends.sqlite.backend import SQLite
 from tui_importer.core.model.plan import Options, Plan, Source, Target
-from tui_importer.core.model.report import ReasonGroup
+from tui_importer.core.model.report import ReasonGroup, Report
 from tui_importer.core.model.url import parse_address
 from tui_importer.core.model.write_mode import AvailableKind
 from tui_importer.core.run.context import Components, RunContext
@@ -46,6 +46,13 @@ class KeptRejects(list[Reject]):
 
     def by_reason(self) -> Sequence[ReasonGroup]:
         return ()
+
+    def open(self) -> None: ...
+
+    def save(self, report: Report, headers: tuple[str, ...]) -> Report:
+        return report
+
+    def close(self) -> None: ...
 
 
 class Steps:

@@ -39,6 +39,8 @@ class WorkerState(StrEnum):
     FAILED = "failed"
 
 
+#: The phases of an import that is not being carried out.
+_INACTIVE = (Phase.WAITING, Phase.FINISHED)
 #: States in which a statement is in flight.
 _AT_WORK = (WorkerState.WRITING, WorkerState.COMMITTING, WorkerState.ISOLATING)
 
@@ -88,7 +90,7 @@ class WorkerCounters:
 
 @dataclass(frozen=True, slots=True)
 class WorkerSnapshot:
-    """:class:`WorkerCounters` at one moment."""
+    """:class:`WorkerCounters` at one moment. ``source`` is the number of the source whose rows it writes, from 1."""
 
     worker: int
     state: WorkerState
@@ -102,6 +104,7 @@ class WorkerSnapshot:
     last_batch_seconds: float
     in_hand_first_row: int | None
     in_hand_last_row: int | None
+    source: int = 1
 
     @property
     def finished(self) -> int:
@@ -110,12 +113,30 @@ class WorkerSnapshot:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SourceSnapshot:
+    """The counters of one of several sources at one moment. ``source`` is its number in the run, from 1."""
+
+    source: int
+    read: int
+    blank: int
+    inserted: int
+    updated: int
+    skipped: int
+    rejected: int
+    source_rows: int | None
+    phase: Phase
+    all_read: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
     """All counters of a run at one moment. ``at`` is the time of a monotonic clock, in seconds.
 
     ``all_read``: ``read`` and ``blank`` are final. ``queue_size`` is the capacity of the queue in batches,
     ``queue_depth`` how many are waiting in it. ``paused``: no batches are taken until the run is unpaused.
-    ``workers_wanted`` is the requested number of workers, which can be changed during the run.
+    ``workers_wanted`` is the requested number of workers, which can be changed during the run. In a run of several
+    sources, the counts are sums, ``sources`` has those of each, and ``workers`` are those of the imports that are
+    being carried out: the workers of the others have completed ``ended_rows`` rows.
     """
 
     at: float
@@ -133,6 +154,8 @@ class Snapshot:
     paused: bool = False
     workers_wanted: int = 0
     workers: tuple[WorkerSnapshot, ...] = ()
+    ended_rows: int = 0
+    sources: tuple[SourceSnapshot, ...] = ()
 
     @property
     def finished(self) -> int:
@@ -142,7 +165,7 @@ class Snapshot:
     @property
     def by_workers(self) -> int:
         """The number of rows that the workers of this run have completed, without those of earlier runs."""
-        return sum(worker.finished for worker in self.workers)
+        return self.ended_rows + sum(worker.finished for worker in self.workers)
 
 
 def take_snapshot(
@@ -155,10 +178,11 @@ def take_snapshot(
     phase: Phase | None = None,
     paused: bool = False,
     workers_wanted: int = 0,
+    source: int = 1,
 ) -> Snapshot:
-    """The current values of the counters. ``phase`` overrides that of the reading thread."""
+    """The current values of the counters of one source. ``phase`` overrides that of the reading thread."""
     # Workers before the reader: a row is read before it is completed, so ``finished`` never exceeds ``read``.
-    sampled = tuple(_sample(worker) for worker in workers)
+    sampled = tuple(_sample(worker, source) for worker in workers)
     skipped, rejected, reader_phase = reader.skipped, reader.rejected, reader.phase
     return Snapshot(
         at=at,
@@ -176,6 +200,34 @@ def take_snapshot(
         paused=paused,
         workers_wanted=workers_wanted,
         workers=sampled,
+    )
+
+
+def combined(snapshots: Sequence[Snapshot]) -> Snapshot:
+    """The counters of a run from those of its sources, in their order; there is at least one."""
+    if len(snapshots) == 1:
+        return snapshots[0]
+    active = [each for each in snapshots if each.phase not in _INACTIVE]
+    ended = [each for each in snapshots if each.phase is Phase.FINISHED]
+    hints = [each.source_rows for each in snapshots]
+    return Snapshot(
+        at=max(each.at for each in snapshots),
+        read=sum(each.read for each in snapshots),
+        blank=sum(each.blank for each in snapshots),
+        inserted=sum(each.inserted for each in snapshots),
+        updated=sum(each.updated for each in snapshots),
+        skipped=sum(each.skipped for each in snapshots),
+        rejected=sum(each.rejected for each in snapshots),
+        source_rows=None if None in hints else sum(hint for hint in hints if hint is not None),
+        queue_depth=sum(each.queue_depth for each in active),
+        queue_size=sum(each.queue_size for each in active),
+        phase=active[0].phase if active else Phase.FINISHED if len(ended) == len(snapshots) else Phase.WAITING,
+        all_read=all(each.all_read for each in snapshots),
+        paused=any(each.paused for each in snapshots),
+        workers_wanted=sum(each.workers_wanted for each in active),
+        workers=tuple(worker for each in active for worker in each.workers),
+        ended_rows=sum(each.by_workers for each in ended),
+        sources=tuple(_of_source(number, each) for number, each in enumerate(snapshots, start=1)),
     )
 
 
@@ -200,7 +252,7 @@ def progress(snapshot: Snapshot) -> float | None:
     return min(1.0, snapshot.finished / rows) if rows else 1.0
 
 
-def _sample(worker: WorkerCounters) -> WorkerSnapshot:
+def _sample(worker: WorkerCounters, source: int) -> WorkerSnapshot:
     return WorkerSnapshot(
         worker=worker.worker,
         state=WorkerState.BLOCKED if worker.blocked and worker.state in _AT_WORK else worker.state,
@@ -214,4 +266,20 @@ def _sample(worker: WorkerCounters) -> WorkerSnapshot:
         last_batch_seconds=worker.last_batch_seconds,
         in_hand_first_row=worker.in_hand_first_row,
         in_hand_last_row=worker.in_hand_last_row,
+        source=source,
+    )
+
+
+def _of_source(number: int, snapshot: Snapshot) -> SourceSnapshot:
+    return SourceSnapshot(
+        source=number,
+        read=snapshot.read,
+        blank=snapshot.blank,
+        inserted=snapshot.inserted,
+        updated=snapshot.updated,
+        skipped=snapshot.skipped,
+        rejected=snapshot.rejected,
+        source_rows=snapshot.source_rows,
+        phase=snapshot.phase,
+        all_read=snapshot.all_read,
     )

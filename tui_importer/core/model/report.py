@@ -217,6 +217,18 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     rejects_file: str | None = None
 
 
+class SetReport(Report, frozen=True, kw_only=True):
+    """The result of a run of several sources: totals, and the report of each import in ``imports``, in their order.
+
+    The fields of :class:`Report` that name things (``method``, and those of ``source`` and ``target``) name the first
+    few of all imports, and ``workers`` and ``batch_size`` are the largest. Columns, notes, rejects and verification are
+    in ``imports`` alone. The ``run_id`` of an import is the run's with a dot and the number of its source: the ledger
+    knows it by that.
+    """
+
+    imports: tuple[Report, ...]
+
+
 def reconcile(read: int, inserted: int, updated: int, skipped: int, rejected: int) -> None:
     """Raise :class:`ReconciliationError` unless read = inserted + updated + skipped + rejected."""
     completed = inserted + updated + skipped + rejected
@@ -261,6 +273,8 @@ def to_json(report: Report) -> bytes:
 def from_json(data: bytes) -> Report:
     """The inverse of :func:`to_json`; raises ``ValueError`` for anything else."""
     try:
-        return msgspec.convert(json.loads(data), Report)
+        raw = json.loads(data)
+        several = isinstance(raw, dict) and "imports" in raw
+        return msgspec.convert(raw, SetReport if several else Report)
     except msgspec.ValidationError as error:  # not a ValueError in older versions
         raise ValueError(str(error)) from error

@@ -52,9 +52,10 @@ class Components:
 
 @dataclass(kw_only=True)
 class RunContext:
-    """One run, as its steps see it.
+    """One import of a run, as its steps see it.
 
-    ``command`` is the command line that repeats the run. ``stage`` is the latest that was reached, and ``phase``
+    ``run_id`` is the id under which the ledger records it, and ``source`` the number of its source in the run.
+    ``command`` is the command line that repeats the import. ``stage`` is the latest that was reached, and ``phase``
     overrides that of the reading thread. ``notes`` are for the user, and ``retries`` those of the engine's own database
     operations (workers count theirs).
     """
@@ -67,6 +68,7 @@ class RunContext:
     control: RunControl
     emit: Callable[[AnyEvent], None]
     queue: BatchQueue
+    source: int = 1
     reader: ReaderCounters = field(default_factory=ReaderCounters)
     stage: Stage = field(default_factory=Stage)
     phase: Phase | None = None

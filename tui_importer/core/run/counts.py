@@ -27,6 +27,7 @@ def sample(context: RunContext) -> Snapshot:
         phase=context.phase,
         paused=context.control.paused,
         workers_wanted=wanted,
+        source=context.source,
     )
     if late := suppressed_late(stage):
         return replace(taken, inserted=taken.inserted - late, skipped=taken.skipped + late)

@@ -1,4 +1,4 @@
-"""The engine: the steps of a run in their order, from the file to the report, and its control.
+"""The engine: the steps of one import in their order, from the file to the report, and its control.
 
 It returns data and emits events; it never prints.
 """
@@ -6,12 +6,13 @@ It returns data and emits events; it never prints.
 from __future__ import annotations
 
 import datetime as dt
-import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+import msgspec
 
 from tui_importer.core.model.counters import Phase, Snapshot
 from tui_importer.core.model.plan import Plan
@@ -33,41 +34,34 @@ from tui_importer.core.scheduling.stalls import Activity, Finding, watching
 from tui_importer.core.source.open_source import OpenSource
 from tui_importer.core.source.opening import Opening
 from tui_importer.errors import DatabaseError, ExitCode, ImporterError, StoppedError, UsageError
-from tui_importer.events import (
-    Listener,
-    Paused,
-    ReadingStarted,
-    RunFinished,
-    RunStarted,
-    StatementDelayed,
-    Stopping,
-    Unpaused,
-    WorkersChanged,
-)
+from tui_importer.events import AnyEvent, ImportEvent, ReadingStarted, StatementDelayed, Stopping, WorkersChanged
 
 
 class Engine:
-    """One run. :meth:`execute` is called once; other threads may call the other methods meanwhile."""
+    """One import of a run. :meth:`execute` is called once; other threads may call the other methods meanwhile."""
 
     def __init__(
         self,
         plan: Plan,
         components: Components,
         rejects: Rejects,
-        listener: Listener,
+        dispatcher: EventDispatcher,
+        *,
+        run_id: str,
+        source: int = 1,
         opening: Opening | None = None,
         command: str | None = None,
     ) -> None:
-        """``opening`` is the plan's source if it is already being opened. ``command`` is the command line that repeats
-        the run, for the ledger."""
-        self._started_at = dt.datetime.now(dt.UTC)
-        self._started = time.perf_counter()
+        """``run_id`` is the id under which the ledger records the import, ``source`` the number of its source in the
+        run. ``opening`` is the plan's source if it is already being opened. ``command`` is the command line that
+        repeats the import, for the ledger."""
         self._opening = opening
+        self._dispatcher = dispatcher
         self._control = RunControl()
-        self._dispatcher = EventDispatcher(listener, lambda why: self._control.stop(why, ExitCode.FAILED))
-        self._emit = self._dispatcher.emit
+        self._emit = _numbered(dispatcher.emit, source)
         self._context = RunContext(
-            run_id=_new_run_id(self._started_at),
+            run_id=run_id,
+            source=source,
             plan=plan,
             components=components,
             rejects=rejects,
@@ -76,11 +70,6 @@ class Engine:
             emit=self._emit,
             queue=BatchQueue(self._control),
         )
-
-    @property
-    def run_id(self) -> str:
-        """The run's id. Ids sort by time."""
-        return self._context.run_id
 
     @property
     def headers(self) -> tuple[str, ...]:
@@ -98,27 +87,34 @@ class Engine:
         """The current values of all counters."""
         return sample(self._context)
 
-    def stop(self, reason: str, exit_code: ExitCode = ExitCode.STOPPED) -> None:
-        """Take no further batches, finish those in flight, and report."""
-        if self._control.stop(reason, exit_code):
-            self._emit(Stopping(reason=reason, aborting=False))
+    @property
+    def stopping(self) -> bool:
+        """Whether the import was stopped."""
+        return self._control.stopping
 
-    def abort(self, reason: str, exit_code: ExitCode = ExitCode.STOPPED) -> None:
-        """Stop, and cancel the statements in flight at the database: their batches are rolled back."""
-        if self._control.abort(reason, exit_code):
-            self._emit(Stopping(reason=reason, aborting=True))
+    @property
+    def loading(self) -> bool:
+        """Whether workers are writing rows."""
+        stage = self._context.stage
+        # Only once the first worker has started is it known whether the strategy asks for more.
+        return isinstance(stage, Loading) and bool(stage.job.counters) and not stage.job.ended
 
-    def pause(self, *, paused: bool) -> None:
-        """Pause or resume taking batches; no effect if that is already the state."""
-        with self._dispatcher.held:  # the last event emitted must match the state
-            if self._control.pause(paused=paused):
-                self._emit(Paused() if paused else Unpaused())
+    def stop(self, reason: str, exit_code: ExitCode = ExitCode.STOPPED) -> bool:
+        """Take no further batches, finish those in flight, and report; True if this call began it."""
+        return self._control.stop(reason, exit_code)
+
+    def abort(self, reason: str, exit_code: ExitCode = ExitCode.STOPPED) -> bool:
+        """Stop, and cancel the statements in flight at the database; True if this call began it."""
+        return self._control.abort(reason, exit_code)
+
+    def pause(self, *, paused: bool) -> bool:
+        """Pause or unpause taking batches; True if that changed the state."""
+        return self._control.pause(paused=paused)
 
     def change_workers(self, workers: int) -> None:
         """Set the number of workers. Raises :class:`UsageError` with the reason if that is not possible."""
         stage, components = self._context.stage, self._context.components
-        # Only once the first worker has started is it known whether the strategy asks for more.
-        if not isinstance(stage, Loading) or not stage.job.counters or stage.job.ended or self._control.stopping:
+        if not isinstance(stage, Loading) or not self.loading or self._control.stopping:
             raise UsageError("the workers can be changed while rows are being written")
         worker_count = stage.job.worker_count
         if not worker_count.flexible:
@@ -129,22 +125,22 @@ class Engine:
             self._emit(WorkersChanged(workers=workers))
 
     def execute(self) -> Report:
-        """Run the import. Always returns a report; no thread, task or connection is left."""
-        plan, components = self._context.plan, self._context.components
-        self._emit(
-            RunStarted(
-                run_id=self.run_id,
-                file=plan.source.file,
-                target=components.address.display,
-                strategy=components.strategy_name,
-                dry_run=plan.options.dry_run,
-            )
-        )
-        with self._deadline(plan.options.timeout):
+        """Carry out the import. Always returns a report; no thread, task or connection is left."""
+        started_at, started = dt.datetime.now(dt.UTC), time.perf_counter()
+        with self._deadline(self._context.plan.options.timeout):
             error = self._import() or self._dispatcher.failure
-        report = build_report(self._context, Ending(error, self._started_at, time.perf_counter() - self._started))
+        return self._end(Ending(error, started_at, time.perf_counter() - started))
+
+    def report_unbegun(self, error: ImporterError | None) -> Report:
+        """The report of an import that is not carried out: because of an error, or else because it was stopped."""
+        self._control.close()
+        if self._opening is not None:
+            self._opening.abandon()
+        return self._end(Ending(error, dt.datetime.now(dt.UTC), 0.0))
+
+    def _end(self, ending: Ending) -> Report:
+        report = build_report(self._context, ending)
         self._context.phase = Phase.FINISHED
-        self._emit(_finished(report))
         return report
 
     def _import(self) -> ImporterError | None:
@@ -220,7 +216,13 @@ class Engine:
         if seconds is None:
             yield
             return
-        timer = threading.Timer(seconds, self.abort, [f"the time limit of {seconds:g} s has passed (--timeout)"])
+
+        def abort() -> None:
+            reason = f"the time limit of {seconds:g} s has passed (--timeout)"
+            if self._control.abort(reason):
+                self._emit(Stopping(reason=reason, aborting=True, source=self._context.source))
+
+        timer = threading.Timer(seconds, abort)
         timer.name = "deadline"
         timer.start()
         try:
@@ -230,24 +232,15 @@ class Engine:
             timer.join()
 
 
-def _new_run_id(now: dt.datetime) -> str:
-    return f"{now:%Y%m%d-%H%M%S}-{now.microsecond // 1000:03x}{os.urandom(2).hex()}"
+def _numbered(emit: Callable[[AnyEvent], None], source: int) -> Callable[[AnyEvent], None]:
+    """Emit the events of an import with the number of its source."""
+    if source == ImportEvent().source:
+        return emit  # as they are made
 
+    def emit_numbered(event: AnyEvent) -> None:
+        emit(msgspec.structs.replace(event, source=source))
 
-def _finished(report: Report) -> RunFinished:
-    stats = report.stats
-    return RunFinished(
-        outcome=report.outcome,
-        exit_code=report.exit_code,
-        read=stats.total_records,
-        inserted=stats.inserted,
-        updated=stats.updated,
-        skipped=stats.skipped,
-        rejected=stats.error_count,
-        blank=stats.blank_rows,
-        seconds=stats.duration_seconds,
-        dry_run=report.dry_run,
-    )
+    return emit_numbered
 
 
 def _size(path: Path) -> int:

@@ -54,8 +54,7 @@ class RunControl:
             first = not self.aborting and not self._closed
             if first:
                 self.aborting = True
-                self._canceller = threading.Thread(target=self._cancel_all, name="canceller", daemon=True)
-                self._canceller.start()
+                self._start_cancelling()
             self._changed.notify_all()
         return first
 
@@ -91,6 +90,7 @@ class RunControl:
         """Within the context, call ``cancel`` repeatedly from another thread once the run is aborted."""
         with self._changed:
             self._cancel_callbacks.append(cancel)
+            self._start_cancelling()
         try:
             yield
         finally:
@@ -104,6 +104,12 @@ class RunControl:
             self._changed.notify_all()
         if self._canceller is not None:
             self._canceller.join()
+
+    def _start_cancelling(self) -> None:
+        """Start the canceller once the run is aborted and there is something to cancel."""
+        if self.aborting and self._cancel_callbacks and self._canceller is None and not self._closed:
+            self._canceller = threading.Thread(target=self._cancel_all, name="canceller", daemon=True)
+            self._canceller.start()
 
     def _cancel_all(self) -> None:
         while True:

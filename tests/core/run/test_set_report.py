@@ -1,0 +1,100 @@
+"""One report, outcome and exit code of several imports."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import msgspec
+import pytest
+
+from tui_importer.core.model.report import Outcome, Report, SetReport, Stats, from_json, to_json
+from tui_importer.core.run.reporting import never_begun
+from tui_importer.core.run.set_report import label, named_error, report_of_set, worst_exit_code
+from tui_importer.errors import ExitCode, ImporterError, SourceError
+
+NOW = dt.datetime(2026, 1, 2, tzinfo=dt.UTC)
+
+
+def report(file: str, outcome: Outcome = "complete", code: int = 0, **counts: int) -> Report:
+    given = {"read": sum(counts.values()), "inserted": 0, "updated": 0, "skipped": 0, "rejected": 0, **counts}
+    return msgspec.structs.replace(
+        never_begun(file, None, SourceError("")),
+        run_id="x",
+        outcome=outcome,
+        exit_code=code,
+        error=None if outcome.startswith("complete") else f"{outcome} of it",
+        stats=Stats.count(blank=1, retries=2, seconds=1.0, **given),
+        rejects_total=given["rejected"],
+    )
+
+
+@pytest.mark.parametrize(
+    ("codes", "worst"),
+    [
+        ([], 0),
+        ([0, 0], 0),
+        ([0, 3], 3),
+        ([3, 4], 4),
+        ([4, 6], 6),
+        ([6, 2], 2),
+        ([2, 5], 5),
+        ([5, 1], 1),
+        ([1, 130], 130),
+    ],
+)
+def test_the_worst_exit_code_is_that_of_the_run(codes: list[int], worst: int) -> None:
+    assert worst_exit_code(codes) == worst_exit_code(reversed(codes)) == worst
+
+
+@pytest.mark.parametrize(
+    ("ends", "outcome", "code"),
+    [
+        ([("complete", 0), ("already_imported", 0)], "complete", 0),
+        ([("already_imported", 0), ("already_imported", 0)], "already_imported", 0),
+        ([("complete", 0), ("complete_with_rejects", 3)], "complete_with_rejects", 3),
+        ([("complete_with_rejects", 0), ("complete_with_suppressed", 3)], "complete_with_rejects", 3),
+        ([("complete_with_rejects", 3), ("stopped", 4)], "stopped", 4),
+        ([("failed", 2), ("stopped", 4)], "failed", 2),
+        ([("failed", 1), ("stopped", 130)], "failed", 130),
+    ],
+)
+def test_outcomes_that_differ(ends: list[tuple[Outcome, int]], outcome: str, code: int) -> None:
+    found = report_of_set("run", [report("a.csv", *end) for end in ends], None, NOW, 1.0)
+    assert (found.outcome, found.exit_code) == (outcome, code)
+
+
+def test_totals_add_up_and_every_import_is_listed() -> None:
+    reports = [report("a.csv", inserted=5, rejected=1), report("b.csv", inserted=2, skipped=3)]
+    found = report_of_set("run", reports, None, NOW, 2.0)
+    assert isinstance(found, SetReport)
+    found.stats.reconcile()
+    stats = found.stats
+    assert (stats.total_records, stats.inserted, stats.skipped, stats.error_count) == (11, 7, 3, 1)
+    assert (stats.blank_rows, stats.retries, stats.duration_seconds, stats.records_per_second) == (2, 4, 2.0, 5.5)
+    assert (found.run_id, found.source.file, found.rejects_total, found.error) == ("run", "a.csv, b.csv", 1, None)
+    assert found.imports == tuple(reports)
+    assert from_json(to_json(found)) == found
+
+
+def test_the_report_of_an_only_import_is_its_own() -> None:
+    only = report("a.csv", inserted=5)
+    assert report_of_set("run", [only], None, NOW, 2.0) is only
+    assert b"imports" not in to_json(only)
+
+
+def test_an_error_of_the_run_itself_fails_it() -> None:
+    found = report_of_set("run", [report("a.csv")], ImporterError("its defect"), NOW, 1.0)
+    assert (found.outcome, found.exit_code, found.error) == ("failed", ExitCode.FAILED, "its defect")
+
+
+def test_errors_name_their_files() -> None:
+    reports = [report("a.csv"), report("b.csv", "failed", 1), report("c.csv", "stopped", 4)]
+    assert report_of_set("run", reports, None, NOW, 1.0).error == "b.csv: failed of it; c.csv: stopped of it"
+    named = msgspec.structs.replace(reports[1], error="b.csv: unreadable")
+    assert named_error(named) == "b.csv: unreadable"
+
+
+def test_a_label_names_a_few() -> None:
+    assert label(["a"]) == label(["a", "a"]) == "a"
+    assert label("abc") == "a, b, c"
+    assert label("abcabde") == "a, b, c and 2 more"

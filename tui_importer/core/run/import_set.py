@@ -1,0 +1,260 @@
+"""The import set: the imports of one run, from its first event to its last.
+
+There is one run id, one control, one stream of events, one set of counters and one report. Each import claims, resumes
+and fails for itself; an executor decides where and when they are carried out.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from tui_importer.core.model.counters import Snapshot, combined
+from tui_importer.core.model.plan import Plan
+from tui_importer.core.model.report import Report
+from tui_importer.core.run.context import Components, Rejects
+from tui_importer.core.run.dispatcher import EventDispatcher
+from tui_importer.core.run.engine import Engine
+from tui_importer.core.run.run_id import import_run_id, new_run_id
+from tui_importer.core.run.set_report import label, report_of_set
+from tui_importer.core.scheduling.executor import Executor, PendingImport
+from tui_importer.core.scheduling.failures import INTERRUPTS, unexpected
+from tui_importer.core.source.opening import Opening
+from tui_importer.errors import ExitCode, ImporterError
+from tui_importer.events import (
+    ImportFinished,
+    ImportStarted,
+    Listener,
+    Paused,
+    RunFinished,
+    RunStarted,
+    Stopping,
+    Unpaused,
+)
+
+
+class RejectStore(Rejects, Protocol):
+    """Stores the rejects of one import while it is carried out, and then where the user finds them."""
+
+    def open(self) -> None:
+        """Begin; raises :class:`~tui_importer.errors.ImporterError` if there is no place for rejects."""
+
+    def save(self, report: Report, headers: tuple[str, ...]) -> Report:
+        """Write the rejects of an import that has ended; returns its report with where they are."""
+
+    def close(self) -> None:
+        """Release what :meth:`open` took. May be called again."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedImport:
+    """One import of a run, before it is carried out.
+
+    ``opening`` is the plan's source if it is already being opened. ``command`` is the command line that repeats the
+    import, for the ledger.
+    """
+
+    plan: Plan
+    components: Components
+    rejects: RejectStore
+    opening: Opening | None = None
+    command: str | None = None
+
+
+class ImportSet:
+    """The imports of one run. :meth:`execute` is called once; other threads may call the other methods meanwhile."""
+
+    def __init__(
+        self, imports: Sequence[PlannedImport], executor_name: str, executor: Executor, listener: Listener
+    ) -> None:
+        self._started_at = dt.datetime.now(dt.UTC)
+        self._started = time.perf_counter()
+        self.run_id = new_run_id(self._started_at)
+        self._imports = tuple(imports)
+        self._executor_name = executor_name
+        self._executor = executor
+        self._dispatcher = EventDispatcher(listener, self._stop_all)
+        self._emit = self._dispatcher.emit
+        self._reports: dict[int, Report] = {}
+        self._engines = tuple(
+            Engine(
+                each.plan,
+                each.components,
+                each.rejects,
+                self._dispatcher,
+                run_id=import_run_id(self.run_id, number, len(imports)),
+                source=number,
+                opening=each.opening,
+                command=each.command,
+            )
+            for number, each in enumerate(imports, start=1)
+        )
+
+    @property
+    def resolved_plans(self) -> tuple[Plan | None, ...]:
+        """The plan of each import with all defaults resolved; None where it is not known yet."""
+        return tuple(engine.resolved_plan for engine in self._engines)
+
+    def snapshot(self) -> Snapshot:
+        """The current values of all counters."""
+        return combined([engine.snapshot() for engine in self._engines])
+
+    def stop(self, reason: str, exit_code: ExitCode = ExitCode.STOPPED) -> None:
+        """Take no further batches and begin no further imports, finish the batches in flight, and report."""
+        if self._stop_all(reason, exit_code):
+            self._emit(Stopping(reason=reason, aborting=False))
+
+    def abort(self, reason: str, exit_code: ExitCode = ExitCode.STOPPED) -> None:
+        """Stop, and cancel the statements in flight at the database: their batches are rolled back."""
+        if sum(engine.abort(reason, exit_code) for engine in self._engines):
+            self._emit(Stopping(reason=reason, aborting=True))
+
+    def pause(self, *, paused: bool) -> None:
+        """Pause or unpause taking batches; no effect if that is already the state."""
+        with self._dispatcher.held:  # the last event emitted must match the state
+            if sum(engine.pause(paused=paused) for engine in self._engines):
+                self._emit(Paused() if paused else Unpaused())
+
+    def change_workers(self, workers: int) -> None:
+        """Set the number of workers of each import that is being loaded.
+
+        Raises :class:`~tui_importer.errors.UsageError` with the reason if that is not possible.
+        """
+        for engine in [engine for engine in self._engines if engine.loading] or self._engines[:1]:
+            engine.change_workers(workers)
+
+    def execute(self) -> Report:
+        """Carry out all imports. Always returns a report; no thread, task or connection is left."""
+        self._emit(
+            RunStarted(
+                run_id=self.run_id,
+                file=label(each.plan.source.file for each in self._imports),
+                target=label(each.components.address.display for each in self._imports),
+                strategy=label(each.components.strategy_name for each in self._imports),
+                dry_run=self._imports[0].plan.options.dry_run,
+                sources=len(self._imports),
+            )
+        )
+        failure = self._run_executor()
+        for number, engine in enumerate(self._engines, start=1):
+            if number not in self._reports:
+                self._end(number, engine.report_unbegun(failure or self._left_out(engine)))
+                self._imports[number - 1].rejects.close()
+        report = self._report(failure)
+        self._emit(_finished(report))
+        return report
+
+    def imports(self) -> Iterator[PendingImport]:
+        """Implements :meth:`tui_importer.core.scheduling.executor.ImportQueue.imports`."""
+        for number, engine in enumerate(self._engines, start=1):
+            if self._left_unbegun(engine):
+                return
+            yield _Pending(self, number)
+
+    def carry_out(self, number: int) -> None:
+        """Carry out one import and keep its report."""
+        planned, engine = self._imports[number - 1], self._engines[number - 1]
+        if self._left_unbegun(engine):
+            return  # it was taken before the run was stopped
+        if self._several:
+            self._emit(
+                ImportStarted(
+                    source=number,
+                    file=planned.plan.source.file,
+                    target=planned.components.address.display,
+                    strategy=planned.components.strategy_name,
+                )
+            )
+        self._end(number, self._carried_out(planned, engine))
+
+    @property
+    def _several(self) -> bool:
+        return len(self._imports) > 1
+
+    @staticmethod
+    def _carried_out(planned: PlannedImport, engine: Engine) -> Report:
+        try:
+            planned.rejects.open()
+        except ImporterError as error:
+            return engine.report_unbegun(error)
+        try:
+            return planned.rejects.save(engine.execute(), engine.headers)
+        finally:
+            planned.rejects.close()
+
+    def _left_unbegun(self, engine: Engine) -> bool:
+        """Whether the run was stopped before this import began. An only import always begins."""
+        return self._several and engine.stopping
+
+    def _end(self, number: int, report: Report) -> None:
+        self._reports[number] = report
+        if self._several:
+            self._emit(_import_finished(number, report))
+
+    def _run_executor(self) -> ImporterError | None:
+        """Carry out the imports; returns the error of an executor that failed."""
+        try:
+            self._executor.run(self)
+        except INTERRUPTS:
+            raise
+        except BaseException as error:  # noqa: BLE001  # third-party code may raise anything
+            return ImporterError(f"executor {self._executor_name!r} failed: {unexpected(error)}")
+        return None
+
+    def _left_out(self, engine: Engine) -> ImporterError | None:
+        """Why an import was not begun, unless because the run was stopped."""
+        return None if engine.stopping else ImporterError(f"executor {self._executor_name!r} did not carry it out")
+
+    def _report(self, failure: ImporterError | None) -> Report:
+        reports = [self._reports[number] for number in sorted(self._reports)]
+        return report_of_set(self.run_id, reports, failure, self._started_at, time.perf_counter() - self._started)
+
+    def _stop_all(self, reason: str, exit_code: ExitCode = ExitCode.FAILED) -> bool:
+        return sum(engine.stop(reason, exit_code) for engine in self._engines) > 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Pending:
+    """Implements :class:`tui_importer.core.scheduling.executor.PendingImport`."""
+
+    owner: ImportSet
+    number: int
+
+    def carry_out(self) -> None:
+        self.owner.carry_out(self.number)
+
+
+def _import_finished(source: int, report: Report) -> ImportFinished:
+    stats = report.stats
+    return ImportFinished(
+        source=source,
+        outcome=report.outcome,
+        exit_code=report.exit_code,
+        read=stats.total_records,
+        inserted=stats.inserted,
+        updated=stats.updated,
+        skipped=stats.skipped,
+        rejected=stats.error_count,
+        blank=stats.blank_rows,
+        seconds=stats.duration_seconds,
+        error=report.error,
+    )
+
+
+def _finished(report: Report) -> RunFinished:
+    stats = report.stats
+    return RunFinished(
+        outcome=report.outcome,
+        exit_code=report.exit_code,
+        read=stats.total_records,
+        inserted=stats.inserted,
+        updated=stats.updated,
+        skipped=stats.skipped,
+        rejected=stats.error_count,
+        blank=stats.blank_rows,
+        seconds=stats.duration_seconds,
+        dry_run=report.dry_run,
+    )

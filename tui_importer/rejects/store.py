@@ -1,0 +1,72 @@
+"""The rejects of one import: on disk while it is carried out, and then in a workbook for the user."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import msgspec
+
+from tui_importer.core.model.report import ReasonGroup, Report
+from tui_importer.errors import ExitCode, ImporterError
+from tui_importer.events import Reject
+from tui_importer.rejects.paths import default_reject_path
+from tui_importer.rejects.spool import RejectSpool
+
+
+class RejectStore:
+    """Implements :class:`tui_importer.core.run.import_set.RejectStore`.
+
+    The workbook of the rejects of ``source`` is ``workbook``, by default one in the current folder; a ``dry_run``
+    writes none.
+    """
+
+    def __init__(self, source: Path, workbook: Path | None, *, dry_run: bool) -> None:
+        self._source = source
+        self._workbook = workbook
+        self._dry_run = dry_run
+        self._spool: RejectSpool | None = None  # while the store is not open
+
+    def open(self) -> None:
+        """Begin to take rejects, unless already begun; raises :class:`ImporterError` without a place for them."""
+        if self._spool is None:
+            self._spool = RejectSpool()
+
+    def add_many(self, rejects: Iterable[Reject]) -> None:
+        self._opened.add_many(rejects)
+
+    def first(self, number: int) -> list[Reject]:
+        return [] if self._spool is None else self._spool.first(number)
+
+    def by_reason(self) -> Sequence[ReasonGroup]:
+        return () if self._spool is None else self._spool.by_reason()
+
+    def save(self, report: Report, headers: tuple[str, ...]) -> Report:
+        """Write the workbook, if there are rejects; the report of an import whose rejects cannot be saved is failed."""
+        spool = self._opened
+        if not spool.count or self._dry_run:
+            return report
+        # Imported here: it takes a tenth of a second, and runs without rejects do not need it.
+        from tui_importer.rejects.workbook import write_reject_workbook
+
+        path = self._workbook or default_reject_path(self._source, Path.cwd())
+        if os.path.lexists(path):  # it was created while the rows were being loaded
+            path = default_reject_path(path, path.parent)
+        try:
+            write_reject_workbook(path, headers, spool)
+        except ImporterError as error:
+            return msgspec.structs.replace(
+                report, outcome="failed", exit_code=int(ExitCode.FAILED), error=report.error or str(error)
+            )
+        return msgspec.structs.replace(report, rejects_file=str(path))
+
+    def close(self) -> None:
+        if self._spool is not None:
+            self._spool.close()
+            self._spool = None
+
+    @property
+    def _opened(self) -> RejectSpool:
+        assert self._spool is not None
+        return self._spool
