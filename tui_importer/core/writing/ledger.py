@@ -77,6 +77,14 @@ class Counts:
         """The total."""
         return self.inserted + self.updated + self.skipped + self.rejected
 
+    def __add__(self, other: Counts) -> Counts:
+        return Counts(
+            self.inserted + other.inserted,
+            self.updated + other.updated,
+            self.skipped + other.skipped,
+            self.rejected + other.rejected,
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewRun:
