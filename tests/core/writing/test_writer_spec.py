@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import pickle
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
 from tests.core.writing.test_batch_writer import DESTINATION, MAPPING
+from tui_importer.core.model.batch import Batch
+from tui_importer.core.model.cells import Cell, CellError, UncalculatedFormula
+from tui_importer.core.model.list_column import ListColumn
+from tui_importer.core.model.rows import SEPARATED, Rows
 from tui_importer.core.writing.backend import ConnectionSettings
 from tui_importer.core.writing.ledger import Claim
 from tui_importer.core.writing.writer_spec import WriterSpec
+from tui_importer.events import Fault, Reject
 
 PASSWORD = "Tr0ub4dor-and-3"
 
@@ -56,3 +63,45 @@ def test_the_claim_travels_with_the_destination() -> None:
     spec = spec_of("rows.db")
     assert spec.destination.claim is None
     assert Claim("import", 1, "run") == pickle.loads(pickle.dumps(Claim("import", 1, "run")))
+
+
+CELLS: list[Cell] = [
+    None,
+    "text",
+    "\0 \udce9",
+    7,
+    1.5,
+    True,
+    Decimal("1.50"),
+    dt.date(2026, 1, 2),
+    dt.time(3, 4),
+    dt.datetime(2026, 1, 2, 3, 4, tzinfo=dt.UTC),
+    dt.timedelta(hours=25),
+    CellError("#N/A"),
+    UncalculatedFormula("A1+1"),
+]
+
+
+def test_a_batch_of_lists_travels_with_whatever_is_in_its_cells() -> None:
+    column = ListColumn(CELLS)
+    fault = Fault(cell="Sheet1!A2", column="n", value="x", reason="not a number")
+    rejects = (Reject(sheet="Sheet1", row=2, faults=(fault,), values=("x", None)),)
+    rows = range(3, 3 + len(CELLS))
+    batch = Batch(1, "Sheet1", 2, rows[-1], rows, (column,), (column,), rejects)
+    copied = pickle.loads(pickle.dumps(batch))
+    assert copied.columns[0].values() == copied.origin[0].values() == CELLS
+    assert (copied.first_row, copied.last_row, copied.rows) == (2, rows[-1], rows)
+    assert (copied.rejects, len(copied)) == (rejects, len(CELLS))
+
+
+def test_a_batch_of_rows_travels_with_its_encoding() -> None:
+    _, read = Rows.read(iter([["a", "", "c"], ["d", "e", ""]]), 10)
+    assert read is not None
+    columns = read.columns()
+    batch = Batch(1, "Sheet1", 2, 3, range(2, 4), columns, columns, encoded=read.encode(columns, SEPARATED))
+    copied = pickle.loads(pickle.dumps(batch))
+    assert list(map(tuple, copied.records())) == [("a", None, "c"), ("d", "e", None)]
+    assert [list(copied.encoded.chunks(*place)) for place in ((0, 2), (1, 2))] == [
+        [b"a\x1f\x1fc\x1ed\x1fe\x1f"],
+        [b"d\x1fe\x1f"],
+    ]

@@ -36,7 +36,7 @@ _REST_SLICE = 0.1
 
 
 class ImportJob:
-    """Implements :class:`tui_importer.core.scheduling.strategy.Job`.
+    """Implements :class:`tui_importer.core.writing.remote_writer.RemoteJob`.
 
     ``spec`` is what its writers are made from, ``account`` adds up their outcomes, and ``counters`` show each worker.
     """
@@ -141,12 +141,20 @@ class ImportJob:
                 await run_async(writer.close())
 
     @contextmanager
+    def remote_worker(self) -> Iterator[CountedRemoteWorker]:
+        observer = self._new_worker()
+        with self._ending(observer.counters):
+            self._started(observer.counters)
+            yield CountedRemoteWorker(self, observer)
+
+    @contextmanager
     def accounting(self, writer: BatchWriter, observer: LiveCounters) -> Iterator[None]:
         """Within the context a batch is written; afterwards its outcome is in the account, even if the rest failed."""
         try:
             yield
         except BaseException as error:
-            self._add(writer.outcome, observer)
+            if writer.outcome is not None:
+                self.add(writer.outcome, observer)
             if isinstance(error, WorkerError):
                 self._emit(
                     WorkerFailed(
@@ -154,12 +162,11 @@ class ImportJob:
                     )
                 )
             raise
-        self._add(writer.outcome, observer)
+        if writer.outcome is not None:
+            self.add(writer.outcome, observer)
 
-    def _add(self, outcome: BatchOutcome | None, observer: LiveCounters) -> None:
+    def add(self, outcome: BatchOutcome, observer: LiveCounters) -> None:
         """Account for an outcome. Its rejects are stored before any event is emitted."""
-        if outcome is None:
-            return
         stop_reason = self.account.add(outcome)
         observer.accounted(outcome, self.account.of_worker(outcome.worker))
         if outcome.last_row is None:
@@ -248,6 +255,25 @@ class TaskWriter:
     async def write_each(self, batch: Batch) -> BatchOutcome:
         with self._job.accounting(self._writer, self._observer):
             return await run_async(self._writer.write_each(batch))
+
+
+class CountedRemoteWorker:
+    """Implements :class:`tui_importer.core.writing.remote_writer.RemoteWorker`."""
+
+    def __init__(self, job: ImportJob, observer: LiveCounters) -> None:
+        self._job = job
+        self._observer = observer
+
+    @property
+    def worker(self) -> int:
+        return self._observer.counters.worker
+
+    @property
+    def spec(self) -> WriterSpec:
+        return self._job.spec
+
+    def add(self, outcome: BatchOutcome) -> None:
+        self._job.add(outcome, self._observer)
 
 
 class _ThreadSessionFactory:

@@ -2,12 +2,16 @@
 
 If a COMMIT is not acknowledged, a new connection asks the ledger. It may ask too early, while the old transaction is
 still being committed. The second attempt then finds the entry when it tries to insert it, and is rolled back.
+
+A batch may be given to a second writer if the process of the first one is gone, and nobody knows how far it came. The
+second writer finds the first one's entry in the same way, takes over what is completed, and writes the rest.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from bisect import bisect_right
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 
 from tui_importer.core.model.batch import Batch
 from tui_importer.core.model.completed_rows import Interval
@@ -21,6 +25,9 @@ from tui_importer.core.writing.operation import Operation
 from tui_importer.core.writing.worker_session import SessionFactory, WorkerSession
 from tui_importer.errors import DataFault, ImporterError, SupersededError
 from tui_importer.events import Reject
+
+#: :meth:`tui_importer.core.writing.ledger.Ledger.entry`, for the claim of a writer.
+FindEntry = Callable[[int], Entry | None]
 
 #: The number of rows suppressed by the database that are named for each batch.
 SKIPPED_ROWS = 3
@@ -65,7 +72,11 @@ class CommittedPart:
 
 
 class BatchTransactions:
-    """Writes batches through a session, in one transaction each or in one per row, each with its ledger entry."""
+    """Writes batches through a session, in one transaction each or in one per row, each with its ledger entry.
+
+    With ``find_entry``, a batch may have been given to another writer before. Each batch then has an entry of its own,
+    so that it can be found by the batch's first row; without, a batch that follows the latest one extends its entry.
+    """
 
     def __init__(
         self,
@@ -74,13 +85,15 @@ class BatchTransactions:
         sessions: SessionFactory,
         control: RunControl,
         observer: WriteObserver,
+        find_entry: FindEntry | None = None,
     ) -> None:
         self._session = session
         self._isolation = isolation
         self._sessions = sessions
         self._control = control
         self._observer = observer
-        # The worker's latest ledger entry. A batch that follows it directly extends it.
+        self._find_entry = find_entry
+        # The worker's latest ledger entry, which the next one may extend.
         self._latest: Interval | None = None
         # The transaction whose COMMIT was sent but not acknowledged.
         self._commit_unacknowledged: CommittedPart | None = None
@@ -105,9 +118,16 @@ class BatchTransactions:
             self._commit_maybe_late = part
 
     def write_batch(self, batch: Batch, progress: BatchProgress) -> Operation[None]:
-        """Write the batch in one transaction, unless the progress says that it is committed."""
-        if progress.last_row is not None:
-            return
+        """Write the batch in one transaction, unless the progress says that it is committed.
+
+        If another writer had begun to write it row by row, the other rows are written row by row, too.
+        """
+        if progress.last_row is None:
+            yield from self._write_whole(batch, progress)
+        if progress.rows < len(batch):
+            yield from self.write_rows(batch, progress)
+
+    def _write_whole(self, batch: Batch, progress: BatchProgress) -> Operation[None]:
         session, call = self._session.current, self._session.call
         loaded, rejects = NOTHING_LOADED, list[Reject]()
         try:
@@ -118,14 +138,14 @@ class BatchTransactions:
                 loaded, rejects = yield from self._isolation.isolate(batch, None)
             elif len(batch):
                 loaded = yield from call(session.load, batch, 0, len(batch))
-            yield from self._commit(self._whole_part(batch, loaded, rejects), progress)
+            yield from self._commit(batch, self._whole_part(batch, loaded, rejects), progress)
         except DataFault as fault:
             self._commit_unacknowledged = None
             self._observer.entered(WorkerState.ISOLATING)
             yield from call(session.rollback)
             yield from call(session.begin)
             loaded, rejects = yield from self._isolation.isolate(batch, fault)
-            yield from self._commit(self._whole_part(batch, loaded, rejects), progress)
+            yield from self._commit(batch, self._whole_part(batch, loaded, rejects), progress)
 
     def write_rows(self, batch: Batch, progress: BatchProgress) -> Operation[None]:
         """Write the rows that the progress lacks in one transaction each, until the run begins to stop."""
@@ -145,18 +165,18 @@ class BatchTransactions:
                 yield from call(session.begin)
                 loaded = yield from call(session.insert, batch, row)
                 entry = self._entry(batch, progress.last_row, last_row, loaded, known)
-                yield from self._commit(CommittedPart(entry, 1, row=batch.rows[row]), progress)
+                yield from self._commit(batch, CommittedPart(entry, 1, row=batch.rows[row]), progress)
             except DataFault as fault:
                 self._commit_unacknowledged = None
                 yield from call(session.rollback)
                 yield from call(session.begin)
                 refused = self._isolation.reject(batch, row, fault)
                 entry = self._entry(batch, progress.last_row, last_row, NOTHING_LOADED, [*known, refused])
-                yield from self._commit(CommittedPart(entry, 1), progress)
+                yield from self._commit(batch, CommittedPart(entry, 1), progress)
         if progress.last_row is None:  # all rows failed conversion
             yield from call(session.begin)
             entry = self._entry(batch, None, batch.last_row, NOTHING_LOADED, batch.rejects)
-            yield from self._commit(CommittedPart(entry, 0), progress)
+            yield from self._commit(batch, CommittedPart(entry, 0), progress)
 
     def _whole_part(self, batch: Batch, loaded: Loaded, refused: list[Reject]) -> CommittedPart:
         entry = self._entry(batch, None, batch.last_row, loaded, [*batch.rejects, *refused])
@@ -172,7 +192,8 @@ class BatchTransactions:
     ) -> Entry:
         """The ledger entry for the batch's rows after ``completed`` (None: from the first) up to ``last_row``."""
         first_row, previous = batch.first_row, self._latest
-        if previous is not None and (completed is not None or previous.last + 1 == first_row):
+        follows = previous is not None and self._find_entry is None and previous.last + 1 == first_row
+        if previous is not None and (completed is not None or follows):
             first_row = previous.first
         else:
             previous = None
@@ -186,25 +207,50 @@ class BatchTransactions:
             rejects=rejects,
         )
 
-    def _commit(self, part: CommittedPart, progress: BatchProgress) -> Operation[None]:
+    def _commit(self, batch: Batch, part: CommittedPart, progress: BatchProgress) -> Operation[None]:
         """Write the ledger entry and commit it with the rows."""
         session, call = self._session.current, self._session.call
         written = yield from call(session.record, part.entry)
         if not written:
             yield from call(session.rollback)
-            recorded = yield from self._is_recorded(part.entry)
-            if not recorded:
-                raise SupersededError("another run has taken this import over: this one may write no more")
-            if self._commit_maybe_late is None or self._commit_maybe_late.entry.last_row != part.entry.last_row:
-                raise ImporterError(
-                    f"rows up to {part.entry.last_row:,} were handed out to be written a second time: they are in once"
-                )
-            # An earlier attempt was still being committed when the ledger was asked about it.
-            self._completed(part, progress)
+            yield from self._find_committed(batch, part, progress)
             return
         self._observer.entered(WorkerState.COMMITTING)
         self._commit_unacknowledged = part
         yield from call(session.commit)
+        self._completed(part, progress)
+
+    def _find_committed(self, batch: Batch, part: CommittedPart, progress: BatchProgress) -> Operation[None]:
+        """Find out why the ledger does not take an entry: its rows are committed already, or the claim has ended."""
+        recorded = yield from self._is_recorded(part.entry)
+        late = self._commit_maybe_late
+        if recorded and late is not None and late.entry.last_row == part.entry.last_row:
+            # An earlier attempt was still being committed when the ledger was asked about it.
+            self._completed(part, progress)
+            return
+        found = self._find_entry(batch.first_row) if self._find_entry is not None else None
+        if found is not None and (progress.last_row or 0) < found.last_row <= batch.last_row:
+            self._take_over(batch, found, progress)
+        elif recorded:
+            raise ImporterError(
+                f"rows up to {part.entry.last_row:,} were handed out to be written a second time: they are in once"
+            )
+        else:
+            raise SupersededError("another run has taken this import over: this one may write no more")
+
+    def _take_over(self, batch: Batch, found: Entry, progress: BatchProgress) -> None:
+        """Add to the progress what another writer has committed of the batch; ``found`` is the batch's entry."""
+        before = progress.loaded
+        part = CommittedPart(
+            replace(
+                found,
+                inserted=found.inserted - before.inserted,
+                updated=found.updated - before.updated,
+                skipped=found.skipped - before.skipped,
+                rejects=found.rejects[len(progress.rejects) :],
+            ),
+            bisect_right(batch.rows, found.last_row) - progress.rows,
+        )
         self._completed(part, progress)
 
     def _completed(self, part: CommittedPart, progress: BatchProgress) -> None:

@@ -14,7 +14,7 @@ from tui_importer.core.model.batch import Batch
 from tui_importer.core.model.batch_outcome import BatchOutcome
 from tui_importer.core.model.counters import WorkerState
 from tui_importer.core.scheduling.run_control import RunControl
-from tui_importer.core.writing.batch_transaction import BatchProgress, BatchTransactions
+from tui_importer.core.writing.batch_transaction import BatchProgress, BatchTransactions, FindEntry
 from tui_importer.core.writing.defaults import blanks_filled, default_places
 from tui_importer.core.writing.isolation import BadRowIsolation
 from tui_importer.core.writing.observer import WriteObserver
@@ -37,8 +37,15 @@ class BatchWriter:
     """
 
     def __init__(
-        self, spec: WriterSpec, worker: int, sessions: SessionFactory, control: RunControl, observer: WriteObserver
+        self,
+        spec: WriterSpec,
+        worker: int,
+        sessions: SessionFactory,
+        control: RunControl,
+        observer: WriteObserver,
+        find_entry: FindEntry | None = None,
     ) -> None:
+        """``find_entry`` is needed if a batch may have been given to another writer before."""
         self.worker = worker
         self.outcome: BatchOutcome | None = None
         self._spec = spec
@@ -49,7 +56,7 @@ class BatchWriter:
         self._defaults = default_places(spec.mapping.table, columns), columns
         self._session = WorkerSession(sessions, control)
         isolation = BadRowIsolation(self._session, spec.mapping)
-        self._transactions = BatchTransactions(self._session, isolation, sessions, control, observer)
+        self._transactions = BatchTransactions(self._session, isolation, sessions, control, observer, find_entry)
 
     def connect(self) -> Operation[None]:
         """Open the first session. If that fails with a transient error, the first batch tries again."""

@@ -175,6 +175,9 @@ class Ledger(Protocol):
     def counts(self, import_id: str, generation: int) -> Counts:
         """The sum of a generation's entries."""
 
+    def entry(self, claim: Claim, first_row: int) -> Entry | None:
+        """The entry of the claimed import that begins at this row, with its rejects; None if there is none."""
+
     def rejects(self, claim: Claim) -> Iterator[Reject]:
         """The rejects of the claimed import so far, ordered by sheet row."""
 

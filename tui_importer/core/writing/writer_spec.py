@@ -18,7 +18,7 @@ class WriterSpec:
 
     A spec never holds a password: it keeps the portable form of its ``settings``
     (:meth:`~tui_importer.core.writing.backend.ConnectionSettings.portable`). Whoever opens it elsewhere hands over the
-    password on purpose (:func:`tui_importer.core.writing.remote_writer.open_remote_writer`).
+    password on purpose (:func:`tui_importer.open_writer`).
     """
 
     backend: str
