@@ -23,10 +23,11 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from tui_importer.api import Inspection, Run, inspect_source, run_import
+    from tui_importer.api import Inspection, Run, inspect_source, open_writer, run_import
     from tui_importer.backends.ledger import SqlLedger
     from tui_importer.backends.ledger_tables import LedgerStatements, text_for, worker_statements
     from tui_importer.core.model.batch import Batch, Block
+    from tui_importer.core.model.batch_outcome import BatchOutcome
     from tui_importer.core.model.cells import Cell, CellError, UncalculatedFormula
     from tui_importer.core.model.column import Column, ColumnStore, common_store
     from tui_importer.core.model.counters import Snapshot, progress
@@ -54,7 +55,9 @@ if TYPE_CHECKING:
     )
     from tui_importer.core.writing.ledger import Claim, Entry, Ledger
     from tui_importer.core.writing.loaded import Loaded
+    from tui_importer.core.writing.remote_writer import RemoteJob, RemoteWorker, RemoteWriter
     from tui_importer.core.writing.threaded_async_session import ThreadedAsyncSession
+    from tui_importer.core.writing.writer_spec import WriterSpec
     from tui_importer.errors import (
         BusyError,
         DatabaseError,
@@ -80,16 +83,19 @@ if TYPE_CHECKING:
 _HOMES = {
     name: module
     for module, names in {
-        "tui_importer.api": ("Inspection", "Run", "inspect_source", "run_import"),
+        "tui_importer.api": ("Inspection", "Run", "inspect_source", "open_writer", "run_import"),
         "tui_importer.backends.ledger": ("SqlLedger",),
         "tui_importer.backends.ledger_tables": ("LedgerStatements", "text_for", "worker_statements"),
         "tui_importer.core.model.batch": ("Batch", "Block"),
+        "tui_importer.core.model.batch_outcome": ("BatchOutcome",),
         "tui_importer.core.model.cells": ("Cell", "CellError", "UncalculatedFormula"),
         "tui_importer.core.model.column": ("Column", "ColumnStore", "common_store"),
         "tui_importer.core.model.list_column": ("ListColumn",),
         "tui_importer.core.model.encoded": ("EncodedBatch",),
         "tui_importer.core.model.counters": ("Snapshot", "progress"),
+        "tui_importer.core.writing.remote_writer": ("RemoteJob", "RemoteWorker", "RemoteWriter"),
         "tui_importer.core.writing.threaded_async_session": ("ThreadedAsyncSession",),
+        "tui_importer.core.writing.writer_spec": ("WriterSpec",),
         "tui_importer.core.source.layout": ("Layout",),
         "tui_importer.core.writing.ledger": ("Claim", "Entry", "Ledger"),
         "tui_importer.core.writing.loaded": ("Loaded",),
@@ -145,6 +151,7 @@ __all__ = [
     "Backend",
     "BackendSpec",
     "Batch",
+    "BatchOutcome",
     "Block",
     "BusyError",
     "Cell",
@@ -190,6 +197,9 @@ __all__ = [
     "ReaderSpec",
     "ReconciliationError",
     "Reject",
+    "RemoteJob",
+    "RemoteWorker",
+    "RemoteWriter",
     "Report",
     "Run",
     "Session",
@@ -217,11 +227,13 @@ __all__ = [
     "WriteKind",
     "WriteMode",
     "Writer",
+    "WriterSpec",
     "common_store",
     "eta",
     "hookimpl",
     "inspect_source",
     "load_plan",
+    "open_writer",
     "progress",
     "rate",
     "run_import",

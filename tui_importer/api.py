@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,6 +26,8 @@ from tui_importer.core.source.open_source import OpenSource, open_source
 from tui_importer.core.source.opening import Opening
 from tui_importer.core.source.reader import SheetInfo
 from tui_importer.core.writing.backend import Backend, ConnectionSettings
+from tui_importer.core.writing.remote_writer import RemoteWriter, open_remote_writer
+from tui_importer.core.writing.writer_spec import WriterSpec
 from tui_importer.errors import ExitCode, PlanError
 from tui_importer.events import AnyEvent, Listener, ignore
 from tui_importer.plugins.choice import choose, make_reader
@@ -191,6 +193,22 @@ def _commands(given: str | Sequence[str] | None, imports: int) -> tuple[str | No
     if given is None or isinstance(given, str):
         return given, [given] * imports
     return given[0], given[1:]
+
+
+def open_writer(
+    spec: WriterSpec, *, worker: int = 1, database: str | None = None, registry: Registry | None = None
+) -> AbstractContextManager[RemoteWriter]:
+    """Open the writer of a :class:`WriterSpec` in this process, which need not be the one of the run.
+
+    A spec, its pickle and its ``repr`` contain no password. If the database wants one, there are two ways for it:
+    either what its client finds by itself on this machine (for PostgreSQL ``PGPASSWORD``, a service file or
+    ``.pgpass``), or ``database``, the whole address with the password, which the caller takes from where it keeps
+    secrets. ``worker`` is the number of the worker in the run. Connects within the context; raises
+    :class:`tui_importer.errors.DatabaseError` if that fails, and :class:`tui_importer.errors.PlanError` if the spec's
+    backend is not installed here.
+    """
+    registry = registry or load_registry()
+    return open_remote_writer(spec, registry.make_backend, worker=worker, database=database)
 
 
 def _path(given: object, name: str) -> Path:

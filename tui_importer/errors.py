@@ -21,6 +21,7 @@ A user sees the message as one line on stderr, so it names the file, sheet or ce
 from __future__ import annotations
 
 from enum import IntEnum
+from typing import Any, Self
 
 
 class ExitCode(IntEnum):
@@ -117,6 +118,14 @@ class WorkerError(ImporterError):
         self.last_row = last_row
         if isinstance(cause, ImporterError):
             self.exit_code = cause.exit_code
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # As for Exception, but without the constructor: the cause is not pickled.
+        return self._restored, self.args, self.__dict__
+
+    @classmethod
+    def _restored(cls, message: str) -> Self:
+        return cls.__new__(cls, message)
 
 
 class StoppedError(ImporterError):

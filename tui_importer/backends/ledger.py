@@ -25,6 +25,7 @@ from tui_importer.core.writing.ledger import (
     LEDGER_VERSION,
     Claim,
     Counts,
+    Entry,
     NewRun,
     PastRun,
     ResumePoint,
@@ -160,6 +161,26 @@ class SqlLedger:
         with self._reading("read the ledger") as connection:
             return Counts(*self._sum_counts(connection, import_id, generation))
 
+    def entry(self, claim: Claim, first_row: int) -> Entry | None:
+        batch, reject = self._tables.batch, self._tables.reject
+        with self._reading("read the ledger") as connection:
+            query = sa.select(batch).where(_of_generation(batch, claim), batch.c.first_row == first_row)
+            found = connection.execute(query).one_or_none()
+            if found is None:
+                return None
+            rows = reject.c.sheet_row.between(found.first_row, found.last_row)
+            bodies = connection.execute(
+                sa.select(reject.c.body).where(_of_generation(reject, claim), rows).order_by(reject.c.sheet_row)
+            )
+            return Entry(
+                first_row=found.first_row,
+                last_row=found.last_row,
+                inserted=found.inserted,
+                updated=found.updated,
+                skipped=found.skipped,
+                rejects=[_reject(body) for body in bodies.scalars()],
+            )
+
     def rejects(self, claim: Claim) -> Iterator[Reject]:
         reject, last = self._tables.reject, 0
         while True:
@@ -171,7 +192,7 @@ class SqlLedger:
                     .limit(_PAGE)
                 ).all()
             for _, body in chunk:
-                yield msgspec.convert(json.loads(body), Reject)
+                yield _reject(body)
             if len(chunk) < _PAGE:
                 return
             last = chunk[-1].sheet_row
@@ -414,6 +435,10 @@ class SqlLedger:
             if self._begin is not None:
                 connection.exec_driver_sql(self._begin)
             yield connection
+
+
+def _reject(body: str) -> Reject:
+    return msgspec.convert(json.loads(body), Reject)
 
 
 def _of_generation(table: sa.Table, claim: Claim) -> sa.ColumnElement[bool]:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tests.support.examples import examples
 from tui_importer import ColumnPlan, Options, Plan, PlanError, Source, Target, UsageError, load_plan, save_plan
 from tui_importer.core.model.plan import checked
-from tui_importer.core.model.url import parse_address, sqlite_path
+from tui_importer.core.model.url import parse_address, portable_address, sqlite_path
 from tui_importer.core.writing.backend import ConnectionSettings
 
 NAMES = st.text(st.characters(codec="utf-8"), min_size=1, max_size=12).filter(str.strip)
@@ -167,3 +167,46 @@ def test_no_password_is_ever_shown(password: str) -> None:
             shown = str(error)
         assert secret not in shown
         assert quote(secret, safe="") not in shown
+
+
+@pytest.mark.parametrize(
+    ("text", "portable"),
+    [
+        ("postgresql://h/d", "postgresql://h/d"),
+        ("postgres://u:p@h:5433,i/d?sslmode=require", "postgres://u@h:5433,i/d?sslmode=require"),
+        ("postgresql:///d?host=/run&password=p&connect_timeout=3", "postgresql:///d?host=/run&connect_timeout=3"),
+        ("postgresql://u@h/d?password=p", "postgresql://u@h/d"),
+        ("host=h password='a b' dbname=d", "host=h  dbname=d"),
+        ("host=h passfile=/f dbname=d", "host=h passfile=/f dbname=d"),
+        ("sqlite+pysqlite:///rows.db", "sqlite+pysqlite:///rows.db"),
+        ("sqlite:////srv/a%20b.db", "sqlite:////srv/a%20b.db"),
+        ("/srv/a?b.db", "sqlite:////srv/a%3Fb.db"),
+    ],
+)
+def test_a_portable_address_is_the_same_without_its_password(text: str, portable: str) -> None:
+    assert portable_address(text) == portable
+    assert portable_address(portable) == portable
+    assert parse_address(portable).scheme == parse_address(text).scheme
+
+
+@given(
+    password=st.text(st.characters(codec="utf-8", categories=["L", "N", "P", "S"]), min_size=1, max_size=20),
+    form=st.sampled_from(
+        ["postgresql://0:{}@1/2", "postgresql://0@1/2?password={}&sslmode=require", "mysql+pymysql://0:{}@1:3/2?a=4"]
+    ),
+)
+def test_no_password_is_left_in_a_portable_address(password: str, form: str) -> None:
+    written = f"<{password}>"  # not part of the rest of the address
+    portable = portable_address(form.format(quote(written, safe="")))
+    assert quote(written, safe="") not in portable
+    assert portable_address(form.format(quote("another", safe=""))) == portable
+
+
+@pytest.mark.parametrize("name", ["plain.db", "caf\udce9.db", "a:b@c ?.db"])
+def test_a_portable_file_is_the_same_from_another_folder(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    portable = portable_address(f"sqlite:///{quote(name, errors='surrogateescape')}")
+    monkeypatch.chdir("/")
+    assert sqlite_path(parse_address(portable)) == str(tmp_path / name)

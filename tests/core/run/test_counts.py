@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tests.conftest import Database
 from tests.core.run.steps import Steps
-from tui_importer.core.run.counts import counts_before, counts_of_import, sample, suppressed, suppressed_late
+from tui_importer.core.run.counts import counts_before, counts_of_import, sample, suppressed, suppressed_late, written
 from tui_importer.core.run.loading import load
 from tui_importer.core.run.preparation import claim
 from tui_importer.core.run.stages import Claimed, Published, after
@@ -49,5 +49,6 @@ def test_rows_suppressed_when_they_were_moved_count_as_skipped(tmp_path: Path, s
         steps.context.reach(after(loading, Published, suppressed_late=3))
     found = sample(steps.context)
     assert (before.inserted, before.skipped, found.inserted, found.skipped) == (50, 0, 47, 3)
+    assert written(steps.context.stage).counts == Counts(inserted=50)
     assert suppressed_late(steps.context.stage) == suppressed(steps.context.stage) == 3
     assert counts_of_import(steps.context, whole=True) == Counts(47, 0, 3, 0)

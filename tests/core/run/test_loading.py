@@ -13,7 +13,7 @@ from tests.core.run.steps import Steps
 from tui_importer.core.model.batch import Block
 from tui_importer.core.model.counters import Phase
 from tui_importer.core.model.write_mode import AvailableKind, WriteKind, WriteMode
-from tui_importer.core.run.loading import destination, load
+from tui_importer.core.run.loading import destination, load, writer_spec
 from tui_importer.core.run.preparation import claim, prepare_table
 from tui_importer.core.run.stages import Claimed, Loading
 from tui_importer.errors import DatabaseError, ImporterError
@@ -26,7 +26,7 @@ def test_all_rows_are_written(tmp_path: Path, sqlite: Database) -> None:
         loading = load(steps.context, ready, database.backend)
     assert steps.context.stage is loading
     assert loading.job.ended
-    assert sum(worker.inserted for worker in loading.job.counters) == steps.context.reader.rows_read == 50
+    assert loading.job.account.total().counts.inserted == steps.context.reader.rows_read == 50
     assert steps.context.reader.phase is Phase.READ
     kinds = [type(event) for event in steps.events]
     assert kinds.index(LoadingStarted) < kinds.index(BatchCommitted)
@@ -95,9 +95,12 @@ def test_blanks_take_defaults_in_the_table_and_not_in_a_stage(tmp_path: Path, sq
     with steps.ready() as (ready, database):
         prepared = prepare_table(steps.context, claim(steps.context, ready, database.backend)[0], database.backend)
         found = destination(prepared)
+        spec = writer_spec(steps.context, prepared)
     assert (found.table, found.columns, found.defaults) == (prepared.filled_table, ("n",), () if atomic else (0,))
     assert prepared.resume_point is not None
     assert found.claim == prepared.resume_point.claim
+    assert (spec.destination, spec.mapping, spec.backend) == (found, prepared.resolved.mapping, "sqlite")
+    assert spec.settings == steps.context.connection_settings().portable()
 
 
 @pytest.mark.parametrize("mode", ["append", "create"])

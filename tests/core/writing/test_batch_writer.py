@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,18 +19,23 @@ from tui_importer.backends.sqlite.backend import SQLite
 from tui_importer.core.conversion.convert import Conversion
 from tui_importer.core.conversion.mapping import ColumnMapping, MappedColumn
 from tui_importer.core.model.batch import Batch
+from tui_importer.core.model.batch_outcome import BatchOutcome
 from tui_importer.core.model.counters import WorkerCounters, WorkerState
 from tui_importer.core.model.list_column import ListColumn
 from tui_importer.core.model.table import Table, TableColumn
 from tui_importer.core.model.types import INTEGER
+from tui_importer.core.run.live_counters import LiveCounters
 from tui_importer.core.scheduling.run_control import RunControl
 from tui_importer.core.writing.backend import AsyncSession, Backend, ConnectionSettings, Destination, Session
-from tui_importer.core.writing.batch_writer import BatchWriter, run, run_async
+from tui_importer.core.writing.batch_writer import BatchWriter
 from tui_importer.core.writing.ledger import Entry
 from tui_importer.core.writing.loaded import Loaded
+from tui_importer.core.writing.observer import NoObserver
+from tui_importer.core.writing.operation import run, run_async
 from tui_importer.core.writing.threaded_async_session import ThreadedAsyncSession
-from tui_importer.errors import DataFault, StoppedError, WorkerError
-from tui_importer.events import BatchCommitted, Reject, Retrying
+from tui_importer.core.writing.writer_spec import WriterSpec
+from tui_importer.errors import DataFault, StoppedError, TransientFault, WorkerError
+from tui_importer.events import Retrying
 
 if TYPE_CHECKING:
     from tests.conftest import Database
@@ -145,37 +151,26 @@ class Given:
         return True
 
 
-class Notes:
-    """A journal that keeps what it is told."""
-
-    def __init__(self) -> None:
-        self.events: list[BatchCommitted] = []
-        self.rejects: list[Reject] = []
-        self.failures: list[WorkerError] = []
-        self.retries: list[Retrying] = []
-
-    def committed(self, event: BatchCommitted, rejects: list[Reject]) -> None:
-        self.events.append(event)
-        self.rejects += rejects
-
-    def retrying(self, event: Retrying) -> None:
-        self.retries.append(event)
-
-    def worker_failed(self, failure: WorkerError) -> None:
-        self.failures.append(failure)
+SETTINGS = ConnectionSettings("t.db", "tui_importer/test", 10)
+SPEC = WriterSpec(backend="fake", settings=SETTINGS, destination=DESTINATION, mapping=MAPPING)
 
 
-def write(session: Session, numbers: Sequence[int], *, asynchronous: bool = False, each: bool = False) -> Notes:
-    notes, counters = Notes(), WorkerCounters(worker=1)
-    if asynchronous:
-        writer = BatchWriter(Given(ThreadedAsyncSession(session)), MAPPING, counters, notes, RunControl())
-        asyncio.run(run_async(writer.each(batch_of(numbers)) if each else writer.batch(batch_of(numbers))))
-    else:
-        writer = BatchWriter(Given(session), MAPPING, counters, notes, RunControl())
-        run(writer.each(batch_of(numbers)) if each else writer.batch(batch_of(numbers)))
+def no_retry(event: Retrying) -> None:
+    pytest.fail(f"nothing is to be tried again: {event}")
+
+
+def write(session: Session, numbers: Sequence[int], *, asynchronous: bool = False, each: bool = False) -> BatchOutcome:
+    counters = WorkerCounters(worker=1)
+    given = Given(ThreadedAsyncSession(session) if asynchronous else session)
+    writer = BatchWriter(SPEC, 1, given, RunControl(), LiveCounters(counters, no_retry))
+    writing = (writer.write_each if each else writer.write)(batch_of(numbers))
+    outcome = asyncio.run(run_async(writing)) if asynchronous else run(writing)
+    assert outcome is writer.outcome
     assert counters.state is WorkerState.IDLE
-    assert counters.inserted + counters.updated + counters.skipped + counters.rejected == len(numbers)
-    return notes
+    assert outcome.inserted + outcome.updated + outcome.skipped + len(outcome.rejects) == len(numbers)
+    assert (counters.inserted, counters.updated) == (outcome.inserted, outcome.updated)
+    assert (counters.skipped, counters.rejected) == (outcome.skipped, len(outcome.rejects))
+    return outcome
 
 
 #: Ways in which a database may say which row it refused.
@@ -195,12 +190,11 @@ NAMING: dict[str, Callable[[int, int], int | None]] = {
 @settings(max_examples=examples(40), deadline=None)
 def test_just_the_bad_rows_are_rejected(naming: str, numbers: list[int], *, asynchronous: bool) -> None:
     session = Fake(NAMING[naming])
-    notes = write(session, numbers, asynchronous=asynchronous)
+    outcome = write(session, numbers, asynchronous=asynchronous)
     assert session.stored == [number for number in numbers if number >= 0]
-    assert [reject.row for reject in notes.rejects] == [row for row, n in enumerate(numbers, start=2) if n < 0]
-    [event] = notes.events
-    assert (event.first_row, event.last_row) == (2, 1 + len(numbers))
-    assert (event.inserted, event.rejected) == (len(session.stored), len(notes.rejects))
+    assert [reject.row for reject in outcome.rejects] == [row for row, n in enumerate(numbers, start=2) if n < 0]
+    assert (outcome.first_row, outcome.last_row) == (2, 1 + len(numbers))
+    assert outcome.inserted == len(session.stored)
 
 
 @given(numbers=st.lists(st.integers(-2, 10), min_size=1, max_size=30))
@@ -261,11 +255,11 @@ def test_real_databases_keep_to_it(sqlite: Database, postgres: Database, size: i
         backend = kind(ConnectionSettings(url, "tui_importer/test", 10))  # type: ignore[call-arg]
         session = Counting(backend.open_session(DESTINATION))
         try:
-            notes = write(session, numbers)  # type: ignore[arg-type]
+            outcome = write(session, numbers)  # type: ignore[arg-type]
         finally:
             session.close()  # type: ignore[operator]
             backend.close()
-        assert [reject.row for reject in notes.rejects] == [2 + size // 3]
+        assert [reject.row for reject in outcome.rejects] == [2 + size // 3]
         assert database.scalar("SELECT count(*) FROM t") == size - 1
         # Both say which row it was, so the size of the batch does not matter.
         assert session.statements <= 16, database.kind
@@ -276,13 +270,14 @@ def test_an_error_that_is_no_row_s_ends_the_worker_and_says_where() -> None:
         def load(self, batch: Batch, start: int, stop: int) -> Loaded:
             raise RuntimeError("boom")
 
-    notes, counters = Notes(), WorkerCounters(worker=3)
-    writer = BatchWriter(Given(Broken()), MAPPING, counters, notes, RunControl())
+    counters = WorkerCounters(worker=3)
+    writer = BatchWriter(SPEC, 3, Given(Broken()), RunControl(), LiveCounters(counters, no_retry))
     with pytest.raises(WorkerError, match=r"worker 3 failed at Sheet1 rows 2 to 11: RuntimeError: boom"):
-        run(writer.batch(batch_of(range(10))))
+        run(writer.write(batch_of(range(10))))
     assert counters.state is WorkerState.FAILED
     assert counters.inserted == counters.rejected == 0
-    assert [failure.worker for failure in notes.failures] == [3]
+    assert writer.outcome is not None
+    assert (writer.outcome.worker, writer.outcome.last_row, writer.outcome.inserted) == (3, None, 0)
 
 
 def test_row_by_row_keeps_what_is_committed_when_the_worker_fails() -> None:
@@ -292,14 +287,15 @@ def test_row_by_row_keeps_what_is_committed_when_the_worker_fails() -> None:
                 raise RuntimeError("boom")
             return super().load(batch, start, stop)
 
-    session, notes, counters = Breaking(), Notes(), WorkerCounters(worker=1)
-    writer = BatchWriter(Given(session), MAPPING, counters, notes, RunControl())
+    session, counters = Breaking(), WorkerCounters(worker=1)
+    writer = BatchWriter(SPEC, 1, Given(session), RunControl(), LiveCounters(counters, no_retry))
     with pytest.raises(WorkerError):
-        run(writer.each(batch_of([0, 1, -1, 3, 4, 5])))
+        run(writer.write_each(batch_of([0, 1, -1, 3, 4, 5])))
     assert session.stored == [0, 1, 3]
     assert (counters.inserted, counters.rejected) == (3, 1)
-    [event] = notes.events
-    assert (event.first_row, event.last_row, event.inserted, event.rejected) == (2, 5, 3, 1)
+    outcome = writer.outcome
+    assert outcome is not None
+    assert (outcome.first_row, outcome.last_row, outcome.inserted, len(outcome.rejects)) == (2, 5, 3, 1)
 
 
 def test_whoever_watches_sees_rows_that_are_committed_one_by_one_come_one_by_one() -> None:
@@ -311,21 +307,42 @@ def test_whoever_watches_sees_rows_that_are_committed_one_by_one_come_one_by_one
             seen.append((counters.inserted, counters.rejected))
             super().begin()
 
-    writer = BatchWriter(Given(Watched()), MAPPING, counters, Notes(), RunControl())
-    run(writer.each(batch_of([1, -2, 3])))
+    writer = BatchWriter(SPEC, 1, Given(Watched()), RunControl(), LiveCounters(counters, no_retry))
+    run(writer.write_each(batch_of([1, -2, 3])))
     # The refused row is begun twice: with it, and again for its reject.
     assert [*seen, (counters.inserted, counters.rejected)] == [(0, 0), (1, 0), (1, 0), (1, 1), (2, 1)]
 
 
 def test_an_aborted_run_takes_no_further_statement() -> None:
-    session, notes, counters, stop = Fake(), Notes(), WorkerCounters(worker=1), RunControl()
+    session, stop = Fake(), RunControl()
     stop.abort("enough")
-    writer = BatchWriter(Given(session), MAPPING, counters, notes, stop)
+    writer = BatchWriter(SPEC, 1, Given(session), stop, NoObserver())
     with pytest.raises(StoppedError):
-        run(writer.batch(batch_of(range(5))))
+        run(writer.write(batch_of(range(5))))
     stop.close()
     assert session.statements == 0
-    assert (notes.events, notes.failures) == ([], [])
+    assert writer.outcome is not None
+    assert writer.outcome.last_row is None
+
+
+def test_an_outcome_counts_further_attempts() -> None:
+    class Flaky(Fake):
+        faults = 2
+
+        def begin(self) -> None:
+            if self.faults:
+                self.faults -= 1
+                raise TransientFault("not now")
+            super().begin()
+
+    writer = BatchWriter(replace(SPEC, retry_for=60.0), 1, Given(Flaky()), RunControl(), NoObserver())
+    outcome = run(writer.write(batch_of(range(5))))
+    assert (outcome.retries, outcome.inserted, outcome.last_row) == (2, 5, 6)
+    writer = BatchWriter(SPEC, 1, Given(Flaky()), RunControl(), NoObserver())
+    with pytest.raises(WorkerError, match="not tried again"):
+        run(writer.write(batch_of(range(5))))
+    assert writer.outcome is not None
+    assert (writer.outcome.retries, writer.outcome.last_row) == (0, None)
 
 
 @pytest.mark.parametrize("each", [False, True])
@@ -339,9 +356,8 @@ def test_what_became_of_the_rows_is_what_the_session_says(*, each: bool) -> None
             return Loaded(kinds.count(0), kinds.count(1), kinds.count(2))
 
     session = Upserting()
-    notes = write(session, [1, 2, 3, 11, 12, -1, 21], each=each)
-    [event] = notes.events
-    assert (event.inserted, event.updated, event.skipped, event.rejected) == (3, 2, 1, 1)
+    outcome = write(session, [1, 2, 3, 11, 12, -1, 21], each=each)
+    assert (outcome.inserted, outcome.updated, outcome.skipped, len(outcome.rejects)) == (3, 2, 1, 1)
     recorded = [(entry.inserted, entry.updated, entry.skipped, len(entry.rejects)) for entry in session.entries]
     assert [sum(counts) for counts in zip(*recorded, strict=True)] == [3, 2, 1, 1]
 
@@ -354,8 +370,8 @@ def test_rows_that_a_database_swallows_are_counted_as_skipped(sqlite: Database, 
     backend = SQLite(ConnectionSettings(f"sqlite:///{sqlite.url}", "tui_importer/test", 10))
     session = backend.open_session(DESTINATION)
     try:
-        [event] = write(session, range(10)).events
+        outcome = write(session, range(10))
     finally:
         session.close()
         backend.close()
-    assert (event.inserted, event.skipped, event.rejected) == (5, 5, 0)
+    assert (outcome.inserted, outcome.skipped, outcome.rejects) == (5, 5, ())

@@ -19,21 +19,25 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy.exc import SAWarning
 
-from tests.core.writing.test_batch_writer import Given, Notes
+from tests.core.writing.test_batch_writer import Given
 from tests.support.examples import examples
 from tui_importer.backends.postgresql.backend import PostgreSQL
 from tui_importer.backends.sqlite.backend import SQLite
 from tui_importer.core.conversion.convert import Conversion
 from tui_importer.core.conversion.mapping import ColumnMapping, MappedColumn
 from tui_importer.core.model.batch import Batch
-from tui_importer.core.model.counters import WorkerCounters
+from tui_importer.core.model.batch_outcome import BatchOutcome
 from tui_importer.core.model.list_column import ListColumn
 from tui_importer.core.model.rows import Rows
 from tui_importer.core.model.table import Table
 from tui_importer.core.scheduling.run_control import RunControl
+from tui_importer.core.writing import isolation
 from tui_importer.core.writing.backend import Backend, ConnectionSettings, Destination, Session
-from tui_importer.core.writing.batch_writer import BatchWriter, run
+from tui_importer.core.writing.batch_writer import BatchWriter
 from tui_importer.core.writing.defaults import default_places
+from tui_importer.core.writing.observer import NoObserver
+from tui_importer.core.writing.operation import run
+from tui_importer.core.writing.writer_spec import WriterSpec
 
 if TYPE_CHECKING:
     from tests.conftest import Database
@@ -79,11 +83,14 @@ class Target:
         assert pages is not None
         return Batch(1, "Sheet1", 2, rows[-1], rows, batch.columns, batch.origin, encoded=pages)
 
-    def write(self, session: Any, batch: Batch, *, each: bool = False) -> Notes:
-        notes = Notes()
-        writer = BatchWriter(Given(session), self.mapping, WorkerCounters(worker=1), notes, RunControl())
-        run(writer.each(batch) if each else writer.batch(batch))
-        return notes
+    def writer(self, session: Any) -> BatchWriter:
+        settings = ConnectionSettings("t.db", "tui_importer/test", 10)
+        spec = WriterSpec(backend="", settings=settings, destination=self.destination, mapping=self.mapping)
+        return BatchWriter(spec, 1, Given(session), RunControl(), NoObserver())
+
+    def write(self, session: Any, batch: Batch, *, each: bool = False) -> BatchOutcome:
+        writer = self.writer(session)
+        return run(writer.write_each(batch) if each else writer.write(batch))
 
     def contents(self) -> list[Record]:
         return sorted(self.database.fetch(f"SELECT * FROM {self.table.qualified_name}"), key=repr)
@@ -216,9 +223,9 @@ def records(kind: Kind, bad: int) -> tuple[list[Record], list[int]]:
     return given, [2 + place for place in sorted(places)]
 
 
-def found(notes: Notes, kind: Kind, rows: list[int]) -> None:
-    assert [reject.row for reject in notes.rejects] == rows
-    for reject in notes.rejects:
+def found(outcome: BatchOutcome, kind: Kind, rows: list[int]) -> None:
+    assert [reject.row for reject in outcome.rejects] == rows
+    for reject in outcome.rejects:
         [fault] = reject.faults
         assert fault.sqlstate == kind.sqlstate
         assert fault.column == (kind.column or None)
@@ -254,8 +261,8 @@ def test_postgresql_is_sent_no_more_statements_for_many_bad_rows(postgres: Datab
         session = target.backend.open_session(target.destination)
         heard = Heard(session)
         with closing(session):
-            notes = target.write(session, target.batch(given))
-    found(notes, kind, rows)
+            outcome = target.write(session, target.batch(given))
+    found(outcome, kind, rows)
     assert postgres.scalar("SELECT count(*) FROM t") == before + SIZE - bad
     assert 2 <= len(heard.statements) <= (MOST_STATEMENTS if bad else 2 + kind.parts)
     assert heard.waits == 0
@@ -277,8 +284,8 @@ def test_sqlite_goes_back_no_more_often_for_many_bad_rows(sqlite: Database, name
         connection: sqlite3.Connection = session._connection  # type: ignore[attr-defined]
         connection.set_trace_callback(statements.append)
         with closing(session):
-            notes = target.write(session, target.batch(given))
-    found(notes, kind, rows)
+            outcome = target.write(session, target.batch(given))
+    found(outcome, kind, rows)
     assert sqlite.scalar("SELECT count(*) FROM t") == before + SIZE - bad
     inserts = [statement for statement in statements if statement.startswith("INSERT")]
     assert len(statements) - len(inserts) <= (MOST_STATEMENTS if bad else 2)
@@ -298,16 +305,16 @@ def test_garbage_that_another_thread_collects_does_not_disturb_a_batch(sqlite: D
 
     collecting = threading.Thread(target=collect)
     with opened(sqlite) as target, closing(target.backend.open_session(target.destination)) as session:
-        notes = Notes()
-        writer = BatchWriter(Given(session), target.mapping, WorkerCounters(worker=1), notes, RunControl())
+        writer, rejected = target.writer(session), 0
         collecting.start()
         try:
             for first in range(0, 80_000, 2_000):
-                run(writer.batch(target.batch([(n - (n % 20 == 7),) for n in range(first, first + 2_000)])))
+                batch = target.batch([(n - (n % 20 == 7),) for n in range(first, first + 2_000)])
+                rejected += len(run(writer.write(batch)).rejects)
         finally:
             ended.set()
             collecting.join()
-    assert len(notes.rejects) == 4_000
+    assert rejected == 4_000
     assert sqlite.scalar("SELECT count(*) FROM t") == 76_000
 
 
@@ -325,7 +332,7 @@ def test_rows_of_an_open_transaction_are_waited_for_once_and_not_row_by_row(post
             for row in rows:
                 copy.write_row([f"taken {row}"])
 
-        async def together() -> tuple[Notes, Heard]:
+        async def together() -> tuple[BatchOutcome, Heard]:
             session = target.backend.open_session(target.destination)
             with closing(session):
                 heard = Heard(session)
@@ -336,8 +343,8 @@ def test_rows_of_an_open_transaction_are_waited_for_once_and_not_row_by_row(post
                 other.commit()
                 return await writing, heard
 
-        notes, heard = asyncio.run(together())
-    found(notes, kind, rows)
+        outcome, heard = asyncio.run(together())
+    found(outcome, kind, rows)
     assert heard.waits == 1
     assert len(heard.statements) <= MOST_STATEMENTS
 
@@ -443,7 +450,7 @@ def both_ways(target: Target, table: str, given: list[Record], few: int, monkeyp
     results = []
     for kind in (ByHalves, lambda session: session):
         target.database.execute(table)
-        monkeypatch.setattr("tui_importer.core.writing.batch_writer.FEW_REFUSALS", few)
+        monkeypatch.setattr(isolation, "FEW_REFUSALS", few)
         with closing(target.backend.open_session(target.destination)) as session:
             calls: list[int] = []
             isolate: Any = session.isolate  # type: ignore[attr-defined]
@@ -455,11 +462,10 @@ def both_ways(target: Target, table: str, given: list[Record], few: int, monkeyp
                 return done
 
             session.isolate = counted  # type: ignore[attr-defined]
-            notes = target.write(kind(session), target.batch(adapted(given)))
-        if kind is not ByHalves and few == 0 and notes.rejects:
+            outcome = target.write(kind(session), target.batch(adapted(given)))
+        if kind is not ByHalves and few == 0 and outcome.rejects:
             assert calls == [0]
-        [event] = notes.events
-        results.append((notes.rejects, target.contents(), event.inserted, event.skipped, event.rejected))
+        results.append((outcome.rejects, target.contents(), outcome.inserted, outcome.skipped))
     assert results[1] == results[0]
 
 

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
+from tui_importer.core.model.batch_outcome import BatchOutcome
 from tui_importer.core.writing.suppressed_rows import SuppressedRows
-from tui_importer.events import BatchCommitted
 
 
-def batch(first_row: int, last_row: int, skipped: int, *skipped_rows: int) -> BatchCommitted:
-    return BatchCommitted(
-        worker=0,
+def batch(first_row: int, last_row: int, skipped: int, *skipped_rows: int) -> BatchOutcome:
+    return BatchOutcome(
+        worker=1,
         first_row=first_row,
         last_row=last_row,
         inserted=last_row - first_row + 1 - skipped,
         skipped=skipped,
-        rejected=0,
-        seconds=0.0,
         skipped_rows=skipped_rows,
     )
 
 
-def rows(*batches: BatchCommitted) -> SuppressedRows:
+def rows(*batches: BatchOutcome) -> SuppressedRows:
     suppressed = SuppressedRows()
     for each in batches:
         suppressed.add(each)

@@ -56,10 +56,10 @@ from tui_importer.core.model.types import ColumnType, Kind
 from tui_importer.core.scheduling.stalls import WORKER, Activity, Finding
 from tui_importer.core.writing.access import Access
 from tui_importer.core.writing.backend import ConnectionSettings, Destination, IsolatedRows, application_name
-from tui_importer.core.writing.batch_writer import run, run_async
 from tui_importer.core.writing.defaults import PartStatements
 from tui_importer.core.writing.ledger import Entry
 from tui_importer.core.writing.loaded import NOTHING_LOADED, Loaded
+from tui_importer.core.writing.operation import run, run_async
 from tui_importer.errors import DatabaseError, DataFault, TransientFault, UnreachableError, UsageError
 
 _log = logging.getLogger(__name__)

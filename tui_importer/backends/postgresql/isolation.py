@@ -164,7 +164,7 @@ class _Column:
 class Isolation:
     """The statements with which one session finds the bad rows of its batches.
 
-    Written once for plain sessions and asyncio, as the batch writer is (:mod:`tui_importer.core.writing.batch_writer`):
+    Written once for plain sessions and asyncio, as the batch writer is (:mod:`tui_importer.core.writing.operation`):
     ``fetch`` executes a statement and returns its rows, ``copy`` sends chunks or records by a COPY statement.
     """
 

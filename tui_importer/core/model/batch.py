@@ -35,7 +35,8 @@ class Batch:
     ``rows`` are the sheet rows (from 1) of the rows to be written, ``columns`` their converted values in the order of
     the target columns, and ``origin`` their cells as in the sheet. ``rejects`` are the rows of the same interval that
     failed conversion. The batch covers the sheet rows ``first_row`` to ``last_row``. ``encoded`` is the batch in the
-    backend's encoding, if it has one (:mod:`tui_importer.core.writing.encoding`).
+    backend's encoding, if it has one (:mod:`tui_importer.core.writing.encoding`). A batch can be pickled, to be written
+    by another process.
     """
 
     number: int

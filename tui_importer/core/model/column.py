@@ -18,7 +18,10 @@ NUL = "\0"
 
 
 class Column(Protocol):
-    """The cells of one column of a batch, in row order. Immutable, so that each fact is computed at most once."""
+    """The cells of one column of a batch, in row order. Immutable, so that each fact is computed at most once.
+
+    A column, its store and its encoding can be pickled, so that another process can write them.
+    """
 
     def __len__(self) -> int: ...
 

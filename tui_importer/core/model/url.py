@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from urllib.parse import unquote
+from pathlib import Path
+from urllib.parse import quote, unquote
 
 from tui_importer.errors import UsageError
 
@@ -22,6 +23,8 @@ _SECRET_KEYWORD = re.compile(
 _LOOKS_LIKE_A_LOGIN = re.compile(r":[^@]*@")
 #: What follows a host's name; there may be several hosts separated by commas, and an IPv6 address has brackets.
 _PORT = re.compile(r"(?<![\[:]):([^:,\]]+)(?=,|$)")
+#: How names of files that are not UTF-8 are held in texts (PEP 383).
+_NOT_UTF_8 = "surrogateescape"
 _BAD_PERCENT = re.compile(r"%(?![0-9a-fA-F]{2})")
 
 _MALFORMED = (
@@ -74,6 +77,26 @@ def shown(text: str) -> str:
         return "***"
 
 
+def portable_address(text: str) -> str:
+    """The address as another process can use it: without any password, and the path of an SQLite file absolute.
+
+    A client finds a password that is missing as it would for any address (for PostgreSQL ``PGPASSWORD``, a service file
+    or ``.pgpass``). Raises :class:`UsageError` as :func:`parse_address` does.
+    """
+    address = parse_address(text)
+    if address.scheme == "sqlite":
+        path = str(Path(sqlite_path(address)).absolute())
+        return f"sqlite:///{quote(path, errors=_NOT_UTF_8)}"
+    match = _URL.fullmatch(address.text)
+    if match is None:
+        return _SECRET_KEYWORD.sub("", address.text)
+    host, mark, query = match.group("rest").partition("?")
+    login, at, host = host.rpartition("@")
+    parameters = [part for part in query.split("&") if not _SECRET_KEYWORD.match(part)]
+    rest = f"{login.partition(':')[0]}{at}{host}" + (f"{mark}{'&'.join(parameters)}" if parameters else "")
+    return f"{match.group('scheme')}://{_SECRET_KEYWORD.sub('', rest)}"
+
+
 def may_hold_password(text: str) -> bool:
     """Whether a text is an address, well-formed or not, that may contain a password."""
     return "://" in text or bool(_KEYWORDS.match(text) or _LOOKS_LIKE_A_LOGIN.search(text))
@@ -89,7 +112,7 @@ def _sqlite_path(rest: str) -> str:
     path = rest.partition("?")[0]
     if path and not path.startswith("/"):
         raise UsageError(f"malformed SQLite URL: write sqlite:///{path} for a file in this folder")
-    return _on_disk(unquote(path[1:]))
+    return _on_disk(unquote(path[1:], errors=_NOT_UTF_8))
 
 
 def _on_disk(path: str) -> str:

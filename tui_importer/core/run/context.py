@@ -10,13 +10,13 @@ from tui_importer.core.model.counters import Phase, ReaderCounters
 from tui_importer.core.model.plan import Plan
 from tui_importer.core.model.report import ReasonGroup
 from tui_importer.core.model.url import DatabaseAddress
-from tui_importer.core.run.job import RejectSink
+from tui_importer.core.run.account import RejectSink
 from tui_importer.core.run.stages import Stage, StageT
 from tui_importer.core.scheduling.batch_queue import BatchQueue
 from tui_importer.core.scheduling.run_control import RunControl
 from tui_importer.core.scheduling.strategy import Strategy
 from tui_importer.core.source.reader import Reader
-from tui_importer.core.writing.backend import Backend, ConnectionSettings
+from tui_importer.core.writing.backend import Backend, ConnectionSettings, application_name
 from tui_importer.core.writing.retry import TRANSIENT_ERRORS, retried
 from tui_importer.errors import DatabaseError, StoppedError
 from tui_importer.events import AnyEvent, Noticed, Reject, Retrying
@@ -84,6 +84,16 @@ class RunContext:
         """Note a message for the user."""
         self.notes.append(message)
         self.emit(Noticed(message=message))
+
+    def connection_settings(self) -> ConnectionSettings:
+        """How the run connects to its database."""
+        options = self.plan.options
+        return ConnectionSettings(
+            url=self.components.address.text,
+            application_name=application_name(self.run_id),
+            connect_timeout=options.connect_timeout,
+            stall_timeout=options.stall_timeout,
+        )
 
     def retried(self, action: Callable[[], T], transient: tuple[type[DatabaseError], ...] = TRANSIENT_ERRORS) -> T:
         """The result of one of the engine's own database operations, retried after transient errors.

@@ -6,6 +6,7 @@ import time
 from dataclasses import replace
 
 from tui_importer.core.model.counters import Snapshot, take_snapshot
+from tui_importer.core.run.account import Totals
 from tui_importer.core.run.context import RunContext
 from tui_importer.core.run.stages import AlreadyDone, Claimed, Loading, Published, Ready, Stage
 from tui_importer.core.writing.ledger import Counts
@@ -46,23 +47,24 @@ def counts_before(stage: Stage) -> Counts:
     return _resumed(stage)
 
 
+def written(stage: Stage) -> Totals:
+    """What the workers of this run have committed."""
+    return stage.job.account.total() if isinstance(stage, Loading) else Totals()
+
+
 def suppressed(stage: Stage) -> int:
     """The number of rows of the import that the database suppressed without an error."""
-    workers = stage.job.counters if isinstance(stage, Loading) else []
-    return _resumed(stage).skipped + sum(worker.skipped for worker in workers) + suppressed_late(stage)
+    return _resumed(stage).skipped + written(stage).counts.skipped + suppressed_late(stage)
 
 
 def counts_of_import(context: RunContext, *, whole: bool) -> Counts:
     """The completed rows of the import, by earlier runs and this one. ``whole``: the import is complete."""
     stage = context.stage
-    before, workers, late = _resumed(stage), sample(context).workers, suppressed_late(stage)
-    inserted = before.inserted + sum(worker.inserted for worker in workers) - late
-    updated = before.updated + sum(worker.updated for worker in workers)
-    rejected = before.rejected + sum(worker.rejected for worker in workers)
-    skipped = before.skipped + sum(worker.skipped for worker in workers) + late
+    counts, late = _resumed(stage) + written(stage).counts, suppressed_late(stage)
+    skipped = counts.skipped + late
     if whole:
         skipped += context.reader.totals_rows  # it has no ledger entry
-    return Counts(inserted, updated, skipped, rejected)
+    return Counts(counts.inserted - late, counts.updated, skipped, counts.rejected)
 
 
 def _resumed(stage: Stage) -> Counts:

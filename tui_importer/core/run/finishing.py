@@ -45,8 +45,8 @@ def note_table_effects(context: RunContext) -> None:
         return
     table = stage.resolved.mapping.table
     if count := suppressed(stage):
-        context.notice(stage.job.suppressed.sentence(count, table.qualified_name))
-    for sentence in sentences(stage.job.defaults, table):
+        context.notice(stage.job.account.suppressed.sentence(count, table.qualified_name))
+    for sentence in sentences(stage.job.account.defaults, table):
         context.notice(sentence)
 
 

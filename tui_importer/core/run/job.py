@@ -1,68 +1,45 @@
-"""The job of a strategy: batches from the queue, writers with their sessions, and the totals of what they commit."""
+"""The job of a strategy: batches from the queue, and writers whose outcomes go to the run's account."""
 
 from __future__ import annotations
 
 import threading
 import time
-from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager
-from typing import Protocol
 
-from tui_importer.core.conversion.mapping import ColumnMapping
 from tui_importer.core.model.batch import Batch
+from tui_importer.core.model.batch_outcome import BatchOutcome
 from tui_importer.core.model.counters import WorkerCounters, WorkerState
+from tui_importer.core.run.account import Account
+from tui_importer.core.run.live_counters import LiveCounters
 from tui_importer.core.scheduling.batch_queue import BatchQueue
 from tui_importer.core.scheduling.run_control import RunControl
 from tui_importer.core.scheduling.stalls import on_behalf_of
 from tui_importer.core.scheduling.worker_count import MAX_WORKERS, WorkerCount
 from tui_importer.core.writing.backend import AsyncSession, Backend, Destination, Session
-from tui_importer.core.writing.batch_writer import BatchWriter, SessionFactory, run, run_async
-from tui_importer.core.writing.suppressed_rows import SuppressedRows
+from tui_importer.core.writing.batch_writer import BatchWriter
+from tui_importer.core.writing.operation import run, run_async
+from tui_importer.core.writing.writer_spec import WriterSpec
 from tui_importer.errors import DatabaseError, StoppedError, WorkerError
 from tui_importer.events import (
     AnyEvent,
     BatchCommitted,
-    Reject,
-    Retrying,
     RowRejected,
     WorkerFailed,
     WorkerFinished,
     WorkerStarted,
 )
 
-#: A percentage of rejects is only checked from this many completed rows on.
-MIN_ROWS_FOR_PERCENT = 1_000
 #: How often a waiting asyncio task checks whether the run is stopping, in seconds.
 _REST_SLICE = 0.1
 
 
-class RejectSink(Protocol):
-    """Stores rejects. Called by one thread at a time; raises an error rather than lose one."""
-
-    def add_many(self, rejects: Iterable[Reject]) -> None: ...
-
-
-class RejectLimit(Protocol):
-    """``--max-rejects``: whether ``rejected`` of ``completed`` rows are too many."""
-
-    def __call__(self, rejected: int, completed: int) -> bool: ...
-
-
-def reject_limit(text: str | None) -> RejectLimit:
-    """Parse a limit, ``"N"`` rows or ``"P%"`` of the completed rows; None means no limit. The text is valid."""
-    if text is None:
-        return lambda rejected, completed: False
-    if text.endswith("%"):
-        share = float(text[:-1]) / 100
-        return lambda rejected, completed: completed >= MIN_ROWS_FOR_PERCENT and rejected > share * completed
-    most = int(text)
-    return lambda rejected, completed: rejected > most
-
-
 class ImportJob:
-    """Implements :class:`tui_importer.core.scheduling.strategy.Job` and observes its writers."""
+    """Implements :class:`tui_importer.core.writing.remote_writer.RemoteJob`.
+
+    ``spec`` is what its writers are made from, ``account`` adds up their outcomes, and ``counters`` show each worker.
+    """
 
     def __init__(
         self,
@@ -71,33 +48,22 @@ class ImportJob:
         queue: BatchQueue,
         control: RunControl,
         backend: Backend,
-        mapping: ColumnMapping,
-        destination: Destination,
-        rejects: RejectSink,
-        max_rejects: str | None,
-        retry_for: float,
+        spec: WriterSpec,
+        account: Account,
         emit: Callable[[AnyEvent], None],
     ) -> None:
         self.workers = workers
         self.worker_count = WorkerCount(workers)
+        self.spec = spec
+        self.account = account
         self.counters: list[WorkerCounters] = []
         self.ended = False
-        self.suppressed = SuppressedRows()
-        self.defaults = Counter[str]()
         self._queue = queue
         self._control = control
         self._backend = backend
-        self._mapping = mapping
-        self._destination = destination
-        self._rejects = rejects
-        self._too_many = reject_limit(max_rejects)
-        self._max_rejects = max_rejects
-        self._retry_for = retry_for
         self._emit = emit
         self._take_pool: ThreadPoolExecutor | None = None
         self._lock = threading.Lock()
-        self._completed = 0
-        self._rejected = 0
 
     def batches(self) -> Iterator[Batch]:
         return iter(self._queue.take, None)
@@ -146,64 +112,89 @@ class ImportJob:
 
     @contextmanager
     def writer(self) -> Iterator[ThreadWriter]:
-        counters = self._new_worker()
+        observer = self._new_worker()
+        counters = observer.counters
         with self._ending(counters), on_behalf_of(counters.worker):
-            writer = self._batch_writer(_ThreadSessionFactory(self, self._backend, self._destination), counters)
+            sessions = _ThreadSessionFactory(self, self._backend, self.spec.destination)
+            writer = BatchWriter(self.spec, counters.worker, sessions, self._control, observer)
             try:
                 with self._control.cancelling(writer.cancel):
                     run(writer.connect())
                     self._started(counters)
-                    yield ThreadWriter(writer)
+                    yield ThreadWriter(self, writer, observer)
             finally:
                 run(writer.close())
 
     @asynccontextmanager
     async def async_writer(self) -> AsyncIterator[TaskWriter]:
-        counters = self._new_worker()
+        observer = self._new_worker()
+        counters = observer.counters
         with self._ending(counters), on_behalf_of(counters.worker):
-            writer = self._batch_writer(_TaskSessionFactory(self, self._backend, self._destination), counters)
+            sessions = _TaskSessionFactory(self, self._backend, self.spec.destination)
+            writer = BatchWriter(self.spec, counters.worker, sessions, self._control, observer)
             try:
                 with self._control.cancelling(writer.cancel):
                     await run_async(writer.connect())
                     self._started(counters)
-                    yield TaskWriter(writer)
+                    yield TaskWriter(self, writer, observer)
             finally:
                 await run_async(writer.close())
 
-    def _batch_writer(self, sessions: SessionFactory, counters: WorkerCounters) -> BatchWriter:
-        return BatchWriter(sessions, self._mapping, counters, self, self._control, self._retry_for)
+    @contextmanager
+    def remote_worker(self) -> Iterator[CountedRemoteWorker]:
+        observer = self._new_worker()
+        with self._ending(observer.counters):
+            self._started(observer.counters)
+            yield CountedRemoteWorker(self, observer)
 
-    def committed(self, event: BatchCommitted, rejects: list[Reject]) -> None:
-        """Account for a committed batch. Its rejects are stored before any event is emitted."""
-        with self._lock:
-            if rejects:
-                self._rejects.add_many(rejects)
-            self.suppressed.add(event)
-            self.defaults.update(event.defaults)
-            self._rejected += event.rejected
-            self._completed += event.inserted + event.updated + event.skipped + event.rejected
-            too_many = self._too_many(self._rejected, self._completed)
-        self._emit(event)
-        for reject in rejects:
-            self._emit(RowRejected(worker=event.worker, reject=reject))
-        if too_many:
-            self._control.stop(f"more than {self._max_rejects} rows were rejected (--max-rejects)")
+    @contextmanager
+    def accounting(self, writer: BatchWriter, observer: LiveCounters) -> Iterator[None]:
+        """Within the context a batch is written; afterwards its outcome is in the account, even if the rest failed."""
+        try:
+            yield
+        except BaseException as error:
+            if writer.outcome is not None:
+                self.add(writer.outcome, observer)
+            if isinstance(error, WorkerError):
+                self._emit(
+                    WorkerFailed(
+                        worker=error.worker, first_row=error.first_row, last_row=error.last_row, error=error.why
+                    )
+                )
+            raise
+        if writer.outcome is not None:
+            self.add(writer.outcome, observer)
 
-    def retrying(self, event: Retrying) -> None:
-        self._emit(event)
-
-    def worker_failed(self, failure: WorkerError) -> None:
+    def add(self, outcome: BatchOutcome, observer: LiveCounters) -> None:
+        """Account for an outcome. Its rejects are stored before any event is emitted."""
+        stop_reason = self.account.add(outcome)
+        observer.accounted(outcome, self.account.of_worker(outcome.worker))
+        if outcome.last_row is None:
+            return
         self._emit(
-            WorkerFailed(
-                worker=failure.worker, first_row=failure.first_row, last_row=failure.last_row, error=failure.why
+            BatchCommitted(
+                worker=outcome.worker,
+                first_row=outcome.first_row,
+                last_row=outcome.last_row,
+                inserted=outcome.inserted,
+                updated=outcome.updated,
+                skipped=outcome.skipped,
+                rejected=len(outcome.rejects),
+                seconds=outcome.seconds,
+                skipped_rows=outcome.skipped_rows,
+                defaults=dict(outcome.defaults),
             )
         )
+        for reject in outcome.rejects:
+            self._emit(RowRejected(worker=outcome.worker, reject=reject))
+        if stop_reason is not None:
+            self._control.stop(stop_reason)
 
-    def _new_worker(self) -> WorkerCounters:
+    def _new_worker(self) -> LiveCounters:
         with self._lock:
             counters = WorkerCounters(worker=len(self.counters) + 1)
             self.counters.append(counters)
-        return counters
+        return LiveCounters(counters, self._emit)
 
     def _started(self, counters: WorkerCounters) -> None:
         counters.state = WorkerState.IDLE
@@ -227,35 +218,62 @@ class ImportJob:
 class ThreadWriter:
     """Implements :class:`tui_importer.core.scheduling.strategy.Writer`."""
 
-    def __init__(self, writer: BatchWriter) -> None:
+    def __init__(self, job: ImportJob, writer: BatchWriter, observer: LiveCounters) -> None:
+        self._job = job
         self._writer = writer
+        self._observer = observer
 
     @property
     def worker(self) -> int:
         return self._writer.worker
 
-    def write(self, batch: Batch) -> None:
-        run(self._writer.batch(batch))
+    def write(self, batch: Batch) -> BatchOutcome:
+        with self._job.accounting(self._writer, self._observer):
+            return run(self._writer.write(batch))
 
-    def write_each(self, batch: Batch) -> None:
-        run(self._writer.each(batch))
+    def write_each(self, batch: Batch) -> BatchOutcome:
+        with self._job.accounting(self._writer, self._observer):
+            return run(self._writer.write_each(batch))
 
 
 class TaskWriter:
     """Implements :class:`tui_importer.core.scheduling.strategy.AsyncWriter`."""
 
-    def __init__(self, writer: BatchWriter) -> None:
+    def __init__(self, job: ImportJob, writer: BatchWriter, observer: LiveCounters) -> None:
+        self._job = job
         self._writer = writer
+        self._observer = observer
 
     @property
     def worker(self) -> int:
         return self._writer.worker
 
-    async def write(self, batch: Batch) -> None:
-        await run_async(self._writer.batch(batch))
+    async def write(self, batch: Batch) -> BatchOutcome:
+        with self._job.accounting(self._writer, self._observer):
+            return await run_async(self._writer.write(batch))
 
-    async def write_each(self, batch: Batch) -> None:
-        await run_async(self._writer.each(batch))
+    async def write_each(self, batch: Batch) -> BatchOutcome:
+        with self._job.accounting(self._writer, self._observer):
+            return await run_async(self._writer.write_each(batch))
+
+
+class CountedRemoteWorker:
+    """Implements :class:`tui_importer.core.writing.remote_writer.RemoteWorker`."""
+
+    def __init__(self, job: ImportJob, observer: LiveCounters) -> None:
+        self._job = job
+        self._observer = observer
+
+    @property
+    def worker(self) -> int:
+        return self._observer.counters.worker
+
+    @property
+    def spec(self) -> WriterSpec:
+        return self._job.spec
+
+    def add(self, outcome: BatchOutcome) -> None:
+        self._job.add(outcome, self._observer)
 
 
 class _ThreadSessionFactory:

@@ -6,6 +6,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 from tui_importer.core.model.completed_rows import CompletedRows
 from tui_importer.core.model.counters import Phase
+from tui_importer.core.run.account import Account
 from tui_importer.core.run.context import RunContext
 from tui_importer.core.run.job import ImportJob
 from tui_importer.core.run.preparation import claim, prepare_table
@@ -15,6 +16,7 @@ from tui_importer.core.scheduling.failures import INTERRUPTS, unexpected
 from tui_importer.core.writing.backend import Backend, Destination
 from tui_importer.core.writing.defaults import default_places
 from tui_importer.core.writing.encoding import encoded
+from tui_importer.core.writing.writer_spec import WriterSpec
 from tui_importer.errors import ExitCode, ImporterError
 from tui_importer.events import LoadingStarted
 
@@ -74,11 +76,8 @@ def _write(context: RunContext, prepared: PreparedImport, backend: Backend) -> L
         queue=context.queue,
         control=context.control,
         backend=backend,
-        mapping=mapping,
-        destination=destination(prepared),
-        rejects=context.rejects,
-        max_rejects=plan.options.max_rejects,
-        retry_for=plan.options.retry_for,
+        spec=writer_spec(context, prepared),
+        account=Account(context.rejects, plan.options.max_rejects),
         emit=context.emit,
     )
     loading = context.reach(after(prepared, Loading, job=job))
@@ -107,6 +106,19 @@ def _run_strategy(context: RunContext, job: ImportJob) -> None:
         raise
     except BaseException as error:
         raise ImporterError(f"strategy {context.components.strategy_name!r} failed: {unexpected(error)}") from error
+
+
+def writer_spec(context: RunContext, prepared: PreparedImport) -> WriterSpec:
+    """What the writers of a prepared import are made from."""
+    options = context.plan.options
+    return WriterSpec(
+        backend=context.components.backend_name,
+        settings=context.connection_settings(),
+        destination=destination(prepared),
+        mapping=prepared.resolved.mapping,
+        retry_for=options.retry_for,
+        dry_run=options.dry_run,
+    )
 
 
 def destination(prepared: PreparedImport) -> Destination:

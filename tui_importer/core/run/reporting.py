@@ -21,7 +21,7 @@ from tui_importer.core.model.report import (
 from tui_importer.core.model.times import rfc3339
 from tui_importer.core.run.choices import MIN_BATCH_SIZE
 from tui_importer.core.run.context import RunContext
-from tui_importer.core.run.counts import counts_before, sample, suppressed
+from tui_importer.core.run.counts import counts_before, sample, suppressed, written
 from tui_importer.core.run.stages import (
     AlreadyDone,
     Checked,
@@ -60,7 +60,7 @@ def build_report(context: RunContext, ending: Ending) -> Report:
         skipped=counts.skipped,
         rejected=counts.rejected,
         blank=counts.blank,
-        retries=context.retries + sum(worker.retries for worker in counts.workers),
+        retries=context.retries + written(stage).retries,
         seconds=ending.seconds,
         earlier=before.rows,
         already_in=before.in_table,

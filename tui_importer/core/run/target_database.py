@@ -9,7 +9,7 @@ from tui_importer.core.model.names import table_name
 from tui_importer.core.model.plan import Plan
 from tui_importer.core.model.table import Table
 from tui_importer.core.run.context import RunContext
-from tui_importer.core.writing.backend import Backend, ConnectionSettings, application_name
+from tui_importer.core.writing.backend import Backend
 from tui_importer.core.writing.ledger import Ledger, PastRun
 from tui_importer.errors import TransientFault
 
@@ -60,16 +60,8 @@ class TargetDatabase:
 
 
 def _open(context: RunContext) -> Backend:
-    options = context.plan.options
-    backend = context.components.open_backend(
-        ConnectionSettings(
-            url=context.components.address.text,
-            application_name=application_name(context.run_id),
-            connect_timeout=options.connect_timeout,
-            stall_timeout=options.stall_timeout,
-        )
-    )
-    if not options.dry_run:
+    backend = context.components.open_backend(context.connection_settings())
+    if not context.plan.options.dry_run:
         return backend
     from tui_importer.core.writing.dry_run import DryBackend  # imports asyncio, which few runs need
 

@@ -7,19 +7,23 @@ from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from typing import Protocol
 
 from tui_importer.core.model.batch import Batch
+from tui_importer.core.model.batch_outcome import BatchOutcome
 
 
 class Writer(Protocol):
-    """Writes batches through one connection. It handles transactions, bad rows, counters and events."""
+    """Writes batches through one connection. It handles transactions, bad rows, counters and events.
+
+    Both methods return what has been committed. A strategy need not use that: it is in the run's account already.
+    """
 
     @property
     def worker(self) -> int:
         """The worker's number, from 1."""
 
-    def write(self, batch: Batch) -> None:
+    def write(self, batch: Batch) -> BatchOutcome:
         """Write a batch as one transaction."""
 
-    def write_each(self, batch: Batch) -> None:
+    def write_each(self, batch: Batch) -> BatchOutcome:
         """Write a batch row by row: one INSERT and one commit per row."""
 
 
@@ -29,9 +33,9 @@ class AsyncWriter(Protocol):
     @property
     def worker(self) -> int: ...
 
-    async def write(self, batch: Batch) -> None: ...
+    async def write(self, batch: Batch) -> BatchOutcome: ...
 
-    async def write_each(self, batch: Batch) -> None: ...
+    async def write_each(self, batch: Batch) -> BatchOutcome: ...
 
 
 class Job(Protocol):

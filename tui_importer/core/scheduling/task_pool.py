@@ -65,7 +65,7 @@ def run_loop(main: Callable[[], Coroutine[Any, Any, None]]) -> None:
     thread.join()
 
 
-async def run_tasks(job: Job, write: Callable[[AsyncWriter, Batch], Awaitable[None]]) -> None:
+async def run_tasks(job: Job, write: Callable[[AsyncWriter, Batch], Awaitable[object]]) -> None:
     """Write all batches with ``job.workers`` tasks, each with its own connection.
 
     The number of tasks follows the job's worker count. Raises as

@@ -13,7 +13,7 @@ from tui_importer.core.scheduling.worker_count import MAX_WORKERS
 WORKER_CHECK_PERIOD = 0.2
 
 
-def run_workers(job: Job, write: Callable[[Writer, Batch], None]) -> None:
+def run_workers(job: Job, write: Callable[[Writer, Batch], object]) -> None:
     """Write all batches with ``job.workers`` threads, each with its own connection.
 
     The number of threads follows the job's worker count. Raises what a worker raised, or a ``BaseExceptionGroup`` if

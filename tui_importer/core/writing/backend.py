@@ -1,19 +1,20 @@
 """The backend protocol: a kind of database, its sessions, and the operations that the engine needs.
 
 A session is one connection, used by one worker. :class:`Session` and :class:`AsyncSession` have the same methods, plain
-and awaitable, so that the batch writer needs only one algorithm (:mod:`tui_importer.core.writing.batch_writer`).
+and awaitable, so that the batch writer needs only one algorithm (:mod:`tui_importer.core.writing.operation`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from tui_importer.core.model.batch import Batch
 from tui_importer.core.model.encoded import EncodedBatch
 from tui_importer.core.model.table import Index, Table
 from tui_importer.core.model.types import ColumnType
+from tui_importer.core.model.url import portable_address
 from tui_importer.core.model.write_mode import WriteMode
 from tui_importer.core.writing.ledger import Claim, Entry, Ledger
 from tui_importer.core.writing.loaded import Loaded
@@ -62,6 +63,10 @@ class ConnectionSettings:
     application_name: str
     connect_timeout: float
     stall_timeout: float = 0.0
+
+    def portable(self) -> ConnectionSettings:
+        """The same settings for another process, without any password (:func:`portable_address`)."""
+        return replace(self, url=portable_address(self.url))
 
 
 def application_name(run_id: str) -> str:

@@ -82,6 +82,14 @@ class Counts:
         """The number of rows that are in the table."""
         return self.inserted + self.updated
 
+    def __add__(self, other: Counts) -> Counts:
+        return Counts(
+            self.inserted + other.inserted,
+            self.updated + other.updated,
+            self.skipped + other.skipped,
+            self.rejected + other.rejected,
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewRun:
@@ -171,6 +179,9 @@ class Ledger(Protocol):
 
     def counts(self, import_id: str, generation: int) -> Counts:
         """The sum of a generation's entries."""
+
+    def entry(self, claim: Claim, first_row: int) -> Entry | None:
+        """The entry of the claimed import that begins at this row, with its rejects; None if there is none."""
 
     def rejects(self, claim: Claim) -> Iterator[Reject]:
         """The rejects of the claimed import so far, ordered by sheet row."""

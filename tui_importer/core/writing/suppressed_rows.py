@@ -6,8 +6,8 @@ a row may be lost or stored elsewhere (by a trigger that fills partitions): the 
 
 from __future__ import annotations
 
+from tui_importer.core.model.batch_outcome import BatchOutcome
 from tui_importer.core.model.completed_rows import Interval
-from tui_importer.events import BatchCommitted
 
 #: The number of places that are named.
 _PLACES = 3
@@ -19,12 +19,12 @@ class SuppressedRows:
     def __init__(self) -> None:
         self._places: list[Interval] = []
 
-    def add(self, batch: BatchCommitted) -> None:
-        """Add a committed batch."""
-        if not batch.skipped:
+    def add(self, outcome: BatchOutcome) -> None:
+        """Add the outcome of a batch."""
+        if not outcome.skipped or outcome.last_row is None:
             return
-        exact = [Interval(row, row) for row in batch.skipped_rows]
-        found = sorted([*self._places, *(exact or [Interval(batch.first_row, batch.last_row)])])
+        exact = [Interval(row, row) for row in outcome.skipped_rows]
+        found = sorted([*self._places, *(exact or [Interval(outcome.first_row, outcome.last_row)])])
         self._places = found[:_PLACES]
 
     def sentence(self, count: int, table: str) -> str:
