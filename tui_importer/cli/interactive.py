@@ -25,7 +25,7 @@ def import_on_screen(file: str | None, given: Mapping[str, Any], registry: Regis
     if the run continues in the background."""
 
     def plan_for(file: str) -> Plan:
-        plan = checked(build_plan(file, given))
+        plan = checked(build_plan(file, given, registry))
         options = msgspec.structs.replace(plan.options, strategy=registry.strategy(plan.options.strategy).name)
         return msgspec.structs.replace(plan, options=options)
 
@@ -34,7 +34,8 @@ def import_on_screen(file: str | None, given: Mapping[str, Any], registry: Regis
             plan = plan_for(file)
             registry.backend_for(target_address(plan).scheme)
             if not Path(file).is_file():
-                registry.make_reader(registry.reader_for(Path(file)).name).open(Path(file))
+                reader = registry.make_reader(registry.reader_for(Path(file)).name, plan.options.plugin_options)
+                reader.open(Path(file))
     except ImporterError as error:
         print_error(str(error))
         return int(error.exit_code)

@@ -8,12 +8,15 @@ from collections.abc import Iterator
 import msgspec
 
 from tui_importer.core.model.plan import Options, Plan, Source, Target
+from tui_importer.core.model.plugin_values import value_text
 
 #: Field of a plan -> the option that sets it. A flag takes no value.
 _SOURCE = {name: f"--{name}" for name in ("sheet", "range", "reader", "limit", "encoding", "delimiter", "quote")}
 _TARGET = {"table": "--table", "mode": "--mode"}
 _OPTIONS = {
-    name: f"--{name.replace('_', '-')}" for name in Options.__struct_fields__ if name not in ("types", "skip", "schema")
+    name: f"--{name.replace('_', '-')}"
+    for name in Options.__struct_fields__
+    if name not in ("types", "skip", "schema", "plugin_options")
 }
 
 
@@ -37,6 +40,9 @@ def command_of(plan: Plan, database: str, schema: str | None = None) -> str:
     for column in plan.options.skip:
         words += ["--skip", column]
     words += _changed(plan.options, Options(), _OPTIONS)
+    for plugin, values in plan.options.plugin_options.items():
+        for name, value in values.items():
+            words += ["-o", f"{plugin}.{name}={value_text(value)}"]
     return shlex.join([*words, "--no-ui"])
 
 
