@@ -14,6 +14,7 @@ from tui_importer.cli.options import build_plan
 from tui_importer.console.print_error import print_error
 from tui_importer.core.model.plan import Plan, checked
 from tui_importer.errors import ImporterError
+from tui_importer.plugins.choice import choose, options_of
 from tui_importer.plugins.registry import Registry
 from tui_importer.process.messages import ImportRequest
 from tui_importer.process.reports import write_report
@@ -41,7 +42,12 @@ def import_on_screen(file: str | None, given: Mapping[str, Any], registry: Regis
         return int(error.exit_code)
     from tui_importer.tui.importing import Importing
 
-    importing = Importing(registry.strategy_names(), plan_for, lambda plan: _request_for(plan, given))
+    importing = Importing(
+        registry.strategy_names(),
+        plan_for,
+        lambda plan: _request_for(plan, given),
+        lambda plan: options_of(choose(plan, registry), registry),
+    )
     if file is None:
         result = show(importing.pick)
     else:
