@@ -105,7 +105,8 @@ def test_the_plugin_is_found_and_imports(tmp_path: Path, environment: dict[str, 
     (info / "entry_points.txt").write_text(f"[{group}]\n{lines}")
     environment["PYTHONPATH"] = str(tmp_path)
     program = [sys.executable, "-m", "tui_importer"]
-    ended = run([*program, "sample_data.xlsx", "--strategy", "backwards", "-q"], tmp_path, environment)
+    option = next(word for word in re.findall(r"`-o (\S+)`", README) if word.startswith("backwards."))
+    ended = run([*program, "sample_data.xlsx", "--strategy", "backwards", "-o", option, "-q"], tmp_path, environment)
     assert (ended.returncode, ended.stderr) == (3, "")
     listed = run([*program, "plugins"], tmp_path, environment).stdout
     assert re.search(r"^strategy +backwards +active +tui-importer-backwards +1\.0 ", listed, re.MULTILINE)

@@ -30,7 +30,7 @@ from tui_importer.core.writing.remote_writer import RemoteWriter, open_remote_wr
 from tui_importer.core.writing.writer_spec import WriterSpec
 from tui_importer.errors import ExitCode, PlanError
 from tui_importer.events import AnyEvent, Listener, ignore
-from tui_importer.plugins.choice import choose, make_reader
+from tui_importer.plugins.choice import choose, make_reader, unused_options
 from tui_importer.plugins.registry import Registry, load_registry
 from tui_importer.recording.recorder import Recorder
 from tui_importer.recording.recordings import recordings_folder
@@ -218,20 +218,18 @@ def _path(given: object, name: str) -> Path:
 
 
 def _components(plan: Plan, registry: Registry) -> Components:
-    reader, strategy, backend = choose(plan, registry)
+    chosen, values = choose(plan, registry), plan.options.plugin_options
+    reader, strategy, backend = chosen
     return Components(
         reader_name=reader.name,
-        reader=make_reader(plan.source, reader.name, registry),
+        reader=make_reader(plan, reader.name, registry),
         strategy_name=strategy.name,
-        strategy=registry.make_strategy(strategy.name),
+        strategy=registry.make_strategy(strategy.name, values),
         backend_name=backend.name,
-        open_backend=_opener(registry, backend.name),
+        open_backend=lambda settings: registry.make_backend(backend.name, settings, values),
         address=target_address(plan),
+        notes=unused_options(plan, chosen, registry),
     )
-
-
-def _opener(registry: Registry, name: str) -> Callable[[ConnectionSettings], Backend]:
-    return lambda settings: registry.make_backend(name, settings)
 
 
 def target_address(plan: Plan) -> DatabaseAddress:

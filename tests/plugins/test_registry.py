@@ -4,48 +4,14 @@ from __future__ import annotations
 
 import sqlite3
 import sys
-from collections.abc import Callable, Iterator
 from contextlib import closing
-from importlib.metadata import EntryPoint, distributions
 from pathlib import Path
 
 import pytest
 
+from tests.plugins.conftest import Install
 from tui_importer import Options, Plan, Run, Source, SourceError, Target, UsageError
 from tui_importer.plugins.registry import DISTRIBUTION, Registry, State, load_registry
-
-Install = Callable[[str, str], EntryPoint]
-
-HEAD = "from tui_importer import *\n"
-
-
-@pytest.fixture
-def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Install]:
-    """Install a distribution of one module, as an installer would lay it out, and give its entry point."""
-    site = tmp_path / "site"
-    site.mkdir()
-    monkeypatch.syspath_prepend(str(site))
-    names: list[str] = []
-
-    def one(name: str, code: str) -> EntryPoint:
-        info = site / f"{name}-1.2.dist-info"
-        info.mkdir()
-        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.2\n")
-        (info / "entry_points.txt").write_text(f"[tui_importer]\n{name}_plugin = {name}\n")
-        (site / f"{name}.py").write_text(HEAD + code)
-        names.append(name)
-        [entry_point] = [
-            found
-            for distribution in distributions(path=[str(site)])
-            if distribution.name == name
-            for found in distribution.entry_points
-        ]
-        return entry_point
-
-    yield one
-    for name in names:
-        sys.modules.pop(name, None)
-
 
 STRATEGY = """
 class Own:

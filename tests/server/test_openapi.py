@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from tests.server.conftest import SLOW, Served, numbered
-from tui_importer.server.upload_options import UploadOptions
+from tests.support.plugins import WITH_OPTIONS, install_plugin
+from tui_importer.server.upload_options import FIELDS
 
 TOKEN = "schemathesis-has-this-token"
 #: No schema can say what a workbook is, so one that is none may be refused.
@@ -31,7 +32,9 @@ checks.positive_data_acceptance.expected-statuses = ["2xx", "400", "409", "429"]
 
 @pytest.mark.once
 def test_schemathesis_finds_nothing(serve: Callable[..., Served], tmp_path: Path) -> None:
-    served = serve("--db", "t.db", "--table", "t", "--max-waiting", "1000", token=TOKEN)
+    install_plugin(tmp_path / "site", "slow", WITH_OPTIONS)  # whose options are part of the document
+    environment = {"PYTHONPATH": str(tmp_path / "site")}
+    served = serve("--db", "t.db", "--table", "t", "--max-waiting", "1000", token=TOKEN, environment=environment)
     id_ = served.begin(numbered(2_000), **SLOW)
     served.at_work(id_)
     (tmp_path / "schemathesis.toml").write_text(CONFIGURATION.replace("RUN", id_))
@@ -55,5 +58,5 @@ def test_every_choice_is_a_parameter(shared: Served) -> None:
     document = shared.client.get("/openapi.json").json()
     for path in ("/upload", "/runs"):
         named = {parameter["name"] for parameter in document["paths"][path]["post"]["parameters"]}
-        assert named == {*UploadOptions.__struct_fields__, "Idempotency-Key"}
+        assert named == {*FIELDS, "Idempotency-Key"}
     assert "security" not in document

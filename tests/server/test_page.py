@@ -17,6 +17,7 @@ from selenium.webdriver.remote.webelement import WebElement
 
 from tests.server.conftest import Served, numbered, until
 from tests.support.make_sample import SAMPLE_PATH
+from tests.support.plugins import WITH_OPTIONS, install_plugin
 
 pytestmark = pytest.mark.once
 
@@ -133,6 +134,33 @@ def test_a_live_run_with_its_workers_obeys(serve: Callable[..., Served], page: P
     until(lambda: page.text("state") == "ended")
     assert page.text("message").startswith("stopped before the end")
     assert page("resume").is_enabled()
+
+
+def test_options_of_plugins_have_fields(serve: Callable[..., Served], page: Page, tmp_path: Path) -> None:
+    install_plugin(tmp_path / "site", "slow", WITH_OPTIONS)
+    served = serve("--db", "t.db", "--table", "t", environment={"PYTHONPATH": str(tmp_path / "site")})
+    rows = tmp_path / "rows.csv"
+    rows.write_bytes(numbered(9))
+    page.browser.get(served.url)
+
+    def field(name: str) -> WebElement:
+        return page.browser.find_element(By.NAME, name)
+
+    until(lambda: page.browser.find_elements(By.NAME, "slow.pause"))
+    assert field("lines.upper").is_displayed()
+    assert not field("slow.pause").is_displayed()
+    page("method").send_keys("slow")
+    assert field("slow.pause").get_attribute("placeholder") == "0.5"
+    assert page.browser.find_elements(By.NAME, "slow.note") == []
+    field("slow.pause").send_keys("2")
+    field("slow.careful").send_keys("true")
+    page.send(rows)
+    until(lambda: page.text("state") == "ended")
+    [run] = served.client.get("/runs").json()["runs"]
+    report = served.recording(run["run_ids"][-1]).report()
+    assert report is not None
+    assert (report.method, report.plugin_options) == ("slow", {"slow": {"pause": 2, "careful": True}})
+    assert page.complaints() == []
 
 
 def test_nothing_of_a_workbook_is_markup(serve: Callable[..., Served], page: Page, tmp_path: Path) -> None:

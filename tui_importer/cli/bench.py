@@ -17,7 +17,7 @@ import msgspec
 
 from tui_importer.api import Run, target_address
 from tui_importer.cli.interruption import Interruption, interruptible
-from tui_importer.cli.options import CountOrAuto, build_plan, source_options, target_options
+from tui_importer.cli.options import CommandWithPlugins, CountOrAuto, build_plan, source_options, target_options
 from tui_importer.console.lines import SafeStream
 from tui_importer.console.print_error import print_error
 from tui_importer.core.model.plan import Plan
@@ -49,7 +49,9 @@ class Timing:
         return rows_per_second(self.rows, self.seconds)
 
 
-@click.command("bench", context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80})
+@click.command(
+    "bench", cls=CommandWithPlugins, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80}
+)
 @click.argument("file")
 @source_options
 @target_options
@@ -80,7 +82,7 @@ def _compare(
     registry = load_registry()
     err = SafeStream(sys.stderr)
     with tempfile.TemporaryDirectory(prefix="tui_importer-bench-") as folder:
-        plan = build_plan(file, given)
+        plan = build_plan(file, given, registry)
         # The comparison is about how rows are written: a dry run writes none, and a staging table would add a step.
         options = msgspec.structs.replace(plan.options, atomic=False, dry_run=False)
         plan = msgspec.structs.replace(plan, options=options)
@@ -172,12 +174,12 @@ def _scratch_table(plan: Plan, registry: Registry, interruption: Interruption) -
     """Yield the plan with a new table as its target, and drop the table at the end."""
     name = f"{TABLE_PREFIX}_{uuid.uuid4().hex[:12]}"
     address = target_address(plan)
-    spec = registry.backend_for(address.scheme)
+    spec, values = registry.backend_for(address.scheme), plan.options.plugin_options
     interruption.left_behind = f"left at once: table {name} and its entries in the ledger may be left behind"
     try:
         yield _with_target(plan, table=name)
     finally:
-        backend = registry.make_backend(spec.name, ConnectionSettings(address.text, "tui_importer/bench", 10.0))
+        backend = registry.make_backend(spec.name, ConnectionSettings(address.text, "tui_importer/bench", 10.0), values)
         try:
             table = backend.reflect(name)
             if table is not None:

@@ -12,7 +12,14 @@ import click
 from tui_importer.cli.checks import check_files
 from tui_importer.cli.dashboard import wants_dashboard
 from tui_importer.cli.main import COMMANDS
-from tui_importer.cli.options import CountOrAuto, build_plan, check_report_path, source_options, target_options
+from tui_importer.cli.options import (
+    CommandWithPlugins,
+    CountOrAuto,
+    build_plan,
+    check_report_path,
+    source_options,
+    target_options,
+)
 from tui_importer.console.print_error import print_error
 from tui_importer.core.model.plan import Plan, checked, database_of
 from tui_importer.core.model.url import parse_address, sqlite_path
@@ -27,7 +34,9 @@ if TYPE_CHECKING:
     from tui_importer.core.model.report import Report
 
 
-@click.command("import", context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80})
+@click.command(
+    "import", cls=CommandWithPlugins, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80}
+)
 @click.argument("files", nargs=-1, metavar="FILE...")
 @source_options
 @target_options
@@ -104,7 +113,7 @@ def check_request(files: Sequence[str], given: dict[str, Any], registry: Registr
     if len(files) > 1 and given["rejects"]:
         raise UsageError("--rejects names one file: import the workbooks one by one, or leave it out")
     check_files(files, COMMANDS)
-    plans = [checked(build_plan(file, given)) for file in files or ("anything.xlsx",)]
+    plans = [checked(build_plan(file, given, registry)) for file in files or ("anything.xlsx",)]
     for plan in plans:
         choose(plan, registry)
     if given["rejects"]:

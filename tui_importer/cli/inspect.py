@@ -13,17 +13,20 @@ import msgspec
 from tui_importer.api import Inspection, inspect_source
 from tui_importer.cli.checks import check_files
 from tui_importer.cli.main import COMMANDS
-from tui_importer.cli.options import build_plan, source_options, target_options
+from tui_importer.cli.options import CommandWithPlugins, build_plan, source_options, target_options
 from tui_importer.core.model.files import check_new_file
 from tui_importer.core.model.plan import save_plan
 from tui_importer.errors import UsageError
+from tui_importer.plugins.registry import load_registry
 from tui_importer.text.safe import encodable, shortened, visible
 
 #: Maximum characters of a header or of evidence in the table, so that most tables fit a terminal.
 _MAX_CELL = 60
 
 
-@click.command("inspect", context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80})
+@click.command(
+    "inspect", cls=CommandWithPlugins, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80}
+)
 @click.argument("file")
 @source_options
 @target_options
@@ -40,7 +43,9 @@ def command(file: str, *, save: str | None, any_sheet: bool, force: bool, **give
     if save is not None and not os.path.exists(save):
         check_new_file(Path(save), "the plan")
     check_files([file], COMMANDS)
-    inspection = inspect_source(build_plan(file, given), ask_database=given["db"] is not None)
+    registry = load_registry()
+    plan = build_plan(file, given, registry)
+    inspection = inspect_source(plan, ask_database=given["db"] is not None, registry=registry)
     if save is not None:
         plan = inspection.plan
         if any_sheet:

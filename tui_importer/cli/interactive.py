@@ -14,6 +14,7 @@ from tui_importer.cli.options import build_plan
 from tui_importer.console.print_error import print_error
 from tui_importer.core.model.plan import Plan, checked
 from tui_importer.errors import ImporterError
+from tui_importer.plugins.choice import choose, options_of
 from tui_importer.plugins.registry import Registry
 from tui_importer.process.messages import ImportRequest
 from tui_importer.process.reports import write_report
@@ -25,7 +26,7 @@ def import_on_screen(file: str | None, given: Mapping[str, Any], registry: Regis
     if the run continues in the background."""
 
     def plan_for(file: str) -> Plan:
-        plan = checked(build_plan(file, given))
+        plan = checked(build_plan(file, given, registry))
         options = msgspec.structs.replace(plan.options, strategy=registry.strategy(plan.options.strategy).name)
         return msgspec.structs.replace(plan, options=options)
 
@@ -34,13 +35,19 @@ def import_on_screen(file: str | None, given: Mapping[str, Any], registry: Regis
             plan = plan_for(file)
             registry.backend_for(target_address(plan).scheme)
             if not Path(file).is_file():
-                registry.make_reader(registry.reader_for(Path(file)).name).open(Path(file))
+                reader = registry.make_reader(registry.reader_for(Path(file)).name, plan.options.plugin_options)
+                reader.open(Path(file))
     except ImporterError as error:
         print_error(str(error))
         return int(error.exit_code)
     from tui_importer.tui.importing import Importing
 
-    importing = Importing(registry.strategy_names(), plan_for, lambda plan: _request_for(plan, given))
+    importing = Importing(
+        registry.strategy_names(),
+        plan_for,
+        lambda plan: _request_for(plan, given),
+        lambda plan: options_of(choose(plan, registry), registry),
+    )
     if file is None:
         result = show(importing.pick)
     else:

@@ -15,8 +15,10 @@ import msgspec
 from tui_importer.core.model.count_or_auto import AUTO, METAVAR, parse_count
 from tui_importer.core.model.files import check_new_file
 from tui_importer.core.model.plan import ErrorCells, Options, Plan, Source, Target, load_plan
+from tui_importer.core.model.plugin_values import merged
 from tui_importer.core.model.write_mode import AVAILABLE_KINDS
 from tui_importer.errors import PlanError, UsageError
+from tui_importer.plugins.registry import Registry, load_registry
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -59,6 +61,45 @@ class ColumnType(click.ParamType):  # type: ignore[type-arg]
         if not (equals and column and type_):
             self.fail(f"{value!r} is not COLUMN=TYPE", param, ctx)
         return column, type_
+
+
+class PluginOptionText(click.ParamType):  # type: ignore[type-arg]
+    """``PLUGIN.OPTION=VALUE``; which plugins and options there are is checked with the plan."""
+
+    name = "PLUGIN.OPTION=VALUE"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, str, str]:
+        key, equals, text = str(value).partition("=")
+        plugin, dot, option = key.rpartition(".")
+        if not (equals and dot and plugin and option):
+            self.fail(f"{value!r} is not PLUGIN.OPTION=VALUE", param, ctx)
+        return plugin, option, text
+
+
+class CommandWithPlugins(click.Command):
+    """A command that takes options of plugins, and lists those of all installed plugins in its help."""
+
+    def __init__(self, *args: Any, **more: Any) -> None:
+        super().__init__(*args, **more)
+        self.params.append(
+            click.Option(
+                ["-o", "plugin_options"],
+                type=PluginOptionText(),
+                multiple=True,
+                help='Set an option of a plugin; "tui-importer plugins" lists them all.',
+            )
+        )
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        super().format_options(ctx, formatter)
+        rows = [
+            (f"-o {option.key}={option.metavar}", option.description)
+            for options in load_registry().options
+            for option in options.options
+        ]
+        if rows:
+            with formatter.section("Plugin options"):
+                formatter.write_dl(rows)
 
 
 def source_options(command: Command) -> Command:
@@ -119,8 +160,11 @@ def _modes_help() -> str:
     return f"{'; '.join(f'{kind.value}: {kind.summary}' for kind in AVAILABLE_KINDS)} (default: {AVAILABLE_KINDS[0]})."
 
 
-def build_plan(file: str, given: Mapping[str, Any]) -> Plan:
-    """Return the plan of one file: options override the plan file, which overrides the environment and the defaults."""
+def build_plan(file: str, given: Mapping[str, Any], registry: Registry) -> Plan:
+    """Return the plan of one file: options override the plan file, which overrides the environment and the defaults.
+
+    The registry knows the types of plugins' options. Raises :class:`tui_importer.errors.PlanError`.
+    """
     plan = _base(file, given.get("schema"))
     header_row = 0 if given.get("no_header") else given.get("header_row")
     sheet = given.get("sheet")
@@ -145,13 +189,15 @@ def build_plan(file: str, given: Mapping[str, Any]) -> Plan:
         table=given.get("table"),
         mode=given.get("mode"),
     )
-    named = {name: given.get(name) for name in Options.__struct_fields__ if name not in ("schema", "types", "skip")}
+    apart = ("schema", "types", "skip", "plugin_options")
+    named = {name: given.get(name) for name in Options.__struct_fields__ if name not in apart}
     options = _typed(
         plan.options,
         **named,
         schema=None if _is_plan_file(given.get("schema")) else given.get("schema"),
         types={**plan.options.types, **dict(given.get("types") or ())},
         skip=(*plan.options.skip, *(given.get("skip") or ())),
+        plugin_options=merged(plan.options.plugin_options, registry.options.read(given.get("plugin_options") or ())),
     )
     return msgspec.structs.replace(plan, source=source, target=target, options=options)
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tui_importer.cli.options import CountOrAuto, Number, build_plan, target_options
+from tui_importer.cli.options import CommandWithPlugins, CountOrAuto, Number, build_plan, target_options
 from tui_importer.console.print_error import print_error
 from tui_importer.core.scheduling.worker_count import MAX_WORKERS
 from tui_importer.errors import UsageError
@@ -26,7 +26,9 @@ _MIN_TOKEN = 16
 _MEGABYTE, _DAY = 1 << 20, 86_400.0
 
 
-@click.command("serve", context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80})
+@click.command(
+    "serve", cls=CommandWithPlugins, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80}
+)
 @target_options
 @click.option("--strategy", metavar="NAME", help="Unless the client names one (default: batched).")
 @click.option("--workers", type=CountOrAuto(), help="Unless the client says how many.")
@@ -98,8 +100,9 @@ def _settings(given: dict[str, Any], registry: Registry) -> Settings:
 
     from tui_importer.server.settings import Settings, validated
 
-    plan = build_plan("upload.xlsx", given)
+    plan = build_plan("upload.xlsx", given, registry)
     registry.strategy(plan.options.strategy)
+    registry.options.check(plan.options.plugin_options)
     return validated(
         Settings(
             plan=plan,

@@ -5,11 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
-from tui_importer.core.model.plan import Plan, Source, database_of
+from tui_importer.core.model.plan import Plan, database_of
 from tui_importer.core.model.url import parse_address
 from tui_importer.core.source.content import head_of, may_be_packed
 from tui_importer.core.source.reader import Reader, described
 from tui_importer.errors import PlanError, UsageError
+from tui_importer.plugins.options import OptionSet
 from tui_importer.plugins.registry import Registry
 from tui_importer.plugins.specs import BackendSpec, ReaderSpec, StrategySpec
 
@@ -25,8 +26,10 @@ class Chosen(NamedTuple):
 def choose(plan: Plan, registry: Registry) -> Chosen:
     """Select the plugins that a plan names, or that match its file and its database; none is created yet.
 
-    Raises :class:`tui_importer.errors.UsageError` for an unknown name and for a file that no reader opens.
+    Raises :class:`tui_importer.errors.UsageError` for an unknown name, for a file that no reader opens, and for options
+    that a plugin does not have or take.
     """
+    registry.options.check(plan.options.plugin_options)
     strategy = registry.strategy(plan.options.strategy)
     address = parse_address(database_of(plan))
     backend = registry.backend_for(address.scheme)
@@ -41,12 +44,29 @@ def choose(plan: Plan, registry: Registry) -> Chosen:
     return Chosen(reader, strategy, backend)
 
 
-def make_reader(source: Source, name: str, registry: Registry) -> Reader:
-    """Create the reader with that name for a source: for its text as the user describes it, packed or not."""
-    reader = described(registry.make_reader(name), source, name)
-    path = Path(source.file)
+def make_reader(plan: Plan, name: str, registry: Registry) -> Reader:
+    """Create the reader with that name for a plan's source: for its text as the user describes it, packed or not."""
+    reader = described(registry.make_reader(name, plan.options.plugin_options), plan.source, name)
+    path = Path(plan.source.file)
     if not may_be_packed(path.name, head_of(path)):
         return reader
     from tui_importer.core.source.packed import UnpackingReader, packed  # few files need it
 
     return reader if packed(path) is None else UnpackingReader(reader)
+
+
+def options_of(chosen: Chosen, registry: Registry) -> tuple[OptionSet, ...]:
+    """The options of the selected plugins, for those that have any."""
+    found = (registry.options.of(kind, spec.name) for kind, spec in zip(Chosen._fields, chosen, strict=True))
+    return tuple(options for options in found if options is not None)
+
+
+def unused_options(plan: Plan, chosen: Chosen, registry: Registry) -> tuple[str, ...]:
+    """A note on each plugin that the plan has options for, but that it does not select."""
+    names = {kind: spec.name for kind, spec in zip(Chosen._fields, chosen, strict=True)}
+    given = dict.fromkeys(registry.options.named(plugin) for plugin in plan.options.plugin_options)
+    return tuple(
+        f"the options of {each.plugin!r} are not used: the {each.kind} of this import is {names[each.kind]!r}"
+        for each in given
+        if each.plugin != names[each.kind]
+    )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import partial
 from importlib.metadata import EntryPoint, PackageNotFoundError, entry_points, version
@@ -17,10 +17,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import pluggy
 
+from tui_importer.core.model.plugin_values import PluginValues
 from tui_importer.core.model.suggest import closest
 from tui_importer.core.source.content import head_of, may_be_packed, suffix_of
 from tui_importer.errors import ImporterError, PlanError, SourceError, UsageError
 from tui_importer.plugins import builtin, hookspecs
+from tui_importer.plugins.options import KnownOptions, declared
 from tui_importer.plugins.specs import AnySpec, BackendSpec, ExecutorSpec, ReaderSpec, StrategySpec
 
 if TYPE_CHECKING:
@@ -58,6 +60,8 @@ _NEEDS = {
     "executor": ("run",),
 }
 
+_NO_VALUES: PluginValues = {}
+
 SpecT = TypeVar("SpecT", StrategySpec, ReaderSpec, BackendSpec, ExecutorSpec)
 T = TypeVar("T")
 
@@ -75,7 +79,8 @@ class PluginInfo:
     """A line of ``tui-importer plugins``.
 
     ``kind`` and ``name`` are those of a reader, strategy, backend or executor, or ``plugin`` and the entry point if it
-    could not be loaded; ``detail`` is a summary, or why it is broken.
+    could not be loaded; ``detail`` is a summary, or why it is broken. ``options`` has the JSON schema of each of its
+    options.
     """
 
     kind: str
@@ -84,6 +89,7 @@ class PluginInfo:
     version: str
     state: State
     detail: str
+    options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,9 +105,13 @@ class Owner:
 
 
 class Registry:
-    """The available readers, strategies, backends and executors. Created by :func:`load_registry`."""
+    """The available readers, strategies, backends and executors. Created by :func:`load_registry`.
+
+    ``options`` has the options of all of them.
+    """
 
     def __init__(self) -> None:
+        self.options = KnownOptions()
         self._specs: dict[str, dict[str, tuple[AnySpec, Owner]]] = {kind: {} for kind in _KINDS}
         self._claims: dict[tuple[str, str], Owner] = {}
         self._infos: list[PluginInfo] = []
@@ -165,21 +175,22 @@ class Registry:
         known = ", ".join(sorted({known for spec in specs for known in spec.schemes}))
         raise PlanError(f"no backend knows {scheme}:// URLs: known are {known}")
 
-    def make_strategy(self, name: str) -> Strategy:
-        """Create the strategy with that name."""
-        return self._make("strategy", self.strategy(name))  # type: ignore[no-any-return]
+    def make_strategy(self, name: str, values: PluginValues = _NO_VALUES) -> Strategy:
+        """Create the strategy with that name; its options are among the ``values`` of a plan."""
+        return self._make("strategy", self.strategy(name), values)  # type: ignore[no-any-return]
 
-    def make_reader(self, name: str) -> Reader:
-        """Create the reader with that name."""
-        return self._make("reader", self.reader(name))  # type: ignore[no-any-return]
+    def make_reader(self, name: str, values: PluginValues = _NO_VALUES) -> Reader:
+        """Create the reader with that name; its options are among the ``values`` of a plan."""
+        return self._make("reader", self.reader(name), values)  # type: ignore[no-any-return]
 
-    def make_backend(self, name: str, settings: ConnectionSettings) -> Backend:
-        """Create the backend with that name."""
-        return self._make("backend", self._find("backend", name, BackendSpec), settings)  # type: ignore[no-any-return]
+    def make_backend(self, name: str, settings: ConnectionSettings, values: PluginValues = _NO_VALUES) -> Backend:
+        """Create the backend with that name; its options are among the ``values`` of a plan."""
+        spec = self._find("backend", name, BackendSpec)
+        return self._make("backend", spec, values, settings)  # type: ignore[no-any-return]
 
-    def make_executor(self, name: str) -> Executor:
-        """Create the executor with that name."""
-        return self._make("executor", self.executor(name))  # type: ignore[no-any-return]
+    def make_executor(self, name: str, values: PluginValues = _NO_VALUES) -> Executor:
+        """Create the executor with that name; its options are among the ``values`` of a plan."""
+        return self._make("executor", self.executor(name), values)  # type: ignore[no-any-return]
 
     def add(self, plugin: object, owner: Owner, hooks: Mapping[str, Callable[[], Any]]) -> None:
         """Add what a plugin's hooks return. Raises ``ValueError`` or ``TypeError`` for unusable specs."""
@@ -191,15 +202,21 @@ class Registry:
             offered += [(kind, spec) for spec in specs]
         if not offered:
             raise ValueError(f"it has none of the hooks {', '.join(_HOOKS.values())}")
+        claims: dict[tuple[str, str], Owner] = {}
         for kind, spec in offered:
-            for claim in _claims(kind, spec):
-                if claim in self._claims:
-                    raise ValueError(f"{claim[0]} {claim[1]!r} is already brought by {self._claims[claim]}")
-        for kind, spec in offered:
-            self._claims.update(dict.fromkeys(_claims(kind, spec), owner))
+            for claim in dict.fromkeys(_claims(kind, spec)):
+                if brought_by := self._claims.get(claim) or claims.get(claim):
+                    raise ValueError(f"{claim[0]} {claim[1]!r} is already brought by {brought_by}")
+                claims[claim] = owner
+        sets = [None if spec.options is None else declared(kind, _names(spec), spec.options) for kind, spec in offered]
+        self._claims.update(claims)
+        for (kind, spec), options in zip(offered, sets, strict=True):
             self._specs[kind][spec.name] = (spec, owner)
+            schema = options.schema if options else {}
+            if options:
+                self.options.add(options)
             self._infos.append(
-                PluginInfo(kind, spec.name, owner.distribution, owner.version, State.ACTIVE, spec.summary)
+                PluginInfo(kind, spec.name, owner.distribution, owner.version, State.ACTIVE, spec.summary, schema)
             )
 
     def exclude(self, owner: Owner, state: State, why: str) -> None:
@@ -219,10 +236,12 @@ class Registry:
         hint = f"did you mean {close!r}? " if close else ""
         raise PlanError(f"unknown {kind} {name!r}: {hint}known are {', '.join(sorted(spec.name for spec in specs))}")
 
-    def _make(self, kind: str, spec: AnySpec, *args: object) -> Any:
+    def _make(self, kind: str, spec: AnySpec, values: PluginValues, *args: object) -> Any:
         owner = self._specs[kind][spec.name][1]
+        options = self.options.of(kind, spec.name)
+        given = {} if options is None else {"options": options.make(options.own(values))}
         try:
-            made: Any = spec.make(*args)
+            made: Any = spec.make(*args, **given)
         except ImporterError:
             raise
         except Exception as error:  # third-party code may raise anything
@@ -280,8 +299,11 @@ def _first_result(caller: pluggy.HookCaller) -> Any:
 
 
 def _claims(kind: str, spec: AnySpec) -> list[tuple[str, str]]:
-    """The names that must be unique: names and aliases within a kind, and URL schemes."""
+    """The names that must be unique: names and aliases within a kind, those of plugins with options across all kinds,
+    and URL schemes."""
     claims = [(kind, name) for name in _names(spec)]
+    if spec.options is not None:
+        claims += [("plugin with options", name) for name in _names(spec)]
     if isinstance(spec, BackendSpec):
         claims += [("URL scheme", scheme) for scheme in spec.schemes]
     return claims

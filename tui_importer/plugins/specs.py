@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import pkgutil
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    import msgspec
+
     from tui_importer.core.scheduling.executor import Executor
     from tui_importer.core.scheduling.strategy import Strategy
     from tui_importer.core.source.reader import Reader
@@ -16,16 +18,22 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class _Spec:
-    """``factory`` creates the object: a callable, or ``"package.module:attribute"``, imported when first needed."""
+    """``factory`` creates the object: a callable, or ``"package.module:attribute"``, imported when first needed.
+
+    ``options`` is a frozen :class:`msgspec.Struct` whose fields are the plugin's options
+    (:mod:`tui_importer.plugins.options`); if there is one, the factory is also called with ``options=`` and an instance
+    of it.
+    """
 
     name: str
     summary: str
     factory: Callable[..., Any] | str
+    options: type[msgspec.Struct] | None = field(default=None, kw_only=True)
 
-    def make(self, *args: Any) -> Any:
+    def make(self, *args: Any, **options: Any) -> Any:
         """Call the factory. Third-party code may raise anything."""
         factory = pkgutil.resolve_name(self.factory) if isinstance(self.factory, str) else self.factory
-        return factory(*args)
+        return factory(*args, **options)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,6 @@ _BEGUN_WITHIN = 0.3
 def open_early(plan: Plan, registry: Registry) -> Opening:
     """Open the plan's file after checking the request; raises :class:`tui_importer.errors.UsageError` if it makes no
     sense."""
-    opening = Opening(make_reader(plan.source, choose(plan, registry).reader.name, registry), plan.source)
+    opening = Opening(make_reader(plan, choose(plan, registry).reader.name, registry), plan.source)
     opening.wait_until_begun(_BEGUN_WITHIN)
     return opening

@@ -30,6 +30,7 @@ class DatabaseCheck:
         self._spec = registry.backend_for(address.scheme)
         self._settings = ConnectionSettings(address.text, "tui_importer/health", _CONNECT_TIMEOUT)
         self._registry = registry
+        self._values = settings.plan.options.plugin_options
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="health")
         self._check: asyncio.Future[bool] | None = None
         self._answered_at = float("-inf")
@@ -56,7 +57,7 @@ class DatabaseCheck:
 
     def _connect(self) -> bool:
         try:
-            backend = self._registry.make_backend(self._spec.name, self._settings)
+            backend = self._registry.make_backend(self._spec.name, self._settings, self._values)
             try:
                 backend.connect()
             finally:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 
+from tui_importer.core.model.plugin_values import PluginValue
+from tui_importer.plugins.options import OptionSet, PluginOption
 from tui_importer.plugins.registry import Registry
 from tui_importer.server.answers import (
     ErrorAnswer,
@@ -18,7 +21,7 @@ from tui_importer.server.answers import (
 from tui_importer.server.intake import FIELD
 from tui_importer.server.routes import LISTED, MOST_LISTED, WORKBOOK
 from tui_importer.server.settings import Settings
-from tui_importer.server.upload_options import UploadOptions
+from tui_importer.server.upload_options import UploadOptions, client_options
 
 Json = dict[str, Any]
 
@@ -49,6 +52,11 @@ def openapi(settings: Settings, registry: Registry, version: str) -> bytes:
     specs = map(registry.strategy, registry.strategy_names())
     options["properties"]["method"]["enum"] = [name for spec in specs for name in (spec.name, *spec.aliases)]
     options["properties"]["workers"]["maximum"] = settings.max_workers
+    del options["properties"]["plugin_options"]  # each is a parameter of its own
+    for plugin in registry.options:
+        given = settings.plan.options.plugin_options.get(plugin.plugin, {})
+        for option in client_options(plugin):
+            options["properties"][option.key] = _plugin_schema(plugin, option, given)
     document: Json = {
         "openapi": "3.1.0",
         "info": {
@@ -66,6 +74,17 @@ def openapi(settings: Settings, registry: Registry, version: str) -> bytes:
         document["paths"]["/health"]["get"]["security"] = []
         document["paths"]["/openapi.json"]["get"]["security"] = []
     return msgspec.json.encode(document)
+
+
+def _plugin_schema(plugin: OptionSet, option: PluginOption, given: Mapping[str, PluginValue]) -> Json:
+    """The schema of a plugin's option. Its default is the one that the server was ``given``; ``x-strategy`` names the
+    strategy that it belongs to."""
+    schema = dict(option.schema)
+    if option.name in given:
+        schema["default"] = given[option.name]
+    if plugin.kind == "strategy":
+        schema["x-strategy"] = plugin.plugin
+    return schema
 
 
 def _paths(options: list[Json]) -> Json:

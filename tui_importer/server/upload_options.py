@@ -1,5 +1,5 @@
-"""The options a client may set for its run: fields of the plan, within the server's limits, and never a path or a
-URL."""
+"""The options a client may set for its run: fields of the plan and options of plugins, within the server's limits, and
+never a path or a URL."""
 
 from __future__ import annotations
 
@@ -14,8 +14,10 @@ from msgspec import UNSET, Meta, UnsetType
 
 from tui_importer.core.model.count_or_auto import AUTO, parse_count
 from tui_importer.core.model.plan import ErrorCells, Plan, checked
+from tui_importer.core.model.plugin_values import PluginValue, merged
 from tui_importer.core.scheduling.worker_count import MAX_WORKERS
 from tui_importer.errors import PlanError, UsageError
+from tui_importer.plugins.options import OptionSet, PluginOption, ValueKind
 from tui_importer.plugins.registry import Registry
 from tui_importer.server.http_error import HttpError
 from tui_importer.server.settings import Settings
@@ -28,7 +30,8 @@ _Rows = Annotated[int, Meta(ge=1, le=2_000_000_000)]
 
 class UploadOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """The query of an upload request: fields of the plan's ``source`` and ``options``; ``method`` is the strategy.
-    ``header_row`` is a sheet row (from 1), 0 for none."""
+    ``header_row`` is a sheet row (from 1), 0 for none. In the query, each of the ``plugin_options`` is a parameter of
+    its own, ``PLUGIN.OPTION``."""
 
     method: Annotated[_Name, Meta(description="The strategy.")] | UnsetType = UNSET
     sheet: Annotated[_Text, Meta(description="Name or number of the sheet; the first one by default.")] | UnsetType = (
@@ -52,7 +55,11 @@ class UploadOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     atomic: bool | UnsetType = UNSET
     verify: bool | UnsetType = UNSET
     dry_run: bool | UnsetType = UNSET
+    plugin_options: dict[str, dict[str, PluginValue]] | UnsetType = UNSET
 
+
+#: The parameters of a query that are fields of :class:`UploadOptions`.
+FIELDS = tuple(name for name in UploadOptions.__struct_fields__ if name != "plugin_options")
 
 _SOURCE = ("sheet", "range", "header_row", "limit", "encoding", "delimiter", "quote")
 
@@ -87,17 +94,30 @@ _READ: dict[str, Callable[[str], Any]] = {
     **dict.fromkeys(("max_rate", "timeout"), _number),
     **dict.fromkeys(("again", "atomic", "verify", "dry_run"), _boolean),
 }
+#: The same for options of plugins, by the kind of their values; a text is the value itself.
+_OF_KIND: dict[ValueKind, Callable[[str], Any]] = {
+    ValueKind.INTEGER: _integer,
+    ValueKind.NUMBER: _number,
+    ValueKind.BOOLEAN: _boolean,
+}
 
 
 def read_choices(query: Iterable[tuple[str, str]], settings: Settings, registry: Registry) -> UploadOptions:
     """Parse the options of a query. Raises :class:`HttpError` (400) for the first that is not valid."""
     values: dict[str, Any] = {}
+    seen: set[str] = set()
+    of_plugins = {option.key: option for plugin in registry.options for option in client_options(plugin)}
     for name, text in query:
-        if name in values:
+        if name in seen:
             raise HttpError(400, f"{name} is given twice")
-        if name not in UploadOptions.__struct_fields__:
-            raise HttpError(400, f"unknown option {name!r}: known are {', '.join(UploadOptions.__struct_fields__)}")
-        values[name] = _READ.get(name, str)(text)
+        seen.add(name)
+        if name in of_plugins:
+            option = of_plugins[name]
+            values.setdefault("plugin_options", {}).setdefault(option.plugin, {})[option.name] = _value(option, text)
+        elif name in FIELDS:
+            values[name] = _READ.get(name, str)(text)
+        else:
+            raise HttpError(400, f"unknown option {name!r}: known are {', '.join([*FIELDS, *of_plugins])}")
     try:
         options = msgspec.convert(values, UploadOptions)
     except msgspec.ValidationError as error:
@@ -108,10 +128,26 @@ def read_choices(query: Iterable[tuple[str, str]], settings: Settings, registry:
             registry.strategy(options.method)
         if isinstance(options.workers, int) and options.workers > settings.max_workers:
             raise UsageError(f"workers must be {settings.max_workers} or fewer here")
-        plan_of(options, settings, "upload.csv")
+        registry.options.check(plan_of(options, settings, "upload.csv").options.plugin_options)
     except UsageError as error:
         raise HttpError(400, str(error)) from error
     return options
+
+
+def client_options(plugin: OptionSet) -> list[PluginOption]:
+    """The options of a plugin that a client may set: those of readers and strategies, except texts, which could be
+    paths or URLs. Anything about the database is the server's to choose."""
+    if plugin.kind not in ("reader", "strategy"):
+        return []
+    return [option for option in plugin.options if option.kind is not ValueKind.TEXT]
+
+
+def _value(option: PluginOption, text: str) -> PluginValue:
+    read = _OF_KIND.get(option.kind, str)
+    try:
+        return option.check(read(text))
+    except UsageError as error:
+        raise HttpError(400, str(error)) from error
 
 
 def plan_of(options: UploadOptions, settings: Settings, file: str) -> Plan:
@@ -125,6 +161,7 @@ def plan_of(options: UploadOptions, settings: Settings, file: str) -> Plan:
         chosen["timeout"] = min(chosen.get("timeout", settings.run_timeout), settings.run_timeout)
     source = {name: chosen.pop(name) for name in _SOURCE if name in chosen}
     plan = settings.plan
+    chosen["plugin_options"] = merged(plan.options.plugin_options, chosen.get("plugin_options", {}))
     return checked(
         msgspec.structs.replace(
             plan,

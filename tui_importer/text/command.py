@@ -8,13 +8,16 @@ from collections.abc import Iterator, Sequence
 import msgspec
 
 from tui_importer.core.model.plan import Options, Plan, Source, Target, database_of
+from tui_importer.core.model.plugin_values import value_text
 from tui_importer.core.model.url import parse_address
 
 #: Field of a plan -> the option that sets it. A flag takes no value.
 _SOURCE = {name: f"--{name}" for name in ("sheet", "range", "reader", "limit", "encoding", "delimiter", "quote")}
 _TARGET = {"table": "--table", "mode": "--mode"}
 _OPTIONS = {
-    name: f"--{name.replace('_', '-')}" for name in Options.__struct_fields__ if name not in ("types", "skip", "schema")
+    name: f"--{name.replace('_', '-')}"
+    for name in Options.__struct_fields__
+    if name not in ("types", "skip", "schema", "plugin_options")
 }
 
 
@@ -53,6 +56,9 @@ def _words(plan: Plan, schema: str | None) -> list[str]:
     for column in plan.options.skip:
         words += ["--skip", column]
     words += _changed(plan.options, Options(), _OPTIONS)
+    for plugin, values in plan.options.plugin_options.items():
+        for name, value in values.items():
+            words += ["-o", f"{plugin}.{name}={value_text(value)}"]
     return [*words, "--no-ui"]
 
 

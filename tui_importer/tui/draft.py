@@ -8,6 +8,7 @@ import msgspec
 
 from tui_importer.core.model.count_or_auto import AUTO, parse_count
 from tui_importer.core.model.plan import ColumnPlan, Plan, checked
+from tui_importer.core.model.plugin_values import PluginValues
 from tui_importer.errors import PlanError
 from tui_importer.process.messages import Inspected
 
@@ -69,6 +70,7 @@ class Draft:
         strategy: str,
         workers: int | None,
         batch_size: int | None,
+        plugin_options: PluginValues,
     ) -> Plan:
         """Return the complete plan. Raises :class:`PlanError` if it is not valid."""
         given = self.given
@@ -86,6 +88,7 @@ class Draft:
             strategy=strategy,
             workers=workers,
             batch_size=batch_size,
+            plugin_options=plugin_options,
             types=types,
             skip=(*given.options.skip, *left_out),
         )

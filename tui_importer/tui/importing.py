@@ -15,7 +15,7 @@ from tui_importer.tui.messages import DashboardResult
 from tui_importer.tui.open_run import begun
 from tui_importer.tui.screens.files import FilesScreen
 from tui_importer.tui.screens.run import RunScreen
-from tui_importer.tui.screens.setup import SetupScreen
+from tui_importer.tui.screens.setup import OptionsFor, SetupScreen
 from tui_importer.tui.terminal import Glyphs
 
 #: Makes the request to the run's process from a plan.
@@ -24,10 +24,17 @@ RequestFor = Callable[[Plan], ImportRequest]
 
 class Importing:
     """Creates the screens from a file to its run. ``plan_for`` returns the plan that the command line asks for, given a
-    file."""
+    file; ``options_for`` the options of the plugins that a plan selects."""
 
-    def __init__(self, strategies: list[str], plan_for: Callable[[str], Plan], request_for: RequestFor) -> None:
+    def __init__(
+        self,
+        strategies: list[str],
+        plan_for: Callable[[str], Plan],
+        request_for: RequestFor,
+        options_for: OptionsFor,
+    ) -> None:
         self._strategies = strategies
+        self._options_for = options_for
         self._plan_for = plan_for
         self._request_for = request_for
 
@@ -52,7 +59,8 @@ class Importing:
 
             app.push_screen(RunScreen(begun(self._request_for(plan)), glyphs, refused=refused))
 
-        screen = SetupScreen(self._plan_for(file), self._strategies, InspectionProcess, begin, glyphs)
+        plan = self._plan_for(file)
+        screen = SetupScreen(plan, self._strategies, InspectionProcess, begin, glyphs, self._options_for)
         return screen
 
     def begin(self, file: str, glyphs: Glyphs) -> Screen[None]:

@@ -14,9 +14,9 @@ from pathlib import Path
 
 import openpyxl
 import pytest
-from tui_importer_polite import Polite, tui_importer_strategies
+from tui_importer_polite import Polite, PoliteOptions, tui_importer_strategies
 
-from tui_importer import Options, Plan, Report, Run, Source, Target
+from tui_importer import Options, Plan, PlanError, Report, Run, Source, Target
 from tui_importer.events import AnyEvent, BatchCommitted, RunFinished
 from tui_importer.testing import check_strategy
 
@@ -114,12 +114,20 @@ class FakeJob:
         return True
 
 
-def test_it_rests_after_each_batch_as_long_as_the_batch_took() -> None:
+@pytest.mark.parametrize("rest", [0.0, 1.0, 30.0])
+def test_it_rests_after_each_batch_for_a_multiple_of_its_time(rest: float) -> None:
     job = FakeJob()
-    Polite().run(job)  # type: ignore[arg-type]
+    Polite(options=PoliteOptions(rest=rest)).run(job)  # type: ignore[arg-type]
     assert job.written == ["first", "second", "third"]
     assert len(job.rests) == 3
-    assert min(job.rests) >= 0.01
+    assert min(job.rests) >= 0.01 * rest
+    assert max(job.rests) == 0 or rest
+
+
+def test_its_option_is_checked(orders: Path) -> None:
+    options = Options(strategy="polite", plugin_options={"polite": {"rest": -1}})
+    with pytest.raises(PlanError, match=r"polite\.rest must be a number from 0 to 1000, not -1"):
+        Run(Plan(source=Source(file=orders), options=options))
 
 
 def test_it_keeps_the_contract_of_strategies(tmp_path: Path) -> None:
@@ -131,7 +139,7 @@ def test_it_is_listed_with_its_distribution_and_version() -> None:
     listed = subprocess.run(
         [sys.executable, "-m", "tui_importer", "plugins"], capture_output=True, text=True, check=True
     ).stdout
-    [line] = [line for line in listed.splitlines() if "polite" in line]
+    [line, option] = [line for line in listed.splitlines() if "polite" in line]
     assert line.split()[:5] == [
         "strategy",
         "polite",
@@ -139,11 +147,15 @@ def test_it_is_listed_with_its_distribution_and_version() -> None:
         "tui-importer-polite",
         distribution("tui-importer-polite").version,
     ]
+    assert option.split()[:2] == ["polite.rest", "NUMBER"]
 
 
 def test_the_command_line_runs_it(orders: Path) -> None:
     ended = subprocess.run(
-        [sys.executable, "-m", "tui_importer", "orders.xlsx", "--db", "shop.db", "--strategy", "polite", "-q"],
+        [
+            *(sys.executable, "-m", "tui_importer", "orders.xlsx", "--db", "shop.db", "--strategy", "polite", "-q"),
+            *("-o", "polite.rest=0.5"),
+        ],
         cwd=orders.parent,
         capture_output=True,
         text=True,

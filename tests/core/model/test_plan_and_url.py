@@ -17,6 +17,7 @@ from tui_importer.core.model.url import parse_address, portable_address, sqlite_
 from tui_importer.core.writing.backend import ConnectionSettings
 
 NAMES = st.text(st.characters(codec="utf-8"), min_size=1, max_size=12).filter(str.strip)
+PLUGIN_VALUES = st.one_of(NAMES, st.booleans(), st.integers(-9, 9), st.floats(allow_nan=False))
 PLANS = st.builds(
     Plan,
     source=st.builds(
@@ -38,6 +39,7 @@ PLANS = st.builds(
         workers=st.one_of(st.none(), st.integers(1, 64)),
         types=st.dictionaries(NAMES, st.sampled_from(["text", "integer"]), max_size=3),
         skip=st.lists(NAMES, max_size=2).map(tuple),
+        plugin_options=st.dictionaries(NAMES, st.dictionaries(NAMES, PLUGIN_VALUES, max_size=2), max_size=2),
         max_rejects=st.sampled_from([None, "5", "2.5%"]),
         timeout=st.one_of(st.none(), st.floats(0.1, 1e6)),
         dry_run=st.booleans(),

@@ -43,6 +43,7 @@ BAD: list[tuple[type[Any], str, list[Any]]] = [
     (Options, "retry_for", [-1, NAN, INF, None, *NO_NUMBER]),
     (Options, "stall_timeout", [-1, NAN, INF, None, *NO_NUMBER]),
     (Options, "ledger_schema", ["", " ", 3]),
+    (Options, "plugin_options", [3, [], {"a": 3}, {"a": {"b": []}}, {"a": {"b": None}}, {"": {}}, {"a": {"": 1}}]),
     (Options, "again", [1, "yes", None]),
     (Options, "atomic", [0]),
     (Options, "verify", ["true"]),

@@ -20,6 +20,7 @@ from msgspec import Meta
 from tui_importer.core.model.cells import MAX_ROWS
 from tui_importer.core.model.count_or_auto import CountOrAuto, convert_auto
 from tui_importer.core.model.fields import convert_fields
+from tui_importer.core.model.plugin_values import PluginValue
 from tui_importer.core.model.ranges import parse_range
 from tui_importer.core.model.schemas import check_schema
 from tui_importer.core.model.suggest import closest
@@ -53,6 +54,10 @@ _MaxRejects = Annotated[
         pattern=r"\A(?:[0-9]{1,9}|(?:100|[0-9]{1,2})(?:\.[0-9]{1,9})?%)\Z",
         description="a number of rows or a percentage like 5%",
     ),
+]
+_PluginOptions = Annotated[
+    dict[_Name, dict[_Name, PluginValue]],
+    Meta(description="a table of plugins, each with a table of its options (texts, numbers, true or false)"),
 ]
 _SchemaName = Annotated[str, Meta(pattern=r"\S", description="the name of a schema")]
 
@@ -176,7 +181,8 @@ class Options(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit
     ``stall_timeout`` is the silence of a connection after which it is checked and, if lost, given up (0: never).
     ``rejects_ok``: a run with rejected rows but no other problem exits with code 0. ``again``: import again what has
     already been imported. ``atomic``: all rows become visible in one commit or not at all. ``verify``: compare
-    checksums of source and table at the end.
+    checksums of source and table at the end. ``plugin_options`` are the options of plugins, by plugin and option; the
+    run checks that they exist.
     """
 
     strategy: _Name = "batched"
@@ -194,6 +200,7 @@ class Options(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit
     retry_for: _SecondsOrNone = 300.0
     stall_timeout: _SecondsOrNone = 60.0
     ledger_schema: _SchemaName | None = None
+    plugin_options: _PluginOptions = {}
     again: bool = False
     atomic: bool = False
     verify: bool = False

@@ -9,6 +9,7 @@ from typing import Literal, Self
 
 import msgspec
 
+from tui_importer.core.model.plugin_values import PluginValue
 from tui_importer.core.model.rates import rows_per_second
 from tui_importer.errors import ReconciliationError
 from tui_importer.events import Reject
@@ -189,8 +190,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     Times are UTC in RFC 3339 format. ``rejects`` is capped; ``rejects_total``, ``reject_groups`` and the file
     ``rejects_file`` cover all rejects. ``resumes`` is the earlier run that this one resumed or that had already
     completed the import: rows written by it count as skipped, rows rejected by it as rejected. A ``dry_run`` writes
-    nothing, and its counts are those that an import would have. ``verified`` is None if table and source were not
-    compared.
+    nothing, and its counts are those that an import would have. ``plugin_options`` are those of the plan. ``verified``
+    is None if table and source were not compared.
     """
 
     schema_version: int = SCHEMA_VERSION
@@ -207,6 +208,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     target: TargetReport
     stats: Stats
     columns: tuple[ReportedColumn, ...] = ()
+    plugin_options: dict[str, dict[str, PluginValue]] = {}
     notes: tuple[str, ...] = ()
     error: str | None = None
     verified: Verification | None = None

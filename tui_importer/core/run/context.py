@@ -39,6 +39,7 @@ class Components:
     """The plugins of a run, each with its name (for events and the report).
 
     ``open_backend`` is called while the file is being read, so that the driver is imported in parallel with parsing.
+    ``notes`` are for the user.
     """
 
     reader_name: str
@@ -48,6 +49,7 @@ class Components:
     backend_name: str
     open_backend: Callable[[ConnectionSettings], Backend]
     address: DatabaseAddress
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(kw_only=True)

@@ -47,11 +47,12 @@ def make_ready(context: RunContext, source: OpenSource, sha256: str, database: T
     """Resolve the plan, find out whether this import is done already, and choose workers and batch size."""
     opened = context.reach(Opened(source=source, sha256=sha256))
     context.emit(source.opened)
-    for note in (*context.components.reader.limits(source.path), *source.notes):
+    components = context.components
+    for note in (*components.notes, *components.reader.limits(source.path), *source.notes):
         context.notice(note)
     context.reader.source_rows = source.row_hint
     resolved, past = _resolve(context, opened, database)
-    choices = choose(context.plan.options, context.components.strategy, database.backend, source.row_hint)
+    choices = choose(context.plan.options, components.strategy, database.backend, source.row_hint)
     if past is not None:
         ready: Ready = context.reach(after(resolved, AlreadyDone, choices=choices, past=past))
     else:

@@ -90,6 +90,7 @@ def build_report(context: RunContext, ending: Ending) -> Report:
         ),
         stats=stats,
         columns=reported_columns(stage),
+        plugin_options=plan.options.plugin_options,
         notes=tuple(context.notes),
         error=str(ending.error) if ending.error else context.control.reason if _stopped(context) else None,
         verified=stage.verification if isinstance(stage, Checked) else None,

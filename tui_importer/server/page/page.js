@@ -187,12 +187,57 @@ async function saveWorkbook() {
   URL.revokeObjectURL(link.href);
 }
 
+const pluginFields = () => at("plugin-options").querySelectorAll("input, select");
+
+// A field for one option of a plugin, from its description in the OpenAPI document.
+function pluginField({ name, description, schema }) {
+  const words = schema.type === "boolean" ? ["true", "false"] : schema.enum;
+  const field = document.createElement(words ? "select" : "input");
+  if (words) {
+    field.add(new Option(schema.default === undefined ? "" : `${schema.default} (default)`, ""));
+    for (const word of words) field.add(new Option(word));
+  } else {
+    field.type = "number";
+    field.step = schema.type === "integer" ? 1 : "any";
+    for (const [limit, word] of [["min", "minimum"], ["max", "maximum"]]) if (word in schema) field[limit] = schema[word];
+    if (schema.default !== undefined) field.placeholder = schema.default;
+  }
+  field.name = name;
+  field.dataset.strategy = schema["x-strategy"] ?? "";
+  const label = document.createElement("label");
+  label.title = description;
+  label.append(`${name} `, field);
+  return label;
+}
+
+// Only the options of the method that is chosen can be set.
+function showPluginFields() {
+  for (const field of pluginFields()) {
+    field.disabled = field.dataset.strategy !== "" && field.dataset.strategy !== at("method").value;
+    field.parentElement.hidden = field.disabled;
+  }
+}
+
+async function addPluginFields() {
+  const response = await fetch("/openapi.json");
+  if (!response.ok) return say(await explain(response));
+  const { parameters } = (await response.json()).paths["/upload"].post;
+  for (const parameter of parameters.filter((each) => each.name.includes("."))) {
+    const strategy = parameter.schema["x-strategy"];
+    const methods = [...at("method").options].map((option) => option.value);
+    if (strategy && !methods.includes(strategy)) at("method").add(new Option(strategy));
+    at("plugin-options").append(pluginField(parameter));
+  }
+  showPluginFields();
+}
+
 at("form").addEventListener("submit", async (event) => {
   event.preventDefault();
   const [file] = at("file").files;
   if (!file) return;
   const query = new URLSearchParams();
   for (const name of ["method", "sheet"]) if (at(name).value) query.set(name, at(name).value);
+  for (const field of pluginFields()) if (!field.disabled && field.value) query.set(field.name, field.value);
   at("send").disabled = true;
   at("sending").hidden = false;
   at("log").replaceChildren();
@@ -214,6 +259,8 @@ at("form").addEventListener("submit", async (event) => {
 });
 for (const word of ["pause", "unpause", "stop", "abort", "resume"]) at(word).addEventListener("click", () => order(word));
 at("workbook").addEventListener("click", saveWorkbook);
+at("method").addEventListener("change", showPluginFields);
+addPluginFields();
 
 // After a reload, the page shows the same run as before.
 if (/^#[0-9A-Za-z-]+$/.test(location.hash)) {

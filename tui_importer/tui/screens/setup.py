@@ -24,6 +24,7 @@ from tui_importer.core.model.count_or_auto import format_count
 from tui_importer.core.model.plan import Plan, save_plan
 from tui_importer.core.model.write_mode import AVAILABLE_KINDS, WriteKind, WriteMode
 from tui_importer.errors import ImporterError
+from tui_importer.plugins.options import OptionSet
 from tui_importer.process.messages import (
     Answer,
     Inspected,
@@ -39,6 +40,7 @@ from tui_importer.tui.cells import cell
 from tui_importer.tui.draft import Draft, about, count_or_auto, header_row
 from tui_importer.tui.messages import DashboardResult, InspectionAnswered
 from tui_importer.tui.terminal import Glyphs
+from tui_importer.tui.widgets.plugin_options import PluginOptionFields
 from tui_importer.tui.widgets.top import DRY_RUN
 
 #: Characters of a cell in the preview: enough to recognise the value.
@@ -57,6 +59,10 @@ class Inspection(Protocol):
 
 #: Starts an inspection, which calls the callback with its answers, from a thread.
 StartInspection = Callable[[Request, Callable[[Answer], None]], Inspection]
+
+
+#: Returns the options of the plugins that a plan selects. Raises :class:`tui_importer.errors.UsageError`.
+OptionsFor = Callable[[Plan], Sequence[OptionSet]]
 
 
 class SetupScreen(Screen[None]):
@@ -78,6 +84,7 @@ class SetupScreen(Screen[None]):
         start_inspection: StartInspection,
         begin: Callable[[Plan], None],
         glyphs: Glyphs,
+        options_for: OptionsFor = lambda plan: (),
     ) -> None:
         super().__init__()
         self.draft = Draft(plan)
@@ -85,6 +92,7 @@ class SetupScreen(Screen[None]):
         self._start = start_inspection
         self._begin = begin
         self._glyphs = glyphs
+        self._options_for = options_for
         self._inspections: dict[str, tuple[int, Inspection]] = {}
         self._last_number = 0
         self._sheet: str | None = None
@@ -133,6 +141,7 @@ class SetupScreen(Screen[None]):
             yield Input(format_count(options.workers), compact=True, id="setup-workers", max_length=4)
             yield Label("batch")
             yield Input(format_count(options.batch_size), compact=True, id="setup-batch", max_length=7)
+        yield PluginOptionFields(self._glyphs, options.plugin_options, id="setup-options")
         yield Static("", id="setup-target", markup=False)
         yield Footer(show_command_palette=False)
 
@@ -143,6 +152,7 @@ class SetupScreen(Screen[None]):
         columns.focus()
         for name in self._inspected_values:
             self._inspected_values[name] = self.query_one(f"#{name}", Input).value
+        self._show_options()
         self._inspect_source()
 
     def on_unmount(self) -> None:
@@ -168,12 +178,13 @@ class SetupScreen(Screen[None]):
                 sheet=self._sheet if self._sheet is not None else self.draft.given.source.sheet,
                 header_row=header_row(self.query_one("#setup-header", Input).value),
             )
+            options = msgspec.structs.replace(self.draft.given.options, plugin_options=self._plugin_options.values())
         except ImporterError as error:
             self._show_status(str(error), bad=True)
             return
         self._show_status(f"reading {Path(source.file).name}, findings follow")
         self._inspected = self._valid_plan = None
-        plan = msgspec.structs.replace(self.draft.given, source=source)
+        plan = msgspec.structs.replace(self.draft.given, source=source, options=options)
         self._start_inspection("source", InspectRequest(plan=plan))
 
     def _start_inspection(self, kind: str, request: Request) -> None:
@@ -263,6 +274,7 @@ class SetupScreen(Screen[None]):
     def _inspect_target(self) -> None:
         for name in ("setup-database", "setup-table"):
             self._inspected_values[name] = self.query_one(f"#{name}", Input).value
+        self._show_options()
         self._inspected_plan = plan = self._plan()
         found = self._inspected
         table = plan.target.table if plan else None
@@ -304,7 +316,28 @@ class SetupScreen(Screen[None]):
             if self._begin_pending:
                 self.action_begin()
 
+    def _show_options(self) -> None:
+        """Show the options of the plugins that are selected now; of an invalid selection, leave the last ones."""
+        given = self.draft.given
+        try:
+            target = msgspec.structs.replace(given.target, database=self._database())
+            strategy = str(self.query_one("#setup-strategy", Select).value)
+            options = msgspec.structs.replace(given.options, strategy=strategy)
+            found = self._options_for(msgspec.structs.replace(given, target=target, options=options))
+        except ImporterError:
+            return  # said when the target is inspected
+        self._plugin_options.show(found)
+
+    def _option_changed(self, name: str | None, text: str) -> None:
+        """Inspect what an option of a plugin may change."""
+        if not self._plugin_options.keep(name, text):
+            return
+        self._begin_pending = False
+        of_reader = self._plugin_options.kind_of(name) == "reader"
+        self._inspect_soon(self._inspect_source if of_reader else self._inspect_target)
+
     def on_input_changed(self, event: Input.Changed) -> None:
+        self._option_changed(event.input.name, event.value)
         if event.value == self._inspected_values.get(event.input.id or "", event.value):
             return  # a field also sends this event when it is filled for the first time
         self._begin_pending = False
@@ -334,6 +367,10 @@ class SetupScreen(Screen[None]):
             self._inspect_source()
         elif event.select.id == "setup-mode":
             self._inspect_target()
+        elif event.select.id == "setup-strategy":
+            self._show_options()
+        else:
+            self._option_changed(event.select.name, event.value if isinstance(event.value, str) else "")
 
     def action_leave_out(self) -> None:
         """Leave the column out, or include it again."""
@@ -423,6 +460,7 @@ class SetupScreen(Screen[None]):
                 strategy=str(self.query_one("#setup-strategy", Select).value),
                 workers=count_or_auto(value("workers"), "workers"),
                 batch_size=count_or_auto(value("batch"), "batch"),
+                plugin_options=self._plugin_options.values(),
             )
         except ImporterError as error:
             self._show_target_status(str(error), "error")
@@ -431,6 +469,10 @@ class SetupScreen(Screen[None]):
     def _given_sheet(self) -> str | None:
         sheet = self.draft.given.source.sheet
         return sheet if isinstance(sheet, str) else None
+
+    @property
+    def _plugin_options(self) -> PluginOptionFields:
+        return self.query_one("#setup-options", PluginOptionFields)
 
     @property
     def _columns(self) -> DataTable[Text]:
