@@ -24,8 +24,12 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from tui_importer.api import Inspection, Run, inspect_source, run_import
-    from tui_importer.backends.ledger import SqlLedger
-    from tui_importer.backends.ledger_tables import LedgerStatements, text_for, worker_statements
+    from tui_importer.backends.sql.catalog import SqlCatalog
+    from tui_importer.backends.sql.dialects import SqlDialect, dialect_of
+    from tui_importer.backends.sql.faults import ErrorTranslation
+    from tui_importer.backends.sql.ledger import SqlLedger
+    from tui_importer.backends.sql.ledger_tables import LedgerStatements, text_for, worker_statements
+    from tui_importer.backends.sql.session import AsyncSqlSession, SessionOperations, SqlSession
     from tui_importer.core.model.batch import Batch, Block
     from tui_importer.core.model.cells import Cell, CellError, UncalculatedFormula
     from tui_importer.core.model.column import Column, ColumnStore, common_store
@@ -42,6 +46,7 @@ if TYPE_CHECKING:
     from tui_importer.core.scheduling.worker_pool import run_workers
     from tui_importer.core.source.layout import Layout
     from tui_importer.core.source.reader import NotedSheet, OpenSheet, Reader, SheetInfo, Workbook
+    from tui_importer.core.writing.access import Access
     from tui_importer.core.writing.backend import (
         AsyncSession,
         Backend,
@@ -50,6 +55,10 @@ if TYPE_CHECKING:
         IsolatedRows,
         Session,
     )
+    from tui_importer.core.writing.base import BaseAsyncSession, BaseBackend, BaseSession
+    from tui_importer.core.writing.batch_writer import Operation
+    from tui_importer.core.writing.catalog import BaseCatalog, Catalog
+    from tui_importer.core.writing.defaults import PartStatements
     from tui_importer.core.writing.ledger import Claim, Entry, Ledger
     from tui_importer.core.writing.loaded import Loaded
     from tui_importer.core.writing.threaded_async_session import ThreadedAsyncSession
@@ -79,8 +88,12 @@ _HOMES = {
     name: module
     for module, names in {
         "tui_importer.api": ("Inspection", "Run", "inspect_source", "run_import"),
-        "tui_importer.backends.ledger": ("SqlLedger",),
-        "tui_importer.backends.ledger_tables": ("LedgerStatements", "text_for", "worker_statements"),
+        "tui_importer.backends.sql.catalog": ("SqlCatalog",),
+        "tui_importer.backends.sql.dialects": ("SqlDialect", "dialect_of"),
+        "tui_importer.backends.sql.faults": ("ErrorTranslation",),
+        "tui_importer.backends.sql.session": ("AsyncSqlSession", "SessionOperations", "SqlSession"),
+        "tui_importer.backends.sql.ledger": ("SqlLedger",),
+        "tui_importer.backends.sql.ledger_tables": ("LedgerStatements", "text_for", "worker_statements"),
         "tui_importer.core.model.batch": ("Batch", "Block"),
         "tui_importer.core.model.cells": ("Cell", "CellError", "UncalculatedFormula"),
         "tui_importer.core.model.column": ("Column", "ColumnStore", "common_store"),
@@ -89,6 +102,11 @@ _HOMES = {
         "tui_importer.core.model.counters": ("Snapshot", "progress"),
         "tui_importer.core.writing.threaded_async_session": ("ThreadedAsyncSession",),
         "tui_importer.core.source.layout": ("Layout",),
+        "tui_importer.core.writing.access": ("Access",),
+        "tui_importer.core.writing.base": ("BaseAsyncSession", "BaseBackend", "BaseSession"),
+        "tui_importer.core.writing.batch_writer": ("Operation",),
+        "tui_importer.core.writing.catalog": ("BaseCatalog", "Catalog"),
+        "tui_importer.core.writing.defaults": ("PartStatements",),
         "tui_importer.core.writing.ledger": ("Claim", "Entry", "Ledger"),
         "tui_importer.core.writing.loaded": ("Loaded",),
         "tui_importer.core.model.plan": ("ColumnPlan", "Options", "Plan", "Source", "Target", "load_plan", "save_plan"),
@@ -135,14 +153,21 @@ _HOMES = {
 }
 
 __all__ = [
+    "Access",
     "AnyEvent",
     "AsyncSession",
+    "AsyncSqlSession",
     "AsyncWriter",
     "Backend",
     "BackendSpec",
+    "BaseAsyncSession",
+    "BaseBackend",
+    "BaseCatalog",
+    "BaseSession",
     "Batch",
     "Block",
     "BusyError",
+    "Catalog",
     "Cell",
     "CellError",
     "Claim",
@@ -156,6 +181,7 @@ __all__ = [
     "Destination",
     "EncodedBatch",
     "Entry",
+    "ErrorTranslation",
     "ExitCode",
     "Fault",
     "ImporterError",
@@ -172,7 +198,9 @@ __all__ = [
     "Loaded",
     "NotedSheet",
     "OpenSheet",
+    "Operation",
     "Options",
+    "PartStatements",
     "Plan",
     "PlanError",
     "Reader",
@@ -182,11 +210,15 @@ __all__ = [
     "Report",
     "Run",
     "Session",
+    "SessionOperations",
     "SheetInfo",
     "Snapshot",
     "Source",
     "SourceError",
+    "SqlCatalog",
+    "SqlDialect",
     "SqlLedger",
+    "SqlSession",
     "StoppedError",
     "Strategy",
     "StrategySpec",
@@ -204,6 +236,7 @@ __all__ = [
     "WorkerError",
     "Writer",
     "common_store",
+    "dialect_of",
     "eta",
     "hookimpl",
     "inspect_source",

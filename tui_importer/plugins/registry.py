@@ -21,6 +21,7 @@ from tui_importer.core.model.suggest import closest
 from tui_importer.core.source.content import head_of, may_be_packed, suffix_of
 from tui_importer.errors import ImporterError, PlanError, SourceError, UsageError
 from tui_importer.plugins import builtin, hookspecs
+from tui_importer.plugins.requirements import missing
 from tui_importer.plugins.specs import AnySpec, BackendSpec, ReaderSpec, StrategySpec
 
 if TYPE_CHECKING:
@@ -36,15 +37,6 @@ DISTRIBUTION = "tui-importer"
 
 _KINDS: dict[str, type[AnySpec]] = {"reader": ReaderSpec, "strategy": StrategySpec, "backend": BackendSpec}
 _HOOKS = {"reader": "tui_importer_readers", "strategy": "tui_importer_strategies", "backend": "tui_importer_backends"}
-#: Attributes that the object made by a factory must have, checked at run time.
-_NEEDS = {
-    "reader": ("open", "limits", "typed"),
-    "strategy": ("run", "max_workers"),
-    "backend": (
-        *("connect", "ledger", "reflect", "create_table", "create_stage", "open_session", "open_async_session"),
-        *("close", "max_writers"),
-    ),
-}
 
 SpecT = TypeVar("SpecT", StrategySpec, ReaderSpec, BackendSpec)
 T = TypeVar("T")
@@ -200,9 +192,8 @@ class Registry:
             raise
         except Exception as error:  # third-party code may raise anything
             raise UsageError(f"{kind} {spec.name!r} of {owner} cannot be used: {_error_text(error)}") from error
-        missing = [need for need in _NEEDS[kind] if not hasattr(made, need)]
-        if missing:
-            raise UsageError(f"{kind} {spec.name!r} of {owner} cannot be used: it has no {', '.join(missing)}")
+        if lacking := missing(kind, made):
+            raise UsageError(f"{kind} {spec.name!r} of {owner} cannot be used: it has no {', '.join(lacking)}")
         return made
 
 

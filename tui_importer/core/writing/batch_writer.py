@@ -49,9 +49,6 @@ SKIPPED_ROWS = 3
 #: database names takes two of them, and finding two or three that way costs less than setting up isolation.
 FEW_REFUSALS = 6
 
-#: :meth:`tui_importer.core.writing.backend.IsolatingSession.isolate`, plain or async.
-Isolate = Callable[[Batch, int, int], IsolatedRows | Awaitable[IsolatedRows | None] | None]
-
 #: A computation that yields what a session's method returned and is sent the result.
 Operation = Generator[Any, Any, T]
 
@@ -412,19 +409,18 @@ class BatchWriter:
         session = self._session
         loaded, rejects = NOTHING_LOADED, list[Reject]()
         refusals = 0 if fault is not None else FEW_REFUSALS
-        isolate: Isolate | None = getattr(session, "isolate", None)
         # An error that names a row implies that the rows before it are good and that it is bad. Once either proves
         # wrong, named rows are ignored; otherwise a batch could cost a statement per row.
         trusted = True
         todo = _parts(0, len(batch), fault.offset) if fault is not None else [Part(0, len(batch))]
         while todo:
-            if refusals == FEW_REFUSALS and isolate is not None:
+            if refusals == FEW_REFUSALS and session.isolates:
                 refusals += 1  # ask only once
                 if fault is not None:
                     # Isolating may wait for other workers: release all locks first, so that none waits for this one.
                     yield from self._call(session.rollback)
                     yield from self._call(session.begin)
-                isolated = yield from self._isolate_at_once(batch, isolate)
+                isolated = yield from self._isolate_at_once(batch)
                 if isolated is not None:
                     refused = [self._reject(batch, row, refusal) for row, refusal in isolated.refused]
                     return isolated.loaded, refused
@@ -447,12 +443,12 @@ class BatchWriter:
                 trusted = trusted and part.expected is not Expected.BAD
         return loaded, rejects
 
-    def _isolate_at_once(self, batch: Batch, isolate: Isolate) -> Operation[IsolatedRows | None]:
+    def _isolate_at_once(self, batch: Batch) -> Operation[IsolatedRows | None]:
         """Ask the session to find the refused rows; None if it cannot."""
         session = self._session
         yield from self._call(session.savepoint)
         try:
-            isolated = yield from self._call(isolate, batch, 0, len(batch))
+            isolated = yield from self._call(session.isolate, batch, 0, len(batch))
         except DataFault as fault:
             _log.debug("bad rows from row %d on are found by halves", batch.first_row, exc_info=fault)
             isolated = None
