@@ -41,9 +41,6 @@ class NoLedger:
     def counts(self, *args: object) -> Counts:
         return Counts()
 
-    def count(self, *args: object) -> int:
-        return 0
-
 
 class WithoutLedger:
     """PostgreSQL, written to without a claim."""

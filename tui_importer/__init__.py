@@ -24,8 +24,12 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from tui_importer.api import Inspection, Run, inspect_source, open_writer, run_import
-    from tui_importer.backends.ledger import SqlLedger
-    from tui_importer.backends.ledger_tables import LedgerStatements, text_for, worker_statements
+    from tui_importer.backends.sql.catalog import SqlCatalog
+    from tui_importer.backends.sql.dialects import SqlDialect, dialect_of
+    from tui_importer.backends.sql.faults import ErrorTranslation
+    from tui_importer.backends.sql.ledger import SqlLedger
+    from tui_importer.backends.sql.ledger_tables import LedgerStatements, text_for, worker_statements
+    from tui_importer.backends.sql.session import AsyncSqlSession, SessionOperations, SqlSession
     from tui_importer.core.model.batch import Batch, Block
     from tui_importer.core.model.batch_outcome import BatchOutcome
     from tui_importer.core.model.cells import Cell, CellError, UncalculatedFormula
@@ -45,6 +49,7 @@ if TYPE_CHECKING:
     from tui_importer.core.scheduling.worker_pool import run_workers
     from tui_importer.core.source.layout import Layout
     from tui_importer.core.source.reader import NotedSheet, OpenSheet, Reader, SheetInfo, Workbook
+    from tui_importer.core.writing.access import Access
     from tui_importer.core.writing.backend import (
         AsyncSession,
         Backend,
@@ -53,8 +58,12 @@ if TYPE_CHECKING:
         IsolatedRows,
         Session,
     )
+    from tui_importer.core.writing.base import BaseAsyncSession, BaseBackend, BaseSession
+    from tui_importer.core.writing.catalog import BaseCatalog, Catalog
+    from tui_importer.core.writing.defaults import PartStatements
     from tui_importer.core.writing.ledger import Claim, Entry, Ledger
     from tui_importer.core.writing.loaded import Loaded
+    from tui_importer.core.writing.operation import Operation
     from tui_importer.core.writing.remote_writer import RemoteJob, RemoteWorker, RemoteWriter
     from tui_importer.core.writing.threaded_async_session import ThreadedAsyncSession
     from tui_importer.core.writing.writer_spec import WriterSpec
@@ -84,8 +93,12 @@ _HOMES = {
     name: module
     for module, names in {
         "tui_importer.api": ("Inspection", "Run", "inspect_source", "open_writer", "run_import"),
-        "tui_importer.backends.ledger": ("SqlLedger",),
-        "tui_importer.backends.ledger_tables": ("LedgerStatements", "text_for", "worker_statements"),
+        "tui_importer.backends.sql.catalog": ("SqlCatalog",),
+        "tui_importer.backends.sql.dialects": ("SqlDialect", "dialect_of"),
+        "tui_importer.backends.sql.faults": ("ErrorTranslation",),
+        "tui_importer.backends.sql.ledger": ("SqlLedger",),
+        "tui_importer.backends.sql.ledger_tables": ("LedgerStatements", "text_for", "worker_statements"),
+        "tui_importer.backends.sql.session": ("AsyncSqlSession", "SessionOperations", "SqlSession"),
         "tui_importer.core.model.batch": ("Batch", "Block"),
         "tui_importer.core.model.batch_outcome": ("BatchOutcome",),
         "tui_importer.core.model.cells": ("Cell", "CellError", "UncalculatedFormula"),
@@ -97,6 +110,11 @@ _HOMES = {
         "tui_importer.core.writing.threaded_async_session": ("ThreadedAsyncSession",),
         "tui_importer.core.writing.writer_spec": ("WriterSpec",),
         "tui_importer.core.source.layout": ("Layout",),
+        "tui_importer.core.writing.access": ("Access",),
+        "tui_importer.core.writing.base": ("BaseAsyncSession", "BaseBackend", "BaseSession"),
+        "tui_importer.core.writing.operation": ("Operation",),
+        "tui_importer.core.writing.catalog": ("BaseCatalog", "Catalog"),
+        "tui_importer.core.writing.defaults": ("PartStatements",),
         "tui_importer.core.writing.ledger": ("Claim", "Entry", "Ledger"),
         "tui_importer.core.writing.loaded": ("Loaded",),
         "tui_importer.core.model.plan": ("ColumnPlan", "Options", "Plan", "Source", "Target", "load_plan", "save_plan"),
@@ -145,15 +163,22 @@ _HOMES = {
 }
 
 __all__ = [
+    "Access",
     "AnyEvent",
     "AsyncSession",
+    "AsyncSqlSession",
     "AsyncWriter",
     "Backend",
     "BackendSpec",
+    "BaseAsyncSession",
+    "BaseBackend",
+    "BaseCatalog",
+    "BaseSession",
     "Batch",
     "BatchOutcome",
     "Block",
     "BusyError",
+    "Catalog",
     "Cell",
     "CellError",
     "Claim",
@@ -169,6 +194,7 @@ __all__ = [
     "Destination",
     "EncodedBatch",
     "Entry",
+    "ErrorTranslation",
     "Executor",
     "ExecutorSpec",
     "ExitCode",
@@ -189,7 +215,9 @@ __all__ = [
     "NotedSheet",
     "OnConflict",
     "OpenSheet",
+    "Operation",
     "Options",
+    "PartStatements",
     "PendingImport",
     "Plan",
     "PlanError",
@@ -203,12 +231,16 @@ __all__ = [
     "Report",
     "Run",
     "Session",
+    "SessionOperations",
     "SetReport",
     "SheetInfo",
     "Snapshot",
     "Source",
     "SourceError",
+    "SqlCatalog",
+    "SqlDialect",
     "SqlLedger",
+    "SqlSession",
     "StoppedError",
     "Strategy",
     "StrategySpec",
@@ -229,6 +261,7 @@ __all__ = [
     "Writer",
     "WriterSpec",
     "common_store",
+    "dialect_of",
     "eta",
     "hookimpl",
     "inspect_source",

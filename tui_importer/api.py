@@ -279,7 +279,7 @@ def inspect_source(
         existing = None
         if ask_database:
             with _connected_backend(plan, components) as backend:
-                existing = backend.reflect(choice.name)
+                existing = backend.catalog.reflect(choice.name)
         resolved = resolve(plan, source, choice, existing)
         inferred = resolved.inferred or tuple(source.infer())
         first = source.layout.first_column
@@ -318,8 +318,8 @@ def look_at_target(plan: Plan, *, layout: Layout | None = None, registry: Regist
     components = _components(checked(plan), registry or load_registry())
     name = plan.target.table or ""
     with _connected_backend(plan, components) as backend:
-        table = backend.reflect(name)
-        rows = backend.ledger(None).count(table) if table else 0
+        table = backend.catalog.reflect(name)
+        rows = backend.catalog.count(table) if table else 0
         obstacle = None
         if layout is not None:
             try:

@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 
 from tests.support.examples import examples
 from tui_importer import Options, Plan, Report, Source, Target, run_import
-from tui_importer.backends.postgresql.backend import PostgreSQL, _enlarge_send_buffer
+from tui_importer.backends.postgresql.backend import PostgreSQL
+from tui_importer.backends.postgresql.session import enlarge_send_buffer
 from tui_importer.core.model.batch import Batch
 from tui_importer.core.model.column import Column, common_store
 from tui_importer.core.model.encoded import EncodedBatch
@@ -224,7 +225,7 @@ def test_whatever_the_database_and_the_environment_speak_only_what_cannot_be_sai
 def test_a_socket_of_this_machine_takes_in_a_batch_and_others_stay_as_they_are() -> None:
     def grown(end: socket.socket) -> bool:
         before = end.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF)
-        _enlarge_send_buffer(end.fileno())
+        enlarge_send_buffer(end.fileno())
         return end.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF) > before
 
     ours, theirs = socket.socketpair()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tui_importer.backends.generic.backend import violated
+from tui_importer.backends.generic.errors import violated
 from tui_importer.core.model.table import Constraint, ConstraintKind, Table, TableColumn
 from tui_importer.core.model.types import ColumnType, Kind
 

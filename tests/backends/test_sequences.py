@@ -189,6 +189,6 @@ def test_a_table_that_numbers_nothing_is_not_asked(
     def asked(*arguments: object) -> None:
         raise AssertionError("the sequences were looked at")
 
-    monkeypatch.setattr("tui_importer.backends.postgresql.backend.advance_sequences", asked)
+    monkeypatch.setattr("tui_importer.backends.postgresql.catalog.advance_sequences", asked)
     postgres.execute("CREATE TABLE s (id integer PRIMARY KEY, name text DEFAULT 'x')")
     assert load(postgres, tmp_path, ROWS).outcome == "complete"

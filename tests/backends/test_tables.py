@@ -14,7 +14,7 @@ CHECK, NOT_NULL = ConstraintKind.CHECK, ConstraintKind.NOT_NULL
 
 def constraints(database: Database, table: str = "t") -> list[Constraint]:
     with opened(database) as (backend, _):
-        found = backend.reflect(table)
+        found = backend.catalog.reflect(table)
     assert found is not None
     return sorted(found.constraints, key=lambda each: (each.kind, each.columns, each.partial))
 

@@ -12,7 +12,7 @@ import pytest
 
 from tests.exactly_once.conftest import Importer
 from tui_importer import Report, Run
-from tui_importer.backends import ledger
+from tui_importer.backends.sql import processes
 from tui_importer.events import AnyEvent, BatchCommitted, LoadingStarted, Resumed
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ def pretend_dead(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
             "AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
         )
     else:
-        monkeypatch.setattr(ledger, "_alive", set())
+        monkeypatch.setattr(processes, "_live_runs", set())
 
 
 def test_a_takeover_waits_for_transactions_in_flight(postgres: Database, importer: Importer) -> None:

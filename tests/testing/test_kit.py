@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.testing.own_backend import SPEC
 from tui_importer import BackendSpec, StrategySpec
 from tui_importer.plugins.registry import load_registry
 from tui_importer.testing import ContractError, SQLiteDatabase, check_backend, check_strategy
@@ -33,6 +34,16 @@ def test_a_faulty_strategy_is_found_out(spec: StrategySpec, tmp_path: Path) -> N
 
 def test_built_in_backends_keep_the_contract(database: Database, tmp_path: Path) -> None:
     check_backend(database, tmp_path)
+
+
+def test_a_backend_made_of_public_parts_keeps_the_contract(tmp_path: Path) -> None:
+    inner = SQLiteDatabase(tmp_path / "own.db")
+
+    class Own:
+        url = f"own:///{inner.path}"
+        execute, fetch = inner.execute, inner.fetch
+
+    check_backend(Own(), tmp_path, SPEC, kills=2)
 
 
 @pytest.mark.parametrize("spec", FAULTY_BACKENDS, ids=lambda spec: spec.summary)

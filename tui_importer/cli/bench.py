@@ -181,9 +181,9 @@ def _scratch_table(plan: Plan, registry: Registry, interruption: Interruption) -
     finally:
         backend = registry.make_backend(spec.name, ConnectionSettings(address.text, "tui_importer/bench", 10.0), values)
         try:
-            table = backend.reflect(name)
+            table = backend.catalog.reflect(name)
             if table is not None:
-                backend.drop_table(table)
+                backend.catalog.drop_table(table)
             backend.ledger(plan.options.ledger_schema).forget(name)
             interruption.left_behind = None
         except ImporterError as error:

@@ -23,6 +23,7 @@ from tui_importer.core.source.content import head_of, may_be_packed, suffix_of
 from tui_importer.errors import ImporterError, PlanError, SourceError, UsageError
 from tui_importer.plugins import builtin, hookspecs
 from tui_importer.plugins.options import KnownOptions, declared
+from tui_importer.plugins.requirements import missing
 from tui_importer.plugins.specs import AnySpec, BackendSpec, ExecutorSpec, ReaderSpec, StrategySpec
 
 if TYPE_CHECKING:
@@ -48,16 +49,6 @@ _HOOKS = {
     "strategy": "tui_importer_strategies",
     "backend": "tui_importer_backends",
     "executor": "tui_importer_executors",
-}
-#: Attributes that the object made by a factory must have, checked at run time.
-_NEEDS = {
-    "reader": ("open", "limits", "typed"),
-    "strategy": ("run", "max_workers"),
-    "backend": (
-        *("connect", "ledger", "reflect", "create_table", "create_stage", "open_session", "open_async_session"),
-        *("close", "max_writers"),
-    ),
-    "executor": ("run",),
 }
 
 _NO_VALUES: PluginValues = {}
@@ -246,9 +237,8 @@ class Registry:
             raise
         except Exception as error:  # third-party code may raise anything
             raise UsageError(f"{kind} {spec.name!r} of {owner} cannot be used: {_error_text(error)}") from error
-        missing = [need for need in _NEEDS[kind] if not hasattr(made, need)]
-        if missing:
-            raise UsageError(f"{kind} {spec.name!r} of {owner} cannot be used: it has no {', '.join(missing)}")
+        if lacking := missing(kind, made):
+            raise UsageError(f"{kind} {spec.name!r} of {owner} cannot be used: it has no {', '.join(lacking)}")
         return made
 
 

@@ -12,8 +12,10 @@ from tui_importer.api import Run
 from tui_importer.core.model.batch import Batch
 from tui_importer.core.model.list_column import ListColumn
 from tui_importer.core.model.report import Report
+from tui_importer.core.model.table import Index, Table, TableColumn
 from tui_importer.core.model.types import INTEGER, TEXT
 from tui_importer.core.model.url import parse_address
+from tui_importer.core.writing.access import Access
 from tui_importer.core.writing.backend import Backend, ConnectionSettings, Destination
 from tui_importer.core.writing.ledger import Claim, Counts, Entry, Ledger, NewRun, RunState
 from tui_importer.core.writing.loaded import Loaded
@@ -33,11 +35,51 @@ def check_backend(database: Database, folder: Path, *specs: BackendSpec, kills: 
     ``database`` is empty and uses the backend to be checked, which is installed or among ``specs``. With ``kills``
     above 0, another process must be able to import the factories of ``specs``.
     """
+    _keeps_tables(database, specs)
     _keeps_transactions(database, folder, specs)
     _imports_by_every_strategy(database, folder, specs)
     _survives_lost_connections(database, folder, specs)
     if kills:
         _survives_kills(database, folder, specs, kills)
+
+
+def _keeps_tables(database: Database, specs: Sequence[BackendSpec]) -> None:
+    """The catalog creates, describes, counts, reads and drops tables."""
+    columns = tuple(TableColumn(name, INTEGER if name != "note" else TEXT) for name in ("n", "amount", "note"))
+    table, stage = Table("check_catalog", columns), Table("check_catalog_stage", columns)
+    backend = _opened(database, specs)
+    try:
+        backend.connect()
+        catalog = backend.catalog
+        _require(catalog.reflect(table.name) is None, "a table that does not exist is not reflected")
+        _require(not catalog.holds_rows(table), "a table that does not exist holds no rows")
+        catalog.create_table(table)
+        found = catalog.reflect(table.name)
+        names = [column.name for column in found.columns] if found else None
+        _require(names == ["n", "amount", "note"], "a table is reflected as it was created")
+        for _ in range(2):
+            catalog.create_indexes(table, [Index("check_catalog_n", ("n",))], lambda index: None)
+        catalog.check_access(Access(table, ("n", "amount", "note"), reads=True))
+        _require(not catalog.holds_rows(table), "a new table holds no rows")
+        session = backend.open_session(Destination(table, ("n", "amount", "note"), (INTEGER, INTEGER, TEXT)))
+        try:
+            session.begin()
+            session.load(_batch(range(3)), 0, 3)
+            session.commit()
+        finally:
+            session.close()
+        _require(catalog.holds_rows(table) and catalog.count(table) == 3, "the rows of a table are counted")
+        parts = list(catalog.read(table, ("note", "n"), 2))
+        rows = sorted(tuple(row) for part in parts for row in part)
+        _require(rows == [(f"note {number}", number) for number in range(3)], "a table is read as it was written")
+        _require(all(len(part) <= 2 for part in parts), "no more rows are read at a time than asked for")
+        catalog.create_stage(table, stage, exists=True)
+        _require(catalog.count(stage) == 0, "a stage is empty")
+        for made in (stage, table):
+            catalog.drop_table(made)
+            _require(catalog.reflect(made.name) is None, "a table that was dropped is gone")
+    finally:
+        backend.close()
 
 
 def _keeps_transactions(database: Database, folder: Path, specs: Sequence[BackendSpec]) -> None:
@@ -89,6 +131,14 @@ def _keeps_transactions(database: Database, folder: Path, specs: Sequence[Backen
             session.insert(batch, 1)
             session.rollback()
             _require(_count(database, oracle) == 4, "a savepoint keeps the transaction in hand")
+
+            session.begin()
+            session.savepoint()
+            isolated = session.isolate(_batch([7, -1, 8]), 0, 3) if session.isolates else None
+            if isolated is not None:
+                refused = [place for place, _ in isolated.refused]
+                _require(refused == [1] and isolated.loaded == Loaded(2), "isolate() finds the rows that are refused")
+            session.rollback()
 
             try:
                 _claimed(backend.ledger(None), oracle, "run-2")
@@ -182,7 +232,7 @@ def _claimed(ledger: Ledger, oracle: Oracle, run_id: str) -> Claim:
 
 
 def _destination(backend: Backend, oracle: Oracle, claim: Claim) -> Destination:
-    table = backend.reflect(oracle.table)
+    table = backend.catalog.reflect(oracle.table)
     if table is None:
         raise ContractError(f"table {oracle.table!r} is there, and reflect() does not find it")
     types = tuple(dataclasses.replace(column.type) for column in table.columns)

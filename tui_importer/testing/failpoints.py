@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, overload
@@ -136,12 +136,9 @@ class FailpointSession:
         return loaded
 
     def isolate(self, batch: Batch, start: int, stop: int) -> IsolatedRows | None:
-        """See :class:`IsolatingSession`; None if the inner session is not one."""
-        isolate: Callable[[Batch, int, int], IsolatedRows | None] | None = getattr(self._inner, "isolate", None)
-        if isolate is None:
-            return None
+        """See :class:`Session`."""
         self._trap(Failpoint.BEFORE_LOAD)
-        isolated = isolate(batch, start, stop)
+        isolated = self._inner.isolate(batch, start, stop)
         self._trap(Failpoint.AFTER_LOAD)
         return isolated
 
@@ -182,13 +179,9 @@ class AsyncFailpointSession:
         return loaded
 
     async def isolate(self, batch: Batch, start: int, stop: int) -> IsolatedRows | None:
-        """See :class:`AsyncIsolatingSession`; None if the inner session is not one."""
-        isolate: Callable[[Batch, int, int], Awaitable[IsolatedRows | None]] | None
-        isolate = getattr(self._inner, "isolate", None)
-        if isolate is None:
-            return None
+        """See :class:`AsyncSession`."""
         self._trap(Failpoint.BEFORE_LOAD)
-        isolated: IsolatedRows | None = await isolate(batch, start, stop)
+        isolated = await self._inner.isolate(batch, start, stop)
         self._trap(Failpoint.AFTER_LOAD)
         return isolated
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tui_importer.backends.postgresql.backend import COPY_TEXT, PostgreSQL
+from tui_importer.backends.postgresql.backend import PostgreSQL
+from tui_importer.backends.postgresql.copy_text import COPY_TEXT
 from tui_importer.core.conversion.convert import Conversion
 from tui_importer.core.conversion.mapping import ColumnMapping, MappedColumn, fitted, trimmed, without_blank_rows
 from tui_importer.core.model.batch import Block

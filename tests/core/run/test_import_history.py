@@ -32,7 +32,7 @@ class Sheet:
 
 
 class Kept:
-    """A ledger in memory, whose table holds so many rows."""
+    """A ledger and a catalog in memory, whose table holds so many rows."""
 
     def __init__(self, rows: int, inserted: int) -> None:
         self.rows, self.inserted = rows, inserted
@@ -102,7 +102,7 @@ def import_history(
 ) -> tuple[ImportHistory, Kept]:
     kept: Any = Kept(rows, inserted)
     sheet: Any = Sheet()
-    return ImportHistory(kept, history, RunInfo("now", "batched", None), asked, sheet, "0", "t"), kept
+    return ImportHistory(kept, kept, history, RunInfo("now", "batched", None), asked, sheet, "0", "t"), kept
 
 
 def test_what_is_in_is_not_imported_again_unless_it_is_asked_for() -> None:

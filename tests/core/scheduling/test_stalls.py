@@ -11,7 +11,7 @@ import pytest
 
 from tui_importer.core.scheduling import stalls
 from tui_importer.core.scheduling.run_control import RunControl
-from tui_importer.core.scheduling.stalls import Activity, Finding, Watched, watching
+from tui_importer.core.scheduling.stalls import Activity, Finding, watching
 from tui_importer.errors import DatabaseError, UnreachableError
 
 
@@ -67,7 +67,6 @@ def watch(server: Server, until: threading.Event, stop: RunControl | None = None
     def hear(worker: int, finding: Finding | None, seconds: float) -> None:
         told.append((worker, finding.activity if finding else None))
 
-    assert isinstance(server, Watched)
     with watching(server, stop or RunControl(), timeout, hear):
         assert until.wait(60)
     return told

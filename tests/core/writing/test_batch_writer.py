@@ -27,6 +27,7 @@ from tui_importer.core.model.types import INTEGER
 from tui_importer.core.run.live_counters import LiveCounters
 from tui_importer.core.scheduling.run_control import RunControl
 from tui_importer.core.writing.backend import AsyncSession, Backend, ConnectionSettings, Destination, Session
+from tui_importer.core.writing.base import BaseSession
 from tui_importer.core.writing.batch_writer import BatchWriter
 from tui_importer.core.writing.ledger import Entry
 from tui_importer.core.writing.loaded import Loaded
@@ -60,7 +61,7 @@ def batch_of(numbers: Sequence[int]) -> Batch:
     )
 
 
-class Fake:
+class Fake(BaseSession):
     """A session in memory that refuses negative numbers, in the way that ``offset`` names the refused row: given
     the rows of a load and the place of the first bad one. Keeps transactions honestly and counts statements."""
 
@@ -113,9 +114,6 @@ class Fake:
             self._open.append(number)
         return Loaded(len(numbers))
 
-    def insert(self, batch: Batch, row: int) -> Loaded:
-        return self.load(batch, row, row + 1)
-
     def record(self, entry: Entry) -> bool:
         self._statement()
         self.entries.append(entry)
@@ -123,8 +121,6 @@ class Fake:
 
     def recorded(self, entry: Entry) -> bool:
         return entry in self.entries
-
-    def cancel(self) -> None: ...
 
     def close(self) -> None: ...
 

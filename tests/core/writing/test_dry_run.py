@@ -10,22 +10,33 @@ import pytest
 from tui_importer.core.model.batch import Batch
 from tui_importer.core.model.list_column import ListColumn
 from tui_importer.core.model.table import Index, Table
+from tui_importer.core.writing.access import Access
 from tui_importer.core.writing.backend import Destination
 from tui_importer.core.writing.dry_run import DryBackend
 from tui_importer.core.writing.ledger import Entry
 from tui_importer.core.writing.loaded import Loaded
 
+#: What reaches the database, in the order of the test below.
+QUESTIONS = (
+    *("connect", "reflect", "check_access", "holds_rows", "count", "read"),
+    *("ledger", "links", "look_up", "cancel", "close"),
+)
+
 
 class Asked:
-    """Notes what it is asked for; anything that is not here would fail."""
+    """A backend and its catalog, which note what they are asked for; anything that is not here would fail."""
 
     max_writers, writer_note = 3, "three"
 
     def __init__(self) -> None:
         self.calls: list[str] = []
 
+    @property
+    def catalog(self) -> Asked:
+        return self
+
     def __getattr__(self, name: str) -> Any:
-        if name not in ("connect", "ledger", "reflect", "cancel", "close"):
+        if name not in QUESTIONS:
             raise AttributeError(name)
         return lambda *arguments: self.calls.append(name)
 
@@ -33,16 +44,25 @@ class Asked:
 def test_only_questions_reach_the_database() -> None:
     asked, table = Asked(), Table("t", ())
     backend: Any = DryBackend(asked)
+    catalog = backend.catalog
     backend.connect()
-    backend.reflect("t")
+    catalog.reflect("t")
+    catalog.check_access(Access(table, ()))
+    catalog.holds_rows(table)
+    catalog.count(table)
+    catalog.read(table, (), 1)
     backend.ledger(None)
-    backend.create_table(table)
-    backend.create_stage(table, table, exists=True)
-    backend.create_indexes(table, [Index("i", ("a",))], pytest.fail)
-    backend.drop_table(table)
+    catalog.create_table(table)
+    catalog.create_stage(table, table, exists=True)
+    catalog.create_indexes(table, [Index("i", ("a",))], pytest.fail)
+    catalog.drop_table(table)
+    assert not catalog.advance_sequences(table, ["a"])
+    assert backend.encode(None) is None
+    backend.links()
+    backend.look_up((), 1)
     backend.cancel()
     backend.close()
-    assert asked.calls == ["connect", "reflect", "ledger", "cancel", "close"]
+    assert asked.calls == [*QUESTIONS]
     assert (backend.max_writers, backend.writer_note) == (3, "three")
 
 

@@ -72,7 +72,7 @@ def claimed(database: Database) -> Iterator[Claimed]:
     try:
         backend.connect()
         ledger = backend.ledger(None)
-        table = backend.reflect("t")
+        table = backend.catalog.reflect("t")
         assert table is not None
         claim = ledger.begin(new_run("a-run")).claim
         type_ = table.columns[0].type

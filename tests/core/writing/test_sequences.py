@@ -15,7 +15,7 @@ INTEGER, TEXT = ColumnType(Kind.INTEGER), ColumnType(Kind.TEXT)
 
 
 class Keeping:
-    """A backend that keeps which sequences it was asked to advance."""
+    """A catalog that keeps which sequences it was asked to advance."""
 
     def __init__(self) -> None:
         self.asked: list[tuple[str, list[str]]] = []
@@ -36,7 +36,7 @@ def mapping(*columns: TableColumn, imported: Sequence[str]) -> ColumnMapping:
 
 
 def test_only_imported_numbers_with_a_default_are_advanced() -> None:
-    backend: Any = Keeping()
+    catalog: Any = Keeping()
     columns = (
         TableColumn("id", INTEGER, default=True),
         TableColumn("number", ColumnType(Kind.NUMERIC), default=True),
@@ -44,17 +44,12 @@ def test_only_imported_numbers_with_a_default_are_advanced() -> None:
         TableColumn("code", TEXT, default=True),
         TableColumn("other_id", INTEGER, default=True),
     )
-    notes = advance(backend, mapping(*columns, imported=("id", "number", "amount", "code")))
+    notes = advance(catalog, mapping(*columns, imported=("id", "number", "amount", "code")))
     assert list(notes) == ["a note"]
-    assert backend.asked == [("t", ["id", "number"])]
+    assert catalog.asked == [("t", ["id", "number"])]
 
 
-def test_a_backend_is_not_asked_when_nothing_is_numbered() -> None:
-    backend: Any = Keeping()
-    assert not advance(backend, mapping(TableColumn("amount", INTEGER), imported=("amount",)))
-    assert backend.asked == []
-
-
-def test_a_backend_without_sequences_is_left_alone() -> None:
-    backend: Any = object()
-    assert not advance(backend, mapping(TableColumn("id", INTEGER, default=True), imported=("id",)))
+def test_a_catalog_is_not_asked_when_nothing_is_numbered() -> None:
+    catalog: Any = Keeping()
+    assert not advance(catalog, mapping(TableColumn("amount", INTEGER), imported=("amount",)))
+    assert catalog.asked == []

@@ -10,18 +10,19 @@ subtransaction cache (manual, 67.3).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
 from psycopg import sql
 
-from tui_importer.backends.faults import DATA_CLASSES, DATA_STATES
+from tui_importer.backends.sql.faults import DATA_CLASSES, DATA_STATES
 from tui_importer.core.model.batch import Batch
 from tui_importer.core.writing.backend import Destination, IsolatedRows
 from tui_importer.core.writing.defaults import kept_columns
 from tui_importer.core.writing.loaded import Loaded
+from tui_importer.core.writing.operation import Operation
 from tui_importer.errors import DataFault
 
 #: For these SQLSTATEs the detail names the key; for others it may repeat the whole row.
@@ -165,7 +166,8 @@ class Isolation:
     """The statements with which one session finds the bad rows of its batches.
 
     Written once for plain sessions and asyncio, as the batch writer is (:mod:`tui_importer.core.writing.operation`):
-    ``fetch`` executes a statement and returns its rows, ``copy`` sends chunks or records by a COPY statement.
+    the operation ``fetch`` executes a statement and returns its rows, ``copy`` sends chunks or records by a COPY
+    statement.
     """
 
     def __init__(self, destination: Destination, copy_options: sql.Composable) -> None:
@@ -179,32 +181,32 @@ class Isolation:
 
     def steps(
         self,
-        fetch: Callable[[sql.Composed], Any],
-        copy: Callable[[sql.Composed, Iterable[bytes], Iterable[Sequence[Any]]], Any],
+        fetch: Callable[[sql.Composed], Operation[list[Any]]],
+        copy: Callable[[sql.Composed, Iterable[bytes], Iterable[Sequence[Any]]], Operation[int]],
         version: int,
         batch: Batch,
         chunks: Iterable[bytes] | None,
         start: int,
         stop: int,
         omitted: Iterable[tuple[int, ...]],
-    ) -> Generator[Any, Any, IsolatedRows | None]:
+    ) -> Operation[IsolatedRows | None]:
         """Insert rows ``start`` to ``stop`` (exclusive) of the batch except the bad ones. Returns None if that is
         impossible here: temporary tables are not permitted, or INSERT differs from COPY for this table. ``version`` is
         the server's; ``chunks`` are the encoded batch, if it was encoded; ``omitted`` are the indexes of the columns
         that the rows omit (:func:`~tui_importer.core.writing.defaults.omitted_columns`)."""
         if self._columns is None:
-            answer = yield fetch(_QUERY_TABLE.format(table=sql.Literal(self._table.as_string(None))))
+            answer = yield from fetch(_QUERY_TABLE.format(table=sql.Literal(self._table.as_string(None))))
             known = {name: _Column(name, *facts) for name, *facts in answer}
             self._columns = [known[name] for name in self._names if name in known]
         if len(self._columns) < len(self._names) or len(self._names) >= _MAX_COLUMNS:
             return None
-        yield fetch(_LOCK_TABLE.format(table=sql.Literal(self._table.as_string(None))))
-        yield fetch(self._create(self._columns, start, stop, sorted(set(omitted))))
+        yield from fetch(_LOCK_TABLE.format(table=sql.Literal(self._table.as_string(None))))
+        yield from fetch(self._create(self._columns, start, stop, sorted(set(omitted))))
         options = sql.SQL("") if chunks is None else self._copy_options
         statement = sql.SQL("COPY {} ({}) FROM STDIN {}").format(_BATCH, _listed(self._cells), options)
-        yield copy(statement, chunks or (), batch.records() if chunks is None else ())
-        rows = yield fetch(self._call(self._columns, version))
-        yield fetch(sql.SQL("DROP FUNCTION {}").format(_FUNCTION))
+        yield from copy(statement, chunks or (), batch.records() if chunks is None else ())
+        rows = yield from fetch(self._call(self._columns, version))
+        yield from fetch(sql.SQL("DROP FUNCTION {}").format(_FUNCTION))
         return _isolated(rows, start, stop)
 
     def _create(

@@ -8,9 +8,8 @@ from collections.abc import Sequence
 import sqlalchemy as sa
 from psycopg import sql
 
-from tui_importer.backends import tables
-from tui_importer.backends.ledger_tables import BATCH_TABLE, REJECT_TABLE, RUN_TABLE
-from tui_importer.core.model.table import Table
+from tui_importer.backends.sql import tables
+from tui_importer.backends.sql.ledger_tables import BATCH_TABLE, REJECT_TABLE, RUN_TABLE
 from tui_importer.core.writing.access import Access
 from tui_importer.errors import DatabaseError
 
@@ -72,7 +71,7 @@ _TARGET = sa.text(
 
 
 def check_target(engine: sa.Engine, access: Access) -> None:
-    """Raise :class:`DatabaseError` with the statements that grant the permissions an import needs to write its
+    """Raise :class:`DatabaseError` with the statements that grant the permissions an import needs for its
     table."""
     table = access.table
     with (
@@ -84,25 +83,13 @@ def check_target(engine: sa.Engine, access: Access) -> None:
         raise _lacking(f"table {table.qualified_name!r}", statements, "")
 
 
-class LedgerRights:
-    """Implements :class:`tui_importer.backends.ledger.Rights` for the ledger in a schema."""
-
-    def __init__(self, engine: sa.Engine, schema: str | None) -> None:
-        self._engine = engine
-        self._schema = schema
-
-    def check(self) -> None:
-        with tables.one_line_errors("look at the rights to the ledger"), self._engine.connect() as connection:
-            statements = _ledger_grants(connection, self._schema)
-        if statements:
-            raise _lacking("the ledger", statements, ", or name another schema for the ledger with --ledger-schema")
-
-    def check_reading(self, table: Table) -> None:
-        access = Access(table, (), reads=True)
-        with tables.one_line_errors("look at the rights to a table"), self._engine.connect() as connection:
-            statements = _target_grants(connection, access)
-        if statements:
-            raise _lacking(f"table {table.qualified_name!r}", statements, "")
+def check_ledger(engine: sa.Engine, schema: str | None) -> None:
+    """Raise :class:`DatabaseError` with the statements that grant the permissions a run needs to keep its ledger in a
+    schema, whether or not its tables exist."""
+    with tables.one_line_errors("look at the rights to the ledger"), engine.connect() as connection:
+        statements = _ledger_grants(connection, schema)
+    if statements:
+        raise _lacking("the ledger", statements, ", or name another schema for the ledger with --ledger-schema")
 
 
 def _lacking(what: str, statements: Sequence[str], otherwise: str) -> DatabaseError:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 from psycopg import sql
 
-from tui_importer.backends import tables
+from tui_importer.backends.sql import tables
 from tui_importer.core.model.table import Table
 
 #: Maximum number of nextval() calls to advance a sequence: unlike setval(), nextval() cannot take back numbers that

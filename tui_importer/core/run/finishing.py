@@ -112,7 +112,7 @@ def _note_verification(context: RunContext, found: Verification, history: Import
 def _advance_sequences(context: RunContext, mapping: ColumnMapping, backend: Backend) -> None:
     """Advance sequences past the imported numbers. The rows are committed, so a failure is only noted."""
     try:
-        notes = context.retried(lambda: advance(backend, mapping))
+        notes = context.retried(lambda: advance(backend.catalog, mapping))
     except DatabaseError as error:
         notes = [f"{error}: numbers that it gives to new rows may be taken already"]
     for note in notes:
@@ -126,7 +126,7 @@ def _create_indexes(context: RunContext, checked: Checked, backend: Backend) -> 
         return
     context.phase = Phase.INDEXING
     started = time.perf_counter()
-    context.retried(lambda: backend.create_indexes(table, indexes, lambda index: None))
+    context.retried(lambda: backend.catalog.create_indexes(table, indexes, lambda index: None))
     context.emit(IndexesCreated(count=len(indexes), seconds=time.perf_counter() - started))
 
 

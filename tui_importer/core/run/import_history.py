@@ -15,6 +15,7 @@ from tui_importer.core.planning.resolution import ResolvedPlan
 from tui_importer.core.run.identity import Identity, identify
 from tui_importer.core.source.open_source import OpenSource
 from tui_importer.core.writing import verification as verify
+from tui_importer.core.writing.catalog import Catalog
 from tui_importer.core.writing.ledger import Claim, Counts, Ledger, NewRun, PastRun, ResumePoint, RunState
 from tui_importer.errors import PlanError, VerificationError
 from tui_importer.events import Reject
@@ -38,6 +39,7 @@ class ImportHistory:
     def __init__(
         self,
         ledger: Ledger,
+        catalog: Catalog,
         history: Sequence[PastRun],
         run: RunInfo,
         plan: Plan,
@@ -50,6 +52,7 @@ class ImportHistory:
         self.defaulted: list[str] = []
         self.notes: list[str] = []
         self._ledger = ledger
+        self._catalog = catalog
         self._run = run
         self._plan = plan
         self._source = source
@@ -166,7 +169,7 @@ class ImportHistory:
         if self._earlier:
             self._before = next((past.before for past in self._earlier if past.before is not None), None)
             return
-        before = None if empty else verify.of_table(self._ledger, mapping, _VERIFIED_ROWS)
+        before = None if empty else verify.of_table(self._catalog, mapping, _VERIFIED_ROWS)
         self._before = "" if before is None else before.to_json()
         self._ledger.note_before(self._claim, self._before)
 
@@ -183,7 +186,7 @@ class ImportHistory:
             )
         rejected = [reject.row for reject in self.rejects()]
         expected = verify.of_source(self._source, mapping, rejected, _VERIFIED_ROWS)
-        actual = verify.of_table(self._ledger, mapping, _VERIFIED_ROWS).since(self._before or None)
+        actual = verify.of_table(self._catalog, mapping, _VERIFIED_ROWS).since(self._before or None)
         found = verify.compare(expected, actual, mapping)
         names = [column.target for column in mapping.columns]
         self.defaulted = [names[place] for place in sorted(expected.defaulted)]
@@ -198,7 +201,7 @@ class ImportHistory:
         if others or not self.made_table:
             return
         expected = self.counts().inserted
-        if (found := self._ledger.count(table)) < expected:
+        if (found := self._catalog.count(table)) < expected:
             raise VerificationError(
                 f"table {table.qualified_name!r} holds {found:,} rows, though {expected:,} were written into it"
             )
@@ -239,10 +242,10 @@ class ImportHistory:
         if latest.atomic and not self.published:
             # The rows are still in the staging table.
             stage = Table(_stage_name(latest.import_id, latest.generation), (), _schema(self._table))
-            return bool(counts.in_table) and not self._ledger.holds_rows(stage)
+            return bool(counts.in_table) and not self._catalog.holds_rows(stage)
         if not counts.in_table:
             return False
-        return existing is None or not self._ledger.holds_rows(existing)
+        return existing is None or not self._catalog.holds_rows(existing)
 
     def _check_atomic(self, past: PastRun) -> None:
         if past.atomic is not self._plan.options.atomic:

@@ -26,7 +26,7 @@ from tui_importer.core.run.target_database import TargetDatabase
 from tui_importer.core.scheduling.failures import INTERRUPTS, unexpected
 from tui_importer.core.source.open_source import OpenSource
 from tui_importer.core.source.opening import Opening
-from tui_importer.core.writing.access import Access, check_access
+from tui_importer.core.writing.access import Access
 from tui_importer.core.writing.backend import Backend
 from tui_importer.core.writing.ledger import PastRun
 from tui_importer.errors import DatabaseError, ImporterError, TransientFault
@@ -117,7 +117,8 @@ def _resolve(context: RunContext, opened: Opened, database: TargetDatabase) -> t
     if ledger is not None:
         past_runs = database.history(ledger, choice.name)
         run = RunInfo(context.run_id, context.components.strategy_name, context.command)
-        history = ImportHistory(ledger, past_runs, run, plan, source, opened.sha256, choice.name)
+        catalog = database.backend.catalog
+        history = ImportHistory(ledger, catalog, past_runs, run, plan, source, opened.sha256, choice.name)
         plan = history.plan(existing)
     dry_run = plan.options.dry_run  # a dry run reads the history but records nothing
     identified = context.reach(after(opened, Identified, history=None if dry_run else history))
@@ -169,7 +170,7 @@ def _check_access(context: RunContext, ready: Ready, backend: Backend) -> None:
         stages=options.atomic and not (ready.history is not None and ready.history.published),
         reads=options.verify,
     )
-    context.retried(lambda: check_access(backend, access))
+    context.retried(lambda: backend.catalog.check_access(access))
 
 
 def _create_stage(
@@ -178,8 +179,8 @@ def _create_stage(
     """Create the staging table unless an earlier run has; ``exists``: the target table does."""
 
     def create() -> None:
-        if backend.reflect(stage_table.qualified_name) is None:
-            backend.create_stage(mapping.table, stage_table, exists=exists)
+        if backend.catalog.reflect(stage_table.qualified_name) is None:
+            backend.catalog.create_stage(mapping.table, stage_table, exists=exists)
 
     context.retried(create)
     return stage_table
@@ -188,11 +189,11 @@ def _create_stage(
 def _create_table(context: RunContext, mapping: ColumnMapping, backend: Backend) -> bool:
     """Create the table; False if another run has created it since it was reflected, and our columns fit."""
     try:
-        backend.create_table(mapping.table)
+        backend.catalog.create_table(mapping.table)
     except TransientFault:
         raise
     except DatabaseError:
-        found = backend.reflect(mapping.table.qualified_name)
+        found = backend.catalog.reflect(mapping.table.qualified_name)
         ours = [column.target for column in mapping.columns]
         if found is None or context.plan.target.write_mode.needs_new_table or not all(map(found.column, ours)):
             raise

@@ -36,7 +36,7 @@ class TargetDatabase:
     def table(self, name: str) -> Table | None:
         """The table of that name, or None."""
         if name not in self._tables:
-            self._tables[name] = self._context.retried(lambda: self.backend.reflect(name))
+            self._tables[name] = self._context.retried(lambda: self.backend.catalog.reflect(name))
         return self._tables[name]
 
     def history(self, ledger: Ledger, name: str) -> Sequence[PastRun]:
@@ -53,7 +53,7 @@ class TargetDatabase:
 
     def _look_ahead(self, plan: Plan) -> None:
         likely = plan.target.table or table_name(Path(plan.source.file).stem)
-        self._tables[likely] = self.backend.reflect(likely)
+        self._tables[likely] = self.backend.catalog.reflect(likely)
         if not plan.options.dry_run or self._tables[likely] is not None:
             self.ledger = self.backend.ledger(plan.options.ledger_schema)
             self._histories[likely] = self.ledger.history(likely)

@@ -1,6 +1,6 @@
 """Silent connections: detected, checked at the server through a second connection, and given up if lost.
 
-A backend with the methods of :class:`Watched` exposes its connections as links, which the monitor samples. If a
+A backend exposes its connections as links (:class:`Watched`), which the monitor samples. If a
 statement makes no progress (no bytes in either direction), the server is asked about it. A statement that is working or
 waiting for a lock is waited for, and reported; any other is given up. Its worker then fails as on a lost connection and
 retries on a new one; the ledger knows whether its batch is committed.
@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from enum import Enum, auto
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol
 
 from tui_importer.core.scheduling.run_control import RunControl
 from tui_importer.errors import DatabaseError
@@ -89,12 +89,11 @@ class Link(Protocol):
         """Make the operation in flight fail at once as on a lost connection, with this reason."""
 
 
-@runtime_checkable
 class Watched(Protocol):
-    """A backend whose connections can be monitored."""
+    """A backend, as far as its connections are monitored."""
 
-    def links(self) -> Sequence[Any]:
-        """All :class:`Link` objects in use."""
+    def links(self) -> Sequence[Any] | None:
+        """All :class:`Link` objects in use; None if this backend's connections cannot be monitored."""
 
     def look_up(self, links: Sequence[Any], seconds: float) -> Sequence[Finding]:
         """Ask the server about these links through a separate connection, within about ``seconds``.
@@ -155,7 +154,7 @@ class StallMonitor:
         if self._control.aborting and self._aborting_at is None:
             self._aborting_at = now
         suspects = []
-        links = list(self._backend.links())
+        links = list(self._backend.links() or ())
         self._drop_missing({id(link) for link in links})
         for link in links:
             since, call = link.silent_since(), link.call
@@ -252,9 +251,9 @@ class StallMonitor:
 
 
 @contextmanager
-def watching(backend: object, control: RunControl, timeout: float, listener: StallListener) -> Iterator[None]:
+def watching(backend: Watched, control: RunControl, timeout: float, listener: StallListener) -> Iterator[None]:
     """Within the context, monitor the backend's connections if it exposes them."""
-    if not isinstance(backend, Watched):
+    if backend.links() is None:
         yield
         return
     monitor = StallMonitor(backend, control, timeout, listener)

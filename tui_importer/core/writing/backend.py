@@ -1,21 +1,26 @@
-"""The backend protocol: a kind of database, its sessions, and the operations that the engine needs.
+"""The backend protocol: a kind of database, with its catalog, its ledger and its sessions.
 
 A session is one connection, used by one worker. :class:`Session` and :class:`AsyncSession` have the same methods, plain
 and awaitable, so that the batch writer needs only one algorithm (:mod:`tui_importer.core.writing.operation`).
+
+Everything here is required of a backend. The base classes of :mod:`tui_importer.core.writing.base` and
+:class:`~tui_importer.core.writing.catalog.BaseCatalog` have what a backend may leave out.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from tui_importer.core.model.batch import Batch
 from tui_importer.core.model.encoded import EncodedBatch
-from tui_importer.core.model.table import Index, Table
+from tui_importer.core.model.table import Table
 from tui_importer.core.model.types import ColumnType
 from tui_importer.core.model.url import portable_address
 from tui_importer.core.model.write_mode import WriteMode
+from tui_importer.core.scheduling.stalls import Watched
+from tui_importer.core.writing.catalog import Catalog
 from tui_importer.core.writing.ledger import Claim, Entry, Ledger
 from tui_importer.core.writing.loaded import Loaded
 from tui_importer.errors import DataFault
@@ -86,33 +91,18 @@ class IsolatedRows:
     refused: Sequence[tuple[int, DataFault]]
 
 
-class IsolatingSession(Protocol):
-    """Optional for a :class:`Session`: finds many refused rows with as few statements as it takes to find a few.
-
-    Without it, or if it returns None, the batch writer finds them by bisection.
-    """
-
-    def isolate(self, batch: Batch, start: int, stop: int) -> IsolatedRows | None:
-        """Write rows ``start`` to ``stop`` (exclusive) of the batch as if each were inserted by itself, in order.
-
-        Refused rows are left out. Returns None if this is not possible here. Called with the savepoint set. Unless it
-        returns :class:`IsolatedRows`, the caller rolls back to the savepoint. A
-        :class:`tui_importer.errors.DataFault` means the same as None.
-        """
-
-
-class AsyncIsolatingSession(Protocol):
-    """:class:`IsolatingSession` for asyncio."""
-
-    async def isolate(self, batch: Batch, start: int, stop: int) -> IsolatedRows | None: ...
-
-
 class Session(Protocol):
     """One connection. Every method raises only the errors of :mod:`tui_importer.errors`.
 
     ``load``, ``insert`` and ``isolate`` say what became of every row that was not refused: the batch writer counts
     nothing by subtraction.
+
+    ``isolates``: :meth:`isolate` finds many refused rows with as few statements as it takes to find a few. If it is
+    False, the batch writer does not call it, but finds them by bisection.
     """
+
+    @property
+    def isolates(self) -> bool: ...
 
     def begin(self) -> None:
         """Open a transaction."""
@@ -141,6 +131,14 @@ class Session(Protocol):
     def insert(self, batch: Batch, row: int) -> Loaded:
         """Write one row of the batch with one INSERT statement; raises as :meth:`load` does."""
 
+    def isolate(self, batch: Batch, start: int, stop: int) -> IsolatedRows | None:
+        """Write rows ``start`` to ``stop`` (exclusive) of the batch as if each were inserted by itself, in order.
+
+        Refused rows are left out. Returns None if this is not possible here. Called with the savepoint set. Unless it
+        returns :class:`IsolatedRows`, the caller rolls back to the savepoint. A
+        :class:`tui_importer.errors.DataFault` means the same as None.
+        """
+
     def record(self, entry: Entry) -> bool:
         """Write the entry and its rejects to the ledger, in the open transaction. Without a claim, return True.
 
@@ -164,6 +162,9 @@ class Session(Protocol):
 class AsyncSession(Protocol):
     """:class:`Session` for asyncio."""
 
+    @property
+    def isolates(self) -> bool: ...
+
     async def begin(self) -> None: ...
 
     async def commit(self) -> None: ...
@@ -180,6 +181,8 @@ class AsyncSession(Protocol):
 
     async def insert(self, batch: Batch, row: int) -> Loaded: ...
 
+    async def isolate(self, batch: Batch, start: int, stop: int) -> IsolatedRows | None: ...
+
     async def record(self, entry: Entry) -> bool: ...
 
     async def recorded(self, entry: Entry) -> bool: ...
@@ -189,7 +192,7 @@ class AsyncSession(Protocol):
     async def close(self) -> None: ...
 
 
-class Backend(Protocol):
+class Backend(Watched, Protocol):
     """A kind of database, opened for one URL; constructed with :class:`ConnectionSettings` alone.
 
     ``max_writers`` is the number of connections that may write concurrently (None: no limit). ``writer_note`` is the
@@ -202,30 +205,15 @@ class Backend(Protocol):
     @property
     def writer_note(self) -> str: ...
 
+    @property
+    def catalog(self) -> Catalog:
+        """The database's tables. It can be used once :meth:`connect` has succeeded."""
+
     def connect(self) -> None:
         """Check that the database exists and accepts the login; raises :class:`UnreachableError` otherwise."""
 
     def ledger(self, schema: str | None) -> Ledger:
         """The ledger in this database, in the given schema (None: the default one)."""
-
-    def reflect(self, name: str) -> Table | None:
-        """The table of that name (``schema.table`` where the database has schemas), or None."""
-
-    def create_table(self, table: Table) -> None:
-        """Create the table, without its indexes."""
-
-    def create_stage(self, table: Table, stage: Table, *, exists: bool) -> None:
-        """Create an empty table with the columns of ``stage``.
-
-        It gets those constraints of ``table`` that can be checked on these columns alone. If ``table`` ``exists``, they
-        are taken from the database.
-        """
-
-    def drop_table(self, table: Table) -> None:
-        """Drop a table that this run created and that is still empty."""
-
-    def create_indexes(self, table: Table, indexes: Sequence[Index], on_made: Callable[[Index], None]) -> None:
-        """Create the missing indexes, concurrently where the database allows it."""
 
     def encode(self, batch: Batch) -> EncodedBatch | None:
         """The whole batch in a form that is cheaper to load, stored as its ``encoded``; None if there is none.

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from tui_importer.core.model.batch import Batch
 from tui_importer.core.model.table import Index, Table
-from tui_importer.core.scheduling.stalls import Finding, Watched
-from tui_importer.core.writing.access import Access, check_access
+from tui_importer.core.scheduling.stalls import Finding
+from tui_importer.core.writing.access import Access
 from tui_importer.core.writing.backend import Backend, Destination
+from tui_importer.core.writing.base import BaseBackend, BaseSession
+from tui_importer.core.writing.catalog import Catalog
 from tui_importer.core.writing.ledger import Entry, Ledger
 from tui_importer.core.writing.loaded import Loaded
-from tui_importer.core.writing.threaded_async_session import ThreadedAsyncSession
 
 
-class DryBackend:
+class DryBackend(BaseBackend):
     """Wraps a backend: reads from the database, but writes nothing."""
 
     def __init__(self, backend: Backend) -> None:
@@ -23,14 +24,40 @@ class DryBackend:
         self.max_writers = backend.max_writers
         self.writer_note = backend.writer_note
 
+    @property
+    def catalog(self) -> DryCatalog:
+        return DryCatalog(self._backend.catalog)
+
     def connect(self) -> None:
         self._backend.connect()
 
     def ledger(self, schema: str | None) -> Ledger:
         return self._backend.ledger(schema)
 
+    def open_session(self, destination: Destination) -> DrySession:
+        return DrySession()
+
+    def links(self) -> Sequence[Any] | None:
+        return self._backend.links()
+
+    def look_up(self, links: Sequence[Any], seconds: float) -> Sequence[Finding]:
+        return self._backend.look_up(links, seconds)
+
+    def cancel(self) -> None:
+        self._backend.cancel()
+
+    def close(self) -> None:
+        self._backend.close()
+
+
+class DryCatalog:
+    """Wraps a catalog: answers questions, and creates and drops nothing."""
+
+    def __init__(self, catalog: Catalog) -> None:
+        self._catalog = catalog
+
     def reflect(self, name: str) -> Table | None:
-        return self._backend.reflect(name)
+        return self._catalog.reflect(name)
 
     def create_table(self, table: Table) -> None:
         """Does nothing."""
@@ -44,33 +71,24 @@ class DryBackend:
     def create_indexes(self, table: Table, indexes: Sequence[Index], on_made: Callable[[Index], None]) -> None:
         """Does nothing."""
 
+    def holds_rows(self, table: Table) -> bool:
+        return self._catalog.holds_rows(table)
+
+    def count(self, table: Table) -> int:
+        return self._catalog.count(table)
+
+    def read(self, table: Table, columns: Sequence[str], rows: int) -> Iterator[Sequence[Sequence[Any]]]:
+        return self._catalog.read(table, columns, rows)
+
     def check_access(self, access: Access) -> None:
-        check_access(self._backend, access)
+        self._catalog.check_access(access)
 
-    def encode(self, batch: Batch) -> None:
-        """Return None: nothing is sent."""
-
-    def open_session(self, destination: Destination) -> DrySession:
-        return DrySession()
-
-    async def open_async_session(self, destination: Destination) -> ThreadedAsyncSession:
-        return ThreadedAsyncSession(DrySession())
-
-    def links(self) -> Sequence[Any]:
-        return self._backend.links() if isinstance(self._backend, Watched) else ()
-
-    def look_up(self, links: Sequence[Any], seconds: float) -> Sequence[Finding]:
-        assert isinstance(self._backend, Watched)  # otherwise there are no links
-        return self._backend.look_up(links, seconds)
-
-    def cancel(self) -> None:
-        self._backend.cancel()
-
-    def close(self) -> None:
-        self._backend.close()
+    def advance_sequences(self, table: Table, columns: Sequence[str]) -> Sequence[str]:
+        """Does nothing."""
+        return ()
 
 
-class DrySession:
+class DrySession(BaseSession):
     """Accepts every row and stores none."""
 
     def begin(self) -> None: ...
@@ -88,15 +106,10 @@ class DrySession:
     def load(self, batch: Batch, start: int, stop: int) -> Loaded:
         return Loaded(stop - start)
 
-    def insert(self, batch: Batch, row: int) -> Loaded:
-        return Loaded(1)
-
     def record(self, entry: Entry) -> bool:
         return True
 
     def recorded(self, entry: Entry) -> bool:
         return False
-
-    def cancel(self) -> None: ...
 
     def close(self) -> None: ...

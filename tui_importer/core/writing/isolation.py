@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable
 from enum import Enum, auto
 from typing import NamedTuple
 
@@ -21,9 +20,6 @@ _log = logging.getLogger(__name__)
 #: The number of refused loads of one batch after which it counts as having many bad rows. To find a row that the
 #: database names takes two of them, and finding two or three that way costs less than setting up isolation.
 FEW_REFUSALS = 6
-
-#: :meth:`tui_importer.core.writing.backend.IsolatingSession.isolate`, plain or async.
-Isolate = Callable[[Batch, int, int], IsolatedRows | Awaitable[IsolatedRows | None] | None]
 
 
 class BadRowIsolation:
@@ -48,19 +44,18 @@ class BadRowIsolation:
         session, call = self._session.current, self._session.call
         loaded, rejects = NOTHING_LOADED, list[Reject]()
         refusals = 0 if fault is not None else FEW_REFUSALS
-        isolate: Isolate | None = getattr(session, "isolate", None)
         # An error that names a row implies that the rows before it are good and that it is bad. Once either proves
         # wrong, named rows are ignored; otherwise a batch could cost a statement per row.
         trusted = True
         todo = _parts(0, len(batch), fault.offset) if fault is not None else [Part(0, len(batch))]
         while todo:
-            if refusals == FEW_REFUSALS and isolate is not None:
+            if refusals == FEW_REFUSALS and session.isolates:
                 refusals += 1  # ask only once
                 if fault is not None:
                     # Isolating may wait for other workers: release all locks first, so that none waits for this one.
                     yield from call(session.rollback)
                     yield from call(session.begin)
-                isolated = yield from self._isolate_at_once(batch, isolate)
+                isolated = yield from self._isolate_at_once(batch)
                 if isolated is not None:
                     refused = [self.reject(batch, row, refusal) for row, refusal in isolated.refused]
                     return isolated.loaded, refused
@@ -91,12 +86,12 @@ class BadRowIsolation:
             [self._mapping.database_fault(batch, row, fault)],
         )
 
-    def _isolate_at_once(self, batch: Batch, isolate: Isolate) -> Operation[IsolatedRows | None]:
+    def _isolate_at_once(self, batch: Batch) -> Operation[IsolatedRows | None]:
         """Ask the session to find the refused rows; None if it cannot."""
         session, call = self._session.current, self._session.call
         yield from call(session.savepoint)
         try:
-            isolated = yield from call(isolate, batch, 0, len(batch))
+            isolated = yield from call(session.isolate, batch, 0, len(batch))
         except DataFault as fault:
             _log.debug("bad rows from row %d on are found by halves", batch.first_row, exc_info=fault)
             isolated = None

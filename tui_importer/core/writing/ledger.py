@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Protocol
 
 from tui_importer.core.model.completed_rows import Interval
 from tui_importer.core.model.plan import ColumnPlan
@@ -201,15 +201,6 @@ class Ledger(Protocol):
         ``create``: the table is created first. The transaction cannot commit once the claim has ended. Rows that the
         table does not report as inserted (because of a trigger or rule) count as skipped from then on.
         """
-
-    def holds_rows(self, table: Table) -> bool:
-        """Whether the table exists and holds any row."""
-
-    def count(self, table: Table) -> int:
-        """The number of rows in the table."""
-
-    def read(self, table: Table, columns: Sequence[str], rows: int) -> Iterator[Sequence[Sequence[Any]]]:
-        """Yield these columns of all rows of the table, at most ``rows`` rows at a time, as the driver returns them."""
 
     def close(self) -> None:
         """Release the claim's lock and close the connection."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 
 from tui_importer.core.model.batch import Batch
 from tui_importer.core.writing.backend import IsolatedRows, Session
@@ -19,6 +18,10 @@ class ThreadedAsyncSession:
 
     def __init__(self, session: Session) -> None:
         self._session = session
+
+    @property
+    def isolates(self) -> bool:
+        return self._session.isolates
 
     async def begin(self) -> None:
         await asyncio.to_thread(self._session.begin)
@@ -45,8 +48,7 @@ class ThreadedAsyncSession:
         return await asyncio.to_thread(self._session.insert, batch, row)
 
     async def isolate(self, batch: Batch, start: int, stop: int) -> IsolatedRows | None:
-        isolate: Callable[[Batch, int, int], IsolatedRows | None] | None = getattr(self._session, "isolate", None)
-        return None if isolate is None else await asyncio.to_thread(isolate, batch, start, stop)
+        return await asyncio.to_thread(self._session.isolate, batch, start, stop)
 
     async def record(self, entry: Entry) -> bool:
         return await asyncio.to_thread(self._session.record, entry)

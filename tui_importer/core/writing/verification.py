@@ -23,8 +23,8 @@ from tui_importer.core.model.counters import ReaderCounters
 from tui_importer.core.model.report import Verification
 from tui_importer.core.model.types import ColumnType, Kind
 from tui_importer.core.source.open_source import OpenSource
+from tui_importer.core.writing.catalog import Catalog
 from tui_importer.core.writing.defaults import default_places
-from tui_importer.core.writing.ledger import Ledger
 from tui_importer.errors import VerificationError
 
 #: Bytes of a digest. Sums are taken modulo 2 ** (8 * _SIZE).
@@ -46,10 +46,10 @@ def of_source(source: OpenSource, mapping: ColumnMapping, rejected: Iterable[int
     return checksums
 
 
-def of_table(ledger: Ledger, mapping: ColumnMapping, rows: int) -> Checksums:
+def of_table(catalog: Catalog, mapping: ColumnMapping, rows: int) -> Checksums:
     """The checksums of the imported columns of the table."""
     checksums = Checksums([column.conversion.type for column in mapping.columns])
-    for records in ledger.read(mapping.table, [column.target for column in mapping.columns], rows):
+    for records in catalog.read(mapping.table, [column.target for column in mapping.columns], rows):
         checksums.add(zip(*records, strict=True))
     return checksums
 

@@ -1,8 +1,13 @@
-"""Classifies database errors as data errors or transient errors: by code, never by message text."""
+"""Classifies database errors as data errors or transient errors: by code, never by message text; and raises a driver's
+errors as ours."""
 
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Callable
+from types import TracebackType
+
+from tui_importer.errors import ImporterError
 
 #: SQLSTATE classes and codes (PostgreSQL manual, appendix A) of errors about a row: data exceptions, integrity, WITH
 #: CHECK OPTION, errors raised by triggers, and a row too big for an index.
@@ -31,3 +36,25 @@ def is_transient(error: BaseException) -> bool:
         return sqlstate[:2] in TRANSIENT_CLASSES or sqlstate in TRANSIENT_STATES
     code = getattr(error, "sqlite_errorcode", None)
     return code is not None and code & 0xFF in SQLITE_TRANSIENT_CODES
+
+
+class ErrorTranslation:
+    """A context manager that raises a driver's errors as ours; it has no state, so it can be used again.
+
+    ``translated`` returns our error for one of the driver's, and None for any other.
+    """
+
+    def __init__(self, translated: Callable[[Exception], ImporterError | None]) -> None:
+        self._translated = translated
+
+    def __enter__(self) -> None:
+        """Do nothing."""
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Raise the translated error."""
+        if isinstance(error, Exception):
+            ours = self._translated(error)
+            if ours is not None:
+                raise ours from error

@@ -12,8 +12,8 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
+from tui_importer.backends.sql.dialects import SqlDialect
 from tui_importer.core.writing.ledger import Claim, Entry
 from tui_importer.events import Reject
 
@@ -52,7 +52,7 @@ class LedgerTables:
     reject: sa.Table
 
     @classmethod
-    def of(cls, schema: str | None) -> LedgerTables:
+    def of(cls, schema: str | None, dialect: SqlDialect) -> LedgerTables:
         """The tables in a schema, or in the database's default schema."""
         meta = sa.MetaData(schema=schema)
         key = sa.String(64)
@@ -93,7 +93,7 @@ class LedgerTables:
             sa.Column("before_checksums", sa.Text),
             sa.Column("published", sa.Boolean(create_constraint=False), nullable=False, server_default=sa.false()),
         )
-        number = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+        number = dialect.key_type()
         batch = sa.Table(
             BATCH_TABLE,
             meta,
@@ -137,11 +137,11 @@ class WorkerStatements(Generic[S]):
 
 
 def worker_statements(
-    schema: str | None, dialect: sa.Dialect, written: Callable[[sa.Executable], S]
+    schema: str | None, dialect: SqlDialect, written: Callable[[sa.Executable], S]
 ) -> WorkerStatements[S]:
     """Build the statements for the ledger in a schema; ``written`` converts each into the form that a session
     executes."""
-    ledger = LedgerTables.of(schema)
+    ledger = LedgerTables.of(schema, dialect)
     batch, fence = ledger.batch, _fence(ledger.run)
     names = ["first_row", "last_row", *COUNTS, "import_id", "round", "run_id"]
     values = [_parameter(name, batch.c[name].type) for name in names]
@@ -167,7 +167,7 @@ def worker_statements(
         )
     )
     return WorkerStatements(
-        add=written(_insert(dialect, batch).from_select(names, source)),
+        add=written(dialect.insert_ignore(batch).from_select(names, source)),
         lengthen=written(lengthened),
         recorded=written(sa.select(sa.func.count()).where(of_claim, batch.c.last_row >= _parameter("last_row"))),
         reject=written(sa.insert(ledger.reject)),
@@ -234,17 +234,6 @@ def _fence(run: sa.Table) -> sa.ColumnElement[bool]:
 def _parameter(name: str, type_: sa.types.TypeEngine[Any] | None = None) -> sa.BindParameter[Any]:
     """A bound parameter. SQLAlchemy reserves the names of columns for itself."""
     return sa.bindparam(f"given_{name}", type_=type_)
-
-
-def _insert(dialect: sa.Dialect, table: sa.Table) -> Any:
-    """An INSERT that skips existing keys; in a dialect without one, it fails for them."""
-    match dialect.name:
-        case "postgresql":
-            return postgresql.insert(table).on_conflict_do_nothing()
-        case "sqlite":
-            return sqlite.insert(table).on_conflict_do_nothing()
-        case _:
-            return sa.insert(table)
 
 
 def text_for(dialect: sa.Dialect) -> Callable[[sa.Executable], str]:

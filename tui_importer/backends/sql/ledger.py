@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import json
-import os
-import socket
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from itertools import islice
-from pathlib import Path
 from typing import Any, Protocol
 
 import msgspec
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
-from tui_importer.backends import tables
-from tui_importer.backends.ledger_tables import COUNTS, RUN_TABLE, UTF_8, LedgerTables, ascii_json, storable
+from tui_importer.backends.sql import processes, tables
+from tui_importer.backends.sql.dialects import SqlDialect
+from tui_importer.backends.sql.ledger_tables import COUNTS, RUN_TABLE, UTF_8, LedgerTables, storable
+from tui_importer.backends.sql.run_rows import new_row, past_run, utc
 from tui_importer.core.model.completed_rows import Interval
-from tui_importer.core.model.plan import ColumnPlan
 from tui_importer.core.model.table import Table
 from tui_importer.core.writing.ledger import (
     LEDGER_VERSION,
@@ -39,20 +35,6 @@ _PAGE = 500
 
 #: Seconds after its last sign of life at which a run on another machine counts as dead: its process cannot be checked.
 STALE_SECONDS = 600
-
-#: Live runs of this process; the operating system knows those of other processes.
-_alive: set[str] = set()
-
-
-class Rights(Protocol):
-    """Checks the permissions of a database user. Methods raise :class:`~tui_importer.errors.DatabaseError` with the
-    GRANT statement if a permission is missing."""
-
-    def check(self) -> None:
-        """Check what a run needs to keep its ledger, whether or not its tables exist."""
-
-    def check_reading(self, table: Table) -> None:
-        """Check what a run needs to read the rows of its table."""
 
 
 class ImportLocks(Protocol):
@@ -80,22 +62,25 @@ class SqlLedger:
     def __init__(
         self,
         engine: sa.Engine,
+        dialect: SqlDialect,
         schema: str | None = None,
         locks: ImportLocks | None = None,
         begin: str | None = None,
         codec: str = UTF_8,
-        rights: Rights | None = None,
+        check_rights: Callable[[], object] | None = None,
     ) -> None:
         """``begin`` is the statement that opens a write transaction, for databases whose default is another kind;
-        ``codec`` says which text the database can store (:func:`~tui_importer.backends.ledger_tables.storable`);
-        ``rights`` checks permissions, for databases where they can be queried."""
+        ``codec`` says which text the database can store (:func:`~tui_importer.backends.sql.ledger_tables.storable`);
+        ``check_rights`` raises :class:`~tui_importer.errors.DatabaseError` with the GRANT statements for the
+        permissions that a run lacks to keep its ledger, whether or not its tables exist."""
         self._engine = engine
         self._schema = schema
         self._locks = locks
         self._begin = begin
         self._codec = codec
-        self._rights = rights
-        self._tables = LedgerTables.of(schema)
+        self._check_rights = check_rights
+        self._dialect = dialect
+        self._tables = LedgerTables.of(schema, dialect)
         self._holder: sa.Connection | None = None
         self._run_id: str | None = None
 
@@ -105,20 +90,20 @@ class SqlLedger:
         except TransientFault:
             raise
         except DatabaseError:
-            if self._rights is not None:
-                self._rights.check()
+            if self._check_rights is not None:
+                self._check_rights()
             raise
 
     def runs(self, limit: int) -> Sequence[PastRun]:
         return self._past_runs(sa.true(), limit)
 
     def is_alive(self, run: PastRun) -> bool | None:
-        return _process_is_alive(run.process, run.run_id) if _ran_here(run.host, run.process) else None
+        return processes.is_alive(run.process, run.run_id) if processes.ran_here(run.host, run.process) else None
 
     def begin(self, run: NewRun) -> ResumePoint:
-        if self._rights is not None:
+        if self._check_rights is not None:
             # Check now, not when the first batch is committed or the run finished.
-            self._rights.check()
+            self._check_rights()
         self._make_tables()
         if self._locks is not None:
             self._hold_lock(run, self._locks)
@@ -147,12 +132,12 @@ class SqlLedger:
                         )
                     )
                 if not claimed:
-                    connection.execute(sa.insert(run_table).values(_new_row(run, self._codec)))
+                    connection.execute(sa.insert(run_table).values(new_row(run, self._codec)))
         except DatabaseError as error:
             if isinstance(error.__cause__, IntegrityError):
                 raise _busy(run, None) from error
             raise
-        _alive.add(run.run_id)
+        processes.run_began(run.run_id)
         self._run_id = run.run_id
         claim = Claim(run.import_id, run.generation, run.run_id, self._schema)
         return self._resume_point(claim, None if before is None else before.run_id)
@@ -250,33 +235,14 @@ class SqlLedger:
                     return  # already done: only the answer to its COMMIT was lost
                 raise SupersededError("another run has taken this import over: this one may write no more")
             if create:
-                connection.execute(sa.schema.CreateTable(tables.sql_table(table)))
+                connection.execute(sa.schema.CreateTable(tables.sql_table(table, self._dialect)))
             defaults = [name for name in columns if table.takes_default(name)]
             self._count_suppressed(connection, claim, tables.move_rows(connection, source, target, columns, defaults))
-            connection.execute(sa.schema.DropTable(tables.sql_table(stage)))
-
-    def count(self, table: Table) -> int:
-        target = sa.table(table.name, schema=table.schema)
-        with self._reading_rows(f"count the rows of table {table.qualified_name!r}", table) as connection:
-            return int(connection.execute(sa.select(sa.func.count()).select_from(target)).scalar_one())
-
-    def read(self, table: Table, columns: Sequence[str], rows: int) -> Iterator[Sequence[Sequence[Any]]]:
-        names: list[sa.ColumnClause[Any]] = [sa.column(name) for name in columns]
-        query: sa.Select[Any] = sa.select(*names).select_from(sa.table(table.name, *names, schema=table.schema))
-        with self._reading_rows(f"read table {table.qualified_name!r}", table) as connection:
-            yield from connection.execution_options(yield_per=rows).execute(query).partitions()
-
-    def holds_rows(self, table: Table) -> bool:
-        target = sa.table(table.name, schema=table.schema)
-        with self._reading_rows(f"look into table {table.qualified_name!r}", table) as connection:
-            if not sa.inspect(connection).has_table(table.name, schema=table.schema):
-                return False
-            query: sa.Select[Any] = sa.select(sa.literal_column("1")).select_from(target).limit(1)
-            return connection.execute(query).first() is not None
+            tables.drop(connection, stage)
 
     def close(self) -> None:
         if self._run_id is not None:
-            _alive.discard(self._run_id)
+            processes.run_ended(self._run_id)
         if self._holder is not None:
             # Not back into the pool: the connection owns the lock.
             self._holder.invalidate()
@@ -287,7 +253,11 @@ class SqlLedger:
         """Hold the import's lock, in a transaction on a connection of its own, as long as the run lives."""
         with self._transaction("read the ledger") as connection:
             past = self._claimant(connection, run.import_id)
-            if past is not None and _ran_here(past["host"], past["process"]) and not self._is_alive(connection, past):
+            if (
+                past is not None
+                and processes.ran_here(past["host"], past["process"])
+                and not self._is_alive(connection, past)
+            ):
                 locks.end_run(connection, past["run_id"])
         with tables.one_line_errors("lock the import"):
             if self._holder is None or self._holder.closed or self._holder.invalidated:
@@ -314,14 +284,14 @@ class SqlLedger:
 
     def _is_alive(self, connection: sa.Connection, run: sa.RowMapping) -> bool:
         """Whether the run's process is alive: the operating system is asked if it ran on this machine."""
-        if not _ran_here(run["host"], run["process"]):
+        if not processes.ran_here(run["host"], run["process"]):
             batch = self._tables.batch
             last = connection.execute(
                 sa.select(sa.func.max(batch.c.committed_at)).where(batch.c.run_id == run["run_id"])
             ).scalar_one_or_none()
             now = connection.execute(sa.select(sa.func.now())).scalar_one()
-            return bool((_utc(now) - _utc(last or run["started_at"])).total_seconds() < STALE_SECONDS)
-        return _process_is_alive(str(run["process"]), str(run["run_id"]))
+            return bool((utc(now) - utc(last or run["started_at"])).total_seconds() < STALE_SECONDS)
+        return processes.is_alive(str(run["process"]), str(run["run_id"]))
 
     def _resume_point(self, claim: Claim, taken_over: str | None) -> ResumePoint:
         batch, reject = self._tables.batch, self._tables.reject
@@ -391,7 +361,7 @@ class SqlLedger:
                     "use a newer tui-importer, or another ledger (--ledger-schema)"
                 )
             query = sa.select(run).where(condition).order_by(run.c.started_at.desc(), run.c.run_id.desc()).limit(limit)
-            return [_past_run(row._mapping) for row in connection.execute(query)]
+            return [past_run(row._mapping) for row in connection.execute(query)]
 
     def _tables_exist(self, connection: sa.Connection) -> bool:
         return sa.inspect(connection).has_table(RUN_TABLE, schema=self._schema)
@@ -418,18 +388,6 @@ class SqlLedger:
             yield connection
 
     @contextmanager
-    def _reading_rows(self, doing: str, table: Table) -> Iterator[sa.Connection]:
-        try:
-            with self._reading(doing) as connection:
-                yield connection
-        except TransientFault:
-            raise
-        except DatabaseError:
-            if self._rights is not None:
-                self._rights.check_reading(table)
-            raise
-
-    @contextmanager
     def _transaction(self, doing: str) -> Iterator[sa.Connection]:
         with tables.one_line_errors(doing), self._engine.connect() as connection, connection.begin():
             if self._begin is not None:
@@ -450,112 +408,3 @@ def _busy(run: NewRun, other: str | None) -> BusyError:
         f"run {other or 'of another process'} is importing the same rows into {run.table!r} right now: "
         "wait for it, or stop it"
     )
-
-
-def _new_row(run: NewRun, codec: str) -> dict[str, Any]:
-    return {
-        "run_id": run.run_id,
-        "ledger_version": LEDGER_VERSION,
-        "import_id": run.import_id,
-        "round": run.generation,
-        "claim": run.import_id,
-        "state": RunState.RUNNING.value,
-        "file": storable(run.file, codec),
-        "sha256": run.sha256,
-        "sheet": storable(run.sheet, codec),
-        "extent": run.extent,
-        "request": run.request,
-        "mapping": run.mapping,
-        "columns": ascii_json(run.columns),
-        "target_table": run.table,
-        "row_limit": run.row_limit,
-        "atomic": run.atomic,
-        "created_table": run.created_table,
-        "strategy": run.strategy,
-        "host": socket.gethostname(),
-        "process": _process(os.getpid()) or str(os.getpid()),
-        "command": None if run.command is None else storable(run.command, codec),
-    }
-
-
-def _past_run(row: sa.RowMapping) -> PastRun:
-    return PastRun(
-        run_id=row["run_id"],
-        import_id=row["import_id"],
-        generation=row["round"],
-        state=RunState(row["state"]),
-        file=row["file"],
-        sha256=row["sha256"],
-        sheet=row["sheet"],
-        extent=row["extent"],
-        request=row["request"],
-        mapping=row["mapping"],
-        columns=msgspec.json.decode(row["columns"], type=tuple[ColumnPlan, ...]),
-        table=row["target_table"],
-        row_limit=row["row_limit"],
-        atomic=row["atomic"],
-        created_table=row["created_table"],
-        host=row["host"],
-        process=row["process"],
-        strategy=row["strategy"],
-        command=row["command"],
-        started_at=_moment(row["started_at"]) or "",
-        finished_at=_moment(row["finished_at"]),
-        counts=Counts(*(row[name] for name in COUNTS)),
-        blank_rows=row["blank_rows"],
-        error=row["error"],
-        before=row["before_checksums"],
-        published=row["published"],
-    )
-
-
-def _moment(value: Any) -> str | None:
-    """A database timestamp as RFC 3339 in UTC, to the second."""
-    return None if value is None else _utc(value).isoformat(timespec="seconds").replace("+00:00", "Z")
-
-
-def _utc(value: dt.datetime) -> dt.datetime:
-    aware = value if value.tzinfo else value.replace(tzinfo=dt.UTC)  # SQLite's CURRENT_TIMESTAMP is UTC
-    return aware.astimezone(dt.UTC)
-
-
-def _process_is_alive(process: str, run_id: str) -> bool:
-    """Whether a process of this machine is executing the run."""
-    if process == _process(os.getpid()):
-        return run_id in _alive
-    there = _process(int(process.partition("/")[0]))
-    # Version 0.1 did not record the PID namespace.
-    return there is not None and (there == process or there.startswith(f"{process}/"))
-
-
-def _ran_here(host: str, process: str) -> bool:
-    """Whether this system can check a run's process: containers may share a host name but not PIDs."""
-    namespace = process.split("/")[2:]
-    return host == socket.gethostname() and namespace in ([], _namespace().split("/")[1:])
-
-
-def _namespace() -> str:
-    """The PID namespace (pid_namespaces(7)) after a slash; empty if the system does not tell."""
-    try:
-        return f"/{os.stat('/proc/self/ns/pid').st_ino}"
-    except OSError:
-        return ""
-
-
-def _process(number: int) -> str | None:
-    """Identify a process by its PID and, if the system tells, its start time (proc(5), field 22 of stat; PIDs are
-    reused) and its PID namespace. None if there is no such process."""
-    try:
-        os.kill(number, 0)
-    except ProcessLookupError:
-        return None
-    except PermissionError:
-        pass  # it belongs to another user
-    try:
-        stat = Path(f"/proc/{number}/stat").read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return f"{number}"
-    fields = stat.rpartition(")")[2].split()
-    if fields[0] in "ZX":
-        return None  # a zombie: dead, but its parent has not waited for it
-    return f"{number}/{next(islice(fields, 19, None), '')}{_namespace()}"

@@ -13,8 +13,8 @@ from sqlalchemy.engine.reflection import Inspector
 from sqlalchemy.exc import DBAPIError, NoSuchTableError, SQLAlchemyError
 from sqlalchemy.schema import CreateTable, DropTable
 
-from tui_importer.backends.faults import is_transient
-from tui_importer.core.conversion.parsing import as_text
+from tui_importer.backends.sql.dialects import SqlDialect
+from tui_importer.backends.sql.faults import is_transient
 from tui_importer.core.model.table import Constraint, ConstraintKind, Index, Table, TableColumn
 from tui_importer.core.model.types import ColumnType, Kind
 from tui_importer.errors import DatabaseError, TransientFault
@@ -52,7 +52,7 @@ def split_name(name: str) -> tuple[str | None, str]:
     return (schema or None, table) if dot else (None, name)
 
 
-def reflect(engine: sa.Engine, name: str, *, schemas: bool = True) -> Table | None:
+def reflect(engine: sa.Engine, dialect: SqlDialect, name: str, *, schemas: bool = True) -> Table | None:
     """Reflect a table or view of the database; None if there is none of that name."""
     schema, table_name = split_name(name) if schemas else (None, name)
     with one_line_errors(f"read the definition of table {name!r}"), engine.connect() as connection:
@@ -69,24 +69,21 @@ def reflect(engine: sa.Engine, name: str, *, schemas: bool = True) -> Table | No
             *_checks(inspector, table_name, schema, [column["name"] for column in columns]),
         )
     primary = next((key.columns for key in declared if key.kind is ConstraintKind.PRIMARY), ())
-    # SQLite integers always have 64 bits ("Datatypes In SQLite"). It does not enforce a declared length, but whoever
-    # declared one meant it, and gets the same rejects as with any other database.
-    sqlite = engine.dialect.name == "sqlite"
     reflected = []
     for column in columns:
         computed = "computed" in column
         identity = column.get("identity")
+        # SQLite does not enforce a declared length, but whoever declared one meant it, and gets the same rejects as
+        # with any other database.
         type_ = _column_type(column["type"])
-        # SQLite numbers a single INTEGER PRIMARY KEY itself (SQLite documentation, "ROWIDs and the INTEGER PRIMARY
-        # KEY").
         numbered = column.get("autoincrement") is True  # as in MySQL and MariaDB
-        rowid = sqlite and primary == (column["name"],) and isinstance(column["type"], sa.Integer)
+        numbered = numbered or dialect.numbers(column["name"], column["type"], primary)
         reflected.append(
             TableColumn(
                 name=column["name"],
-                type=replace(type_, bits=64) if sqlite else type_,
+                type=replace(type_, bits=dialect.integer_bits or type_.bits),
                 nullable=bool(column["nullable"]),
-                default=column.get("default") is not None or computed or identity is not None or rowid or numbered,
+                default=column.get("default") is not None or computed or identity is not None or numbered,
                 default_sql=column.get("default"),
                 writable=not computed and not (identity is not None and identity.get("always", False)),
             )
@@ -94,13 +91,13 @@ def reflect(engine: sa.Engine, name: str, *, schemas: bool = True) -> Table | No
     return Table(name=table_name, schema=schema, columns=tuple(reflected), declared=declared)
 
 
-def create_table(engine: sa.Engine, table: Table) -> None:
+def create_table(engine: sa.Engine, dialect: SqlDialect, table: Table) -> None:
     """Create the table without its indexes."""
     with one_line_errors(f"create table {table.qualified_name!r}"), engine.begin() as connection:
-        connection.execute(CreateTable(sql_table(table)))
+        connection.execute(CreateTable(sql_table(table, dialect)))
 
 
-def create_stage(engine: sa.Engine, table: Table, stage: Table, *, exists: bool) -> None:
+def create_stage(engine: sa.Engine, dialect: SqlDialect, table: Table, stage: Table, *, exists: bool) -> None:
     """Create a staging table with the columns of ``stage`` and the constraints of ``table`` that use only these
     columns.
 
@@ -110,7 +107,7 @@ def create_stage(engine: sa.Engine, table: Table, stage: Table, *, exists: bool)
     doing = f"create the staging table {stage.qualified_name!r}"
     with one_line_errors(doing), engine.begin() as connection:
         if not exists:
-            connection.execute(CreateTable(sql_table(stage)))
+            connection.execute(CreateTable(sql_table(stage, dialect)))
             return
         inspector = sa.inspect(connection)
         staged = {column.name: column for column in stage.columns}
@@ -126,7 +123,7 @@ def create_stage(engine: sa.Engine, table: Table, stage: Table, *, exists: bool)
         for each in checkable:
             if each.kind is ConstraintKind.CHECK and each.condition is not None:
                 # PostgreSQL and SQLite allow a check with the same name in another table.
-                name = each.name if connection.dialect.name in ("postgresql", "sqlite") else None
+                name = each.name if dialect.checks_named_per_table else None
                 parts.append(sa.CheckConstraint(sa.text(each.condition), name=name))
         connection.execute(CreateTable(sa.Table(stage.name, sa.MetaData(), *parts, schema=stage.schema)))
 
@@ -172,12 +169,17 @@ def _missing_columns(connection: sa.Connection, source: sa.TableClause, columns:
 def drop_table(engine: sa.Engine, table: Table) -> None:
     """Drop the table."""
     with one_line_errors(f"drop table {table.qualified_name!r}"), engine.begin() as connection:
-        connection.execute(DropTable(sql_table(table)))
+        drop(connection, table)
 
 
-def create_index(engine: sa.Engine, table: Table, index: Index) -> None:
+def drop(connection: sa.Connection, table: Table) -> None:
+    """Drop the table in the open transaction."""
+    connection.execute(DropTable(sa.Table(table.name, sa.MetaData(), schema=table.schema)))
+
+
+def create_index(engine: sa.Engine, dialect: SqlDialect, table: Table, index: Index) -> None:
     """Create one index of the table, unless one of that name exists."""
-    described = sql_table(table)
+    described = sql_table(table, dialect)
     columns = [described.c[column] for column in index.columns]
     with one_line_errors(f"create index {index.name!r}"), engine.begin() as connection:
         made = {known["name"] for known in sa.inspect(connection).get_indexes(table.name, schema=table.schema)}
@@ -185,16 +187,16 @@ def create_index(engine: sa.Engine, table: Table, index: Index) -> None:
             connection.execute(sa.schema.CreateIndex(sa.Index(index.name, *columns, unique=index.unique)))
 
 
-def sql_table(table: Table) -> sa.Table:
+def sql_table(table: Table, dialect: SqlDialect) -> sa.Table:
     """The table as an SQLAlchemy object."""
     columns: list[sa.Column[Any]] = []
     for column in table.columns:
         if column.name == table.identity:
-            key = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
-            columns.append(sa.Column(column.name, key, sa.Identity(), primary_key=True))
+            columns.append(sa.Column(column.name, dialect.key_type(), sa.Identity(), primary_key=True))
             continue
         default = sa.func.now() if column.name in table.timestamps else None
-        columns.append(sa.Column(column.name, sql_type(column.type), nullable=column.nullable, server_default=default))
+        type_ = sql_type(column.type, dialect)
+        columns.append(sa.Column(column.name, type_, nullable=column.nullable, server_default=default))
     return sa.Table(table.name, sa.MetaData(), *columns, schema=table.schema)
 
 
@@ -275,18 +277,7 @@ def _column_type(type_: sa.types.TypeEngine[Any]) -> ColumnType:
             return ColumnType(Kind.OTHER, native=str(type_))
 
 
-class IntervalText(sa.types.TypeDecorator[Any]):
-    """Intervals as text, for databases without an interval type."""
-
-    impl = sa.Text
-    cache_ok = True
-
-    def process_bind_param(self, value: Any, dialect: sa.Dialect) -> Any:
-        """The value to bind for a cell."""
-        return None if value is None else as_text(value)
-
-
-def sql_type(type_: ColumnType) -> sa.types.TypeEngine[Any]:
+def sql_type(type_: ColumnType, dialect: SqlDialect) -> sa.types.TypeEngine[Any]:
     """The SQLAlchemy type of a column."""
     match type_.kind:
         case Kind.TEXT:
@@ -307,7 +298,7 @@ def sql_type(type_: ColumnType) -> sa.types.TypeEngine[Any]:
         case Kind.TIMESTAMP:
             sql = sa.DateTime(timezone=type_.timezone)
         case Kind.INTERVAL:
-            sql = sa.Interval().with_variant(IntervalText(), "sqlite")
+            sql = dialect.interval_type()
         case Kind.OTHER:
             sql = sa.types.NullType()  # bound as text
     return sql

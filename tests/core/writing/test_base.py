@@ -1,0 +1,100 @@
+"""What a backend and its sessions do that write only what they must."""
+
+from __future__ import annotations
+
+import asyncio
+
+from tui_importer.core.model.batch import Batch
+from tui_importer.core.model.list_column import ListColumn
+from tui_importer.core.model.table import Table
+from tui_importer.core.writing.backend import Destination
+from tui_importer.core.writing.base import BaseAsyncSession, BaseBackend, BaseSession
+from tui_importer.core.writing.loaded import Loaded
+
+COLUMN = ListColumn(["a", "b", "c"])
+BATCH = Batch(1, "S", 2, 4, range(2, 5), (COLUMN,), (COLUMN,))
+
+
+class Least(BaseSession):
+    """A session in memory."""
+
+    def __init__(self) -> None:
+        self.loaded: list[tuple[int, int]] = []
+
+    def begin(self) -> None: ...
+
+    def commit(self) -> None: ...
+
+    def rollback(self) -> None: ...
+
+    def savepoint(self) -> None: ...
+
+    def release(self) -> None: ...
+
+    def rollback_to_savepoint(self) -> None: ...
+
+    def load(self, batch: Batch, start: int, stop: int) -> Loaded:
+        self.loaded.append((start, stop))
+        return Loaded(stop - start)
+
+    def record(self, entry: object) -> bool:
+        return True
+
+    def recorded(self, entry: object) -> bool:
+        return False
+
+    def close(self) -> None: ...
+
+
+class AsyncLeast(BaseAsyncSession):
+    """The same for asyncio."""
+
+    def __init__(self) -> None:
+        self.loaded: list[tuple[int, int]] = []
+
+    async def load(self, batch: Batch, start: int, stop: int) -> Loaded:
+        self.loaded.append((start, stop))
+        return Loaded(stop - start)
+
+
+class LeastBackend(BaseBackend):
+    """A backend of such sessions."""
+
+    def open_session(self, destination: Destination) -> Least:
+        return Least()
+
+
+def test_a_session_inserts_as_it_loads_and_leaves_isolation_to_bisection() -> None:
+    session = Least()
+    assert session.insert(BATCH, 1) == Loaded(1)
+    assert session.loaded == [(1, 2)]
+    assert not session.isolates
+    assert session.isolate(BATCH, 0, 3) is None
+    session.cancel()
+
+
+def test_so_does_one_for_asyncio() -> None:
+    session = AsyncLeast()
+    assert asyncio.run(session.insert(BATCH, 1)) == Loaded(1)
+    assert session.loaded == [(1, 2)]
+    assert not session.isolates
+    assert asyncio.run(session.isolate(BATCH, 0, 3)) is None
+    session.cancel()
+
+
+def test_a_backend_has_one_worker_and_lends_asyncio_a_thread() -> None:
+    backend = LeastBackend()
+    assert backend.max_writers == 1
+    assert "one worker writes" in backend.writer_note
+    assert backend.encode(BATCH) is None
+    assert backend.links() is None
+    assert not backend.look_up((), 1)
+    backend.cancel()
+    backend.close()
+
+    async def load() -> Loaded:
+        session = await backend.open_async_session(Destination(Table("t", ()), ("a",), ()))
+        assert not session.isolates
+        return await session.load(BATCH, 0, 3)
+
+    assert asyncio.run(load()) == Loaded(3)

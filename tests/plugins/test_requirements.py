@@ -1,0 +1,72 @@
+"""What a plugin must have is what its protocol has."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import pytest
+
+from tui_importer.core.scheduling.strategy import Strategy
+from tui_importer.core.source.reader import Reader
+from tui_importer.core.writing.backend import Backend
+from tui_importer.core.writing.catalog import Catalog
+from tui_importer.plugins import requirements
+from tui_importer.plugins.requirements import members, missing
+
+PROTOCOLS = {"reader": Reader, "strategy": Strategy, "backend": Backend}
+
+
+class Inherited(Protocol):
+    def below(self) -> None: ...
+
+
+class Contract(Inherited, Protocol):
+    value: int
+
+    def method(self) -> None: ...
+
+    @property
+    def shown(self) -> int: ...
+
+    def _private(self) -> None: ...
+
+
+class Nothing:
+    """Has no member of any protocol."""
+
+
+def test_members_are_methods_properties_and_attributes_with_the_inherited_ones() -> None:
+    assert set(members(Contract)) == {"below", "value", "method", "shown"}
+
+
+@pytest.mark.parametrize("kind", PROTOCOLS)
+def test_everything_that_a_protocol_has_is_required(kind: str) -> None:
+    lacking = missing(kind, Nothing())
+    assert lacking == [*members(PROTOCOLS[kind])]
+    assert lacking
+
+
+@pytest.mark.parametrize("kind", PROTOCOLS)
+def test_a_member_that_is_added_to_a_protocol_is_required(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Complete:
+        def __getattr__(self, name: str) -> Any:
+            if name == "added_later":
+                raise AttributeError(name)
+            return self
+
+    assert missing(kind, Complete()) == []
+    monkeypatch.setattr(PROTOCOLS[kind], "added_later", lambda self: None, raising=False)
+    assert missing(kind, Complete()) == ["added_later"]
+
+
+def test_a_backend_s_catalog_is_checked_too() -> None:
+    class WithCatalog(Nothing):
+        catalog = Nothing()
+
+    lacking = missing("backend", WithCatalog())
+    assert [name for name in lacking if "." in name] == [f"catalog.{name}" for name in members(Catalog)]
+    assert "catalog" not in lacking
+
+
+def test_each_protocol_is_found_by_its_name() -> None:
+    assert set(requirements._PROTOCOLS) == set(PROTOCOLS)

@@ -1,0 +1,38 @@
+"""The tables of a PostgreSQL database."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+from tui_importer.backends.postgresql import privileges
+from tui_importer.backends.postgresql.sequences import advance_sequences
+from tui_importer.backends.sql.catalog import SqlCatalog
+from tui_importer.core.model.table import Index, Table
+from tui_importer.core.writing.access import Access
+
+
+class PostgreSQLCatalog(SqlCatalog):
+    """Knows what the user may do, and the sequences."""
+
+    def create_indexes(self, table: Table, indexes: Sequence[Index], on_made: Callable[[Index], None]) -> None:
+        """Build several indexes at a time, each on its own connection: the builds share the table's lock (manual,
+        13.3.1)."""
+
+        def make(index: Index) -> None:
+            self._create_index(table, index)
+            on_made(index)
+
+        with ThreadPoolExecutor(min(len(indexes), os.cpu_count() or 1), thread_name_prefix="index") as pool:
+            for _ in pool.map(make, indexes):
+                pass
+
+    def check_access(self, access: Access) -> None:
+        privileges.check_target(self._engine, access)
+
+    def advance_sequences(self, table: Table, columns: Sequence[str]) -> Sequence[str]:
+        return advance_sequences(self._engine, table, columns)
+
+    def _check_reading(self, table: Table) -> None:
+        privileges.check_target(self._engine, Access(table, (), reads=True))

@@ -1,0 +1,64 @@
+"""The statements of one destination."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import sqlalchemy as sa
+from psycopg import sql
+from sqlalchemy.dialects.postgresql import psycopg as psycopg_dialect
+
+from tui_importer.backends.postgresql.copy_text import TEXT_COPY_FORMAT, binary_types
+from tui_importer.backends.postgresql.isolation import Isolation
+from tui_importer.backends.sql.dialects import PostgreSQLDialect
+from tui_importer.backends.sql.ledger_tables import (
+    REJECT_COLUMNS,
+    REJECT_TABLE,
+    LedgerStatements,
+    WorkerStatements,
+    text_for,
+    worker_statements,
+)
+from tui_importer.core.writing.backend import Destination
+from tui_importer.core.writing.ledger import Claim
+
+
+class Statements:
+    """The statements that write rows into the columns of a destination."""
+
+    def __init__(self, destination: Destination) -> None:
+        table = destination.table
+        name = sql.Identifier(*((table.schema, table.name) if table.schema else (table.name,)))
+        columns = sql.SQL(", ").join(map(sql.Identifier, destination.columns))
+        self.binary_types = binary_types(destination.types)
+        form = sql.SQL(" (FORMAT BINARY)" if self.binary_types else "")
+        self.copy = sql.SQL("COPY {} ({}) FROM STDIN{}").format(name, columns, form)
+        self.copy_text = sql.SQL("COPY {} ({}) FROM STDIN {}").format(name, columns, TEXT_COPY_FORMAT)
+        # As bytes: psycopg puts anything else together again for every row.
+        into = sql.SQL("INSERT INTO {} ({})" if destination.columns else "INSERT INTO {}").format(name, columns)
+        values = f"VALUES ({', '.join(['%s'] * len(destination.columns))})" if destination.columns else "DEFAULT VALUES"
+        # psycopg takes a % in a name for a placeholder.
+        self.insert = into.as_bytes().replace(b"%", b"%%") + f" {values}".encode()
+        self.has_columns = bool(destination.columns)
+        self.isolation = Isolation(destination, TEXT_COPY_FORMAT)
+
+
+@cache
+def rejects_copy(schema: str | None) -> sql.Composed:
+    """The COPY statement for all rejects of an entry, into the ledger in this schema."""
+    name = sql.Identifier(*((schema, REJECT_TABLE) if schema else (REJECT_TABLE,)))
+    columns = sql.SQL(", ").join(map(sql.Identifier, REJECT_COLUMNS))
+    return sql.SQL("COPY {} ({}) FROM STDIN").format(name, columns)
+
+
+def ledger_statements(claim: Claim, codec: str) -> LedgerStatements[bytes]:
+    """The ledger's statements under a claim; ``codec`` says which text the database can store."""
+    return LedgerStatements(claim, compiled_ledger(claim.schema), codec)
+
+
+@cache
+def compiled_ledger(schema: str | None) -> WorkerStatements[bytes]:
+    """The statements of the ledger in this schema."""
+    dialect: sa.Dialect = psycopg_dialect.dialect()  # type: ignore[no-untyped-call]
+    text = text_for(dialect)
+    return worker_statements(schema, PostgreSQLDialect(), lambda statement: text(statement).encode())

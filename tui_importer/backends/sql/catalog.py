@@ -1,0 +1,77 @@
+"""The tables of an SQL database, through SQLAlchemy."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import sqlalchemy as sa
+
+from tui_importer.backends.sql import tables
+from tui_importer.backends.sql.dialects import SqlDialect
+from tui_importer.core.model.table import Index, Table
+from tui_importer.core.writing.catalog import BaseCatalog
+from tui_importer.errors import DatabaseError, TransientFault
+
+
+class SqlCatalog(BaseCatalog):
+    """Implements :class:`tui_importer.core.writing.catalog.Catalog` on an SQLAlchemy engine."""
+
+    def __init__(self, engine: sa.Engine, dialect: SqlDialect) -> None:
+        self._engine = engine
+        self._dialect = dialect
+
+    def reflect(self, name: str) -> Table | None:
+        return tables.reflect(self._engine, self._dialect, name)
+
+    def create_table(self, table: Table) -> None:
+        tables.create_table(self._engine, self._dialect, table)
+
+    def create_stage(self, table: Table, stage: Table, *, exists: bool) -> None:
+        tables.create_stage(self._engine, self._dialect, table, stage, exists=exists)
+
+    def drop_table(self, table: Table) -> None:
+        tables.drop_table(self._engine, table)
+
+    def create_indexes(self, table: Table, indexes: Sequence[Index], on_made: Callable[[Index], None]) -> None:
+        for index in indexes:
+            self._create_index(table, index)
+            on_made(index)
+
+    def count(self, table: Table) -> int:
+        target = sa.table(table.name, schema=table.schema)
+        with self._reading(f"count the rows of table {table.qualified_name!r}", table) as connection:
+            return int(connection.execute(sa.select(sa.func.count()).select_from(target)).scalar_one())
+
+    def holds_rows(self, table: Table) -> bool:
+        target = sa.table(table.name, schema=table.schema)
+        with self._reading(f"look into table {table.qualified_name!r}", table) as connection:
+            if not sa.inspect(connection).has_table(table.name, schema=table.schema):
+                return False
+            query: sa.Select[Any] = sa.select(sa.literal_column("1")).select_from(target).limit(1)
+            return connection.execute(query).first() is not None
+
+    def read(self, table: Table, columns: Sequence[str], rows: int) -> Iterator[Sequence[Sequence[Any]]]:
+        names: list[sa.ColumnClause[Any]] = [sa.column(name) for name in columns]
+        query: sa.Select[Any] = sa.select(*names).select_from(sa.table(table.name, *names, schema=table.schema))
+        with self._reading(f"read table {table.qualified_name!r}", table) as connection:
+            yield from connection.execution_options(yield_per=rows).execute(query).partitions()
+
+    def _create_index(self, table: Table, index: Index) -> None:
+        tables.create_index(self._engine, self._dialect, table, index)
+
+    def _check_reading(self, table: Table) -> None:
+        """Called after reading has failed: raise :class:`~tui_importer.errors.DatabaseError` with the GRANT statements
+        if the user may not read the table."""
+
+    @contextmanager
+    def _reading(self, doing: str, table: Table) -> Iterator[sa.Connection]:
+        try:
+            with tables.one_line_errors(doing), self._engine.connect() as connection:
+                yield connection
+        except TransientFault:
+            raise
+        except DatabaseError:
+            self._check_reading(table)
+            raise

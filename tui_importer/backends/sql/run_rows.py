@@ -1,0 +1,86 @@
+"""Runs as rows of the ledger's table of runs."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import socket
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+
+from tui_importer.backends.sql.ledger_tables import COUNTS, ascii_json, storable
+from tui_importer.backends.sql.processes import process_id
+from tui_importer.core.model.plan import ColumnPlan
+from tui_importer.core.writing.ledger import LEDGER_VERSION, Counts, NewRun, PastRun, RunState
+
+
+def new_row(run: NewRun, codec: str) -> dict[str, Any]:
+    """The row of a run that begins; ``codec`` as for :func:`~tui_importer.backends.sql.ledger_tables.storable`."""
+    return {
+        "run_id": run.run_id,
+        "ledger_version": LEDGER_VERSION,
+        "import_id": run.import_id,
+        "round": run.generation,
+        "claim": run.import_id,
+        "state": RunState.RUNNING.value,
+        "file": storable(run.file, codec),
+        "sha256": run.sha256,
+        "sheet": storable(run.sheet, codec),
+        "extent": run.extent,
+        "request": run.request,
+        "mapping": run.mapping,
+        "columns": ascii_json(run.columns),
+        "target_table": run.table,
+        "row_limit": run.row_limit,
+        "atomic": run.atomic,
+        "created_table": run.created_table,
+        "strategy": run.strategy,
+        "host": socket.gethostname(),
+        "process": process_id(os.getpid()) or str(os.getpid()),
+        "command": None if run.command is None else storable(run.command, codec),
+    }
+
+
+def past_run(row: sa.RowMapping) -> PastRun:
+    """The run that a row describes."""
+    return PastRun(
+        run_id=row["run_id"],
+        import_id=row["import_id"],
+        generation=row["round"],
+        state=RunState(row["state"]),
+        file=row["file"],
+        sha256=row["sha256"],
+        sheet=row["sheet"],
+        extent=row["extent"],
+        request=row["request"],
+        mapping=row["mapping"],
+        columns=msgspec.json.decode(row["columns"], type=tuple[ColumnPlan, ...]),
+        table=row["target_table"],
+        row_limit=row["row_limit"],
+        atomic=row["atomic"],
+        created_table=row["created_table"],
+        host=row["host"],
+        process=row["process"],
+        strategy=row["strategy"],
+        command=row["command"],
+        started_at=_moment(row["started_at"]) or "",
+        finished_at=_moment(row["finished_at"]),
+        counts=Counts(*(row[name] for name in COUNTS)),
+        blank_rows=row["blank_rows"],
+        error=row["error"],
+        before=row["before_checksums"],
+        published=row["published"],
+    )
+
+
+def _moment(value: Any) -> str | None:
+    """A database timestamp as RFC 3339 in UTC, to the second."""
+    return None if value is None else utc(value).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def utc(value: dt.datetime) -> dt.datetime:
+    """A database timestamp in UTC."""
+    aware = value if value.tzinfo else value.replace(tzinfo=dt.UTC)  # SQLite's CURRENT_TIMESTAMP is UTC
+    return aware.astimezone(dt.UTC)

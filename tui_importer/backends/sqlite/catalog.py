@@ -1,0 +1,32 @@
+"""The tables of an SQLite file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from tui_importer.backends.sql import tables
+from tui_importer.backends.sql.catalog import SqlCatalog
+from tui_importer.backends.sql.dialects import SQLiteDialect
+from tui_importer.backends.sqlite.errors import why_read_only
+from tui_importer.core.model.table import Table
+from tui_importer.core.writing.access import Access
+from tui_importer.errors import DatabaseError
+
+
+class SQLiteCatalog(SqlCatalog):
+    """A file that may not be there yet."""
+
+    def __init__(self, path: Path, engine: sa.Engine, dialect: SQLiteDialect) -> None:
+        super().__init__(engine, dialect)
+        self._path = path
+
+    def reflect(self, name: str) -> Table | None:
+        if not self._path.exists():
+            return None
+        return tables.reflect(self._engine, self._dialect, name, schemas=False)
+
+    def check_access(self, access: Access) -> None:
+        if reason := why_read_only(self._path):
+            raise DatabaseError(reason)

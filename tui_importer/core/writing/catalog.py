@@ -1,0 +1,67 @@
+"""The catalog of a database: its tables, and what a run does with them besides writing rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Protocol
+
+from tui_importer.core.model.table import Index, Table
+from tui_importer.core.writing.access import Access
+
+
+class Catalog(Protocol):
+    """The tables of one database. Methods raise the errors of :mod:`tui_importer.errors`.
+
+    :class:`BaseCatalog` has the methods that not every database needs.
+    """
+
+    def reflect(self, name: str) -> Table | None:
+        """The table of that name (``schema.table`` where the database has schemas), or None."""
+
+    def create_table(self, table: Table) -> None:
+        """Create the table, without its indexes."""
+
+    def create_stage(self, table: Table, stage: Table, *, exists: bool) -> None:
+        """Create an empty table with the columns of ``stage``.
+
+        It gets those constraints of ``table`` that can be checked on these columns alone. If ``table`` ``exists``, they
+        are taken from the database.
+        """
+
+    def drop_table(self, table: Table) -> None:
+        """Drop the table."""
+
+    def create_indexes(self, table: Table, indexes: Sequence[Index], on_made: Callable[[Index], None]) -> None:
+        """Create the missing indexes, concurrently where the database allows it."""
+
+    def holds_rows(self, table: Table) -> bool:
+        """Whether the table exists and holds any row."""
+
+    def count(self, table: Table) -> int:
+        """The number of rows in the table."""
+
+    def read(self, table: Table, columns: Sequence[str], rows: int) -> Iterator[Sequence[Sequence[Any]]]:
+        """Yield these columns of all rows of the table, at most ``rows`` rows at a time, as the driver returns them."""
+
+    def check_access(self, access: Access) -> None:
+        """Raise :class:`~tui_importer.errors.DatabaseError` if anything of this is not permitted.
+
+        The message is one line that names the missing privilege and how to grant it.
+        """
+
+    def advance_sequences(self, table: Table, columns: Sequence[str]) -> Sequence[str]:
+        """Advance the sequences of these columns past the highest number in the table; never set them back.
+
+        Called once all rows are committed. Returns notes for the user.
+        """
+
+
+class BaseCatalog:
+    """The methods of :class:`Catalog` that not every database needs, to inherit from."""
+
+    def check_access(self, access: Access) -> None:
+        """Permit everything: what is not permitted will fail when it is tried."""
+
+    def advance_sequences(self, table: Table, columns: Sequence[str]) -> Sequence[str]:
+        """Do nothing: numbers that the database assigns follow imported ones by themselves."""
+        return ()
