@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 import pytest
 
+from tui_importer.core.scheduling.executor import Executor
 from tui_importer.core.scheduling.strategy import Strategy
 from tui_importer.core.source.reader import Reader
 from tui_importer.core.writing.backend import Backend
@@ -13,7 +14,7 @@ from tui_importer.core.writing.catalog import Catalog
 from tui_importer.plugins import requirements
 from tui_importer.plugins.requirements import members, missing
 
-PROTOCOLS = {"reader": Reader, "strategy": Strategy, "backend": Backend}
+PROTOCOLS = {"reader": Reader, "strategy": Strategy, "backend": Backend, "executor": Executor}
 
 
 class Inherited(Protocol):
