@@ -88,7 +88,7 @@ class Run:
                 for number, (each, parts, store) in enumerate(zip(plans, components, stores, strict=True))
             ],
             executor,
-            registry.make_executor(executor),
+            registry.make_executor(executor, plans[0].options.plugin_options),
             self._on_event,
         )
         stores[0].open()  # a missing place for rejects is found before anything begins
