@@ -27,6 +27,7 @@ BAD: dict[str, list[str]] = {
     "--encoding": ["klingon", "rot13", ""],
     "--delimiter": ["ab", ""],
     "--quote": ["ab", ""],
+    "-o": ["nothing.pause=1", "pause", ""],
     "--limit": ["0", "-1", "many", "9" * 30],
     "--db": ["", " ", ":memory:", "sqlite://", "sqlite://x", "mysqll://h/d", "postgresql://u:canary@x@h/d", "://"],
     "--table": [""],
