@@ -15,6 +15,7 @@ from tests.cli.test_stopping import slow, until
 from tui_importer import Options, Plan, Source, Target
 from tui_importer.cli.import_files import command as import_command
 from tui_importer.cli.options import build_plan
+from tui_importer.plugins.registry import load_registry
 from tui_importer.text.command import command_of
 
 if TYPE_CHECKING:
@@ -114,7 +115,7 @@ def test_a_plan_is_what_its_command_makes(plan: Plan) -> None:
     [file] = given.pop("files")
     made: Callable[..., Plan] = build_plan
     target = Target(database=plan.target.database or "x.db", table=plan.target.table, mode=plan.target.mode)
-    assert made(file, given) == Plan(source=plan.source, target=target, options=plan.options)
+    assert made(file, given, load_registry(found=[])) == Plan(source=plan.source, target=target, options=plan.options)
 
 
 @pytest.mark.usefixtures("own_state")
