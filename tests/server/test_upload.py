@@ -80,7 +80,7 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "/upload": ({}, "no file was sent: send a multipart form with a field 'file' (curl -F file=@NAME)"),
     "/upload?": (
         {"files": {"file": ("a.pdf", b"%PDF")}},
-        "no reader opens .pdf: known are .csv, .ods, .tsv, .txt, .xls, .xlsb, .xlsm, .xlsx",
+        "no reader opens .pdf: known are .csv, .ods, .tab, .tsv, .txt, .xls, .xlsb, .xlsm, .xlsx, .xltm, .xltx",
     ),
     "/upload?sheet=": ({"files": {"file": ("a.csv", b"")}}, "sheet: expected `str` of length >= 1"),
     "/runs": ({"files": {"other": ("a.csv", b"")}}, "unknown field 'other' in the form: its one field is 'file'"),
