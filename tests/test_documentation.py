@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.support.make_sample import SAMPLE_PATH
+from tests.test_imports import imports_between
 from tui_importer import ExitCode
 from tui_importer.plugins.registry import load_registry
 
@@ -141,6 +142,47 @@ def test_the_page_about_the_machinery_has_every_pattern() -> None:
         "Error propagation from workers",
         "Select among several events",
     }
+
+
+def rows_below(page: str, heading: str) -> list[list[str]]:
+    """The cells of the table under a heading of a page in ``docs``, without its head."""
+    text = (ROOT / "docs" / page).read_text(encoding="utf-8").split(f"## {heading}\n")[1].split("\n## ")[0]
+    rows = [line for line in text.splitlines() if line.startswith("|")]
+    return [[cell.strip() for cell in re.split(r"(?<!\\)\|", row)[1:-1]] for row in rows[2:]]
+
+
+def packages(folder: Path) -> set[str]:
+    return {path.parent.name for path in folder.glob("*/__init__.py")}
+
+
+def test_every_part_of_the_package_is_in_its_table() -> None:
+    links = [f"[{name}](../tui_importer/{name})" for name in packages(ROOT / "tui_importer")]
+    assert sorted(link for link, _ in rows_below("architecture.md", "Parts")) == sorted(links)
+
+
+def test_a_part_imports_only_parts_below_it_in_the_table() -> None:
+    order = [link.partition("]")[0][1:] for link, _ in rows_below("architecture.md", "Parts")]
+    arrows = [pair for pair in imports_between(1) if {*pair} <= {*order}]
+    assert len(arrows) > len(order)
+    assert [pair for pair in arrows if order.index(pair[0]) > order.index(pair[1])] == []
+
+
+def test_the_rooms_of_the_core_are_in_their_table_in_order() -> None:
+    contracts = (ROOT / ".importlinter").read_text(encoding="utf-8")
+    layers = re.search(r"^layers =\n((?: +\w+\n)+)", contracts, re.MULTILINE)
+    assert layers is not None
+    rooms = layers[1].split()
+    links = [link for link, _ in rows_below("architecture.md", "Rooms of the core")]
+    assert links == [f"[{room}](../tui_importer/core/{room})" for room in rooms]
+    assert {*rooms} == packages(ROOT / "tui_importer" / "core")
+
+
+def test_everything_to_look_for_has_a_name_and_a_file() -> None:
+    """That the name is defined in the file is tested for the links of every page."""
+    places = rows_below("architecture.md", "Where is what")
+    assert len(places) >= 8
+    for what, where in places:
+        assert re.match(r"\[`[\w.]+`\]\(\.\./tui_importer/[\w/]+\.py\)", where), what
 
 
 def test_every_exit_code_is_in_the_table() -> None:

@@ -24,7 +24,7 @@ def listed(section: SectionProxy, key: str) -> list[str]:
     return section.get(key, "").split()
 
 
-def between(place: int) -> Counter[tuple[str, str]]:
+def imports_between(place: int) -> Counter[tuple[str, str]]:
     """The number of imports between the parts of the package; ``place`` is that of the part in a module's name."""
     arrows: Counter[tuple[str, str]] = Counter()
     for source, target in IMPORTS:
@@ -58,7 +58,7 @@ def test_the_rooms_of_the_core_import_only_those_below_them() -> None:
     [section] = [section for section in contracts().values() if section["type"] == "layers"]
     layers = listed(section, "layers")
     assert sorted(layers) == sorted(path.parent.name for path in PACKAGE.glob("core/*/__init__.py"))
-    arrows = between(2)
+    arrows = imports_between(2)
     arrows = Counter({pair: count for pair, count in arrows.items() if {*pair} <= {*layers}})
     print("rooms of tui_importer.core, the highest first, and what each imports:")
     show(arrows, layers)
@@ -67,7 +67,7 @@ def test_the_rooms_of_the_core_import_only_those_below_them() -> None:
 
 
 def test_the_parts_of_the_package_form_no_cycle() -> None:
-    arrows = between(1)
+    arrows = imports_between(1)
     parts = {part for pair in arrows for part in pair}
     order: list[str] = []
     while parts:
