@@ -170,9 +170,9 @@ def test_a_stream_that_is_gone_does_not_hurt_the_run(
 
 def test_a_full_pipe_that_does_not_block_may_have_room_again() -> None:
     out = Broken(BlockingIOError())
-    enduring = SafeStream(out)
-    enduring.line("lost")
-    enduring.line("lost, too")
+    stream = SafeStream(out)
+    stream.line("lost")
+    stream.line("lost, too")
     assert out.tries == 2
 
 

@@ -119,7 +119,7 @@ def test_it_is_a_process_of_its_own_that_is_recorded(folder: Path, rows: Path, s
     assert process.pid != os.getpid()
     assert os.getsid(process.pid) == process.pid != os.getsid(0), "a session of its own has no terminal to lose"
     assert {os.readlink(f"/proc/{process.pid}/fd/{number}") for number in range(3)} == {os.devnull}
-    # It takes orders; the first signal drains it, and its report says so.
+    # It takes orders; the first signal stops it, and its report says so.
     give_order(recording.folder, Pause())
     process.terminate()
     report = ended(recording)

@@ -1,4 +1,4 @@
-"""The conductor among requests that come at once: its own event loop, and a turn that takes as long as a test likes."""
+"""The scheduler among requests that come at once: its own event loop, and a turn that takes as long as a test likes."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class LateTurn:
 
 @pytest.fixture
 def arranged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    """Runs a test's coroutine with a conductor, and an upload that has ended while its turn goes on."""
+    """Runs a test's coroutine with a scheduler, and an upload that has ended while its turn goes on."""
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
     monkeypatch.setattr(conducting, "UploadRunner", LateTurn)
 

@@ -189,12 +189,12 @@ def test_a_headless_run_is_shown_cancelled_and_resumed(tmp_path: Path, rows: Pat
                 each.type("q")
                 assert each.wait() == 4
         assert headless.wait() == 4
-    settled = postgres.scalar("SELECT count(*) FROM rows")
-    assert 0 < settled < 3_999
+    completed = postgres.scalar("SELECT count(*) FROM rows")
+    assert 0 < completed < 3_999
     arguments = [str(rows), "--db", postgres.url, "--yes"]
     with Terminal(arguments, tmp_path) as terminal:
         terminal.until("DONE WITH REJECTS")
-        assert f"skipped {settled:,}" in terminal.text
+        assert f"skipped {completed:,}" in terminal.text
         terminal.type("q")
         assert terminal.wait() == 3
     assert postgres.scalar("SELECT count(*) FROM rows") == 3_999

@@ -1,4 +1,4 @@
-"""What earlier runs have settled, against sets of rows."""
+"""The rows that earlier runs have completed, compared with sets."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ def test_merged_intervals_hold_the_same_rows_and_lie_apart(intervals: list[Inter
 
 @given(INTERVALS, st.sets(ROWS, min_size=1), st.sets(ROWS))
 def test_open_rows_are_those_in_no_interval(intervals: list[Interval], rows: set[int], rejected: set[int]) -> None:
-    settled, ordered = CompletedRows(intervals, rejected), sorted(rows)
+    completed, ordered = CompletedRows(intervals, rejected), sorted(rows)
     inside = {row for first, last in intervals for row in range(first, last + 1)}
-    selected = settled.pending_mask(ordered)
+    selected = completed.pending_mask(ordered)
     kept = ordered if selected is None else list(compress(ordered, selected))
     assert kept == [row for row in ordered if row not in inside]
     if selected is not None:
-        assert settled.rejected_among(ordered, selected) == len(rejected & rows & inside)
-    assert settled.rejected == len(rejected)
-    assert bool(settled) is bool(intervals)
+        assert completed.rejected_among(ordered, selected) == len(rejected & rows & inside)
+    assert completed.rejected == len(rejected)
+    assert bool(completed) is bool(intervals)
 
 
 @given(INTERVALS, ROWS)

@@ -1,4 +1,4 @@
-"""A plan is settled column by column, or refused with the column's name."""
+"""A plan is resolved column by column, or refused with the column's name."""
 
 from __future__ import annotations
 
@@ -67,21 +67,21 @@ def test_a_schema_is_known_by_its_header_and_can_be_refused() -> None:
     assert choose_target(plan(schema="infer"), found.layout, found).schema is None
     with pytest.raises(PlanError, match="unknown schema 'buisness'"):
         choose_target(plan(schema="buisness"), found.layout, found)
-    settled = resolved(plan(), found)
-    assert (settled.create, settled.mapping.table.name) == (True, BUSINESSES.table.name)
-    assert len(settled.indexes) == len(BUSINESSES.table.indexes)
+    result = resolved(plan(), found)
+    assert (result.create, result.mapping.table.name) == (True, BUSINESSES.table.name)
+    assert len(result.indexes) == len(BUSINESSES.table.indexes)
 
 
 def test_columns_go_where_they_are_called_alike() -> None:
-    settled = resolved(plan("s.t"), source("unit_price", "N"), EXISTING)
+    result = resolved(plan("s.t"), source("unit_price", "N"), EXISTING)
     ways = [
-        (column.header, column.position, column.target, column.conversion.type) for column in settled.mapping.columns
+        (column.header, column.position, column.target, column.conversion.type) for column in result.mapping.columns
     ]
     assert ways == [("unit_price", 0, "Unit Price", TEXT), ("N", 1, "n", INTEGER)]
-    assert settled.mapping.columns[1].conversion.required
-    assert not settled.create
-    assert settled.plan.target.table == "s.t"
-    assert [(column.letter, column.target) for column in settled.plan.columns or ()] == [
+    assert result.mapping.columns[1].conversion.required
+    assert not result.create
+    assert result.plan.target.table == "s.t"
+    assert [(column.letter, column.target) for column in result.plan.columns or ()] == [
         ("A", "Unit Price"),
         ("B", "n"),
     ]
@@ -122,16 +122,16 @@ def test_columns_that_the_database_fills_take_nothing() -> None:
 
 def test_a_plan_names_columns_by_header_and_by_letter_where_headers_are_alike() -> None:
     columns = (column("a", "B", "second", "date"), column("b", "Z", "third"))
-    settled = resolved(plan("new", columns=columns), source("a", "a", "b"))
-    assert [(c.position, c.target, c.conversion.type) for c in settled.mapping.columns] == [
+    result = resolved(plan("new", columns=columns), source("a", "a", "b"))
+    assert [(c.position, c.target, c.conversion.type) for c in result.mapping.columns] == [
         (1, "second", DATE),
         (2, "third", TEXT),
     ]
-    assert settled.create
-    assert [(c.name, c.type) for c in settled.mapping.table.columns] == [("second", DATE), ("third", TEXT)]
+    assert result.create
+    assert [(c.name, c.type) for c in result.mapping.table.columns] == [("second", DATE), ("third", TEXT)]
 
 
 def test_a_type_that_the_table_overrules_is_said_to_have_no_effect() -> None:
-    settled = resolved(plan(types={"n": "text"}), source("n"), EXISTING)
-    assert settled.mapping.columns[0].conversion.type == INTEGER
-    assert settled.notes == ("--type n=text has no effect: table 's.t' is there already and says integer",)
+    result = resolved(plan(types={"n": "text"}), source("n"), EXISTING)
+    assert result.mapping.columns[0].conversion.type == INTEGER
+    assert result.notes == ("--type n=text has no effect: table 's.t' is there already and says integer",)

@@ -26,7 +26,7 @@ TABLE = Table("t", (TableColumn("n", INTEGER),))
 
 
 class Sheet:
-    """As much of a source as the books look at."""
+    """The part of a source that an import history reads."""
 
     name, layout = "S", LAYOUT
 

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.core.scheduling.test_batch_queue_and_run_control import batch, feed_with
+from tests.core.scheduling.test_batch_queue_and_run_control import batch, queue_with
 from tests.exactly_once.test_fencing import wait_for
 from tui_importer import Options, Plan, Report, Run, Source, StrategySpec, Target, UsageError
 from tui_importer.core.model.counters import WorkerState
@@ -437,7 +437,7 @@ def test_workers_are_not_changed_once_the_last_row_is_written(postgres: Database
     path.write_text("Name,Category,Phone,Email,Address,City,Country,Website,Description\n" + "a,b,c,d,e,f,g,h,i\n" * 20)
     reasons: list[str] = []
 
-    def hear(event: AnyEvent) -> None:
+    def on_event(event: AnyEvent) -> None:
         if isinstance(event, WorkerFinished):
             finished.append(event)
         if type(event).__name__ == "IndexesCreated":
@@ -447,7 +447,7 @@ def test_workers_are_not_changed_once_the_last_row_is_written(postgres: Database
 
     finished: list[AnyEvent] = []
     plan = Plan(source=Source(file=str(path)), target=Target(database=postgres.url), options=Options())
-    run = Run(plan, listener=hear)
+    run = Run(plan, listener=on_event)
     assert run.execute().outcome == "complete"
     assert finished
     assert reasons == ["the workers can be changed while rows are being written"]
@@ -458,89 +458,89 @@ def test_workers_are_not_changed_once_the_last_row_is_written(postgres: Database
 
 def test_who_waits_while_paused_is_let_go_by_whatever_ends_the_pause() -> None:
     for end in (
-        lambda stop: stop.pause(paused=False),
-        lambda stop: stop.stop("x"),
-        lambda stop: stop.abort("x"),
+        lambda control: control.pause(paused=False),
+        lambda control: control.stop("x"),
+        lambda control: control.abort("x"),
         RunControl.close,
     ):
-        stop = RunControl()
-        assert stop.pause(paused=True)
+        control = RunControl()
+        assert control.pause(paused=True)
         with ThreadPoolExecutor(2) as pool:
-            waiting = [pool.submit(stop.wait_while_paused) for _ in range(2)]
-            end(stop)
+            waiting = [pool.submit(control.wait_while_paused) for _ in range(2)]
+            end(control)
             assert [one.result(60) for one in waiting] == [None, None]
-        stop.close()
-        assert not stop.paused
+        control.close()
+        assert not control.paused
 
 
 def test_a_pause_is_a_change_only_where_there_is_something_to_change() -> None:
-    stop, woken = RunControl(), threading.Semaphore(0)
-    stop.on_change(woken.release)
-    assert [stop.pause(paused=paused) for paused in (False, True, True, False, False)] == [
+    control, woken = RunControl(), threading.Semaphore(0)
+    control.on_change(woken.release)
+    assert [control.pause(paused=paused) for paused in (False, True, True, False, False)] == [
         *(False, True, False, True, False)
     ]
-    assert stop.pause(paused=True)
-    assert stop.stop("enough")
-    assert not stop.paused
-    assert not stop.pause(paused=True)
+    assert control.pause(paused=True)
+    assert control.stop("enough")
+    assert not control.paused
+    assert not control.pause(paused=True)
     for _ in range(8):
         assert woken.acquire(blocking=False)
 
 
 def test_what_is_over_cannot_be_stopped() -> None:
-    stop = RunControl()
-    stop.close()
-    assert not stop.pause(paused=True)
-    assert not stop.stop("too late")
-    assert not stop.abort("too late")
-    assert (stop.paused, stop.stopping, stop.aborting, stop.reason) == (False, False, False, None)
+    control = RunControl()
+    control.close()
+    assert not control.pause(paused=True)
+    assert not control.stop("too late")
+    assert not control.abort("too late")
+    assert (control.paused, control.stopping, control.aborting, control.reason) == (False, False, False, None)
 
 
 def test_nothing_is_given_out_while_paused_and_then_everything_once() -> None:
-    stop = RunControl()
-    feed = feed_with(stop, capacity=4)
+    control = RunControl()
+    queue = queue_with(control, capacity=4)
     said: list[object] = []
 
     def consume() -> list[int]:
         taken = []
-        while (one := feed.take()) is not None:
+        while (one := queue.take()) is not None:
             said.append(one.number)
             taken.append(one.number)
         return taken
 
-    stop.pause(paused=True)
+    control.pause(paused=True)
     with ThreadPoolExecutor(4) as pool:
         consumers = [pool.submit(consume) for _ in range(3)]
         for number in range(4):
-            assert feed.put(batch(number))
-        feeding = pool.submit(lambda: [feed.put(batch(number)) for number in range(4, 9)])
-        feed.wake()
-        assert feed.depth == feed.capacity
+            assert queue.put(batch(number))
+        feeding = pool.submit(lambda: [queue.put(batch(number)) for number in range(4, 9)])
+        queue.wake()
+        assert queue.depth == queue.capacity
         said.append("go on")
-        stop.pause(paused=False)
+        control.pause(paused=False)
         assert feeding.result(60) == [True] * 5
-        feed.end()
+        queue.end()
         taken = [number for one in consumers for number in one.result(60)]
     assert said[0] == "go on"
     assert sorted(taken) == list(range(9))
 
 
 def test_a_paused_queue_ends_once_it_is_empty_or_the_run_is_stopped() -> None:
-    stop = RunControl()
-    feed = feed_with(stop)
-    stop.pause(paused=True)
+    control = RunControl()
+    queue = queue_with(control)
+    control.pause(paused=True)
     with ThreadPoolExecutor(1) as pool:
-        waiting = pool.submit(feed.take)
-        feed.end()
+        waiting = pool.submit(queue.take)
+        queue.end()
         assert waiting.result(60) is None, "nothing will come: there is nothing to wait for"
-    feed = feed_with(stop)
-    feed.put(batch(1))
-    feed.end()
+    queue = queue_with(control)
+    queue.put(batch(1))
+    queue.end()
     with ThreadPoolExecutor(1) as pool:
-        waiting = pool.submit(feed.take)
-        stop.stop("x")
+        waiting = pool.submit(queue.take)
+        control.stop("x")
         assert waiting.result(60) is None
-    assert feed.depth == 1
+    assert queue.depth == 1
 
 
 @given(wanted=st.integers(1, 9), changes=st.lists(st.tuples(st.integers(1, 9), st.integers(0, 12), st.integers(0, 12))))
@@ -549,13 +549,13 @@ def test_a_crew_comes_to_what_is_wanted_and_never_beyond(wanted: int, changes: l
     worker_count = WorkerCount(wanted)
     assert not worker_count.flexible
     present = wanted
-    for new, vacancies, dismissals in changes:
+    for new, starts, stops in changes:
         worker_count.wanted = new
-        begun = sum(worker_count.should_start_worker() for _ in range(vacancies))
-        assert begun == min(vacancies, max(0, new - present))
+        begun = sum(worker_count.should_start_worker() for _ in range(starts))
+        assert begun == min(starts, max(0, new - present))
         present += begun
-        ended = sum(worker_count.should_stop_worker() for _ in range(dismissals))
-        assert ended == min(dismissals, max(0, present - new))
+        ended = sum(worker_count.should_stop_worker() for _ in range(stops))
+        assert ended == min(stops, max(0, present - new))
         present -= ended
         assert present >= 1
     while worker_count.should_start_worker():
@@ -566,7 +566,7 @@ def test_a_crew_comes_to_what_is_wanted_and_never_beyond(wanted: int, changes: l
     assert worker_count.flexible
 
 
-def test_a_crew_is_asked_by_many_at_once() -> None:
+def test_many_threads_may_ask_for_the_number_of_workers_at_once() -> None:
     worker_count = WorkerCount(8)
     worker_count.wanted = 3
     barrier = threading.Barrier(8)

@@ -1,4 +1,4 @@
-"""The queue between reader and workers, the switch that ends a run, and the pace of a run that is held back."""
+"""The queue between reader and workers, the control of a run, and the rate limit."""
 
 from __future__ import annotations
 
@@ -22,71 +22,76 @@ def batch(number: int) -> Batch:
     return Batch(number=number, sheet="S", first_row=1, last_row=1, rows=[1], columns=(column,), origin=(column,))
 
 
-def feed_with(stop: RunControl, capacity: int = QUEUE_BATCHES) -> BatchQueue:
-    feed = BatchQueue(stop, capacity)
-    stop.on_change(feed.wake)
-    return feed
+def queue_with(control: RunControl, capacity: int = QUEUE_BATCHES) -> BatchQueue:
+    queue = BatchQueue(control, capacity)
+    control.on_change(queue.wake)
+    return queue
 
 
 def test_every_batch_is_given_out_once_and_never_more_than_the_queue_holds_wait() -> None:
-    feed = feed_with(RunControl(), capacity=3)
+    queue = queue_with(RunControl(), capacity=3)
     depths: list[int] = []
 
     def consume() -> list[int]:
         taken = []
-        while (one := feed.take()) is not None:
-            depths.append(feed.depth)
+        while (one := queue.take()) is not None:
+            depths.append(queue.depth)
             taken.append(one.number)
         return taken
 
     with ThreadPoolExecutor(4) as pool:
         consumers = [pool.submit(consume) for _ in range(4)]
         for number in range(500):
-            assert feed.put(batch(number))
-            depths.append(feed.depth)
-        feed.end()
+            assert queue.put(batch(number))
+            depths.append(queue.depth)
+        queue.end()
         taken = [consumer.result(60) for consumer in consumers]
     assert sorted(number for numbers in taken for number in numbers) == list(range(500))
     assert all(numbers == sorted(numbers) for numbers in taken)
     assert max(depths) <= 3
 
 
-@pytest.mark.parametrize("ending", ["drain", "abort", "abandon"])
+@pytest.mark.parametrize("ending", ["stop", "abort", "abandon"])
 def test_a_reader_that_waits_for_room_is_let_go(ending: str) -> None:
-    stop = RunControl()
-    feed = feed_with(stop, capacity=1)
-    assert feed.put(batch(1))
+    control = RunControl()
+    queue = queue_with(control, capacity=1)
+    assert queue.put(batch(1))
     with ThreadPoolExecutor(1) as pool:
-        waiting = pool.submit(feed.put, batch(2))
-        {"drain": lambda: stop.stop("x"), "abort": lambda: stop.abort("x"), "abandon": feed.abandon}[ending]()
+        waiting = pool.submit(queue.put, batch(2))
+        {"stop": lambda: control.stop("x"), "abort": lambda: control.abort("x"), "abandon": queue.abandon}[ending]()
         assert waiting.result(60) is False
-    stop.close()
-    assert feed.depth == 1
+    control.close()
+    assert queue.depth == 1
 
 
-@pytest.mark.parametrize("ending", ["drain", "abort", "end"])
+@pytest.mark.parametrize("ending", ["stop", "abort", "end"])
 def test_workers_that_wait_for_a_batch_are_let_go(ending: str) -> None:
-    stop = RunControl()
-    feed = feed_with(stop)
+    control = RunControl()
+    queue = queue_with(control)
     with ThreadPoolExecutor(3) as pool:
-        waiting = [pool.submit(feed.take) for _ in range(3)]
-        {"drain": lambda: stop.stop("x"), "abort": lambda: stop.abort("x"), "end": feed.end}[ending]()
+        waiting = [pool.submit(queue.take) for _ in range(3)]
+        {"stop": lambda: control.stop("x"), "abort": lambda: control.abort("x"), "end": queue.end}[ending]()
         assert [one.result(60) for one in waiting] == [None] * 3
-    stop.close()
+    control.close()
 
 
 def test_the_first_reason_stays() -> None:
-    stop = RunControl()
-    assert stop.stop("first", ExitCode.SIGINT)
-    assert not stop.stop("second", ExitCode.FAILED)
-    assert stop.abort("third")
-    assert not stop.abort("fourth")
-    stop.close()
-    assert (stop.reason, stop.exit_code, stop.stopping, stop.aborting) == ("first", ExitCode.SIGINT, True, True)
+    control = RunControl()
+    assert control.stop("first", ExitCode.SIGINT)
+    assert not control.stop("second", ExitCode.FAILED)
+    assert control.abort("third")
+    assert not control.abort("fourth")
+    control.close()
+    assert (control.reason, control.exit_code, control.stopping, control.aborting) == (
+        "first",
+        ExitCode.SIGINT,
+        True,
+        True,
+    )
 
 
 def test_cancelling_goes_on_until_the_run_is_over_and_reaches_latecomers() -> None:
-    stop, twice, late = RunControl(), threading.Event(), threading.Event()
+    control, twice, late = RunControl(), threading.Event(), threading.Event()
     calls: list[int] = []
 
     def cancel() -> None:
@@ -95,24 +100,24 @@ def test_cancelling_goes_on_until_the_run_is_over_and_reaches_latecomers() -> No
             twice.set()
         raise RuntimeError("a stranger's defect keeps nobody else from being cancelled")
 
-    with stop.cancelling(cancel):
-        stop.abort("x")
-        with stop.cancelling(late.set):
+    with control.cancelling(cancel):
+        control.abort("x")
+        with control.cancelling(late.set):
             assert twice.wait(60)
             assert late.wait(60)
-    stop.close()
+    control.close()
     assert not any(thread.name == "canceller" for thread in threading.enumerate())
 
 
 def test_who_waits_is_woken_by_the_end_of_the_run() -> None:
-    for drained in (True, False):
-        stop = RunControl()
+    for stopped in (True, False):
+        control = RunControl()
         with ThreadPoolExecutor(1) as pool:
-            waiting = pool.submit(stop.wait, 60)
-            if drained:
-                stop.stop("x")
+            waiting = pool.submit(control.wait, 60)
+            if stopped:
+                control.stop("x")
             else:
-                stop.close()
+                control.close()
             assert waiting.result(60) is True
     assert RunControl().wait(0.001) is False
 
@@ -121,7 +126,7 @@ def test_who_waits_is_woken_by_the_end_of_the_run() -> None:
     rate=st.floats(1, 1e6),
     batches=st.lists(st.tuples(st.integers(1, 5_000), st.floats(0, 3)), min_size=1, max_size=30),
 )
-def test_the_pace_is_held_over_every_stretch(rate: float, batches: list[tuple[int, float]]) -> None:
+def test_the_rate_limit_is_kept_between_any_two_batches(rate: float, batches: list[tuple[int, float]]) -> None:
     """Between any two batches, no more rows go than the rate allows in the time between them."""
     now = 100.0
     sent: list[tuple[float, int]] = []

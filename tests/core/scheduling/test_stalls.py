@@ -64,10 +64,10 @@ def watch(server: Server, until: threading.Event, stop: RunControl | None = None
     """What is told until then."""
     told: Told = []
 
-    def hear(worker: int, finding: Finding | None, seconds: float) -> None:
+    def on_finding(worker: int, finding: Finding | None, seconds: float) -> None:
         told.append((worker, finding.activity if finding else None))
 
-    with watching(server, stop or RunControl(), timeout, hear):
+    with watching(server, stop or RunControl(), timeout, on_finding):
         assert until.wait(60)
     return told
 
@@ -136,13 +136,13 @@ def test_going_on_is_told() -> None:
     gone_on = threading.Event()
     told: Told = []
 
-    def hear(worker: int, finding: Finding | None, seconds: float) -> None:
+    def on_finding(worker: int, finding: Finding | None, seconds: float) -> None:
         told.append((worker, finding.activity if finding else None))
         if finding is None:
             gone_on.set()
         else:
             server.link.call, server.link.since = 2, None
 
-    with watching(server, RunControl(), 0.2, hear):
+    with watching(server, RunControl(), 0.2, on_finding):
         assert gone_on.wait(60)
     assert told == [(3, Activity.LOCKED), (3, None)]

@@ -17,12 +17,12 @@ from tui_importer.core.scheduling.worker_pool import raise_failures, run_workers
 class Work:
     """A job of so many batches, which are numbers. ``more`` workers are wanted beside the first ones."""
 
-    def __init__(self, workers: int, batches: int, more: int = 0, dismiss: int = 0) -> None:
+    def __init__(self, workers: int, batches: int, more: int = 0, stop: int = 0) -> None:
         self.workers = workers
         self.opened, self.closed = 0, 0
         self.done: list[int] = []
         self._batches = iter(range(batches))
-        self._more, self._dismiss = more, dismiss
+        self._more, self._stop = more, stop
         self._lock = threading.Lock()
 
     def batches(self) -> Iterator[Any]:
@@ -44,8 +44,8 @@ class Work:
 
     def should_stop_worker(self) -> bool:
         with self._lock:
-            self._dismiss -= 1
-            return self._dismiss >= 0
+            self._stop -= 1
+            return self._stop >= 0
 
     @contextmanager
     def writer(self) -> Iterator[Any]:
@@ -101,8 +101,8 @@ def test_more_workers_begin_where_they_are_wanted(carry_out: Callable[[Any, Writ
 
 
 @ways
-def test_a_worker_that_is_dismissed_ends_between_two_batches(carry_out: Callable[[Any, Write], None]) -> None:
-    work = Work(workers=1, batches=40, dismiss=1)
+def test_a_worker_that_should_stop_ends_between_two_batches(carry_out: Callable[[Any, Write], None]) -> None:
+    work = Work(workers=1, batches=40, stop=1)
     carry_out(work, lambda writer, batch: writer.write(batch))
     assert work.done == [0]
     assert (work.opened, work.closed) == (1, 1)
