@@ -143,7 +143,7 @@ def test_a_table_that_was_emptied_is_filled_anew(
     assert numbers(database) == Counter(range(300))
 
 
-def test_names_and_types_settled_by_the_first_run_are_kept(database: Database, importer: Importer) -> None:
+def test_names_and_types_chosen_by_the_first_run_are_kept(database: Database, importer: Importer) -> None:
     """The table of the first run matches no header any more: ``order`` and ``select`` are reserved words."""
     importer.write([(number, f"0{number}") for number in range(100)], header="order,select")
     stopped = importer.run(
@@ -171,7 +171,7 @@ def test_indexes_are_made_by_whoever_comes_to_the_end(database: Database, import
     assert database.scalar(query) == 6
 
 
-def test_a_file_with_only_bad_rows_is_settled_as_well(database: Database, importer: Importer) -> None:
+def test_a_file_with_only_bad_rows_counts_as_completed(database: Database, importer: Importer) -> None:
     importer.write([(f"x{n}", "") for n in range(30)])
     options = {"types": {"n": "integer"}}
     assert importer.run(database.url, **options).stats.error_count == 30  # type: ignore[arg-type]

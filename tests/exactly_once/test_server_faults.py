@@ -1,4 +1,4 @@
-"""What servers do to their clients: it is outlived where it may pass, and said at once where it may not."""
+"""Transient errors of servers are retried, permanent ones are reported at once."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def test_what_may_pass_is_given_up_once_the_budget_is_spent(postgres: Database, 
     ],
     ids=["no such column", "permission denied"],
 )
-def test_what_will_not_pass_stops_at_once_and_can_be_taken_up(
+def test_permanent_error_stops_the_run_and_it_can_be_resumed(
     postgres: Database, importer: Importer, change: str, undo: str, said: str
 ) -> None:
     name = f"plain_{os.urandom(4).hex()}"

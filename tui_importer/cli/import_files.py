@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     "--retry-for",
     type=click.FloatRange(0),
     metavar="S",
-    help="How long to try again what may pass by itself (default: 300).",
+    help="How long to retry after transient errors (default: 300).",
 )
 @click.option(
     "--stall-timeout",

@@ -51,7 +51,7 @@ class Server:
         metrics.gauge("tui_importer_receiving", "Uploads that are coming in.", lambda: scheduler.receiving)
         metrics.gauge(
             "tui_importer_rows_per_second",
-            "Rows settled by all runs at work, right now.",
+            "Rows per second of all active runs, right now.",
             lambda: sum(runner.rates.rate() for runner in scheduler.runners.values()),
         )
 

@@ -28,7 +28,7 @@ class Metrics:
             "tui_importer_rows", "Rows of runs that ended, by their fate.", ["fate"], registry=registry
         )
         self._rejects = Counter("tui_importer_rejects", "Rows that were rejected.", registry=registry)
-        self._retries = Counter("tui_importer_retries", "Tries after faults that may pass.", registry=registry)
+        self._retries = Counter("tui_importer_retries", "Retries after transient errors.", registry=registry)
         self._run_seconds = Histogram(
             "tui_importer_run_seconds", "How long runs took.", buckets=_RUN_SECONDS, registry=registry
         )

@@ -160,7 +160,7 @@ def test_a_file_that_has_changed_is_another_import_and_is_said_to_be() -> None:
     assert found.notes == ["the file has changed since run earlier: this is another import"]
 
 
-def test_columns_were_settled_by_the_earlier_run_where_the_table_is_still_there() -> None:
+def test_columns_were_chosen_by_the_earlier_run_where_the_table_is_still_there() -> None:
     asked = plan()
     found, _ = import_history(asked, [past(asked, RunState.STOPPED, created_table=True)])
     assert found.plan(TABLE).columns == COLUMNS

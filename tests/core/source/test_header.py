@@ -97,7 +97,7 @@ def test_a_blank_header_over_the_labels() -> None:
     assert (layout.header_row, layout.headers) == (1, (None, "Q1", "Q2"))
 
 
-def test_duplicate_headers_are_kept_for_the_names_to_settle() -> None:
+def test_duplicate_headers_are_kept_for_the_names_to_resolve() -> None:
     assert find_layout(block([("a", "a", " a "), (1.0, 2.0, 3.0)])).headers == ("a", "a", "a")
 
 

@@ -26,11 +26,11 @@ KEYS = (
     ("?", "this"),
 )
 WORDS = (
-    ("in flight", "rows read and not yet settled"),
+    ("in flight", "rows read and not yet completed"),
     ("bound by", "reader: parsing is the limit; database: more workers may help"),
     ("STOPPING", "what is in flight is being finished, nothing more is taken"),
     ("isolating", "a worker looks for the rows that the database refuses"),
-    ("retrying", "a fault that may pass by itself: the next try comes by itself"),
+    ("retrying", "waiting for the next try after a transient error"),
 )
 
 
