@@ -6,10 +6,10 @@ import pytest
 from tui_importer.core.model.report import Outcome, ReasonGroup, Report, SetReport, SourceReport, Stats, TargetReport
 from tui_importer.text.summary import MAX_GROUPS, summary_lines
 
-REASONS = [
+REASONS = (
     ReasonGroup("Name", "value required but blank", 10, ("Sheet1!A217", "Sheet1!A1803", "Sheet1!A4410")),
     ReasonGroup(None, "refused\x1b[2J", 3, ("Sheet1!9:9", "'My Sheet'!7:7", "'My Sheet'!8:8")),
-]
+)
 
 
 def report(outcome: Outcome = "complete_with_rejects", **changes: object) -> Report:
@@ -34,7 +34,7 @@ def report(outcome: Outcome = "complete_with_rejects", **changes: object) -> Rep
 
 
 def test_the_whole_summary() -> None:
-    assert summary_lines(report(rejects_file="sample_data.rejects.xlsx"), REASONS) == [
+    assert summary_lines(report(rejects_file="sample_data.rejects.xlsx", reject_groups=REASONS)) == [
         "sample_data.xlsx › Sheet1 → sample_data.db · businesses",
         "finished: 13 rows rejected, every other row is in",
         "read 10,000 = inserted 9,987 + rejected 13    in 0.41 s (24,390 rows/s)",
@@ -59,7 +59,7 @@ def test_the_summary_of_several_sources_has_that_of_each_and_the_totals() -> Non
 
 
 def test_a_stream_without_unicode_gets_ascii() -> None:
-    lines = summary_lines(report(), REASONS, "ascii")
+    lines = summary_lines(report(reject_groups=REASONS), "ascii")
     assert lines[0] == "sample_data.xlsx > Sheet1 -> sample_data.db / businesses"
     assert "".join(lines).isascii()
 
@@ -85,7 +85,7 @@ def test_a_stream_without_unicode_gets_ascii() -> None:
     ],
 )
 def test_the_outcome_in_a_sentence(made: Report, sentence: str) -> None:
-    assert summary_lines(made, [])[1] == sentence
+    assert summary_lines(made)[1] == sentence
 
 
 def test_blank_rows_and_retries_are_told_apart_from_the_equation() -> None:
@@ -96,7 +96,7 @@ def test_blank_rows_and_retries_are_told_apart_from_the_equation() -> None:
     ]
 
 
-def test_without_reasons_those_of_the_report_are_told() -> None:
+def test_groups_of_rejects_are_listed_or_else_their_rows_counted() -> None:
     group = ReasonGroup("Name", "blank", 13, ("Sheet1!A5",))
     lines = summary_lines(report(reject_groups=(group,)))
     assert lines[3:] == ["rejected:", "  13  Name: blank  Sheet1!A5 …"]
@@ -104,17 +104,17 @@ def test_without_reasons_those_of_the_report_are_told() -> None:
 
 
 def test_many_reasons_are_cut_and_said_so() -> None:
-    groups = [ReasonGroup("A", f"reason {number}", 1, ("S!A1",)) for number in range(MAX_GROUPS + 2)]
-    assert summary_lines(report(), groups)[-1] == "  and 2 other reasons"
+    groups = tuple(ReasonGroup("A", f"reason {number}", 1, ("S!A1",)) for number in range(MAX_GROUPS + 2))
+    assert summary_lines(report(reject_groups=groups))[-1] == "  and 2 other reasons"
 
 
 @pytest.mark.parametrize("width", [200, 80, 60, 40, 30])
 def test_reasons_fit_the_terminal(width: int) -> None:
-    groups = [
+    groups = (
         ReasonGroup("Name", "value required but blank", 5, ("Sheet1!A43", "Sheet1!A1024", "Sheet1!A4096")),
         ReasonGroup("Address", "holds a NUL character (U+0000, position 12), which SQL text", 1, ("Sheet1!E2718",)),
-    ]
-    lines = summary_lines(report(), groups, width=width)
+    )
+    lines = summary_lines(report(reject_groups=groups), width=width)
     [start] = [number for number, line in enumerate(lines) if line == "rejected:"]
     assert all(len(line) <= max(width, 36) for line in lines[start:])
     text = "\n".join(lines)

@@ -83,7 +83,7 @@ def print_result(result: DashboardResult) -> int:
     report: Report | None = result.report
     if report is not None:
         encoding = "ascii" if glyphs_for(os.environ) is ASCII else err.encoding
-        for line in summary_lines(report, None, encoding, shutil.get_terminal_size().columns):
+        for line in summary_lines(report, encoding, shutil.get_terminal_size().columns):
             if not line.startswith("rejects are in "):
                 err.line(line)
     else:

@@ -56,7 +56,7 @@ def import_files(plans: Sequence[Plan], given: Mapping[str, Any], registry: Regi
         err.line(f"note: not all of this run is recorded: {run.recording_trouble}")
     if not quiet and not json and (isinstance(report, SetReport) or report.source.sheet is not None):
         width = shutil.get_terminal_size().columns if err.isatty() else None
-        for line in summary_lines(report, None, err.encoding, width):
+        for line in summary_lines(report, err.encoding, width):
             err.line(line)
     for each in report.imports if isinstance(report, SetReport) else (report,):
         if each.outcome == "failed" or (quiet and each.outcome == "stopped"):

@@ -46,7 +46,7 @@ def follow_in_lines(recording: Recording, speed: float | None = None) -> int:
     if report is None:
         err.line(died_line(recording))
     else:
-        for line_of_summary in summary_lines(report, None, err.encoding):
+        for line_of_summary in summary_lines(report, err.encoding):
             err.line(line_of_summary)
     for name, text in paths_and_commands(report, recording):
         if name != "rejects":

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
 from pathlib import Path, PurePath
 
 from tui_importer.core.model.report import ReasonGroup, Report, SetReport
@@ -21,21 +20,16 @@ _MIN_REASON = 24
 _REASON_WIDTH = 48
 
 
-def summary_lines(
-    report: Report,
-    reasons: Sequence[ReasonGroup] | None = None,
-    encoding: str = "utf-8",
-    width: int | None = None,
-) -> list[str]:
-    """Return the lines of the summary. ``reasons`` are the report's groups of rejects unless others are given.
-    Characters that ``encoding`` lacks are replaced. If ``width`` is given, reasons are cut to fit a terminal's line.
+def summary_lines(report: Report, encoding: str = "utf-8", width: int | None = None) -> list[str]:
+    """Return the lines of the summary. Characters that ``encoding`` lacks are replaced. If ``width`` is given, reasons
+    are cut to fit a terminal's line.
 
     For several sources, the lines are those of each import and of all together.
     """
     if isinstance(report, SetReport):
         # Of an import that was not begun there is only an error, which is printed elsewhere.
         begun = [each for each in report.imports if each.source.sheet is not None]
-        lines = [line for each in begun for line in summary_lines(each, None, encoding, width)]
+        lines = [line for each in begun for line in summary_lines(each, encoding, width)]
         return [*lines, *(encodable(line, encoding) for line in _totals(report))]
     before = DRY_RUN if report.dry_run else ""
     lines = [route(report), outcome(report), _counts(report)]
@@ -44,7 +38,7 @@ def summary_lines(
     if report.stats.blank_rows:
         lines.append(f"{plural(report.stats.blank_rows, 'blank row')} passed over")
     if report.rejects_total and report.outcome != "already_imported":
-        lines += _reasons(report, reasons, None if width is None else width - len(before))
+        lines += _reasons(report, None if width is None else width - len(before))
         if report.dry_run:
             lines.append(f"no reject workbook is written; to have it: tui-importer rejects {visible(report.run_id)}")
     if report.rejects_file is not None:
@@ -97,8 +91,8 @@ def _counts(report: Report) -> str:
     )
 
 
-def _reasons(report: Report, reasons: Sequence[ReasonGroup] | None, width: int | None) -> list[str]:
-    groups = list(report.reject_groups if reasons is None else reasons)
+def _reasons(report: Report, width: int | None) -> list[str]:
+    groups = report.reject_groups
     shown = groups[:MAX_GROUPS]
     rejected = "would be rejected" if report.dry_run else "rejected"
     if not shown:
