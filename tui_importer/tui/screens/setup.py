@@ -64,6 +64,9 @@ StartInspection = Callable[[Request, Callable[[Answer], None]], Inspection]
 #: Returns the options of the plugins that a plan selects. Raises :class:`tui_importer.errors.UsageError`.
 OptionsFor = Callable[[Plan], Sequence[OptionSet]]
 
+#: The headers of the table of columns; its first two columns are the mark and the letter.
+_COLUMN_HEADERS = ("", "", "header", "column", "type", "found")
+
 
 class SetupScreen(Screen[None]):
     """Sets an import up. ``begin`` is called with the plan when the user begins it."""
@@ -146,10 +149,8 @@ class SetupScreen(Screen[None]):
         yield Footer(show_command_palette=False)
 
     def on_mount(self) -> None:
-        columns = self._columns
-        for name in ("", "", "header", "column", "type", "found"):
-            columns.add_column(name)
-        columns.focus()
+        self._show_columns()  # the headers, as long as there are no columns
+        self._columns.focus()
         for name in self._inspected_values:
             self._inspected_values[name] = self.query_one(f"#{name}", Input).value
         self._show_options()
@@ -256,19 +257,27 @@ class SetupScreen(Screen[None]):
 
     def _show_columns(self) -> None:
         columns, text, at = self._columns, self._glyphs.text, self._columns.cursor_row
-        columns.clear()
+        rows = list[tuple[Text, ...]]()
         for column in self.draft.columns:
             out, quiet = not column.taken, None if column.taken else "muted"
             type_ = f"{column.type}{' not null' if column.required else ''}"
             changed = column.type != column.found
-            columns.add_row(
-                cell(self.app, " " if out else self._glyphs.marks["done"], "success"),
-                cell(self.app, column.letter, "muted"),
-                cell(self.app, text(column.header, 24), quiet, strike=out),
-                cell(self.app, "left out" if out else f"{self._glyphs.to} {column.target[:24]}", quiet),
-                cell(self.app, type_, "warning" if changed else quiet, bold=changed),
-                cell(self.app, text(column.evidence, 300), "warning" if column.findings else "muted"),
+            rows.append(
+                (
+                    cell(self.app, " " if out else self._glyphs.marks["done"], "success"),
+                    cell(self.app, column.letter, "muted"),
+                    cell(self.app, text(column.header, 24), quiet, strike=out),
+                    cell(self.app, "left out" if out else f"{self._glyphs.to} {column.target[:24]}", quiet),
+                    cell(self.app, type_, "warning" if changed else quiet, bold=changed),
+                    cell(self.app, text(column.evidence, 300), "warning" if column.findings else "muted"),
+                )
             )
+        # Given widths: a table that measures its cells later may keep drawing them as wide as before.
+        columns.clear(columns=True)
+        for place, name in enumerate(_COLUMN_HEADERS):
+            columns.add_column(name, width=max(len(name), *(row[place].cell_len for row in rows), 0))
+        for row in rows:
+            columns.add_row(*row)
         columns.move_cursor(row=at)
 
     def _inspect_target(self) -> None:
