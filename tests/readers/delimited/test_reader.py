@@ -92,6 +92,27 @@ def test_bytes_that_no_encoding_explains_are_one_line(tmp_path: Path, content: b
         rows(path)
 
 
+def test_a_byte_that_is_no_utf8_is_found_however_far_down(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_bytes("a,é\n".encode() * 4_000_000 + b"1,caf\xe9\n")
+    with pytest.raises(SourceError, match=r"but for 1 line, the first is line 4,000,001.*-1252 reads '1,café'"):
+        rows(path)
+
+
+@pytest.mark.parametrize("cell", ["x\0y", "e\0e\0", "\0", "ab\0\0cd"])
+def test_nul_characters_do_not_make_it_utf_16(tmp_path: Path, cell: str) -> None:
+    assert rows(write(tmp_path, f"name,n\n{cell},1\nAna,2\n"))[1] == (cell, "1")
+
+
+def test_a_header_that_cannot_be_cut_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match=r"t\.csv: line 1: text follows a closing quote: a table needs its header"):
+        rows(write(tmp_path, '"a"b,c\n1,2\n3,4\n'))
+
+
+def test_a_separator_line_is_one_row_even_alone_in_its_piece(tmp_path: Path) -> None:
+    assert rows(write(tmp_path, "sep=;\n" + "\n" * 2_500 + "a;b\n1;2\n"), 9_999)[-2:] == [("a", "b"), ("1", "2")]
+
+
 def test_a_huge_field_is_a_field(tmp_path: Path) -> None:
     assert rows(write(tmp_path, f'a,b\n"{"x" * 1_000_000}",1\n'))[1] == ("x" * 1_000_000, "1")
 

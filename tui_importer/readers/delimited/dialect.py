@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -137,23 +138,25 @@ def find_dialect(lines: Sequence[str], given: TextFormat, *, whole: bool, tabs: 
     return replace(chosen, separator_line=separator is not None)
 
 
-def are_escapes(lines: Iterable[str], dialect: Dialect) -> bool:
+def are_escapes(lines: Callable[[], AbstractContextManager[Iterator[str]]], dialect: Dialect) -> bool:
     """Whether the backslashes in front of quotes are escapes.
 
     They are if every record of the text is well-formed that way, but not the other way, and a backslash never stands in
-    front of anything else: ``\\N`` would lose it.
+    front of anything else: ``\\N`` would lose it. ``lines`` opens the text, which is read up to three times.
     """
-    kept = list(lines)
-    if any(_OTHER_ESCAPE.search(line.rstrip("\r\n") + " ") for line in kept if "\\" in line):
-        return False
-    plain, escaped = (Records(iter(kept), replace(dialect, escapes=escapes)) for escapes in (False, True))
-    return bool(_count_malformed(plain)) and not _count_malformed(escaped)
+    with lines() as text:
+        if any(_OTHER_ESCAPE.search(line.rstrip("\r\n") + " ") for line in text if "\\" in line):
+            return False
+    with lines() as text:
+        if not _has_malformed(text, dialect):
+            return False
+    with lines() as text:
+        return not _has_malformed(text, replace(dialect, escapes=True))
 
 
-def _count_malformed(records: Records) -> int:
-    for _ in records:
-        pass
-    return records.malformed
+def _has_malformed(lines: Iterator[str], dialect: Dialect) -> bool:
+    records = Records(lines, dialect)
+    return any(records.malformed for _ in records) or bool(records.malformed)
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ import codecs
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from tui_importer.errors import SourceError
@@ -33,6 +34,8 @@ _WESTERN = ("windows-1252", "windows-1250", "windows-1251")
 _PROPOSALS, _SHOWN = 4, 24
 #: Control characters that occur in texts: tab, line breaks, form feed, and the separators of ASCII.
 _USUAL_CONTROLS = frozenset("\t\n\v\f\r\x1a\x1c\x1d\x1e\x1f\x85")
+#: The lines that are not UTF-8 by which encodings are proposed.
+_SAMPLE_LINES = 1_000
 _CHUNK = 1 << 20
 _HEAD = 1 << 16
 
@@ -73,13 +76,12 @@ def _checked(path: Path, name: str, *, guessed: bool = False) -> TextEncoding:
     """Decode the whole file; raises :class:`SourceError`."""
     decoder = codecs.getincrementaldecoder(name)()
     wide = len("a".encode(name.removesuffix("-sig"))) > 1
-    escapes, tail, position = False, b"", 0
+    escapes, tail = False, b""
     try:
         for chunk in _chunks(path):
             decoder.decode(chunk)
-            escapes = escapes or (not wide and b'\\"' in tail + chunk)
+            escapes = escapes or (not wide and (b'\\"' in chunk or (tail == b"\\" and chunk[:1] == b'"')))
             tail = chunk[-1:]
-            position += len(chunk)
         decoder.decode(b"", final=True)
     except UnicodeDecodeError as error:
         raise _unproven(path) if guessed else _invalid(path, name, error) from None
@@ -90,6 +92,9 @@ def _checked(path: Path, name: str, *, guessed: bool = False) -> TextEncoding:
 
 def _wide_encoding(head: bytes) -> str | None:
     """The encoding without a mark that explains the NUL bytes; None if it is not one with wide characters."""
+    # UTF-8 may hold NUL characters too, but few. Two of its characters taken for one would give other letters.
+    if head.count(0) * 4 < len(head) and _is_utf8(head, final=False):
+        return None
     found: list[tuple[int, str]] = []
     for name in _WIDE:
         size = 4 if "32" in name else 2
@@ -116,25 +121,31 @@ def _invalid(path: Path, name: str, error: UnicodeDecodeError | None) -> SourceE
 
 def _unproven(path: Path) -> SourceError:
     """Why a file that is not UTF-8 is refused: what it could be, or that it is no text."""
-    data = path.read_bytes() if path.stat().st_size <= _CHUNK * 16 else next(_chunks(path))
-    lines = data.splitlines()
-    bad = [(number, line) for number, line in enumerate(lines, start=1) if not _is_utf8(line)]
-    if b"\0" in data or not bad:
+    first, bad, good, sample = 0, 0, 0, list[bytes]()
+    with path.open("rb") as file:
+        for number, line in enumerate(iter(partial(file.readline, _CHUNK), b""), start=1):
+            if line.isascii():
+                continue
+            if _is_utf8(line):
+                good += 1
+                continue
+            first, bad = first or number, bad + 1
+            if bad <= _SAMPLE_LINES:
+                sample.append(line)
+    text = b"".join(sample)
+    if b"\0" in text:
         return SourceError(f"{path}: is neither a workbook nor text: its bytes are in no encoding of text")
-    number, line = bad[0]
-    others = sum(not line.isascii() for line in lines) - len(bad)
-    what = (
-        f"is UTF-8 but for {len(bad)} line{'s' * (len(bad) > 1)}, the first is line {number:,}"
-        if others > len(bad)
-        else "is not UTF-8"
-    )
-    proposals = [f"{name} reads {_around(line.decode(name))!r}" for name in _proposals(data)]
+    what = "is not UTF-8"
+    if good > bad:
+        what = f"is UTF-8 but for {bad:,} line{'s' * (bad > 1)}, the first is line {first:,}"
+    shown_line = sample[0].rstrip(b"\r\n")
+    proposals = [f"{name} reads {_around(shown_line.decode(name))!r}" for name in _proposals(text)]
     shown = f" ({', '.join(proposals)})" if proposals else ""
     return SourceError(f"{path}: {what}, its encoding is unknown: name it with --encoding{shown}")
 
 
 def _proposals(data: bytes) -> list[str]:
-    """Encodings that can decode all of the file, the most telling ones first."""
+    """Encodings that can decode these lines, the most telling ones first."""
     eastern = [name for name in _EASTERN if _reads_letters(data, name)]
     western = [name for name in _WESTERN if _reads_letters(data, name)]
     return (eastern[:2] + western)[:_PROPOSALS]
@@ -151,9 +162,10 @@ def _reads_letters(data: bytes, name: str) -> bool:
     return not _is_binary(text)
 
 
-def _is_utf8(line: bytes) -> bool:
+def _is_utf8(data: bytes, *, final: bool = True) -> bool:
+    """Whether these bytes are UTF-8. Unless they are the ``final`` ones, the last character may be cut off."""
     try:
-        line.decode("utf-8")
+        codecs.utf_8_decode(data, "strict", final)
     except UnicodeDecodeError:
         return False
     return True

@@ -6,11 +6,13 @@ import csv
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from types import TracebackType
 
 from tui_importer.core.model.batch import Block
+from tui_importer.core.model.cells import MalformedRecord
 from tui_importer.core.model.text_format import TextFormat
 from tui_importer.core.source.layout import Layout
 from tui_importer.core.source.reader import SheetInfo
@@ -49,8 +51,10 @@ class DelimitedReader:
         tabs = path.suffix.lower() in (".tsv", ".tab")
         dialect = find_dialect(sample, self._format, whole=whole, tabs=tabs)
         if encoding.backslash_quotes and dialect.quote == '"':
-            with _lines(path, encoding.name) as lines:
-                dialect = replace(dialect, escapes=are_escapes(lines, dialect))
+            dialect = replace(dialect, escapes=are_escapes(partial(_lines, path, encoding.name), dialect))
+        first = next(filter(None, Records(iter(sample), dialect, beginning=not whole)), ())
+        if first and isinstance(first[0], MalformedRecord):
+            raise SourceError(f"{path}: {first[0].reason}: a table needs its header (--quote and --delimiter may help)")
         return DelimitedFile(path, encoding.name, dialect)
 
     def limits(self, path: Path) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import islice
+from itertools import chain, islice
 from typing import Any
 
 from tui_importer.core.model.cells import Cell, MalformedRecord
@@ -71,22 +71,23 @@ class Records:
     malformed: int = field(default=0, init=False)
 
     def __iter__(self) -> Iterator[Sequence[Cell]]:
-        dialect = self.dialect
-        records: Iterator[Sequence[Cell]] = self._all()
-        if dialect.separator_line:
-            next(records, None)
-            yield ()
-        if dialect.row_names:
-            for record in records:
-                yield ("", *record) if record else record
-                if record:
-                    break
-        if dialect.comments:
-            yield from (() if _is_comment(record, dialect.width) else record for record in records)
-        else:
-            yield from records
+        return chain.from_iterable(self._pieces())  # a generator for each record takes longer than cutting it
 
-    def _all(self) -> Iterator[Sequence[Cell]]:
+    def _pieces(self) -> Iterator[list[Sequence[Cell]]]:
+        """The records in pieces of some thousand lines; lines that are no records are blank ones."""
+        dialect = self.dialect
+        separator_line, row_names = dialect.separator_line, dialect.row_names
+        for records in self._cut():
+            if separator_line:
+                records[0], separator_line = (), False
+            if row_names and (header := next((at for at, record in enumerate(records) if record), None)) is not None:
+                records[header], row_names = ("", *records[header]), False
+            if dialect.comments:
+                records = [() if _is_comment(record, dialect.width) else record for record in records]
+            yield records
+
+    def _cut(self) -> Iterator[list[Sequence[Cell]]]:
+        """The lines, cut piece by piece; a record that goes on in later lines is cut with them."""
         line, carried = 1, list[str]()
         while chunk := carried + (new := list(islice(self.lines, max(_LINES, len(carried))))):
             try:
@@ -95,7 +96,8 @@ class Records:
             except csv.Error:
                 complete = not new or sum(map(len, carried)) > MAX_RECORD_CHARACTERS
                 records, used = self._carefully(chunk, line, complete=complete and not self.beginning)
-            yield from records
+            if records:
+                yield records
             if not new and self.beginning:
                 return
             line += used
