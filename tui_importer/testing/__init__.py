@@ -12,15 +12,18 @@ interrupt, kill and break imports, and compare rows, rejects and counts with an 
 """
 
 from tui_importer.testing.backends import check_backend
+from tui_importer.testing.columns import check_column, check_columns
 from tui_importer.testing.databases import Database, SQLiteDatabase
 from tui_importer.testing.executors import check_executor
 from tui_importer.testing.failpoints import Failpoint, failing, failpoint_url
 from tui_importer.testing.oracle import ContractError, Oracle
 from tui_importer.testing.processes import KILLED, Import, registry_with
+from tui_importer.testing.readers import WORKBOOK_KINDS, check_reader
 from tui_importer.testing.strategies import check_strategy
 
 __all__ = [
     "KILLED",
+    "WORKBOOK_KINDS",
     "ContractError",
     "Database",
     "Failpoint",
@@ -28,7 +31,10 @@ __all__ = [
     "Oracle",
     "SQLiteDatabase",
     "check_backend",
+    "check_column",
+    "check_columns",
     "check_executor",
+    "check_reader",
     "check_strategy",
     "failing",
     "failpoint_url",
