@@ -10,7 +10,7 @@ import traceback
 from collections.abc import Callable, Iterable
 from typing import ClassVar
 
-from rich.segment import Segment, Segments
+from rich.text import Text
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.events import Resize
@@ -83,7 +83,7 @@ class Dashboard(App[DashboardResult]):
         self.bell()
         if self._exception is not None:
             text = "".join(traceback.format_exception(self._exception))
-            self._exit_renderables.append(Segments([Segment(text)]))
+            self._exit_renderables.append(Text(text.rstrip("\n"), overflow="fold"))  # segments would be cut off
         self._close_messages_no_wait()
 
     def on_mount(self) -> None:
