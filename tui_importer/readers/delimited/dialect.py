@@ -235,8 +235,9 @@ def _cut_best(sample: _Sample, delimiter: str, quote: str | None) -> _Cut:
         dialect = replace(dialect, comments=True, width=cut.width)
         cut = _cut(sample, dialect)
     later = [cell for record in cut.records for cell in record[1:] if cell]
-    padded = bool(later) and all(cell.startswith(" ") for cell in later)
-    if delimiter != " " and (padded or (quote and any(cell.lstrip(" ").startswith(quote) for cell in later))):
+    blanks = [cell for cell in later if cell.startswith(" ")]
+    before_quotes = quote is not None and any(cell.lstrip(" ").startswith(quote) for cell in blanks)
+    if delimiter != " " and blanks and (before_quotes or len(blanks) == len(later)):
         cut = _cut(sample, replace(dialect, skips_blanks=True))
     return cut
 
