@@ -6,6 +6,7 @@ import csv
 import io
 from contextlib import suppress
 from pathlib import Path
+from typing import Literal
 
 from hypothesis import HealthCheck, assume, event, given, settings
 from hypothesis import strategies as st
@@ -91,7 +92,7 @@ def files(draw: st.DrawFn) -> tuple[list[tuple[str, ...]], bytes, TextFormat]:
     assume(all(any(row) for row in table))  # blank lines are blank rows
     delimiter, quote, end = (draw(st.sampled_from(choices)) for choices in (",;\t|:", '"""\'', ("\n", "\r\n")))
     buffer = io.StringIO(newline="")
-    quoting = draw(st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL]))
+    quoting: Literal[0, 1] = csv.QUOTE_ALL if draw(st.booleans()) else csv.QUOTE_MINIMAL
     csv.writer(buffer, delimiter=delimiter, quotechar=quote, lineterminator=end, quoting=quoting).writerows(table)
     encoding = draw(ENCODINGS)
     try:
