@@ -21,6 +21,9 @@ HEADER = ("Name", "City", "Price")
 ROWS: list[tuple[Cell, ...]] = [("Ann", "Oslo", 1.5), ("Bob", None, 2.0), ("Cy", "Rome", None)]
 
 
+Row = tuple[Cell, ...]
+
+
 def block(rows: Sequence[Sequence[Any]], *, first_row: int = 1, first_column: int = 0) -> Block:
     width = max(map(len, rows), default=0)
     padded = [tuple(row) + (None,) * (width - len(row)) for row in rows]
@@ -131,12 +134,38 @@ def test_no_row_is_lost_where_there_is_no_header() -> None:
     assert (layout.header_row, layout.first_row) == (0, 1)
 
 
-@pytest.mark.parametrize("value", ["12", "-1.5", "1,234.50", "12%", "2024-01-31"])
-def test_untyped_values_are_no_header(value: str) -> None:
+@pytest.mark.parametrize(
+    "value",
+    [
+        *(
+            "12",
+            "-1.5",
+            "1,234.50",
+            "12%",
+            "2024-01-31",
+            "$1,200.00",
+            "€ 12",
+            "12 EUR",
+            "(1,234.50)",
+            "1.234,56",
+            "1e5",
+        ),
+        *(
+            "31/12/2024",
+            "12/31/2024 10:30",
+            "31.12.2024",
+            "2024-01-31 10:00:00",
+            "10:30",
+            "9:05 PM",
+            "10:30:15.5",
+            ".5",
+        ),
+    ],
+)
+def test_values_that_are_texts_are_no_header(value: str) -> None:
     rows = [("Ann", value), ("Bob", "2")]
-    assert find_layout(block(rows), typed=False).header_row == 0
-    assert find_layout(block(rows)).header_row == 1
-    assert find_layout(block([("Name", "Price"), *rows]), typed=False).header_row == 1
+    assert find_layout(block(rows)).header_row == 0
+    assert find_layout(block([("Name", "Price"), *rows])).header_row == 1
 
 
 def test_a_known_header_wins() -> None:
@@ -298,3 +327,117 @@ def test_rows_of_data_are_no_totals(cells: tuple[Cell, ...]) -> None:
 def test_totals_of_untyped_sheets() -> None:
     assert is_totals_row(("Total", "", "1,234.50", "-3"), typed=False)
     assert not is_totals_row(("Total", "", "1,234.50", "EUR"), typed=False)
+
+
+@pytest.mark.parametrize(
+    ("header", "first", "second"),
+    [
+        (("Country", "Code", 2019.0, 2020.0, 2021.0), ("Peru", "PER", 1.5, 1.6, None), ("Mali", "MLI", None, 2.5, 2.7)),
+        (("region", "2021", "2022", "2023"), ("North", "10", "11", "12"), ("South", "20", "21", "22")),
+        (("region", "2023", "2022", "2021"), ("North", "10", "11", "12"), ("South", "20", "21", "22")),
+        (("Country", 2021), ("Peru", 1.5), ("Mali", 2.5)),
+        (("Country", 2021, 2022, "Total"), ("Peru", 1, 2, 3), ("Mali", 4, 5, 9)),
+        ((None, 2020.0, 2021.0), ("Peru", 1.5, 1.6), ("Mali", 2.5, 2.6)),
+        ((1999, 2000, 2001), (5.5, 6.5, 7.5), (8.5, 9.5, 10.5)),
+        (("Item", 1.0, 2.0, 3.0, 4.0), ("A", 7.0, 9.0, 11.0, 3.0), ("B", 2.0, 4.0, 6.0, 9.0)),
+        (("Item", *map(str, range(1, 13))), ("A", *["5"] * 12), ("B", *["7"] * 12)),
+        ((1.0, 2.0, 3.0), ("Ann", "Oslo", 5.0), ("Bob", "Rome", 7.0)),
+        (("Shop", dt.date(2024, 1, 1), dt.date(2024, 2, 1)), ("A", 7.0, 9.0), ("B", 2.0, 4.0)),
+        (("Shop", "2024-01", "2024-02", "2024-03"), ("A", "7", "9", "1"), ("B", "2", "4", "5")),
+        (("Shop", "01/2024", "02/2024"), ("A", "7", "9"), ("B", "2", "4")),
+        (("Shop", "01.01.2024", "01.02.2024"), ("A", "7", "9"), ("B", "2", "4")),
+        (("Room", "08:00", "09:00", "10:00"), ("A", "Ann", "Bob", None), ("B", "Cy", None, "Di")),
+        (("Name", "5"), ("Ann", "x"), ("Bob", "y")),
+    ],
+)
+def test_years_months_dates_and_numbers_in_order_are_a_header(header: Row, first: Row, second: Row) -> None:
+    layout = find_layout(block([header, first, second]))
+    assert (layout.header_row, layout.first_row) == (1, 2)
+    assert find_layout(block([first, second, first])).header_row != 1 or not isinstance(first[-1], (float, int))
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [("North", 2019, 2020), ("South", 2018, 2021), ("East", 2017, 2020)],
+        [("North", "2019", "2020"), ("South", "2018", "2021"), ("East", "2017", "2020")],
+        [(1, 2, 3), (4, 5, 6), (7, 8, 9)],
+        [("A", 1, 2, 3), ("B", 2, 3, 4), ("C", 3, 4, 5)],
+        [("North", 10.0, 11.0), ("South", 20.0, 21.0), ("North", 30.0, 31.0)],
+        [("A", dt.date(2024, 1, 1), dt.date(2024, 2, 1)), ("B", dt.date(2023, 1, 1), dt.date(2023, 2, 1))],
+        [("A", 3, 1, 2), ("B", 5, 5, 5)],
+        [("1", "2"), ("3", "5"), ("4", "4")],
+    ],
+)
+def test_values_like_those_below_are_no_header(rows: list[Row]) -> None:
+    layout = find_layout(block(rows))
+    assert (layout.header_row, layout.first_row) == (0, 1)
+
+
+@pytest.mark.parametrize(
+    ("upper", "lower", "row", "headers"),
+    [
+        (
+            ("Region", "2022", None, "2023", None),
+            (None, "Male", "Female", "Male", "Female"),
+            ("North", 1, 2, 3, 4),
+            ("Region", "2022 Male", "2022 Female", "2023 Male", "2023 Female"),
+        ),
+        (
+            ("Region", 2022.0, None, 2023.0, None),
+            (None, "Male", "Female", "Male", "Female"),
+            ("North", 1, 2, 3, 4),
+            ("Region", "2022 Male", "2022 Female", "2023 Male", "2023 Female"),
+        ),
+        (
+            (None, "male", None, "female", None),
+            ("region", "count", "mean", "count", "mean"),
+            ("North", 1, 2.5, 3, 4.5),
+            ("region", "male count", "male mean", "female count", "female mean"),
+        ),
+        (
+            ("Region", "Q1", "Q1", "Q2", "Q2"),
+            (None, "plan", "fact", "plan", "fact"),
+            ("North", "1", "2", "3", "4"),
+            ("Region", "Q1 plan", "Q1 fact", "Q2 plan", "Q2 fact"),
+        ),
+        (
+            ("Person", None, "Money", None, "Note"),
+            ("First", "Last", "Plan", "Fact", None),
+            ("F0", "L0", 0, 0, "n0"),
+            ("First", "Last", "Plan", "Fact", "Note"),
+        ),
+        (
+            ("Name", "Sales", None, "Comment"),
+            (None, "plan", "fact", None),
+            ("Ann", 1, 2, "x"),
+            ("Name", "plan", "fact", "Comment"),
+        ),
+    ],
+)
+def test_a_header_of_two_rows_is_joined(upper: Row, lower: Row, row: Row, headers: tuple[str, ...]) -> None:
+    for above in ([], [("Sales of the year",)], [("Sales",), ()]):
+        layout = find_layout(block([*above, upper, lower, row, row]))
+        assert (layout.header_row, layout.first_row) == (len(above) + 2, len(above) + 3)
+        assert layout.headers == headers
+        assert "rows" in layout.notes[0]
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [("Name", None, "Q1", "Q2"), ("Ann", "x", "n/a", "n/a"), ("Bob", "y", 3, 4), ("Cy", "z", 5, 6)],
+        [("Name", None, "Phone"), ("Ann", "x", None), ("Bob", "y", "12 34"), ("Cy", None, "56 78")],
+        [("Name", "Q1", "Q2"), ("Ann", "absent", "absent"), ("Bob", 3, 4), ("Cy", 5, 6)],
+        [("Name", "City", "Country"), ("Ann", "Oslo", "Norway"), ("Bob", "Rome", "Italy")],
+        [("Name", "Amount"), ("Ann", 1), ("Bob", 2)],
+    ],
+)
+def test_a_first_row_of_texts_is_no_second_header(rows: list[Row]) -> None:
+    layout = find_layout(block(rows))
+    assert (layout.header_row, layout.first_row) == (1, 2)
+
+
+def test_a_title_is_not_joined_to_the_header() -> None:
+    layout = find_layout(block([("Sales", None, None), ("Name", "Plan", "Fact"), ("Ann", 1, 2), ("Bob", 3, 4)]))
+    assert (layout.header_row, layout.headers) == (2, ("Name", "Plan", "Fact"))

@@ -7,7 +7,6 @@ header or outside the user's range.
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -21,6 +20,8 @@ from tui_importer.core.model.names import normalized
 from tui_importer.core.model.ranges import CellRange, parse_range
 from tui_importer.core.source.layout import Layout
 from tui_importer.core.source.totals import is_totals_row
+from tui_importer.core.source.two_row_headers import join_headers
+from tui_importer.core.source.value_headers import Cells, holds_names_only, is_value
 from tui_importer.errors import PlanError
 
 __all__ = ["LAYOUT_ROWS", "CellRange", "Layout", "find_layout", "is_totals_row", "parse_range"]
@@ -42,8 +43,16 @@ ABOVE_VALUES = 1 / 2
 MAX_SHOWN = 40
 MAX_TITLES = 3
 
-#: A text of an untyped sheet that is a value rather than a header: a number with any separators, or an ISO date.
-_VALUE = re.compile(r"[-+]?[0-9][0-9.,' ]*(?:[eE][-+]?[0-9]+)?%?|[0-9]{4}-[0-9]{2}-[0-9]{2}.*", re.DOTALL)
+#: The number of rows below a row to which it is compared.
+_BELOW = 20
+
+
+@dataclass(frozen=True, slots=True)
+class _Header:
+    """A header: its sheet row, the last one if it has several, and the names of columns by sheet column (from 0)."""
+
+    number: int
+    cells: Cells
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +62,9 @@ class _Row:
     number: int
     cells: dict[int, Cell]
 
-    def holds_texts_only(self, *, typed: bool) -> bool:
-        return all(
-            isinstance(cell, str) and (typed or not _VALUE.fullmatch(cell.strip())) for cell in self.cells.values()
-        )
+    def may_be_header(self, below: Sequence[_Row]) -> bool:
+        """Whether each cell can be the name of a column that has the cells of the rows below."""
+        return holds_names_only(self.cells, [row.cells for row in below[:_BELOW]])
 
     def names(self) -> frozenset[str]:
         return frozenset(normalized(as_text(cell)) for cell in self.cells.values()) - {""}
@@ -68,14 +76,13 @@ def find_layout(
     header_row: int | None = None,
     within: CellRange | None = None,
     known: Collection[frozenset[str]] = (),
-    typed: bool = True,
 ) -> Layout:
     """Find the table in a sheet.
 
     ``block`` has the sheet's first rows: at least :data:`LAYOUT_ROWS` from the first filled one (or the start of
     ``within``), and the ``header_row`` that the user named (0 for none). ``known`` are sets of headers in the form of
-    :func:`tui_importer.core.model.names.normalized`; a row that matches one is the header. ``typed`` is false if all
-    cells are texts (CSV). Raises :class:`PlanError` if the named header row does not exist.
+    :func:`tui_importer.core.model.names.normalized`; a row that matches one is the header. Raises
+    :class:`PlanError` if the named header row does not exist.
     """
     bounds = within or CellRange()
     if header_row and bounds.last_row is not None and header_row > bounds.last_row:
@@ -83,7 +90,8 @@ def find_layout(
     rows = _filled_rows(block, bounds, max(header_row or 0, bounds.first_row))
     inside = [row for row in rows if row.number >= bounds.first_row]
     if header_row:
-        header: _Row | None = _named_row(rows, header_row, block)
+        named = _named_row(rows, header_row, block)
+        header: _Header | None = _Header(named.number, named.cells)
         notes: tuple[str, ...] = ()
     elif not inside:
         return Layout(
@@ -98,13 +106,13 @@ def find_layout(
     elif header_row == 0:
         header, notes = None, ("no header row, as asked for: columns are named by their letters",)
     else:
-        header, notes = _found_header(inside, known, typed=typed)
+        header, notes = _found_header(inside, known)
 
     first_row = max(header.number + 1, bounds.first_row) if header else inside[0].number
     data = [row for row in inside if row.number >= first_row]
-    columns = {column for row in (data if header is None else [header, *data]) for column in row.cells}
-    first_column = min(columns)
     titles = header.cells if header else {}
+    columns = {*titles}.union(*(row.cells for row in data))
+    first_column = min(columns)
     return Layout(
         header_row=header.number if header else 0,
         first_row=first_row,
@@ -146,23 +154,54 @@ def _named_row(rows: Sequence[_Row], number: int, block: Block) -> _Row:
     raise PlanError(f"there is no header in row {number}: {why} (0 means that the sheet has no header)")
 
 
-def _found_header(
-    rows: Sequence[_Row], known: Collection[frozenset[str]], *, typed: bool
-) -> tuple[_Row | None, tuple[str, ...]]:
-    for row in rows:
-        if row.holds_texts_only(typed=typed) and _is_known(row.names(), known):
-            return row, _titles_above(rows, row)
+def _found_header(rows: Sequence[_Row], known: Collection[frozenset[str]]) -> tuple[_Header | None, tuple[str, ...]]:
+    for index, row in enumerate(rows):
+        if all(isinstance(cell, str) for cell in row.cells.values()) and _is_known(row.names(), known):
+            return _single(rows, index)
     index = _first_wide(rows)
+    for lower in (index - 1, index, index + 1):
+        if (found := _two_rows(rows, lower)) is not None:
+            return found
     first = rows[index]
-    texts = first.holds_texts_only(typed=typed)
-    if index and _is_header_above(rows[index - 1], first, ABOVE_TEXTS if texts else ABOVE_VALUES, typed=typed):
-        return rows[index - 1], _titles_above(rows, rows[index - 1])
-    if texts:
-        return first, _titles_above(rows, first)
+    names = first.may_be_header(rows[index + 1 :])
+    if index and _is_header_above(rows[index - 1], first, ABOVE_TEXTS if names else ABOVE_VALUES, rows[index:]):
+        return _single(rows, index - 1)
+    if names:
+        return _single(rows, index)
     return None, (
         f"no header row found, as row {first.number} holds values already: columns are named by their letters "
         f"(column_a, column_b ...); if there is one, name it (--header-row N)",
     )
+
+
+def _single(rows: Sequence[_Row], index: int) -> tuple[_Header, tuple[str, ...]]:
+    """The header of one row, and what is above it."""
+    return _Header(rows[index].number, rows[index].cells), _titles_above(rows[:index], f"row {rows[index].number}")
+
+
+def _two_rows(rows: Sequence[_Row], lower: int) -> tuple[_Header, tuple[str, ...]] | None:
+    """The header of row ``lower`` and the one above it, if they are one."""
+    if lower < 1 or lower + 1 >= len(rows) or rows[lower].number != rows[lower - 1].number + 1:
+        return None
+    below = rows[lower + 1 :]
+    table = sorted({column for row in below[:_BELOW] for column in row.cells})
+    # Nothing in the lower row may be a value of the columns below; years and numbers are usual in the upper one.
+    if len(table) < 2 or not rows[lower].may_be_header(below) or _is_like_below(rows[lower], below):
+        return None
+    joined = join_headers(rows[lower - 1].cells, rows[lower].cells, table)
+    if joined is None:
+        return None
+    first, second = rows[lower - 1].number, rows[lower].number
+    header = f"rows {first} and {second}"
+    note = f"the header is {header}, joined (--header-row {second} takes the second alone)"
+    titles = _titles_above(rows[: lower - 1], header)
+    return _Header(second, joined), titles or (note,)
+
+
+def _is_like_below(row: _Row, below: Sequence[_Row]) -> bool:
+    """Whether a row of names stands above nothing but texts: then it may be one of the rows itself."""
+    cells = [cell for each in below[:_BELOW] for column, cell in each.cells.items() if column in row.cells]
+    return not any(map(is_value, cells))
 
 
 def _is_known(names: frozenset[str], known: Collection[frozenset[str]]) -> bool:
@@ -182,23 +221,22 @@ def _first_wide(rows: Sequence[_Row]) -> int:
     return len(rows) - 1
 
 
-def _is_header_above(above: _Row, first: _Row, part: float, *, typed: bool) -> bool:
+def _is_header_above(above: _Row, first: _Row, part: float, below: Sequence[_Row]) -> bool:
     return (
         above.number == first.number - 1
         and 1 < len(above.cells) < len(first.cells)
         and len(above.cells) >= part * len(first.cells)
-        and above.holds_texts_only(typed=typed)
+        and above.may_be_header(below)
     )
 
 
-def _titles_above(rows: Sequence[_Row], header: _Row) -> tuple[str, ...]:
-    above = [row for row in rows if row.number < header.number]
+def _titles_above(above: Sequence[_Row], header: str) -> tuple[str, ...]:
     if not above:
         return ()
     shown = [f"row {row.number} ({_shown(next(iter(row.cells.values())))})" for row in above[:MAX_TITLES]]
     if len(above) > MAX_TITLES:
         shown.append(f"{len(above) - MAX_TITLES} more")
-    return (f"the header is row {header.number}; above it and left out: {', '.join(shown)}",)
+    return (f"the header is {header}; above it and left out: {', '.join(shown)}",)
 
 
 def _header(cell: Cell) -> str | None:

@@ -212,7 +212,6 @@ def find_source(
             header_row=source.header_row,
             within=bounds,
             known=[frozenset(normalized(header) for header, _ in schema.headers) for schema in SCHEMAS.values()],
-            typed=typed,
         )
         if not layout.headers:
             raise SourceError(f"{path}: sheet {sheet.name!r} has no cells in the range {bounds}")
