@@ -42,7 +42,7 @@ class Workbook:
 
 def test_notes_of_a_sheet_are_those_of_its_source() -> None:
     found = [
-        find_source(Path("f.x"), Workbook(), sheet, Source(file="f.x"), typed=True, started=0).notes
+        find_source(Path("f.x"), Workbook(), sheet, Source(file="f.x"), None, typed=True, started=0).notes
         for sheet in (Silent(), Talking())
     ]
     assert found[1] == (*found[0], "a word on rows from 2 on")

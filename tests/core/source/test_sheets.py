@@ -72,8 +72,8 @@ def test_many_sheets_are_not_all_listed() -> None:
 
 def test_a_book_stays_open_with_its_sheet() -> None:
     book: Any = Book()
-    opened: Any = open_sheet(PATH, book, Source(file="x.xlsx"))
-    assert opened == "Orders"
+    opened: Any = open_sheet(PATH, book, Source(file="x.xlsx", sheet="orders"))
+    assert opened == ("Orders", None)
     assert (book.opened, book.closed) == (["Orders"], False)
 
 

@@ -70,3 +70,21 @@ def test_the_reader_counts_the_totals_row_that_it_leaves_out(tmp_path: Path, las
     assert rows == [2, 3, 4][: 3 - totals]
     assert (counters.rows_read, counters.skipped, counters.totals_rows) == (3, totals, totals)
     assert len(notes) == totals
+
+
+@pytest.mark.parametrize("end", ["", ",,\n,,\n"])
+@pytest.mark.parametrize("rows", [3, 10_000, 10_001])
+def test_a_totals_row_takes_no_part_in_typing(tmp_path: Path, rows: int, end: str) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text(
+        "id,customer,amount\n" + "".join(f"{row},c{row},1.5\n" for row in range(rows)) + "Total,,15.5\n" + end
+    )
+    with open_source(path, DelimitedReader(), Source(file=path)) as source:
+        assert [str(found.type) for found in source.infer()] == ["integer", "text", "float"]
+
+
+def test_a_label_in_the_middle_takes_part(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("id,amount\n1,1.5\nTotal,15.5\n2,3.5\n")
+    with open_source(path, DelimitedReader(), Source(file=path)) as source:
+        assert str(source.infer()[0].type) == "text"

@@ -54,6 +54,7 @@ class OpenSource:
     typed: bool
     limit: int | None
     opened: SourceOpened
+    sheet_note: str | None = None
     last_row: int | None = field(default=None, init=False)
 
     @property
@@ -70,7 +71,8 @@ class OpenSource:
     def notes(self) -> tuple[str, ...]:
         """Notes on how the table was found and what was left out, and on its cells."""
         about_cells = self.sheet.notes(self.layout) if isinstance(self.sheet, NotedSheet) else ()
-        return (*self.layout.notes, *about_cells)
+        about_sheets = () if self.sheet_note is None else (self.sheet_note,)
+        return (*about_sheets, *self.layout.notes, *about_cells)
 
     def __enter__(self) -> Self:
         return self
@@ -87,10 +89,7 @@ class OpenSource:
         """
         columns: dict[int, ColumnInference] = {}
         filled: set[int] = set()
-        for whole in self.sheet.blocks(INFERENCE_ROWS):
-            block = _between(whole, self.layout.first_row, self.layout.last_row)
-            if not len(block):
-                continue
+        for block in self._without_totals():
             for position, column in enumerate(block.columns, start=block.first_column):
                 columns.setdefault(position, ColumnInference(typed=self.typed)).add(column, block.first_row)
                 if column.blanks < len(column):
@@ -101,6 +100,25 @@ class OpenSource:
             columns.get(position, ColumnInference()).result()
             for position in range(first, first + len(self.layout.headers))
         ]
+
+    def _without_totals(self) -> Iterator[Block]:
+        """The table's rows, blank ones included, but for a totals row: its label says nothing about a column."""
+        held: Block | None = None
+        for whole in self.sheet.blocks(INFERENCE_ROWS):
+            block = _between(whole, self.layout.first_row, self.layout.last_row)
+            last = _last_filled(block)
+            if last is None:
+                continue
+            if held is not None:
+                yield held
+                held = None
+            first_column = self.layout.first_column
+            row = _rows(trimmed(block, first_column, len(self.layout.headers)), last, last + 1)
+            if is_totals_row([_last(column) for column in row.columns], typed=self.typed):
+                held = _rows(block, last, last + 1)
+                block = _rows(block, 0, last)
+            if len(block):
+                yield block
 
     def batches(
         self,
@@ -194,16 +212,16 @@ def open_source(path: Path, reader: Reader, source: Source) -> OpenSource:
     """
     started = time.perf_counter()
     workbook = reader.open(path)
-    sheet = open_sheet(path, workbook, source)
-    return find_source(path, workbook, sheet, source, typed=reader.typed, started=started)
+    sheet, note = open_sheet(path, workbook, source)
+    return find_source(path, workbook, sheet, source, note, typed=reader.typed, started=started)
 
 
 def find_source(
-    path: Path, workbook: Workbook, sheet: OpenSheet, source: Source, *, typed: bool, started: float
+    path: Path, workbook: Workbook, sheet: OpenSheet, source: Source, note: str | None, *, typed: bool, started: float
 ) -> OpenSource:
     """Find the table in an open sheet; if that fails, close the workbook and raise as :func:`open_source` does.
 
-    ``started`` is when opening began (``time.perf_counter``).
+    ``note`` is about the choice of the sheet, ``started`` is when opening began (``time.perf_counter``).
     """
     try:
         bounds = parse_range(source.range) if source.range else None
@@ -225,7 +243,7 @@ def find_source(
             rows=rows if source.limit is None or rows is None else min(rows, source.limit),
             seconds=time.perf_counter() - started,
         )
-        return OpenSource(path, workbook, sheet, layout, typed, source.limit, opened)
+        return OpenSource(path, workbook, sheet, layout, typed, source.limit, opened, note)
     except BaseException:
         workbook.close()
         raise
@@ -248,8 +266,18 @@ def _between(block: Block, first_row: int, last_row: int | None) -> Block:
     stop = len(block) if last_row is None else min(len(block), last_row - block.first_row + 1)
     if start == 0 and stop == len(block):
         return block
-    columns = tuple(column.slice(start, max(start, stop)) for column in block.columns)
+    return _rows(block, start, max(start, stop))
+
+
+def _rows(block: Block, start: int, stop: int) -> Block:
+    """Rows ``start`` to ``stop`` (exclusive) of the block, counted from 0."""
+    columns = tuple(column.slice(start, stop) for column in block.columns)
     return Block(first_row=block.first_row + start, columns=columns, first_column=block.first_column)
+
+
+def _last_filled(block: Block) -> int | None:
+    """The last row of the block that is not blank, counted from 0; None if all are."""
+    return max((column.blank_mask.rindex(0) for column in block.columns if column.blanks < len(column)), default=None)
 
 
 def _cut(block: Block, rows: Sequence[int], start: int, stop: int) -> tuple[Block, Sequence[int]]:

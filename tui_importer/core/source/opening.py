@@ -56,11 +56,11 @@ class Opening:
             workbook = reader.open(path)
         finally:
             self._begun.set()
-        sheet = open_sheet(path, workbook, source)
+        sheet, note = open_sheet(path, workbook, source)
         # Imported only after parsing: this module takes a while to import, and another thread may do so meanwhile.
         from tui_importer.core.source.open_source import find_source
 
-        return find_source(path, workbook, sheet, source, typed=reader.typed, started=started)
+        return find_source(path, workbook, sheet, source, note, typed=reader.typed, started=started)
 
     def _digest(self, path: Path) -> str:
         self._begun.wait()

@@ -11,16 +11,24 @@ from tui_importer.core.source.reader import OpenSheet, SheetInfo, Workbook
 from tui_importer.errors import SourceError
 
 
-def open_sheet(path: Path, workbook: Workbook, source: Source) -> OpenSheet:
-    """Open the wanted sheet; if that fails, close the workbook.
+def open_sheet(path: Path, workbook: Workbook, source: Source) -> tuple[OpenSheet, str | None]:
+    """Open the wanted sheet, or else the one that has the table; if that fails, close the workbook.
 
-    Raises :class:`SourceError` if the sheet does not exist or cannot be read, and
+    Returns it with a note for the user about the other sheets, if there are any and none was named. Raises
+    :class:`SourceError` if the sheet does not exist or cannot be read, and
     :class:`~tui_importer.errors.PlanError` for an invalid range.
     """
     try:
         if source.range:
             parse_range(source.range)  # validated before the sheet is parsed, which takes a while
-        return workbook.sheet(choose_sheet(workbook.sheets, source.sheet, path))
+        first = choose_sheet(workbook.sheets, source.sheet, path)
+        if source.sheet is not None or len(workbook.sheets) == 1:
+            return workbook.sheet(first), None
+        # Imported only for workbooks of several sheets, after the first is parsed.
+        sheet = workbook.sheet(first)
+        from tui_importer.core.source.sheet_choice import open_table
+
+        return open_table(workbook, sheet, [each.name for each in workbook.sheets if not each.hidden])
     except BaseException:
         workbook.close()
         raise

@@ -18,6 +18,19 @@ TOTAL_WORDS = frozenset(
         # fr, es, pt, it, ro, ca
         *("Totaux", "Total général", "Sous-total", "Somme", "Total general", "Suma", "Suma total", "Totales"),
         *("Totais", "Soma", "Total geral", "Totale", "Totali", "Totale generale", "Somma", "Subtotale"),
+        # pivot tables of LibreOffice and Excel
+        *("Total Result", "Gesamt Ergebnis", "Gesamtergebnis", "Ergebnis gesamt", "Total Résultat", "Résultat total"),
+        *("Total Resultado", "Resultado total", "Totale Risultato", "Totale complessivo", "Totaal Resultaat"),
+        *("Totaalresultaat", "Suma Wynik", "Wynik całkowity", "Итог Результат", "Общий результат", "Hovedtotal"),
+        *(
+            "Kaikki yhteensä",
+            "Celkový součet",
+            "Celkem Výsledek",
+            "Összesen Eredmény",
+            "合計 結果",
+            "总计 结果",
+            "總計 結果",
+        ),
         # nl, sv, da, no, fi, et
         *("Totaal", "Eindtotaal", "Subtotaal", "Som", "Totalt", "Summa", "Totalsumma", "Delsumma", "I alt"),
         *("Sum total", "Totalsum", "Yhteensä", "Kokku"),

@@ -25,7 +25,11 @@ _MAX_WHOLE = 10**9
 #: Fewer of the cells below than this share may be of the kind of their header: there is a year in many a column.
 _ALIKE = 1 / 2
 
-_CURRENCY = r"(?:[$€£¥₹₽₩₺฿]|[A-Z]{3}|kr\.?|zł|Kč|Ft|R\$)"
+#: The signs of currencies, and the codes (ISO 4217) of those in which most prices are written.
+_CURRENCY = (
+    r"(?:[$€£¥₹₽₩₺฿₴₫₪]|R\$|kr\.?|zł|Kč|Ft|USD|EUR|GBP|CHF|JPY|CNY|SEK|NOK|DKK|PLN|CZK|HUF|RON|BGN|RUB|UAH|TRY|INR|BRL"
+    r"|CAD|AUD|NZD|MXN|ZAR|KRW|SGD|HKD|ILS|AED|SAR)"
+)
 _DIGITS = r"[0-9][0-9.,'\u00a0\u202f ]*(?:[eE][-+]?[0-9]+)?"
 #: A text that is a number: with any separators, a sign or parentheses, a currency or a percent sign.
 _NUMBER = re.compile(rf"[-+(]?\s*{_CURRENCY}?\s*[-+]?{_DIGITS}\s*(?:%|‰|{_CURRENCY})?\s*\)?|[-+]?\.[0-9]+")

@@ -1,0 +1,139 @@
+"""The sheet that has the table, where none is named; and what is said of the others."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pytest
+import xlsxwriter
+
+from tui_importer.core.model.plan import Source
+from tui_importer.core.source.open_source import open_source
+from tui_importer.core.source.sheet_choice import Shape, shape_of
+from tui_importer.errors import SourceError
+from tui_importer.readers.calamine import CalamineFile, CalamineOpenSheet, CalamineReader
+
+Rows = Sequence[Sequence[object]]
+
+TABLE: Rows = [("id", "name", "n"), *((row, f"S{row}", row * 10) for row in range(1, 9))]
+COVER: Rows = [("Annual statistics",), ("Release 3",), (), ("Contact: office",), ("Notes",), ("1. Rounded",)]
+FACTS: Rows = [("Author", "Ann"), ("Date", dt.date(2024, 1, 31)), ("Version", 3), ("Rows", 12), ("Final", True)]
+LABELS: Rows = [("Author:", "Ann"), ("Date:", "today"), ("Version:", "3")]
+
+
+def book(path: Path, sheets: Mapping[str, Rows], hidden: Sequence[str] = ()) -> Path:
+    with xlsxwriter.Workbook(path / "book.xlsx") as workbook:
+        day = workbook.add_format({"num_format": "yyyy-mm-dd"})
+        for name, rows in sheets.items():
+            sheet = workbook.add_worksheet(name)
+            if name in hidden:
+                sheet.hide()
+            for row, cells in enumerate(rows):
+                for column, cell in enumerate(cells):
+                    if isinstance(cell, dt.date):
+                        sheet.write_datetime(row, column, cell, day)
+                    else:
+                        sheet.write(row, column, cell)
+    return path / "book.xlsx"
+
+
+def chosen(path: Path, sheet: str | int | None = None) -> tuple[str, tuple[str, ...]]:
+    with open_source(path, CalamineReader(), Source(file=path, sheet=sheet)) as source:
+        return source.name, source.notes
+
+
+@pytest.mark.parametrize(
+    "sheets",
+    [
+        {"Cover": COVER, "Data": TABLE},
+        {"First": COVER, "Data": TABLE},
+        {"First": [("One title",)], "Data": TABLE},
+        {"First": FACTS, "Data": TABLE},
+        {"First": LABELS, "Data": TABLE},
+        {"First": [], "Data": TABLE},
+        {"First": [], "Second": COVER, "Data": TABLE, "More": TABLE},
+        {"Summary": [("region", "sum"), ("North", 1), ("South", 2), ("East", 3)], "Data": TABLE},
+        {"Inhalt": TABLE, "Data": TABLE},
+        {"Data": TABLE, "Cover": COVER},
+        {"Data": TABLE},
+        {"First": [("id", "name")], "Data": TABLE},
+    ],
+)
+def test_the_sheet_with_a_clear_table_is_taken(sheets: Mapping[str, Rows], tmp_path: Path) -> None:
+    name, notes = chosen(book(tmp_path, sheets))
+    assert name == "Data"
+    assert len(notes) == (len(sheets) > 1)
+    assert all(repr(other) in notes[0] for other in sheets if len(sheets) > 1)
+
+
+@pytest.mark.parametrize(
+    "sheets",
+    [
+        {"Names": [("name",), ("Ann",), ("Bob",)], "Cover": COVER},
+        {"Names": [("name",), ("Ann",), ("Bob",)], "Empty": []},
+        {"Summary": TABLE, "About": TABLE},
+        {"Facts": FACTS, "Cover": COVER},
+    ],
+)
+def test_without_a_clear_table_the_first_sheet_with_cells_is_taken(sheets: Mapping[str, Rows], tmp_path: Path) -> None:
+    assert chosen(book(tmp_path, sheets))[0] == next(iter(sheets))
+
+
+def test_the_others_are_named_in_one_line(tmp_path: Path) -> None:
+    path = book(tmp_path, {"Cover": COVER, "Data": TABLE, "Old": TABLE, "Secret": TABLE}, hidden=["Secret"])
+    _, (note,) = chosen(path)
+    assert note == (
+        "only sheet 'Data' is imported, not 'Cover' (no clear table), 'Old', 'Secret' (hidden) (--sheet names another)"
+    )
+    _, (note,) = chosen(book(tmp_path, {f"s{number}": TABLE for number in range(20)}))
+    assert note.endswith("'s5', 's6' and 13 more (--sheet names another)")
+
+
+def test_a_sheet_that_is_named_is_taken_without_a_word(tmp_path: Path) -> None:
+    path = book(tmp_path, {"Cover": COVER, "Data": TABLE})
+    assert chosen(path, "Cover") == ("Cover", ())
+    assert chosen(path, 2) == ("Data", ())
+
+
+def test_hidden_sheets_are_not_taken(tmp_path: Path) -> None:
+    name, notes = chosen(book(tmp_path, {"Cover": COVER, "Hidden": TABLE}, hidden=["Hidden"]))
+    assert (name, len(notes)) == ("Cover", 1)
+
+
+def test_a_workbook_of_empty_sheets_has_no_table(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match="sheet 'A' is empty"):
+        chosen(book(tmp_path, {"A": [], "B": []}))
+
+
+@pytest.mark.parametrize(
+    ("rows", "shape"),
+    [
+        (TABLE, Shape.TABLE),
+        ([("Ann", 1.5), ("Bob", 2.5), ("Cy", 3.5)], Shape.TABLE),
+        ([("name", "n"), ("Ann", 1), ("Bob", 2)], Shape.TABLE),
+        ([("title",), (), *TABLE], Shape.TABLE),
+        ([("name", "n"), ("Ann", 1)], Shape.UNCLEAR),
+        ([("name",), ("Ann",), ("Bob",)], Shape.UNCLEAR),
+        (COVER, Shape.UNCLEAR),
+        (FACTS, Shape.UNCLEAR),
+        (LABELS, Shape.UNCLEAR),
+        ([], Shape.EMPTY),
+    ],
+)
+def test_shapes(rows: Rows, shape: Shape, tmp_path: Path) -> None:
+    with CalamineReader().open(book(tmp_path, {"S": rows})) as workbook:
+        assert shape_of(workbook.sheet("S")) is shape
+
+
+def test_one_clear_table_is_all_that_is_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, opened, open_sheet = book(tmp_path, {"Data": TABLE, "Other": TABLE}), list[str](), CalamineFile.sheet
+
+    def noted(workbook: CalamineFile, name: str) -> CalamineOpenSheet:
+        opened.append(name)
+        return open_sheet(workbook, name)
+
+    monkeypatch.setattr(CalamineFile, "sheet", noted)
+    assert chosen(path)[0] == "Data"
+    assert opened == ["Data"]
