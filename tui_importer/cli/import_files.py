@@ -23,6 +23,7 @@ from tui_importer.cli.options import (
 from tui_importer.console.print_error import print_error
 from tui_importer.core.model.plan import Plan, checked, database_of
 from tui_importer.core.model.url import parse_address, sqlite_path
+from tui_importer.core.planning.expansion import expand
 from tui_importer.errors import ImporterError, UsageError
 from tui_importer.plugins.choice import choose
 from tui_importer.plugins.registry import Registry, load_registry
@@ -105,15 +106,15 @@ def command(files: tuple[str, ...], **given: Any) -> int:
     return report.exit_code
 
 
-def check_request(files: Sequence[str], given: dict[str, Any], registry: Registry) -> list[Plan]:
-    """Find every file and check every option before the first import; return the plan of each file.
+def check_request(files: Sequence[str], given: dict[str, Any], registry: Registry) -> tuple[Plan, ...]:
+    """Find every file and check every option before the first import; return the plan of each import.
 
     Raises :class:`UsageError` for missing files and wrong options, so that nothing is half done.
     """
     if len(files) > 1 and given["rejects"]:
         raise UsageError("--rejects names one file: import the workbooks one by one, or leave it out")
     check_files(files, COMMANDS)
-    plans = [checked(build_plan(file, given, registry)) for file in files or ("anything.xlsx",)]
+    plans = expand([checked(build_plan(files or ["anything.xlsx"], given, registry))])
     for plan in plans:
         choose(plan, registry)
     if given["rejects"]:

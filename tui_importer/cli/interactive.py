@@ -26,7 +26,7 @@ def import_on_screen(file: str | None, given: Mapping[str, Any], registry: Regis
     if the run continues in the background."""
 
     def plan_for(file: str) -> Plan:
-        plan = checked(build_plan(file, given, registry))
+        plan = checked(build_plan([file], given, registry))
         options = msgspec.structs.replace(plan.options, strategy=registry.strategy(plan.options.strategy).name)
         return msgspec.structs.replace(plan, options=options)
 
