@@ -15,7 +15,7 @@ from tui_importer.console.lines import SafeStream
 from tui_importer.console.print_error import print_error
 from tui_importer.core.model.plan import Plan
 from tui_importer.core.model.report import Report, SetReport
-from tui_importer.core.run.set_report import named_error
+from tui_importer.core.run.set_report import failures
 from tui_importer.core.source.opening import Opening
 from tui_importer.plugins.registry import Registry
 from tui_importer.process.library_warnings import show_log
@@ -55,8 +55,6 @@ def import_files(plans: Sequence[Plan], given: Mapping[str, Any], registry: Regi
         width = shutil.get_terminal_size().columns if err.isatty() else None
         for line in summary_lines(report, err.encoding, width):
             err.line(line)
-    for each in report.imports if isinstance(report, SetReport) else (report,):
-        if each.outcome == "failed" or (quiet and each.outcome == "stopped"):
-            error = named_error(each) if isinstance(report, SetReport) else each.error
-            print_error(error or "the run failed")
+    for error in failures(report, stopped=quiet):
+        print_error(error)
     return report

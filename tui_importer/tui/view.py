@@ -11,11 +11,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import Enum, StrEnum
 
-from tui_importer.core.model.counters import Phase, Snapshot, WorkerSnapshot, WorkerState
+from tui_importer.core.model.counters import (
+    Phase,
+    Snapshot,
+    SourceSnapshot,
+    WorkerKey,
+    WorkerSnapshot,
+    WorkerState,
+)
 from tui_importer.core.model.rates import RateWindow, rows_per_second
 from tui_importer.core.model.report import ReasonGroup, Report
 from tui_importer.events import (
     AnyEvent,
+    ImportEvent,
+    ImportFinished,
     ImportStarted,
     LoadingStarted,
     ReadingStarted,
@@ -89,10 +98,11 @@ class Bound(Enum):
 
 @dataclass(frozen=True, slots=True)
 class WorkerView:
-    """One worker. ``spark`` are its rows per second, second by second; ``retry_in`` the seconds to its next attempt;
-    ``trouble`` why it retries, failed or is blocked."""
+    """One worker. ``name`` is its number, in a run of several sources after that of its source and a dot. ``spark`` are
+    its rows per second, second by second; ``retry_in`` the seconds to its next attempt; ``trouble`` why it retries,
+    failed or is blocked."""
 
-    number: int
+    name: str
     state: WorkerState
     first_row: int | None
     last_row: int | None
@@ -119,11 +129,19 @@ class LogLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class View:
-    """A run at one moment. Times are seconds since the epoch; rates are rows per second."""
+    """A run at one moment. Times are seconds since the epoch; rates are rows per second.
+
+    In a run of several ``sources``, ``source`` is the number of the one that is being imported (0 before the first and
+    after the last), ``file``, ``sheet``, ``target`` and ``table`` are of it, and ``source_counters`` too. Everything
+    else is of the whole run.
+    """
 
     run_id: str = ""
     dry_run: bool = False
     state: State = State.STARTING
+    sources: int = 1
+    source: int = 1
+    source_counters: SourceSnapshot | None = None
     file: str = ""
     sheet: str | None = None
     target: str = ""
@@ -153,26 +171,35 @@ class _Retry:
     error: str
 
 
+@dataclass(slots=True)
+class _Import:
+    """What the events of one import have said."""
+
+    started: ImportStarted | None = None  # only of several
+    reading: ReadingStarted | None = None
+    opened: SourceOpened | None = None
+    loading: LoadingStarted | None = None
+    stopping: Stopping | None = None
+    ended: bool = False
+
+
 class ViewBuilder:
     """Builds the :class:`View` of one run from its lines, given in order."""
 
     def __init__(self) -> None:
         self._started: RunStarted | None = None
-        self._import: ImportStarted | None = None  # the latest of several
         self._began = 0.0
         self._latest = 0.0
-        self._reading: ReadingStarted | None = None
-        self._opened: SourceOpened | None = None
-        self._loading: LoadingStarted | None = None
+        self._imports: dict[int, _Import] = {}  # those that have begun, by the numbers of their sources
         self._stopping: Stopping | None = None
         self._finished: RunFinished | None = None
         self._counters: Snapshot | None = None
         self._rates = RateWindow()
         self._history = History()
-        self._sparks: dict[int, deque[tuple[float, int]]] = {}
-        self._retries: dict[int, _Retry] = {}
-        self._delays: dict[int, str] = {}
-        self._failures: dict[int, str] = {}
+        self._sparks: dict[WorkerKey, deque[tuple[float, int]]] = {}
+        self._retries: dict[WorkerKey, _Retry] = {}
+        self._delays: dict[WorkerKey, str] = {}
+        self._failures: dict[WorkerKey, str] = {}
         self._groups: tuple[ReasonGroup, ...] = ()
         self._log: deque[LogLine] = deque(maxlen=MAX_LOG)
         self._logged: tuple[LogLine, ...] | None = None
@@ -191,97 +218,128 @@ class ViewBuilder:
     def view(self, now: float, *, ended: bool = False, report: Report | None = None) -> View:
         """Return the view at ``now``. ``ended`` means that no more lines will come."""
         counters = self._counters or Snapshot(at=self._began)
-        state = self._state(counters, ended=ended, report=report)
+        source, shown = self._shown(counters)
+        state = self._state(counters, shown, ended=ended, report=report)
+        if state.over and self._several:
+            source, shown = 0, _Import()
         until = self._latest if state.over else now
         mean = self._mean(counters, report)
         rates = {} if state.over else self._rates.worker_rates()
+        started = shown.started or self._started
+        table = report.target.table if report and not self._several else ""
         return View(
             run_id=self._started.run_id if self._started else "",
-            dry_run=self._started is not None and self._started.dry_run,
+            dry_run=self._dry_run,
             state=state,
-            file=self._import.file if self._import else self._started.file if self._started else "",
-            sheet=self._opened.sheet if self._opened else None,
-            target=self._import.target if self._import else self._started.target if self._started else "",
-            table=self._loading.table if self._loading else (report.target.table if report else ""),
+            sources=self._started.sources if self._started else 1,
+            source=source,
+            source_counters=next((each for each in counters.sources if each.source == source), None),
+            file=started.file if started else "",
+            sheet=shown.opened.sheet if shown.opened else None,
+            target=started.target if started else "",
+            table=shown.loading.table if shown.loading else table,
             strategy=self._started.strategy if self._started else "",
-            batch_size=self._loading.batch_size if self._loading else 0,
+            batch_size=shown.loading.batch_size if shown.loading else 0,
             seconds=max(0.0, until - self._began) if self._started else 0.0,
             counters=counters,
             now=0.0 if state.over else self._rates.rate(),
             mean=mean,
             peak=max(self._history.peak, mean),
             seconds_left=None if state.over else self._rates.eta(),
-            bound=self._bound(state),
+            bound=self._bound(state, shown),
             queue=self._mean_fill(),
             history=self._history.copy(),
-            workers=tuple(self._worker(worker, now, rates.get(worker.worker, 0.0)) for worker in counters.workers),
+            workers=tuple(self._worker(worker, now, rates.get(worker.key, 0.0)) for worker in counters.workers),
             groups=self._groups,
             log=self._lines(),
             trouble=self._trouble(now, report),
             report=report,
         )
 
+    @property
+    def _several(self) -> bool:
+        return self._started is not None and self._started.sources > 1
+
+    @property
+    def _dry_run(self) -> bool:
+        return self._started is not None and self._started.dry_run
+
+    def _shown(self, counters: Snapshot) -> tuple[int, _Import]:
+        """The import to show, with the number of its source: the latest that is being carried out, or else that was."""
+        if not self._imports:
+            return 0 if self._several else 1, _Import()
+        # A viewer that attaches late does not see every event.
+        ended = {each.source for each in counters.sources if each.phase is Phase.FINISHED}
+        latest_first = list(reversed(self._imports.items()))
+        return next((item for item in latest_first if not (item[1].ended or item[0] in ended)), latest_first[0])
+
     def _add_event(self, at: float, event: AnyEvent) -> None:
         match event:
             case RunStarted():
                 self._started, self._began = event, at
             case ImportStarted():
-                self._begin_import(event)
+                self._imports[event.source] = _Import(started=event)
             case ReadingStarted():
-                self._reading = event
+                self._import(event).reading = event
             case SourceOpened():
-                self._opened = event
+                self._import(event).opened = event
             case LoadingStarted():
-                self._loading = event
-                self._history.add(at, 0)
+                self._import(event).loading = event
+                self._history.add(at, 0 if self._counters is None else self._counters.by_workers)
             case Retrying():
-                self._retries[event.worker] = _Retry(at + event.seconds, event.attempt, event.error)
+                key = WorkerKey(event.source, event.worker)
+                self._retries[key] = _Retry(at + event.seconds, event.attempt, event.error)
             case StatementDelayed():
-                self._delays[event.worker] = event.detail
+                self._delays[WorkerKey(event.source, event.worker)] = event.detail
             case WorkerFailed():
-                self._failures[event.worker] = event.error
-            case Stopping():
+                self._failures[WorkerKey(event.source, event.worker)] = event.error
+            case Stopping(source=None):
                 self._stopping = event
+            case Stopping(source=int(source)) if source in self._imports:
+                self._imports[source].stopping = event
+            case ImportFinished():
+                self._import(event).ended = True
+                self._forget_workers(event.source)
             case RunFinished():
                 self._finished = event
-        text = narrate(event, dry_run=self._started is not None and self._started.dry_run)
+        text = narrate(event, dry_run=self._dry_run, several=self._several)
         if text is not None:
             self._log.append(LogLine(at, level(event), text, isinstance(event, ROUTINE)))
             self._logged = None
 
-    def _begin_import(self, event: ImportStarted) -> None:
-        """Show the next of several imports, whose workers are numbered from 1 again."""
-        self._import, self._reading, self._opened, self._loading = event, None, None, None
-        if self._stopping is not None and self._stopping.source is not None:
-            self._stopping = None  # it ended the import before
+    def _import(self, event: ImportEvent) -> _Import:
+        return self._imports.setdefault(event.source, _Import())
+
+    def _forget_workers(self, source: int) -> None:
+        """Forget the workers of one of several imports, which has ended."""
         for of_workers in (self._sparks, self._retries, self._delays, self._failures):
-            of_workers.clear()
+            for key in [key for key in of_workers if key.source == source]:
+                del of_workers[key]
 
     def _add_counters(self, counters: Snapshot) -> None:
         self._counters = counters
-        engine = self._retries.get(0)  # not a worker, so no worker state shows the end of its retry
-        if engine is not None and counters.at > engine.until:
-            del self._retries[0]
+        for key in [key for key, retry in self._retries.items() if not key.worker and counters.at > retry.until]:
+            del self._retries[key]  # the engine is not a worker, so no worker state shows the end of its retry
         self._rates.add(counters)
         if not counters.paused:  # a paused run adds nothing to the chart, and would redraw it all the time
             self._history.add(counters.at, counters.by_workers)
         for worker in counters.workers:
-            spark = self._sparks.setdefault(worker.worker, deque())
+            spark = self._sparks.setdefault(worker.key, deque())
             spark.append((counters.at, worker.finished))
             while len(spark) > 2 and counters.at - spark[1][0] >= SPARK_STEPS:
                 spark.popleft()
             if worker.state is not WorkerState.RETRYING:
-                self._retries.pop(worker.worker, None)
+                self._retries.pop(worker.key, None)
 
-    def _state(self, counters: Snapshot, *, ended: bool, report: Report | None) -> State:
+    def _state(self, counters: Snapshot, shown: _Import, *, ended: bool, report: Report | None) -> State:
         if report is not None:
             return _OUTCOMES[report.outcome]
         if ended:
             return _OUTCOMES[self._finished.outcome] if self._finished else State.DIED
         if self._finished is not None:
             return State.FINISHING
-        if self._stopping is not None:
-            return State.ABORTING if self._stopping.aborting else State.STOPPING
+        if (stopping := self._stopping or shown.stopping) is not None:
+            return State.ABORTING if stopping.aborting else State.STOPPING
         if counters.paused:
             return State.PAUSED
         if counters.phase is Phase.INDEXING:
@@ -290,9 +348,9 @@ class ViewBuilder:
             worker.state in (WorkerState.RETRYING, WorkerState.DONE) for worker in counters.workers
         ):
             return State.RETRYING
-        if self._loading is not None:
+        if shown.loading is not None:
             return State.LOADING
-        return State.READING if self._reading is not None else State.STARTING
+        return State.READING if shown.reading is not None else State.STARTING
 
     def _mean(self, counters: Snapshot, report: Report | None) -> float:
         """Return the mean rate: that of the report; before it, since the first row was written."""
@@ -305,7 +363,7 @@ class ViewBuilder:
         fills = [old.queue_depth / old.queue_size for old in self._rates.recent() if old.queue_size]
         return sum(fills) / len(fills) if fills else 0.0
 
-    def _bound(self, state: State) -> Bound:
+    def _bound(self, state: State, shown: _Import) -> Bound:
         if state.over or state is State.PAUSED:
             return Bound.NOTHING
         if state not in (State.LOADING, State.RETRYING) or self._counters is None:
@@ -315,13 +373,13 @@ class ViewBuilder:
             return Bound.DATABASE
         if fill > _READER_BOUND:
             return Bound.BALANCED
-        return Bound.LIMIT if self._loading is not None and self._loading.max_rate else Bound.READER
+        return Bound.LIMIT if shown.loading is not None and shown.loading.max_rate else Bound.READER
 
     def _worker(self, worker: WorkerSnapshot, now: float, rate: float) -> WorkerView:
-        spark = self._sparks.get(worker.worker, deque())
-        retry = self._retries.get(worker.worker)
+        spark = self._sparks.get(worker.key, deque())
+        retry = self._retries.get(worker.key)
         return WorkerView(
-            number=worker.worker,
+            name=f"{worker.source}.{worker.worker}" if self._several else str(worker.worker),
             state=worker.state,
             first_row=worker.in_hand_first_row,
             last_row=worker.in_hand_last_row,
@@ -333,19 +391,19 @@ class ViewBuilder:
             spark=_steps(spark),
             attempt=retry.attempt if retry else 0,
             retry_in=max(0.0, retry.until - now) if retry else None,
-            trouble=self._failures.get(worker.worker) or (retry.error if retry else None) or self._delay(worker),
+            trouble=self._failures.get(worker.key) or (retry.error if retry else None) or self._delay(worker),
         )
 
     def _delay(self, worker: WorkerSnapshot) -> str | None:
-        return self._delays.get(worker.worker) if worker.state is WorkerState.BLOCKED else None
+        return self._delays.get(worker.key) if worker.state is WorkerState.BLOCKED else None
 
     def _trouble(self, now: float, report: Report | None) -> str | None:
         """Return what is wrong with the whole run, if anything is."""
         if report is not None:
             return report.error
-        engine = self._retries.get(0)
-        if engine is not None and engine.until > now:
-            return engine.error
+        for key, retry in self._retries.items():
+            if not key.worker and retry.until > now:  # the engine's own
+                return retry.error
         return next(iter(self._failures.values()), None)
 
     def _lines(self) -> tuple[LogLine, ...]:

@@ -9,6 +9,9 @@ import pytest
 from tests.conftest import sqlite_database
 from tui_importer import Options, Plan, PlanError, SetReport, Source, Target, inspect_source, run_import
 from tui_importer.core.planning.expansion import expand, only_import
+from tui_importer.events import AnyEvent, RowRejected
+from tui_importer.recording.follow import all_lines, rejected_rows
+from tui_importer.recording.recordings import recordings, recordings_folder
 
 A, B, C = (Source(file=f"{name}.csv") for name in "abc")
 
@@ -55,3 +58,25 @@ def test_a_plan_of_several_sources_is_one_run_and_each_is_the_import_that_it_is_
     assert [each.outcome for each in report.imports] == ["complete", "already_imported"]
     assert report.imports[1].resumes == alone.run_id
     assert sqlite_database(tmp_path / "all.db").fetch("SELECT n FROM t ORDER BY n") == [(0,), (1,)]
+
+
+def test_rejects_name_their_source_in_events_report_and_recording(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    for name in "ab":
+        Path(f"{name}.csv").write_text("n\n1\nx\n")
+    heard: list[AnyEvent] = []
+    target, options = Target(database="all.db", table="t"), Options(types={"n": "integer"})
+    report = run_import(Plan(source=A, further_sources=(B,), target=target, options=options), listener=heard.append)
+    assert isinstance(report, SetReport)
+    assert [(event.source, event.reject.row) for event in heard if isinstance(event, RowRejected)] == [(1, 3), (2, 3)]
+    for number, each in enumerate(report.imports, start=1):
+        assert [reject.source for reject in each.rejects] == [number]
+        assert [(group.source, group.count) for group in each.reject_groups] == [(number, 1)]
+    [recording] = recordings(recordings_folder())
+    groups = [line.what for line in all_lines(recording) if isinstance(line.what, tuple)]
+    assert [(group.source, group.count) for group in groups[-1]] == [(1, 1), (2, 1)]
+    assert [event.source for event in rejected_rows(recording)] == [1, 2]
+    assert [event.source for event in rejected_rows(recording, 2)] == [2]
