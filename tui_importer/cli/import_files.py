@@ -97,9 +97,8 @@ def command(files: tuple[str, ...], **given: Any) -> int:
         check_report_path(report_file, [sqlite_path(each) for each in databases if each.scheme == "sqlite"])
     if dashboard:
         from tui_importer.cli.interactive import import_on_screen
-        from tui_importer.core.run.set_report import worst_exit_code
 
-        return worst_exit_code([import_on_screen(file, given, registry) for file in files or (None,)])
+        return import_on_screen(plans if files else (), given, registry)
     report = _import(plans, given, registry)
     if report_file:
         _write_report(report_file, report)
