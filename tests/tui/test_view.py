@@ -21,7 +21,8 @@ from tui_importer.events import (
 )
 from tui_importer.recording.lines import Line
 from tui_importer.tui.history import MAX_POINTS, History
-from tui_importer.tui.view import Bound, State, View, ViewBuilder
+from tui_importer.tui.view import Bound, State, View
+from tui_importer.tui.view_builder import ViewBuilder
 
 
 def seen(scene: Scene, now: float | None = None) -> View:

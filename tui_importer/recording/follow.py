@@ -109,13 +109,16 @@ class Follower:
         yield from _decoded(lines[1:])
 
     def _source_begun(self, end: int) -> list[bytes]:
-        """The latest lines before ``end`` that say which source is being imported."""
+        """The latest lines between the beginning and ``end`` that say which source is being imported."""
         lines = []
         with mmap.mmap(self._file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+            told = data.rfind(b"\n", 0, _HEAD)
             for mark in _SOURCE_BEGUN:
-                place = data.rfind(mark, 0, end)
-                start, stop = data.rfind(b"\n", 0, max(place, 0)) + 1, data.find(b"\n", place)
-                if place - start in range(_EVENT_WITHIN) and stop >= 0:
+                place = data.rfind(mark, told + 1, end)
+                if place < 0:
+                    continue
+                start, stop = data.rfind(b"\n", 0, place) + 1, data.find(b"\n", place)
+                if place - start < _EVENT_WITHIN and stop >= 0:
                     lines.append((start, data[start:stop]))
         return [line for _, line in sorted(lines)]
 
