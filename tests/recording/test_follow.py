@@ -221,6 +221,13 @@ def caught_up(recording: Recording, monkeypatch: pytest.MonkeyPatch) -> tuple[li
         follower.close()
 
 
+def test_counters_are_recorded_of_the_sources_that_are_being_imported(tmp_path: Path) -> None:
+    scene = Scene().begin().load().go(1).second_of_three()
+    before, after = samples(told(scene))[-1], samples(followed(write(scene, tmp_path)))[-1]
+    assert [source.source for source in before.sources] == [1, 2, 3]
+    assert after == dataclasses.replace(before, sources=before.sources[1:2])
+
+
 def test_of_a_long_recording_the_current_source_is_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Which one it is was said in the middle, which is not read."""
     scene = finished().second_of_three()

@@ -53,7 +53,8 @@ class WorkerAnswer(msgspec.Struct, frozen=True, kw_only=True):
 
 class ProgressAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """How far a run is. ``share`` is the share of its rows, 0 to 1, if their number is known; ``eta_seconds`` is the
-    remaining time, if it can be estimated. ``sources`` has the counts of each of several sources."""
+    remaining time, if it can be estimated. Of several sources, ``sources`` has the counts of those that are being
+    imported."""
 
     phase: Phase
     paused: bool

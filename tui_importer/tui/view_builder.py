@@ -149,10 +149,10 @@ class ViewBuilder:
         """The import to show, with the number of its source: the latest that is being carried out, or else that was."""
         if not self._imports:
             return 0 if self._several else 1, _Import()
-        # A viewer that attaches late does not see every event.
-        ended = {each.source for each in counters.sources if each.phase is Phase.FINISHED}
+        # The counters say it, too: a viewer that attaches late does not see every event.
+        active = {each.source for each in counters.sources if each.active}
         latest_first = list(reversed(self._imports.items()))
-        return next((item for item in latest_first if not (item[1].ended or item[0] in ended)), latest_first[0])
+        return next((item for item in latest_first if item[0] in active and not item[1].ended), latest_first[0])
 
     def _add_event(self, at: float, event: AnyEvent) -> None:
         match event:

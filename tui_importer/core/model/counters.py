@@ -141,6 +141,11 @@ class SourceSnapshot:
     all_read: bool
 
     @property
+    def active(self) -> bool:
+        """Whether the source is being imported."""
+        return self.phase not in _INACTIVE
+
+    @property
     def finished(self) -> int:
         """The number of completed rows."""
         return self.inserted + self.updated + self.skipped + self.rejected
