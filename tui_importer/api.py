@@ -18,6 +18,7 @@ from tui_importer.core.model.plan import Plan, checked, database_of
 from tui_importer.core.model.preview import PREVIEW_COLUMNS, PREVIEW_ROWS, PREVIEW_TEXT, Preview
 from tui_importer.core.model.report import Report
 from tui_importer.core.model.url import DatabaseAddress, parse_address
+from tui_importer.core.planning.expansion import expand, only_import
 from tui_importer.core.planning.resolution import KnownSource, check_fit, choose_target, resolve
 from tui_importer.core.run.context import Components
 from tui_importer.core.run.import_set import ImportSet, PlannedImport
@@ -42,7 +43,7 @@ EXECUTOR = "sequential"
 
 
 class Run:
-    """One run: the import of one plan, or of several. :meth:`execute` carries it out; other threads may call the other
+    """One run: the imports of one plan, or of several. :meth:`execute` carries it out; other threads may call the other
     methods meanwhile.
 
     Raises :class:`tui_importer.errors.UsageError` if the request is wrong: an unknown strategy or reader, a file that
@@ -61,14 +62,14 @@ class Run:
         recordings: Path | None = None,
         executor: str = EXECUTOR,
     ) -> None:
-        """``recordings`` is the folder in which the run is recorded (None: not at all). ``opening`` is the first plan's
-        source if it is already being opened. ``command`` is the command line that repeats the run, without secrets; for
-        several plans, a sequence that continues with one command for each import. ``executor`` is the name of the
-        plugin that carries out several imports."""
+        """``recordings`` is the folder in which the run is recorded (None: not at all). ``opening`` is the first source
+        if it is already being opened. ``command`` is the command line that repeats the run, without secrets, or a
+        sequence that continues with one command for each import. ``executor`` is the name of the plugin that carries
+        out several imports."""
         if not callable(listener):
             raise PlanError(f"listener must be a function that takes an event, not {type(listener).__name__}")
         registry = registry or load_registry()
-        plans = [checked(each) for each in ((plan,) if isinstance(plan, Plan) else _plans(plan))]
+        plans = expand(checked(each) for each in ((plan,) if isinstance(plan, Plan) else _plans(plan)))
         whole, commands = _commands(command, len(plans))
         rejects_path = None if rejects_file is None else _path(rejects_file, "rejects_file")
         if rejects_path is not None and len(plans) > 1:
@@ -103,7 +104,7 @@ class Run:
 
     @property
     def resolved_plan(self) -> Plan | None:
-        """The first plan with all defaults resolved; None until it is known."""
+        """The plan of the first import with all defaults resolved; None until it is known."""
         return self._imports.resolved_plans[0]
 
     def snapshot(self) -> Snapshot:
@@ -168,8 +169,8 @@ def run_import(
 ) -> Report:
     """Import a spreadsheet into a database and return the report.
 
-    Several plans are one run: the imports are carried out one after another, and one that fails does not stop the
-    others. The report then is a :class:`~tui_importer.core.model.report.SetReport`.
+    A plan of several sources, or several plans, are one run: the imports are carried out one after another, and one
+    that fails does not stop the others. The report then is a :class:`~tui_importer.core.model.report.SetReport`.
     ``listener`` is called with every event of the run (:mod:`tui_importer.events`), one at a time, from the run's
     threads. Rejected rows are written to ``rejects_file`` (by default ``NAME.rejects.xlsx`` in the current folder).
     Unless ``record`` is false, the run is recorded in a private folder of the user's state directory. Raises
@@ -268,7 +269,7 @@ def inspect_source(
     (:class:`tui_importer.errors.ImporterError`).
     """
     registry = registry or load_registry()
-    plan = checked(plan)
+    plan = only_import(checked(plan))
     components = _components(plan, registry)
     path = Path(plan.source.file)
     with open_source(path, components.reader, plan.source) as source:
@@ -315,7 +316,8 @@ def look_at_target(plan: Plan, *, layout: Layout | None = None, registry: Regist
     With the ``layout`` of the plan's sheet, which must be named in the plan, it is also checked whether the table fits
     its columns. Raises :class:`tui_importer.errors.DatabaseError` if the database does not answer.
     """
-    components = _components(checked(plan), registry or load_registry())
+    plan = only_import(checked(plan))
+    components = _components(plan, registry or load_registry())
     name = plan.target.table or ""
     with _connected_backend(plan, components) as backend:
         table = backend.catalog.reflect(name)

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.cli.test_stopping import slow, until
-from tui_importer import Options, Plan, Source, Target
+from tui_importer import Options, Plan, Source, Target, save_plan
 from tui_importer.cli.import_files import command as import_command
 from tui_importer.cli.options import build_plan
 from tui_importer.plugins.registry import load_registry
-from tui_importer.text.command import command_of
+from tui_importer.text.command import command_of, commands_of
 
 if TYPE_CHECKING:
     from tests.cli.conftest import Program
@@ -112,10 +112,35 @@ def test_a_plan_is_what_its_command_makes(plan: Plan) -> None:
     words = shlex.split(command_of(plan, plan.target.database or "x.db"))
     context = import_command.make_context("import", words[1:])
     given = dict(context.params)
-    [file] = given.pop("files")
+    files = given.pop("files")
     made: Callable[..., Plan] = build_plan
     target = Target(database=plan.target.database or "x.db", table=plan.target.table, mode=plan.target.mode)
-    assert made(file, given, load_registry(found=[])) == Plan(source=plan.source, target=target, options=plan.options)
+    assert made(files, given, load_registry(found=[])) == Plan(source=plan.source, target=target, options=plan.options)
+
+
+def test_the_command_of_a_run_is_one_if_its_imports_differ_in_their_file_alone() -> None:
+    one = Plan(source=Source(file="a b.csv", delimiter=";"), target=Target(table="t"))
+    other = Plan(source=Source(file="c.csv", delimiter=";"), target=Target(table="t"))
+    own = [
+        "tui-importer 'a b.csv' --db 'a b.db' --delimiter ';' --table t --no-ui",
+        "tui-importer c.csv --db c.db --delimiter ';' --table t --no-ui",
+    ]
+    assert commands_of([one]) == (own[0], own[0])
+    assert commands_of([one, other]) == ("tui-importer 'a b.csv' c.csv --delimiter ';' --table t --no-ui", *own)
+    sheet = Plan(source=Source(file="c.csv", sheet="S"), target=Target(table="t"))
+    assert commands_of([one, sheet])[0] == f"{own[0]}; tui-importer c.csv --db c.db --sheet S --table t --no-ui"
+
+
+def test_a_file_is_read_as_the_plan_file_describes_it(tmp_path: Path) -> None:
+    sources = (Source(file="a.xlsx", sheet="A"), Source(file="b.xlsx", sheet="B", header_row=3))
+    save_plan(Plan(source=sources[0], further_sources=sources[1:], target=Target(table="t")), tmp_path / "p.toml")
+    given = {"schema": str(tmp_path / "p.toml"), "limit": 9}
+    plan = build_plan(["b.xlsx", "c.xlsx"], given, load_registry(found=[]))
+    assert plan.target.table == "t"
+    assert plan.sources == (
+        Source(file="b.xlsx", sheet="B", header_row=3, limit=9),
+        Source(file="c.xlsx", sheet="A", limit=9),
+    )
 
 
 @pytest.mark.usefixtures("own_state")

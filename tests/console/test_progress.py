@@ -9,6 +9,7 @@ import sys
 import threading
 from collections.abc import Callable
 
+import msgspec
 import pytest
 
 from tests.support.snapshots import snapshot_of
@@ -21,12 +22,14 @@ from tui_importer.console.progress import (
     PlainProgress,
     Progress,
     QuietProgress,
+    SourceName,
 )
 from tui_importer.core.model.counters import Snapshot
 from tui_importer.events import (
     AnyEvent,
     BatchCommitted,
     Fault,
+    ImportStarted,
     Noticed,
     Reject,
     RowRejected,
@@ -274,3 +277,28 @@ def test_rich_is_loaded_for_a_terminal_only() -> None:
         [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True, env=dict(os.environ)
     )
     assert result.stdout == "[]\n"
+
+
+def test_the_name_of_what_is_imported_is_that_of_the_sheet_or_of_the_current_source() -> None:
+    one, several = SourceName(), SourceName()
+    sheet = SourceOpened(sheet="S", header_row=1, columns=1, rows=1, seconds=0.1)
+    names = []
+    for event in (STARTED, sheet, COMMITTED):
+        one.on_event(event)
+        names.append(one.text)
+    assert names == ["a.xlsx", "S", "S"]
+    names = []
+    of_three = msgspec.structs.replace(STARTED, sources=3)
+    second = ImportStarted(source=2, file="x/b.csv", target="t", strategy="batched")
+    for heard in (of_three, second, sheet):
+        several.on_event(heard)
+        names.append(several.text)
+    assert names == ["3 sources", "2 of 3, b.csv", "2 of 3, b.csv"]
+
+
+def test_the_lines_of_a_run_of_several_sources_say_of_which_they_speak() -> None:
+    out = io.StringIO()
+    progress = LineProgress(out)
+    progress.on_event(msgspec.structs.replace(STARTED, sources=2))
+    progress.on_event(Noticed(source=2, message="a note"))
+    assert out.getvalue().splitlines()[1] == "source 2: note: a note"

@@ -19,7 +19,7 @@ def begin(folder: Path, **options: float) -> Recording:
         target=Target(database="rows.db"),
         options=Options(batch_size=1, **options),  # type: ignore[arg-type]
     )
-    return start_run(ImportRequest(plan=plan, command="tui-importer rows.csv"), recordings_folder(), folder)
+    return start_run(ImportRequest(plans=(plan,), command="tui-importer rows.csv"), recordings_folder(), folder)
 
 
 def until_it_has_ended(recording: Recording) -> None:

@@ -237,7 +237,7 @@ def test_what_is_no_database_is_refused_in_a_line(tmp_path: Path) -> None:
 def test_a_run_is_no_look(tmp_path: Path) -> None:
     """What a process refuses is told, whatever it was asked."""
     [refused] = Ear(
-        ImportRequest(plan=Plan(source=Source(file="x.csv"), options=Options(strategy="telepathic")), command="x")
+        ImportRequest(plans=(Plan(source=Source(file="x.csv"), options=Options(strategy="telepathic")),), command="x")
     ).to_the_end()
     assert isinstance(refused, Refused)
     assert "telepathic" in refused.error

@@ -88,8 +88,10 @@ def owners(recording: Recording) -> list[psutil.Process]:
 def request(rows: Path, database: str, **given: Any) -> ImportRequest:
     options = {"max_rate": RATE, **given.pop("options", {})}
     return ImportRequest(
-        plan=Plan(
-            source=Source(file=str(rows)), target=Target(database=database, table="t"), options=Options(**options)
+        plans=(
+            Plan(
+                source=Source(file=str(rows)), target=Target(database=database, table="t"), options=Options(**options)
+            ),
         ),
         command="tui-importer rows.csv --no-ui",
         **given,
@@ -192,7 +194,7 @@ REFUSED: list[tuple[Callable[[Path], Plan], str]] = [
 @pytest.mark.parametrize(("plan", "says"), REFUSED, ids=range(len(REFUSED)))
 def test_what_makes_no_sense_is_refused(folder: Path, rows: Path, plan: Callable[[Path], Plan], says: str) -> None:
     with pytest.raises((RefusedError, PlanError)) as caught:  # by the process, or before there is a plan to give it
-        start_run(ImportRequest(plan=plan(rows), command="x"), folder)
+        start_run(ImportRequest(plans=(plan(rows),), command="x"), folder)
     assert caught.value.exit_code is ExitCode.USAGE
     assert says in str(caught.value)
     assert "\n" not in str(caught.value)

@@ -20,9 +20,18 @@ from tui_importer import UsageError
 from tui_importer.core.model.counters import Snapshot
 from tui_importer.core.model.reject_groups import MAX_GROUPS, OTHERS, RejectGroups
 from tui_importer.core.model.report import CELLS_PER_REASON, ReasonGroup
-from tui_importer.events import BatchCommitted, Fault, Noticed, Reject, RowRejected, RunFinished, RunStarted
+from tui_importer.events import (
+    BatchCommitted,
+    Fault,
+    ImportStarted,
+    Noticed,
+    Reject,
+    RowRejected,
+    RunFinished,
+    RunStarted,
+)
 from tui_importer.recording import follow, recorder
-from tui_importer.recording.follow import Follower, Replay, headers, rejects
+from tui_importer.recording.follow import Follower, Replay, headers, rejected_rows
 from tui_importer.recording.lines import LINE_VERSION, Line, decode_line
 from tui_importer.recording.recorder import Recorder
 from tui_importer.recording.recordings import EVENTS_FILE, Recording, find_recording, recordings
@@ -62,7 +71,7 @@ def test_a_recording_is_read_back_as_it_was_said(tmp_path: Path) -> None:
     scene = finished()
     recording = write(scene, tmp_path)
     assert followed(recording) == told(scene)
-    assert list(rejects(recording)) == scene.rejects
+    assert [event.reject for event in rejected_rows(recording)] == scene.rejects
     assert headers(recording) == HEADERS
 
 
@@ -212,6 +221,27 @@ def caught_up(recording: Recording, monkeypatch: pytest.MonkeyPatch) -> tuple[li
         follower.close()
 
 
+def test_counters_are_recorded_of_the_sources_that_are_being_imported(tmp_path: Path) -> None:
+    scene = Scene().begin().load().go(1).second_of_three()
+    before, after = samples(told(scene))[-1], samples(followed(write(scene, tmp_path)))[-1]
+    assert [source.source for source in before.sources] == [1, 2, 3]
+    assert after == dataclasses.replace(before, sources=before.sources[1:2])
+
+
+def test_of_a_long_recording_the_current_source_is_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Which one it is was said in the middle, which is not read."""
+    scene = finished().second_of_three()
+    recording, _ = long_recording(tmp_path, scene, 400)
+    lines = recording.events_file.read_text().splitlines(keepends=True)
+    for number in (3, 4):
+        begun = ImportStarted(source=number, file=f"{number}.csv", target="t", strategy="batched")
+        lines.insert(number * len(lines) // 6, f"{text(Line(BEGAN, begun))}\n")
+    recording.events_file.write_text("".join(lines))
+    caught, _, _ = caught_up(recording, monkeypatch)
+    files = [line.what.file for line in caught if isinstance(line.what, ImportStarted)]
+    assert files == ["sales/february.xlsx", "4.csv"]
+
+
 def test_of_a_long_recording_little_is_read_and_nothing_is_wrong(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -235,7 +265,7 @@ def test_of_a_long_recording_little_is_read_and_nothing_is_wrong(
     assert [line.what for line in lines if isinstance(line.what, tuple)][-1] == next(
         line.what for line in reversed(scene.lines) if isinstance(line.what, tuple)
     )
-    assert sum(1 for _ in rejects(recording)) == len(scene.rejects)
+    assert sum(1 for _ in rejected_rows(recording)) == len(scene.rejects)
 
 
 @pytest.mark.parametrize("workers", [1, 32, 64])
@@ -406,7 +436,7 @@ def test_a_replay_of_nothing_is_over_at_once(tmp_path: Path) -> None:
     assert (replay.poll(), replay.report()) == ([], None)
     replay.close()
     assert headers(recording) == ()
-    assert list(rejects(recording)) == []
+    assert list(rejected_rows(recording)) == []
 
 
 def test_a_recording_is_found_by_its_id_or_the_beginning_of_one(tmp_path: Path) -> None:

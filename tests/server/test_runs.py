@@ -14,7 +14,7 @@ from tests.server.conftest import SLOW, Served, numbered, until
 from tests.support.make_sample import SAMPLE_PATH
 from tui_importer.core.model.counters import Snapshot
 from tui_importer.recording.control import ChangeWorkers, Pause, Stop, give_order
-from tui_importer.recording.follow import Follower, headers, rejects
+from tui_importer.recording.follow import Follower, headers, rejected_rows
 
 pytestmark = pytest.mark.once
 
@@ -142,7 +142,7 @@ def test_the_dashboard_finds_an_uploaded_run_and_it_obeys(serve: Callable[..., S
     follower = Follower(recording)
     until(lambda: any(isinstance(line.what, Snapshot) for line in follower.poll()))
     assert headers(recording) == ("n", "note")
-    assert list(rejects(recording)) == []
+    assert list(rejected_rows(recording)) == []
     give_order(recording.folder, ChangeWorkers(workers=3))
     served.wait(id_, lambda run: run["progress"]["workers_wanted"] == 3)
     give_order(recording.folder, Pause())

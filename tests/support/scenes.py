@@ -12,7 +12,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from tui_importer.core.model.counters import Phase, Snapshot, WorkerSnapshot, WorkerState
+import msgspec
+
+from tui_importer.core.model.counters import Phase, Snapshot, SourceSnapshot, WorkerSnapshot, WorkerState
 from tui_importer.core.model.report import (
     Outcome,
     ReasonGroup,
@@ -28,6 +30,8 @@ from tui_importer.events import (
     AnyEvent,
     BatchCommitted,
     Fault,
+    ImportEvent,
+    ImportStarted,
     IndexesCreated,
     LoadingStarted,
     Noticed,
@@ -222,6 +226,24 @@ class Scene:
         )
         return self
 
+    def second_of_three(self) -> Scene:
+        """The second source of three is being imported, and was from the beginning."""
+        for place, line in enumerate(self.lines):
+            match line.what:
+                case RunStarted():
+                    self.lines[place] = replace(line, what=msgspec.structs.replace(line.what, sources=3))
+                case ImportEvent():
+                    self.lines[place] = replace(line, what=msgspec.structs.replace(line.what, source=2))
+                case tuple():
+                    self.lines[place] = replace(line, what=tuple(replace(group, source=2) for group in line.what))
+                case Snapshot():
+                    self.lines[place] = replace(line, what=_of_three(line.what))
+        begun = ImportStarted(
+            source=2, file="sales/february.xlsx", target="postgresql://db.example/shop", strategy="batched"
+        )
+        self.lines.insert(1, Line(self.lines[0].at, begun))
+        return self
+
     def pause(self) -> Scene:
         """The run rests."""
         self.say(Paused())
@@ -343,6 +365,35 @@ class Scene:
 
 
 _STATES = (WorkerState.WRITING, WorkerState.WRITING, WorkerState.COMMITTING, WorkerState.IDLE)
+
+
+def _of_three(counters: Snapshot) -> Snapshot:
+    """The counters as those of the second of three sources, after 1,000 rows of the first."""
+    first = SourceSnapshot(
+        source=1,
+        read=1_000,
+        blank=0,
+        inserted=1_000,
+        updated=0,
+        skipped=0,
+        rejected=0,
+        source_rows=1_000,
+        phase=Phase.FINISHED,
+        all_read=True,
+    )
+    same = ("read", "blank", "inserted", "updated", "skipped", "rejected", "source_rows", "phase", "all_read")
+    second = SourceSnapshot(source=2, **{name: getattr(counters, name) for name in same})
+    third = replace(first, source=3, read=0, inserted=0, source_rows=None, phase=Phase.WAITING, all_read=False)
+    return replace(
+        counters,
+        read=counters.read + 1_000,
+        inserted=counters.inserted + 1_000,
+        source_rows=None,
+        ended_rows=1_000,
+        all_read=False,
+        sources=(first, second, third),
+        workers=tuple(replace(worker, source=2) for worker in counters.workers),
+    )
 
 
 def _busy(state: WorkerState) -> bool:

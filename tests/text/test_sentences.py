@@ -209,3 +209,14 @@ def test_how_far_a_run_is(snapshot: Snapshot, rate: float, seconds: float | None
 def test_a_long_wait_is_said_in_hours() -> None:
     snapshot = Snapshot(at=0, read=2, inserted=1, source_rows=9)
     assert status_line("S", snapshot, 1.0, 3_723).endswith("1:02:03 left")
+
+
+def test_a_sentence_about_one_of_several_sources_says_of_which() -> None:
+    assert narrate(Noticed(source=2, message="n"), several=True) == "source 2: note: n"
+    assert narrate(Stopping(source=2, reason="r", aborting=True), several=True) == (
+        "source 2: stopping (r): undoing what is in flight"
+    )
+    assert narrate(Stopping(reason="r", aborting=True), several=True) == "stopping (r): undoing what is in flight"
+    assert narrate(IndexesCreated(source=2, count=0, seconds=0.0), several=True) is None
+    started = ImportStarted(source=2, file="f", target="t", strategy="batched")
+    assert narrate(started, several=True) == narrate(started) == "source 2: f into t"

@@ -11,6 +11,7 @@ from textual.widgets import DataTable, Input
 
 from tests.support.scenes import COMMAND, HEADERS, RUN_ID, Scene
 from tests.tui.conftest import Playing, page, run, until
+from tui_importer.events import RowRejected
 from tui_importer.tui.app import Dashboard
 from tui_importer.tui.messages import DashboardResult
 from tui_importer.tui.screens.files import FilesScreen
@@ -192,3 +193,23 @@ def test_a_defect_of_the_screen_shows_no_values(
     assert "in broken" in said
     assert said.endswith("RuntimeError: a defect, 11 long")
     assert "canary" not in said
+
+
+def test_rejects_of_several_sources_are_told_apart_and_each_written_to_its_workbook(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    scene = Scene().begin().load().go(4, 6).second_of_three()
+    scene.say(RowRejected(source=1, worker=1, reject=scene.rejects[-1]))
+
+    async def look(pilot: Pilot[DashboardResult]) -> None:
+        await pilot.press("r")
+        await until(pilot, lambda: "7 rows rejected" in page(pilot.app))
+        table = pilot.app.screen.query_one(DataTable)
+        assert [str(table.get_cell_at((row, 0))) for row in range(7)] == ["1", *["2"] * 6]  # type: ignore[arg-type]
+        await pilot.press("w")
+        await until(pilot, lambda: "7 rows written to" in page(pilot.app))
+
+    Playing(scene, folder).act(look, (140, 30))
+    rows = {path.name: load_workbook(path).worksheets[0].max_row for path in tmp_path.glob("*.xlsx")}
+    assert rows == {"directory.rejects.xlsx": 2, "february.rejects.xlsx": 7}

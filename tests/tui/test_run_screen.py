@@ -486,3 +486,37 @@ def _poisoned_reject(reject: Reject, evil: str) -> Reject:
 
 def _later(view: View) -> View:
     return replace(view, seconds=view.seconds + 0.25)
+
+
+def test_of_several_sources_the_current_one_is_named_and_all_are_counted(folder: Path) -> None:
+    scene = Scene(workers=2).begin().load().go(4, 5).second_of_three()
+    done = int(scene.written)
+
+    async def look(pilot: Pilot[DashboardResult]) -> None:
+        app = pilot.app
+        assert "2 of 3: february.xlsx › Sheet1 → " in text(app, "heading")
+        assert f"source 2: {done * 100 // 100_000} %  {done:,}/100,000" in text(app, "progress")
+        assert f"inserted {done - 5 + 1_000:,} + rejected 5" in text(app, "equation")
+        assert ["2.1" in text(app, "worker-1"), "2.2" in text(app, "worker-2")] == [True, True]
+        assert "2 #2 Name: value requir…" in text(app, "rejects")
+        assert "source 2: " in text(app, "log")
+
+    Playing(scene, folder).act(look)
+
+
+def test_while_the_next_of_several_sources_is_read_its_size_is_not_known(folder: Path) -> None:
+    scene = Scene().begin().second_of_three()
+
+    async def look(pilot: Pilot[DashboardResult]) -> None:
+        assert text(pilot.app, "progress").strip() == "source 2: reading, size unknown"
+
+    Playing(scene, folder).act(look)
+
+
+def test_at_the_end_of_several_sources_none_of_them_is_named(folder: Path) -> None:
+    scene = Scene().begin().load().go(4).second_of_three().die()
+
+    async def look(pilot: Pilot[DashboardResult]) -> None:
+        assert text(pilot.app, "heading").lstrip().startswith("3 sources → ")
+
+    Playing(scene, folder).act(look)

@@ -77,10 +77,13 @@ class Setup:
     )
     looks: Looks = field(default_factory=Looks)
     begun: list[Plan] = field(default_factory=list)
+    place: tuple[int, int] = (1, 1)
 
     def app(self) -> Dashboard:
         return Dashboard(
-            lambda glyphs: SetupScreen(self.plan, ["batched", "sequential"], self.looks, self.begun.append, glyphs)
+            lambda glyphs: SetupScreen(
+                self.plan, ["batched", "sequential"], self.looks, self.begun.append, glyphs, place=self.place
+            )
         )
 
     def preview(self, *, raw: bool = False, sheets: tuple[str, ...] = ("Orders", "Old")) -> None:
@@ -520,3 +523,19 @@ def test_what_a_sheet_holds_is_shown_and_never_obeyed() -> None:
         assert "\u202e" not in shown
 
     run(setup.app(), look, (160, 40))
+
+
+@pytest.mark.parametrize(("place", "key"), [((2, 3), "Next file"), ((3, 3), "Start")])
+def test_of_several_files_all_but_the_last_go_on_to_the_next(place: tuple[int, int], key: str) -> None:
+    setup = Setup(place=place)
+
+    async def look(pilot: Pilot[DashboardResult]) -> None:
+        await found(setup, pilot)
+        shown = page(pilot.app)
+        assert f"{place[0]} of 3: orders.xlsx" in shown
+        assert key in shown
+        assert ("Next file" in shown) is not ("Start" in shown)
+        await begin(setup, pilot)
+        assert len(setup.begun) == 1
+
+    run(setup.app(), look)

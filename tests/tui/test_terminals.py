@@ -16,6 +16,7 @@ import pytest
 from tests.conftest import Database
 from tests.support.terminal import PATIENCE, Terminal
 from tui_importer.core.model.counters import Snapshot
+from tui_importer.core.model.report import SetReport
 from tui_importer.recording.follow import all_lines
 from tui_importer.recording.recordings import Recording, recordings, recordings_folder
 
@@ -311,3 +312,37 @@ def test_resizing_all_the_while(tmp_path: Path, rows: Path) -> None:
         terminal.until("STOPPED")
         terminal.type("q")
         assert terminal.wait() == 4
+
+
+def test_several_files_are_set_up_one_after_another_and_are_one_run(tmp_path: Path, sqlite: Database) -> None:
+    for name in ("one", "two", "three"):
+        (tmp_path / f"{name}.csv").write_text(f"number\n{len(name)}\n")
+    with Terminal(["one.csv", "two.csv", "three.csv", "--db", sqlite.url], tmp_path) as terminal:
+        for number, name in enumerate(("one", "two", "three"), start=1):
+            terminal.until(f"{number} of 3: {name}.csv")
+            terminal.until(f"table {name} will be created")
+            terminal.type("\r")
+        terminal.until("DONE")
+        assert "3 sources → " in terminal.text
+        assert "read 3 = inserted 3" in terminal.text
+        terminal.type("q")
+        assert terminal.wait() == 0
+        left = terminal.text
+    assert "3 sources: 3 complete" in left
+    assert [sqlite.scalar(f"SELECT number FROM {name}") for name in ("one", "two", "three")] == [3, 3, 5]
+    recording = only_run()
+    report = recording.report()
+    assert isinstance(report, SetReport)
+    assert [each.target.table for each in report.imports] == ["one", "two", "three"]
+    assert (recording.command or "").count("; tui-importer ") == 2
+
+
+def test_several_files_begin_at_once_if_asked(tmp_path: Path, sqlite: Database) -> None:
+    for name in ("one", "two"):
+        (tmp_path / f"{name}.csv").write_text("number\n1\n")
+    with Terminal(["one.csv", "two.csv", "--db", sqlite.url, "--yes", "--table", "t"], tmp_path) as terminal:
+        terminal.until("DONE")
+        terminal.type("q")
+        assert terminal.wait() == 0
+    assert only_run().command == f"tui-importer one.csv two.csv --db {sqlite.url} --table t --no-ui"
+    assert sqlite.scalar("SELECT count(*) FROM t") == 2

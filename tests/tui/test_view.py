@@ -8,19 +8,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.scenes import BEGAN, Scene
-from tui_importer.core.model.counters import Phase, Snapshot, WorkerState
+from tui_importer.core.model.counters import Phase, Snapshot, SourceSnapshot, WorkerSnapshot, WorkerState
 from tui_importer.events import (
     ImportFinished,
     ImportStarted,
     LoadingStarted,
     Retrying,
+    RunStarted,
     SourceOpened,
     Stopping,
     WorkerFailed,
 )
 from tui_importer.recording.lines import Line
 from tui_importer.tui.history import MAX_POINTS, History
-from tui_importer.tui.view import Bound, State, View, ViewBuilder
+from tui_importer.tui.view import Bound, State, View
+from tui_importer.tui.view_builder import ViewBuilder
 
 
 def seen(scene: Scene, now: float | None = None) -> View:
@@ -210,3 +212,60 @@ def test_the_import_in_hand_of_several_is_shown() -> None:
     builder.feed(Line(at, Stopping(reason="enough", aborting=False)))
     view = builder.view(at)
     assert (view.sheet, view.state) == ("S", State.STOPPING)
+
+
+def several(*phases: Phase) -> tuple[SourceSnapshot, ...]:
+    return tuple(
+        SourceSnapshot(
+            source=number,
+            read=9,
+            blank=0,
+            inserted=9,
+            updated=0,
+            skipped=0,
+            rejected=0,
+            source_rows=9,
+            phase=phase,
+            all_read=True,
+        )
+        for number, phase in enumerate(phases, start=1)
+    )
+
+
+def test_of_several_imports_the_latest_that_has_not_ended_is_shown_and_at_the_end_all() -> None:
+    started = RunStarted(run_id="r", file="a.csv, b.csv, c.csv", target="t.db", strategy="batched", sources=3)
+    begun = [ImportStarted(source=n, file=f"{n}.csv", target="t.db", strategy="batched") for n in (1, 2, 3)]
+    builder = ViewBuilder()
+    builder.feed(Line(1.0, started))
+    view = builder.view(1.0)
+    assert (view.source, view.sources, view.source_counters) == (0, 3, None)
+    for event in begun[:2]:
+        builder.feed(Line(2.0, event))
+    worker = WorkerSnapshot(1, WorkerState.RETRYING, 5, 0, 0, 0, 1, 0, 1.0, 0.1, None, None, source=2)
+    phases = several(Phase.READING, Phase.READING, Phase.WAITING)
+    builder.feed(Line(3.0, Snapshot(at=3.0, workers=(worker,), sources=phases)))
+    error = Retrying(
+        source=1, worker=1, first_row=0, last_row=0, attempt=1, seconds=5, error="not of this one", sqlstate=None
+    )
+    builder.feed(Line(3.0, error))
+    view = builder.view(3.0)
+    assert (view.source, view.file, view.source_counters) == (2, "2.csv", phases[1])
+    assert [(each.name, each.trouble) for each in view.workers] == [("2.1", None)]
+    # Only the counters say that the second one has ended.
+    phases = several(Phase.READING, Phase.FINISHED, Phase.WAITING)
+    builder.feed(Line(4.0, Snapshot(at=4.0, sources=phases)))
+    assert builder.view(4.0).file == "1.csv"
+    phases = several(Phase.FINISHED, Phase.FINISHED, Phase.WAITING)
+    builder.feed(Line(5.0, Snapshot(at=5.0, sources=phases)))
+    assert builder.view(5.0).file == "2.csv"  # until the next one begins
+    builder.feed(Line(6.0, begun[2]))
+    assert builder.view(6.0).file == "3.csv"
+    view = builder.view(7.0, ended=True)
+    assert (view.state, view.source, view.file, view.sheet) == (State.DIED, 0, started.file, None)
+
+
+def test_the_chart_of_several_imports_goes_on() -> None:
+    scene = Scene(workers=1).begin().load().go(4)
+    before = seen(scene).history.seconds
+    scene.say(LoadingStarted(source=2, table="t", strategy="batched", workers=1, batch_size=9))
+    assert seen(scene).history.seconds >= before > 3

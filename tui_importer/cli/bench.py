@@ -82,7 +82,7 @@ def _compare(
     registry = load_registry()
     err = SafeStream(sys.stderr)
     with tempfile.TemporaryDirectory(prefix="tui_importer-bench-") as folder:
-        plan = build_plan(file, given, registry)
+        plan = build_plan([file], given, registry)
         # The comparison is about how rows are written: a dry run writes none, and a staging table would add a step.
         options = msgspec.structs.replace(plan.options, atomic=False, dry_run=False)
         plan = msgspec.structs.replace(plan, options=options)

@@ -66,6 +66,7 @@ def show_run(open_run: OpenRun) -> DashboardResult:
 
 def print_result(result: DashboardResult) -> int:
     """Print the summary of the dashboard's result; return the exit code."""
+    from tui_importer.core.run.set_report import failures
     from tui_importer.text.ending import detached_lines, died_line, paths_and_commands
     from tui_importer.text.summary import summary_lines
     from tui_importer.tui.terminal import ASCII, glyphs_for
@@ -90,6 +91,6 @@ def print_result(result: DashboardResult) -> int:
         err.line(died_line(result.recording))
     for name, text in paths_and_commands(report, result.recording):
         err.line(f"{name}: {visible(text)}")
-    if report is not None and report.outcome == "failed":
-        print_error(report.error or "the run failed")
+    for error in failures(report) if report is not None else ():
+        print_error(error)
     return result.exit_code

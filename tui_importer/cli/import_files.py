@@ -23,6 +23,7 @@ from tui_importer.cli.options import (
 from tui_importer.console.print_error import print_error
 from tui_importer.core.model.plan import Plan, checked, database_of
 from tui_importer.core.model.url import parse_address, sqlite_path
+from tui_importer.core.planning.expansion import expand
 from tui_importer.errors import ImporterError, UsageError
 from tui_importer.plugins.choice import choose
 from tui_importer.plugins.registry import Registry, load_registry
@@ -96,24 +97,23 @@ def command(files: tuple[str, ...], **given: Any) -> int:
         check_report_path(report_file, [sqlite_path(each) for each in databases if each.scheme == "sqlite"])
     if dashboard:
         from tui_importer.cli.interactive import import_on_screen
-        from tui_importer.core.run.set_report import worst_exit_code
 
-        return worst_exit_code([import_on_screen(file, given, registry) for file in files or (None,)])
+        return import_on_screen(plans if files else (), given, registry)
     report = _import(plans, given, registry)
     if report_file:
         _write_report(report_file, report)
     return report.exit_code
 
 
-def check_request(files: Sequence[str], given: dict[str, Any], registry: Registry) -> list[Plan]:
-    """Find every file and check every option before the first import; return the plan of each file.
+def check_request(files: Sequence[str], given: dict[str, Any], registry: Registry) -> tuple[Plan, ...]:
+    """Find every file and check every option before the first import; return the plan of each import.
 
     Raises :class:`UsageError` for missing files and wrong options, so that nothing is half done.
     """
     if len(files) > 1 and given["rejects"]:
         raise UsageError("--rejects names one file: import the workbooks one by one, or leave it out")
     check_files(files, COMMANDS)
-    plans = [checked(build_plan(file, given, registry)) for file in files or ("anything.xlsx",)]
+    plans = expand([checked(build_plan(files or ["anything.xlsx"], given, registry))])
     for plan in plans:
         choose(plan, registry)
     if given["rejects"]:

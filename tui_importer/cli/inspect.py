@@ -44,7 +44,7 @@ def command(file: str, *, save: str | None, any_sheet: bool, force: bool, **give
         check_new_file(Path(save), "the plan")
     check_files([file], COMMANDS)
     registry = load_registry()
-    plan = build_plan(file, given, registry)
+    plan = build_plan([file], given, registry)
     inspection = inspect_source(plan, ask_database=given["db"] is not None, registry=registry)
     if save is not None:
         plan = inspection.plan

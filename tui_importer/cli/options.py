@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar, get_args
 
@@ -14,7 +14,7 @@ import msgspec
 
 from tui_importer.core.model.count_or_auto import AUTO, METAVAR, parse_count
 from tui_importer.core.model.files import check_new_file
-from tui_importer.core.model.plan import ErrorCells, Options, Plan, Source, Target, load_plan
+from tui_importer.core.model.plan import ErrorCells, Options, Plan, Source, load_plan
 from tui_importer.core.model.plugin_values import merged
 from tui_importer.core.model.write_mode import AVAILABLE_KINDS
 from tui_importer.errors import PlanError, UsageError
@@ -160,26 +160,14 @@ def _modes_help() -> str:
     return f"{'; '.join(f'{kind.value}: {kind.summary}' for kind in AVAILABLE_KINDS)} (default: {AVAILABLE_KINDS[0]})."
 
 
-def build_plan(file: str, given: Mapping[str, Any], registry: Registry) -> Plan:
-    """Return the plan of one file: options override the plan file, which overrides the environment and the defaults.
+def build_plan(files: Sequence[str], given: Mapping[str, Any], registry: Registry) -> Plan:
+    """Return the plan of these files: options override the plan file, which overrides the environment and the defaults.
 
     The registry knows the types of plugins' options. Raises :class:`tui_importer.errors.PlanError`.
     """
-    plan = _base(file, given.get("schema"))
-    header_row = 0 if given.get("no_header") else given.get("header_row")
-    sheet = given.get("sheet")
-    source = _typed(
-        plan.source,
-        file=file,
-        sheet=int(sheet) if sheet is not None and _SHEET_NUMBER.fullmatch(sheet) else sheet,
-        range=given.get("range"),
-        header_row=header_row,
-        reader=given.get("reader"),
-        limit=given.get("limit"),
-        encoding=given.get("encoding"),
-        delimiter=given.get("delimiter"),
-        quote=given.get("quote"),
-    )
+    plan_file = plan_file_of(given)
+    plan = Plan(source=Source(file=files[0])) if plan_file is None else load_plan(Path(plan_file))
+    source, *further_sources = (_source(file, plan, given) for file in files)
     environment = next((value for name in DATABASE_VARIABLES if (value := os.environ.get(name))), None)
     typed = given.get("db")
     target = _typed(
@@ -194,22 +182,36 @@ def build_plan(file: str, given: Mapping[str, Any], registry: Registry) -> Plan:
     options = _typed(
         plan.options,
         **named,
-        schema=None if _is_plan_file(given.get("schema")) else given.get("schema"),
+        schema=given.get("schema") if plan_file is None else None,
         types={**plan.options.types, **dict(given.get("types") or ())},
         skip=(*plan.options.skip, *(given.get("skip") or ())),
         plugin_options=merged(plan.options.plugin_options, registry.options.read(given.get("plugin_options") or ())),
     )
-    return msgspec.structs.replace(plan, source=source, target=target, options=options)
+    return msgspec.structs.replace(plan, source=source, further_sources=further_sources, target=target, options=options)
 
 
-def _base(file: str, schema: str | None) -> Plan:
-    if schema is not None and _is_plan_file(schema):
-        return load_plan(Path(schema))
-    return Plan(source=Source(file=file), target=Target())
+def _source(file: str, plan: Plan, given: Mapping[str, Any]) -> Source:
+    """The source of a file, as described by the plan, which may name it, and by the options."""
+    described = next((source for source in plan.sources if source.file == file), plan.source)
+    sheet = given.get("sheet")
+    return _typed(
+        described,
+        file=file,
+        sheet=int(sheet) if sheet is not None and _SHEET_NUMBER.fullmatch(sheet) else sheet,
+        range=given.get("range"),
+        header_row=0 if given.get("no_header") else given.get("header_row"),
+        reader=given.get("reader"),
+        limit=given.get("limit"),
+        encoding=given.get("encoding"),
+        delimiter=given.get("delimiter"),
+        quote=given.get("quote"),
+    )
 
 
-def _is_plan_file(schema: str | None) -> bool:
-    return schema is not None and schema.endswith(".toml")
+def plan_file_of(given: Mapping[str, Any]) -> str | None:
+    """Return the value of ``--schema`` if it is a plan file, else None."""
+    schema: str | None = given.get("schema")
+    return schema if schema is not None and schema.endswith(".toml") else None
 
 
 def check_report_path(where: str, kept: Iterable[str | Path | None] = ()) -> None:

@@ -8,19 +8,20 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tui_importer.api import Run, target_address
+from tui_importer.api import Run
+from tui_importer.cli.options import plan_file_of
 from tui_importer.console.choice import choose_progress
 from tui_importer.console.lines import SafeStream
 from tui_importer.console.print_error import print_error
 from tui_importer.core.model.plan import Plan
 from tui_importer.core.model.report import Report, SetReport
-from tui_importer.core.run.set_report import named_error
+from tui_importer.core.run.set_report import failures
 from tui_importer.core.source.opening import Opening
 from tui_importer.plugins.registry import Registry
 from tui_importer.process.library_warnings import show_log
 from tui_importer.process.signals import signals_stop
 from tui_importer.recording.recordings import recordings_folder
-from tui_importer.text.command import command_of, command_of_files
+from tui_importer.text.command import commands_of
 from tui_importer.text.summary import summary_lines
 
 
@@ -32,17 +33,13 @@ def import_files(plans: Sequence[Plan], given: Mapping[str, Any], registry: Regi
     )
     if given["verbose"]:
         show_log(progress.on_record)
-    schema = _plan_file(given)
     run = Run(
         plans,
         listener=progress.on_event,
         rejects_file=given["rejects"],
         registry=registry,
         opening=opening,
-        command=[
-            command_of_files(plans, schema),
-            *(command_of(plan, target_address(plan).display, schema) for plan in plans),
-        ],
+        command=commands_of(plans, plan_file_of(given)),
         recordings=recordings_folder(),
     )
     with signals_stop(run):
@@ -58,13 +55,6 @@ def import_files(plans: Sequence[Plan], given: Mapping[str, Any], registry: Regi
         width = shutil.get_terminal_size().columns if err.isatty() else None
         for line in summary_lines(report, err.encoding, width):
             err.line(line)
-    for each in report.imports if isinstance(report, SetReport) else (report,):
-        if each.outcome == "failed" or (quiet and each.outcome == "stopped"):
-            error = named_error(each) if isinstance(report, SetReport) else each.error
-            print_error(error or "the run failed")
+    for error in failures(report, stopped=quiet):
+        print_error(error)
     return report
-
-
-def _plan_file(given: Mapping[str, Any]) -> str | None:
-    schema: str | None = given.get("schema")
-    return schema if schema is not None and schema.endswith(".toml") else None

@@ -100,7 +100,7 @@ def _settings(given: dict[str, Any], registry: Registry) -> Settings:
 
     from tui_importer.server.settings import Settings, validated
 
-    plan = build_plan("upload.xlsx", given, registry)
+    plan = build_plan(["upload.xlsx"], given, registry)
     registry.strategy(plan.options.strategy)
     registry.options.check(plan.options.plugin_options)
     return validated(

@@ -11,7 +11,7 @@ from rich.progress import BarColumn, Progress, ProgressColumn, TextColumn
 from rich.table import Column
 
 from tui_importer.console.lines import SafeStream
-from tui_importer.console.progress import Narrator, name_of, record_sentence
+from tui_importer.console.progress import Narrator, SourceName, record_sentence
 from tui_importer.core.model.counters import Phase, Snapshot, progress, total
 from tui_importer.core.model.rates import RateWindow
 from tui_importer.events import AnyEvent
@@ -43,7 +43,7 @@ class BarProgress:
         self._period = period
         self._narrator = Narrator(verbose=verbose)
         self._rates = RateWindow()
-        self._name = "import"
+        self._name = SourceName()
         self._console = (console or _console)(cast("TextIO", self._out))
         width = self._console.width
         columns: list[ProgressColumn] = [_text("{task.description}")]
@@ -68,7 +68,7 @@ class BarProgress:
         self._sampler = Sampler(snapshot, self._period, self.sample)
 
     def on_event(self, event: AnyEvent) -> None:
-        self._name = name_of(event, self._name)
+        self._name.on_event(event)
         sentence = self._narrator.sentence(event)
         if sentence is not None:
             self._print(sentence)
@@ -95,7 +95,7 @@ class BarProgress:
         self._rates.add(snapshot)
         self._display.update(
             self._task,
-            description=self._narrator.prefix + encodable(shortened(self._name, _NAME_WIDTH), self._out.encoding),
+            description=self._narrator.prefix + encodable(shortened(self._name.text, _NAME_WIDTH), self._out.encoding),
             total=total(snapshot) if snapshot.read else None,
             completed=snapshot.finished,
             status_line=_status_line(snapshot, self._rates.rate(), self._rates.eta(), self._console.width),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Literal, Protocol, TextIO
 
 from tui_importer.console.lines import SafeStream
@@ -15,6 +16,7 @@ from tui_importer.core.model.counters import Snapshot
 from tui_importer.core.model.rates import RateWindow
 from tui_importer.events import (
     AnyEvent,
+    ImportStarted,
     RowRejected,
     RunFinished,
     RunStarted,
@@ -23,6 +25,7 @@ from tui_importer.events import (
 )
 from tui_importer.recording.lines import event_line, progress_line, record_line
 from tui_importer.recording.sampler import Sampler, SnapshotSource
+from tui_importer.text.numbers import plural
 from tui_importer.text.safe import visible
 from tui_importer.text.sentences import DRY_RUN, ROUTINE, narrate, status_line
 
@@ -59,19 +62,21 @@ class Narrator:
     def __init__(self, *, verbose: bool) -> None:
         self.prefix = ""
         self._verbose = verbose
+        self._several = False
         self._rejects = 0
 
     def sentence(self, event: AnyEvent) -> str | None:
         """Return the line for the event, or None."""
         if isinstance(event, RunStarted):
             self.prefix = DRY_RUN if event.dry_run else ""
+            self._several = event.sources > 1
         sentence = self._sentence(event)
         return None if sentence is None else self.prefix + sentence
 
     def _sentence(self, event: AnyEvent) -> str | None:
         dry_run = bool(self.prefix)
         if self._verbose:
-            return narrate(event, dry_run=dry_run)
+            return narrate(event, dry_run=dry_run, several=self._several)
         if isinstance(event, (*ROUTINE, Verified, RunFinished)):  # the summary says how the run ended
             return None
         if isinstance(event, RowRejected) and not event.worker:  # an earlier run has printed it
@@ -83,7 +88,7 @@ class Narrator:
                 return f"{would}rejected: more rows; the summary counts them by reason"
             if self._rejects > MAX_REJECT_LINES:
                 return None
-        return narrate(event, dry_run=dry_run)
+        return narrate(event, dry_run=dry_run, several=self._several)
 
 
 class LineProgress:
@@ -94,7 +99,7 @@ class LineProgress:
         self._period = period
         self._narrator = Narrator(verbose=verbose)
         self._rates = RateWindow()
-        self._name = "import"
+        self._name = SourceName()
         self._sampler: Sampler | None = None
 
     def start(self, snapshot: SnapshotSource) -> None:
@@ -102,7 +107,7 @@ class LineProgress:
         self._sampler = Sampler(snapshot, self._period, self.sample)
 
     def on_event(self, event: AnyEvent) -> None:
-        self._name = name_of(event, self._name)
+        self._name.on_event(event)
         sentence = self._narrator.sentence(event)
         if sentence is not None:
             self._out.line(sentence)
@@ -113,7 +118,7 @@ class LineProgress:
     def sample(self, snapshot: Snapshot) -> None:
         """Write the periodic status line."""
         self._rates.add(snapshot)
-        line = status_line(self._name, snapshot, self._rates.rate(), self._rates.eta())
+        line = status_line(self._name.text, snapshot, self._rates.rate(), self._rates.eta())
         self._out.line(self._narrator.prefix + line)
 
     def stop(self) -> None:
@@ -211,12 +216,20 @@ def record_sentence(record: LogRecord) -> str:
     return f"{record.levelname.lower()}: {record.name}: {visible(record.getMessage() + why)}"
 
 
-def name_of(event: AnyEvent, known: str) -> str:
-    """Return the name of the source as far as it is known: the file, later the sheet."""
-    match event:
-        case RunStarted(file=file):
-            return file
-        case SourceOpened(sheet=sheet):
-            return sheet
-        case _:
-            return known
+class SourceName:
+    """The name of what is being imported: the file, later the sheet; of several sources, which one it is."""
+
+    def __init__(self) -> None:
+        self.text = "import"
+        self._sources = 1
+
+    def on_event(self, event: AnyEvent) -> None:
+        """Take the name from the event, if it has one."""
+        match event:
+            case RunStarted():
+                self._sources = event.sources
+                self.text = event.file if event.sources == 1 else plural(event.sources, "source")
+            case ImportStarted():
+                self.text = f"{event.source} of {self._sources}, {PurePath(event.file).name}"
+            case SourceOpened() if self._sources == 1:
+                self.text = event.sheet

@@ -16,11 +16,11 @@ class Message(msgspec.Struct, frozen=True, kw_only=True, tag_field="message"):
 
 
 class ImportRequest(Message, frozen=True, kw_only=True, tag="import"):
-    """Carry out a plan as a recorded run, and also write the report to ``report_file``, if set. ``command`` is the
-    equivalent command line, without secrets."""
+    """Carry out plans as one recorded run, and also write the report to ``report_file``, if set. ``command`` is the
+    equivalent command line, without secrets, as for :class:`tui_importer.api.Run`."""
 
-    plan: Plan
-    command: str
+    plans: tuple[Plan, ...]
+    command: str | tuple[str, ...]
     rejects_file: str | None = None
     report_file: str | None = None
 

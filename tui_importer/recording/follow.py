@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import mmap
 import os
 import time
 from collections.abc import Callable, Generator, Iterator
 from typing import BinaryIO, Protocol
 
 from tui_importer.core.model.report import Report
-from tui_importer.events import Reject, RowRejected
+from tui_importer.events import RowRejected, RunStarted
 from tui_importer.recording.lines import Line, decode_line
 from tui_importer.recording.recordings import Recording
 
@@ -25,6 +26,8 @@ _CHUNK = 1 << 20
 #: The mark of lines with rejects, which are not decoded unless needed.
 _REJECTED = b'"event": "row_rejected"'
 _PROGRESS = b'"event": "progress"'
+#: The marks of lines that say which of several sources is being imported, in their order in a recording.
+_SOURCE_BEGUN = tuple(b'"event": "%s"' % event for event in (b"import_started", b"source_opened", b"loading_started"))
 #: The event of a line is within its first bytes.
 _EVENT_WITHIN = 200
 
@@ -90,18 +93,34 @@ class Follower:
 
     def _catch_up(self) -> Iterator[Line]:
         size = os.fstat(self._file.fileno()).st_size
-        head = self._file.read(_HEAD)
-        yield from _decoded(head.split(b"\n")[:-1])
+        head = list(_decoded(self._file.read(_HEAD).split(b"\n")[:-1]))
+        yield from head
         tail = size - _TAIL
         step, covered = max(_WINDOW, (tail - _HEAD) // _PLACES), _HEAD
         for place in range(_HEAD, tail, step):
             if place >= covered:
                 data, covered = self._sample(place, tail)
                 yield from _decoded([data])
+        if any(isinstance(line.what, RunStarted) and line.what.sources > 1 for line in head):
+            yield from _decoded(self._source_begun(tail))
         self._file.seek(tail)
         # The first line may be truncated, whatever its length, and is skipped.
         *lines, self._incomplete = self._file.read(_TAIL).split(b"\n")
         yield from _decoded(lines[1:])
+
+    def _source_begun(self, end: int) -> list[bytes]:
+        """The latest lines between the beginning and ``end`` that say which source is being imported."""
+        lines = []
+        with mmap.mmap(self._file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+            told = data.rfind(b"\n", 0, _HEAD)
+            for mark in _SOURCE_BEGUN:
+                place = data.rfind(mark, told + 1, end)
+                if place < 0:
+                    continue
+                start, stop = data.rfind(b"\n", 0, place) + 1, data.find(b"\n", place)
+                if place - start < _EVENT_WITHIN and stop >= 0:
+                    lines.append((start, data[start:stop]))
+        return [line for _, line in sorted(lines)]
 
     def _sample(self, place: int, end: int) -> tuple[bytes, int]:
         """The first whole line with counters from ``place`` on and before ``end``, and where it ends."""
@@ -156,25 +175,19 @@ def all_lines(recording: Recording) -> Generator[Line, None, None]:
         yield from _decoded(file)
 
 
-def rejects(recording: Recording, source: int | None = None) -> Iterator[Reject]:
-    """All rejects of a recording, or those of one of its sources, in the order of recording."""
-    for event in _rejected_rows(recording):
-        if source is None or event.source == source:
-            yield event.reject
-
-
-def sources_with_rejects(recording: Recording) -> list[int]:
-    """The numbers of the sources from which rows were rejected, in ascending order."""
-    return sorted({event.source for event in _rejected_rows(recording)})
-
-
-def _rejected_rows(recording: Recording) -> Iterator[RowRejected]:
+def rejected_rows(recording: Recording, source: int | None = None) -> Iterator[RowRejected]:
+    """The rejects of a recording, or of one of its sources, in the order of recording."""
     with recording.events_file.open("rb") as file:
         for data in file:
             if _REJECTED in data[:_EVENT_WITHIN]:
                 line = decode_line(data)
-                if line is not None and isinstance(line.what, RowRejected):
+                if line is not None and isinstance(line.what, RowRejected) and source in (None, line.what.source):
                     yield line.what
+
+
+def sources_with_rejects(recording: Recording) -> list[int]:
+    """The numbers of the sources from which rows were rejected, in ascending order."""
+    return sorted({event.source for event in rejected_rows(recording)})
 
 
 def headers(recording: Recording, source: int = 1) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ import datetime as dt
 import json
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import msgspec
@@ -67,8 +67,12 @@ def progress_line(
     *,
     dry_run: bool = False,
 ) -> str:
-    """Encode the counters as a line, without a line break."""
-    counters = msgspec.to_builtins(snapshot)
+    """Encode the counters as a line, without a line break.
+
+    Of several sources, it has those that are being imported: with all of hundreds, each line would be long.
+    """
+    sources = tuple(source for source in snapshot.sources if source.active)
+    counters = msgspec.to_builtins(replace(snapshot, sources=sources))
     del counters["at"]  # monotonic, so meaningless outside of the process
     share = progress(snapshot)
     return _line(

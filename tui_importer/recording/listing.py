@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tui_importer.core.model.report import Report, SetReport
+from tui_importer.core.model.report import Report, SetReport, reports_of_imports
 from tui_importer.core.run.run_id import run_id_of
 from tui_importer.core.writing.ledger import Counts, Ledger, PastRun, RunState
 from tui_importer.recording.recordings import Recording, recordings
@@ -95,8 +95,7 @@ def _resumed_runs(recordings: Iterable[Recording]) -> set[str]:
         if report is None:
             found |= _resumed_by(recording)
         else:
-            imports = report.imports if isinstance(report, SetReport) else (report,)
-            found |= {each.resumes for each in imports if each.outcome in _MAY_HAVE_RESUMED}
+            found |= {each.resumes for each in reports_of_imports(report) if each.outcome in _MAY_HAVE_RESUMED}
     return {run_id for run_id in found if run_id is not None}
 
 

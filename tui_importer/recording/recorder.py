@@ -89,7 +89,7 @@ class Recorder:
         """Record an event."""
         if isinstance(event, RowRejected):
             with self._lock:
-                self._groups.add(event.reject)
+                self._groups.add(event.reject, event.source)
         if isinstance(event, RunStarted):
             self._dry_run = event.dry_run
         self._write(event_line(event, self._run_id, dt.datetime.now(dt.UTC), dry_run=self._dry_run))

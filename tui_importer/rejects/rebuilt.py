@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from tui_importer.errors import UsageError
-from tui_importer.recording.follow import headers, rejects, sources_with_rejects
+from tui_importer.recording.follow import headers, rejected_rows, sources_with_rejects
 from tui_importer.recording.recordings import Recording
 from tui_importer.rejects.paths import check_reject_path, default_reject_path
 from tui_importer.rejects.spool import RejectSpool
@@ -26,7 +26,7 @@ def write_rejects_of(recording: Recording, path: Path | None = None, source: int
     if path is not None:
         check_reject_path(path, file)
     with RejectSpool() as spool:
-        spool.add_many(rejects(recording, number))
+        spool.add_many(event.reject for event in rejected_rows(recording, number))
         if not spool.count:
             of_source = "" if source is None else f" of source {source}"
             raise UsageError(f"run {recording.run_id} has rejected no row{of_source}")

@@ -8,7 +8,7 @@ from typing import Any, Literal
 import msgspec
 from starlette.responses import Response
 
-from tui_importer.core.model.counters import Phase, Snapshot, WorkerState, progress
+from tui_importer.core.model.counters import Phase, Snapshot, SourceSnapshot, WorkerState, progress
 from tui_importer.core.model.rates import RateWindow
 from tui_importer.core.model.report import Outcome, ReasonGroup, ReportedReject, Stats
 from tui_importer.server.http_error import HttpError
@@ -37,9 +37,11 @@ class HealthAnswer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class WorkerAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """One worker of a run, with the number of rows it has finished."""
+    """One worker of a run, with the number of rows it has finished. ``source`` is the number of the source whose rows
+    it writes, from 1."""
 
     worker: int
+    source: int
     state: WorkerState
     inserted: int
     updated: int
@@ -51,7 +53,8 @@ class WorkerAnswer(msgspec.Struct, frozen=True, kw_only=True):
 
 class ProgressAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """How far a run is. ``share`` is the share of its rows, 0 to 1, if their number is known; ``eta_seconds`` is the
-    remaining time, if it can be estimated."""
+    remaining time, if it can be estimated. Of several sources, ``sources`` has the counts of those that are being
+    imported."""
 
     phase: Phase
     paused: bool
@@ -66,6 +69,7 @@ class ProgressAnswer(msgspec.Struct, frozen=True, kw_only=True):
     eta_seconds: float | None
     workers_wanted: int
     workers: tuple[WorkerAnswer, ...]
+    sources: tuple[SourceSnapshot, ...]
 
 
 class RunAnswer(msgspec.Struct, frozen=True, kw_only=True):
@@ -176,6 +180,7 @@ def progress_of(snapshot: Snapshot, rates: RateWindow) -> ProgressAnswer:
         workers=tuple(
             WorkerAnswer(
                 worker=worker.worker,
+                source=worker.source,
                 state=worker.state,
                 inserted=worker.inserted,
                 updated=worker.updated,
@@ -186,6 +191,7 @@ def progress_of(snapshot: Snapshot, rates: RateWindow) -> ProgressAnswer:
             )
             for worker in snapshot.workers
         ),
+        sources=snapshot.sources,
     )
 
 

@@ -216,7 +216,7 @@ class Routes:
         recordings = self._view.recordings(upload)
         shown = next((found for recording in recordings if (found := headers(recording))), ())
         try:
-            write_reject_workbook(Path(name), shown, self._view.rejects(upload))
+            write_reject_workbook(Path(name), shown, (event.reject for event in self._view.rejects(upload)))
         except ImporterError as error:
             Path(name).unlink()
             raise HttpError(507, "the workbook cannot be written: there is no room for it") from error

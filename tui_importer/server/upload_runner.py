@@ -103,7 +103,7 @@ class UploadRunner:
         database = parse_address(self._settings.database).display
         try:
             request = ImportRequest(
-                plan=plan_of(upload.options, self._settings, upload.file),
+                plans=(plan_of(upload.options, self._settings, upload.file),),
                 command=command_of(plan_of(upload.options, self._settings, str(store.file(upload))), database),
                 rejects_file=store.rejects_file(upload, len(upload.run_ids) + 1).name,
             )

@@ -9,10 +9,17 @@ from typing import TypeVar
 
 import msgspec
 
-from tui_importer.core.model.report import ReasonGroup, ReportedReject, reported
+from tui_importer.core.model.report import (
+    MAX_REPORTED_REJECTS,
+    ReasonGroup,
+    ReportedReject,
+    reported,
+    reports_of_imports,
+)
 from tui_importer.core.model.url import parse_address, sqlite_path
-from tui_importer.events import Reject
-from tui_importer.recording.follow import rejects
+from tui_importer.core.run.run_id import run_id_of
+from tui_importer.events import RowRejected
+from tui_importer.recording.follow import rejected_rows
 from tui_importer.recording.recordings import Recording, recordings_folder
 from tui_importer.server.answers import RunAnswer, UploadAnswer, message_of, progress_of, to_json
 from tui_importer.server.scheduler import Scheduler
@@ -96,23 +103,25 @@ class View:
             reject_groups=groups,
         )
 
-    def rejects(self, upload: Upload) -> Iterator[Reject]:
+    def rejects(self, upload: Upload) -> Iterator[RowRejected]:
         """Yield all recorded rejects, including those of the runs that it resumed. Reads files."""
         recordings = self.recordings(upload)
-        seen: set[tuple[str, int]] = set()
+        seen: set[tuple[int, str, int]] = set()
         for recording in recordings:
-            for reject in rejects(recording):
+            for event in rejected_rows(recording):
                 if len(recordings) > 1:  # several runs can record the same reject
-                    if (reject.sheet, reject.row) in seen:
+                    row = (event.source, event.reject.sheet, event.reject.row)
+                    if row in seen:
                         continue
-                    seen.add((reject.sheet, reject.row))
-                yield reject
+                    seen.add(row)
+                yield event
 
     def rejects_json(self, upload: Upload) -> Iterator[bytes]:
         """Yield :class:`RejectsAnswer` as JSON in pieces: there may be a million rejects."""
         count = 0
         yield b'{"run_id":' + msgspec.json.encode(upload.run_ids[-1] if upload.run_ids else None) + b',"rejects":['
-        for some in batched(map(reported, self.rejects(upload)), _PIECE):
+        rejects = (reported(event.reject, event.source) for event in self.rejects(upload))
+        for some in batched(rejects, _PIECE):
             yield (b"," if count else b"") + b",".join(map(to_json, some))
             count += len(some)
         ended = upload.state == "ended"
@@ -129,9 +138,9 @@ class View:
                 continue
             found[recording.run_id] = recording
             report = recording.report()
-            if report is not None and report.resumes is not None:
-                # The id comes from the ledger, to which others can write: use it only as a folder name.
-                left.append(PurePath(report.resumes).name)
+            resumed = [each.resumes for each in reports_of_imports(report)] if report is not None else []
+            # The ids come from the ledger, to which others can write: use them only as names of folders.
+            left += [PurePath(run_id_of(import_id)).name for import_id in resumed if import_id is not None]
         return list(found.values())
 
     def method(self, upload: Upload) -> str:
@@ -146,7 +155,10 @@ class View:
         if upload.outcome == "already_imported" and upload.resumes is not None:
             run_id = upload.resumes
         report = Recording(recordings_folder() / PurePath(run_id).name).report()
-        return (report.rejects, report.reject_groups) if report is not None else ((), ())
+        reports = () if report is None else reports_of_imports(report)
+        rejects = (reject for each in reports for reject in each.rejects)
+        groups = tuple(group for each in reports for group in each.reject_groups)
+        return tuple(islice(rejects, MAX_REPORTED_REJECTS)), groups
 
 
 def batched(items: Iterable[T], size: int) -> Iterator[list[T]]:

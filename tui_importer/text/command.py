@@ -30,9 +30,24 @@ def command_of(plan: Plan, database: str, schema: str | None = None) -> str:
     return shlex.join(["tui-importer", plan.source.file, "--db", database, *_words(plan, schema)])
 
 
-def command_of_files(plans: Sequence[Plan], schema: str | None = None) -> str:
-    """Return the plans of one command, which differ in their file alone, as a shell command line without a user
-    interface; ``schema`` is as for :func:`command_of`."""
+def commands_of(plans: Sequence[Plan], schema: str | None = None) -> tuple[str, ...]:
+    """Return the command line that repeats a run, and after it that of each of its imports; ``schema`` is as for
+    :func:`command_of`.
+
+    The run's is one command if the imports differ in their file alone, else one for each, with semicolons between them.
+    """
+    each = [command_of(plan, parse_address(database_of(plan)).display, schema) for plan in plans]
+    whole = _command_of_files(plans, schema) if all(_alike(plan, plans[0]) for plan in plans) else "; ".join(each)
+    return (whole, *each)
+
+
+def _alike(plan: Plan, other: Plan) -> bool:
+    """Whether two plans differ in the file of their source alone."""
+    source = msgspec.structs.replace(plan.source, file=other.source.file)
+    return msgspec.structs.replace(plan, source=source) == other
+
+
+def _command_of_files(plans: Sequence[Plan], schema: str | None) -> str:
     words = ["tui-importer", *(plan.source.file for plan in plans)]
     database = plans[0].target.database
     if database is not None or len(plans) == 1:

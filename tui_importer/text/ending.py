@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path, PurePath
 
-from tui_importer.core.model.report import Report
+from tui_importer.core.model.report import Report, reports_of_imports
 from tui_importer.recording.recordings import REPORT_FILE, Recording
 
 #: Said of an import that was not completed.
@@ -23,8 +23,8 @@ def paths_and_commands(report: Report | None, recording: Recording) -> list[tupl
     found: list[tuple[str, str]] = []
     if report is not None:
         found.append(("report", _from_home(str(recording.folder / REPORT_FILE))))
-        if report.rejects_file is not None:
-            found.append(("rejects", _from_home(report.rejects_file)))
+        files = (each.rejects_file for each in reports_of_imports(report))
+        found += [("rejects", _from_home(file)) for file in files if file is not None]
     if recording.command is not None:
         unfinished = report is None or (report.outcome in ("stopped", "failed") and not report.dry_run)
         found.append(("to go on" if unfinished else "to repeat it", recording.command))

@@ -11,6 +11,7 @@ from tui_importer.events import (
     AnyEvent,
     BatchCommitted,
     Fault,
+    ImportEvent,
     ImportFinished,
     ImportStarted,
     IndexesCreated,
@@ -45,9 +46,17 @@ ROUTINE = (BatchCommitted, WorkerStarted, WorkerFinished)
 DRY_RUN = "dry run: "
 
 
-def narrate(event: AnyEvent, *, dry_run: bool = False) -> str | None:
-    """Return the event as one line, or None if there is nothing to say; for a ``dry_run``, what would be done. Text
-    from outside is made safe."""
+def narrate(event: AnyEvent, *, dry_run: bool = False, several: bool = False) -> str | None:
+    """Return the event as one line, or None if there is nothing to say; for a ``dry_run``, what would be done. In a run
+    of ``several`` sources, the line says of which one it speaks. Text from outside is made safe."""
+    sentence = _sentence(event, dry_run=dry_run)
+    if sentence is None or not several or isinstance(event, (ImportStarted, ImportFinished)):
+        return sentence
+    source = event.source if isinstance(event, (ImportEvent, Stopping)) else None
+    return sentence if source is None else f"source {source}: {sentence}"
+
+
+def _sentence(event: AnyEvent, *, dry_run: bool) -> str | None:
     match event:
         case RunStarted():
             doing = "trying, without writing, to import" if event.dry_run else "importing"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from textual.app import App
@@ -18,37 +18,32 @@ from tui_importer.tui.screens.run import RunScreen
 from tui_importer.tui.screens.setup import OptionsFor, SetupScreen
 from tui_importer.tui.terminal import Glyphs
 
-#: Makes the request to the run's process from a plan.
-RequestFor = Callable[[Plan], ImportRequest]
+#: Makes the request to the run's process from the plans of its imports.
+RequestFor = Callable[[Sequence[Plan]], ImportRequest]
 
 
 class Importing:
-    """Creates the screens from a file to its run. ``plan_for`` returns the plan that the command line asks for, given a
-    file; ``options_for`` the options of the plugins that a plan selects."""
+    """Creates the screens from files to the run that imports them. ``options_for`` returns the options of the plugins
+    that a plan selects."""
 
-    def __init__(
-        self,
-        strategies: list[str],
-        plan_for: Callable[[str], Plan],
-        request_for: RequestFor,
-        options_for: OptionsFor,
-    ) -> None:
+    def __init__(self, strategies: list[str], request_for: RequestFor, options_for: OptionsFor) -> None:
         self._strategies = strategies
         self._options_for = options_for
-        self._plan_for = plan_for
         self._request_for = request_for
 
-    def pick(self, glyphs: Glyphs) -> Screen[None]:
-        """Return the screen that asks for a file."""
+    def pick(self, plan_for: Callable[[str], Plan], glyphs: Glyphs) -> Screen[None]:
+        """Return the screen that asks for a file, of which ``plan_for`` returns the plan."""
 
         def chosen(file: str) -> None:
-            screen.app.switch_screen(self.set_up(file, glyphs))
+            screen.app.switch_screen(self.set_up([plan_for(file)], glyphs))
 
         screen = FilesScreen(Path.cwd(), chosen, glyphs)
         return screen
 
-    def set_up(self, file: str, glyphs: Glyphs) -> Screen[None]:
-        """Return the screen that sets up the import of a file."""
+    def set_up(self, plans: Sequence[Plan], glyphs: Glyphs, ready: Sequence[Plan] = ()) -> Screen[None]:
+        """Return the screen that sets up the first of these imports, and goes on to the next one or, after the last, to
+        the run of all of them. The ``ready`` ones have been set up before."""
+        plan, *others = plans
 
         def begin(plan: Plan) -> None:
             app: App[DashboardResult] = screen.app
@@ -57,12 +52,23 @@ class Importing:
                 app.pop_screen()
                 screen.say_refused(error)
 
-            app.push_screen(RunScreen(begun(self._request_for(plan)), glyphs, refused=refused))
+            done = [*ready, plan]
+            if others:
+                app.switch_screen(self.set_up(others, glyphs, done))
+            else:
+                app.push_screen(RunScreen(begun(self._request_for(done)), glyphs, refused=refused))
 
-        plan = self._plan_for(file)
-        screen = SetupScreen(plan, self._strategies, InspectionProcess, begin, glyphs, self._options_for)
+        screen = SetupScreen(
+            plan,
+            self._strategies,
+            InspectionProcess,
+            begin,
+            glyphs,
+            self._options_for,
+            place=(len(ready) + 1, len(ready) + len(plans)),
+        )
         return screen
 
-    def begin(self, file: str, glyphs: Glyphs) -> Screen[None]:
+    def begin(self, plans: Sequence[Plan], glyphs: Glyphs) -> Screen[None]:
         """Return the screen that begins the run at once."""
-        return RunScreen(begun(self._request_for(self._plan_for(file))), glyphs)
+        return RunScreen(begun(self._request_for(plans)), glyphs)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from textual.message import Message
 
 from tui_importer.core.model.report import Report
-from tui_importer.events import Reject
+from tui_importer.events import RowRejected
 from tui_importer.process import messages as process
 from tui_importer.recording.follow import Watched
 from tui_importer.recording.recordings import Recording
@@ -89,14 +89,14 @@ class RejectsFound(Message):
     """Rejected rows that match the filter: the first of them, and the total ``count``. ``search`` numbers the
     searches."""
 
-    def __init__(self, search: int, rejects: list[Reject], count: int) -> None:
+    def __init__(self, search: int, rejects: list[RowRejected], count: int) -> None:
         super().__init__()
         self.search, self.rejects, self.count = search, rejects, count
 
 
 class RejectsWritten(Message):
-    """The workbook of rejected rows was written, or could not be (``error``)."""
+    """The workbooks of rejected rows were written, with ``count`` rows, or could not be (``error``)."""
 
-    def __init__(self, path: Path, count: int, error: str | None = None) -> None:
+    def __init__(self, paths: Sequence[Path], count: int, error: str | None = None) -> None:
         super().__init__()
-        self.path, self.count, self.error = path, count, error
+        self.paths, self.count, self.error = paths, count, error

@@ -9,7 +9,7 @@ from textual.message import Message
 
 from tui_importer.errors import ExitCode, ImporterError
 from tui_importer.tui.messages import OpenRun, RunOpened, RunRefused, ShownRun, ViewChanged
-from tui_importer.tui.view import ViewBuilder
+from tui_importer.tui.view_builder import ViewBuilder
 
 #: Seconds between two views: the period at which a recording has new counters.
 PERIOD = 0.25

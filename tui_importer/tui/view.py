@@ -1,42 +1,17 @@
-"""The view of a run at one moment: an immutable picture, built from the lines of its recording and shared by all
-widgets.
+"""The view of a run at one moment: an immutable picture, shared by all widgets.
 
 Nothing here draws or depends on a terminal.
 """
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import Enum, StrEnum
 
-from tui_importer.core.model.counters import Phase, Snapshot, WorkerSnapshot, WorkerState
-from tui_importer.core.model.rates import RateWindow, rows_per_second
+from tui_importer.core.model.counters import Snapshot, SourceSnapshot, WorkerState
 from tui_importer.core.model.report import ReasonGroup, Report
-from tui_importer.events import (
-    AnyEvent,
-    ImportStarted,
-    LoadingStarted,
-    ReadingStarted,
-    Retrying,
-    RunFinished,
-    RunStarted,
-    SourceOpened,
-    StatementDelayed,
-    Stopping,
-    WorkerFailed,
-)
-from tui_importer.recording.lines import Level, Line, level
-from tui_importer.text.sentences import ROUTINE, narrate
+from tui_importer.recording.lines import Level
 from tui_importer.tui.history import History
-
-#: Maximum number of kept log lines: more than anybody scrolls; the recording has all.
-MAX_LOG = 1_000
-#: Steps of a worker's sparkline, a second each.
-SPARK_STEPS = 16
-#: Mean fill of the queue above which the database is the limit, and below which the reader is.
-_DATABASE_BOUND, _READER_BOUND = 0.6, 0.25
 
 
 class State(StrEnum):
@@ -66,14 +41,6 @@ class State(StrEnum):
 
 
 _OVER = frozenset({State.DONE, State.REJECTS, State.SUPPRESSED, State.ALREADY, State.STOPPED, State.FAILED, State.DIED})
-_OUTCOMES = {
-    "complete": State.DONE,
-    "complete_with_rejects": State.REJECTS,
-    "complete_with_suppressed": State.SUPPRESSED,
-    "already_imported": State.ALREADY,
-    "stopped": State.STOPPED,
-    "failed": State.FAILED,
-}
 
 
 class Bound(Enum):
@@ -89,10 +56,11 @@ class Bound(Enum):
 
 @dataclass(frozen=True, slots=True)
 class WorkerView:
-    """One worker. ``spark`` are its rows per second, second by second; ``retry_in`` the seconds to its next attempt;
-    ``trouble`` why it retries, failed or is blocked."""
+    """One worker. ``name`` is its number, in a run of several sources after that of its source and a dot. ``spark`` are
+    its rows per second, second by second; ``retry_in`` the seconds to its next attempt; ``trouble`` why it retries,
+    failed or is blocked."""
 
-    number: int
+    name: str
     state: WorkerState
     first_row: int | None
     last_row: int | None
@@ -119,11 +87,19 @@ class LogLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class View:
-    """A run at one moment. Times are seconds since the epoch; rates are rows per second."""
+    """A run at one moment. Times are seconds since the epoch; rates are rows per second.
+
+    In a run of several ``sources``, ``source`` is the number of the one that is being imported (0 before the first and
+    after the last), ``file``, ``sheet``, ``target`` and ``table`` are of it, and ``source_counters`` too. Everything
+    else is of the whole run.
+    """
 
     run_id: str = ""
     dry_run: bool = False
     state: State = State.STARTING
+    sources: int = 1
+    source: int = 1
+    source_counters: SourceSnapshot | None = None
     file: str = ""
     sheet: str | None = None
     target: str = ""
@@ -146,227 +122,6 @@ class View:
     report: Report | None = None
 
 
-@dataclass(slots=True)
-class _Retry:
-    until: float
-    attempt: int
-    error: str
-
-
-class ViewBuilder:
-    """Builds the :class:`View` of one run from its lines, given in order."""
-
-    def __init__(self) -> None:
-        self._started: RunStarted | None = None
-        self._import: ImportStarted | None = None  # the latest of several
-        self._began = 0.0
-        self._latest = 0.0
-        self._reading: ReadingStarted | None = None
-        self._opened: SourceOpened | None = None
-        self._loading: LoadingStarted | None = None
-        self._stopping: Stopping | None = None
-        self._finished: RunFinished | None = None
-        self._counters: Snapshot | None = None
-        self._rates = RateWindow()
-        self._history = History()
-        self._sparks: dict[int, deque[tuple[float, int]]] = {}
-        self._retries: dict[int, _Retry] = {}
-        self._delays: dict[int, str] = {}
-        self._failures: dict[int, str] = {}
-        self._groups: tuple[ReasonGroup, ...] = ()
-        self._log: deque[LogLine] = deque(maxlen=MAX_LOG)
-        self._logged: tuple[LogLine, ...] | None = None
-
-    def feed(self, line: Line) -> None:
-        """Add one line."""
-        self._latest = max(self._latest, line.at)
-        match line.what:
-            case Snapshot():
-                self._add_counters(line.what)
-            case tuple():
-                self._groups = line.what
-            case _:
-                self._add_event(line.at, line.what)
-
-    def view(self, now: float, *, ended: bool = False, report: Report | None = None) -> View:
-        """Return the view at ``now``. ``ended`` means that no more lines will come."""
-        counters = self._counters or Snapshot(at=self._began)
-        state = self._state(counters, ended=ended, report=report)
-        until = self._latest if state.over else now
-        mean = self._mean(counters, report)
-        rates = {} if state.over else self._rates.worker_rates()
-        return View(
-            run_id=self._started.run_id if self._started else "",
-            dry_run=self._started is not None and self._started.dry_run,
-            state=state,
-            file=self._import.file if self._import else self._started.file if self._started else "",
-            sheet=self._opened.sheet if self._opened else None,
-            target=self._import.target if self._import else self._started.target if self._started else "",
-            table=self._loading.table if self._loading else (report.target.table if report else ""),
-            strategy=self._started.strategy if self._started else "",
-            batch_size=self._loading.batch_size if self._loading else 0,
-            seconds=max(0.0, until - self._began) if self._started else 0.0,
-            counters=counters,
-            now=0.0 if state.over else self._rates.rate(),
-            mean=mean,
-            peak=max(self._history.peak, mean),
-            seconds_left=None if state.over else self._rates.eta(),
-            bound=self._bound(state),
-            queue=self._mean_fill(),
-            history=self._history.copy(),
-            workers=tuple(self._worker(worker, now, rates.get(worker.worker, 0.0)) for worker in counters.workers),
-            groups=self._groups,
-            log=self._lines(),
-            trouble=self._trouble(now, report),
-            report=report,
-        )
-
-    def _add_event(self, at: float, event: AnyEvent) -> None:
-        match event:
-            case RunStarted():
-                self._started, self._began = event, at
-            case ImportStarted():
-                self._begin_import(event)
-            case ReadingStarted():
-                self._reading = event
-            case SourceOpened():
-                self._opened = event
-            case LoadingStarted():
-                self._loading = event
-                self._history.add(at, 0)
-            case Retrying():
-                self._retries[event.worker] = _Retry(at + event.seconds, event.attempt, event.error)
-            case StatementDelayed():
-                self._delays[event.worker] = event.detail
-            case WorkerFailed():
-                self._failures[event.worker] = event.error
-            case Stopping():
-                self._stopping = event
-            case RunFinished():
-                self._finished = event
-        text = narrate(event, dry_run=self._started is not None and self._started.dry_run)
-        if text is not None:
-            self._log.append(LogLine(at, level(event), text, isinstance(event, ROUTINE)))
-            self._logged = None
-
-    def _begin_import(self, event: ImportStarted) -> None:
-        """Show the next of several imports, whose workers are numbered from 1 again."""
-        self._import, self._reading, self._opened, self._loading = event, None, None, None
-        if self._stopping is not None and self._stopping.source is not None:
-            self._stopping = None  # it ended the import before
-        for of_workers in (self._sparks, self._retries, self._delays, self._failures):
-            of_workers.clear()
-
-    def _add_counters(self, counters: Snapshot) -> None:
-        self._counters = counters
-        engine = self._retries.get(0)  # not a worker, so no worker state shows the end of its retry
-        if engine is not None and counters.at > engine.until:
-            del self._retries[0]
-        self._rates.add(counters)
-        if not counters.paused:  # a paused run adds nothing to the chart, and would redraw it all the time
-            self._history.add(counters.at, counters.by_workers)
-        for worker in counters.workers:
-            spark = self._sparks.setdefault(worker.worker, deque())
-            spark.append((counters.at, worker.finished))
-            while len(spark) > 2 and counters.at - spark[1][0] >= SPARK_STEPS:
-                spark.popleft()
-            if worker.state is not WorkerState.RETRYING:
-                self._retries.pop(worker.worker, None)
-
-    def _state(self, counters: Snapshot, *, ended: bool, report: Report | None) -> State:
-        if report is not None:
-            return _OUTCOMES[report.outcome]
-        if ended:
-            return _OUTCOMES[self._finished.outcome] if self._finished else State.DIED
-        if self._finished is not None:
-            return State.FINISHING
-        if self._stopping is not None:
-            return State.ABORTING if self._stopping.aborting else State.STOPPING
-        if counters.paused:
-            return State.PAUSED
-        if counters.phase is Phase.INDEXING:
-            return State.INDEXING
-        if self._retries and all(
-            worker.state in (WorkerState.RETRYING, WorkerState.DONE) for worker in counters.workers
-        ):
-            return State.RETRYING
-        if self._loading is not None:
-            return State.LOADING
-        return State.READING if self._reading is not None else State.STARTING
-
-    def _mean(self, counters: Snapshot, report: Report | None) -> float:
-        """Return the mean rate: that of the report; before it, since the first row was written."""
-        if report is not None:
-            return report.stats.records_per_second
-        return rows_per_second(counters.by_workers, self._history.seconds)
-
-    def _mean_fill(self) -> float:
-        """Return the mean fill of the queue, 0 to 1."""
-        fills = [old.queue_depth / old.queue_size for old in self._rates.recent() if old.queue_size]
-        return sum(fills) / len(fills) if fills else 0.0
-
-    def _bound(self, state: State) -> Bound:
-        if state.over or state is State.PAUSED:
-            return Bound.NOTHING
-        if state not in (State.LOADING, State.RETRYING) or self._counters is None:
-            return Bound.UNKNOWN
-        fill = self._mean_fill()
-        if fill >= _DATABASE_BOUND or state is State.RETRYING or self._counters.all_read:
-            return Bound.DATABASE
-        if fill > _READER_BOUND:
-            return Bound.BALANCED
-        return Bound.LIMIT if self._loading is not None and self._loading.max_rate else Bound.READER
-
-    def _worker(self, worker: WorkerSnapshot, now: float, rate: float) -> WorkerView:
-        spark = self._sparks.get(worker.worker, deque())
-        retry = self._retries.get(worker.worker)
-        return WorkerView(
-            number=worker.worker,
-            state=worker.state,
-            first_row=worker.in_hand_first_row,
-            last_row=worker.in_hand_last_row,
-            done=worker.finished,
-            rejected=worker.rejected,
-            retries=worker.retries,
-            batch_seconds=worker.last_batch_seconds,
-            rate=rate,
-            spark=_steps(spark),
-            attempt=retry.attempt if retry else 0,
-            retry_in=max(0.0, retry.until - now) if retry else None,
-            trouble=self._failures.get(worker.worker) or (retry.error if retry else None) or self._delay(worker),
-        )
-
-    def _delay(self, worker: WorkerSnapshot) -> str | None:
-        return self._delays.get(worker.worker) if worker.state is WorkerState.BLOCKED else None
-
-    def _trouble(self, now: float, report: Report | None) -> str | None:
-        """Return what is wrong with the whole run, if anything is."""
-        if report is not None:
-            return report.error
-        engine = self._retries.get(0)
-        if engine is not None and engine.until > now:
-            return engine.error
-        return next(iter(self._failures.values()), None)
-
-    def _lines(self) -> tuple[LogLine, ...]:
-        if self._logged is None:
-            self._logged = tuple(self._log)
-        return self._logged
-
-
 def word_of(state: WorkerState, *, dry_run: bool) -> str:
     """Return the worker's state in a word; in a dry run no worker writes."""
     return "checking" if dry_run and state in (WorkerState.WRITING, WorkerState.COMMITTING) else state.value
-
-
-def _steps(samples: Sequence[tuple[float, int]]) -> tuple[float, ...]:
-    """Return the rows done in each of the last seconds."""
-    if len(samples) < 2:
-        return ()
-    last = samples[-1][0]
-    steps = [0.0] * SPARK_STEPS
-    for (_, before), (at, rows) in zip(samples, list(samples)[1:], strict=False):
-        age = int(last - at)
-        if age < SPARK_STEPS:
-            steps[SPARK_STEPS - 1 - age] += max(0, rows - before)
-    return tuple(steps)

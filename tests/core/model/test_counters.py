@@ -97,6 +97,9 @@ def test_counters_of_several_sources() -> None:
         (2, 6, Phase.READING),
         (3, 0, Phase.WAITING),
     ]
+    source = found.sources[1]
+    assert (source.finished, total(source), progress(source)) == (6, 100, 0.06)
     assert combined([ended, ended]).phase is Phase.FINISHED
+    assert combined([ended, ended]).workers_wanted == 2
     assert combined([ended, waiting]).phase is Phase.WAITING
     assert combined([ended, active]).source_rows == 105

@@ -18,16 +18,18 @@ from tui_importer.core.writing.backend import ConnectionSettings
 
 NAMES = st.text(st.characters(codec="utf-8"), min_size=1, max_size=12).filter(str.strip)
 PLUGIN_VALUES = st.one_of(NAMES, st.booleans(), st.integers(-9, 9), st.floats(allow_nan=False))
+SOURCES = st.builds(
+    Source,
+    file=NAMES,
+    sheet=st.one_of(st.none(), NAMES, st.integers(1, 9)),
+    range=st.sampled_from([None, "A1:B2"]),
+    header_row=st.one_of(st.none(), st.integers(0, 99)),
+    limit=st.one_of(st.none(), st.integers(1, 99)),
+)
 PLANS = st.builds(
     Plan,
-    source=st.builds(
-        Source,
-        file=NAMES,
-        sheet=st.one_of(st.none(), NAMES, st.integers(1, 9)),
-        range=st.sampled_from([None, "A1:B2"]),
-        header_row=st.one_of(st.none(), st.integers(0, 99)),
-        limit=st.one_of(st.none(), st.integers(1, 99)),
-    ),
+    source=SOURCES,
+    further_sources=st.lists(SOURCES, max_size=2).map(tuple),
     target=st.builds(
         Target,
         database=st.one_of(st.none(), st.from_regex(r"[a-z]{1,8}\.db", fullmatch=True)),
@@ -62,9 +64,31 @@ def test_a_saved_plan_comes_back(tmp_path: Path, plan: Plan) -> None:
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
+def test_a_plan_file_of_one_source_is_as_it_always_was(tmp_path: Path) -> None:
+    save_plan(Plan(source=Source(file="a.xlsx", sheet="S")), tmp_path / "plan.toml")
+    assert (tmp_path / "plan.toml").read_text() == '[source]\nfile = "a.xlsx"\nsheet = "S"\n\n[target]\n\n[options]\n'
+
+
+def test_a_plan_file_may_name_several_sources(tmp_path: Path) -> None:
+    path = tmp_path / "plan.toml"
+    path.write_text('[[sources]]\nfile = "a"\n[[sources]]\nfile = "b"\nsheet = 2\n[target]\ntable = "t"\n')
+    plan = load_plan(path)
+    assert (plan.sources, plan.target.table) == ((Source(file="a"), Source(file="b", sheet=2)), "t")
+    path.write_text('[[sources]]\nfile = "a"\n')
+    assert load_plan(path) == Plan(source=Source(file="a"))
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
+        ('[[sources]]\nfile = "a"\n[source]\nfile = "b"\n', "name every source in [[sources]]"),
+        ("sources = []\n", "sources must be a list of tables"),
+        ('[sources]\nfile = "a"\n', "sources must be a list of tables"),
+        ("sources = [1]\n", "source must be a Source"),
+        ('[[sources]]\nfile = "a"\n[[sources]]\nsheet = 1\n', "the key 'file' is missing in [sources]"),
+        ('[[sources]]\nfile = "a"\n[[sources]]\nfil = "b"\n', "unknown key 'fil' in [sources 2]: did you mean 'file'?"),
+        ("further_sources = []\n", "unknown key 'further_sources'"),
+        ("", "the key 'source' is missing"),
         ('[source]\nfile = "a"\nsheeet = "S"\n', "unknown key 'sheeet' in [source]: did you mean 'sheet'?"),
         ('[source]\nfile = "a"\n[option]\n', "unknown key 'option': did you mean 'options'?"),
         ('[source]\nfile = "a"\n[[columns]]\nsource = "x"\nletter = "A"\ntarget = "x"\ntyp = "text"\n', "'type'"),

@@ -86,4 +86,12 @@ def test_each_worker_has_its_own_rate() -> None:
         workers = [WorkerCounters(1, inserted=10 * second), WorkerCounters(3, rejected=4 * max(0, second - 2))]
         reader = ReaderCounters(phase=Phase.READING)
         window.add(take_snapshot(second, reader, workers if second >= 2 else workers[:1]))
-    assert window.worker_rates() == {1: 10.0, 3: 4.0}
+    assert window.worker_rates() == {(1, 1): 10.0, (1, 3): 4.0}
+
+
+def test_workers_of_different_sources_are_different_workers() -> None:
+    window = RateWindow()
+    for second, source in enumerate([1, 1, 2, 2]):
+        counters = [WorkerCounters(1, inserted=10 * second if source == 1 else 4 * (second - 2))]
+        window.add(take_snapshot(second, ReaderCounters(phase=Phase.READING), counters, source=source))
+    assert window.worker_rates() == {(1, 1): 10.0, (2, 1): 4.0}

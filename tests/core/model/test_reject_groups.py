@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tui_importer import Options, Plan, Run, Source, Target
-from tui_importer.core.model.reject_groups import GroupKey, RejectGroups
+from tui_importer.core.model.reject_groups import MAX_GROUPS, OTHERS, SEVERAL_SOURCES, GroupKey, RejectGroups
 from tui_importer.core.model.report import CELLS_PER_REASON, ReasonGroup
 from tui_importer.events import Fault, Reject
 from tui_importer.recording.follow import all_lines
@@ -73,6 +73,27 @@ def test_columns_constraints_and_kinds_are_told_apart() -> None:
     groups = grouped([reject(row, each) for row, each in enumerate(faults, start=2)])
     assert [group.count for group in groups] == [1] * 5
     assert [group.constraint for group in groups] == [None, None, "c", None, None]
+
+
+def test_sources_are_told_apart() -> None:
+    groups = RejectGroups()
+    for source in (2, 1, 2):
+        groups.add(reject(source, fault(source, "blank")), source)
+    assert groups.take() == [
+        ReasonGroup("a", "blank", 2, ("S!A2", "S!A2"), source=2),
+        ReasonGroup("a", "blank", 1, ("S!A1",), source=1),
+    ]
+
+
+def test_the_other_reasons_are_those_of_each_source_as_long_as_there_is_room() -> None:
+    groups, one_too_many = RejectGroups(), MAX_GROUPS + 1
+    for number in range(MAX_GROUPS):
+        groups.add(reject(number, fault(number, f"reason {chr(0x100 + number)}")))
+    for source in range(1, one_too_many + 1):
+        groups.add(reject(source, fault(source, "another")), source)
+    others = [group for group in groups.take() if group.reason == OTHERS]
+    assert [group.source for group in others] == [SEVERAL_SOURCES, *range(1, one_too_many)]
+    assert {group.count for group in others} == {1}
 
 
 words = st.sampled_from(["a", "b 1", "b 2", 'c "d"', 'c "e"', "\ud800"])

@@ -143,3 +143,10 @@ def test_any_text_comes_back_from_the_json(text: str) -> None:
 def test_what_is_not_a_report_is_a_value_error(data: bytes) -> None:
     with pytest.raises(ValueError):
         from_json(data)
+
+
+def test_a_reject_of_another_source_than_the_first_says_so() -> None:
+    fault = Fault(cell="S!A2", column=None, value=None, reason="blank")
+    one = Reject(sheet="S", row=2, faults=(fault,), values=())
+    assert msgspec.to_builtins(reported(one, 2))["source"] == 2
+    assert "source" not in msgspec.to_builtins(reported(one))

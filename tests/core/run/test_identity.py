@@ -85,3 +85,8 @@ JSON = st.recursive(
 def test_digests_differ_where_values_do(one: object, other: object) -> None:
     assert (digest(one) == digest(other)) == (repr(one) == repr(other))
     assert len(digest(one)) == 32
+
+
+def test_the_identity_is_what_the_ledgers_of_version_0_1_hold() -> None:
+    """It must not change with the plan's fields: imports begun by older versions are found by it."""
+    assert identity().import_id == "e856d9975e644bd04af65a4babfe785f"

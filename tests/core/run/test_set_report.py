@@ -7,9 +7,9 @@ import datetime as dt
 import msgspec
 import pytest
 
-from tui_importer.core.model.report import Outcome, Report, SetReport, Stats, from_json, to_json
+from tui_importer.core.model.report import Outcome, Report, SetReport, Stats, from_json, reports_of_imports, to_json
 from tui_importer.core.run.reporting import never_begun
-from tui_importer.core.run.set_report import label, named_error, report_of_set, worst_exit_code
+from tui_importer.core.run.set_report import failures, label, named_error, report_of_set, worst_exit_code
 from tui_importer.errors import ExitCode, ImporterError, SourceError
 
 NOW = dt.datetime(2026, 1, 2, tzinfo=dt.UTC)
@@ -98,3 +98,19 @@ def test_a_label_names_a_few() -> None:
     assert label(["a"]) == label(["a", "a"]) == "a"
     assert label("abc") == "a, b, c"
     assert label("abcabde") == "a, b, c and 2 more"
+
+
+def test_the_errors_of_a_run_name_the_files_of_several_imports() -> None:
+    good, bad, stopped = report("a.csv"), report("b.csv", "failed", 1), report("c.csv", "stopped", 4)
+    assert failures(good) == []
+    assert failures(bad) == ["failed of it"]
+    several = report_of_set("run", [good, bad, stopped], None, NOW, 1.0)
+    assert failures(several) == ["b.csv: failed of it"]
+    assert failures(several, stopped=True) == ["b.csv: failed of it", "c.csv: stopped of it"]
+    assert reports_of_imports(several) == (good, bad, stopped)
+    assert reports_of_imports(good) == (good,)
+
+
+def test_a_run_that_failed_although_no_import_did_has_its_own_error() -> None:
+    found = report_of_set("run", [report("a.csv"), report("b.csv")], ImporterError("the executor failed"), NOW, 1.0)
+    assert failures(found) == ["the executor failed"]

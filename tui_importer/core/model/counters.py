@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 
 class Phase(StrEnum):
@@ -88,6 +89,13 @@ class WorkerCounters:
     blocked: bool = False
 
 
+class WorkerKey(NamedTuple):
+    """What distinguishes the workers of a run: each import numbers its own from 1."""
+
+    source: int
+    worker: int
+
+
 @dataclass(frozen=True, slots=True)
 class WorkerSnapshot:
     """:class:`WorkerCounters` at one moment. ``source`` is the number of the source whose rows it writes, from 1."""
@@ -105,6 +113,11 @@ class WorkerSnapshot:
     in_hand_first_row: int | None
     in_hand_last_row: int | None
     source: int = 1
+
+    @property
+    def key(self) -> WorkerKey:
+        """Which worker of the run it is."""
+        return WorkerKey(self.source, self.worker)
 
     @property
     def finished(self) -> int:
@@ -126,6 +139,16 @@ class SourceSnapshot:
     source_rows: int | None
     phase: Phase
     all_read: bool
+
+    @property
+    def active(self) -> bool:
+        """Whether the source is being imported."""
+        return self.phase not in _INACTIVE
+
+    @property
+    def finished(self) -> int:
+        """The number of completed rows."""
+        return self.inserted + self.updated + self.skipped + self.rejected
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -224,15 +247,15 @@ def combined(snapshots: Sequence[Snapshot]) -> Snapshot:
         phase=active[0].phase if active else Phase.FINISHED if len(ended) == len(snapshots) else Phase.WAITING,
         all_read=all(each.all_read for each in snapshots),
         paused=any(each.paused for each in snapshots),
-        workers_wanted=sum(each.workers_wanted for each in active),
+        workers_wanted=sum(each.workers_wanted for each in active) or max(each.workers_wanted for each in snapshots),
         workers=tuple(worker for each in active for worker in each.workers),
         ended_rows=sum(each.by_workers for each in ended),
         sources=tuple(_of_source(number, each) for number, each in enumerate(snapshots, start=1)),
     )
 
 
-def total(snapshot: Snapshot) -> int | None:
-    """The number of rows to complete, without blank ones; None if unknown.
+def total(snapshot: Snapshot | SourceSnapshot) -> int | None:
+    """The number of rows of a run or of one source to complete, without blank ones; None if unknown.
 
     Exact once everything is read. Before that, it is the reader's hint, unless more rows were read than it said.
     """
@@ -244,7 +267,7 @@ def total(snapshot: Snapshot) -> int | None:
     return expected if expected >= snapshot.read else None
 
 
-def progress(snapshot: Snapshot) -> float | None:
+def progress(snapshot: Snapshot | SourceSnapshot) -> float | None:
     """The completed share of the rows, 0 to 1; None if the number of rows is unknown."""
     rows = total(snapshot)
     if rows is None:

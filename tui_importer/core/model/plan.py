@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 import msgspec
 from msgspec import Meta
@@ -218,13 +219,23 @@ class Options(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit
 
 
 class Plan(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """A whole import. ``columns`` is None until the plan is resolved."""
+    """What goes where: one or more sources, each imported for itself, and what applies to all of them.
+
+    Most plans have one ``source``; of several, it is the first, and ``further_sources`` are the others. A plan file has
+    ``[source]`` for one and ``[[sources]]`` for several. ``columns`` is None until the plan is resolved.
+    """
 
     source: Source
+    further_sources: tuple[Source, ...] = ()
     target: Target = msgspec.field(default_factory=Target)
     options: Options = msgspec.field(default_factory=Options)
     columns: tuple[ColumnPlan, ...] | None = None
     version: int = PLAN_VERSION
+
+    @property
+    def sources(self) -> tuple[Source, ...]:
+        """All sources, in the order in which they are imported."""
+        return (self.source, *self.further_sources)
 
 
 def load_plan(path: Path) -> Plan:
@@ -237,9 +248,9 @@ def load_plan(path: Path) -> Plan:
         raise PlanError(f"{path}: cannot read the plan: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise PlanError(f"{path}: not a valid TOML file: {error}") from error
-    _refuse_unknown_keys(raw, Plan, str(path), "")
+    _refuse_unknown_keys(raw, _KEYS, str(path), "")
     try:
-        plan = _build(raw, Plan)
+        plan = _build_plan(raw)
     except PlanError as error:
         raise PlanError(f"{path}: {error}") from error
     if plan.version != PLAN_VERSION:
@@ -252,7 +263,7 @@ def save_plan(plan: Plan, path: Path, *, replace: bool = True) -> None:
 
     Raises :class:`PlanError` if it cannot be written, or, unless ``replace``, if the file exists with other content.
     """
-    text = msgspec.toml.encode(plan)
+    text = msgspec.toml.encode(_file_of(plan))
     try:
         if not replace and os.path.lexists(path):
             if path.read_bytes() == text:
@@ -278,29 +289,31 @@ def checked(plan: Plan) -> Plan:
 
 
 def database_of(plan: Plan) -> str:
-    """The plan's database; by default an SQLite file in the current folder, named after the source."""
+    """The plan's database; by default an SQLite file in the current folder, named after the (first) source."""
     database = plan.target.database
     return f"{Path(plan.source.file).stem}.db" if database is None else database
 
 
 PartT = TypeVar("PartT", bound=_Part)
 
+#: The tables of a plan file.
 _TABLES: dict[str, type[_Part]] = {
     "source": Source,
+    "sources": Source,
     "target": Target,
     "options": Options,
     "columns": ColumnPlan,
 }
+_KEYS = (*_TABLES, "version")
 
 
-def _refuse_unknown_keys(raw: object, struct: type[msgspec.Struct], path: str, where: str) -> None:
+def _refuse_unknown_keys(raw: object, known: Sequence[str], path: str, where: str) -> None:
     if isinstance(raw, list):
         for number, item in enumerate(raw, start=1):
-            _refuse_unknown_keys(item, struct, path, f"{where} {number}")
+            _refuse_unknown_keys(item, known, path, f"{where} {number}")
         return
     if not isinstance(raw, dict):
         return
-    known = [field.name for field in msgspec.structs.fields(struct)]
     for key, value in raw.items():
         if key not in known:
             close = closest(key, known)
@@ -308,15 +321,30 @@ def _refuse_unknown_keys(raw: object, struct: type[msgspec.Struct], path: str, w
             place = f" in [{where.strip()}]" if where else ""
             raise PlanError(f"{path}: unknown key {key!r}{place}: {hint}")
         if not where and key in _TABLES:
-            _refuse_unknown_keys(value, _TABLES[key], path, key)
+            _refuse_unknown_keys(value, _TABLES[key].__struct_fields__, path, key)
 
 
-def _build(raw: dict[str, object], struct: type[PartT], where: str = "") -> PartT:
+def _build_plan(raw: dict[str, object]) -> Plan:
+    """Construct the plan of a file, which names one ``source``, or all of several ``sources``."""
+    parts: dict[str, Any] = {key: _build_nested(key, value) for key, value in raw.items()}
+    if "sources" in parts:
+        sources = parts.pop("sources")
+        if "source" in parts:
+            raise PlanError("there are both [source] and [[sources]]: name every source in [[sources]]")
+        if not isinstance(sources, tuple) or not sources:
+            raise PlanError("sources must be a list of tables, each [[sources]]")
+        parts["source"], *parts["further_sources"] = sources
+    if "source" not in parts:
+        raise PlanError("the key 'source' is missing")
+    return Plan(**parts)
+
+
+def _build(raw: dict[str, object], struct: type[PartT], where: str) -> PartT:
     """Construct a part of a plan file as a program would, so that both get the same errors."""
     for field in msgspec.structs.fields(struct):
         if field.required and field.name not in raw:
-            raise PlanError(f"the key {field.name!r} is missing{f' in [{where}]' if where else ''}")
-    return struct(**{key: value if where else _build_nested(key, value) for key, value in raw.items()})
+            raise PlanError(f"the key {field.name!r} is missing in [{where}]")
+    return struct(**raw)
 
 
 def _build_nested(key: str, value: object) -> object:
@@ -325,3 +353,11 @@ def _build_nested(key: str, value: object) -> object:
     if isinstance(value, list):
         return tuple(_build(item, _TABLES[key], key) if isinstance(item, dict) else item for item in value)
     return _build(value, _TABLES[key], key) if isinstance(value, dict) else value
+
+
+def _file_of(plan: Plan) -> dict[str, object]:
+    """The inverse of :func:`_build_plan`."""
+    fields: dict[str, Any] = msgspec.to_builtins(plan)
+    if plan.further_sources:
+        fields["sources"] = [fields.pop("source"), *fields.pop("further_sources")]
+    return fields

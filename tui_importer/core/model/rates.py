@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 
-from tui_importer.core.model.counters import Snapshot, total
+from tui_importer.core.model.counters import Snapshot, WorkerKey, total
 
 #: Seconds over which the current rate and the remaining time are averaged: batches come in bursts.
 RATE_SECONDS, ETA_SECONDS = 3.0, 10.0
@@ -58,14 +58,14 @@ class RateWindow:
         recent = self.recent()
         return rate(recent[0], recent[-1]) if recent else 0.0
 
-    def worker_rates(self) -> dict[int, float]:
-        """The current rate of each worker, by its number."""
-        first: dict[int, tuple[float, int]] = {}
-        rates: dict[int, float] = {}
+    def worker_rates(self) -> dict[WorkerKey, float]:
+        """The current rate of each worker."""
+        first: dict[WorkerKey, tuple[float, int]] = {}
+        rates: dict[WorkerKey, float] = {}
         for snapshot in self.recent():
             for worker in snapshot.workers:
-                at, completed = first.setdefault(worker.worker, (snapshot.at, worker.finished))
-                rates[worker.worker] = rows_per_second(worker.finished - completed, snapshot.at - at)
+                at, completed = first.setdefault(worker.key, (snapshot.at, worker.finished))
+                rates[worker.key] = rows_per_second(worker.finished - completed, snapshot.at - at)
         return rates
 
     def eta(self) -> float | None:

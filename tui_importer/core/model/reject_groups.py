@@ -11,8 +11,10 @@ from typing import NamedTuple
 from tui_importer.core.model.report import CELLS_PER_REASON, ReasonGroup
 from tui_importer.events import Fault, Reject
 
-#: The number of separate groups: more than a screen shows. All further ones are counted together.
+#: The number of separate groups: more than a screen shows. All further ones of a source are counted together.
 MAX_GROUPS = 100
+#: Stands for the source of faults that are counted together after as many groups again.
+SEVERAL_SOURCES = 0
 #: The reason under which faults of all further groups are counted.
 OTHERS = "other reasons"
 
@@ -24,7 +26,7 @@ _BROKEN_END, _BROKEN_BEGINNING = re.compile(r"\w+\Z"), re.compile(r"\A\w+")
 
 
 class GroupKey(NamedTuple):
-    """What similar faults share: the column, the constraint and the kind of reason.
+    """What similar faults share: the column, the constraint, the kind of reason and the source.
 
     If a fault has no kind, it is the reason with its numbers replaced.
     """
@@ -32,15 +34,18 @@ class GroupKey(NamedTuple):
     column: str | None
     constraint: str | None
     kind: str
+    source: int = 1
 
     @classmethod
-    def of(cls, fault: Fault) -> GroupKey:
+    def of(cls, fault: Fault, source: int = 1) -> GroupKey:
         """The key of the group that a fault belongs to."""
         kind = _NUMBER.sub("#", fault.reason) if fault.kind is None else fault.kind
-        return cls(fault.column, fault.constraint, kind)
+        return cls(fault.column, fault.constraint, kind, source)
 
-
-_OTHER_KEY = GroupKey(None, None, OTHERS)
+    @classmethod
+    def of_others(cls, source: int) -> GroupKey:
+        """The key of the group of all faults of a source that belong to no other group."""
+        return cls(None, None, OTHERS, source)
 
 
 class _Cell(NamedTuple):
@@ -79,36 +84,48 @@ class _Group:
 
 
 class RejectGroups:
-    """Counts faults by column, constraint and kind of reason. A row with several faults counts in several groups."""
+    """Counts faults by source, column, constraint and kind of reason. A row with several faults counts in several
+    groups."""
 
     def __init__(self) -> None:
         self.changed = False
         self._groups: dict[GroupKey, _Group] = {}
         self._faults = 0
 
-    def add(self, reject: Reject) -> None:
-        """Count the faults of one reject."""
+    def add(self, reject: Reject, source: int = 1) -> None:
+        """Count the faults of one reject from this source."""
         self.changed = True
         for fault in reject.faults:
             self._faults += 1
-            key = GroupKey.of(fault)
-            if key not in self._groups and len(self._groups) >= MAX_GROUPS:
-                key = _OTHER_KEY
+            key = self._key(fault, source)
             if key not in self._groups:
-                reason = OTHERS if key is _OTHER_KEY else fault.reason
+                reason = fault.reason if key.kind != OTHERS else OTHERS
                 self._groups[key] = _Group(reason, reason, reason)
             self._groups[key].add(fault, _Cell(reject.row, self._faults, fault.cell))
 
+    def _key(self, fault: Fault, source: int) -> GroupKey:
+        """The key of the fault's own group, if there is room for it; else that of others."""
+        groups, own = self._groups, GroupKey.of(fault, source)
+        if own in groups or len(groups) < MAX_GROUPS:
+            return own
+        others = GroupKey.of_others(source)
+        return others if others in groups or len(groups) < 2 * MAX_GROUPS else GroupKey.of_others(SEVERAL_SOURCES)
+
     def take(self) -> list[ReasonGroup]:
-        """The current groups, the most frequent first, then by their first cells."""
+        """The current groups, the most frequent first, then by their sources and first cells."""
         self.changed = False
         return list(self._sorted())
 
     def _sorted(self) -> Iterator[ReasonGroup]:
-        for key, group in sorted(self._groups.items(), key=lambda item: (-item[1].count, item[1].cells[0])):
-            reason = OTHERS if key == _OTHER_KEY else group.common_reason()
+        for key, group in sorted(self._groups.items(), key=_order):
+            reason = OTHERS if key == GroupKey.of_others(key.source) else group.common_reason()
             cells = tuple(cell.cell for cell in group.cells)
-            yield ReasonGroup(key.column, reason, group.count, cells, key.constraint)
+            yield ReasonGroup(key.column, reason, group.count, cells, key.constraint, key.source)
+
+
+def _order(item: tuple[GroupKey, _Group]) -> tuple[int, int, _Cell]:
+    key, group = item
+    return -group.count, key.source, group.cells[0]
 
 
 def _common(one: str, other: str) -> str:

@@ -157,7 +157,10 @@ class ReportedFault(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ReportedReject(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A rejected row with its first fault; ``more`` is omitted unless there are several."""
+    """A rejected row with its first fault; ``more`` is omitted unless there are several.
+
+    ``source`` is the number of its source in the run, omitted if 1.
+    """
 
     sheet: str
     row: int
@@ -167,6 +170,7 @@ class ReportedReject(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     reason: str
     sqlstate: str | None
     more: tuple[ReportedFault, ...] = ()
+    source: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +178,8 @@ class ReasonGroup:
     """Similar faults (:mod:`tui_importer.core.model.reject_groups`).
 
     ``count`` is their number and ``cells`` has the first few in sheet order. ``reason`` has an ellipsis for the part in
-    which they differ.
+    which they differ. ``source`` is the number of their source in the run, from 1; 0 for a group
+    of several sources.
     """
 
     column: str | None
@@ -182,6 +187,7 @@ class ReasonGroup:
     count: int
     cells: tuple[str, ...]
     constraint: str | None = None
+    source: int = 1
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
@@ -231,6 +237,11 @@ class SetReport(Report, frozen=True, kw_only=True):
     imports: tuple[Report, ...]
 
 
+def reports_of_imports(report: Report) -> tuple[Report, ...]:
+    """The report of each import of a run, in the order of their sources."""
+    return report.imports if isinstance(report, SetReport) else (report,)
+
+
 def reconcile(read: int, inserted: int, updated: int, skipped: int, rejected: int) -> None:
     """Raise :class:`ReconciliationError` unless read = inserted + updated + skipped + rejected."""
     completed = inserted + updated + skipped + rejected
@@ -241,8 +252,11 @@ def reconcile(read: int, inserted: int, updated: int, skipped: int, rejected: in
         )
 
 
-def reported(reject: Reject) -> ReportedReject:
-    """A reject as listed in the report. Raises ``ValueError`` for one without a fault, which is a defect."""
+def reported(reject: Reject, source: int = 1) -> ReportedReject:
+    """A reject from this source as listed in the report.
+
+    Raises ``ValueError`` for one without a fault, which is a defect.
+    """
     if not reject.faults:
         raise ValueError(f"row {reject.row} of {reject.sheet} was rejected without a reason")
     first, *others = reject.faults
@@ -260,6 +274,7 @@ def reported(reject: Reject) -> ReportedReject:
             )
             for fault in others
         ),
+        source=source,
     )
 
 

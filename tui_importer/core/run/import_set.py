@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import datetime as dt
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from tui_importer.core.model.counters import Snapshot, combined
 from tui_importer.core.model.plan import Plan
@@ -34,6 +34,8 @@ from tui_importer.events import (
     Stopping,
     Unpaused,
 )
+
+EventT = TypeVar("EventT", ImportFinished, RunFinished)
 
 
 class RejectStore(Rejects, Protocol):
@@ -144,7 +146,7 @@ class ImportSet:
                 self._end(number, engine.report_unbegun(failure or self._left_out(engine)))
                 self._imports[number - 1].rejects.close()
         report = self._report(failure)
-        self._emit(_finished(report))
+        self._emit(_finished(RunFinished, report, dry_run=report.dry_run))
         return report
 
     def imports(self) -> Iterator[PendingImport]:
@@ -192,7 +194,7 @@ class ImportSet:
     def _end(self, number: int, report: Report) -> None:
         self._reports[number] = report
         if self._several:
-            self._emit(_import_finished(number, report))
+            self._emit(_finished(ImportFinished, report, source=number, error=report.error))
 
     def _run_executor(self) -> ImporterError | None:
         """Carry out the imports; returns the error of an executor that failed."""
@@ -227,10 +229,10 @@ class _Pending:
         self.owner.carry_out(self.number)
 
 
-def _import_finished(source: int, report: Report) -> ImportFinished:
+def _finished(kind: Callable[..., EventT], report: Report, **more: object) -> EventT:
+    """The last event of an import or of the run, with the outcome and the counts of its report."""
     stats = report.stats
-    return ImportFinished(
-        source=source,
+    return kind(
         outcome=report.outcome,
         exit_code=report.exit_code,
         read=stats.total_records,
@@ -240,21 +242,5 @@ def _import_finished(source: int, report: Report) -> ImportFinished:
         rejected=stats.error_count,
         blank=stats.blank_rows,
         seconds=stats.duration_seconds,
-        error=report.error,
-    )
-
-
-def _finished(report: Report) -> RunFinished:
-    stats = report.stats
-    return RunFinished(
-        outcome=report.outcome,
-        exit_code=report.exit_code,
-        read=stats.total_records,
-        inserted=stats.inserted,
-        updated=stats.updated,
-        skipped=stats.skipped,
-        rejected=stats.error_count,
-        blank=stats.blank_rows,
-        seconds=stats.duration_seconds,
-        dry_run=report.dry_run,
+        **more,
     )

@@ -95,9 +95,9 @@ def build_report(context: RunContext, ending: Ending) -> Report:
         error=str(ending.error) if ending.error else context.control.reason if _stopped(context) else None,
         verified=stage.verification if isinstance(stage, Checked) else None,
         resumes=_resumes(stage),
-        rejects=tuple(map(reported, context.rejects.first(MAX_REPORTED_REJECTS))),
+        rejects=tuple(reported(reject, context.source) for reject in context.rejects.first(MAX_REPORTED_REJECTS)),
         rejects_total=counts.rejected,
-        reject_groups=tuple(context.rejects.by_reason()),
+        reject_groups=tuple(replace(group, source=context.source) for group in context.rejects.by_reason()),
     )
 
 

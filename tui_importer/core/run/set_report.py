@@ -7,7 +7,15 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from tui_importer.core.model.report import Outcome, Report, SetReport, SourceReport, Stats, TargetReport
+from tui_importer.core.model.report import (
+    Outcome,
+    Report,
+    SetReport,
+    SourceReport,
+    Stats,
+    TargetReport,
+    reports_of_imports,
+)
 from tui_importer.core.model.times import rfc3339
 from tui_importer.errors import ExitCode, ImporterError
 
@@ -42,6 +50,17 @@ def named_error(report: Report) -> str | None:
     """The error of one of several imports, with the file that it is about; None if it has none."""
     file, error = report.source.file, report.error
     return error if error is None or error.startswith(file) else f"{file}: {error}"
+
+
+def failures(report: Report, *, stopped: bool = False) -> list[str]:
+    """The errors that a run failed with: those of its imports, or else its own; of several imports, each with its file.
+
+    With ``stopped``, also why imports were stopped.
+    """
+    outcomes = ("failed", "stopped") if stopped else ("failed",)
+    name = named_error if isinstance(report, SetReport) else lambda each: each.error
+    found = [name(each) or "the run failed" for each in reports_of_imports(report) if each.outcome in outcomes]
+    return found or ([report.error or "the run failed"] if report.outcome == "failed" else [])
 
 
 def report_of_set(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import ClassVar
 
 from rich.text import Text
@@ -12,8 +11,8 @@ from textual.screen import Screen
 from textual.widgets import DataTable, Footer, Input, Static
 
 from tui_importer.errors import ImporterError
-from tui_importer.events import Reject
-from tui_importer.recording.follow import rejects
+from tui_importer.events import Reject, RowRejected
+from tui_importer.recording.follow import rejected_rows, sources_with_rejects
 from tui_importer.recording.recordings import Recording
 from tui_importer.text.numbers import plural
 from tui_importer.tui.cells import cell
@@ -22,7 +21,8 @@ from tui_importer.tui.terminal import Glyphs
 
 #: Maximum number of rejects that are listed; the filter searches all of them, and the workbook has all.
 MAX_LISTED = 1_000
-#: Characters of each table column; the workbook has the full texts.
+#: Characters of each table column; the workbook has the full texts. The source is shown if there are several.
+_SOURCE = "source"
 _WIDTHS = {"cell": 20, "column": 16, "reason": 60, "value": 32, "SQLSTATE": 8}
 
 
@@ -42,6 +42,7 @@ class RejectsScreen(Screen[None]):
         self._recording = recording
         self._glyphs = glyphs
         self._search = 0
+        self._several = (recording.first("run_started") or {}).get("sources", 1) > 1
 
     def compose(self) -> ComposeResult:
         yield Static("reading rejected rows", id="rejects-count", markup=False)
@@ -51,7 +52,7 @@ class RejectsScreen(Screen[None]):
 
     def on_mount(self) -> None:
         table = self._table
-        table.add_columns(*_WIDTHS)
+        table.add_columns(*([_SOURCE] if self._several else []), *_WIDTHS)
         table.focus()
         self.action_search()
 
@@ -87,15 +88,15 @@ class RejectsScreen(Screen[None]):
         search, wanted = self._search, self.query_one(Input).value.casefold()
 
         def find() -> None:
-            found, count = list[Reject](), 0
-            for reject in rejects(self._recording):
+            found, count = list[RowRejected](), 0
+            for event in rejected_rows(self._recording):
                 if search != self._search:
                     return  # another filter was typed meanwhile
-                if not wanted or _fits(reject, wanted):
+                if not wanted or _fits(event.reject, wanted):
                     count += 1
                     if count <= MAX_LISTED:
-                        found.append(reject)
-            found.sort(key=lambda reject: reject.row)
+                        found.append(event)
+            found.sort(key=lambda event: (event.source, event.reject.row))
             self.post_message(RejectsFound(search, found, count))
 
         self.run_worker(find, thread=True, group="search")
@@ -105,10 +106,12 @@ class RejectsScreen(Screen[None]):
             return
         table, text = self._table, self._glyphs.text
         table.clear()
-        for reject in message.rejects:
-            for fault in reject.faults:
+        for event in message.rejects:
+            source = [str(event.source)] if self._several else []
+            for fault in event.reject.faults:
                 facts = (fault.cell, fault.column, fault.reason, fault.value, fault.sqlstate)
                 cells = [text(fact or "", width) for fact, width in zip(facts, _WIDTHS.values(), strict=True)]
+                cells = [*source, *cells]
                 table.add_row(*(cell(self.app, each) for each in cells))
         summary = f"{plural(message.count, 'row')} rejected"
         if self.query_one(Input).value:
@@ -118,18 +121,19 @@ class RejectsScreen(Screen[None]):
         self.query_one("#rejects-count", Static).update(summary)
 
     def action_write(self) -> None:
-        """Write the workbook of all rejects, in a thread."""
+        """Write a workbook of the rejects of each source, in a thread."""
 
         def write() -> None:
             from tui_importer.rejects.rebuilt import write_rejects_of  # the workbook writer takes a while to import
 
-            path = Path()
             try:
-                path, count = write_rejects_of(self._recording)
+                sources: list[int | None] = [*sources_with_rejects(self._recording)] or [None]
+                written = [write_rejects_of(self._recording, source=source) for source in sources]
             except ImporterError as error:
-                self.post_message(RejectsWritten(path, 0, str(error)))
+                self.post_message(RejectsWritten((), 0, str(error)))
             else:
-                self.post_message(RejectsWritten(path, count))
+                paths, counts = zip(*written, strict=True)
+                self.post_message(RejectsWritten(paths, sum(counts)))
 
         self.run_worker(write, thread=True, group="write", exclusive=True)
 
@@ -137,7 +141,7 @@ class RejectsScreen(Screen[None]):
         if message.error is not None:
             self.notify(self._glyphs.text(message.error, 400), severity="error", markup=False)
         else:
-            written = f"{plural(message.count, 'row')} written to {message.path}"
+            written = f"{plural(message.count, 'row')} written to {', '.join(map(str, message.paths))}"
             self.notify(self._glyphs.text(written, 400), markup=False)
 
 

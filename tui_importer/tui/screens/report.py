@@ -11,7 +11,7 @@ from textual.content import Content
 from textual.screen import Screen
 from textual.widgets import Footer, Static
 
-from tui_importer.core.model.report import Report
+from tui_importer.core.model.report import Report, reports_of_imports
 from tui_importer.recording.recordings import Recording
 from tui_importer.text.ending import GOES_ON, paths_and_commands
 from tui_importer.text.numbers import format_duration, format_rate, plural
@@ -80,8 +80,11 @@ class ReportScreen(Screen[None]):
         if report is None:
             gone = "the run's process is gone without a report"
             return [f"{gone}; nothing was written" if self._view.dry_run else f"{gone}; {GOES_ON}"]
-        ended = report.error or "failed" if report.outcome == "failed" else outcome(report)
-        return [route(report), ended, *([verified(report.verified)] if report.verified is not None else [])]
+        found = list[str]()
+        for each in reports_of_imports(report):
+            ended = each.error or "failed" if each.outcome == "failed" else outcome(each)
+            found += [route(each), ended, *([verified(each.verified)] if each.verified is not None else [])]
+        return found
 
     def _throughput(self, report: Report | None) -> str:
         if report is None:
@@ -96,14 +99,14 @@ class ReportScreen(Screen[None]):
         if not groups:
             return []
         digits = max(len(f"{group.count:,}") for group in groups)
-        drawn = [group_line(group, digits, width, self._glyphs) for group in groups]
+        drawn = [group_line(group, digits, width, self._glyphs, several=self._view.sources > 1) for group in groups]
         return [[("would be rejected" if self._view.dry_run else "rejected", "$muted")], *drawn, []]
 
     def _workers(self) -> list[list[Piece]]:
         rows: list[list[Piece]] = []
         for worker in self._view.workers:
             mark = self._glyphs.marks[worker.state.value]
-            words = f"worker {worker.number} {mark} {worker.state.value}: {worker.done:,} rows"
+            words = f"worker {worker.name} {mark} {worker.state.value}: {worker.done:,} rows"
             words += f", {worker.rejected:,} rejected" if worker.rejected else ""
             words += f", {plural(worker.retries, 'retry')}" if worker.retries else ""
             rows.append([(words, "")])

@@ -69,10 +69,14 @@ _COLUMN_HEADERS = ("", "", "header", "column", "type", "found")
 
 
 class SetupScreen(Screen[None]):
-    """Sets an import up. ``begin`` is called with the plan when the user begins it."""
+    """Sets an import up. ``begin`` is called with the plan when the user begins it.
+
+    ``place`` is which one it is of how many that are set up one after another: all but the last only go on to the next.
+    """
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "begin", "Start", priority=True),
+        Binding("enter", "go_on", "Next file", priority=True),
         Binding("space", "leave_out", "Leave out"),
         Binding("t", "type", "Type"),
         Binding("s", "save", "Save plan"),
@@ -88,8 +92,10 @@ class SetupScreen(Screen[None]):
         begin: Callable[[Plan], None],
         glyphs: Glyphs,
         options_for: OptionsFor = lambda plan: (),
+        place: tuple[int, int] = (1, 1),
     ) -> None:
         super().__init__()
+        self._place = place
         self.draft = Draft(plan)
         self._strategies = strategies
         self._start = start_inspection
@@ -162,9 +168,9 @@ class SetupScreen(Screen[None]):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Leave a focused field the keys that it needs."""
-        focused = self.focused
-        if action == "begin":
-            return not isinstance(focused, OptionList)
+        focused, last = self.focused, self._place[0] == self._place[1]
+        if action in ("begin", "go_on"):
+            return last == (action == "begin") and not isinstance(focused, OptionList)
         if action in ("leave_out", "type", "save"):
             return not isinstance(focused, (Input, Select, OptionList))
         if action in ("leave", "quit_setup"):
@@ -414,6 +420,10 @@ class SetupScreen(Screen[None]):
             self._inspect_source()
         self._show_target_status("begins once the file and the table have been looked at: Esc takes that back", "info")
 
+    def action_go_on(self) -> None:
+        """Set up the next import as soon as this one could begin."""
+        self.action_begin()
+
     def _refuse(self) -> None:
         """Discard what was found: the next Enter inspects again."""
         self._begin_pending, self._valid_plan = False, None
@@ -494,7 +504,9 @@ class SetupScreen(Screen[None]):
         except OSError:
             held = ""
         dry = f"{DRY_RUN}  " if self.draft.given.options.dry_run else ""
-        return dry + self._glyphs.text(path.name) + held
+        number, of = self._place
+        which = f"{number} of {of}: " if of > 1 else ""
+        return dry + which + self._glyphs.text(path.name) + held
 
     def _show_status(self, text: str, *, bad: bool = False) -> None:
         status = self.query_one("#setup-status", Static)

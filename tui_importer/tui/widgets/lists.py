@@ -35,7 +35,7 @@ class RejectsPanel(Picture):
             return Content.assemble((fitted(words, width, ""), "bold $error"))
         shown = view.groups[:height] if len(view.groups) <= height else view.groups[: height - 1]
         digits = max(len(f"{group.count:,}") for group in shown)
-        rows = [group_line(group, digits, width, self.glyphs) for group in shown]
+        rows = [group_line(group, digits, width, self.glyphs, several=view.sources > 1) for group in shown]
         if len(view.groups) > len(shown):
             rows.append([(f"and {len(view.groups) - len(shown)} other reasons", "$muted")])
         return lines(rows)
@@ -45,13 +45,14 @@ def _rejected(view: View) -> str:
     return "would reject" if view.dry_run else "rejected"
 
 
-def group_line(group: ReasonGroup, digits: int, width: int, glyphs: Glyphs) -> list[Piece]:
-    """Draw ``12  Email: value required but blank   B217, B301``."""
+def group_line(group: ReasonGroup, digits: int, width: int, glyphs: Glyphs, *, several: bool = False) -> list[Piece]:
+    """Draw ``12  Email: value required but blank   B217, B301``; for source 2 of ``several``, ``12  #2 Email: ...``."""
     count = f"{group.count:>{digits},} "
+    source = f"#{group.source} " if several else ""
     column = f"{glyphs.text(group.column, 40)}: " if group.column else ""
     cells = _first_cells(group, min(_CELLS_WIDTH, width // 3), glyphs)
     room = width - len(count) - len(cells) - 2
-    words = fitted(column + glyphs.text(group.reason), room, glyphs.ellipsis)
+    words = fitted(source + column + glyphs.text(group.reason), room, glyphs.ellipsis)
     pad = " " * max(0, room - Content(words).cell_length)
     return [(count, "bold $error"), (words, ""), (f"{pad}  ", ""), (cells, "$accent")]
 

@@ -8,9 +8,10 @@ from pathlib import PurePath
 from textual.content import Content
 
 from tui_importer.core.model.counters import progress, total
-from tui_importer.text.numbers import clock
+from tui_importer.text.numbers import clock, plural
 from tui_importer.text.sentences import equation
 from tui_importer.tui.drawing import Piece, bar, between, cut, fitted, length, lines
+from tui_importer.tui.terminal import Glyphs
 from tui_importer.tui.view import State, View
 from tui_importer.tui.widgets.picture import Picture
 
@@ -45,6 +46,15 @@ def state_pieces(view: View) -> list[Piece]:
     return [*dry, (view.state.value, STATE_STYLES[view.state])]
 
 
+def source_of(view: View, glyphs: Glyphs) -> str:
+    """Return ``sample.xlsx › Sheet1``; of several sources, ``2 of 3: february.xlsx › Sheet1`` or how many they are."""
+    if not view.source:
+        return plural(view.sources, "source")
+    which = f"{view.source} of {view.sources}: " if view.sources > 1 else ""
+    name = which + glyphs.text(PurePath(view.file).name)
+    return f"{name} {glyphs.within} {glyphs.text(view.sheet)}" if view.sheet else name
+
+
 class Heading(Picture):
     """Source and target at the left; strategy, state and time at the right."""
 
@@ -57,8 +67,7 @@ class Heading(Picture):
             right = state
         if width <= length(right):
             return cut(Content.assemble(*state_pieces(view)), width, glyphs.ellipsis)
-        name = glyphs.text(PurePath(view.file).name)
-        source = f"{name} {glyphs.within} {glyphs.text(view.sheet)}" if view.sheet else name
+        source = source_of(view, glyphs)
         room = max(0, width - length(right) - 2)
         left: list[Piece] = [(fitted(source, room, glyphs.ellipsis), "bold")]
         table = f" {glyphs.dot} {glyphs.text(view.table)}" if view.table else ""
@@ -73,23 +82,27 @@ class Heading(Picture):
 
 
 class ProgressLine(Picture):
-    """A bar, the share, the rows and the time left; says so if the number of rows is unknown."""
+    """A bar, the share, the rows and the time left; says so if the number of rows is unknown.
+
+    As long as the rows of several sources are not known, those of the one that is being imported are shown.
+    """
 
     def draw(self, view: View, width: int, height: int) -> Content:
-        share, rows = progress(view.counters), total(view.counters)
-        done = view.counters.finished
+        of_source = view.source_counters if total(view.counters) is None else None
+        counted, of = (view.counters, "") if of_source is None else (of_source, f"source {view.source}: ")
+        share, rows, done = progress(counted), total(counted), counted.finished
         if view.trouble is not None and not view.counters.workers:
             return Content.assemble(
                 (fitted(self.glyphs.text(view.trouble), width, self.glyphs.ellipsis), "bold $warning")
             )
         if view.state is State.READING or (view.state is State.STARTING):
-            return Content.assemble(*between([("reading, size unknown", "$accent")], [], width))
+            return Content.assemble(*between([(f"{of}reading, size unknown", "$accent")], [], width))
         if share is None or rows is None:
-            words = f"  {done:,} rows, of how many is not known"
+            words = f"  {of}{done:,} rows, of how many is not known"
         elif view.state is State.INDEXING:
-            words = f"  {done:,} rows done, making indexes"
+            words = f"  {of}{done:,} rows done, making indexes"
         else:
-            words = f"  {int(share * 100)} %  {done:,}/{rows:,}"
+            words = f"  {of}{int(share * 100)} %  {done:,}/{rows:,}"
         left = "" if view.state.over else f"  {_eta(view)}"
         if width - len(words) - len(left) < _MIN_BAR:
             left = ""

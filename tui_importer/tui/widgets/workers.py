@@ -34,7 +34,10 @@ STYLES = {
 
 
 class WorkerPane(Picture):
-    """One worker: its state, its current rows, how many it has done and how fast, and its problem if it has one."""
+    """One worker: its state, its current rows, how many it has done and how fast, and its problem if it has one.
+
+    ``number`` is the pane's, from 1; of several imports, one after another has its workers in the same panes.
+    """
 
     def __init__(self, number: int, glyphs: Glyphs) -> None:
         super().__init__(glyphs, id=f"worker-{number}")
@@ -46,7 +49,7 @@ class WorkerPane(Picture):
             return Content.styled(f"{self.number}", "$muted"), Content("")
         counted = [(worker.rejected, "rejected"), (worker.retries, "retried")]
         below = " ".join(f"{count:,} {word}" for count, word in counted if count)
-        above = f"{worker.number} {self.glyphs.marks[worker.state.value]} {word_of(worker.state, dry_run=view.dry_run)}"
+        above = f"{worker.name} {self.glyphs.marks[worker.state.value]} {word_of(worker.state, dry_run=view.dry_run)}"
         return Content.styled(above, STYLES[worker.state]), Content(below)
 
     def decorate(self, view: View) -> None:
@@ -64,7 +67,7 @@ class WorkerPane(Picture):
         return lines([self._current_rows(worker, width), self._done(worker, width), self._activity(worker, width)])
 
     def _worker(self, view: View) -> WorkerView | None:
-        return next((worker for worker in view.workers if worker.number == self.number), None)
+        return view.workers[self.number - 1] if self.number <= len(view.workers) else None
 
     def _current_rows(self, worker: WorkerView, width: int) -> list[Piece]:
         glyphs = self.glyphs
@@ -106,7 +109,7 @@ class WorkerGrid(VerticalScroll):
 
     def watch_view(self, view: View) -> None:
         panes = {pane.number: pane for pane in self.query(WorkerPane)}
-        wanted = [worker.number for worker in view.workers]
+        wanted = range(1, len(view.workers) + 1)
         if not wanted and not view.state.over:
             return
         fresh = [WorkerPane(number, self.glyphs) for number in wanted if number not in panes]

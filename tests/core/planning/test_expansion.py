@@ -1,0 +1,82 @@
+"""The imports of a run: one for each source of its plans."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import sqlite_database
+from tui_importer import Options, Plan, PlanError, SetReport, Source, Target, inspect_source, run_import
+from tui_importer.core.planning.expansion import expand, only_import
+from tui_importer.events import AnyEvent, RowRejected
+from tui_importer.recording.follow import all_lines, rejected_rows
+from tui_importer.recording.recordings import recordings, recordings_folder
+
+A, B, C = (Source(file=f"{name}.csv") for name in "abc")
+
+
+def test_a_plan_of_one_source_is_that_of_its_import() -> None:
+    plan = Plan(source=A, target=Target(table="t"))
+    assert plan.sources == (A,)
+    [only] = expand([plan])
+    assert only is plan
+    assert only_import(plan) is plan
+
+
+def test_every_source_is_an_import_under_what_the_plan_says_of_all() -> None:
+    target, options = Target(table="t"), Options(workers=1)
+    several = Plan(source=A, further_sources=(B, C), target=target, options=options)
+    assert several.sources == (A, B, C)
+    assert expand([several]) == tuple(Plan(source=each, target=target, options=options) for each in (A, B, C))
+    assert expand(expand([several])) == expand([several])
+
+
+def test_the_imports_of_several_plans_are_in_their_order() -> None:
+    plans = [Plan(source=C), Plan(source=A, further_sources=(B,)), Plan(source=A)]
+    assert [each.source for each in expand(plans)] == [C, A, B, A]
+
+
+def test_what_is_for_one_import_takes_no_plan_of_several() -> None:
+    several = Plan(source=A, further_sources=(B, C))
+    with pytest.raises(PlanError, match="the plan has 3 sources"):
+        only_import(several)
+    with pytest.raises(PlanError, match="the plan has 3 sources"):
+        inspect_source(several)
+
+
+def test_a_plan_of_several_sources_is_one_run_and_each_is_the_import_that_it_is_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for number, name in enumerate("ab"):
+        Path(f"{name}.csv").write_text(f"n\n{number}\n")
+    target = Target(database="all.db", table="t")
+    alone = run_import(Plan(source=B, target=target), record=False)
+    report = run_import(Plan(source=A, further_sources=(B,), target=target), record=False)
+    assert isinstance(report, SetReport)
+    assert [each.outcome for each in report.imports] == ["complete", "already_imported"]
+    assert report.imports[1].resumes == alone.run_id
+    assert sqlite_database(tmp_path / "all.db").fetch("SELECT n FROM t ORDER BY n") == [(0,), (1,)]
+
+
+def test_rejects_name_their_source_in_events_report_and_recording(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    for name in "ab":
+        Path(f"{name}.csv").write_text("n\n1\nx\n")
+    heard: list[AnyEvent] = []
+    target, options = Target(database="all.db", table="t"), Options(types={"n": "integer"})
+    report = run_import(Plan(source=A, further_sources=(B,), target=target, options=options), listener=heard.append)
+    assert isinstance(report, SetReport)
+    assert [(event.source, event.reject.row) for event in heard if isinstance(event, RowRejected)] == [(1, 3), (2, 3)]
+    for number, each in enumerate(report.imports, start=1):
+        assert [reject.source for reject in each.rejects] == [number]
+        assert [(group.source, group.count) for group in each.reject_groups] == [(number, 1)]
+    [recording] = recordings(recordings_folder())
+    groups = [line.what for line in all_lines(recording) if isinstance(line.what, tuple)]
+    assert [(group.source, group.count) for group in groups[-1]] == [(1, 1), (2, 1)]
+    assert [event.source for event in rejected_rows(recording)] == [1, 2]
+    assert [event.source for event in rejected_rows(recording, 2)] == [2]
