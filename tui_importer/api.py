@@ -9,7 +9,7 @@ from pathlib import Path
 
 import msgspec
 
-from tui_importer.core.conversion.inference import Inferred
+from tui_importer.core.conversion.findings import finding_notes
 from tui_importer.core.conversion.parsing import as_text
 from tui_importer.core.model.cells import column_letters
 from tui_importer.core.model.counters import Snapshot
@@ -284,7 +284,8 @@ def inspect_source(
         resolved = resolve(plan, source, choice, existing)
         inferred = resolved.inferred or tuple(source.infer())
         first = source.layout.first_column
-        findings = () if resolved.inferred else _findings(resolved.mapping.headers, inferred)
+        found_in = zip(resolved.mapping.headers, (found.findings for found in inferred), strict=True)
+        findings = () if resolved.inferred else finding_notes(found_in)
         return Inspection(
             plan=_saveable(resolved.plan, components.address),
             reader=components.reader_name,
@@ -356,14 +357,6 @@ def _preview(source: OpenSource) -> Preview:
             tuple((as_text(cell) or "")[:PREVIEW_TEXT] for cell in row)
             for row in zip(*(column.values() for column in columns), strict=True)
         ),
-    )
-
-
-def _findings(headers: Sequence[str], inferred: Sequence[Inferred]) -> tuple[str, ...]:
-    return tuple(
-        f"column {header!r}: {finding}"
-        for header, found in zip(headers, inferred, strict=True)
-        for finding in found.findings
     )
 
 

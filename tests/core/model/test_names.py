@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tui_importer.core.model.cells import column_letters
 from tui_importer.core.model.names import (
     MAX_NAME_BYTES,
     SYSTEM_COLUMNS,
@@ -56,14 +57,19 @@ def test_every_change_beyond_snake_case_is_told_by_letter() -> None:
     result = target_names(["Name", None, "NAME", "2019", "xmin", " ", "%", "ID"], taken=["id"])
     assert result.names == ("name", "column_b", "name_2", "_2019", "xmin_", "column_f", "column_g", "id_2")
     assert result.notes == (
-        "column B: header is blank, becomes column_b",
+        "columns B and F: header is blank, become column_b and column_f",
         "column C: header 'NAME' repeats, becomes name_2",
         "column D: header '2019' starts with a digit, becomes _2019",
         "column E: header 'xmin' is a system column of a database, becomes xmin_",
-        "column F: header is blank, becomes column_f",
         "column G: header '%' has no letter or digit, becomes column_g",
         "column H: header 'ID' is a name the table has by itself, becomes id_2",
     )
+
+
+def test_changes_of_one_kind_are_told_in_one_line() -> None:
+    assert target_names(["a", "a", "A", "b"]).notes == ("columns B 'a' and C 'A': header repeats, become a_2 and a_3",)
+    (note,) = target_names([None] * 20).notes
+    assert note.startswith("columns A, B, C, D, E, F, G, H and 12 more: header is blank, become column_a, ")
 
 
 def test_letters_are_those_of_the_sheet() -> None:
@@ -136,8 +142,9 @@ def test_names_given_as_headers_stay(headers: list[str | None]) -> None:
 @given(HEADERS)
 def test_silence_means_plain_snake_case(headers: list[str | None]) -> None:
     result = target_names(headers)
-    plain = [name for header, name in zip(headers, result.names, strict=True) if snake_case(header or "") == name]
-    assert len(plain) + len(result.notes) >= len(headers)
+    told = " ".join(result.notes)
+    for place, (header, name) in enumerate(zip(headers, result.names, strict=True)):
+        assert snake_case(header or "") == name or f" {column_letters(place)}" in told or " more: " in told
 
 
 @given(TEXT)

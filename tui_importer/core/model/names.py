@@ -11,6 +11,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from tui_importer.core.model.cells import column_letters
+from tui_importer.core.model.lists import listed
 
 #: PostgreSQL truncates longer identifiers without an error (NAMEDATALEN - 1); MySQL allows 64, SQL Server 128.
 MAX_NAME_BYTES = 63
@@ -72,12 +73,24 @@ def target_names(
             names[index] = free = _numbered(name, used)
             used.add(free.casefold())
 
-    notes = [
-        f"column {column_letters(place)}: header{_shown(header)} {' and '.join(why)}, becomes {name}"
-        for header, place, why, name in zip(headers, places, reasons, names, strict=True)
-        if why
-    ]
-    return TargetNames(tuple(name for name in names if name is not None), tuple(notes))
+    changed = dict[str, list[tuple[str, str, str]]]()
+    unique = tuple(name for name in names if name is not None)
+    for header, place, why, name in zip(headers, places, reasons, unique, strict=True):
+        if why:
+            changed.setdefault(" and ".join(why), []).append((column_letters(place), _shown(header), name))
+    return TargetNames(unique, tuple(_note(why, columns) for why, columns in changed.items()))
+
+
+def _note(why: str, columns: Sequence[tuple[str, str, str]]) -> str:
+    """One note for all columns whose name differs from the header for the same reason.
+
+    ``columns`` are their letters, headers as shown, and names.
+    """
+    if len(columns) == 1:
+        ((letters, header, name),) = columns
+        return f"column {letters}: header{header} {why}, becomes {name}"
+    described = listed([f"{letters}{header}" for letters, header, _ in columns])
+    return f"columns {described}: header {why}, become {listed([name for _, _, name in columns])}"
 
 
 def table_name(text: str) -> str:

@@ -12,6 +12,7 @@ from typing import Protocol
 import msgspec
 
 from tui_importer.core.conversion.convert import Conversion
+from tui_importer.core.conversion.findings import finding_notes
 from tui_importer.core.conversion.inference import Inferred
 from tui_importer.core.conversion.mapping import ColumnMapping, MappedColumn
 from tui_importer.core.model.cells import column_index, column_letters
@@ -299,8 +300,7 @@ def _inferred(
     positions = [layout.first_column + offset for offset in kept]
     names = target_names([layout.headers[offset] for offset in kept], positions=positions)
     notes += names.notes
-    for offset in kept:
-        notes += [f"column {headers[offset]!r}: {finding}" for finding in inferred[offset].findings]
+    notes += finding_notes((headers[offset], inferred[offset].findings) for offset in kept)
     return [
         ColumnRoute(headers[offset], layout.first_column + offset, name, inferred[offset].type, required=False)
         for offset, name in zip(kept, names.names, strict=True)
