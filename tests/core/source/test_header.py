@@ -441,3 +441,20 @@ def test_a_first_row_of_texts_is_no_second_header(rows: list[Row]) -> None:
 def test_a_title_is_not_joined_to_the_header() -> None:
     layout = find_layout(block([("Sales", None, None), ("Name", "Plan", "Fact"), ("Ann", 1, 2), ("Bob", 3, 4)]))
     assert (layout.header_row, layout.headers) == (2, ("Name", "Plan", "Fact"))
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [("name", "city"), ("Ann", "Oslo"), ("Bob", "Rome"), ("x", "y", "source:", "office", "2024")],
+        [("name", "n"), ("Ann", 1), ("Bob", 2), ("Total", 3, "mean", 1.5, "most", 2)],
+        [("id", "name", "note"), (1, "x"), (2, "y"), (3, "z", "long", "more", "and", "more")],
+    ],
+)
+def test_a_wide_last_row_is_no_header(rows: list[Row]) -> None:
+    assert find_layout(block(rows)).header_row == 1
+
+
+def test_below_titles_the_last_row_is_the_header_of_no_rows() -> None:
+    layout = find_layout(block([("Report",), ("2024",), ("id", "name", "city", "n")]))
+    assert (layout.header_row, layout.first_row) == (3, 4)

@@ -214,11 +214,29 @@ def _first_wide(rows: Sequence[_Row]) -> int:
     widths = [len(row.cells) for row in rows]
     for index, width in enumerate(widths[:-1]):
         below = widths[index + 1 :]
-        counts = Counter(below)
-        usual = max(counts, key=lambda width: (counts[width], width))
-        if width >= usual and width >= WIDE * max(below):
+        if width >= _usual(below) and width >= WIDE * max(below):
             return index
+    # A last row with more cells than any other is no header if those above are a table of their own.
+    usual = _usual(widths[:-1]) if len(rows) > 1 else 0
+    table = [index for index, width in enumerate(widths[:-1]) if width >= usual]
+    if usual > 1 and len(table) > 1 and _are_alike([rows[index] for index in table[1:]]):
+        return table[0]
     return len(rows) - 1
+
+
+def _are_alike(rows: Sequence[_Row]) -> bool:
+    """Whether the cells of each column are of one kind: names and values beside them are not."""
+    kinds: dict[int, set[bool]] = {}
+    for row in rows:
+        for column, cell in row.cells.items():
+            kinds.setdefault(column, set()).add(is_value(cell))
+    return all(len(found) == 1 for found in kinds.values())
+
+
+def _usual(widths: Sequence[int]) -> int:
+    """The most common width; of several, the greatest."""
+    counts = Counter(widths)
+    return max(counts, key=lambda width: (counts[width], width))
 
 
 def _is_header_above(above: _Row, first: _Row, part: float, below: Sequence[_Row]) -> bool:
