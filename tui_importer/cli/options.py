@@ -14,7 +14,7 @@ import msgspec
 
 from tui_importer.core.model.count_or_auto import AUTO, METAVAR, parse_count
 from tui_importer.core.model.files import check_new_file
-from tui_importer.core.model.plan import ErrorCells, Options, Plan, Source, load_plan
+from tui_importer.core.model.plan import ErrorCells, Options, Plan, Source, Totals, load_plan
 from tui_importer.core.model.plugin_values import merged
 from tui_importer.core.model.write_mode import AVAILABLE_KINDS
 from tui_importer.errors import PlanError, UsageError
@@ -106,10 +106,15 @@ def source_options(command: Command) -> Command:
     """Add the options that select rows of the file."""
     for option in reversed(
         (
-            click.option("--sheet", metavar="NAME|N", help="Sheet by name or number (default: the first one)."),
+            click.option(
+                "--sheet", metavar="NAME|N", help="Sheet by name or number (default: the first with a table)."
+            ),
             click.option("--range", metavar="A5:F900", help="Part of the sheet, header included."),
             click.option("--header-row", type=click.IntRange(1), metavar="N", help="Sheet row of the header."),
             click.option("--no-header", is_flag=True, help="The sheet has no header."),
+            click.option(
+                "--totals", type=click.Choice(get_args(Totals)), help="Leave out a totals row (default), or import it."
+            ),
             click.option("--reader", metavar="NAME", help="Reader plugin (default: by the file's suffix)."),
             click.option("--limit", type=click.IntRange(1), metavar="ROWS", help="Read so many rows at most."),
             click.option("--encoding", metavar="NAME", help="Encoding of delimited text that is not UTF-8 or UTF-16."),
@@ -205,6 +210,7 @@ def _source(file: str, plan: Plan, given: Mapping[str, Any]) -> Source:
         encoding=given.get("encoding"),
         delimiter=given.get("delimiter"),
         quote=given.get("quote"),
+        totals=given.get("totals"),
     )
 
 

@@ -13,7 +13,7 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from tui_importer.core.model.count_or_auto import AUTO, parse_count
-from tui_importer.core.model.plan import ErrorCells, Plan, checked
+from tui_importer.core.model.plan import ErrorCells, Plan, Totals, checked
 from tui_importer.core.model.plugin_values import PluginValue, merged
 from tui_importer.core.scheduling.worker_count import MAX_WORKERS
 from tui_importer.errors import PlanError, UsageError
@@ -34,9 +34,10 @@ class UploadOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     its own, ``PLUGIN.OPTION``."""
 
     method: Annotated[_Name, Meta(description="The strategy.")] | UnsetType = UNSET
-    sheet: Annotated[_Text, Meta(description="Name or number of the sheet; the first one by default.")] | UnsetType = (
-        UNSET
-    )
+    sheet: (
+        Annotated[_Text, Meta(description="Name or number of the sheet; the first one with a table by default.")]
+        | UnsetType
+    ) = UNSET
     range: Annotated[str, Meta(pattern=r"^[A-Za-z]{1,3}[1-9][0-9]{0,6}:[A-Za-z]{1,3}[1-9][0-9]{0,6}$")] | UnsetType = (
         UNSET
     )
@@ -45,6 +46,7 @@ class UploadOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     encoding: _Text | UnsetType = UNSET
     delimiter: Annotated[str, Meta(min_length=1, max_length=9)] | UnsetType = UNSET
     quote: Annotated[str, Meta(min_length=1, max_length=6)] | UnsetType = UNSET
+    totals: Totals | UnsetType = UNSET
     workers: Annotated[int, Meta(ge=1, le=MAX_WORKERS)] | Literal["auto"] | UnsetType = UNSET
     batch_size: Annotated[int, Meta(ge=1, le=100_000)] | Literal["auto"] | UnsetType = UNSET
     error_cells: ErrorCells | UnsetType = UNSET
@@ -61,7 +63,7 @@ class UploadOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 #: The parameters of a query that are fields of :class:`UploadOptions`.
 FIELDS = tuple(name for name in UploadOptions.__struct_fields__ if name != "plugin_options")
 
-_SOURCE = ("sheet", "range", "header_row", "limit", "encoding", "delimiter", "quote")
+_SOURCE = ("sheet", "range", "header_row", "limit", "encoding", "delimiter", "quote", "totals")
 
 _INTEGER = re.compile(r"-?[0-9]{1,18}", re.ASCII)
 _NUMBER = re.compile(r"-?[0-9]{1,18}(\.[0-9]{1,18})?([eE][+-]?[0-9]{1,3})?", re.ASCII)

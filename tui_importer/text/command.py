@@ -12,7 +12,9 @@ from tui_importer.core.model.plugin_values import value_text
 from tui_importer.core.model.url import parse_address
 
 #: Field of a plan -> the option that sets it. A flag takes no value.
-_SOURCE = {name: f"--{name}" for name in ("sheet", "range", "reader", "limit", "encoding", "delimiter", "quote")}
+_SOURCE = {
+    name: f"--{name}" for name in ("sheet", "range", "reader", "limit", "encoding", "delimiter", "quote", "totals")
+}
 _TARGET = {"table": "--table", "mode": "--mode"}
 _OPTIONS = {
     name: f"--{name.replace('_', '-')}"

@@ -72,6 +72,18 @@ def test_the_reader_counts_the_totals_row_that_it_leaves_out(tmp_path: Path, las
     assert len(notes) == totals
 
 
+def test_a_totals_row_is_kept_where_that_is_asked_for(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("id,amount\n1,1.5\nTotal,15.5\n")
+    plan = Plan(source=Source(file=path, totals="keep"), target=Target(table="t"))
+    claimed: Future[CompletedRows] = Future()
+    claimed.set_result(CompletedRows())
+    with open_source(path, DelimitedReader(), plan.source) as source:
+        resolved = resolve(plan, source, choose_target(plan, source.layout, source), None)
+        batches = source.batches(resolved.mapping, 10, ReaderCounters(), [].append, claimed)
+        assert [record for batch in batches for record in batch.records()] == [("1", 1.5), ("Total", 15.5)]
+
+
 @pytest.mark.parametrize("end", ["", ",,\n,,\n"])
 @pytest.mark.parametrize("rows", [3, 10_000, 10_001])
 def test_a_totals_row_takes_no_part_in_typing(tmp_path: Path, rows: int, end: str) -> None:

@@ -38,6 +38,8 @@ PLAN_VERSION = 1
 MAX_SECONDS = 4e7
 
 ErrorCells = Literal["reject", "null", "text"]
+#: What happens to a totals row below the table.
+Totals = Literal["skip", "keep"]
 _Name = Annotated[str, Meta(min_length=1, description="a text that is not empty")]
 _Count = Annotated[int, Meta(ge=1, le=sys.maxsize, description="a whole number from 1")]
 _SheetNumber = Annotated[int, Meta(ge=1, le=sys.maxsize, description="a number from 1")]
@@ -74,7 +76,8 @@ class _Part(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 class Source(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """Where rows come from. ``header_row`` is a sheet row (from 1), 0 for none; ``range`` is like ``A5:F900``.
+    """Where rows come from. ``header_row`` is a sheet row (from 1), 0 for none; ``range`` is like ``A5:F900``; ``totals``
+    says whether a totals row below the table is left out or imported.
 
     ``encoding``, ``delimiter`` and ``quote`` say how delimited text is written, where the file does not tell
     (:mod:`tui_importer.core.model.text_format`).
@@ -89,6 +92,7 @@ class Source(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_
     encoding: str | None = None
     delimiter: str | None = None
     quote: str | None = None
+    totals: Totals = "skip"
 
     if TYPE_CHECKING:
 
@@ -104,6 +108,7 @@ class Source(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_
             encoding: str | None = None,
             delimiter: str | None = None,
             quote: str | None = None,
+            totals: Totals = "skip",
         ) -> None: ...
 
     def __post_init__(self) -> None:

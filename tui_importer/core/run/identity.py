@@ -74,7 +74,7 @@ def identify(
         file=str(Path(plan.source.file).absolute()),
         sha256=sha256,
         sheet=sheet,
-        extent=f"{plan.source.range or ''}/{layout.header_row}",
+        extent=f"{plan.source.range or ''}/{layout.header_row}{'/totals' * (plan.source.totals == 'keep')}",
         request=digest(
             [
                 options.schema,

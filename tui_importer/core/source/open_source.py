@@ -19,7 +19,7 @@ from tui_importer.core.model.column import Column
 from tui_importer.core.model.completed_rows import CompletedRows
 from tui_importer.core.model.counters import ReaderCounters
 from tui_importer.core.model.names import normalized
-from tui_importer.core.model.plan import Source
+from tui_importer.core.model.plan import Source, Totals
 from tui_importer.core.model.ranges import parse_range
 from tui_importer.core.model.schemas import SCHEMAS
 from tui_importer.core.scheduling.batch_queue import QUEUE_BATCHES
@@ -55,6 +55,7 @@ class OpenSource:
     limit: int | None
     opened: SourceOpened
     sheet_note: str | None = None
+    totals: Totals = "skip"
     last_row: int | None = field(default=None, init=False)
 
     @property
@@ -114,11 +115,15 @@ class OpenSource:
                 held = None
             first_column = self.layout.first_column
             row = _rows(trimmed(block, first_column, len(self.layout.headers)), last, last + 1)
-            if is_totals_row([_last(column) for column in row.columns], typed=self.typed):
+            if self._is_totals(row):
                 held = _rows(block, last, last + 1)
                 block = _rows(block, 0, last)
             if len(block):
                 yield block
+
+    def _is_totals(self, block: Block) -> bool:
+        """Whether the last row of the block is a totals row to be left out."""
+        return self.totals == "skip" and is_totals_row([_last(column) for column in block.columns], typed=self.typed)
 
     def batches(
         self,
@@ -192,7 +197,7 @@ class OpenSource:
                 yield block, rows
                 return
             # Only the last row can be a totals row: hold it back until it is known whether more rows follow.
-            if is_totals_row([_last(column) for column in block.columns], typed=self.typed):
+            if self._is_totals(block):
                 held = _cut(block, rows, len(rows) - 1, len(rows))
                 block, rows = _cut(block, rows, 0, len(rows) - 1)
             if rows:
@@ -202,7 +207,7 @@ class OpenSource:
             counters.rows_read += 1
             counters.skipped += 1
             counters.totals_rows += 1
-            notice(f"row {row:,} is the last and looks like totals: left out (with --range it would be read)")
+            notice(f"row {row:,} is the last and looks like totals: left out (--totals keep imports it)")
 
 
 def open_source(path: Path, reader: Reader, source: Source) -> OpenSource:
@@ -243,7 +248,7 @@ def find_source(
             rows=rows if source.limit is None or rows is None else min(rows, source.limit),
             seconds=time.perf_counter() - started,
         )
-        return OpenSource(path, workbook, sheet, layout, typed, source.limit, opened, note)
+        return OpenSource(path, workbook, sheet, layout, typed, source.limit, opened, note, source.totals)
     except BaseException:
         workbook.close()
         raise
