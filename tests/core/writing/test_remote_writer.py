@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.core.run.test_account import Kept
+from tests.support.once import once
 from tui_importer.core.conversion.convert import Conversion
 from tui_importer.core.conversion.mapping import ColumnMapping, MappedColumn
 from tui_importer.core.model.batch import Batch, Block
@@ -183,7 +184,7 @@ def test_a_writer_that_is_killed_loses_and_doubles_nothing(
         assert [reject.row for reject in kept.rejects] == run.rejected() == [4, 6, 11, 17]
 
 
-@pytest.mark.parametrize("begun_by_row", [False, True])
+@pytest.mark.parametrize("begun_by_row", [False, *once(True)])
 @pytest.mark.parametrize("each", [False, True])
 def test_a_batch_that_another_writer_has_begun_is_finished(
     database: Database, *, begun_by_row: bool, each: bool
