@@ -108,6 +108,7 @@ def test_a_plan_file_is_as_strict(program: Program, line: str, said: str) -> Non
     assert program.files() == before
 
 
+@pytest.mark.once
 def test_help_lists_the_options_of_all_plugins(program: Program) -> None:
     for command in ("import", "inspect", "bench", "serve"):
         _, title, options = program.anew(command, "--help", code=0).out.partition("\nPlugin options:\n")

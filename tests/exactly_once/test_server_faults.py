@@ -61,6 +61,7 @@ def test_what_may_pass_is_tried_again(postgres: Database, importer: Importer, sq
     assert numbers(postgres) == Counter(range(300))
 
 
+@pytest.mark.once
 def test_what_may_pass_is_given_up_once_the_budget_is_spent(postgres: Database, importer: Importer) -> None:
     postgres.execute(
         """
@@ -81,6 +82,7 @@ def test_what_may_pass_is_given_up_once_the_budget_is_spent(postgres: Database, 
     assert numbers(postgres) == Counter(range(300))
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(
     ("change", "undo", "said"),
     [
@@ -185,6 +187,7 @@ def test_a_real_deadlock(postgres: Database, importer: Importer) -> None:
     assert numbers(postgres) == Counter(range(300))
 
 
+@pytest.mark.once
 def test_real_serialization_failures(postgres: Database, importer: Importer) -> None:
     """Workers at level SERIALIZABLE that all count the rows of the table they fill."""
     postgres.execute(
@@ -276,6 +279,7 @@ def test_a_server_that_stays_away_ends_with_5(own_server: Any, importer: Importe
     assert importer.run(own_server.get_uri()).outcome == "complete"
 
 
+@pytest.mark.once
 def test_an_sqlite_database_locked_for_longer_than_anybody_waits(sqlite: Database, importer: Importer) -> None:
     importer.run(sqlite.url, limit=20)
     hold = (

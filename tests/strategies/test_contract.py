@@ -151,6 +151,7 @@ def test_constraints_of_an_existing_table_name_the_row_and_cost_no_other(
     assert reasons[12].cell == "Sheet!E12"
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("atomic", [False, True])
 @pytest.mark.parametrize("kind", ["postgres", "sqlite", "generic"])
 def test_a_check_names_the_first_of_the_cells_that_it_speaks_of(

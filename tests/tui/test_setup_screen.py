@@ -197,6 +197,7 @@ def test_what_looks_at_the_file_is_ended_once_the_run_begins() -> None:
     run(setup.app(), look)
 
 
+@pytest.mark.once
 def test_escape_leaves_a_field_first() -> None:
     setup = Setup()
     app = setup.app()
@@ -216,6 +217,7 @@ def test_escape_leaves_a_field_first() -> None:
     assert app.return_value == DashboardResult()
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(
     "obstacle", ["table 'orders' needs a value in 'vat'", "table 'orders' has no column for 'Amount' (column B)"]
 )
@@ -240,6 +242,7 @@ def test_a_plan_that_the_table_does_not_take_cannot_be_begun(obstacle: str) -> N
     assert len(setup.begun) == 1
 
 
+@pytest.mark.once
 def test_a_database_that_does_not_answer_is_asked_again_at_each_enter() -> None:
     setup = Setup()
 
@@ -256,6 +259,7 @@ def test_a_database_that_does_not_answer_is_asked_again_at_each_enter() -> None:
     assert len(setup.begun) == 1
 
 
+@pytest.mark.once
 def test_a_file_that_cannot_be_read_is_looked_at_again_at_enter() -> None:
     setup = Setup()
 
@@ -271,6 +275,7 @@ def test_a_file_that_cannot_be_read_is_looked_at_again_at_enter() -> None:
     run(setup.app(), look, (120, 40))
 
 
+@pytest.mark.once
 def test_a_table_that_must_not_exist_but_does_cannot_be_begun() -> None:
     setup = Setup()
 
@@ -289,6 +294,7 @@ def test_a_table_that_must_not_exist_but_does_cannot_be_begun() -> None:
     assert setup.begun == []
 
 
+@pytest.mark.once
 def test_escape_takes_enter_back() -> None:
     setup = Setup()
 
@@ -394,6 +400,7 @@ def test_what_makes_no_sense_is_said_and_not_begun(field_name: str, value: str, 
     assert setup.begun == []
 
 
+@pytest.mark.once
 def test_with_no_column_left_there_is_nothing_to_begin() -> None:
     setup = Setup()
 
@@ -480,6 +487,7 @@ def test_the_plan_is_saved_without_a_password(tmp_path: Path, monkeypatch: pytes
     assert load_plan(Path("orders.plan.toml")).source.sheet == "Orders"
 
 
+@pytest.mark.once
 def test_a_plan_that_is_there_is_not_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     Path("orders.plan.toml").write_text("changed by hand")

@@ -204,6 +204,7 @@ def test_with_several_workers_what_is_in_flight_is_finished_and_nothing_more(
         live.oracle.check(postgres, live.finish())
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("ending", ["stop", *once("abort")])
 @pytest.mark.parametrize("strategy", STRATEGIES)
 def test_a_run_that_rests_can_be_ended_and_taken_up_again(
