@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import gc
 import os
 import shutil
 import signal
@@ -29,6 +30,7 @@ sys.path.append(str(ROOT))
 from tests.support import postgres as servers  # noqa: E402
 from tests.support.examples import examples  # noqa: E402
 from tests.support.memory import folder_in_memory  # noqa: E402
+from tests.support.once import is_one_pair_more  # noqa: E402
 
 # Where bytecode may not be kept beside the sources, each of a thousand processes would compile them anew for a second.
 if sys.dont_write_bytecode:
@@ -70,6 +72,20 @@ class Database:
 
     def scalar(self, query: str) -> Any:
         return self.fetch(query)[0][0]
+
+
+@pytest.hookimpl(tryfirst=True)  # before tests are chosen by their marks
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the pairs of strategy and database that one Python is enough for."""
+    for item in items:
+        if is_one_pair_more(item):
+            item.add_marker(pytest.mark.once)
+
+
+def pytest_collection_finish() -> None:
+    """Spare garbage collections the modules and tests that are there for good: it took a tenth of the suite's time to
+    look through them again and again."""
+    gc.freeze()
 
 
 @pytest.fixture(scope="session", autouse=True)

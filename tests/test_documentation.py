@@ -196,6 +196,7 @@ def test_every_strategy_is_in_the_table() -> None:
         assert f"| `{name}`" in README
 
 
+@pytest.mark.once
 def test_every_option_that_is_mentioned_exists(tmp_path: Path, environment: dict[str, str]) -> None:
     program = [sys.executable, "-m", "tui_importer"]
     known = "".join(

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from collections import Counter
 from configparser import ConfigParser, SectionProxy
+from functools import cache
 
 from tests.test_mirror import PACKAGE, ROOT, imported, name_of
 
 MODULES = {name_of(path).removesuffix(".__init__"): path for path in PACKAGE.rglob("*.py")}
-#: Every import of one module of the package by another, those inside functions and for type checkers included.
-IMPORTS = sorted({(name, target) for name, path in MODULES.items() for target in imported(path) if target in MODULES})
+
+
+@cache
+def imports() -> frozenset[tuple[str, str]]:
+    """Every import of one module of the package by another, those inside functions and for type checkers included."""
+    return frozenset((name, target) for name, path in MODULES.items() for target in imported(path) if target in MODULES)
 
 
 def contracts() -> dict[str, SectionProxy]:
@@ -27,7 +32,7 @@ def listed(section: SectionProxy, key: str) -> list[str]:
 def imports_between(place: int) -> Counter[tuple[str, str]]:
     """The number of imports between the parts of the package; ``place`` is that of the part in a module's name."""
     arrows: Counter[tuple[str, str]] = Counter()
-    for source, target in IMPORTS:
+    for source, target in imports():
         first, second = source.split("."), target.split(".")
         if len(first) > place < len(second) and first[:place] == second[:place] and first[place] != second[place]:
             arrows[first[place], second[place]] += 1

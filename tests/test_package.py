@@ -82,6 +82,7 @@ def test_errors_and_events_need_nothing_of_the_package(name: str) -> None:
     assert loaded <= {"tui_importer.errors", "tui_importer.events"}
 
 
+@pytest.mark.once
 def test_every_module_can_be_imported_alone() -> None:
     """No cycle is hidden by the order in which things happen to be imported."""
     package = Path(tui_importer.__file__).parent

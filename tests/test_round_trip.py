@@ -16,6 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.support.examples import examples
+from tests.support.once import once
 from tui_importer import Options, Plan, Report, Source, Target, run_import
 
 if TYPE_CHECKING:
@@ -212,7 +213,7 @@ def test_a_csv_gets_types_only_where_nothing_is_lost(tmp_path: Path, sqlite: Dat
     ]
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", [0, *once(1, 2)])
 def test_the_rows_are_the_same_whatever_the_way(
     tmp_path: Path, sqlite: Database, postgres: Database, generic: Database, seed: int
 ) -> None:

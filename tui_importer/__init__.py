@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from tui_importer.backends.sql.session import AsyncSqlSession, SessionOperations, SqlSession
     from tui_importer.core.model.batch import Batch, Block
     from tui_importer.core.model.batch_outcome import BatchOutcome
-    from tui_importer.core.model.cells import Cell, CellError, UncalculatedFormula
+    from tui_importer.core.model.cells import Cell, CellError, MalformedRecord, UncalculatedFormula
     from tui_importer.core.model.column import Column, ColumnStore, common_store
     from tui_importer.core.model.counters import Snapshot, progress
     from tui_importer.core.model.encoded import EncodedBatch
@@ -101,7 +101,7 @@ _HOMES = {
         "tui_importer.backends.sql.session": ("AsyncSqlSession", "SessionOperations", "SqlSession"),
         "tui_importer.core.model.batch": ("Batch", "Block"),
         "tui_importer.core.model.batch_outcome": ("BatchOutcome",),
-        "tui_importer.core.model.cells": ("Cell", "CellError", "UncalculatedFormula"),
+        "tui_importer.core.model.cells": ("Cell", "CellError", "MalformedRecord", "UncalculatedFormula"),
         "tui_importer.core.model.column": ("Column", "ColumnStore", "common_store"),
         "tui_importer.core.model.list_column": ("ListColumn",),
         "tui_importer.core.model.encoded": ("EncodedBatch",),
@@ -212,6 +212,7 @@ __all__ = [
     "ListColumn",
     "Listener",
     "Loaded",
+    "MalformedRecord",
     "NotedSheet",
     "OnConflict",
     "OpenSheet",

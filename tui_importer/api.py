@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -27,7 +28,6 @@ from tui_importer.core.source.open_source import OpenSource, open_source
 from tui_importer.core.source.opening import Opening
 from tui_importer.core.source.reader import SheetInfo
 from tui_importer.core.writing.backend import Backend, ConnectionSettings
-from tui_importer.core.writing.remote_writer import RemoteWriter, open_remote_writer
 from tui_importer.core.writing.writer_spec import WriterSpec
 from tui_importer.errors import ExitCode, PlanError
 from tui_importer.events import AnyEvent, Listener, ignore
@@ -37,6 +37,9 @@ from tui_importer.recording.recorder import Recorder
 from tui_importer.recording.recordings import recordings_folder
 from tui_importer.rejects.paths import check_default_place, check_reject_path
 from tui_importer.rejects.store import RejectStore
+
+if TYPE_CHECKING:
+    from tui_importer.core.writing.remote_writer import RemoteWriter
 
 #: The executor that carries out several imports by default.
 EXECUTOR = "sequential"
@@ -209,6 +212,8 @@ def open_writer(
     backend is not installed here.
     """
     registry = registry or load_registry()
+    from tui_importer.core.writing.remote_writer import open_remote_writer  # few runs need it
+
     return open_remote_writer(spec, registry.make_backend, worker=worker, database=database)
 
 

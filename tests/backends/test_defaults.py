@@ -106,6 +106,7 @@ def test_bad_rows_between_blanks_are_rejected_and_the_first_of_a_key_goes_in(
     assert default_notes(report) == ["column 'status': 1 blank takes the table's default ('new')"]
 
 
+@pytest.mark.once
 def test_many_bad_rows_between_blanks(database: Database, tmp_path: Path) -> None:
     """Those that are refused, and what the others take, are the same whether rows are written one by one or not."""
     rows = [(n, f"n{n % 30 if n % 3 else n}", "" if n % 4 else "old", "" if n % 5 else 1, "") for n in range(1, 200)]

@@ -13,11 +13,10 @@ from tui_importer.core.model.table import Table, TableColumn
 from tui_importer.core.model.types import INTEGER
 from tui_importer.core.model.url import parse_address
 from tui_importer.core.writing.backend import Backend, ConnectionSettings, Destination
-from tui_importer.core.writing.ledger import Claim, Counts, Entry, Ledger, NewRun, ResumePoint, RunState
+from tui_importer.core.writing.ledger import Claim, Counts, Entry, Ledger, ResumePoint, RunState
 from tui_importer.plugins.registry import load_registry
 from tui_importer.recording.listing import listed_in
-
-IMPORT = "0123456789abcdef0123456789abcdef"
+from tui_importer.testing.runs import IMPORT_ID, new_run
 
 
 @contextmanager
@@ -37,26 +36,7 @@ def opened(database: Database) -> Iterator[tuple[Backend, Ledger]]:
 
 
 def begin(ledger: Ledger, run_id: str) -> ResumePoint:
-    return ledger.begin(
-        NewRun(
-            run_id=run_id,
-            import_id=IMPORT,
-            generation=1,
-            file="a.csv",
-            sha256="0" * 64,
-            sheet="S",
-            extent="",
-            request="",
-            mapping="",
-            columns=(),
-            table="t",
-            row_limit=None,
-            atomic=False,
-            created_table=False,
-            strategy="batched",
-            command=None,
-        )
-    )
+    return ledger.begin(new_run(run_id))
 
 
 def record(backend: Backend, claim: Claim, *entries: Entry) -> None:
@@ -82,7 +62,7 @@ def test_every_count_is_recorded_resumed_and_listed(database: Database, tmp_path
             Entry(40, 49, None, inserted=4, updated=6),
         )
         first = Counts(8, 23, 9)
-        assert ledger.counts(IMPORT, 1) == first
+        assert ledger.counts(IMPORT_ID, 1) == first
         ledger.finish(claim, RunState.STOPPED, first, 0, None)
     with opened(database) as (backend, ledger):
         point = begin(ledger, "run-2")
@@ -90,7 +70,7 @@ def test_every_count_is_recorded_resumed_and_listed(database: Database, tmp_path
         record(backend, point.claim, Entry(32, 39, None, inserted=1, updated=2, skipped=5))
         both = Counts(9, 25, 14)
         ledger.finish(point.claim, RunState.COMPLETE, both, 0, None)
-        assert ledger.counts(IMPORT, 1) == both
+        assert ledger.counts(IMPORT_ID, 1) == both
         second, run = listed_in(ledger, "shown", tmp_path, 2)
     assert (run.read, run.inserted, run.updated, run.skipped, run.rejected) == (40, 8, 23, 9, 0)
     # What the first run put into the table, the second one skipped.

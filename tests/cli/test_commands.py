@@ -58,7 +58,7 @@ def test_a_headless_import_loads_no_user_interface(program: Program, orders: Pat
     ).stdout
     assert out.startswith("0 ")
     assert "sqlalchemy" in out.split()
-    for module in ("textual", "rich", "psycopg"):
+    for module in ("textual", "rich", "psycopg", "secrets"):
         assert module not in out.split()
 
 

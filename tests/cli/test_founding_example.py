@@ -13,6 +13,7 @@ import openpyxl
 import pytest
 
 from tests.support.make_sample import BAD_ROWS, SAMPLE_PATH
+from tests.support.once import once
 
 if TYPE_CHECKING:
     from tests.cli.conftest import Program
@@ -40,9 +41,7 @@ def test_a_file_alone_goes_into_sqlite_beside_it(program: Program, sample: str) 
     assert program.files() == {"sample_data.xlsx", "sample_data.db", "sample_data.rejects.xlsx"}
 
 
-@pytest.mark.parametrize(
-    "strategy", ["batched", *(pytest.param(name, marks=pytest.mark.once) for name in ("threaded", "async"))]
-)
+@pytest.mark.parametrize("strategy", ["batched", *once("threaded", "async")])
 def test_postgresql_and_the_report_on_stdout(program: Program, sample: str, postgres: Database, strategy: str) -> None:
     ended = program("import", sample, "--db", postgres.url, "--report", "-", "--strategy", strategy, "--no-ui", code=3)
     report = json.loads(ended.out)

@@ -40,6 +40,7 @@ def test_options_reach_reader_and_strategy(program: Program) -> None:
     assert "pause=0.5" in (program.folder / "seen").read_text()
 
 
+@pytest.mark.once
 def test_the_command_that_repeats_the_run_has_them(program: Program) -> None:
     program.anew(*SLOW, "-o", "idle.pause=2", "-o", "lines.comment=a b", code=0)
     [recording] = (Path(program.environment["XDG_STATE_HOME"]) / "tui-importer" / "runs").iterdir()
@@ -47,6 +48,7 @@ def test_the_command_that_repeats_the_run_has_them(program: Program) -> None:
     assert "-o slow.pause=2 -o 'lines.comment=a b' --no-ui" in recorded.replace("\\u0027", "'")
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(
     ("given", "said"),
     [
@@ -66,6 +68,7 @@ def test_a_wrong_option_ends_it_before_the_first_file_is_touched(program: Progra
     assert program.files() == before
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("command", [("inspect", "words.lines"), ("bench", "words.lines"), ("serve", "--table", "t")])
 def test_other_commands_are_as_strict(program: Program, command: tuple[str, ...]) -> None:
     ended = program.anew(*command, "-o", "slow.pause=long", code=2)
@@ -73,6 +76,7 @@ def test_other_commands_are_as_strict(program: Program, command: tuple[str, ...]
     assert program.files() == {"words.lines"}
 
 
+@pytest.mark.once
 def test_an_option_that_is_given_twice_is_refused(program: Program) -> None:
     ended = program.anew(*SLOW, "-o", "slow.pause=1", "-o", "idle.pause=2", code=2)
     assert "slow.pause takes one value and is given twice" in ended.err
@@ -87,6 +91,7 @@ def test_they_stand_in_the_plan_and_may_be_overridden(program: Program) -> None:
     assert table(program) == ["a", "b"]
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(
     ("line", "said"),
     [
@@ -103,6 +108,7 @@ def test_a_plan_file_is_as_strict(program: Program, line: str, said: str) -> Non
     assert program.files() == before
 
 
+@pytest.mark.once
 def test_help_lists_the_options_of_all_plugins(program: Program) -> None:
     for command in ("import", "inspect", "bench", "serve"):
         _, title, options = program.anew(command, "--help", code=0).out.partition("\nPlugin options:\n")
@@ -113,12 +119,14 @@ def test_help_lists_the_options_of_all_plugins(program: Program) -> None:
         assert "-o lines.upper=true|false In capitals (true or false; default: false)." in shown
 
 
+@pytest.mark.once
 def test_without_plugins_there_is_nothing_to_list(program: Program) -> None:
     shown = program.anew("import", "--help", code=0, TUI_IMPORTER_DISABLE_PLUGINS="*").out
     assert "Plugin options:" not in shown
     assert "OPTION (-o)" not in program.anew("plugins", code=0, TUI_IMPORTER_DISABLE_PLUGINS="*").out
 
 
+@pytest.mark.once
 def test_plugins_are_listed_with_their_options(program: Program) -> None:
     lines = program.anew("plugins", code=0).out.splitlines()
     assert [line.split(maxsplit=2) for line in lines if line.startswith("slow.careful")] == [
@@ -129,6 +137,7 @@ def test_plugins_are_listed_with_their_options(program: Program) -> None:
     assert infos["slow"]["depth"] == {"type": "integer", "minimum": 1}
 
 
+@pytest.mark.once
 def test_a_comparison_gives_each_strategy_its_options(program: Program) -> None:
     note = program.folder / "seen"
     compared = ("bench", "words.lines", "--strategy", "slow", "--strategy", "async")
@@ -136,6 +145,7 @@ def test_a_comparison_gives_each_strategy_its_options(program: Program) -> None:
     assert note.exists()
 
 
+@pytest.mark.once
 def test_the_version_is_said_without_looking_for_plugins(program: Program, tmp_path: Path) -> None:
     (tmp_path / "site" / "slow.py").write_text("raise RuntimeError('imported')")
     assert program.anew("--version", code=0).err == ""

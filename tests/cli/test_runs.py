@@ -172,6 +172,7 @@ def test_a_run_of_several_files_is_one_run(program: Program, orders: Path, workb
     )
 
 
+@pytest.mark.once
 @pytest.mark.usefixtures("own_state")
 def test_a_run_of_several_files_is_resumed_where_it_was_killed(
     program: Program, orders: Path, workbook: Callable[..., Path]

@@ -146,9 +146,7 @@ def everything(program: Program) -> str:
 
 
 @pytest.mark.parametrize("form", ["url", "keywords", "query"])
-@pytest.mark.parametrize(
-    "way", ["--db", *(pytest.param(way, marks=pytest.mark.once) for way in ("TUI_IMPORTER_DB", "DATABASE_URL", "plan"))]
-)
+@pytest.mark.parametrize("way", ["--db", "TUI_IMPORTER_DB", "DATABASE_URL", "plan"])
 def test_a_password_is_nowhere(program: Program, orders: Path, postgres: Database, way: str, form: str) -> None:
     name, host = postgres.url.split("@/")[1].split("?host=")
     url = {

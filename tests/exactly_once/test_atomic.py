@@ -72,6 +72,7 @@ def test_what_is_staged_waits_for_the_next_run(database: Database, importer: Imp
     assert tables(database) == {"t"}
 
 
+@pytest.mark.once
 def test_a_staging_table_that_was_dropped_is_filled_anew(database: Database, importer: Importer) -> None:
     def stop(run: Run, event: AnyEvent) -> None:
         if isinstance(event, BatchCommitted):
@@ -96,6 +97,7 @@ def test_the_tables_own_rules_hold_while_rows_are_staged(database: Database, imp
     assert numbers(database) == Counter(range(290))
 
 
+@pytest.mark.once
 def test_unique_indexes_hold_while_rows_are_staged(database: Database, importer: Importer) -> None:
     """Those for all rows; others cannot be told before the rows are moved."""
     database.execute("CREATE TABLE t (n integer, note text)")
@@ -108,6 +110,7 @@ def test_unique_indexes_hold_while_rows_are_staged(database: Database, importer:
     assert numbers(database) == Counter([1, 2, 3])
 
 
+@pytest.mark.once
 def test_rows_that_clash_with_the_tables_own_keep_everything_out(database: Database, importer: Importer) -> None:
     database.execute("CREATE TABLE t (n integer UNIQUE, note text); INSERT INTO t VALUES (7, 'old')")
     report = importer.run(database.url, atomic=True)

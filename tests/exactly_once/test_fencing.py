@@ -68,6 +68,7 @@ def test_another_import_into_the_same_table_is_not_refused(postgres: Database, i
     assert numbers(postgres) == Counter([*range(300), *range(1000, 1100)])
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("strategy", ["sequential", "batched", "async"])
 def test_who_is_taken_over_can_commit_nothing_more(
     database: Database, importer: Importer, strategy: str, monkeypatch: pytest.MonkeyPatch
@@ -98,6 +99,7 @@ def pretend_dead(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(processes, "_live_runs", set())
 
 
+@pytest.mark.once
 def test_a_takeover_waits_for_transactions_in_flight(postgres: Database, importer: Importer) -> None:
     """The dead run's last transaction has its entry, holds its lock, and commits while the next run waits."""
     importer.run(postgres.url, on_event=stop_at_once, batch_size=20)

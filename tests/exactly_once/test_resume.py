@@ -11,6 +11,7 @@ import openpyxl
 import pytest
 
 from tests.exactly_once.conftest import Importer
+from tests.support.once import once
 from tui_importer import Run
 from tui_importer.errors import PlanError
 from tui_importer.events import AlreadyImported, AnyEvent, BatchCommitted, Noticed, Resumed, Retrying, RowRejected
@@ -92,6 +93,7 @@ def test_what_is_in_is_not_imported_again_unless_told_to(database: Database, imp
     assert database.fetch("SELECT count(*) FROM tui_importer_run") == [(2,)]
 
 
+@pytest.mark.once
 def test_a_second_time_that_is_interrupted_is_taken_up_too(database: Database, importer: Importer) -> None:
     importer.run(database.url)
     stopped = importer.run(database.url, again=True, on_event=stop_after(1), batch_size=50, workers=1)  # type: ignore[arg-type]
@@ -113,6 +115,7 @@ def test_a_changed_file_or_mapping_is_another_import_and_said(database: Database
     assert numbers(database).total() == 902
 
 
+@pytest.mark.once
 def test_options_that_change_no_row_change_no_import(database: Database, importer: Importer) -> None:
     importer.run(database.url)
     report = importer.run(database.url, max_rate=1e6, retry_for=1.0, error_cells="reject", workers=3, verify=True)
@@ -128,7 +131,8 @@ def test_more_rows_of_the_same_are_the_same_import(database: Database, importer:
     assert numbers(database) == Counter(range(300))
 
 
-@pytest.mark.parametrize("way", ["DROP TABLE t", "DELETE FROM t"])
+@pytest.mark.once
+@pytest.mark.parametrize("way", ["DROP TABLE t", *once("DELETE FROM t")])
 @pytest.mark.parametrize("complete", [True, False])
 def test_a_table_that_was_emptied_is_filled_anew(
     database: Database, importer: Importer, way: str, complete: bool
@@ -171,6 +175,7 @@ def test_indexes_are_made_by_whoever_comes_to_the_end(database: Database, import
     assert database.scalar(query) == 6
 
 
+@pytest.mark.once
 def test_a_file_with_only_bad_rows_counts_as_completed(database: Database, importer: Importer) -> None:
     importer.write([(f"x{n}", "") for n in range(30)])
     options = {"types": {"n": "integer"}}
@@ -178,6 +183,7 @@ def test_a_file_with_only_bad_rows_counts_as_completed(database: Database, impor
     assert importer.run(database.url, **options).outcome == "already_imported"  # type: ignore[arg-type]
 
 
+@pytest.mark.once
 def test_a_newer_ledger_is_left_alone(database: Database, importer: Importer) -> None:
     importer.run(database.url)
     database.execute("UPDATE tui_importer_run SET ledger_version = 99")

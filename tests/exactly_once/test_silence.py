@@ -86,6 +86,33 @@ def test_a_slow_network_is_no_silence(postgres: Database, importer: Importer, st
     assert (report.outcome, report.stats.inserted, report.stats.retries) == ("complete", count, 0)
 
 
+@pytest.mark.parametrize("batch_size", [20, 1_000])
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_a_signal_ends_a_run_on_a_slow_network(
+    postgres: Database, importer: Importer, strategy: str, batch_size: int
+) -> None:
+    """While rows trickle in, of a batch that is soon in and of one that would take ten seconds. Row by row, all 1,000
+    would take a minute. What is in by then is not sent again."""
+    importer.write([(n, "x" * 300) for n in range(1_000)])
+    rows = b'COPY "t"' if strategy in ("batched", "async") else b'INSERT INTO "t"'
+    loading = threading.Event()
+
+    def sees(network: Network, data: bytes) -> None:
+        if rows in data:
+            loading.set()
+
+    with Network(postgres.url, bandwidth=32_000, latency=0.02, sees=sees) as network:
+        program = begin(importer.folder, network.url, strategy, batch_size)
+        assert loading.wait(PATIENCE)
+        program.send_signal(signal.SIGTERM)
+        assert program.wait(PATIENCE) == 143
+    stored = numbers(postgres).total()
+    assert stored < 1_000, "the signal came too late to stop anything"
+    report = importer.run(postgres.url, strategy=strategy)
+    assert (report.outcome, report.stats.skipped) == ("complete", stored)
+    assert numbers(postgres) == Counter(range(1_000))
+
+
 @pytest.mark.parametrize("strategy", STRATEGIES)
 def test_a_lock_of_others_is_waited_for_said_and_shown(postgres: Database, importer: Importer, strategy: str) -> None:
     importer.run(postgres.url, limit=1)
@@ -199,10 +226,10 @@ def test_a_signal_ends_a_run_that_hears_nothing(
     assert importer.heard(LoadingStarted)
 
 
-def begin(folder: Path, url: str, strategy: str) -> subprocess.Popen[bytes]:
+def begin(folder: Path, url: str, strategy: str, batch_size: int = 20) -> subprocess.Popen[bytes]:
     arguments = ["rows.csv", "--db", url, "--table", "t", "--strategy", strategy, "--workers", "2"]
     return subprocess.Popen(
-        [sys.executable, "-m", "tui_importer", *arguments, "--batch-size", "20", "--no-ui", "-q"], cwd=folder
+        [sys.executable, "-m", "tui_importer", *arguments, "--batch-size", str(batch_size), "--no-ui", "-q"], cwd=folder
     )
 
 

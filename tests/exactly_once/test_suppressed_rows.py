@@ -87,6 +87,7 @@ def test_when_every_row_is_swallowed_none_is_said_to_be_in(database: Database, i
     assert "was in already" not in said(report)
 
 
+@pytest.mark.once
 def test_rejected_and_swallowed_rows_are_told_apart(database: Database, importer: Importer, tmp_path: Path) -> None:
     database.execute(SKIPPING[database.kind])
     importer.write([*ROWS, (1, "again")])
@@ -97,6 +98,7 @@ def test_rejected_and_swallowed_rows_are_told_apart(database: Database, importer
     assert "2 rows taken without an error" in said(report).splitlines()[-1]
 
 
+@pytest.mark.once
 def test_a_resumed_run_remembers_what_was_swallowed_before(database: Database, importer: Importer) -> None:
     database.execute(SKIPPING[database.kind])
     importer.write([*((n, "skip" if n == 0 else "x") for n in range(6))])

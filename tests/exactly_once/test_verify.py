@@ -71,6 +71,7 @@ def test_a_value_that_the_database_changed_is_found(database: Database, importer
     assert importer.run(database.url).outcome == "complete"  # nobody asked
 
 
+@pytest.mark.once
 def test_rows_that_were_there_before_are_not_counted(database: Database, importer: Importer) -> None:
     database.execute("CREATE TABLE t (n integer, note text); INSERT INTO t VALUES (1, 'old'), (1, 'old'), (2, NULL)")
 
@@ -82,6 +83,7 @@ def test_rows_that_were_there_before_are_not_counted(database: Database, importe
     assert importer.run(database.url, verify=True).outcome == "complete"
 
 
+@pytest.mark.once
 def test_what_cannot_be_verified_any_more_is_said(database: Database, importer: Importer) -> None:
     def stop(run: Run, event: AnyEvent) -> None:
         if isinstance(event, LoadingStarted):
@@ -106,6 +108,7 @@ def test_a_column_that_comes_back_in_another_form_is_named(postgres: Database, i
     assert ["'note' was not verified" in event.message for event in importer.heard(Noticed)] == [True]
 
 
+@pytest.mark.once
 def test_rows_that_went_missing_are_noticed_without_being_asked(database: Database, importer: Importer) -> None:
     """A table that only this import has written is counted."""
     taken: list[None] = []

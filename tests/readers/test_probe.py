@@ -64,6 +64,7 @@ HONEST: dict[str, Callable[[Path], Path]] = {
 }
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("name", HONEST)
 def test_honest_files_pass(tmp_path: Path, name: str) -> None:
     with CalamineReader().open(HONEST[name](tmp_path / name)) as workbook:

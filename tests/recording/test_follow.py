@@ -15,6 +15,7 @@ from typing import BinaryIO
 
 import pytest
 
+from tests.support.once import once
 from tests.support.scenes import BEGAN, HEADERS, RUN_ID, Scene, reject, text, write
 from tui_importer import UsageError
 from tui_importer.core.model.counters import Snapshot
@@ -268,7 +269,7 @@ def test_of_a_long_recording_little_is_read_and_nothing_is_wrong(
     assert sum(1 for _ in rejected_rows(recording)) == len(scene.rejects)
 
 
-@pytest.mark.parametrize("workers", [1, 32, 64])
+@pytest.mark.parametrize("workers", [1, *once(32, 64)])
 def test_the_history_is_there_with_any_number_of_workers(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, workers: int
 ) -> None:

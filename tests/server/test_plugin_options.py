@@ -78,6 +78,7 @@ def test_wrong_ones_are_refused_in_one_sentence(served: Served, query: str, said
     assert answer.json()["error"].startswith(said)
 
 
+@pytest.mark.once
 def test_the_same_key_with_other_options_is_another_request(served: Served) -> None:
     headers = {"Idempotency-Key": "of-the-options"}
     rows = numbered(5, first=900)
@@ -87,6 +88,7 @@ def test_the_same_key_with_other_options_is_another_request(served: Served) -> N
     assert replayed.headers["Idempotency-Replayed"] == "true"
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(
     ("given", "said"),
     [
@@ -110,6 +112,7 @@ def test_a_server_with_wrong_options_does_not_start(tmp_path: Path, given: str, 
     assert said in ended.stderr
 
 
+@pytest.mark.once
 def test_an_upload_keeps_its_options_on_disk(served: Served) -> None:
     id_ = served.begin(numbered(4, first=500), **{"slow.depth": 4})
     served.ended(id_)

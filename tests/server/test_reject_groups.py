@@ -6,6 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pytest
+
 from tests.core.model.test_reject_groups import SQLITE, sheet
 from tests.server.conftest import Served
 
@@ -13,6 +15,7 @@ if TYPE_CHECKING:
     from tests.conftest import Database
 
 
+@pytest.mark.once
 def test_http_tells_the_same_groups(serve: Callable[..., Served], sqlite: Database, tmp_path: Path) -> None:
     sqlite.execute(SQLITE)
     served = serve("--db", sqlite.url, "--table", "t")

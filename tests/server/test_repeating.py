@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from tests.conftest import Database
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("path", ["/runs", "/upload"])
 def test_a_key_makes_a_request_one_that_may_be_repeated(shared: Served, path: str) -> None:
     rows, key = numbered(20, first=2_000 if path == "/runs" else 2_100), {"Idempotency-Key": f"key-of{path}"}
@@ -45,6 +46,7 @@ def test_a_key_is_remembered_by_the_next_server(serve: Callable[..., Served]) ->
     assert second.headers["Idempotency-Replayed"] == "true"
 
 
+@pytest.mark.once
 def test_a_key_is_taken_while_its_request_comes_in(shared: Served) -> None:
     release, begun = threading.Event(), threading.Event()
 

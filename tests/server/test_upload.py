@@ -14,14 +14,15 @@ import httpx
 import pytest
 
 from tests.server.conftest import Served, numbered
-from tests.support.make_sample import SAMPLE_PATH
+from tests.support.make_sample import BAD_ROWS, SAMPLE_PATH
 
 if TYPE_CHECKING:
     from tests.conftest import Database
 
 pytestmark = pytest.mark.once
 
-METHODS = ("batch", "concurrent", "sequential", "async")
+METHODS = ("batch", "async", "concurrent", "sequential")
+ROW_BY_ROW = ("concurrent", "sequential")
 
 
 @pytest.mark.once
@@ -31,20 +32,25 @@ def test_the_founding_example_by_every_method(
 ) -> None:
     database: Database = request.getfixturevalue(kind)
     served = serve("--db", database.url)
-    for times, method in enumerate(METHODS, start=1):
-        answer = served.post(f"/upload?method={method}&again=true", SAMPLE_PATH, "sample_data.xlsx")
+    inserted = 0
+    for method in METHODS:
+        # Row by row, each row is a commit: 1,000 of them show what 10,000 would.
+        rows = 1_000 if method in ROW_BY_ROW else 10_000
+        bad = sum(row <= 1 + rows for row in BAD_ROWS)
+        answer = served.post(f"/upload?method={method}&again=true&limit={rows}", SAMPLE_PATH, "sample_data.xlsx")
         assert answer.status_code == 200, answer.text
         said = answer.json()
         stats = said["stats"]
-        assert (stats["total_records"], stats["success_count"], stats["error_count"]) == (10_000, 9_987, 13)
+        assert (stats["total_records"], stats["success_count"], stats["error_count"]) == (rows, rows - bad, bad)
         assert stats["duration"].endswith("s")
         assert stats["records_per_second"] > 0
         assert (said["method"], said["outcome"]) == (method, "complete_with_rejects")
-        assert said["message"] == "13 rows were rejected, every other row is in"
-        assert (said["rejects_total"], len(said["rejects"])) == (13, 13)
+        assert said["message"] == f"{bad} rows were rejected, every other row is in"
+        assert (said["rejects_total"], len(said["rejects"])) == (bad, bad)
         assert said["rejects"][1]["cell"] == "Sheet1!C217"
         assert served.recording(said["run_id"]).report() is not None
-        assert database.scalar("SELECT count(*) FROM businesses") == times * 9_987
+        inserted += rows - bad
+        assert database.scalar("SELECT count(*) FROM businesses") == inserted
 
 
 def test_as_curl_sends_it_to_a_server_without_options(serve: Callable[..., Served], tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from openpyxl import Workbook
 from sqlalchemy.dialects.sqlite.base import SQLiteDialect
 
 from tests.support.make_sample import BAD_ROWS, SAMPLE_PATH, good_rows
+from tests.support.once import once, once_sets
 from tui_importer import Options, Plan, Report, Source, Target, run_import
 from tui_importer.events import AnyEvent, BatchCommitted, RowRejected, RunFinished
 from tui_importer.plugins.registry import load_registry
@@ -64,7 +65,7 @@ def load(path: Path, database: Database, *, table: str | None = None, **options:
 @pytest.mark.parametrize(
     "strategy",
     # 10,000 commits each, once.
-    [pytest.param(name, marks=[pytest.mark.once] * (name in ROW_BY_ROW)) for name in STRATEGIES],
+    ["batched", "async", *once(*ROW_BY_ROW)],
 )
 def test_the_founding_example(
     database: Database, strategy: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -150,6 +151,7 @@ def test_constraints_of_an_existing_table_name_the_row_and_cost_no_other(
     assert reasons[12].cell == "Sheet!E12"
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("atomic", [False, True])
 @pytest.mark.parametrize("kind", ["postgres", "sqlite", "generic"])
 def test_a_check_names_the_first_of_the_cells_that_it_speaks_of(
@@ -212,7 +214,7 @@ def test_a_value_that_only_the_database_can_read_is_named_by_its_cell(
     assert sorted(postgres.fetch("SELECT n, spec FROM orders")) == [(1, {}), (4, [])]
 
 
-@pytest.mark.parametrize(("batch_size", "workers"), [(1, 1), (7, 3), (100, 2), (100_000, 5)])
+@pytest.mark.parametrize(("batch_size", "workers"), [(7, 3), *once_sets((1, 1), (100, 2), (100_000, 5))])
 def test_neither_batch_size_nor_workers_change_the_result(
     database: Database, strategy: str, tmp_path: Path, batch_size: int, workers: int
 ) -> None:
@@ -230,7 +232,7 @@ def test_neither_batch_size_nor_workers_change_the_result(
     assert report.batch_size == batch_size
 
 
-@pytest.mark.parametrize("workers", [2, 5])
+@pytest.mark.parametrize("workers", [2, *once(5)])
 def test_workers_side_by_side_lose_and_double_nothing(
     database: Database, strategy: str, tmp_path: Path, workers: int
 ) -> None:

@@ -11,6 +11,7 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Input, Select
 
+from tests.support.once import once
 from tests.tui.conftest import page, run, until
 from tests.tui.test_setup_screen import Setup, begin, found
 from tui_importer.core.model.plan import Options, Plan, Source, Target, load_plan
@@ -84,7 +85,7 @@ def field(pilot: Pilot[DashboardResult], name: str) -> Input | Select[str]:
     return shown
 
 
-@pytest.mark.parametrize("size", [(80, 24), (40, 30), (200, 50)], ids=str)
+@pytest.mark.parametrize("size", [(80, 24), *once((40, 30), (200, 50))], ids=str)
 def test_the_options_of_the_chosen_plugins_have_fields(size: tuple[int, int]) -> None:
     setup = SetupWithOptions()
 
@@ -149,6 +150,7 @@ def test_nothing_typed_is_nothing_given() -> None:
     assert setup.begun[0].options.plugin_options == {}
 
 
+@pytest.mark.once
 def test_a_value_that_the_option_does_not_take_is_said_and_not_begun() -> None:
     setup = SetupWithOptions(given("slow"))
 
@@ -182,6 +184,7 @@ def test_an_option_of_the_reader_looks_at_the_file_again_and_others_at_the_table
     run(setup.app(), look, (120, 40))
 
 
+@pytest.mark.once
 def test_another_database_has_other_options(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tui_importer.tui.screens.setup._TYPING_PAUSE", 0.05)
     setup = SetupWithOptions()
@@ -204,6 +207,7 @@ def test_another_database_has_other_options(monkeypatch: pytest.MonkeyPatch) -> 
     run(setup.app(), look, (120, 40))
 
 
+@pytest.mark.once
 def test_they_are_saved_with_the_plan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     setup = SetupWithOptions(given("slow", slow={"pause": 2.0}))

@@ -12,6 +12,7 @@ from textual.pilot import Pilot
 from textual.widgets import Input, Select
 from textual.widgets.select import InvalidSelectValueError
 
+from tests.support.once import once, once_sets
 from tests.tui.conftest import page, run, until
 from tui_importer.core.model.plan import ColumnPlan, Options, Plan, Source, Target, load_plan
 from tui_importer.core.model.write_mode import AVAILABLE_KINDS
@@ -196,6 +197,7 @@ def test_what_looks_at_the_file_is_ended_once_the_run_begins() -> None:
     run(setup.app(), look)
 
 
+@pytest.mark.once
 def test_escape_leaves_a_field_first() -> None:
     setup = Setup()
     app = setup.app()
@@ -215,6 +217,7 @@ def test_escape_leaves_a_field_first() -> None:
     assert app.return_value == DashboardResult()
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(
     "obstacle", ["table 'orders' needs a value in 'vat'", "table 'orders' has no column for 'Amount' (column B)"]
 )
@@ -239,6 +242,7 @@ def test_a_plan_that_the_table_does_not_take_cannot_be_begun(obstacle: str) -> N
     assert len(setup.begun) == 1
 
 
+@pytest.mark.once
 def test_a_database_that_does_not_answer_is_asked_again_at_each_enter() -> None:
     setup = Setup()
 
@@ -255,6 +259,7 @@ def test_a_database_that_does_not_answer_is_asked_again_at_each_enter() -> None:
     assert len(setup.begun) == 1
 
 
+@pytest.mark.once
 def test_a_file_that_cannot_be_read_is_looked_at_again_at_enter() -> None:
     setup = Setup()
 
@@ -270,6 +275,7 @@ def test_a_file_that_cannot_be_read_is_looked_at_again_at_enter() -> None:
     run(setup.app(), look, (120, 40))
 
 
+@pytest.mark.once
 def test_a_table_that_must_not_exist_but_does_cannot_be_begun() -> None:
     setup = Setup()
 
@@ -288,6 +294,7 @@ def test_a_table_that_must_not_exist_but_does_cannot_be_begun() -> None:
     assert setup.begun == []
 
 
+@pytest.mark.once
 def test_escape_takes_enter_back() -> None:
     setup = Setup()
 
@@ -375,7 +382,10 @@ def test_types_come_round_again() -> None:
 
 @pytest.mark.parametrize(
     ("field_name", "value", "complaint"),
-    [("workers", "many", "workers: 'many'"), ("batch", "0", "batch: '0'"), ("header", "top", "header row: 'top'")],
+    [
+        ("workers", "many", "workers: 'many'"),
+        *once_sets(("batch", "0", "batch: '0'"), ("header", "top", "header row: 'top'")),
+    ],
 )
 def test_what_makes_no_sense_is_said_and_not_begun(field_name: str, value: str, complaint: str) -> None:
     setup = Setup()
@@ -390,6 +400,7 @@ def test_what_makes_no_sense_is_said_and_not_begun(field_name: str, value: str, 
     assert setup.begun == []
 
 
+@pytest.mark.once
 def test_with_no_column_left_there_is_nothing_to_begin() -> None:
     setup = Setup()
 
@@ -406,9 +417,11 @@ def test_with_no_column_left_there_is_nothing_to_begin() -> None:
     ("mode", "exists", "rows", "words", "level"),
     [
         ("append", False, 0, "table orders will be created in orders.db", "-info"),
-        ("append", True, 0, "exists and is empty", "-info"),
-        ("append", True, 9_987, "holds 9,987 rows already: the sheet's rows are added to them", "-warning"),
-        ("create", True, 9_987, "exists, with 9,987 rows: it cannot be created", "-error"),
+        *once_sets(
+            ("append", True, 0, "exists and is empty", "-info"),
+            ("append", True, 9_987, "holds 9,987 rows already: the sheet's rows are added to them", "-warning"),
+            ("create", True, 9_987, "exists, with 9,987 rows: it cannot be created", "-error"),
+        ),
     ],
 )
 def test_what_would_happen_to_the_table(mode: str, exists: bool, rows: int, words: str, level: str) -> None:
@@ -474,6 +487,7 @@ def test_the_plan_is_saved_without_a_password(tmp_path: Path, monkeypatch: pytes
     assert load_plan(Path("orders.plan.toml")).source.sheet == "Orders"
 
 
+@pytest.mark.once
 def test_a_plan_that_is_there_is_not_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     Path("orders.plan.toml").write_text("changed by hand")
@@ -488,7 +502,7 @@ def test_a_plan_that_is_there_is_not_replaced(tmp_path: Path, monkeypatch: pytes
     assert Path("orders.plan.toml").read_text() == "changed by hand"
 
 
-@pytest.mark.parametrize("size", [(80, 24), (40, 12), (200, 50)], ids=str)
+@pytest.mark.parametrize("size", [(80, 24), *once((40, 12), (200, 50))], ids=str)
 def test_any_size_can_begin(size: tuple[int, int]) -> None:
     setup = Setup()
 

@@ -26,6 +26,7 @@ from tui_importer.core.model.url import sqlite_path
 from tui_importer.core.writing.backend import ConnectionSettings
 from tui_importer.errors import ExitCode, ImporterError
 from tui_importer.plugins.registry import Registry, load_registry
+from tui_importer.process.native_output import native_output_logged
 from tui_importer.text.safe import visible
 
 #: Prefix of the tables of a comparison, which are dropped when it ends.
@@ -68,7 +69,8 @@ def command(file: str, *, strategies: tuple[str, ...], repeat: int, **given: Any
     """
     with interruptible() as interruption:
         try:
-            _compare(file, strategies, repeat, given, interruption)
+            with native_output_logged():
+                _compare(file, strategies, repeat, given, interruption)
         except ImporterError as error:
             if interruption.number is None:
                 raise

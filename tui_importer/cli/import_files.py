@@ -28,6 +28,7 @@ from tui_importer.errors import ImporterError, UsageError
 from tui_importer.plugins.choice import choose
 from tui_importer.plugins.registry import Registry, load_registry
 from tui_importer.process.interpreter import prepare_to_import
+from tui_importer.process.native_output import native_output_logged
 from tui_importer.process.prefetch import open_early
 from tui_importer.rejects.paths import check_default_place, check_reject_path
 
@@ -156,11 +157,12 @@ def _write_report(where: str, report: Report) -> None:
 def _import(plans: Sequence[Plan], given: dict[str, Any], registry: Registry) -> Report:
     prepare_to_import()
     try:
-        opening = open_early(plans[0], registry)
-        # The file is parsed while the rest of the program is imported, which takes a fifth of a second.
-        from tui_importer.cli.running import import_files
+        with native_output_logged():
+            opening = open_early(plans[0], registry)
+            # The file is parsed while the rest of the program is imported, which takes a fifth of a second.
+            from tui_importer.cli.running import import_files
 
-        return import_files(plans, given, registry, opening)
+            return import_files(plans, given, registry, opening)
     except ImporterError as error:  # before there was a run
         print_error(str(error))
         return _refused([plan.source.file for plan in plans], given["strategy"], error)

@@ -18,6 +18,7 @@ from tui_importer.core.model.files import check_new_file
 from tui_importer.core.model.plan import save_plan
 from tui_importer.errors import UsageError
 from tui_importer.plugins.registry import load_registry
+from tui_importer.process.native_output import native_output_logged
 from tui_importer.text.safe import encodable, shortened, visible
 
 #: Maximum characters of a header or of evidence in the table, so that most tables fit a terminal.
@@ -45,7 +46,8 @@ def command(file: str, *, save: str | None, any_sheet: bool, force: bool, **give
     check_files([file], COMMANDS)
     registry = load_registry()
     plan = build_plan([file], given, registry)
-    inspection = inspect_source(plan, ask_database=given["db"] is not None, registry=registry)
+    with native_output_logged():
+        inspection = inspect_source(plan, ask_database=given["db"] is not None, registry=registry)
     if save is not None:
         plan = inspection.plan
         if any_sheet:

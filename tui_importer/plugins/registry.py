@@ -307,10 +307,12 @@ def _suffix(path: Path) -> str:
     """The suffix that a file, or what is packed in it, should have."""
     name, head = path.name, head_of(path)
     if may_be_packed(name, head):
-        from tui_importer.core.source.packed import packed  # few files need it
+        from tui_importer.core.source.packed import packed, workbook_suffix  # few files need it
 
         if (inside := packed(path)) is not None:
             name, head = inside.name, inside.head()
+        elif path.suffix.lower() == ".zip" and (suffix := workbook_suffix(path)) is not None:
+            return suffix
     return suffix_of(name, head)
 
 

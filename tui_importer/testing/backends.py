@@ -17,7 +17,7 @@ from tui_importer.core.model.types import INTEGER, TEXT
 from tui_importer.core.model.url import parse_address
 from tui_importer.core.writing.access import Access
 from tui_importer.core.writing.backend import Backend, ConnectionSettings, Destination
-from tui_importer.core.writing.ledger import Claim, Counts, Entry, Ledger, NewRun, RunState
+from tui_importer.core.writing.ledger import Claim, Counts, Entry, Ledger, RunState
 from tui_importer.core.writing.loaded import Loaded
 from tui_importer.errors import BusyError, DataFault
 from tui_importer.plugins.specs import BackendSpec
@@ -25,6 +25,7 @@ from tui_importer.testing.databases import Database
 from tui_importer.testing.failpoints import Failpoint, Trap, failing, failpoint_url, lose_connection
 from tui_importer.testing.oracle import ContractError, Oracle
 from tui_importer.testing.processes import KILLED, Import, registry_with
+from tui_importer.testing.runs import new_run
 
 STRATEGIES = ("sequential", "threaded", "batched", "async")
 
@@ -210,25 +211,7 @@ def _run(oracle: Oracle, url: str, specs: Sequence[BackendSpec], **options: Any)
 
 
 def _claimed(ledger: Ledger, oracle: Oracle, run_id: str) -> Claim:
-    run = NewRun(
-        run_id=run_id,
-        import_id="0123456789abcdef0123456789abcdef",
-        generation=1,
-        file=str(oracle.file),
-        sha256="0" * 64,
-        sheet="",
-        extent="",
-        request="",
-        mapping="",
-        columns=(),
-        table="none",
-        row_limit=None,
-        atomic=False,
-        created_table=False,
-        strategy="check",
-        command=None,
-    )
-    return ledger.begin(run).claim
+    return ledger.begin(new_run(run_id, file=str(oracle.file), table="none")).claim
 
 
 def _destination(backend: Backend, oracle: Oracle, claim: Claim) -> Destination:

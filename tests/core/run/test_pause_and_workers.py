@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from tests.core.scheduling.test_batch_queue_and_run_control import batch, queue_with
 from tests.exactly_once.test_fencing import wait_for
+from tests.support.once import once
 from tui_importer import Options, Plan, Report, Run, Source, StrategySpec, Target, UsageError
 from tui_importer.core.model.counters import WorkerState
 from tui_importer.core.scheduling.run_control import RunControl
@@ -203,7 +204,8 @@ def test_with_several_workers_what_is_in_flight_is_finished_and_nothing_more(
         live.oracle.check(postgres, live.finish())
 
 
-@pytest.mark.parametrize("ending", ["stop", "abort"])
+@pytest.mark.once
+@pytest.mark.parametrize("ending", ["stop", *once("abort")])
 @pytest.mark.parametrize("strategy", STRATEGIES)
 def test_a_run_that_rests_can_be_ended_and_taken_up_again(
     database: Database, tmp_path: Path, strategy: str, ending: str
@@ -238,6 +240,7 @@ def test_a_run_can_be_paused_before_it_has_begun_to_write(sqlite: Database, tmp_
         live.oracle.check(sqlite, live.finish())
 
 
+@pytest.mark.once
 def test_a_run_is_paused_again_and_again(database: Database, tmp_path: Path) -> None:
     """Each time by one thread, while another lets it go on."""
     live = Live(prepared(tmp_path, database), database, strategy="threaded", batch_size=3)
@@ -324,6 +327,7 @@ def test_workers_come_and_go_and_every_row_is_in_once(postgres: Database, tmp_pa
     assert live.states() == {WorkerState.DONE: 5}
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("strategy", SIDE_BY_SIDE)
 def test_the_number_of_workers_is_changed_all_the_time(postgres: Database, tmp_path: Path, strategy: str) -> None:
     numbers = iter([5, 1, 8, 2, 3, 1, 6, 4] * 50)
@@ -385,7 +389,7 @@ def test_a_strategy_that_never_asks_keeps_its_workers(postgres: Database, tmp_pa
         live.oracle.check(postgres, live.finish())
 
 
-@pytest.mark.parametrize("workers", [-1, 0, MAX_WORKERS + 1])
+@pytest.mark.parametrize("workers", [0, *once(-1, MAX_WORKERS + 1)])
 def test_so_many_workers_cannot_be(postgres: Database, tmp_path: Path, workers: int) -> None:
     live = Live(prepared(tmp_path, postgres), postgres, pause_at=3)
     with started(live):
@@ -411,7 +415,7 @@ def test_workers_can_be_changed_from_the_first_moment_at_which_there_is_one(
     assert live.of(WorkersChanged) == [WorkersChanged(workers=2)]
 
 
-@pytest.mark.parametrize("moment", [RunStarted, LoadingStarted, Stopping, RunFinished])
+@pytest.mark.parametrize("moment", [LoadingStarted, *once(RunStarted, Stopping, RunFinished)])
 def test_workers_are_changed_only_while_rows_are_written(
     postgres: Database, tmp_path: Path, moment: type[AnyEvent]
 ) -> None:

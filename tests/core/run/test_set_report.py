@@ -15,7 +15,9 @@ from tui_importer.errors import ExitCode, ImporterError, SourceError
 NOW = dt.datetime(2026, 1, 2, tzinfo=dt.UTC)
 
 
-def report(file: str, outcome: Outcome = "complete", code: int = 0, **counts: int) -> Report:
+def report(
+    file: str, outcome: Outcome = "complete", code: int = 0, *, seconds: float = 1.0, earlier: int = 0, **counts: int
+) -> Report:
     given = {"read": sum(counts.values()), "inserted": 0, "updated": 0, "skipped": 0, "rejected": 0, **counts}
     return msgspec.structs.replace(
         never_begun(file, None, SourceError("")),
@@ -23,7 +25,7 @@ def report(file: str, outcome: Outcome = "complete", code: int = 0, **counts: in
         outcome=outcome,
         exit_code=code,
         error=None if outcome.startswith("complete") else f"{outcome} of it",
-        stats=Stats.count(blank=1, retries=2, seconds=1.0, **given),
+        stats=Stats.count(blank=1, retries=2, seconds=seconds, completed_earlier=earlier, **given),
         rejects_total=given["rejected"],
     )
 
@@ -74,6 +76,18 @@ def test_totals_add_up_and_every_import_is_listed() -> None:
     assert (found.run_id, found.source.file, found.rejects_total, found.error) == ("run", "a.csv, b.csv", 1, None)
     assert found.imports == tuple(reports)
     assert from_json(to_json(found)) == found
+
+
+def test_rows_of_earlier_runs_do_not_count_in_the_rate() -> None:
+    """However long the imports took: a rate is rounded, and 10,000 seconds of it are no number of rows."""
+    reports = [
+        report("a.csv", seconds=10_000.0, earlier=700, inserted=123, skipped=700),
+        report("b.csv", seconds=10_000.0, inserted=456),
+    ]
+    stats = report_of_set("run", reports, None, NOW, 10.0).stats
+    assert (stats.total_records, stats.completed_earlier, stats.records_per_second) == (1_279, 700, 57.9)
+    only = msgspec.to_builtins(reports[1].stats)
+    assert "completed_earlier" not in only
 
 
 def test_the_report_of_an_only_import_is_its_own() -> None:

@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import gzip
+import re
 import tempfile
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
+import xlsxwriter
 import zstandard
 
-from tui_importer import Plan, SourceError, run_import
+from tests.core.source.test_reader import Lines, LinesReader
+from tests.readers.hostile_files import ods, ods_cell, ods_row
+from tui_importer import Block, Layout, NotedSheet, OpenSheet, Plan, SourceError, Workbook, inspect_source, run_import
 from tui_importer.core.model.plan import Source, Target
 from tui_importer.core.source import packed as packed_module
 from tui_importer.core.source.packed import UnpackingReader, packed
+from tui_importer.plugins.registry import load_registry
 from tui_importer.readers.delimited.reader import DelimitedReader
 
 TEXT = b"id,name\n1,Ana\n2,Bo\n"
@@ -79,6 +86,86 @@ def test_an_error_names_the_file_and_not_the_copy(tmp_path: Path) -> None:
     path = pack(tmp_path, ".gz", b"a,b\n\xe9,\x81\n")
     with pytest.raises(SourceError, match=r"^.*data\.csv\.gz: is not UTF-8"):
         rows(path)
+
+
+class Talkative(LinesReader):
+    """A reader that names its file whenever it says something."""
+
+    def open(self, path: Path) -> Workbook:
+        return TalkativeLines(path)
+
+    def limits(self, path: Path) -> tuple[str, ...]:
+        return (f"{path}: not all of it can be told",)
+
+
+class TalkativeLines(Lines):
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self._path = path
+
+    def sheet(self, name: str) -> OpenSheet:
+        if name != "lines":
+            raise SourceError(f"{self._path}: has no sheet {name!r}")
+        return self
+
+    def blocks(self, rows: int) -> Iterator[Block]:
+        yield from super().blocks(rows)
+        raise SourceError(f"{self._path}: has no end")
+
+    def notes(self, layout: Layout) -> tuple[str, ...]:
+        return (f"{self._path}: begins in row {layout.first_row}",)
+
+
+def test_whatever_a_reader_says_names_the_file_and_not_the_copy(tmp_path: Path) -> None:
+    path = pack(tmp_path, ".gz")
+    reader = UnpackingReader(Talkative())
+    assert reader.limits(path) == Talkative().limits(path)  # before it has opened the file
+    with reader.open(path) as workbook:
+        assert reader.limits(path) == (f"{path}: not all of it can be told",)
+        with pytest.raises(SourceError, match=rf"^{re.escape(str(path))}: has no sheet 'other'"):
+            workbook.sheet("other")
+        sheet = workbook.sheet("lines")
+        with pytest.raises(SourceError, match=rf"^{re.escape(str(path))}: has no end"):
+            list(sheet.blocks(1))
+        assert isinstance(sheet, NotedSheet)
+        assert sheet.notes(Layout(0, 1, None, 0, ("a",))) == (f"{path}: begins in row 1",)
+    with UnpackingReader(LinesReader()).open(path) as workbook:
+        assert not isinstance(workbook.sheet("lines"), NotedSheet)
+
+
+def test_a_note_about_a_packed_workbook_reaches_the_user(tmp_path: Path) -> None:
+    workbook = tmp_path / "escaped.xlsx"
+    with xlsxwriter.Workbook(workbook) as book:
+        book.add_worksheet().write_column(0, 0, ["text", "_x005F_x0041_"])
+    path = pack(tmp_path, ".gz", workbook.read_bytes(), "escaped.xlsx")
+    found = inspect_source(Plan(source=Source(file=str(path), reader="openpyxl")))
+    plain = inspect_source(Plan(source=Source(file=str(workbook), reader="openpyxl")))
+    assert found.notes == plain.notes != ()
+    report = run_import(
+        msgspec.structs.replace(found.plan, target=Target(database=str(tmp_path / "t.db"))), record=False
+    )
+    assert {*plain.notes} <= {*report.notes}
+
+
+@pytest.mark.parametrize("suffix", [".xlsx", ".ods"])
+def test_a_workbook_that_is_called_zip(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / "book.zip"
+    if suffix == ".xlsx":
+        with xlsxwriter.Workbook(path) as book:
+            book.add_worksheet().write_column(0, 0, ["text", "a"])
+    else:
+        ods(path, ods_row(ods_cell(1, columns=2)) * 3)
+    plan = Plan(source=Source(file=str(path)), target=Target(database=str(tmp_path / "out.db")))
+    assert run_import(plan, record=False).outcome == "complete"
+
+
+def test_an_archive_of_several_files_is_no_workbook(tmp_path: Path) -> None:
+    path = tmp_path / "two.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("a.csv", TEXT)
+        archive.writestr("b.csv", TEXT)
+    with pytest.raises(SourceError, match=r"no reader opens \.zip"):
+        load_registry(found=[]).reader_for(path)
 
 
 def test_a_bomb_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,15 +7,28 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from tui_importer.core.model.batch import Block
-from tui_importer.core.model.list_column import ListColumn
-from tui_importer.core.model.plan import Source
+from tui_importer import (
+    Block,
+    Cell,
+    ListColumn,
+    MalformedRecord,
+    Options,
+    Plan,
+    Reader,
+    ReaderSpec,
+    Run,
+    SheetInfo,
+    Source,
+    Target,
+    Workbook,
+)
 from tui_importer.core.source.open_source import open_source
-from tui_importer.core.source.reader import OpenSheet, Reader, SheetInfo, Workbook
+from tui_importer.core.source.reader import OpenSheet
+from tui_importer.testing.processes import registry_with
 
 
 class LinesReader:
-    """Every line is a row of one cell."""
+    """Every line is a row of one cell, except those that begin with an exclamation mark."""
 
     typed = False
 
@@ -32,7 +45,7 @@ class Lines:
     row_hint = None
 
     def __init__(self, path: Path) -> None:
-        self._lines = path.read_text().splitlines()
+        self._lines = [_cell(number, line) for number, line in enumerate(path.read_text().splitlines(), start=1)]
 
     def sheet(self, name: str) -> OpenSheet:
         return self
@@ -51,6 +64,10 @@ class Lines:
     ) -> None: ...
 
 
+def _cell(number: int, line: str) -> Cell:
+    return MalformedRecord(f"line {number}: begins with an exclamation mark", line) if line.startswith("!") else line
+
+
 def test_a_reader_of_lines(tmp_path: Path) -> None:
     path = tmp_path / "x.lines"
     path.write_text("n\n1\n2\n\n3\n")
@@ -59,6 +76,21 @@ def test_a_reader_of_lines(tmp_path: Path) -> None:
         assert (source.name, source.row_hint, source.layout.header_row) == ("lines", None, 1)
         [inferred] = source.infer()
         assert (str(inferred.type), inferred.cells, inferred.blanks) == ("integer", 4, 1)
+
+
+def test_a_line_that_is_no_record_is_a_reject(tmp_path: Path) -> None:
+    path = tmp_path / "x.lines"
+    path.write_text("n\n1\n!2\n3\n")
+    plan = Plan(
+        source=Source(file=str(path), reader="lines"),
+        target=Target(database=str(tmp_path / "t.db")),
+        options=Options(),
+    )
+    spec = ReaderSpec("lines", "lines of text", LinesReader, (".lines",))
+    report = Run(plan, registry=registry_with(spec), rejects_file=tmp_path / "r.xlsx").execute()
+    assert (report.stats.inserted, report.stats.error_count) == (2, 1)
+    [reject] = report.rejects
+    assert (reject.row, reject.value, reject.reason) == (3, "!2", "line 3: begins with an exclamation mark")
 
 
 def test_a_sheet_is_shown_unless_it_says_otherwise() -> None:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.core.run.test_account import Kept
+from tests.support.once import once
 from tui_importer.core.conversion.convert import Conversion
 from tui_importer.core.conversion.mapping import ColumnMapping, MappedColumn
 from tui_importer.core.model.batch import Batch, Block
@@ -24,13 +25,14 @@ from tui_importer.core.model.list_column import ListColumn
 from tui_importer.core.model.url import parse_address
 from tui_importer.core.run.account import Account
 from tui_importer.core.writing.backend import Backend, ConnectionSettings, Destination
-from tui_importer.core.writing.ledger import Counts, Entry, Ledger, NewRun, RunState
+from tui_importer.core.writing.ledger import Counts, Entry, Ledger, RunState
 from tui_importer.core.writing.remote_writer import open_remote_writer
 from tui_importer.core.writing.writer_spec import WriterSpec
 from tui_importer.errors import SupersededError, WorkerError
 from tui_importer.plugins.registry import load_registry
 from tui_importer.testing import KILLED, Failpoint
 from tui_importer.testing.failpoints import FailpointBackend, Trap, kill
+from tui_importer.testing.runs import IMPORT_ID, new_run
 
 if TYPE_CHECKING:
     from tests.conftest import Database
@@ -96,27 +98,6 @@ def with_password(url: str) -> str:
     return url.replace("postgres@", f"postgres:{PASSWORD}@", 1)
 
 
-def new_run(run_id: str) -> NewRun:
-    return NewRun(
-        run_id=run_id,
-        import_id="0123456789abcdef0123456789abcdef",
-        generation=1,
-        file="rows.csv",
-        sha256="0" * 64,
-        sheet="Sheet1",
-        extent="",
-        request="",
-        mapping="",
-        columns=(),
-        table="t",
-        row_limit=None,
-        atomic=False,
-        created_table=False,
-        strategy="check",
-        command=None,
-    )
-
-
 @dataclass(frozen=True)
 class Task:
     """What another process is to write; it leaves the outcomes in ``file``. ``address`` has the password."""
@@ -179,11 +160,11 @@ def test_a_writer_that_is_killed_loses_and_doubles_nothing(
         account = Account(kept, None)
         for outcome in second.outcomes():
             account.add(outcome)
-        assert account.total().counts == run.ledger.counts(new_run("").import_id, 1) == COUNTS
+        assert account.total().counts == run.ledger.counts(IMPORT_ID, 1) == COUNTS
         assert [reject.row for reject in kept.rejects] == run.rejected() == [4, 6, 11, 17]
 
 
-@pytest.mark.parametrize("begun_by_row", [False, True])
+@pytest.mark.parametrize("begun_by_row", [False, *once(True)])
 @pytest.mark.parametrize("each", [False, True])
 def test_a_batch_that_another_writer_has_begun_is_finished(
     database: Database, *, begun_by_row: bool, each: bool

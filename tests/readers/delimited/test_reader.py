@@ -92,6 +92,7 @@ def test_bytes_that_no_encoding_explains_are_one_line(tmp_path: Path, content: b
         rows(path)
 
 
+@pytest.mark.once
 def test_a_byte_that_is_no_utf8_is_found_however_far_down(tmp_path: Path) -> None:
     path = tmp_path / "t.csv"
     path.write_bytes("a,é\n".encode() * 4_000_000 + b"1,caf\xe9\n")

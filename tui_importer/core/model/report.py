@@ -59,8 +59,9 @@ class Stats(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     ``total_records`` is the number of rows read, ``success_count`` of those inserted or updated, ``error_count`` of
     those rejected; none of these includes ``blank_rows``. Of the rows ``skipped``, ``already_in`` are in the table from
     earlier runs of the import. The ``suppressed`` rows were accepted by the database without an error but not reported
-    as inserted: a trigger or rule of the table kept them out or stored them elsewhere.
-    ``already_in`` and ``suppressed`` are omitted if 0.
+    as inserted: a trigger or rule of the table kept them out or stored them elsewhere. Earlier runs of the import
+    completed ``completed_earlier`` of the rows, which do not count in ``records_per_second``.
+    ``already_in``, ``suppressed`` and ``completed_earlier`` are omitted if 0.
     """
 
     total_records: int
@@ -76,6 +77,7 @@ class Stats(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     records_per_second: float
     already_in: int = 0
     suppressed: int = 0
+    completed_earlier: int = 0
 
     @property
     def in_table(self) -> int:
@@ -94,17 +96,14 @@ class Stats(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         blank: int,
         retries: int,
         seconds: float,
-        earlier: int = 0,
+        completed_earlier: int = 0,
         already_in: int = 0,
         suppressed: int = 0,
     ) -> Self:
-        """The stats of a run, without checking that they add up: a run that fails for that reports them too.
-
-        Earlier runs completed ``earlier`` of the rows, of which ``already_in`` are in the table.
-        """
+        """The stats of a run, without checking that they add up: a run that fails for that reports them too."""
         # JSON has neither NaN nor infinity.
         seconds = round(seconds, 6) if math.isfinite(seconds) and seconds > 0 else 0.0
-        rate = rows_per_second(inserted + updated + skipped + rejected - earlier, seconds)
+        rate = rows_per_second(inserted + updated + skipped + rejected - completed_earlier, seconds)
         return cls(
             total_records=read,
             success_count=inserted + updated,
@@ -119,6 +118,7 @@ class Stats(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
             records_per_second=round(rate, 1),
             already_in=already_in,
             suppressed=suppressed,
+            completed_earlier=completed_earlier,
         )
 
     def reconcile(self) -> None:

@@ -62,7 +62,7 @@ def build_report(context: RunContext, ending: Ending) -> Report:
         blank=counts.blank,
         retries=context.retries + written(stage).retries,
         seconds=ending.seconds,
-        earlier=before.rows,
+        completed_earlier=before.rows,
         already_in=before.in_table,
         suppressed=suppressed(stage),
     )

@@ -103,8 +103,6 @@ def _with_totals(run_id: str, reports: Sequence[Report], started_at: dt.datetime
 
 
 def _total(stats: Sequence[Stats], seconds: float) -> Stats:
-    completed_now = sum(round(each.records_per_second * each.duration_seconds) for each in stats)
-    completed = sum(each.success_count + each.skipped + each.error_count for each in stats)
     return Stats.count(
         read=sum(each.total_records for each in stats),
         inserted=sum(each.inserted for each in stats),
@@ -114,7 +112,7 @@ def _total(stats: Sequence[Stats], seconds: float) -> Stats:
         blank=sum(each.blank_rows for each in stats),
         retries=sum(each.retries for each in stats),
         seconds=seconds,
-        earlier=completed - completed_now,
+        completed_earlier=sum(each.completed_earlier for each in stats),
         already_in=sum(each.already_in for each in stats),
         suppressed=sum(each.suppressed for each in stats),
     )

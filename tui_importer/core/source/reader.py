@@ -37,7 +37,8 @@ class OpenSheet(Protocol):
         """All rows in sheet order, at most ``rows`` per block, the first block as soon as possible.
 
         Can be called again: types are inferred in one pass and rows loaded in another. Every block has the same
-        ``first_column``; a later one may be wider than an earlier one.
+        ``first_column``; a later one may be wider than an earlier one. What cannot be cut into cells is a row whose
+        cells are all the same :class:`tui_importer.MalformedRecord`, and is rejected.
         """
 
 
