@@ -78,9 +78,10 @@ def test_a_totals_row_is_kept_where_that_is_asked_for(tmp_path: Path) -> None:
     plan = Plan(source=Source(file=path, totals="keep"), target=Target(table="t"))
     claimed: Future[CompletedRows] = Future()
     claimed.set_result(CompletedRows())
+    notes = list[str]()
     with open_source(path, DelimitedReader(), plan.source) as source:
         resolved = resolve(plan, source, choose_target(plan, source.layout, source), None)
-        batches = source.batches(resolved.mapping, 10, ReaderCounters(), [].append, claimed)
+        batches = source.batches(resolved.mapping, 10, ReaderCounters(), notes.append, claimed)
         assert [record for batch in batches for record in batch.records()] == [("1", 1.5), ("Total", 15.5)]
 
 

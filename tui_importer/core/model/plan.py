@@ -76,8 +76,9 @@ class _Part(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 class Source(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """Where rows come from. ``header_row`` is a sheet row (from 1), 0 for none; ``range`` is like ``A5:F900``; ``totals``
-    says whether a totals row below the table is left out or imported.
+    """Where rows come from. ``header_row`` is a sheet row (from 1), 0 for none; ``range`` is like ``A5:F900``.
+
+    ``totals`` says whether a totals row below the table is left out or imported.
 
     ``encoding``, ``delimiter`` and ``quote`` say how delimited text is written, where the file does not tell
     (:mod:`tui_importer.core.model.text_format`).
