@@ -14,7 +14,7 @@ import msgspec
 
 from tui_importer.core.model.count_or_auto import AUTO, METAVAR, parse_count
 from tui_importer.core.model.files import check_new_file
-from tui_importer.core.model.formats import formats_given
+from tui_importer.core.model.formats import formats_given, parse_value_of_column
 from tui_importer.core.model.plan import ErrorCells, Options, Plan, Source, load_plan
 from tui_importer.core.model.plugin_values import merged
 from tui_importer.core.model.write_mode import AVAILABLE_KINDS
@@ -72,12 +72,10 @@ class ValueOfColumn(click.ParamType):  # type: ignore[type-arg]
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str | None, str]:
         if isinstance(value, tuple):
             return value
-        column, equals, text = str(value).partition("=")
-        if not equals:
-            column, text = "", column
-        if not text:
-            self.fail(f"{value!r} is not {self.name}", param, ctx)
-        return column or None, text
+        try:
+            return parse_value_of_column(str(value))
+        except PlanError as error:
+            self.fail(str(error), param, ctx)
 
 
 class PluginOptionText(click.ParamType):  # type: ignore[type-arg]

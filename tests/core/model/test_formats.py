@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tui_importer.core.model.formats import PLAIN, ColumnFormat, Formats, formats_given
+from tui_importer.core.model.formats import PLAIN, ColumnFormat, Formats, formats_given, parse_value_of_column
 from tui_importer.core.model.plan import ColumnPlan, Plan, Source, load_plan, save_plan
 from tui_importer.errors import PlanError
 
@@ -61,6 +61,26 @@ def test_a_plan_file_holds_them(tmp_path: Path) -> None:
     assert load_plan(tmp_path / "plan.toml") == plan
     save_plan(Plan(source=Source(file="a.csv")), tmp_path / "plain.toml")
     assert tomllib.loads((tmp_path / "plain.toml").read_text())["formats"] == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "parsed"),
+    [
+        ("NA", (None, "NA")),
+        ("a=NA", ("a", "NA")),
+        ("a b=x=y", ("a b", "x=y")),
+        ("=x=y", (None, "x=y")),
+        ("-", (None, "-")),
+    ],
+)
+def test_a_value_may_be_for_one_column(text: str, parsed: tuple[str | None, str]) -> None:
+    assert parse_value_of_column(text) == parsed
+
+
+@pytest.mark.parametrize("text", ["", "a=", "="])
+def test_a_value_is_needed(text: str) -> None:
+    with pytest.raises(PlanError, match="is not"):
+        parse_value_of_column(text)
 
 
 @pytest.mark.parametrize(

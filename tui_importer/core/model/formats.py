@@ -100,6 +100,19 @@ def column_format(values: dict[str, Any], place: str) -> ColumnFormat:
 GIVEN_FIELDS = {"date_format": False, "decimal_mark": False, "null_if": True, "true_words": True, "false_words": True}
 
 
+def parse_value_of_column(text: str) -> tuple[str | None, str]:
+    """Parse ``[COLUMN=]VALUE``: the column (None: all of them) and the value.
+
+    A value with an equals sign in it is written ``=VALUE``. Raises :class:`PlanError` if there is no value.
+    """
+    column, equals, value = text.partition("=")
+    if not equals:
+        column, value = "", column
+    if not value:
+        raise PlanError(f"{text!r} is not [COLUMN=]VALUE")
+    return column or None, value
+
+
 def formats_given(base: Formats, values: Iterable[tuple[str, str | None, object]]) -> Formats:
     """The formats of ``base`` with further values: for each a field, a column (None: all of them) and the value.
 
