@@ -150,6 +150,15 @@ def test_a_text_column_takes_texts_as_they_are() -> None:
     assert rows() == [("31.12.2024", "1.234,50"), (None, " x ")]
 
 
+def test_a_thousand_is_not_read_as_a_fraction_beside_a_decimal_comma() -> None:
+    found = inspect(plan_of("a;b\n1.234,5;1.000\n3,00;2.500\n"))
+    assert [column.type for column in found.plan.columns or ()] == ["float", "text"]
+    assert any("--decimal-mark b=, or b=. says which" in note for note in found.notes)
+    alone = inspect(plan_of("b\n1.000\n2.500\n"))
+    assert [column.type for column in alone.plan.columns or ()] == ["float"]
+    assert any("--decimal-mark b=, reads its points as thousands marks" in note for note in alone.notes)
+
+
 def test_a_type_on_request_has_its_column_s_form() -> None:
     assert load(plan_of('v\n"1,50"\n"2,25"\n', types={"v": "numeric(10,2)"})).exit_code == 0
     assert rows() == [(1.5,), (2.25,)]

@@ -94,6 +94,7 @@ class ColumnInference:
         self._typed = typed
         self._given = given
         self._guess = TextGuess(given)
+        self._found = GuessResult()
 
     def add(self, column: Column, first_row: int, rows: Sequence[int] | None = None) -> None:
         """Add the column of a block.
@@ -131,12 +132,15 @@ class ColumnInference:
         """Whether every text so far is in a standard form, or in none at all."""
         return self._guess.is_standard
 
-    def result(self) -> Inferred:
-        """The type that fits every cell added so far, with the evidence."""
+    def result(self, *, comma_beside: bool = False) -> Inferred:
+        """The type that fits every cell added so far, with the evidence; ``comma_beside`` is as for
+        :meth:`TextGuess.result`."""
+        if str in self._kinds:
+            self._found = self._guess.result(self._kinds[str].first_row or 0, comma_beside=comma_beside)
         findings = self._find_missing()
         nullable = self._blanks > 0 or bool(findings)
         type_, evidence, problem = self._decide()
-        guess = self._guess.result(self._kinds[str].first_row or 0) if str in self._kinds else GuessResult()
+        guess = self._found
         if problem is not None:
             findings.append(problem)
         if self._located[Trait.NUL].cells:
@@ -208,9 +212,8 @@ class ColumnInference:
         return self._mixed(kinds)
 
     def _decide_texts(self) -> tuple[ColumnType, str, Finding | None]:
-        texts = self._kinds[str]
         plain = f"{self._counted(str)}, longest {self._longest:,} character{'s' * (self._longest != 1)}"
-        guess = self._guess.result(texts.first_row or 0)
+        guess = self._found
         if self._typed and not self._takes(guess):
             return TEXT, plain, None
         if guess.type.kind is not Kind.TEXT:

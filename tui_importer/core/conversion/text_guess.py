@@ -151,9 +151,10 @@ class TextGuess:
         self._dates.add(texts, rows, standard=timestamp)
         self._booleans.add(texts, rows, standard=boolean)
 
-    def result(self, first_row: int) -> GuessResult:
-        """The guess. ``first_row`` is the row of the column's first text."""
-        found = self._decided(first_row)
+    def result(self, first_row: int, *, comma_beside: bool = False) -> GuessResult:
+        """The guess. ``first_row`` is the row of the column's first text; ``comma_beside``: another column of the same
+        table has a decimal comma, so that ``1.234`` may well be a thousand."""
+        found = self._decided(first_row, comma_beside=comma_beside)
         if not self._nulls or not self._texts or found.type.kind is Kind.TEXT:
             return found
         counts, options = null_words_offer(self._nulls)
@@ -182,12 +183,12 @@ class TextGuess:
         misses += (*self._dates.misses, *self._numbers.misses, *self._booleans.misses)
         return all(miss is not None and (row is None or miss[0] < row) for miss in misses)
 
-    def _decided(self, first_row: int) -> GuessResult:
+    def _decided(self, first_row: int, *, comma_beside: bool) -> GuessResult:
         if not self._texts:
             return GuessResult()
         for candidate in self._candidates:
             if candidate.miss is None and (candidate is not self._interval or self._sure_interval):
-                return self._standard(candidate)
+                return self._standard(candidate, comma_beside=comma_beside)
         for guess in (self._dates, self._numbers, self._booleans):
             found = guess.result()
             if found is not None:
@@ -201,7 +202,7 @@ class TextGuess:
             return GuessResult(reason=f"not {longest.word} in row {shown(miss)}")
         return GuessResult()
 
-    def _standard(self, candidate: TypeCandidate) -> GuessResult:
+    def _standard(self, candidate: TypeCandidate, *, comma_beside: bool) -> GuessResult:
         """The result if all texts are in a standard form, unless the user says that another one is meant."""
         number = candidate in (self._integer, self._float, self._decimal)
         if self._given.date_format is not None and (found := self._dates.result()) is not None:
@@ -212,7 +213,14 @@ class TextGuess:
             # 1.10 next to 1.9 is a version or section, not a number: as numbers, 1.1 and 1.10 are equal.
             return GuessResult(reason=f"zeros at the end that a number loses, first in row {shown(self._padded)}")
         reading = None
-        if number and self._numbers.could_be_thousands:
+        thousands = number and self._numbers.could_be_thousands
+        if thousands and comma_beside:
+            return GuessResult(
+                reason="each could be a number, with a decimal point or with thousands marks",
+                hint="could be numbers, and other columns have a decimal comma: --decimal-mark {column=,} or "
+                "{column=.} says which",
+            )
+        if thousands:
             reading = "is read with a decimal point; --decimal-mark {column=,} reads its points as thousands marks"
         if candidate is self._zoned and self._offsets:
             reading = "moments are kept, their offsets are not"

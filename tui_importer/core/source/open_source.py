@@ -23,6 +23,7 @@ from tui_importer.core.model.names import normalized
 from tui_importer.core.model.plan import Source
 from tui_importer.core.model.ranges import parse_range
 from tui_importer.core.model.schemas import SCHEMAS
+from tui_importer.core.model.types import Kind
 from tui_importer.core.scheduling.batch_queue import QUEUE_BATCHES
 from tui_importer.core.source.header import LAYOUT_ROWS, Layout, find_layout
 from tui_importer.core.source.reader import NotedSheet, OpenSheet, Reader, Workbook
@@ -105,10 +106,13 @@ class OpenSource:
                     filled.add(position)
         self.layout = self.layout.stretched(filled)
         first = self.layout.first_column
-        return [
-            columns.get(position, ColumnInference()).result()
-            for position in range(first, first + len(self.layout.headers))
+        extent = [
+            columns.get(position, ColumnInference()) for position in range(first, first + len(self.layout.headers))
         ]
+        found = [column.result() for column in extent]
+        if any(each.format.decimal_mark == "," and each.type.kind is not Kind.TEXT for each in found):
+            return [column.result(comma_beside=True) for column in extent]
+        return found
 
     def _without_totals(self, rows: int) -> Iterator[Block]:
         """The table's rows, blank ones included, but for a totals row: its label says nothing about a column."""
