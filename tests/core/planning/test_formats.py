@@ -196,6 +196,33 @@ def test_texts_of_a_workbook_go_into_columns_that_exist() -> None:
     assert rows() == [("2024-12-31", 1234.5), ("2025-02-01", 3)]
 
 
+def test_an_empty_text_is_no_null_in_a_text_column() -> None:
+    assert load(plan_of('n,name,day\n1,"",2024-01-01\n2,,\n3,x,""\n')).exit_code == 0
+    assert rows() == [(1, "", "2024-01-01"), (2, None, None), (3, "x", None)]
+
+
+def test_an_empty_text_goes_where_a_value_is_needed() -> None:
+    create("create table t (n integer, name text not null, day date not null)")
+    report = load(plan_of('n,name,day\n1,"",2024-01-01\n2,,2024-01-01\n3,"",""\n'))
+    assert rows() == [(1, "", "2024-01-01")]
+    assert [(each.row, each.column, each.reason) for each in report.rejects] == [
+        (3, "name", "value required but blank"),
+        (4, "day", "value required but blank"),
+    ]
+
+
+def test_a_row_of_empty_texts_is_blank() -> None:
+    report = load(plan_of('n,name\n1,x\n"",""\n,""\n2,""\n'))
+    assert report.stats.blank_rows == 2
+    assert rows() == [(1, "x"), (2, "")]
+
+
+def test_an_empty_text_can_be_made_null() -> None:
+    formats = Formats(all=ColumnFormat(null_if=('""',)))
+    assert load(plan_of('n,name\n1,""\n2,x\n', formats)).exit_code == 0
+    assert rows() == [(1, None), (2, "x")]
+
+
 def test_rounding_is_on_request() -> None:
     create("create table t (v numeric(10,2), w numeric(10,1))")
     text = "v,w\n1.005,1.25\n"

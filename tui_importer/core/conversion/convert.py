@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from tui_importer.core.conversion.nulls import NullWords
 from tui_importer.core.conversion.parsing import REQUIRED_BUT_BLANK, CellParser, ConversionError, as_text, parser
 from tui_importer.core.conversion.written import WrittenForm, form_of
-from tui_importer.core.model.cells import Cell, CellError
+from tui_importer.core.model.cells import Cell, CellError, EmptyText
 from tui_importer.core.model.column import Column
 from tui_importer.core.model.formats import PLAIN, ColumnFormat
 from tui_importer.core.model.list_column import ListColumn
 from tui_importer.core.model.plan import ErrorCells
-from tui_importer.core.model.types import ColumnType
+from tui_importer.core.model.types import ColumnType, Kind
 
 #: A converted column, and the reason for each refused cell by its offset.
 Converted = tuple[Column, dict[int, str]]
@@ -37,6 +37,9 @@ class Conversion:
         """Convert a column. The result has the same length; refused cells are ``None`` in it."""
         if self.format.null_if:
             column = NullWords(self.format.null_if).applied(column)
+        if EmptyText in column.kinds:
+            empty = "" if self.type.kind is Kind.TEXT else None
+            column = ListColumn([empty if type(cell) is EmptyText else cell for cell in column.values()])
         if self.error_cells != "reject" and CellError in column.kinds:
             column = ListColumn([self._resolved_error_cell(cell) for cell in column.values()])
         faults: dict[int, str] = {}

@@ -21,7 +21,7 @@ from tui_importer.core.conversion.parsing import as_text
 from tui_importer.core.conversion.text_guess import TextGuess, null_words_offer
 from tui_importer.core.conversion.traits import PREDICATES, SCANNERS, CellStats, Finding, Trait, of_kind
 from tui_importer.core.conversion.written import NUMBERS
-from tui_importer.core.model.cells import CellError, MalformedRecord, UncalculatedFormula
+from tui_importer.core.model.cells import CellError, EmptyText, MalformedRecord, UncalculatedFormula
 from tui_importer.core.model.column import Column
 from tui_importer.core.model.formats import PLAIN, ColumnFormat
 from tui_importer.core.model.types import (
@@ -53,7 +53,7 @@ _WORDS: dict[type, tuple[str, str]] = {
     dt.timedelta: ("span of time", "spans of time"),
 }
 _OTHER_WORDS = ("other value", "other values")
-_MISSING = frozenset({CellError, MalformedRecord, UncalculatedFormula})
+_MISSING = frozenset({CellError, EmptyText, MalformedRecord, UncalculatedFormula})
 
 
 @dataclass(frozen=True, slots=True)

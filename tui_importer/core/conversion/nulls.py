@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from decimal import Decimal, InvalidOperation
 from functools import cache
 
-from tui_importer.core.model.cells import Cell, CellError
+from tui_importer.core.model.cells import Cell, CellError, EmptyText
 from tui_importer.core.model.column import Column
 from tui_importer.core.model.list_column import ListColumn
 
@@ -17,6 +17,10 @@ OFFERED_WORDS = frozenset(
         *("\\N", "-", "--", "---", "\u2013", "\u2014", ".", "..", "?", "(null)", "<NA>", "<null>", "nil"),
     )
 )
+
+
+#: The word for an empty text, as delimited text has it.
+EMPTY_WORD = '""'
 
 
 @cache
@@ -47,6 +51,8 @@ class NullWords:
                 return cell in self._numbers
             case CellError(code):
                 return code in self._words
+            case EmptyText():
+                return EMPTY_WORD in self._words
             case _:
                 return False
 
