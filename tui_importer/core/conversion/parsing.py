@@ -28,6 +28,9 @@ MAX_PLAIN_FLOAT = 1e21
 #: Rounds nothing unasked.
 _EXACT = Context(prec=MAX_PREC, Emax=MAX_EMAX, Emin=MIN_EMIN)
 
+#: More digits than a number has that fits into any integer column.
+_MAX_DIGITS = 40
+
 REQUIRED_BUT_BLANK = "value required but blank"
 
 _INTEGER = re.compile(r"[+-]?[0-9]+", re.ASCII)
@@ -119,7 +122,7 @@ def to_integer(cell: Cell, bits: int = 64, *, rounded: bool = False) -> int:
             number = _whole(shown_decimal(double), rounded=rounded)
         case Decimal() as decimal:
             number = _whole(decimal, rounded=rounded)
-        case str() as text if _INTEGER.fullmatch(text.strip()):
+        case str() as text if _INTEGER.fullmatch(text.strip()) and len(text) <= _MAX_DIGITS:
             number = int(text)
         case str() as text if _DECIMAL.fullmatch(text.strip()):
             number = _whole(Decimal(text.strip()), rounded=rounded)
@@ -295,6 +298,8 @@ def _rounded(value: Decimal, scale: int) -> Decimal:
 
 def _whole(value: Decimal, *, rounded: bool) -> int:
     if value.is_finite():
+        if value.adjusted() > _MAX_DIGITS:
+            raise ConversionError("out of the range of an integer")  # before it takes long to find out
         if value == value.to_integral_value():
             return int(value)
         if rounded:
