@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -60,7 +59,10 @@ def test_a_plan_file_holds_them(tmp_path: Path) -> None:
     save_plan(plan, tmp_path / "plan.toml")
     assert load_plan(tmp_path / "plan.toml") == plan
     save_plan(Plan(source=Source(file="a.csv")), tmp_path / "plain.toml")
-    assert tomllib.loads((tmp_path / "plain.toml").read_text())["formats"] == {}
+    assert "format" not in (tmp_path / "plain.toml").read_text()
+    column = ColumnPlan(source="a", letter="A", target="a", format=ColumnFormat())
+    save_plan(Plan(source=Source(file="a.csv"), formats=Formats(), columns=(column,)), tmp_path / "plain.toml")
+    assert "format" not in (tmp_path / "plain.toml").read_text()
 
 
 @pytest.mark.parametrize(

@@ -95,6 +95,9 @@ def column_format(values: dict[str, Any], place: str) -> ColumnFormat:
     return ColumnFormat(**values)
 
 
+#: The formats of an import of which nothing is said.
+NO_FORMATS = Formats()
+
 #: The fields of a format that users give, each as ``[COLUMN=]VALUE`` on the command line. Those with True take several
 #: values.
 GIVEN_FIELDS = {"date_format": False, "decimal_mark": False, "null_if": True, "true_words": True, "false_words": True}

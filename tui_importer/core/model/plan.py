@@ -21,7 +21,7 @@ from msgspec import Meta
 from tui_importer.core.model.cells import MAX_ROWS
 from tui_importer.core.model.count_or_auto import CountOrAuto, convert_auto
 from tui_importer.core.model.fields import convert_fields
-from tui_importer.core.model.formats import PLAIN, ColumnFormat, Formats, column_format
+from tui_importer.core.model.formats import NO_FORMATS, PLAIN, ColumnFormat, Formats, column_format
 from tui_importer.core.model.plugin_values import PluginValue
 from tui_importer.core.model.ranges import parse_range
 from tui_importer.core.model.schemas import check_schema
@@ -179,6 +179,8 @@ class ColumnPlan(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True, o
         if isinstance(self.format, dict):  # from a plan file
             msgspec.structs.force_setattr(self, "format", column_format(self.format, "columns.format"))
         super().__post_init__()
+        if self.format == PLAIN:  # the default is left out of plan files, and known by its identity
+            msgspec.structs.force_setattr(self, "format", PLAIN)
 
 
 class Options(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -238,9 +240,14 @@ class Plan(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_de
     further_sources: tuple[Source, ...] = ()
     target: Target = msgspec.field(default_factory=Target)
     options: Options = msgspec.field(default_factory=Options)
-    formats: Formats = msgspec.field(default_factory=Formats)
+    formats: Formats = NO_FORMATS
     columns: tuple[ColumnPlan, ...] | None = None
     version: int = PLAN_VERSION
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.formats == NO_FORMATS:  # the default is left out of plan files, and known by its identity
+            msgspec.structs.force_setattr(self, "formats", NO_FORMATS)
 
     @property
     def sources(self) -> tuple[Source, ...]:

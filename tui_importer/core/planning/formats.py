@@ -9,12 +9,11 @@ from collections.abc import Iterable, Sequence
 from tui_importer.core.conversion.inference import Inferred
 from tui_importer.core.conversion.written import MOMENTS, NUMBERS
 from tui_importer.core.model.formats import PLAIN, ColumnFormat, Formats
+from tui_importer.core.model.lists import listed
 from tui_importer.core.model.names import normalized, target_names
 from tui_importer.core.model.types import ColumnType, Kind
 from tui_importer.core.source.layout import Layout
 
-#: So many columns are named where a note is about several.
-_MAX_NAMED = 5
 _OPTION_VALUE = re.compile(r"\{column=([^}]*)\}")
 
 
@@ -85,8 +84,6 @@ def notes_on_texts(columns: Iterable[tuple[str, ColumnType, Inferred]], *, new: 
 
 
 def _note(text: str, headers: Sequence[str]) -> str:
-    named = ", ".join(map(repr, headers[:_MAX_NAMED]))
-    more = f" and {len(headers) - _MAX_NAMED:,} more" if len(headers) > _MAX_NAMED else ""
     column = headers[0] if len(headers) == 1 else "COLUMN"
     text = _OPTION_VALUE.sub(lambda match: shlex.quote(f"{column}={match[1]}"), text)
-    return f"column{'s' * (len(headers) > 1)} {named}{more}: {text}"
+    return f"column{'s' * (len(headers) > 1)} {listed(list(map(repr, headers)))}: {text}"
