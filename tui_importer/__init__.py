@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from tui_importer.core.model.column import Column, ColumnStore, common_store
     from tui_importer.core.model.counters import Snapshot, progress
     from tui_importer.core.model.encoded import EncodedBatch
+    from tui_importer.core.model.formats import ColumnFormat, Formats
     from tui_importer.core.model.list_column import ListColumn
     from tui_importer.core.model.plan import ColumnPlan, Options, Plan, Source, Target, load_plan, save_plan
     from tui_importer.core.model.rates import eta, rate
@@ -103,6 +104,7 @@ _HOMES = {
         "tui_importer.core.model.batch_outcome": ("BatchOutcome",),
         "tui_importer.core.model.cells": ("Cell", "CellError", "MalformedRecord", "UncalculatedFormula"),
         "tui_importer.core.model.column": ("Column", "ColumnStore", "common_store"),
+        "tui_importer.core.model.formats": ("ColumnFormat", "Formats"),
         "tui_importer.core.model.list_column": ("ListColumn",),
         "tui_importer.core.model.encoded": ("EncodedBatch",),
         "tui_importer.core.model.counters": ("Snapshot", "progress"),
@@ -183,6 +185,7 @@ __all__ = [
     "CellError",
     "Claim",
     "Column",
+    "ColumnFormat",
     "ColumnPlan",
     "ColumnStore",
     "ColumnType",
@@ -199,6 +202,7 @@ __all__ = [
     "ExecutorSpec",
     "ExitCode",
     "Fault",
+    "Formats",
     "ImportQueue",
     "ImporterError",
     "Index",

@@ -20,7 +20,7 @@ from tui_importer.core.model.preview import PREVIEW_COLUMNS, PREVIEW_ROWS, PREVI
 from tui_importer.core.model.report import Report
 from tui_importer.core.model.url import DatabaseAddress, parse_address
 from tui_importer.core.planning.expansion import expand, only_import
-from tui_importer.core.planning.resolution import KnownSource, check_fit, choose_target, resolve
+from tui_importer.core.planning.resolution import KnownSource, check_fit, choose_target, infer_types, resolve
 from tui_importer.core.run.context import Components
 from tui_importer.core.run.import_set import ImportSet, PlannedImport
 from tui_importer.core.source.layout import Layout
@@ -287,7 +287,7 @@ def inspect_source(
             with _connected_backend(plan, components) as backend:
                 existing = backend.catalog.reflect(choice.name)
         resolved = resolve(plan, source, choice, existing)
-        inferred = resolved.inferred or tuple(source.infer())
+        inferred = resolved.inferred or infer_types(source, plan.formats)
         first = source.layout.first_column
         found_in = zip(resolved.mapping.headers, (found.findings for found in inferred), strict=True)
         findings = () if resolved.inferred else finding_notes(found_in)

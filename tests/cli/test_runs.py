@@ -15,6 +15,7 @@ from tests.cli.test_stopping import slow, until
 from tui_importer import Options, Plan, Source, Target, save_plan
 from tui_importer.cli.import_files import command as import_command
 from tui_importer.cli.options import build_plan
+from tui_importer.core.model.formats import ColumnFormat, Formats
 from tui_importer.plugins.registry import load_registry
 from tui_importer.text.command import command_of, commands_of
 
@@ -102,6 +103,13 @@ PLANS = [
             verify=True,
             dry_run=True,
         ),
+        formats=Formats(
+            all=ColumnFormat(date_format="dmy", null_if=("NA", "-", "a=b"), round=True),
+            columns={
+                "c d": ColumnFormat(decimal_mark=",", null_if=("x=y",), true_words=("ja",)),
+                "e": ColumnFormat(round=True),
+            },
+        ),
     ),
     Plan(source=Source(file="x.csv", header_row=0), target=Target(database="x.db")),
 ]
@@ -115,7 +123,9 @@ def test_a_plan_is_what_its_command_makes(plan: Plan) -> None:
     files = given.pop("files")
     made: Callable[..., Plan] = build_plan
     target = Target(database=plan.target.database or "x.db", table=plan.target.table, mode=plan.target.mode)
-    assert made(files, given, load_registry(found=[])) == Plan(source=plan.source, target=target, options=plan.options)
+    assert made(files, given, load_registry(found=[])) == Plan(
+        source=plan.source, target=target, options=plan.options, formats=plan.formats
+    )
 
 
 def test_the_command_of_a_run_is_one_if_its_imports_differ_in_their_file_alone() -> None:

@@ -97,6 +97,8 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
         "workers: 'many' is neither a whole number",
     ),
     "/runs?db=x": ({"files": {"file": ("a.csv", b"")}}, "unknown option 'db': known are method, sheet, range"),
+    "/runs?date_format=soon": ({"files": {"file": ("a.csv", b"")}}, "date_format must be like DD.MM.YYYY"),
+    "/runs?null_if=a=": ({"files": {"file": ("a.csv", b"")}}, "'a=' is not [COLUMN=]VALUE"),
     "/runs?limit=1&limit=2": ({"files": {"file": ("a.csv", b"")}}, "limit is given twice"),
     "/runs?atomic=true": ({"content": PART, "headers": FORM}, "the request's body ended in the middle of its"),
     "/runs?again=true": ({"content": b"nothing", "headers": FORM}, "the request's body is not a well-formed multipart"),
@@ -138,6 +140,21 @@ def test_a_dry_run_writes_nothing_and_a_sheet_can_be_chosen(shared: Served) -> N
     wrong = shared.post("/upload?sheet=Nowhere", SAMPLE_PATH, "sample.xlsx")
     assert wrong.status_code == 400
     assert "Nowhere" in wrong.json()["error"]
+
+
+def test_a_client_says_how_values_are_written(serve: Callable[..., Served], tmp_path: Path) -> None:
+    served = serve("--db", "t.db", "--table", "t")
+    content = b"day,amount,note\n01/02/2024,NA,NA\n03/04/2024,-,x\n05/06/2024,2.5,y\n"
+    answer = served.client.post(
+        "/upload?date_format=mdy&null_if=amount=NA&null_if=amount=-", files={"file": ("a.csv", content)}
+    )
+    assert answer.status_code == 200, answer.text
+    with closing(sqlite3.connect(tmp_path / "here" / "t.db")) as connection:
+        assert connection.execute("select * from t").fetchall() == [
+            ("2024-01-02", None, "NA"),
+            ("2024-03-04", None, "x"),
+            ("2024-05-06", 2.5, "y"),
+        ]
 
 
 def test_health_and_its_database(shared: Served) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar, get_args
 
@@ -14,6 +14,7 @@ import msgspec
 
 from tui_importer.core.model.count_or_auto import AUTO, METAVAR, parse_count
 from tui_importer.core.model.files import check_new_file
+from tui_importer.core.model.formats import formats_given, parse_value_of_column
 from tui_importer.core.model.plan import ErrorCells, Options, Plan, Source, Totals, load_plan
 from tui_importer.core.model.plugin_values import merged
 from tui_importer.core.model.write_mode import AVAILABLE_KINDS
@@ -61,6 +62,20 @@ class ColumnType(click.ParamType):  # type: ignore[type-arg]
         if not (equals and column and type_):
             self.fail(f"{value!r} is not COLUMN=TYPE", param, ctx)
         return column, type_
+
+
+class ValueOfColumn(click.ParamType):  # type: ignore[type-arg]
+    """``[COLUMN=]VALUE``; a value with an equals sign in it is written ``=VALUE``."""
+
+    name = "[COLUMN=]VALUE"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str | None, str]:
+        if isinstance(value, tuple):
+            return value
+        try:
+            return parse_value_of_column(str(value))
+        except PlanError as error:
+            self.fail(str(error), param, ctx)
 
 
 class PluginOptionText(click.ParamType):  # type: ignore[type-arg]
@@ -144,6 +159,12 @@ def target_options(command: Command) -> Command:
             ),
             click.option("--type", "types", type=ColumnType(), multiple=True, help="Override a column's type."),
             click.option("--skip", multiple=True, metavar="COLUMN", help="Leave a column out."),
+            *(
+                click.option(f"--{name.replace('_', '-')}", name, type=ValueOfColumn(), multiple=True, help=text)
+                for name, text in _FORMAT_HELP.items()
+            ),
+            click.option("--round", "round_", is_flag=True, help="Round numbers with more decimals than their column."),
+            click.option("--round-column", multiple=True, metavar="COLUMN", help="The same for one column."),
             click.option(
                 "--error-cells",
                 type=click.Choice(get_args(ErrorCells)),
@@ -158,6 +179,16 @@ def target_options(command: Command) -> Command:
     ):
         command = option(command)
     return command
+
+
+#: What each field of a format that can be given does.
+_FORMAT_HELP = {
+    "date_format": "How dates are written: DD.MM.YYYY, %m/%d/%y, or an order: dmy.",
+    "decimal_mark": "A point or a comma; all other marks in numbers are thousands.",
+    "null_if": "A word that stands for NULL (again and again).",
+    "true_words": "A word for true (again and again).",
+    "false_words": "A word for false (again and again).",
+}
 
 
 def _modes_help() -> str:
@@ -192,7 +223,21 @@ def build_plan(files: Sequence[str], given: Mapping[str, Any], registry: Registr
         skip=(*plan.options.skip, *(given.get("skip") or ())),
         plugin_options=merged(plan.options.plugin_options, registry.options.read(given.get("plugin_options") or ())),
     )
-    return msgspec.structs.replace(plan, source=source, further_sources=further_sources, target=target, options=options)
+    formats = formats_given(plan.formats, _given_formats(given))
+    return msgspec.structs.replace(
+        plan, source=source, further_sources=further_sources, target=target, options=options, formats=formats
+    )
+
+
+def _given_formats(given: Mapping[str, Any]) -> Iterator[tuple[str, str | None, object]]:
+    """The formats that were typed: field, column and value."""
+    for field in _FORMAT_HELP:
+        for column, value in given.get(field) or ():
+            yield field, column, value
+    if given.get("round_"):
+        yield "round", None, True
+    for column in given.get("round_column") or ():
+        yield "round", column, True
 
 
 def _source(file: str, plan: Plan, given: Mapping[str, Any]) -> Source:

@@ -236,7 +236,7 @@ _ID: Json = {
 _IDEMPOTENCY: Json = {
     "name": "Idempotency-Key",
     "in": "header",
-    "schema": {"type": "string", "pattern": "^[A-Za-z0-9._:-]{1,255}$"},
+    "schema": {"type": "string", "pattern": '^"?[!#-~]{1,255}"?$'},
     "description": "A request with a key that came before is answered with the upload of that one.",
 }
 

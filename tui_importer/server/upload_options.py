@@ -13,6 +13,7 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from tui_importer.core.model.count_or_auto import AUTO, parse_count
+from tui_importer.core.model.formats import GIVEN_FIELDS, formats_given, parse_value_of_column
 from tui_importer.core.model.plan import ErrorCells, Plan, Totals, checked
 from tui_importer.core.model.plugin_values import PluginValue, merged
 from tui_importer.core.scheduling.worker_count import MAX_WORKERS
@@ -28,8 +29,13 @@ _Text = Annotated[str, Meta(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f
 _Rows = Annotated[int, Meta(ge=1, le=2_000_000_000)]
 
 
+#: Values for all columns or for one, ``[COLUMN=]VALUE``; the parameter may be given again and again.
+_FormatValues = Annotated[tuple[_Text, ...], Meta(max_length=100)]
+
+
 class UploadOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """The query of an upload request: fields of the plan's ``source`` and ``options``; ``method`` is the strategy.
+    """The query of an upload request: fields of the plan's ``source``, ``options`` and formats (each value for all
+    columns, or ``COLUMN=VALUE`` for one; ``round_column`` is a column); ``method`` is the strategy.
     ``header_row`` is a sheet row (from 1), 0 for none. In the query, each of the ``plugin_options`` is a parameter of
     its own, ``PLUGIN.OPTION``."""
 
@@ -50,6 +56,13 @@ class UploadOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     workers: Annotated[int, Meta(ge=1, le=MAX_WORKERS)] | Literal["auto"] | UnsetType = UNSET
     batch_size: Annotated[int, Meta(ge=1, le=100_000)] | Literal["auto"] | UnsetType = UNSET
     error_cells: ErrorCells | UnsetType = UNSET
+    date_format: _FormatValues | UnsetType = UNSET
+    decimal_mark: _FormatValues | UnsetType = UNSET
+    null_if: _FormatValues | UnsetType = UNSET
+    true_words: _FormatValues | UnsetType = UNSET
+    false_words: _FormatValues | UnsetType = UNSET
+    round: bool | UnsetType = UNSET
+    round_column: _FormatValues | UnsetType = UNSET
     max_rejects: Annotated[str, Meta(pattern=r"^([0-9]{1,9}|(100|[0-9]{1,2})(\.[0-9]{1,6})?%)$")] | UnsetType = UNSET
     max_rate: Annotated[float, Meta(ge=0.1, le=1e9)] | UnsetType = UNSET
     timeout: Annotated[float, Meta(ge=0.1, le=1e6)] | UnsetType = UNSET
@@ -62,6 +75,9 @@ class UploadOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 
 #: The parameters of a query that are fields of :class:`UploadOptions`.
 FIELDS = tuple(name for name in UploadOptions.__struct_fields__ if name != "plugin_options")
+
+#: The parameters that may be given again and again.
+_REPEATED = (*GIVEN_FIELDS, "round_column")
 
 _SOURCE = ("sheet", "range", "header_row", "limit", "encoding", "delimiter", "quote", "totals")
 
@@ -94,7 +110,7 @@ _READ: dict[str, Callable[[str], Any]] = {
     **dict.fromkeys(("header_row", "limit"), _integer),
     **{name: partial(_count, name) for name in ("workers", "batch_size")},
     **dict.fromkeys(("max_rate", "timeout"), _number),
-    **dict.fromkeys(("again", "atomic", "verify", "dry_run"), _boolean),
+    **dict.fromkeys(("again", "atomic", "verify", "dry_run", "round"), _boolean),
 }
 #: The same for options of plugins, by the kind of their values; a text is the value itself.
 _OF_KIND: dict[ValueKind, Callable[[str], Any]] = {
@@ -110,6 +126,9 @@ def read_choices(query: Iterable[tuple[str, str]], settings: Settings, registry:
     seen: set[str] = set()
     of_plugins = {option.key: option for plugin in registry.options for option in client_options(plugin)}
     for name, text in query:
+        if name in _REPEATED:
+            values.setdefault(name, []).append(text)
+            continue
         if name in seen:
             raise HttpError(400, f"{name} is given twice")
         seen.add(name)
@@ -161,6 +180,7 @@ def plan_of(options: UploadOptions, settings: Settings, file: str) -> Plan:
         chosen["sheet"] = int(chosen["sheet"])
     if settings.run_timeout is not None:
         chosen["timeout"] = min(chosen.get("timeout", settings.run_timeout), settings.run_timeout)
+    formats = formats_given(settings.plan.formats, _given_formats(chosen))
     source = {name: chosen.pop(name) for name in _SOURCE if name in chosen}
     plan = settings.plan
     chosen["plugin_options"] = merged(plan.options.plugin_options, chosen.get("plugin_options", {}))
@@ -169,8 +189,20 @@ def plan_of(options: UploadOptions, settings: Settings, file: str) -> Plan:
             plan,
             source=msgspec.structs.replace(plan.source, file=file, **source),
             options=msgspec.structs.replace(plan.options, **chosen),
+            formats=formats,
         )
     )
+
+
+def _given_formats(chosen: dict[str, Any]) -> list[tuple[str, str | None, object]]:
+    """Take the formats out of the chosen options: field, column and value."""
+    given: list[tuple[str, str | None, object]] = [
+        (field, *parse_value_of_column(text)) for field in GIVEN_FIELDS for text in chosen.pop(field, ())
+    ]
+    given += [("round", column, True) for column in chosen.pop("round_column", ())]
+    if chosen.pop("round", False):
+        given.append(("round", None, True))
+    return given
 
 
 def known_suffix(registry: Registry, name: str) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
+from tui_importer.core.model.formats import GIVEN_FIELDS, Formats
 from tui_importer.core.model.plan import Options, Plan, Source, Target, database_of
 from tui_importer.core.model.plugin_values import value_text
 from tui_importer.core.model.url import parse_address
@@ -72,11 +73,24 @@ def _words(plan: Plan, schema: str | None) -> list[str]:
         words += ["--type", f"{column}={type_}"]
     for column in plan.options.skip:
         words += ["--skip", column]
+    words += _formats(plan.formats)
     words += _changed(plan.options, Options(), _OPTIONS)
     for plugin, values in plan.options.plugin_options.items():
         for name, value in values.items():
             words += ["-o", f"{plugin}.{name}={value_text(value)}"]
     return [*words, "--no-ui"]
+
+
+def _formats(formats: Formats) -> Iterator[str]:
+    for column, format_ in ((None, formats.all), *formats.columns.items()):
+        for name, several in GIVEN_FIELDS.items():
+            value = getattr(format_, name)
+            for each in value if several else filter(None, [value]):
+                # Without a column, an equals sign in the value would end the column's name.
+                prefix = f"{column}=" if column is not None else "=" if "=" in each else ""
+                yield f"--{name.replace('_', '-')}={prefix}{each}"
+        if format_.round:
+            yield "--round" if column is None else f"--round-column={column}"
 
 
 def _changed(given: msgspec.Struct, default: msgspec.Struct, options: dict[str, str]) -> Iterator[str]:

@@ -84,14 +84,14 @@ def test_typed_cells(cells: list[Cell], type_: str) -> None:
         (["1.0", "2.25"], "float"),
         (["1.9", "1.10"], "text"),
         (["0.0000000000000001"], "float"),
-        (["0.1234567890123456"], "text"),
+        (["0.1234567890123456"], "numeric"),
         (["1.5e3", "2.0E-10"], "float"),
         (["1.5e300"], "text"),
         (["12E4"], "text"),
-        (["1."], "text"),
+        (["1."], "float"),
         (["1,5"], "text"),
-        ([" 1"], "text"),
-        (["1\n"], "text"),
+        ([" 1"], "integer"),
+        (["1\n2"], "text"),
         (["١"], "text"),
         (["true", "FALSE"], "boolean"),
         (["yes"], "text"),
@@ -101,7 +101,7 @@ def test_typed_cells(cells: list[Cell], type_: str) -> None:
         (["2024-02-29 12:00", "2024-02-29T12:00:01.5", "2024-02-29"], "timestamp"),
         (["2024-02-29T24:00:00"], "text"),
         (["2024-02-29T12:00:00Z"], "timestamptz"),
-        (["2024-02-29T12:00:00+02:00"], "text"),
+        (["2024-02-29T12:00:00+02:00"], "timestamptz"),
         (["12:30", "12:30:59.25"], "time"),
         (["12:60"], "text"),
         (["25:00"], "text"),
@@ -134,7 +134,7 @@ def test_evidence_of_values() -> None:
         (["1", "22"], "2 texts, each is a whole number"),
         (["1", None, "0042"], "text: leading zeros, first in row 4 ('0042'); 1 blank"),
         (["0042", "x"], "text: leading zeros, first in row 2 ('0042')"),
-        (["1", "n/a", "3"], "text: not a whole number in row 3 ('n/a')"),
+        (["1", "n/a", "3"], "text: each is a whole number but for 1 × 'n/a'"),
         (["2024-01-01", "soon"], "text: not a date in row 3 ('soon')"),
         (["1" * 16], f"text: more than 15 digits, first in row 2 ('{'1' * 16}')"),
         (["+1"], "text: a plus sign, first in row 2 ('+1')"),
@@ -294,4 +294,7 @@ def test_texts_read_as_numbers_lose_nothing(texts: list[str]) -> None:
     inferred = infer(texts, typed=False)
     column, _ = Conversion(inferred.type).apply(ListColumn(texts))
     for text, value in zip(texts, column.values(), strict=True):
-        assert str(value) == text if not isinstance(value, float) else Decimal(text) == Decimal(f"{value:.15g}")
+        if isinstance(value, str | int):
+            assert str(value) == text
+        else:
+            assert Decimal(text) == (Decimal(f"{value:.15g}") if isinstance(value, float) else value)

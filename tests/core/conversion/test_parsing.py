@@ -74,6 +74,8 @@ def test_what_is_no_value_is_refused_by_every_type(kind: Kind) -> None:
         (to_integer, 1.5, "this has a fraction"),
         (to_integer, True, "this is a boolean"),
         (to_integer, "12a", "an integer is expected"),
+        (to_integer, "1" * 5_000, "out of the range of an integer"),
+        (to_integer, "1e400", "out of the range of an integer"),
         (to_integer, float("nan"), "this has a fraction"),
         (lambda cell: to_integer(cell, 16), 32768, "out of the range of a 16-bit integer"),
         (to_float, True, "a number is expected"),

@@ -15,11 +15,13 @@ from tui_importer.core.model.types import (
     DATE,
     FLOAT,
     INTEGER,
+    INTERVAL,
     TEXT,
     TIME,
     TIMESTAMP,
     TIMESTAMPTZ,
     ColumnType,
+    Kind,
 )
 
 
@@ -28,7 +30,8 @@ def guess(texts: Sequence[str], *, blocks: int = 1) -> tuple[ColumnType, str | N
     size = -(-len(texts) // blocks)
     for start in range(0, len(texts), size):
         found.add(texts[start : start + size], rows[start : start + size])
-    return found.result(2)
+    result = found.result(2)
+    return result.type, result.reason
 
 
 @pytest.mark.parametrize(
@@ -40,6 +43,14 @@ def guess(texts: Sequence[str], *, blocks: int = 1) -> tuple[ColumnType, str | N
         (["2024-02-29"], DATE),
         (["2024-02-29", "2024-03-01 12:00"], TIMESTAMP),
         (["2024-03-01T12:00:00Z", "2024-03-01 12:00+00:00"], TIMESTAMPTZ),
+        (["2024-01-02 03:04:05.678+00", "2024-01-02 03:04:05+05:30"], TIMESTAMPTZ),
+        (["1 day 02:03:04", "02:03:04", "-00:00:01.5"], INTERVAL),
+        (["P1DT2H", "PT30M"], INTERVAL),
+        (["25:00:00", "1:02:03"], INTERVAL),
+        (["1e+05", "0.25", "4e-06"], FLOAT),
+        ([".5", "1.", "-3"], FLOAT),
+        ([" 12 ", "\u00a03"], INTEGER),
+        (["0.30000000000000004", "1.5"], ColumnType(Kind.NUMERIC)),
         (["23:59", "01:02:03.5"], TIME),
     ],
 )

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tui_importer.core.model.cells import MalformedRecord
+from tui_importer.core.model.cells import EMPTY_TEXT, Cell, EmptyText, MalformedRecord
 from tui_importer.readers.delimited import records as records_module
 from tui_importer.readers.delimited.records import Dialect, Records
 
@@ -103,3 +103,41 @@ def test_no_line_gets_lost_and_no_text_changes(text: str) -> None:
         for cell in (record[:1] if any(isinstance(cell, MalformedRecord) for cell in record) else record)
     ]
     assert [char for cell in cells for char in cell if char in "ab"] == [char for char in text if char in "ab"]
+
+
+@pytest.mark.parametrize(
+    ("text", "cells"),
+    [
+        ('a,"",b\n', ["a", EMPTY_TEXT, "b"]),
+        ('"",,""\n', [EMPTY_TEXT, "", EMPTY_TEXT]),
+        ('"a,"",b",,\n', ['a,",b', "", ""]),
+        ('"x\n"","",""y",""\n', ['x\n",","y', EMPTY_TEXT]),
+        ('"""",""\n', ['"', EMPTY_TEXT]),
+        ('a"",\n', ['a""', ""]),
+    ],
+)
+def test_an_empty_text_is_told_from_nothing(text: str, cells: list[Cell]) -> None:
+    (record,) = Records(iter(text.splitlines(keepends=True)), Dialect(",", width=len(cells)))
+    assert [(type(cell), cell) for cell in record] == [(type(cell), cell) for cell in cells]
+
+
+def test_it_is_told_beside_a_malformed_line() -> None:
+    text = '1,""\n2,"x"y\n3,""\n'
+    records = list(Records(iter(text.splitlines(keepends=True)), Dialect(",", width=2)))
+    assert [type(records[row][1]) for row in (0, 2)] == [EmptyText, EmptyText]
+
+
+WRITTEN = st.none() | st.text(st.sampled_from('a",; \n'), max_size=5)
+
+
+@given(rows=st.lists(st.lists(WRITTEN, min_size=2, max_size=4), min_size=1, max_size=6))
+def test_whatever_is_quoted_comes_back(rows: list[list[str | None]]) -> None:
+    lines = [
+        ",".join("" if cell is None else f'"{cell.replace(chr(34), chr(34) * 2)}"' for cell in row) for row in rows
+    ]
+    text = "\n".join(lines) + "\n"
+    records = list(Records(iter(text.splitlines(keepends=True)), Dialect(",", width=3)))
+    expected = [["" if cell is None else cell or EMPTY_TEXT for cell in row] for row in rows]
+    assert [[(type(cell), cell) for cell in record] for record in records] == [
+        [(type(cell), cell) for cell in row] for row in expected
+    ]

@@ -9,39 +9,53 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tui_importer.core.conversion.parsing import REQUIRED_BUT_BLANK, ConversionError, as_text, parser
-from tui_importer.core.model.cells import Cell, CellError
+from tui_importer.core.conversion.nulls import NullWords
+from tui_importer.core.conversion.parsing import REQUIRED_BUT_BLANK, CellParser, ConversionError, as_text, parser
+from tui_importer.core.conversion.written import WrittenForm, form_of
+from tui_importer.core.model.cells import Cell, CellError, EmptyText
 from tui_importer.core.model.column import Column
+from tui_importer.core.model.formats import PLAIN, ColumnFormat
 from tui_importer.core.model.list_column import ListColumn
 from tui_importer.core.model.plan import ErrorCells
-from tui_importer.core.model.types import ColumnType
+from tui_importer.core.model.types import ColumnType, Kind
 
 #: A converted column, and the reason for each refused cell by its offset.
 Converted = tuple[Column, dict[int, str]]
 
-_DIGITS = frozenset("0123456789-")
-_NUMBER = frozenset("0123456789-+.eE")
-
 
 @dataclass(frozen=True, slots=True)
 class Conversion:
-    """How one column is converted. ``error_cells`` is what happens to cells like ``#N/A``."""
+    """How one column is converted. ``error_cells`` is what happens to cells like ``#N/A``, ``format`` how values are
+    written as text."""
 
     type: ColumnType
     required: bool = False
     error_cells: ErrorCells = "reject"
+    format: ColumnFormat = PLAIN
 
     def apply(self, column: Column) -> Converted:
         """Convert a column. The result has the same length; refused cells are ``None`` in it."""
+        if self.format.null_if:
+            column = NullWords(self.format.null_if).applied(column)
+        if EmptyText in column.kinds:
+            empty = "" if self.type.kind is Kind.TEXT else None
+            column = ListColumn([empty if type(cell) is EmptyText else cell for cell in column.values()])
         if self.error_cells != "reject" and CellError in column.kinds:
             column = ListColumn([self._resolved_error_cell(cell) for cell in column.values()])
         faults: dict[int, str] = {}
         if self.required and column.blanks:
             faults = {row: REQUIRED_BUT_BLANK for row, blank in enumerate(column.blank_mask) if blank}
+        if str in column.kinds and (form := form_of(self.type.kind, self.format)) is not None:
+            rewritten = _rewritten(column, form)
+            if rewritten is None:
+                parse = form_parser(parser(self.type, rounded=self.format.round), form)
+                values, refused = _parsed(column.values(), parse)
+                return ListColumn(values), faults | refused
+            column = rewritten
         cast = column.cast(self.type)
         if cast is not None:
             return cast, faults
-        values, refused = convert_cells(column.values(), self.type)
+        values, refused = convert_cells(column.values(), self.type, rounded=self.format.round)
         return ListColumn(values), faults | refused
 
     def _resolved_error_cell(self, cell: Cell) -> Cell:
@@ -50,9 +64,35 @@ class Conversion:
         return cell.code if self.error_cells == "text" else None
 
 
-def convert_cells(cells: Sequence[Cell], type_: ColumnType) -> tuple[list[Cell], dict[int, str]]:
+def form_parser(parse: CellParser, form: WrittenForm) -> CellParser:
+    """The function that converts one cell whose text may have a form."""
+
+    def parse_written(cell: Cell) -> Cell:
+        if not isinstance(cell, str):
+            return parse(cell)
+        texts = [cell.strip()]
+        if form.matches(texts):
+            return parse(form.rewrite(texts)[0])
+        if form.exclusive:
+            raise ConversionError(form.expected)
+        try:
+            return parse(cell)
+        except ConversionError as error:
+            if "expected" in str(error):
+                raise ConversionError(form.expected) from error
+            raise
+
+    return parse_written
+
+
+def convert_cells(
+    cells: Sequence[Cell], type_: ColumnType, *, rounded: bool = False
+) -> tuple[list[Cell], dict[int, str]]:
     """Convert cell by cell; returns the values, ``None`` if refused, and the reasons by offset."""
-    parse = parser(type_)
+    return _parsed(cells, parser(type_, rounded=rounded))
+
+
+def _parsed(cells: Sequence[Cell], parse: CellParser) -> tuple[list[Cell], dict[int, str]]:
     values: list[Cell] = list(cells)
     refused: dict[int, str] = {}
     for row, cell in enumerate(cells):
@@ -64,6 +104,20 @@ def convert_cells(cells: Sequence[Cell], type_: ColumnType) -> tuple[list[Cell],
             values[row] = None
             refused[row] = str(reason)
     return values, refused
+
+
+def _rewritten(column: Column, form: WrittenForm) -> Column | None:
+    """The column with standard texts instead of those of a form; None if some text does not have it."""
+    cells = column.values()
+    whole = len(column.kinds) == 1 and not column.blanks
+    texts = list(map(str.strip, cells if whole else [cell for cell in cells if type(cell) is str]))  # type: ignore[arg-type]
+    if not form.matches(texts):
+        return None
+    texts = form.rewrite(texts)
+    if whole:
+        return ListColumn(texts, blanks=0)
+    following = iter(texts)
+    return ListColumn([next(following) if type(cell) is str else cell for cell in cells], blanks=column.blanks)
 
 
 __all__ = ["Conversion", "Converted", "as_text", "convert_cells"]

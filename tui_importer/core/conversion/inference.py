@@ -15,11 +15,15 @@ from decimal import Decimal
 from itertools import compress, repeat
 from operator import is_
 
+from tui_importer.core.conversion.guess_result import GuessResult
+from tui_importer.core.conversion.nulls import NullWords
 from tui_importer.core.conversion.parsing import as_text
-from tui_importer.core.conversion.text_guess import TextGuess
+from tui_importer.core.conversion.text_guess import TextGuess, null_words_offer
 from tui_importer.core.conversion.traits import PREDICATES, SCANNERS, CellStats, Finding, Trait, of_kind
-from tui_importer.core.model.cells import CellError, MalformedRecord, UncalculatedFormula
+from tui_importer.core.conversion.written import NUMBERS
+from tui_importer.core.model.cells import CellError, EmptyText, MalformedRecord, UncalculatedFormula
 from tui_importer.core.model.column import Column
+from tui_importer.core.model.formats import PLAIN, ColumnFormat
 from tui_importer.core.model.types import (
     BOOLEAN,
     DATE,
@@ -49,7 +53,7 @@ _WORDS: dict[type, tuple[str, str]] = {
     dt.timedelta: ("span of time", "spans of time"),
 }
 _OTHER_WORDS = ("other value", "other values")
-_MISSING = frozenset({CellError, MalformedRecord, UncalculatedFormula})
+_MISSING = frozenset({CellError, EmptyText, MalformedRecord, UncalculatedFormula})
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +61,8 @@ class Inferred:
     """A column's inferred type with its reason.
 
     ``cells`` is the number of all cells, ``blanks`` that of the blank ones. ``nullable``: some cell is blank, an error
-    or a formula that was never calculated.
+    or a formula that was never calculated. ``format``, ``reading`` and ``hint`` are about how the texts are written
+    (:class:`~tui_importer.core.conversion.guess_result.GuessResult`).
     """
 
     type: ColumnType
@@ -66,16 +71,19 @@ class Inferred:
     nullable: bool
     evidence: str
     findings: tuple[Finding, ...] = ()
+    format: ColumnFormat = PLAIN
+    reading: str | None = None
+    hint: str | None = None
 
 
 class ColumnInference:
     """Infers the type of a column from its cells, which are added block by block.
 
     ``typed`` is false if the format has only texts (CSV): then texts that look like numbers or dates are taken as such.
-    In a workbook, a text is a text, whatever it looks like.
+    In a workbook, a text is a text, whatever it looks like, unless the user's ``given`` format says how it is written.
     """
 
-    def __init__(self, *, typed: bool = True) -> None:
+    def __init__(self, *, typed: bool = True, given: ColumnFormat = PLAIN) -> None:
         self._cells = 0
         self._blanks = 0
         self._longest = 0
@@ -83,7 +91,10 @@ class ColumnInference:
         self._traits: set[Trait] = set()
         self._located = {trait: CellStats() for trait in PREDICATES}
         self._codes: list[str] = []
-        self._guess = None if typed else TextGuess()
+        self._typed = typed
+        self._given = given
+        self._guess = TextGuess(given)
+        self._found = GuessResult()
 
     def add(self, column: Column, first_row: int, rows: Sequence[int] | None = None) -> None:
         """Add the column of a block.
@@ -91,6 +102,8 @@ class ColumnInference:
         ``first_row`` is the sheet row (from 1) of its first cell. ``rows`` (ascending) are the sheet rows of all its
         cells if they are not consecutive, as when blank rows were left out.
         """
+        if self._given.null_if:
+            column = NullWords(self._given.null_if).applied(column)
         self._cells += len(column)
         self._blanks += column.blanks
         if not column.kinds:
@@ -104,9 +117,8 @@ class ColumnInference:
             self._longest = max(self._longest, column.longest)
             if column.has_nul:
                 traits.add(Trait.NUL)
-            if self._guess is not None:
-                filled = column.values()
-                self._guess.add(of_kind(column, str), list(compress(places, map(is_, map(type, filled), repeat(str)))))
+            filled = column.values()
+            self._guess.add(of_kind(column, str), list(compress(places, map(is_, map(type, filled), repeat(str)))))
         if CellError in column.kinds:
             self._codes = sorted({*self._codes, *map(str, of_kind(column, CellError))})[:MAX_CODES]
         for trait in traits & PREDICATES.keys():
@@ -115,18 +127,59 @@ class ColumnInference:
                 self._located[trait].count(len(found), found[0])
         self._traits |= traits
 
-    def result(self) -> Inferred:
-        """The type that fits every cell added so far, with the evidence."""
+    @property
+    def is_standard(self) -> bool:
+        """Whether every text so far is in a standard form, or in none at all."""
+        return self._guess.is_standard
+
+    def result(self, *, comma_beside: bool = False) -> Inferred:
+        """The type that fits every cell added so far, with the evidence; ``comma_beside`` is as for
+        :meth:`TextGuess.result`."""
+        if str in self._kinds:
+            self._found = self._guess.result(self._kinds[str].first_row or 0, comma_beside=comma_beside)
         findings = self._find_missing()
         nullable = self._blanks > 0 or bool(findings)
         type_, evidence, problem = self._decide()
+        guess = self._found
         if problem is not None:
             findings.append(problem)
         if self._located[Trait.NUL].cells:
             findings.append(self._located[Trait.NUL].finding("NUL characters, which SQL text cannot hold"))
         if self._blanks:
             evidence = f"{evidence}; {self._blanks:,} blank"
-        return Inferred(type_, self._cells, self._blanks, nullable, evidence, tuple(findings))
+        return Inferred(
+            type_,
+            self._cells,
+            self._blanks,
+            nullable,
+            evidence,
+            tuple(findings),
+            guess.format,
+            guess.reading,
+            self._hint(guess),
+        )
+
+    def _hint(self, guess: GuessResult) -> str | None:
+        """What the texts could be if the user said so."""
+        if not self._typed or self._takes(guess):
+            return guess.hint
+        kinds = self._kinds.keys() - _MISSING
+        if guess.type.kind in NUMBERS and kinds == {str}:
+            return f"numbers are stored as text: --type {{column={guess.type}}} reads them"
+        nulls = self._guess.only_nulls
+        if nulls and kinds > {str}:
+            counts, options = null_words_offer(nulls)
+            return f"would not be mixed but for {counts}: {options} reads them as NULL"
+        return None
+
+    def _takes(self, guess: GuessResult) -> bool:
+        """Whether the texts of a typed column are read in the form that the user has given."""
+        given, found = self._given, guess.format
+        return found != PLAIN and (
+            found.date_format == given.date_format is not None
+            or found.decimal_mark == given.decimal_mark is not None
+            or bool(found.true_words or found.false_words)
+        )
 
     def _count(self, column: Column, places: Sequence[int]) -> None:
         counts: dict[type, int]
@@ -159,14 +212,13 @@ class ColumnInference:
         return self._mixed(kinds)
 
     def _decide_texts(self) -> tuple[ColumnType, str, Finding | None]:
-        texts = self._kinds[str]
         plain = f"{self._counted(str)}, longest {self._longest:,} character{'s' * (self._longest != 1)}"
-        if self._guess is None:
+        guess = self._found
+        if self._typed and not self._takes(guess):
             return TEXT, plain, None
-        type_, reason = self._guess.result(texts.first_row or 0)
-        if type_.kind is not Kind.TEXT:
-            return type_, f"{self._counted(str)}, {reason}", None
-        return TEXT, f"text: {reason}" if reason else plain, None
+        if guess.type.kind is not Kind.TEXT:
+            return guess.type, f"{self._counted(str)}, {guess.reason}", None
+        return TEXT, f"text: {guess.reason}" if guess.reason else plain, None
 
     def _decide_numbers(self, kinds: Set[type]) -> tuple[ColumnType, str, Finding | None]:
         fractions = not self._traits.isdisjoint({Trait.FRACTION, Trait.NOT_FINITE})

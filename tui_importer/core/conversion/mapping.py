@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from tui_importer.core.conversion.convert import Conversion
 from tui_importer.core.conversion.parsing import as_text
 from tui_importer.core.model.batch import Batch, Block
-from tui_importer.core.model.cells import Cell, MalformedRecord, cell_name, column_letters, quoted_sheet
+from tui_importer.core.model.cells import Cell, EmptyText, MalformedRecord, cell_name, column_letters, quoted_sheet
 from tui_importer.core.model.column import Column
 from tui_importer.core.model.list_column import ListColumn
 from tui_importer.core.model.table import Table
@@ -150,15 +150,22 @@ def without_blank_rows(block: Block) -> tuple[Block, Sequence[int]]:
     rows = range(block.first_row, block.first_row + len(block))
     if not block.columns:
         return block, rows[:0]
-    if not all(column.blanks for column in block.columns):
+    if not all(column.blanks or EmptyText in column.kinds for column in block.columns):
         return block, rows  # a column without blanks: no row is blank
     # A row is blank if it is blank in every column: combine the masks as integers.
     blank = -1
     for column in block.columns:
-        blank &= int.from_bytes(column.blank_mask)
+        blank &= int.from_bytes(_empty_mask(column))
     if not blank:
         return block, rows
     selected = [not each for each in blank.to_bytes(len(block))]
     kept = list(compress(rows, selected))
     columns = tuple(column.keep(selected) for column in block.columns)
     return Block(first_row=block.first_row, columns=columns, first_column=block.first_column), kept
+
+
+def _empty_mask(column: Column) -> bytes:
+    """One byte for each cell: 1 if it is blank or an empty text, otherwise 0. A row of nothing else is blank."""
+    if EmptyText not in column.kinds:
+        return column.blank_mask
+    return bytes(cell is None or type(cell) is EmptyText for cell in column.values())

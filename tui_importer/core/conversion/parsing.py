@@ -10,9 +10,10 @@ import datetime as dt
 import math
 import re
 from collections.abc import Callable
-from decimal import Decimal
+from decimal import MAX_EMAX, MAX_PREC, MIN_EMIN, ROUND_HALF_UP, Context, Decimal
 from typing import TypeVar
 
+from tui_importer.core.conversion.intervals import parse_interval
 from tui_importer.core.model.cells import MIDNIGHT, Cell, CellError, MalformedRecord, UncalculatedFormula
 from tui_importer.core.model.column import NUL
 from tui_importer.core.model.types import ColumnType, Kind
@@ -24,20 +25,33 @@ MAX_EXACT_FLOAT = 1e15
 #: From it on, a whole number is shown with an exponent.
 MAX_PLAIN_FLOAT = 1e21
 
+#: Rounds nothing unasked.
+_EXACT = Context(prec=MAX_PREC, Emax=MAX_EMAX, Emin=MIN_EMIN)
+
+#: More digits than a number has that fits into any integer column.
+_MAX_DIGITS = 40
+
 REQUIRED_BUT_BLANK = "value required but blank"
 
 _INTEGER = re.compile(r"[+-]?[0-9]+", re.ASCII)
 _DECIMAL = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?", re.ASCII)
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
 _TIMESTAMP = re.compile(
-    r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[T ][0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]{1,6})?)?(?:Z|[+-][0-9]{2}:?[0-9]{2})?)?",
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[T ][0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]{1,6})?)?"
+    r"(?:Z|[+-][0-9]{2}(?::?[0-9]{2}(?::[0-9]{2})?)?)?)?",
     re.ASCII,
 )
 _TIME = re.compile(r"[0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]{1,6})?)?", re.ASCII)
-_INTERVAL = re.compile(r"(-?)([0-9]+):([0-5][0-9])(?::([0-5][0-9])(?:\.([0-9]{1,6}))?)?", re.ASCII)
 
-#: The boolean literals of PostgreSQL (manual, 8.6), without the one-letter abbreviations.
-_BOOLEANS = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
+#: The boolean literals of PostgreSQL (manual, 8.6), with the abbreviations that stand for one word only.
+_BOOLEANS = {
+    **dict.fromkeys(("true", "t", "yes", "y", "on", "1"), True),
+    **dict.fromkeys(("false", "f", "no", "n", "off", "0"), False),
+}
+
+#: Texts that may be dates in another order than the standard one, for the reasons of refusals.
+_OTHER_DATE = re.compile(r"[0-9]{1,4}[./ -][0-9]{1,2}[./ -][0-9]{1,4}(?:[ T,].*)?", re.ASCII)
+_OTHER_NUMBER = re.compile(r"[-(]?[0-9][0-9.,' \u00a0\u202f]*[)%-]?", re.ASCII)
 
 
 class ConversionError(Exception):
@@ -49,15 +63,15 @@ T = TypeVar("T")
 CellParser = Callable[[Cell], Cell]
 
 
-def parser(type_: ColumnType) -> CellParser:
-    """The function that converts one cell to ``type_``."""
+def parser(type_: ColumnType, *, rounded: bool = False) -> CellParser:
+    """The function that converts one cell to ``type_``; ``rounded``: a number with more decimals is rounded."""
     match type_.kind:
         case Kind.TEXT:
             return lambda cell: to_text(cell, type_.length)
         case Kind.INTEGER:
-            return lambda cell: to_integer(cell, type_.bits)
+            return lambda cell: to_integer(cell, type_.bits, rounded=rounded)
         case Kind.NUMERIC:
-            return lambda cell: to_numeric(cell, type_.precision, type_.scale)
+            return lambda cell: to_numeric(cell, type_.precision, type_.scale, rounded=rounded)
         case Kind.TIMESTAMP:
             return lambda cell: to_timestamp(cell, timezone=type_.timezone)
         case kind:
@@ -95,25 +109,25 @@ def to_text(cell: Cell, length: int | None = None) -> str:
     return text
 
 
-def to_integer(cell: Cell, bits: int = 64) -> int:
-    """Convert to an integer of ``bits`` bits."""
+def to_integer(cell: Cell, bits: int = 64, *, rounded: bool = False) -> int:
+    """Convert to an integer of ``bits`` bits; a double is judged as :func:`shown_decimal` gives it."""
     match _plain(cell):
         case bool():
             raise ConversionError("an integer is expected, this is a boolean")
         case int() as number:
             pass
-        case float() as double:
-            if not double.is_integer():  # False for NaN and infinities too
-                raise ConversionError("an integer is expected, this has a fraction")
+        case float() as double if double.is_integer():  # False for NaN and infinities
             number = int(double)
+        case float() as double:
+            number = _whole(shown_decimal(double), rounded=rounded)
         case Decimal() as decimal:
-            if not decimal.is_finite() or decimal != decimal.to_integral_value():
-                raise ConversionError("an integer is expected, this has a fraction")
-            number = int(decimal)
-        case str() as text if _INTEGER.fullmatch(text.strip()):
+            number = _whole(decimal, rounded=rounded)
+        case str() as text if _INTEGER.fullmatch(text.strip()) and len(text) <= _MAX_DIGITS:
             number = int(text)
-        case _:
-            raise ConversionError("an integer is expected")
+        case str() as text if _DECIMAL.fullmatch(text.strip()):
+            number = _whole(Decimal(text.strip()), rounded=rounded)
+        case other:
+            raise ConversionError(f"an integer is expected{_mark_hint(other)}")
     if not -(1 << bits - 1) <= number < 1 << bits - 1:
         raise ConversionError(f"out of the range of a {bits}-bit integer")
     return number
@@ -130,32 +144,38 @@ def to_float(cell: Cell) -> float:
             return _double(number)
         case str() as text if _DECIMAL.fullmatch(text.strip()):
             return _double(Decimal(text.strip()))
-        case _:
-            pass
-    raise ConversionError("a number is expected")
+        case other:
+            raise ConversionError(f"a number is expected{_mark_hint(other)}")
+    raise ConversionError("a number is expected, this is a boolean")
 
 
-def to_numeric(cell: Cell, precision: int | None = None, scale: int | None = None) -> Decimal:
-    """Convert any number exactly; a value that ``numeric(precision, scale)`` would round is refused."""
+def to_numeric(cell: Cell, precision: int | None = None, scale: int | None = None, *, rounded: bool = False) -> Decimal:
+    """Convert any number exactly; a value that ``numeric(precision, scale)`` would round is refused, or ``rounded``.
+
+    A double that has more decimals than the column is judged as :func:`shown_decimal` gives it.
+    """
     match _plain(cell):
         case bool():
             raise ConversionError("a number is expected, this is a boolean")
         case float() as number:
             value = Decimal(repr(number))
+            if precision is not None and value.is_finite() and _decimals(value) > (scale or 0):
+                value = shown_decimal(number)
         case int() | Decimal() as exact:
             value = Decimal(exact)
         case str() as text if _DECIMAL.fullmatch(text.strip()):
             value = Decimal(text.strip())
-        case _:
-            raise ConversionError("a number is expected")
+        case other:
+            raise ConversionError(f"a number is expected{_mark_hint(other)}")
     if not value.is_finite():
         raise ConversionError("a finite number is expected")
     if precision is None:
         return value
     scale = scale or 0
-    decimals = max(0, -int(value.normalize().as_tuple().exponent))
-    if decimals > scale:
-        raise ConversionError(f"{decimals} decimals; the column takes {scale}")
+    if (decimals := _decimals(value)) > scale:
+        if not rounded:
+            raise ConversionError(f"{decimals} decimals; the column takes {scale} (--round would round it)")
+        value = _rounded(value, scale)
     if value.adjusted() + 1 > precision - scale and value:
         raise ConversionError(f"{value.adjusted() + 1} digits before the point; the column takes {precision - scale}")
     return value
@@ -185,8 +205,8 @@ def to_date(cell: Cell) -> dt.date:
             return day
         case str() as text if _DATE.fullmatch(text.strip()):
             return _read(dt.date.fromisoformat, text.strip())
-        case _:
-            raise ConversionError("a date is expected (as text: YYYY-MM-DD)")
+        case other:
+            raise ConversionError(f"a date is expected {_date_hint(other, 'YYYY-MM-DD')}")
 
 
 def to_timestamp(cell: Cell, *, timezone: bool = False) -> dt.datetime:
@@ -198,8 +218,8 @@ def to_timestamp(cell: Cell, *, timezone: bool = False) -> dt.datetime:
             moment = dt.datetime.combine(day, MIDNIGHT)
         case str() as text if _TIMESTAMP.fullmatch(text.strip()):
             moment = _read(dt.datetime.fromisoformat, text.strip())
-        case _:
-            raise ConversionError("a date and time is expected (as text: YYYY-MM-DD HH:MM:SS)")
+        case other:
+            raise ConversionError(f"a date and time is expected {_date_hint(other, 'YYYY-MM-DD HH:MM:SS')}")
     if moment.tzinfo is not None and not timezone:
         raise ConversionError("has a time zone, which the column cannot keep")
     return moment
@@ -222,26 +242,22 @@ def to_time(cell: Cell) -> dt.time:
 
 
 def to_interval(cell: Cell) -> dt.timedelta:
-    """Convert to a duration; texts are ``H:MM:SS`` with any number of hours."""
+    """Convert to a duration; texts are as in :mod:`tui_importer.core.conversion.intervals`."""
     match _plain(cell):
         case dt.timedelta() as span:
             return span
         case dt.time() as time:
             return dt.datetime.combine(dt.date.min, time) - dt.datetime.min
-        case str() as text if match := _INTERVAL.fullmatch(text.strip()):
-            sign, hours, minutes, seconds, fraction = match.groups()
+        case str() as text:
             try:
-                span = dt.timedelta(
-                    hours=int(hours),
-                    minutes=int(minutes),
-                    seconds=int(seconds or 0),
-                    microseconds=int((fraction or "0").ljust(6, "0")),
-                )
+                parsed = parse_interval(text.strip())
             except OverflowError as error:
                 raise ConversionError("more hours than a span of time can have") from error
-            return -span if sign else span
+            if parsed is not None:
+                return parsed
         case _:
-            raise ConversionError("a span of time is expected (as text: H:MM:SS)")
+            pass
+    raise ConversionError("a span of time is expected (as text: H:MM:SS)")
 
 
 _SIMPLE: dict[Kind, CellParser] = {
@@ -264,6 +280,44 @@ def _plain(cell: Cell) -> Cell:
             raise ConversionError("formula was never calculated: open the file in a spreadsheet program and save it")
         case _:
             return cell
+
+
+def shown_decimal(number: float) -> Decimal:
+    """A double with the 15 significant digits that a spreadsheet program shows: 3.3000000000000003 is 3.3."""
+    return Decimal(f"{number:.15g}")
+
+
+def _decimals(value: Decimal) -> int:
+    return max(0, -int(value.normalize(_EXACT).as_tuple().exponent))
+
+
+def _rounded(value: Decimal, scale: int) -> Decimal:
+    """Half away from zero, as spreadsheet programs and SQL do."""
+    return value.quantize(Decimal(1).scaleb(-scale), ROUND_HALF_UP, _EXACT)
+
+
+def _whole(value: Decimal, *, rounded: bool) -> int:
+    if value.is_finite():
+        if value.adjusted() > _MAX_DIGITS:
+            raise ConversionError("out of the range of an integer")  # before it takes long to find out
+        if value == value.to_integral_value():
+            return int(value)
+        if rounded:
+            return int(_rounded(value, 0))
+    raise ConversionError("an integer is expected, this has a fraction")
+
+
+def _mark_hint(cell: Cell) -> str:
+    """What the reason says besides if the text may be a number with other marks."""
+    written = isinstance(cell, str) and _OTHER_NUMBER.fullmatch(cell.strip())
+    return " (--decimal-mark says how numbers are written)" if written else ""
+
+
+def _date_hint(cell: Cell, standard: str) -> str:
+    """What a text must be, or which option helps if it may be a date in another form."""
+    if isinstance(cell, str) and _OTHER_DATE.fullmatch(cell.strip()):
+        return "(--date-format says how dates are written)"
+    return f"(as text: {standard})"
 
 
 def _double(number: int | Decimal) -> float:

@@ -10,8 +10,8 @@ import datetime as dt
 import math
 from collections.abc import Callable, Sequence
 from decimal import Decimal, InvalidOperation
-from itertools import repeat
-from operator import eq
+from itertools import compress, repeat
+from operator import eq, not_
 from typing import Any, TypeVar
 
 from tui_importer.core.model.cells import MIDNIGHT, Cell, CellError, MalformedRecord, UncalculatedFormula
@@ -22,6 +22,7 @@ C = TypeVar("C", bound=Column)
 
 _DIGITS = frozenset("0123456789-")
 _NUMBER = frozenset("0123456789-+.eE")
+_PLAIN_NUMBER = frozenset("0123456789-+.")
 
 #: Whole floats below this have at most the 15 digits that a spreadsheet program keeps, so they are exact.
 _MAX_SHOWN_FLOAT = 1e15
@@ -108,6 +109,11 @@ def _cast_numeric(column: C, type_: ColumnType) -> C | list[Cell] | None:
         decimals = list(map(Decimal, values))
         if not all(map(Decimal.is_finite, decimals)):
             return None
+    elif column.kinds == _TEXTS and _PLAIN_NUMBER.issuperset("".join(values)):
+        try:
+            decimals = list(map(Decimal, values))
+        except InvalidOperation:
+            return None  # a lone or misplaced sign or point
     else:
         return None
     if type_.precision is not None:
@@ -116,9 +122,15 @@ def _cast_numeric(column: C, type_: ColumnType) -> C | list[Cell] | None:
         if max(map(abs, decimals)) >= limit:
             return None
         try:
-            rounded = map(Decimal.quantize, decimals, repeat(Decimal(1).scaleb(-scale)))
-            if not all(map(eq, decimals, rounded)):
-                return None
+            fits = list(map(eq, decimals, map(Decimal.quantize, decimals, repeat(Decimal(1).scaleb(-scale)))))
+            if not all(fits):
+                if column.kinds != _FLOATS:
+                    return None
+                # Judge the doubles that do not fit by the 15 digits that a spreadsheet program shows.
+                for place in compress(range(len(fits)), map(not_, fits)):
+                    shown = decimals[place] = Decimal(f"{values[place]:.15g}")
+                    if shown != shown.quantize(Decimal(1).scaleb(-scale)) or abs(shown) >= limit:
+                        return None
         except InvalidOperation:
             return None  # more digits than the context has: rare enough to be converted cell by cell
     return _mapped(column, lambda cells: iter(decimals))

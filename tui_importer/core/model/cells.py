@@ -33,6 +33,33 @@ class UncalculatedFormula:
         return f"={self.text}" if self.text else "=?"
 
 
+class EmptyText:
+    """An empty text that delimited text tells from a blank cell: ``""`` between two delimiters.
+
+    It equals ``''``, so it is a blank cell wherever nothing else is said of it.
+    """
+
+    __slots__ = ()
+
+    def __bool__(self) -> bool:
+        return False
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, EmptyText) or other == ""
+
+    def __hash__(self) -> int:
+        return hash("")
+
+    def __str__(self) -> str:
+        return ""
+
+    def __repr__(self) -> str:
+        return "EmptyText()"
+
+
+EMPTY_TEXT = EmptyText()
+
+
 @dataclass(frozen=True, slots=True)
 class MalformedRecord:
     """A line of delimited text that cannot be cut into cells. Every cell of its row is the same object.
@@ -62,6 +89,7 @@ Cell = (
     | CellError
     | UncalculatedFormula
     | MalformedRecord
+    | EmptyText
 )
 
 

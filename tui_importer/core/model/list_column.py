@@ -39,7 +39,7 @@ class ListColumn:
             joined = "".join(cells)  # type: ignore[arg-type]  # raises TypeError for anything else
         except TypeError:
             # Not ``cell or None``: 0 and False are values.
-            return cls([None if cell == "" else cell for cell in cells] if "" in cells else cells)
+            return cls([None if type(cell) is str and not cell else cell for cell in cells] if "" in cells else cells)
         blanks = 0 if all(cells) else cells.count("")  # all() is five times as fast as count()
         column = cls([cell or None for cell in cells] if blanks else cells, blanks=blanks)
         column.__dict__["kinds"] = frozenset({str}) if blanks < len(cells) else frozenset()

@@ -21,6 +21,7 @@ from msgspec import Meta
 from tui_importer.core.model.cells import MAX_ROWS
 from tui_importer.core.model.count_or_auto import CountOrAuto, convert_auto
 from tui_importer.core.model.fields import convert_fields
+from tui_importer.core.model.formats import NO_FORMATS, PLAIN, ColumnFormat, Formats, column_format
 from tui_importer.core.model.plugin_values import PluginValue
 from tui_importer.core.model.ranges import parse_range
 from tui_importer.core.model.schemas import check_schema
@@ -169,7 +170,8 @@ class ColumnPlan(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True, o
     """How one source column maps to a target column.
 
     ``source`` is its header, ``letter`` its sheet column, and ``target`` its name in the table. ``type`` is in the
-    format of :meth:`tui_importer.core.model.types.ColumnType.parse`.
+    format of :meth:`tui_importer.core.model.types.ColumnType.parse`. ``format`` is how the column's texts are
+    written, as its cells have proven.
     """
 
     source: str
@@ -177,6 +179,14 @@ class ColumnPlan(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True, o
     target: str
     type: str = "text"
     required: bool = False
+    format: ColumnFormat = PLAIN
+
+    def __post_init__(self) -> None:
+        if isinstance(self.format, dict):  # from a plan file
+            msgspec.structs.force_setattr(self, "format", column_format(self.format, "columns.format"))
+        super().__post_init__()
+        if self.format == PLAIN:  # the default is left out of plan files, and known by its identity
+            msgspec.structs.force_setattr(self, "format", PLAIN)
 
 
 class Options(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -228,15 +238,22 @@ class Plan(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_de
     """What goes where: one or more sources, each imported for itself, and what applies to all of them.
 
     Most plans have one ``source``; of several, it is the first, and ``further_sources`` are the others. A plan file has
-    ``[source]`` for one and ``[[sources]]`` for several. ``columns`` is None until the plan is resolved.
+    ``[source]`` for one and ``[[sources]]`` for several. ``formats`` is how the user says that values are
+    written; ``columns`` is None until the plan is resolved.
     """
 
     source: Source
     further_sources: tuple[Source, ...] = ()
     target: Target = msgspec.field(default_factory=Target)
     options: Options = msgspec.field(default_factory=Options)
+    formats: Formats = NO_FORMATS
     columns: tuple[ColumnPlan, ...] | None = None
     version: int = PLAN_VERSION
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.formats == NO_FORMATS:  # the default is left out of plan files, and known by its identity
+            msgspec.structs.force_setattr(self, "formats", NO_FORMATS)
 
     @property
     def sources(self) -> tuple[Source, ...]:
@@ -300,14 +317,15 @@ def database_of(plan: Plan) -> str:
     return f"{Path(plan.source.file).stem}.db" if database is None else database
 
 
-PartT = TypeVar("PartT", bound=_Part)
+PartT = TypeVar("PartT", bound=_Part | Formats)
 
 #: The tables of a plan file.
-_TABLES: dict[str, type[_Part]] = {
+_TABLES: dict[str, type[_Part] | type[Formats]] = {
     "source": Source,
     "sources": Source,
     "target": Target,
     "options": Options,
+    "formats": Formats,
     "columns": ColumnPlan,
 }
 _KEYS = (*_TABLES, "version")
@@ -350,7 +368,8 @@ def _build(raw: dict[str, object], struct: type[PartT], where: str) -> PartT:
     for field in msgspec.structs.fields(struct):
         if field.required and field.name not in raw:
             raise PlanError(f"the key {field.name!r} is missing in [{where}]")
-    return struct(**raw)
+    values: dict[str, Any] = raw
+    return struct(**values)
 
 
 def _build_nested(key: str, value: object) -> object:

@@ -16,13 +16,23 @@ from tui_importer.core.conversion.findings import finding_notes
 from tui_importer.core.conversion.inference import Inferred
 from tui_importer.core.conversion.mapping import ColumnMapping, MappedColumn
 from tui_importer.core.model.cells import column_index, column_letters
+from tui_importer.core.model.formats import PLAIN, ColumnFormat, Formats
 from tui_importer.core.model.names import normalized, table_name, target_names
 from tui_importer.core.model.plan import ColumnPlan, Plan
 from tui_importer.core.model.schemas import SCHEMAS, Schema, check_schema
 from tui_importer.core.model.suggest import closest
 from tui_importer.core.model.table import Index, Table, TableColumn
 from tui_importer.core.model.types import ColumnType, Kind
+from tui_importer.core.planning.formats import (
+    effective_format,
+    formats_by_position,
+    given_format,
+    is_proven_by_texts,
+    notes_on_texts,
+    proven_format,
+)
 from tui_importer.core.source.layout import Layout
+from tui_importer.core.source.open_source import GivenFormat
 from tui_importer.errors import PlanError
 
 #: Default names of sheets in spreadsheet programs; the file's name is used as the table's name instead.
@@ -56,7 +66,7 @@ class ResolvedPlan:
 class ColumnRoute:
     """How one source column maps to a target column, before its conversion is known.
 
-    ``position`` is the sheet column (from 0).
+    ``position`` is the sheet column (from 0), ``format`` what its texts have proven.
     """
 
     header: str
@@ -64,6 +74,7 @@ class ColumnRoute:
     target: str
     type: ColumnType
     required: bool
+    format: ColumnFormat = PLAIN
 
 
 class NamedSource(Protocol):
@@ -77,7 +88,9 @@ class NamedSource(Protocol):
     @property
     def name(self) -> str: ...
 
-    def infer(self) -> Sequence[Inferred]: ...
+    def infer(self, given: GivenFormat) -> Sequence[Inferred]: ...
+
+    def prove(self, given: Mapping[int, ColumnFormat]) -> Mapping[int, Inferred]: ...
 
 
 @dataclass
@@ -88,8 +101,11 @@ class KnownSource:
     name: str
     layout: Layout
 
-    def infer(self) -> Sequence[Inferred]:
+    def infer(self, given: GivenFormat) -> Sequence[Inferred]:
         return ()
+
+    def prove(self, given: Mapping[int, ColumnFormat]) -> Mapping[int, Inferred]:
+        return {}
 
 
 def check_fit(plan: Plan, source: KnownSource, existing: Table | None) -> None:
@@ -122,7 +138,7 @@ def resolve(plan: Plan, source: NamedSource, choice: TargetChoice, existing: Tab
     notes = list[str]()
     inferred: tuple[Inferred, ...] = ()
     if plan.columns is None and existing is None and choice.schema is None:
-        inferred = tuple(source.infer())  # may extend the layout
+        inferred = infer_types(source, plan.formats)
     if plan.columns is not None:
         source.layout = source.layout.stretched(_positions(plan.columns))
     layout = source.layout
@@ -147,7 +163,26 @@ def resolve(plan: Plan, source: NamedSource, choice: TargetChoice, existing: Tab
         table = _new_table(choice.name, routes)
     if not routes:
         raise PlanError("no column is left to import")
-    routes = _overridden(routes, plan.options.types, notes, existing)
+    routes = _overridden(
+        routes, plan.options.types, notes, existing, dict(enumerate(inferred, start=layout.first_column))
+    )
+    given = _given_formats(plan.formats, routes, headers)
+    if inferred:
+        by_position = dict(enumerate(inferred, start=layout.first_column))
+        notes += notes_on_texts(((each.header, each.type, by_position[each.position]) for each in routes), new=True)
+    elif plan.columns is None:
+        found = source.prove(
+            {route.position: given[route.position] for route in routes if is_proven_by_texts(route.type)}
+        )
+        routes = [
+            replace(route, format=proven_format(route.type, found[route.position]))
+            if route.position in found
+            else route
+            for route in routes
+        ]
+        notes += notes_on_texts(
+            ((each.header, each.type, found[each.position]) for each in routes if each.position in found), new=False
+        )
     if existing is None:
         table = _with_types(table, routes)
     _check_targets(routes, table)
@@ -160,7 +195,12 @@ def resolve(plan: Plan, source: NamedSource, choice: TargetChoice, existing: Tab
                 route.header,
                 route.position,
                 route.target,
-                Conversion(route.type, route.required, plan.options.error_cells),
+                Conversion(
+                    route.type,
+                    route.required,
+                    plan.options.error_cells,
+                    effective_format(route.type, given[route.position], route.format),
+                ),
             )
             for route in routes
         ),
@@ -170,6 +210,21 @@ def resolve(plan: Plan, source: NamedSource, choice: TargetChoice, existing: Tab
     return ResolvedPlan(
         _resolved(plan, source, table, routes), mapping, existing is None, indexes, inferred, tuple(notes)
     )
+
+
+def infer_types(source: NamedSource, formats: Formats) -> tuple[Inferred, ...]:
+    """The types of all columns of the source, whose layout may be extended by this."""
+    given = formats_by_position(formats, source.layout)
+    return tuple(source.infer(lambda position: given.get(position, formats.all)))
+
+
+def _given_formats(formats: Formats, routes: Sequence[ColumnRoute], headers: Sequence[str]) -> dict[int, ColumnFormat]:
+    """The user's format for each column, by its position; raises :class:`PlanError` for a column that there is not."""
+    known = {normalized(name) for name in (*headers, *(route.target for route in routes))}
+    for name in formats.columns:
+        if normalized(name) not in known:
+            raise PlanError(f"formats: {_no_column(name, headers)}")
+    return {route.position: given_format(formats, route.header, route.target) for route in routes}
 
 
 def _schema(choice: str, layout: Layout) -> Schema | None:
@@ -233,7 +288,11 @@ def _planned(columns: Sequence[ColumnPlan], layout: Layout, headers: Sequence[st
             if not (0 <= offset < len(headers) and places[offset] == choice):
                 raise PlanError(_no_column(column.source, headers))
         type_ = ColumnType.parse(column.type)
-        routes.append(ColumnRoute(headers[offset], layout.first_column + offset, column.target, type_, column.required))
+        routes.append(
+            ColumnRoute(
+                headers[offset], layout.first_column + offset, column.target, type_, column.required, column.format
+            )
+        )
     return routes
 
 
@@ -302,13 +361,24 @@ def _inferred(
     notes += names.notes
     notes += finding_notes((headers[offset], inferred[offset].findings) for offset in kept)
     return [
-        ColumnRoute(headers[offset], layout.first_column + offset, name, inferred[offset].type, required=False)
+        ColumnRoute(
+            headers[offset],
+            layout.first_column + offset,
+            name,
+            inferred[offset].type,
+            required=False,
+            format=proven_format(inferred[offset].type, inferred[offset]),
+        )
         for offset, name in zip(kept, names.names, strict=True)
     ]
 
 
 def _overridden(
-    routes: list[ColumnRoute], types: Mapping[str, str], notes: list[str], existing: Table | None
+    routes: list[ColumnRoute],
+    types: Mapping[str, str],
+    notes: list[str],
+    existing: Table | None,
+    inferred: Mapping[int, Inferred],
 ) -> list[ColumnRoute]:
     """The routes with the types of ``--type``, by header or target name."""
     places = {normalized(name): place for place, route in enumerate(routes) for name in (route.target, route.header)}
@@ -319,7 +389,9 @@ def _overridden(
             raise PlanError(f"--type: {_no_column(name, [route.header for route in routes])}")
         type_ = ColumnType.parse(text)
         if existing is None:
-            routes[place] = replace(routes[place], type=type_)
+            position = routes[place].position
+            format_ = proven_format(type_, inferred[position]) if position in inferred else routes[place].format
+            routes[place] = replace(routes[place], type=type_, format=format_)
         elif type_ != routes[place].type:
             notes.append(
                 f"--type {name}={text} has no effect: table {existing.qualified_name!r} is there already and says "
@@ -390,6 +462,7 @@ def _resolved(plan: Plan, source: NamedSource, table: Table, routes: Sequence[Co
                 target=route.target,
                 type=str(route.type),
                 required=route.required,
+                format=route.format,
             )
             for route in routes
         ),

@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from tui_importer.core.model.formats import Formats
 from tui_importer.core.model.plan import ColumnPlan, Plan
 from tui_importer.core.source.layout import Layout
 from tui_importer.core.writing.ledger import PastRun
@@ -70,6 +71,8 @@ def identify(
 ) -> Identity:
     """The identity of a plan; ``columns`` are the resolved columns, or None if they are not known yet."""
     options, mode = plan.options, plan.target.write_mode.identity
+    # What the texts themselves have proven follows from the file.
+    formats = [] if plan.formats == Formats() else [msgspec.to_builtins(plan.formats)]
     return Identity(
         file=str(Path(plan.source.file).absolute()),
         sha256=sha256,
@@ -82,11 +85,12 @@ def identify(
                 sorted(options.skip),
                 options.error_cells,
                 msgspec.to_builtins(plan.columns),
+                *formats,
                 *mode,
             ]
         ),
         # Without types: once the table exists, it determines them, whoever created it.
-        mapping=digest([options.error_cells, [(column.letter, column.target) for column in columns or ()]]),
+        mapping=digest([options.error_cells, [(column.letter, column.target) for column in columns or ()], *formats]),
         table=table,
         mode=mode,
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,10 +18,12 @@ from tui_importer.core.model.cells import MAX_ROWS, Cell, column_letters
 from tui_importer.core.model.column import Column
 from tui_importer.core.model.completed_rows import CompletedRows
 from tui_importer.core.model.counters import ReaderCounters
+from tui_importer.core.model.formats import PLAIN, ColumnFormat
 from tui_importer.core.model.names import normalized
 from tui_importer.core.model.plan import Source, Totals
 from tui_importer.core.model.ranges import parse_range
 from tui_importer.core.model.schemas import SCHEMAS
+from tui_importer.core.model.types import Kind
 from tui_importer.core.scheduling.batch_queue import QUEUE_BATCHES
 from tui_importer.core.source.header import LAYOUT_ROWS, Layout, find_layout
 from tui_importer.core.source.reader import NotedSheet, OpenSheet, Reader, Workbook
@@ -32,12 +34,17 @@ from tui_importer.events import SourceOpened
 
 #: The rows of a block during type inference, where nothing waits for the first block.
 INFERENCE_ROWS = 10_000
+#: The rows of a block where the first one nearly always suffices.
+PROOF_ROWS = 2_000
 
 #: A block, and the sheet rows of its rows.
 NumberedBlock = tuple[Block, Sequence[int]]
 
 #: How many blocks are read before the completed rows are known: no more than may wait for a worker later.
 BLOCKS_AHEAD = QUEUE_BATCHES
+
+#: The user's format for the texts of a sheet column (from 0).
+GivenFormat = Callable[[int], ColumnFormat]
 
 #: Receives a message for the user.
 Notice = Callable[[str], None]
@@ -83,29 +90,35 @@ class OpenSource:
     ) -> None:
         self.workbook.close()
 
-    def infer(self) -> list[Inferred]:
+    def infer(self, given: GivenFormat = lambda column: PLAIN) -> list[Inferred]:
         """The type of each column of the extent, decided by all of its cells.
 
-        The extent is widened if a row far down has cells in further columns.
+        The extent is widened if a row far down has cells in further columns. ``given`` is the user's format of a sheet
+        column (from 0).
         """
         columns: dict[int, ColumnInference] = {}
         filled: set[int] = set()
-        for block in self._without_totals():
+        for block in self._without_totals(INFERENCE_ROWS):
             for position, column in enumerate(block.columns, start=block.first_column):
-                columns.setdefault(position, ColumnInference(typed=self.typed)).add(column, block.first_row)
+                if position not in columns:
+                    columns[position] = ColumnInference(typed=self.typed, given=given(position))
+                columns[position].add(column, block.first_row)
                 if column.blanks < len(column):
                     filled.add(position)
         self.layout = self.layout.stretched(filled)
         first = self.layout.first_column
-        return [
-            columns.get(position, ColumnInference()).result()
-            for position in range(first, first + len(self.layout.headers))
+        extent = [
+            columns.get(position, ColumnInference()) for position in range(first, first + len(self.layout.headers))
         ]
+        found = [column.result() for column in extent]
+        if any(each.format.decimal_mark == "," and each.type.kind is not Kind.TEXT for each in found):
+            return [column.result(comma_beside=True) for column in extent]
+        return found
 
-    def _without_totals(self) -> Iterator[Block]:
+    def _without_totals(self, rows: int) -> Iterator[Block]:
         """The table's rows, blank ones included, but for a totals row: its label says nothing about a column."""
         held: Block | None = None
-        for whole in self.sheet.blocks(INFERENCE_ROWS):
+        for whole in self.sheet.blocks(rows):
             block = _between(whole, self.layout.first_row, self.layout.last_row)
             last = _last_filled(block)
             if last is None:
@@ -124,6 +137,21 @@ class OpenSource:
     def _is_totals(self, block: Block) -> bool:
         """Whether the last row of the block is a totals row to be left out."""
         return self.totals == "skip" and is_totals_row([_last(column) for column in block.columns], typed=self.typed)
+
+    def prove(self, given: Mapping[int, ColumnFormat]) -> dict[int, Inferred]:
+        """How the texts of some sheet columns (from 0) are written, by their positions, with the user's formats.
+
+        A column that begins with many texts in standard forms is taken to continue so, and is left out.
+        """
+        columns = {position: ColumnInference(typed=self.typed, given=format_) for position, format_ in given.items()}
+        for block in self._without_totals(PROOF_ROWS):
+            for position, column in enumerate(block.columns, start=block.first_column):
+                if position in columns:
+                    columns[position].add(column, block.first_row)
+            columns = {position: each for position, each in columns.items() if not each.is_standard}
+            if not columns:
+                break
+        return {position: each.result() for position, each in columns.items()}
 
     def batches(
         self,

@@ -15,7 +15,7 @@ from functools import cached_property
 from itertools import chain, islice
 from typing import Any
 
-from tui_importer.core.model.cells import Cell, MalformedRecord
+from tui_importer.core.model.cells import EMPTY_TEXT, Cell, MalformedRecord
 
 #: The number of lines that are read at once.
 _LINES = 2_000
@@ -93,6 +93,8 @@ class Records:
             try:
                 records: list[Sequence[Cell]] = list(csv.reader(chunk, **self.dialect.options()))
                 used = len(chunk)
+                if self._empty is not None and self._empty in "".join(chunk):
+                    records = list(self._with_empty_texts(chunk))
             except csv.Error:
                 complete = not new or sum(map(len, carried)) > MAX_RECORD_CHARACTERS
                 records, used = self._carefully(chunk, line, complete=complete and not self.beginning)
@@ -115,8 +117,9 @@ class Records:
             reader, base = csv.reader(lines, **self.dialect.options()), start
             try:
                 for record in reader:
-                    records.append(record)
-                    start = base + reader.line_num
+                    stop = base + reader.line_num
+                    records.append(self._told_apart(record, chunk[start:stop]))
+                    start = stop
             except csv.Error as error:
                 stop = base + reader.line_num
                 unclosed = stop == len(chunk) and "end of data" in str(error)
@@ -132,6 +135,37 @@ class Records:
                     records += self._malformed(chunk[start:stop], line + start, unclosed=unclosed)
                 start = stop
         return records, start
+
+    def _with_empty_texts(self, lines: Sequence[str]) -> Iterator[Sequence[Cell]]:
+        """The records of lines that csv accepts, with the empty texts among them."""
+        reader, start = csv.reader(lines, **self.dialect.options()), 0
+        for record in reader:
+            yield self._told_apart(record, lines[start : reader.line_num])
+            start = reader.line_num
+
+    def _told_apart(self, record: Sequence[str], lines: Sequence[str]) -> Sequence[Cell]:
+        """The record, in which the cells that are written as two quotes are empty texts."""
+        if self._empty is None or "" not in record or self._empty not in (text := "".join(lines)):
+            return record
+        written = self._written_cell.findall(text.rstrip("\r\n"))
+        if len(written) != len(record):
+            return record
+        return [EMPTY_TEXT if raw == self._empty else cell for cell, raw in zip(record, written, strict=True)]
+
+    @cached_property
+    def _empty(self) -> str | None:
+        """How an empty text is written; None if it cannot be told from a blank."""
+        return None if self.dialect.quote is None or self.dialect.escapes else self.dialect.quote * 2
+
+    @cached_property
+    def _written_cell(self) -> re.Pattern[str]:
+        """A cell as it is written in a record that csv accepts."""
+        quote, delimiter = re.escape(self.dialect.quote or ""), re.escape(self.dialect.delimiter)
+        blank = r"[ ]*+" if self.dialect.skips_blanks else ""
+        return re.compile(
+            rf"(?:^|(?<={delimiter})){blank}({quote}(?:[^{quote}]|{quote}{quote})*+{quote}|[^{delimiter}\r\n]*+)"
+            rf"(?={delimiter}|\Z)"
+        )
 
     def _with_blanks(self, chunk: Sequence[str], start: int, stop: int) -> tuple[list[str], int] | None:
         """The record that begins in line ``start`` if it has blanks around its quotes, and the line after it."""

@@ -1,0 +1,232 @@
+"""Formats through a whole import: given and proven, into new and existing tables, in notes, plans and identities."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+import xlsxwriter
+
+from tui_importer import Options, Plan, Report, Source, Target, run_import
+from tui_importer.api import Inspection, inspect_source
+from tui_importer.core.conversion.inference import Inferred
+from tui_importer.core.model.formats import PLAIN, ColumnFormat, Formats
+from tui_importer.core.model.plan import load_plan, save_plan
+from tui_importer.core.model.types import DATE, FLOAT, TEXT
+from tui_importer.core.planning.formats import effective_format, given_format, notes_on_texts
+from tui_importer.errors import PlanError
+
+COMMA = ColumnFormat(decimal_mark=",")
+
+
+@pytest.fixture(autouse=True)
+def _in_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def plan_of(text: str, formats: Formats = Formats(), **options: Any) -> Plan:  # noqa: B008  # immutable
+    Path("t.csv").write_text(text, encoding="utf-8")
+    return Plan(
+        source=Source(file="t.csv"), target=Target(database="t.db"), options=Options(**options), formats=formats
+    )
+
+
+def load(plan: Plan) -> Report:
+    return run_import(plan, record=False)
+
+
+def inspect(plan: Plan) -> Inspection:
+    return inspect_source(plan, ask_database=True)
+
+
+def rows(table: str = "t") -> Sequence[tuple[Any, ...]]:
+    with sqlite3.connect("t.db") as connection:
+        found = connection.execute(f'select * from "{table}"').fetchall()
+    connection.close()
+    return found
+
+
+def create(sql: str) -> None:
+    with sqlite3.connect("t.db") as connection:
+        connection.execute(sql)
+    connection.close()
+
+
+def test_a_column_s_own_format_comes_before_the_general_one() -> None:
+    formats = Formats(all=ColumnFormat(date_format="dmy"), columns={"Order Date": ColumnFormat(date_format="mdy")})
+    assert given_format(formats, "order_date", "x").date_format == "mdy"
+    assert given_format(formats, "other").date_format == "dmy"
+    assert effective_format(TEXT, ColumnFormat(date_format="dmy", null_if=("NA",)), COMMA) == ColumnFormat(
+        null_if=("NA",)
+    )
+    assert effective_format(FLOAT, ColumnFormat(date_format="dmy"), COMMA) == COMMA
+
+
+def test_notes_of_one_kind_are_one_note() -> None:
+    found = Inferred(DATE, 1, 0, False, "", format=ColumnFormat(date_format="dmy"), reading="dates are read as dmy")
+    hint = Inferred(TEXT, 1, 0, False, "", hint="could be numbers: --decimal-mark {column=,} reads them")
+    new = notes_on_texts([("a", DATE, found), ("b c", DATE, found), ("it's", TEXT, hint)], new=True)
+    assert new == [
+        "columns 'a' and 'b c': dates are read as dmy (--type COLUMN=text keeps the text)",
+        """column "it's": stays text; could be numbers: --decimal-mark 'it'"'"'s=,' reads them""",
+    ]
+    assert notes_on_texts([("a", DATE, found), ("b", TEXT, found)], new=False) == ["column 'a': dates are read as dmy"]
+    many = notes_on_texts([(f"c{number}", DATE, found) for number in range(12)], new=False)
+    assert many[0].endswith("'c7' and 4 more: dates are read as dmy")
+
+
+MIXED = "day;amount;share;ok\n31.12.2024;1.234,50 €;12 %;yes\n01.02.2025;3,00 €;5,5 %;no\n"
+
+
+def test_proven_forms_are_read_and_said_and_saved() -> None:
+    plan = plan_of(MIXED)
+    inspection = inspect(plan)
+    assert [str(column.type) for column in inspection.plan.columns or ()] == ["date", "numeric", "float", "boolean"]
+    assert [column.format for column in inspection.plan.columns or ()] == [
+        ColumnFormat(date_format="DD.MM.YYYY"),
+        ColumnFormat(decimal_mark=",", currency="€"),
+        ColumnFormat(decimal_mark=",", percent=True),
+        PLAIN,
+    ]
+    notes = "\n".join(inspection.notes)
+    assert "column 'day': dates are read as DD.MM.YYYY (--type day=text keeps the text)" in notes
+    save_plan(inspection.plan, Path("plan.toml"))
+    assert load(plan).exit_code == 0
+    assert [tuple(map(str, row)) for row in rows()] == [
+        ("2024-12-31", "1234.5", "0.12", "1"),
+        ("2025-02-01", "3", "0.055", "0"),
+    ]
+    # The saved plan repeats the import, so its rows are in already.
+    assert load(load_plan(Path("plan.toml"))).outcome == "already_imported"
+    assert len(rows()) == 2
+
+
+def test_a_saved_plan_keeps_the_form_for_files_that_do_not_prove_it() -> None:
+    plan = inspect(plan_of("day\n31.12.2024\n")).plan
+    Path("t.csv").write_text("day\n01.02.2025\n")
+    assert load(plan).exit_code == 0
+    assert rows() == [("2025-02-01",)]
+
+
+@pytest.mark.parametrize(
+    ("type_", "text", "value"),
+    [
+        ("date", "31.12.2024", "2024-12-31"),
+        ("timestamp", "12/31/2024 1:05 PM", "2024-12-31 13:05:00"),
+        ("numeric(10,2)", '"1,50"', 1.5),
+        ("double precision", '"1.234,50"', 1234.5),
+        ("integer", '"1 234"', 1234),
+        ("numeric(10,4)", "12 %", 0.12),
+        ("numeric(10,2)", "$5.00", 5),
+        ("boolean", "t", 1),
+        ("boolean", "No", 0),
+    ],
+)
+def test_proven_forms_go_into_columns_that_exist(type_: str, text: str, value: object) -> None:
+    create(f"create table t (v {type_})")
+    assert load(plan_of(f"v\n{text}\n")).exit_code == 0
+    assert rows() == [(value,)]
+    assert load(plan_of(f"v\n{text}\n")).outcome == "already_imported"
+
+
+def test_an_ambiguous_date_is_a_reject_that_names_the_option() -> None:
+    create("create table t (v date)")
+    report = load(plan_of("v\n01/02/2024\n"))
+    assert report.exit_code == 3
+    assert "--date-format" in report.rejects[0].reason
+    assert any("DD/MM/YYYY or MM/DD/YYYY" in note for note in inspect(plan_of("v\n01/02/2024\n")).notes)
+    formats = Formats(columns={"v": ColumnFormat(date_format="mdy")})
+    assert load(plan_of("v\n01/02/2024\n", formats)).exit_code == 0
+    assert rows() == [("2024-01-02",)]
+
+
+def test_a_text_column_takes_texts_as_they_are() -> None:
+    create("create table t (a text, b text)")
+    formats = Formats(all=ColumnFormat(date_format="dmy", decimal_mark=",", null_if=("NA",)))
+    assert load(plan_of('a,b\n31.12.2024,"1.234,50"\nNA, x \n', formats)).exit_code == 0
+    assert rows() == [("31.12.2024", "1.234,50"), (None, " x ")]
+
+
+def test_a_thousand_is_not_read_as_a_fraction_beside_a_decimal_comma() -> None:
+    found = inspect(plan_of("a;b\n1.234,5;1.000\n3,00;2.500\n"))
+    assert [column.type for column in found.plan.columns or ()] == ["float", "text"]
+    assert any("--decimal-mark b=, or b=. says which" in note for note in found.notes)
+    alone = inspect(plan_of("b\n1.000\n2.500\n"))
+    assert [column.type for column in alone.plan.columns or ()] == ["float"]
+    assert any("--decimal-mark b=, reads its points as thousands marks" in note for note in alone.notes)
+
+
+def test_a_type_on_request_has_its_column_s_form() -> None:
+    assert load(plan_of('v\n"1,50"\n"2,25"\n', types={"v": "numeric(10,2)"})).exit_code == 0
+    assert rows() == [(1.5,), (2.25,)]
+
+
+def test_other_formats_are_another_import_and_none_are_as_before() -> None:
+    text = "id,v\n1,NA\n2,x\n"
+    assert load(plan_of(text)).exit_code == 0
+    assert load(plan_of(text, Formats())).outcome == "already_imported"
+    assert load(plan_of(text, Formats(all=ColumnFormat(null_if=("NA",))))).exit_code == 0
+    assert rows() == [(1, "NA"), (2, "x"), (1, None), (2, "x")]
+
+
+def test_a_format_of_no_column_is_refused() -> None:
+    with pytest.raises(PlanError, match="the sheet has no column 'dya': did you mean 'day'"):
+        inspect(plan_of("day\n31.12.2024\n", Formats(columns={"dya": COMMA})))
+
+
+def test_a_form_that_begins_late_is_seen_in_a_column_that_exists() -> None:
+    create("create table t (v numeric)")
+    lines = "\n".join(["12"] * 10 + ['"1.234,5"'])
+    assert load(plan_of(f"v\n{lines}\n")).exit_code == 0
+    assert rows()[-1] == (1234.5,)
+
+
+def test_texts_of_a_workbook_go_into_columns_that_exist() -> None:
+    create("create table t (day date, amount numeric(10,2))")
+    with xlsxwriter.Workbook("t.xlsx") as book:
+        sheet = book.add_worksheet("t")
+        for row, cells in enumerate([("day", "amount"), ("31.12.2024", "1.234,50"), ("01.02.2025", "3,00")]):
+            for column, cell in enumerate(cells):
+                sheet.write_string(row, column, cell)
+    plan = Plan(source=Source(file="t.xlsx"), target=Target(database="t.db", table="t"))
+    assert load(plan).exit_code == 0
+    assert rows() == [("2024-12-31", 1234.5), ("2025-02-01", 3)]
+
+
+def test_an_empty_text_is_no_null_in_a_text_column() -> None:
+    assert load(plan_of('n,name,day\n1,"",2024-01-01\n2,,\n3,x,""\n')).exit_code == 0
+    assert rows() == [(1, "", "2024-01-01"), (2, None, None), (3, "x", None)]
+
+
+def test_an_empty_text_goes_where_a_value_is_needed() -> None:
+    create("create table t (n integer, name text not null, day date not null)")
+    report = load(plan_of('n,name,day\n1,"",2024-01-01\n2,,2024-01-01\n3,"",""\n'))
+    assert rows() == [(1, "", "2024-01-01")]
+    assert [(each.row, each.column, each.reason) for each in report.rejects] == [
+        (3, "name", "value required but blank"),
+        (4, "day", "value required but blank"),
+    ]
+
+
+def test_a_row_of_empty_texts_is_blank() -> None:
+    report = load(plan_of('n,name\n1,x\n"",""\n,""\n2,""\n'))
+    assert report.stats.blank_rows == 2
+    assert rows() == [(1, "x"), (2, "")]
+
+
+def test_an_empty_text_can_be_made_null() -> None:
+    formats = Formats(all=ColumnFormat(null_if=('""',)))
+    assert load(plan_of('n,name\n1,""\n2,x\n', formats)).exit_code == 0
+    assert rows() == [(1, None), (2, "x")]
+
+
+def test_rounding_is_on_request() -> None:
+    create("create table t (v numeric(10,2), w numeric(10,1))")
+    text = "v,w\n1.005,1.25\n"
+    assert load(plan_of(text)).exit_code == 3
+    assert load(plan_of(text, Formats(columns={"v": ColumnFormat(round=True)}))).exit_code == 3
+    assert load(plan_of(text, Formats(all=ColumnFormat(round=True)))).exit_code == 0
+    assert rows() == [(1.01, 1.3)]
