@@ -65,7 +65,7 @@ def _lines(found: Inspection) -> list[str]:
     for number, sheet in enumerate(found.sheets, start=1):
         chosen = "*" if sheet.name == plan.source.sheet else " "
         lines.append(f" {chosen} {number}  {visible(sheet.name)}{'  (hidden)' if sheet.hidden else ''}")
-    header = f"header in row {plan.source.header_row}" if plan.source.header_row else "no header"
+    header = f"header in row {found.layout.header_row}" if found.layout.header_row else "no header"
     rows = "" if found.rows is None else f", {found.rows:,} rows"
     heading = f"table {visible(plan.target.table or '')} from {visible(str(plan.source.sheet))}"
     lines += ["", f"{heading}: {header}{rows}", ""]

@@ -13,9 +13,10 @@ from tui_importer.core.model.table import Table, TableColumn
 from tui_importer.core.model.types import DATE, INTEGER, TEXT
 from tui_importer.core.planning.resolution import ResolvedPlan, choose_target, resolve
 from tui_importer.core.source.layout import Layout
-from tui_importer.core.source.open_source import OpenSource
+from tui_importer.core.source.open_source import OpenSource, open_source
 from tui_importer.errors import PlanError
 from tui_importer.events import SourceOpened
+from tui_importer.readers.delimited.reader import DelimitedReader
 
 OPENED = SourceOpened(sheet="S", header_row=1, columns=3, rows=None, seconds=0.0)
 EXISTING = Table("t", (TableColumn("n", INTEGER, nullable=False), TableColumn("Unit Price", TEXT)), schema="s")
@@ -135,3 +136,15 @@ def test_a_type_that_the_table_overrules_is_said_to_have_no_effect() -> None:
     result = resolved(plan(types={"n": "text"}), source("n"), EXISTING)
     assert result.mapping.columns[0].conversion.type == INTEGER
     assert result.notes == ("--type n=text has no effect: table 's.t' is there already and says integer",)
+
+
+def test_a_plan_of_a_joined_header_can_be_repeated(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("region,2022,,2023,\n,male,female,male,female\nNorth,1,2,3,4\nSouth,5,6,7,8\n")
+    plan = Plan(source=Source(file=path), target=Target(table="t"))
+    for _ in range(2):
+        with open_source(path, DelimitedReader(), plan.source) as source:
+            resolved = resolve(plan, source, choose_target(plan, source.layout, source), None)
+        plan = resolved.plan
+        names = [column.name for column in resolved.mapping.table.columns]
+        assert names == ["region", "_2022_male", "_2022_female", "_2023_male", "_2023_female"]

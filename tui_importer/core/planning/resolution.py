@@ -12,17 +12,14 @@ from typing import Protocol
 import msgspec
 
 from tui_importer.core.conversion.convert import Conversion
-from tui_importer.core.conversion.findings import finding_notes
 from tui_importer.core.conversion.inference import Inferred
 from tui_importer.core.conversion.mapping import ColumnMapping, MappedColumn
 from tui_importer.core.model.cells import column_index, column_letters
-from tui_importer.core.model.formats import PLAIN, ColumnFormat, Formats
-from tui_importer.core.model.names import normalized, table_name, target_names
+from tui_importer.core.model.formats import ColumnFormat, Formats
+from tui_importer.core.model.names import normalized, table_name
 from tui_importer.core.model.plan import ColumnPlan, Plan
 from tui_importer.core.model.schemas import SCHEMAS, Schema, check_schema
-from tui_importer.core.model.suggest import closest
-from tui_importer.core.model.table import Index, Table, TableColumn
-from tui_importer.core.model.types import ColumnType, Kind
+from tui_importer.core.model.table import Index, Table
 from tui_importer.core.planning.formats import (
     effective_format,
     formats_by_position,
@@ -31,6 +28,20 @@ from tui_importer.core.planning.formats import (
     notes_on_texts,
     proven_format,
 )
+from tui_importer.core.planning.routes import (
+    ColumnRoute,
+    check_targets,
+    fitting_route,
+    inferred_routes,
+    known_headers,
+    matched_routes,
+    no_such_column,
+    planned_routes,
+    shown_headers,
+    skipped_headers,
+    with_given_types,
+)
+from tui_importer.core.planning.tables import new_table, renamed_table, with_types
 from tui_importer.core.source.layout import Layout
 from tui_importer.core.source.open_source import GivenFormat
 from tui_importer.errors import PlanError
@@ -60,21 +71,6 @@ class ResolvedPlan:
     indexes: tuple[Index, ...] = ()
     inferred: tuple[Inferred, ...] = ()
     notes: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class ColumnRoute:
-    """How one source column maps to a target column, before its conversion is known.
-
-    ``position`` is the sheet column (from 0), ``format`` what its texts have proven.
-    """
-
-    header: str
-    position: int
-    target: str
-    type: ColumnType
-    required: bool
-    format: ColumnFormat = PLAIN
 
 
 class NamedSource(Protocol):
@@ -142,28 +138,28 @@ def resolve(plan: Plan, source: NamedSource, choice: TargetChoice, existing: Tab
     if plan.columns is not None:
         source.layout = source.layout.stretched(_positions(plan.columns))
     layout = source.layout
-    headers = _shown_headers(layout)
-    skipped = _skipped(plan.options.skip, headers)
+    headers = shown_headers(layout)
+    skipped = skipped_headers(plan.options.skip, headers)
     if existing is not None and plan.target.write_mode.needs_new_table:
         raise PlanError(f"table {existing.qualified_name!r} exists already, and --mode create makes a new one")
     if plan.columns is not None:
-        routes = _planned(plan.columns, layout, headers)
-        table = existing or _new_table(choice.name, routes)
+        routes = planned_routes(plan.columns, layout, headers)
+        table = existing or new_table(choice.name, routes)
         if existing is not None:
-            routes = [_fitting(route, existing) for route in routes]
+            routes = [fitting_route(route, existing) for route in routes]
     elif existing is not None:
         table = existing
-        routes = _matched(headers, layout.first_column, skipped, existing, choice.schema, notes)
+        routes = matched_routes(headers, layout.first_column, skipped, existing, choice.schema, notes)
     elif choice.schema is not None:
-        table = _renamed(choice.schema.table, choice.name)
+        table = renamed_table(choice.schema.table, choice.name)
         notes.append(f"the header is that of schema {choice.schema.name!r}: its table and types are used")
-        routes = _matched(headers, layout.first_column, skipped, table, choice.schema, notes)
+        routes = matched_routes(headers, layout.first_column, skipped, table, choice.schema, notes)
     else:
-        routes = _inferred(layout, headers, skipped, inferred, notes)
-        table = _new_table(choice.name, routes)
+        routes = inferred_routes(layout, headers, skipped, inferred, notes)
+        table = new_table(choice.name, routes)
     if not routes:
         raise PlanError("no column is left to import")
-    routes = _overridden(
+    routes = with_given_types(
         routes, plan.options.types, notes, existing, dict(enumerate(inferred, start=layout.first_column))
     )
     given = _given_formats(plan.formats, routes, headers)
@@ -184,8 +180,8 @@ def resolve(plan: Plan, source: NamedSource, choice: TargetChoice, existing: Tab
             ((each.header, each.type, found[each.position]) for each in routes if each.position in found), new=False
         )
     if existing is None:
-        table = _with_types(table, routes)
-    _check_targets(routes, table)
+        table = with_types(table, routes)
+    check_targets(routes, table)
     mapping = ColumnMapping(
         sheet=source.name,
         first_column=layout.first_column,
@@ -206,7 +202,7 @@ def resolve(plan: Plan, source: NamedSource, choice: TargetChoice, existing: Tab
         ),
         table=table,
     )
-    indexes = _renamed(choice.schema.table, choice.name).indexes if choice.schema else ()
+    indexes = renamed_table(choice.schema.table, choice.name).indexes if choice.schema else ()
     return ResolvedPlan(
         _resolved(plan, source, table, routes), mapping, existing is None, indexes, inferred, tuple(notes)
     )
@@ -223,7 +219,7 @@ def _given_formats(formats: Formats, routes: Sequence[ColumnRoute], headers: Seq
     known = {normalized(name) for name in (*headers, *(route.target for route in routes))}
     for name in formats.columns:
         if normalized(name) not in known:
-            raise PlanError(f"formats: {_no_column(name, headers)}")
+            raise PlanError(f"formats: {no_such_column(name, headers)}")
     return {route.position: given_format(formats, route.header, route.target) for route in routes}
 
 
@@ -232,35 +228,9 @@ def _schema(choice: str, layout: Layout) -> Schema | None:
         return None
     if choice == "auto":
         headers = sorted(normalized(header) for header in layout.headers)
-        return next((schema for schema in SCHEMAS.values() if sorted(_known(schema)) == headers), None)
+        return next((schema for schema in SCHEMAS.values() if sorted(known_headers(schema)) == headers), None)
     check_schema(choice)
     return SCHEMAS[choice]
-
-
-def _known(schema: Schema) -> dict[str, str]:
-    return {normalized(header): target for header, target in schema.headers}
-
-
-def _shown_headers(layout: Layout) -> tuple[str, ...]:
-    """The headers; a blank one is replaced by its column's letter."""
-    return tuple(
-        header or f"column {column_letters(layout.first_column + offset)}"
-        for offset, header in enumerate(layout.headers)
-    )
-
-
-def _skipped(skip: Sequence[str], headers: Sequence[str]) -> frozenset[str]:
-    known = {normalized(header): header for header in headers}
-    for name in skip:
-        if normalized(name) not in known:
-            raise PlanError(f"--skip: {_no_column(name, headers)}")
-    return frozenset(map(normalized, skip))
-
-
-def _no_column(name: str, headers: Sequence[str]) -> str:
-    close = closest(name, headers)
-    hint = f"did you mean {close!r}?" if close else f"there are {', '.join(map(repr, headers[:20]))}"
-    return f"the sheet has no column {name!r}: {hint}"
 
 
 def _positions(columns: Sequence[ColumnPlan]) -> list[int]:
@@ -272,188 +242,12 @@ def _positions(columns: Sequence[ColumnPlan]) -> list[int]:
     return positions
 
 
-def _planned(columns: Sequence[ColumnPlan], layout: Layout, headers: Sequence[str]) -> list[ColumnRoute]:
-    """The routes of a plan file: by header if it is unique, otherwise by letter."""
-    places = [normalized(header) for header in headers]
-    routes = []
-    for column in columns:
-        choice = normalized(column.source)
-        if places.count(choice) == 1:
-            offset = places.index(choice)
-        else:
-            try:
-                offset = column_index(column.letter) - layout.first_column
-            except ValueError as error:
-                raise PlanError(f"column {column.source!r}: {error}") from error
-            if not (0 <= offset < len(headers) and places[offset] == choice):
-                raise PlanError(_no_column(column.source, headers))
-        type_ = ColumnType.parse(column.type)
-        routes.append(
-            ColumnRoute(
-                headers[offset], layout.first_column + offset, column.target, type_, column.required, column.format
-            )
-        )
-    return routes
-
-
-def _matched(
-    headers: Sequence[str],
-    first_column: int,
-    skipped: frozenset[str],
-    table: Table,
-    schema: Schema | None,
-    notes: list[str],
-) -> list[ColumnRoute]:
-    """Match columns by name: as the schema specifies, otherwise by equal names."""
-    targets = {normalized(column.name): column.name for column in table.columns}
-    by_schema = _known(schema) if schema else {}
-    routes, unmatched = [], []
-    for offset, header in enumerate(headers):
-        name = normalized(header)
-        if name in skipped:
-            continue
-        target = table.column(by_schema.get(name) or targets.get(name, ""))
-        if target is None:
-            unmatched.append(f"{header!r} (column {column_letters(first_column + offset)})")
-        else:
-            routes.append(
-                _fitting(ColumnRoute(header, first_column + offset, target.name, target.type, required=False), table)
-            )
-    if unmatched:
-        raise PlanError(
-            f"table {table.qualified_name!r} has no column for {', '.join(unmatched)}: leave it out with --skip, "
-            "or say where it goes in a plan file (tui-importer inspect FILE --save plan.toml)"
-        )
-    return routes
-
-
-def _fitting(route: ColumnRoute, table: Table) -> ColumnRoute:
-    """The route with the type and NOT NULL of the table's column. A blank that takes the default is not missing."""
-    column = table.column(route.target)
-    if column is None:
-        names = [column.name for column in table.columns]
-        close = closest(route.target, names)
-        hint = f": did you mean {close!r}?" if close else ""
-        raise PlanError(f"table {table.qualified_name!r} has no column {route.target!r}{hint}")
-    if not column.writable:
-        raise PlanError(
-            f"column {route.target!r} of table {table.qualified_name!r} is filled by the database itself: "
-            f"leave {route.header!r} out with --skip"
-        )
-    return replace(route, type=column.type, required=route.required or not (column.nullable or column.default))
-
-
-def _inferred(
-    layout: Layout,
-    headers: Sequence[str],
-    skipped: frozenset[str],
-    inferred: Sequence[Inferred],
-    notes: list[str],
-) -> list[ColumnRoute]:
-    kept = [
-        offset
-        for offset, (header, found) in enumerate(zip(layout.headers, inferred, strict=True))
-        # A column without a header and without cells is only a gap in the sheet.
-        if normalized(headers[offset]) not in skipped and (header or found.cells > found.blanks)
-    ]
-    positions = [layout.first_column + offset for offset in kept]
-    names = target_names([layout.headers[offset] for offset in kept], positions=positions)
-    notes += names.notes
-    notes += finding_notes((headers[offset], inferred[offset].findings) for offset in kept)
-    return [
-        ColumnRoute(
-            headers[offset],
-            layout.first_column + offset,
-            name,
-            inferred[offset].type,
-            required=False,
-            format=proven_format(inferred[offset].type, inferred[offset]),
-        )
-        for offset, name in zip(kept, names.names, strict=True)
-    ]
-
-
-def _overridden(
-    routes: list[ColumnRoute],
-    types: Mapping[str, str],
-    notes: list[str],
-    existing: Table | None,
-    inferred: Mapping[int, Inferred],
-) -> list[ColumnRoute]:
-    """The routes with the types of ``--type``, by header or target name."""
-    places = {normalized(name): place for place, route in enumerate(routes) for name in (route.target, route.header)}
-    routes = list(routes)
-    for name, text in types.items():
-        place = places.get(normalized(name))
-        if place is None:
-            raise PlanError(f"--type: {_no_column(name, [route.header for route in routes])}")
-        type_ = ColumnType.parse(text)
-        if existing is None:
-            position = routes[place].position
-            format_ = proven_format(type_, inferred[position]) if position in inferred else routes[place].format
-            routes[place] = replace(routes[place], type=type_, format=format_)
-        elif type_ != routes[place].type:
-            notes.append(
-                f"--type {name}={text} has no effect: table {existing.qualified_name!r} is there already and says "
-                f"{routes[place].type}"
-            )
-    return routes
-
-
-def _new_table(name: str, routes: Sequence[ColumnRoute]) -> Table:
-    schema, _, bare = name.rpartition(".")
-    columns = tuple(TableColumn(route.target, route.type, nullable=not route.required) for route in routes)
-    return Table(name=bare, schema=schema or None, columns=columns)
-
-
-def _with_types(table: Table, routes: Sequence[ColumnRoute]) -> Table:
-    types = {route.target: route.type for route in routes}
-    for route in routes:
-        if route.type.kind is Kind.OTHER:
-            raise PlanError(
-                f"column {route.target!r}: a table with a column of type {route.type} cannot be created here"
-            )
-    return replace(
-        table,
-        columns=tuple(replace(column, type=types.get(column.name, column.type)) for column in table.columns),
-    )
-
-
-def _renamed(table: Table, name: str) -> Table:
-    if name == table.name:
-        return table
-    schema, _, bare = name.rpartition(".")
-    indexes = tuple(
-        Index(table_name(f"idx_{bare}_{'_'.join(index.columns)}"), index.columns, index.unique)
-        for index in table.indexes
-    )
-    return replace(table, name=bare, schema=schema or None, indexes=indexes)
-
-
-def _check_targets(routes: Sequence[ColumnRoute], table: Table) -> None:
-    """Raise :class:`PlanError` if two columns have the same target, or a required target has none."""
-    filled = [route.target for route in routes]
-    for route in routes:
-        if filled.count(route.target) > 1:
-            raise PlanError(f"two columns of the sheet go into {route.target!r}: leave one out (--skip)")
-    missing = [
-        repr(column.name)
-        for column in table.columns
-        if not (column.nullable or column.default or column.name in filled)
-        and column.name != table.identity
-        and column.name not in table.timestamps
-    ]
-    if missing:
-        raise PlanError(
-            f"table {table.qualified_name!r} needs a value in {', '.join(missing)}, "
-            "and no column of the sheet gives one"
-        )
-
-
 def _resolved(plan: Plan, source: NamedSource, table: Table, routes: Sequence[ColumnRoute]) -> Plan:
+    # A row of a joined header that is named would be taken alone.
+    header_row = plan.source.header_row if source.layout.joined else source.layout.header_row
     return msgspec.structs.replace(
         plan,
-        source=msgspec.structs.replace(plan.source, sheet=source.name, header_row=source.layout.header_row),
+        source=msgspec.structs.replace(plan.source, sheet=source.name, header_row=header_row),
         target=msgspec.structs.replace(plan.target, table=table.qualified_name),
         columns=tuple(
             ColumnPlan(

@@ -53,6 +53,7 @@ class _Header:
 
     number: int
     cells: Cells
+    joined: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +122,7 @@ def find_layout(
         headers=tuple(_header(titles.get(column)) for column in range(first_column, max(columns) + 1)),
         notes=notes,
         bounds=bounds,
+        joined=header is not None and header.joined,
     )
 
 
@@ -195,7 +197,7 @@ def _two_rows(rows: Sequence[_Row], lower: int) -> tuple[_Header, tuple[str, ...
     header = f"rows {first} and {second}"
     note = f"the header is {header}, joined (--header-row {second} takes the second alone)"
     titles = _titles_above(rows[: lower - 1], header)
-    return _Header(second, joined), titles or (note,)
+    return _Header(second, joined, joined=True), titles or (note,)
 
 
 def _is_like_below(row: _Row, below: Sequence[_Row]) -> bool:

@@ -12,7 +12,8 @@ from tui_importer.core.model.ranges import CellRange
 class Layout:
     """Where a sheet's table is.
 
-    ``header_row`` is a sheet row (from 1), 0 if there is none. The data rows are ``first_row`` to ``last_row``; None is
+    ``header_row`` is a sheet row (from 1), 0 if there is none; of a header of two rows, it is the second one, and the
+    header is ``joined``. The data rows are ``first_row`` to ``last_row``; None is
     the sheet's end. ``headers`` has one entry for each sheet column from ``first_column`` (from 0) on, None if blank.
     ``bounds`` is the user's range. ``notes`` describe what was found and left out.
     """
@@ -24,6 +25,7 @@ class Layout:
     headers: tuple[str | None, ...]
     notes: tuple[str, ...] = ()
     bounds: CellRange = field(default_factory=CellRange)
+    joined: bool = False
 
     def holds(self, row: int, column: int) -> bool:
         """Whether a cell (row from 1, column from 0) is in the table's data or headers."""

@@ -249,7 +249,8 @@ class SetupScreen(Screen[None]):
         self.draft = self.draft.inspected(inspected)
         plan = inspected.plan
         rows = "" if inspected.rows is None else f"{plural(inspected.rows, 'row')}, "
-        header = f"header in row {plan.source.header_row}" if plan.source.header_row else "no header"
+        header_row = plan.source.header_row if inspected.layout is None else inspected.layout.header_row
+        header = f"header in row {header_row}" if header_row else "no header"
         notes = [
             note for note in inspected.notes if not any(note.startswith(about(column)) for column in plan.columns or ())
         ]

@@ -1,0 +1,66 @@
+"""Where columns go: by a plan, by the names of a table, or into a new table."""
+
+from __future__ import annotations
+
+import pytest
+
+from tui_importer.core.model.plan import ColumnPlan
+from tui_importer.core.model.table import Table, TableColumn
+from tui_importer.core.model.types import INTEGER, TEXT
+from tui_importer.core.planning.routes import (
+    ColumnRoute,
+    check_targets,
+    matched_routes,
+    planned_routes,
+    shown_headers,
+    skipped_headers,
+    with_given_types,
+)
+from tui_importer.core.source.layout import Layout
+from tui_importer.errors import PlanError
+
+LAYOUT = Layout(header_row=1, first_row=2, last_row=None, first_column=1, headers=("Name", None, "N"))
+TABLE = Table("t", (TableColumn("name", TEXT, nullable=False), TableColumn("n", INTEGER)))
+
+
+def test_a_blank_header_is_shown_by_its_letter() -> None:
+    assert shown_headers(LAYOUT) == ("Name", "column C", "N")
+
+
+def test_columns_are_matched_by_name_in_any_order() -> None:
+    routes = matched_routes(["N", "NAME"], 1, frozenset(), TABLE, None, [])
+    assert [(route.target, route.position, route.type, route.required) for route in routes] == [
+        ("n", 1, INTEGER, False),
+        ("name", 2, TEXT, True),
+    ]
+
+
+def test_a_column_without_a_place_is_named() -> None:
+    with pytest.raises(PlanError, match=r"no column for 'City' \(column C\): leave it out with --skip"):
+        matched_routes(["name", "City"], 1, frozenset(), TABLE, None, [])
+
+
+def test_of_equal_headers_the_letter_decides() -> None:
+    column = ColumnPlan(source="a", letter="C", target="second", type="text")
+    headers = ("a", "a", "b")
+    (route,) = planned_routes([column], LAYOUT, headers)
+    assert (route.position, route.target) == (2, "second")
+
+
+def test_a_column_to_skip_must_be_there() -> None:
+    assert skipped_headers(["NAME"], ["Name", "N"]) == {"name"}
+    with pytest.raises(PlanError, match="--skip: the sheet has no column 'nmae': did you mean 'Name'"):
+        skipped_headers(["nmae"], ["Name", "N"])
+
+
+def test_two_columns_for_one_target_are_refused() -> None:
+    routes = [ColumnRoute("a", place, "name", TEXT, required=False) for place in (0, 1)]
+    with pytest.raises(PlanError, match="two columns of the sheet go into 'name'"):
+        check_targets(routes, TABLE)
+
+
+def test_a_type_for_a_table_that_is_there_has_no_effect_and_is_told() -> None:
+    notes = list[str]()
+    routes = with_given_types([ColumnRoute("n", 0, "n", INTEGER, required=False)], {"N": "text"}, notes, TABLE, {})
+    assert routes[0].type == INTEGER
+    assert notes == ["--type N=text has no effect: table 't' is there already and says integer"]

@@ -1,0 +1,45 @@
+"""The table that a plan writes to, where it does not exist yet."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from tui_importer.core.model.names import table_name
+from tui_importer.core.model.table import Index, Table, TableColumn
+from tui_importer.core.model.types import Kind
+from tui_importer.core.planning.routes import ColumnRoute
+from tui_importer.errors import PlanError
+
+
+def new_table(name: str, routes: Sequence[ColumnRoute]) -> Table:
+    """A table of these columns. ``name`` may hold a schema."""
+    schema, _, bare = name.rpartition(".")
+    columns = tuple(TableColumn(route.target, route.type, nullable=not route.required) for route in routes)
+    return Table(name=bare, schema=schema or None, columns=columns)
+
+
+def with_types(table: Table, routes: Sequence[ColumnRoute]) -> Table:
+    """The table with the types of the routes; raises :class:`PlanError` for a type that only a database knows."""
+    types = {route.target: route.type for route in routes}
+    for route in routes:
+        if route.type.kind is Kind.OTHER:
+            raise PlanError(
+                f"column {route.target!r}: a table with a column of type {route.type} cannot be created here"
+            )
+    return replace(
+        table,
+        columns=tuple(replace(column, type=types.get(column.name, column.type)) for column in table.columns),
+    )
+
+
+def renamed_table(table: Table, name: str) -> Table:
+    """The table of a schema under another name, with indexes named after it."""
+    if name == table.name:
+        return table
+    schema, _, bare = name.rpartition(".")
+    indexes = tuple(
+        Index(table_name(f"idx_{bare}_{'_'.join(index.columns)}"), index.columns, index.unique)
+        for index in table.indexes
+    )
+    return replace(table, name=bare, schema=schema or None, indexes=indexes)
