@@ -18,6 +18,7 @@ from tui_importer.core.model.files import check_source_file
 from tui_importer.core.model.plan import Plan, checked, database_of
 from tui_importer.core.model.preview import PREVIEW_COLUMNS, PREVIEW_ROWS, PREVIEW_TEXT, Preview
 from tui_importer.core.model.report import Report
+from tui_importer.core.model.standard_input import source_path
 from tui_importer.core.model.url import DatabaseAddress, parse_address
 from tui_importer.core.planning.expansion import expand, only_import
 from tui_importer.core.planning.resolution import KnownSource, check_fit, choose_target, infer_types, resolve
@@ -79,12 +80,14 @@ class Run:
             raise PlanError("rejects_file is one file, and there are several imports: each writes its own by default")
         components = [_components(each, registry) for each in plans]
         for each in plans:
-            check_source_file(Path(each.source.file))
+            check_source_file(source_path(each.source.file))
         if rejects_path is not None:
-            check_reject_path(rejects_path, Path(plans[0].source.file))
+            check_reject_path(rejects_path, source_path(plans[0].source.file))
         elif not all(each.options.dry_run for each in plans):
             check_default_place()
-        stores = [RejectStore(Path(each.source.file), rejects_path, dry_run=each.options.dry_run) for each in plans]
+        stores = [
+            RejectStore(source_path(each.source.file), rejects_path, dry_run=each.options.dry_run) for each in plans
+        ]
         self._listener = listener
         self._imports = ImportSet(
             [
@@ -276,7 +279,7 @@ def inspect_source(
     registry = registry or load_registry()
     plan = only_import(checked(plan))
     components = _components(plan, registry)
-    path = Path(plan.source.file)
+    path = source_path(plan.source.file)
     with open_source(path, components.reader, plan.source) as source:
         if on_preview is not None:
             on_preview(_preview(source))
@@ -331,7 +334,7 @@ def look_at_target(plan: Plan, *, layout: Layout | None = None, registry: Regist
         obstacle = None
         if layout is not None:
             try:
-                check_fit(plan, KnownSource(Path(plan.source.file), str(plan.source.sheet), layout), table)
+                check_fit(plan, KnownSource(source_path(plan.source.file), str(plan.source.sheet), layout), table)
             except PlanError as error:
                 obstacle = str(error)
         shown = table.qualified_name if table else name

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from tui_importer.core.model.files import check_source_file
+from tui_importer.core.model.standard_input import STANDARD_INPUT, source_path
 from tui_importer.core.model.suggest import closest
 from tui_importer.errors import SourceError, UsageError
 
@@ -16,7 +17,7 @@ def check_command(word: str, commands: Iterable[str]) -> None:
 
     A word that looks like a file's name (it has a suffix or a folder) is a missing file, which is reported elsewhere.
     """
-    if os.path.lexists(word) or os.path.basename(word) != word or Path(word).suffix:
+    if word == STANDARD_INPUT or os.path.lexists(word) or os.path.basename(word) != word or Path(word).suffix:
         return
     known = list(commands)
     meant = closest(word.lower(), [*known, *_files_beside(Path(word))])
@@ -29,10 +30,12 @@ def check_command(word: str, commands: Iterable[str]) -> None:
 
 def check_files(files: Sequence[str], commands: Iterable[str]) -> None:
     """Check that every file exists and can be read. Raises :class:`UsageError` naming all that are not."""
+    if files.count(STANDARD_INPUT) > 1:
+        raise UsageError("- (standard input) is given more than once, and can be read once only")
     wrong = []
     for file in files:
         try:
-            check_source_file(Path(file))
+            check_source_file(source_path(file))
         except SourceError as error:
             wrong.append(f"{error}{_hint(file, commands)}")
     if wrong:

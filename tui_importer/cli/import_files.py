@@ -22,6 +22,7 @@ from tui_importer.cli.options import (
 )
 from tui_importer.console.print_error import print_error
 from tui_importer.core.model.plan import Plan, checked, database_of
+from tui_importer.core.model.standard_input import STANDARD_INPUT, source_path
 from tui_importer.core.model.url import parse_address, sqlite_path
 from tui_importer.core.planning.expansion import expand
 from tui_importer.errors import ImporterError, UsageError
@@ -76,12 +77,12 @@ if TYPE_CHECKING:
 def command(files: tuple[str, ...], **given: Any) -> int:
     """Import spreadsheets into a database.
 
-    FILE is a workbook (xlsx, xlsm, xlsb, xls, ods) or delimited text (csv, tsv).
+    FILE is a workbook (xlsx, xlsm, xlsb, xls, ods) or delimited text (csv, tsv); - is standard input.
     """
     registry = load_registry()
     for warning in registry.warnings:
         print_error(warning)
-    dashboard = wants_dashboard(given)
+    dashboard = wants_dashboard(given) and STANDARD_INPUT not in files  # keys come from there
     if not files and not dashboard:
         raise UsageError("name the files to import")
     report_file: str | None = given["report"]
@@ -118,7 +119,7 @@ def check_request(files: Sequence[str], given: dict[str, Any], registry: Registr
     for plan in plans:
         choose(plan, registry)
     if given["rejects"]:
-        check_reject_path(Path(given["rejects"]), Path(plans[0].source.file))
+        check_reject_path(Path(given["rejects"]), source_path(plans[0].source.file))
     elif not given["dry_run"]:
         check_default_place()
     return plans

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -12,6 +11,7 @@ from tui_importer.cli.dashboard import print_result, show
 from tui_importer.cli.options import build_plan, plan_file_of
 from tui_importer.console.print_error import print_error
 from tui_importer.core.model.plan import Plan, checked
+from tui_importer.core.model.standard_input import source_path
 from tui_importer.errors import ImporterError
 from tui_importer.plugins.choice import choose, options_of
 from tui_importer.plugins.registry import Registry
@@ -30,7 +30,7 @@ def import_on_screen(plans: Sequence[Plan], given: Mapping[str, Any], registry: 
 
     try:
         for plan in plans:  # errors in the request are reported before the screen is taken over
-            file = Path(plan.source.file)
+            file = source_path(plan.source.file)
             if not file.is_file():
                 registry.make_reader(registry.reader_for(file).name, plan.options.plugin_options).open(file)
     except ImporterError as error:

@@ -14,6 +14,7 @@ import click
 from tui_importer.cli.process_list import hide_passwords
 from tui_importer.console.print_error import print_error
 from tui_importer.console.terminals import on_a_terminal
+from tui_importer.core.model.standard_input import remove_copy, renamed_copy
 from tui_importer.errors import ExitCode, ImporterError
 from tui_importer.process.interpreter import no_collection
 
@@ -135,7 +136,7 @@ def main(args: Sequence[str] | None = None) -> NoReturn:
     except click.Abort:
         code = ExitCode.SIGINT
     except ImporterError as error:
-        print_error(str(error))
+        print_error(renamed_copy(str(error)))
         code = error.exit_code
     except BrokenPipeError:
         # The reader of our output is gone.
@@ -170,4 +171,5 @@ def _end_process(code: int) -> NoReturn:
         except (OSError, ValueError):
             # Output that was the result may be lost (a full disk); a closed stream has nothing more to write.
             code = code or ExitCode.FAILED
+    remove_copy()
     os._exit(code)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import NamedTuple
 
 from tui_importer.core.model.plan import Plan, database_of
+from tui_importer.core.model.standard_input import source_path
 from tui_importer.core.model.url import parse_address
 from tui_importer.core.source.content import head_of, may_be_packed
 from tui_importer.core.source.reader import Reader, described
@@ -40,14 +40,14 @@ def choose(plan: Plan, registry: Registry) -> Chosen:
     if plan.options.ledger_schema is not None and not backend.schemas:
         raise PlanError(f"{backend.name} has no schemas: leave --ledger-schema out")
     source = plan.source
-    reader = registry.reader(source.reader) if source.reader else registry.reader_for(Path(source.file))
+    reader = registry.reader(source.reader) if source.reader else registry.reader_for(source_path(source.file))
     return Chosen(reader, strategy, backend)
 
 
 def make_reader(plan: Plan, name: str, registry: Registry) -> Reader:
     """Create the reader with that name for a plan's source: for its text as the user describes it, packed or not."""
     reader = described(registry.make_reader(name, plan.options.plugin_options), plan.source, name)
-    path = Path(plan.source.file)
+    path = source_path(plan.source.file)
     if not may_be_packed(path.name, head_of(path)):
         return reader
     from tui_importer.core.source.packed import UnpackingReader, packed  # few files need it

@@ -14,6 +14,7 @@ from xml.parsers import expat
 from tui_importer.core.model.cells import MAX_ROWS, column_index
 from tui_importer.core.model.plan import Source
 from tui_importer.core.model.preview import PREVIEW_COLUMNS, PREVIEW_ROWS, PREVIEW_TEXT, Preview
+from tui_importer.core.model.standard_input import source_path
 from tui_importer.core.source.sheets import choose_sheet
 from tui_importer.errors import SourceError
 from tui_importer.readers.files import is_zip
@@ -33,7 +34,7 @@ _BOOLEANS = {"0": "FALSE", "1": "TRUE"}
 def peek(source: Source) -> Preview | None:
     """Read the beginning of an xlsx or xlsm sheet, from column A on. None for other formats and for XML in an unusual
     form: the reader itself reports what is wrong."""
-    path = Path(source.file)
+    path = source_path(source.file)
     try:
         if not is_zip(path):
             return None

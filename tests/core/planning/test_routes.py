@@ -49,8 +49,8 @@ def test_of_equal_headers_the_letter_decides() -> None:
 
 def test_a_column_to_skip_must_be_there() -> None:
     assert skipped_headers(["NAME"], ["Name", "N"]) == {"name"}
-    with pytest.raises(PlanError, match="--skip: the sheet has no column 'nmae': did you mean 'Name'"):
-        skipped_headers(["nmae"], ["Name", "N"])
+    with pytest.raises(PlanError, match="--skip: the sheet has no column 'Nam': did you mean 'Name'"):
+        skipped_headers(["Nam"], ["Name", "N"])
 
 
 def test_two_columns_for_one_target_are_refused() -> None:

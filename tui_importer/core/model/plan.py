@@ -25,6 +25,7 @@ from tui_importer.core.model.formats import NO_FORMATS, PLAIN, ColumnFormat, For
 from tui_importer.core.model.plugin_values import PluginValue
 from tui_importer.core.model.ranges import parse_range
 from tui_importer.core.model.schemas import check_schema
+from tui_importer.core.model.standard_input import source_path
 from tui_importer.core.model.suggest import closest
 from tui_importer.core.model.text_format import TextFormat, parse_delimiter, parse_encoding, parse_quote
 from tui_importer.core.model.types import ColumnType
@@ -314,7 +315,7 @@ def checked(plan: Plan) -> Plan:
 def database_of(plan: Plan) -> str:
     """The plan's database; by default an SQLite file in the current folder, named after the (first) source."""
     database = plan.target.database
-    return f"{Path(plan.source.file).stem}.db" if database is None else database
+    return f"{source_path(plan.source.file).stem}.db" if database is None else database
 
 
 PartT = TypeVar("PartT", bound=_Part | Formats)

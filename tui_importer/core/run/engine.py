@@ -17,6 +17,7 @@ import msgspec
 from tui_importer.core.model.counters import Phase, Snapshot
 from tui_importer.core.model.plan import Plan
 from tui_importer.core.model.report import Report
+from tui_importer.core.model.standard_input import shown_source, source_path
 from tui_importer.core.run.choices import check_worker_count
 from tui_importer.core.run.context import Components, Rejects, RunContext
 from tui_importer.core.run.counts import sample
@@ -165,8 +166,8 @@ class Engine:
     def _open_and_import(self) -> None:
         context, plan, reader = self._context, self._context.plan, self._context.components.reader
         context.reader.phase = Phase.OPENING
-        name, size = context.components.reader_name, _size(Path(plan.source.file))
-        self._emit(ReadingStarted(file=plan.source.file, reader=name, bytes=size))
+        name, size = context.components.reader_name, _size(source_path(plan.source.file))
+        self._emit(ReadingStarted(file=shown_source(plan.source.file), reader=name, bytes=size))
         opening = self._opening or Opening(reader, plan.source)
         try:
             # The driver is imported and the database queried while the file is being parsed.

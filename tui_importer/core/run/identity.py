@@ -12,6 +12,7 @@ import msgspec
 
 from tui_importer.core.model.formats import Formats
 from tui_importer.core.model.plan import ColumnPlan, Plan
+from tui_importer.core.model.standard_input import STANDARD_INPUT
 from tui_importer.core.source.layout import Layout
 from tui_importer.core.writing.ledger import PastRun
 
@@ -74,7 +75,7 @@ def identify(
     # What the texts themselves have proven follows from the file.
     formats = [] if plan.formats == Formats() else [msgspec.to_builtins(plan.formats)]
     return Identity(
-        file=str(Path(plan.source.file).absolute()),
+        file=str(Path(plan.source.file).absolute()) if plan.source.file != STANDARD_INPUT else STANDARD_INPUT,
         sha256=sha256,
         sheet=sheet,
         extent=f"{plan.source.range or ''}/{layout.header_row}{'/totals' * (plan.source.totals == 'keep')}",

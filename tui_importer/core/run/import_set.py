@@ -15,6 +15,7 @@ from typing import Protocol, TypeVar
 from tui_importer.core.model.counters import Snapshot, combined
 from tui_importer.core.model.plan import Plan
 from tui_importer.core.model.report import Report
+from tui_importer.core.model.standard_input import shown_source
 from tui_importer.core.run.context import Components, Rejects
 from tui_importer.core.run.dispatcher import EventDispatcher
 from tui_importer.core.run.engine import Engine
@@ -133,7 +134,7 @@ class ImportSet:
         self._emit(
             RunStarted(
                 run_id=self.run_id,
-                file=label(each.plan.source.file for each in self._imports),
+                file=label(shown_source(each.plan.source.file) for each in self._imports),
                 target=label(each.components.address.display for each in self._imports),
                 strategy=label(each.components.strategy_name for each in self._imports),
                 dry_run=self._imports[0].plan.options.dry_run,
@@ -165,7 +166,7 @@ class ImportSet:
             self._emit(
                 ImportStarted(
                     source=number,
-                    file=planned.plan.source.file,
+                    file=shown_source(planned.plan.source.file),
                     target=planned.components.address.display,
                     strategy=planned.components.strategy_name,
                 )

@@ -18,6 +18,7 @@ from tui_importer.core.model.report import (
     TargetReport,
     reported,
 )
+from tui_importer.core.model.standard_input import renamed_copy, shown_source
 from tui_importer.core.model.times import rfc3339
 from tui_importer.core.run.choices import MIN_BATCH_SIZE
 from tui_importer.core.run.context import RunContext
@@ -92,7 +93,7 @@ def build_report(context: RunContext, ending: Ending) -> Report:
         columns=reported_columns(stage),
         plugin_options=plan.options.plugin_options,
         notes=tuple(context.notes),
-        error=str(ending.error) if ending.error else context.control.reason if _stopped(context) else None,
+        error=_error_text(context, ending.error),
         verified=stage.verification if isinstance(stage, Checked) else None,
         resumes=_resumes(stage),
         rejects=tuple(reported(reject, context.source) for reject in context.rejects.first(MAX_REPORTED_REJECTS)),
@@ -103,7 +104,9 @@ def build_report(context: RunContext, ending: Ending) -> Report:
 
 def reported_source(plan: Plan, reader: str, stage: Stage, rows: int | None) -> SourceReport:
     """The source, as far as it is known. ``rows`` is the number of rows read, if all were."""
-    asked = SourceReport(file=plan.source.file, sheet=None, reader=reader, range=plan.source.range, rows=rows)
+    asked = SourceReport(
+        file=shown_source(plan.source.file), sheet=None, reader=reader, range=plan.source.range, rows=rows
+    )
     if not isinstance(stage, Opened):
         return asked
     source, layout = stage.source, stage.source.layout
@@ -132,7 +135,7 @@ def never_begun(file: str, method: str | None, error: ImporterError) -> Report:
         source=SourceReport(file=file, sheet=None),
         target=TargetReport(backend="", database="", table="", created=False),
         stats=Stats.count(read=0, inserted=0, updated=0, skipped=0, rejected=0, blank=0, retries=0, seconds=0.0),
-        error=str(error),
+        error=renamed_copy(str(error)),
     )
 
 
@@ -163,6 +166,13 @@ def _resumes(stage: Stage) -> str | None:
 
 def _stopped(context: RunContext) -> bool:
     return context.control.stopping and not isinstance(context.stage, Recorded)
+
+
+def _error_text(context: RunContext, error: ImporterError | None) -> str | None:
+    """What a run failed with, or why it was stopped."""
+    if error is not None:
+        return renamed_copy(str(error))
+    return context.control.reason if _stopped(context) else None
 
 
 def _outcome(context: RunContext, error: ImporterError | None, rejected: int) -> tuple[ExitCode, Outcome]:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from tui_importer.core.model.names import table_name
 from tui_importer.core.model.plan import Plan
+from tui_importer.core.model.standard_input import source_path
 from tui_importer.core.model.table import Table
 from tui_importer.core.run.context import RunContext
 from tui_importer.core.writing.backend import Backend
@@ -52,7 +52,7 @@ class TargetDatabase:
         self.backend.close()
 
     def _look_ahead(self, plan: Plan) -> None:
-        likely = plan.target.table or table_name(Path(plan.source.file).stem)
+        likely = plan.target.table or table_name(source_path(plan.source.file).stem)
         self._tables[likely] = self.backend.catalog.reflect(likely)
         if not plan.options.dry_run or self._tables[likely] is not None:
             self.ledger = self.backend.ledger(plan.options.ledger_schema)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tui_importer.core.model.plan import Source
+from tui_importer.core.model.standard_input import source_path
 from tui_importer.core.source.reader import Reader
 from tui_importer.core.source.sheets import open_sheet
 
@@ -26,7 +27,7 @@ class Opening:
         pool = ThreadPoolExecutor(2, thread_name_prefix="opening")
         self._begun = threading.Event()
         self._opened = pool.submit(self._open, reader, source)
-        self._sha256 = pool.submit(self._digest, Path(source.file))
+        self._sha256 = pool.submit(self._digest, source_path(source.file))
         pool.shutdown(wait=False)
 
     def wait_until_begun(self, seconds: float) -> None:
@@ -51,7 +52,7 @@ class Opening:
             self._opened.result().workbook.close()
 
     def _open(self, reader: Reader, source: Source) -> OpenSource:
-        started, path = time.perf_counter(), Path(source.file)
+        started, path = time.perf_counter(), source_path(source.file)
         try:
             workbook = reader.open(path)
         finally:

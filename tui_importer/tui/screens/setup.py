@@ -22,6 +22,7 @@ from tui_importer.api import target_address
 from tui_importer.core.model.cells import column_letters
 from tui_importer.core.model.count_or_auto import format_count
 from tui_importer.core.model.plan import Plan, save_plan
+from tui_importer.core.model.standard_input import source_path
 from tui_importer.core.model.write_mode import AVAILABLE_KINDS, WriteKind, WriteMode
 from tui_importer.errors import ImporterError
 from tui_importer.plugins.options import OptionSet
@@ -189,7 +190,7 @@ class SetupScreen(Screen[None]):
         except ImporterError as error:
             self._show_status(str(error), bad=True)
             return
-        self._show_status(f"reading {Path(source.file).name}, findings follow")
+        self._show_status(f"reading {source_path(source.file).name}, findings follow")
         self._inspected = self._valid_plan = None
         plan = msgspec.structs.replace(self.draft.given, source=source, options=options)
         self._start_inspection("source", InspectRequest(plan=plan))
@@ -438,7 +439,7 @@ class SetupScreen(Screen[None]):
         safe = msgspec.structs.replace(plan.target, database=target_address(plan).display)
         plan = msgspec.structs.replace(plan, target=safe)
         taken = self._saved if plan == self._saved_plan else None
-        stem = Path(plan.source.file).stem
+        stem = source_path(plan.source.file).stem
         path = taken or next(path for path in _numbered_paths(f"{stem}.plan", ".toml") if not os.path.lexists(path))
         try:
             save_plan(plan, path, replace=False)
@@ -499,7 +500,7 @@ class SetupScreen(Screen[None]):
         return self.query_one("#setup-columns", DataTable)
 
     def _file_label(self) -> str:
-        path = Path(self.draft.given.source.file)
+        path = source_path(self.draft.given.source.file)
         try:
             held = f" ({size(path.stat().st_size)})"
         except OSError:
