@@ -26,6 +26,7 @@ BAD: dict[str, list[str]] = {
     "--reader": ["calamime", ""],
     "--encoding": ["klingon", "rot13", ""],
     "--delimiter": ["ab", ""],
+    "--totals": ["maybe", ""],
     "--quote": ["ab", ""],
     "-o": ["nothing.pause=1", "pause", ""],
     "--limit": ["0", "-1", "many", "9" * 30],

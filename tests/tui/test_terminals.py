@@ -76,7 +76,7 @@ def finished(recording: Recording) -> int:
 def test_from_the_file_to_the_rows_and_what_is_left_on_the_screen(tmp_path: Path) -> None:
     with Terminal([str(SAMPLE), "--db", "here.db"], tmp_path) as terminal:
         terminal.until("10,000 rows, 9 columns, header in row 1")
-        terminal.until("NUL characters")
+        terminal.until("characters, which SQL text cannot hold")
         terminal.until("table businesses will be created in here.db")
         terminal.type("\r")
         terminal.until("DONE WITH REJECTS")

@@ -23,6 +23,7 @@ BAD: list[tuple[type[Any], str, list[Any]]] = [
     (Source, "reader", ["", 3]),
     (Source, "encoding", ["", "klingon", 8]),
     (Source, "delimiter", ["", "ab", 1]),
+    (Source, "totals", ["", "maybe", 1]),
     (Source, "quote", ["", "ab", "a", 1]),
     (Source, "limit", [0, -1, True, 1.5, "1", 2**70]),
     (Target, "database", ["", 3, ":memory:", "postgresql://u:canary@x@h/d"]),
