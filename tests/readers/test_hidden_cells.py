@@ -8,14 +8,18 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
+import xlsxwriter
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.support.examples import examples
-from tui_importer import CellError, SourceError, UncalculatedFormula
+from tui_importer import CellError, Reader, Source, SourceError, UncalculatedFormula
 from tui_importer.core.model.cells import column_index, column_letters
+from tui_importer.core.source.open_source import open_source
+from tui_importer.readers.calamine import CalamineReader
 from tui_importer.readers.hidden_cell import HiddenCell
 from tui_importer.readers.hidden_cells import hidden_cells, is_searchable
+from tui_importer.readers.openpyxl_streaming import OpenpyxlReader
 
 MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
 RELATIONS = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
@@ -243,3 +247,42 @@ def test_memory_is_a_few_pieces_however_long_the_sheet(tmp_path: Path) -> None:
 
     short, long = peak(2_000), peak(40_000)
     assert long < 1.5 * short
+
+
+@pytest.mark.parametrize(
+    "attributes",
+    [
+        ' t="e" vm="1"',
+        ' vm="12" t="e"',
+        ' s="2" t="e" vm="1"',
+        " t='e' vm='1'",
+        ' t = "e"  vm = "1"',
+        ' vm="&#49;" t="e"',
+    ],
+)
+@pytest.mark.parametrize("content", ["<v>#VALUE!</v>", "<f>IMAGE(A1)</f><v>#VALUE!</v>", ""])
+def test_pictures_and_data_types_in_cells_are_no_errors(tmp_path: Path, attributes: str, content: str) -> None:
+    row = [(attributes, content), (' t="e"', "<v>#N/A</v>"), (' vm="1"', "<v>5</v>")]
+    xml = sheet_xml([[(cell, False) for cell in row]], numbered=True, around=("", ""))
+    found = [HiddenCell(1, 0, None, rich=True), HiddenCell(1, 1, CellError("#N/A"))]
+    assert hidden_cells(package(tmp_path / "w.xlsx", xml.encode()), "S") == {1: found}
+
+
+@pytest.mark.parametrize("reader", [CalamineReader(), OpenpyxlReader()])
+def test_they_are_blank_with_one_note(tmp_path: Path, reader: Reader) -> None:
+    plain, path = tmp_path / "plain.xlsx", tmp_path / "w.xlsx"
+    with xlsxwriter.Workbook(plain) as book:
+        sheet = book.add_worksheet("S")
+        sheet.write_row(0, 0, ["a", "b"])
+        for row in (1, 2):
+            sheet.write_number(row, 0, row)
+            sheet.write_formula(row, 1, "=A1/0", None, "#VALUE!")
+    with zipfile.ZipFile(plain) as before, zipfile.ZipFile(path, "w") as after:
+        for part in before.namelist():
+            after.writestr(part, before.read(part).replace(b' t="e"', b' t="e" vm="1"'))
+    with open_source(path, reader, Source(file=path)) as source:
+        assert source.notes == (
+            "column B: 2 cells hold a picture or a data type, which is no value: NULL (the first is S!B2)",
+        )
+        (block,) = source.sheet.blocks(10)
+        assert list(block.columns[1].values()) == ["b", None, None]

@@ -8,6 +8,7 @@ from itertools import chain
 from pathlib import Path
 
 from tui_importer.core.model.cells import cell_name, column_letters
+from tui_importer.core.model.lists import listed
 from tui_importer.core.source.layout import Layout
 from tui_importer.readers.cell_extent import CellExtent
 from tui_importer.readers.hidden_cell import HiddenCell
@@ -28,7 +29,25 @@ class Found:
 
     def notes(self, sheet: str, layout: Layout) -> tuple[str, ...]:
         """Sentences about such cells of the table."""
-        return (*self._serial_notes(sheet, layout), *self._formula_notes(sheet, layout))
+        return (
+            *self._rich_notes(sheet, layout),
+            *self._serial_notes(sheet, layout),
+            *self._formula_notes(sheet, layout),
+        )
+
+    def _rich_notes(self, sheet: str, layout: Layout) -> Iterator[str]:
+        rich = [
+            cell
+            for row in sorted(self.cells)
+            for cell in self.cells[row]
+            if cell.rich and layout.holds(cell.row, cell.column)
+        ]
+        if rich:
+            columns = sorted({cell.column for cell in rich})
+            named = f"column{'s' * (len(columns) > 1)} {listed([column_letters(column) for column in columns])}"
+            cells = "1 cell holds" if len(rich) == 1 else f"{len(rich):,} cells hold"
+            first = cell_name(sheet, rich[0].row, rich[0].column)
+            yield f"{named}: {cells} a picture or a data type, which is no value: NULL (the first is {first})"
 
     def _serial_notes(self, sheet: str, layout: Layout) -> Iterator[str]:
         if self.serials is not None:

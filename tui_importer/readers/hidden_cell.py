@@ -10,8 +10,9 @@ from tui_importer.core.model.cells import Cell
 @dataclass(frozen=True, slots=True)
 class HiddenCell:
     """A cell that a library shows as blank, or with another value than ``value``. ``row`` is its sheet row (from 1),
-    ``column`` its sheet column (from 0)."""
+    ``column`` its sheet column (from 0). A ``rich`` cell holds a picture or a data type, which is no value."""
 
     row: int
     column: int
     value: Cell
+    rich: bool = False

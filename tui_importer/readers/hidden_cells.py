@@ -7,7 +7,9 @@ expression if they are written in the usual form, else their rows by an XML pars
 (comments, other encodings, rows without numbers) makes the parser read the whole sheet. Memory is limited to a few
 windows.
 
-Cells: ECMA-376 part 1, 18.3.1.4 (``c``), 18.3.1.40 (``f``), 18.3.1.96 (``v``), 18.18.11 (cell types).
+Cells: ECMA-376 part 1, 18.3.1.4 (``c``), 18.3.1.40 (``f``), 18.3.1.96 (``v``), 18.18.11 (cell types). An error with
+metadata of its value (``vm``) is none: older programs see one where a cell holds a picture or a data type ([MS-XLSX]
+2.3.6, rich values).
 """
 
 from __future__ import annotations
@@ -114,6 +116,9 @@ def _cells_around(path: Path, window: bytes, places: Iterable[int]) -> Iterator[
             error, uncalculated = cell.type == "e", _uncalculated(cell.type, cell.formula, cell.value)
             if not error and not uncalculated:
                 continue
+            if error and cell.rich:
+                plain.append((place, HiddenCell(cell.row, _column(cell.letters), None, rich=True)))
+                continue
             text = plain_text(cell.value if error else cell.formula)
             if text is not None:
                 value = _error(text) if error else UncalculatedFormula(text)
@@ -206,6 +211,7 @@ class _CellFinder:
         self._extent = extent
         self._serials = serials
         self._style = 0
+        self._rich = False
         self.rows_numbered = True
         self._row = 0
         self._column = -1
@@ -229,6 +235,7 @@ class _CellFinder:
             case "c":
                 self._type = attributes.get("t", "n")
                 self._style = int(attributes.get("s", "0"))
+                self._rich = "vm" in attributes
                 self._texts = {}
                 reference = _REFERENCE.fullmatch(attributes.get("r", ""))
                 if reference:
@@ -248,7 +255,9 @@ class _CellFinder:
                     self._extent.add(self._row, self._column)
                 formula, text = self._texts.get("f"), self._texts.get("v")
                 value: Cell = None
-                if self._type == "e":
+                if self._type == "e" and self._rich:
+                    self.found.append(HiddenCell(self._row, self._column, None, rich=True))
+                elif self._type == "e":
                     value = _error(text or "")
                 elif _uncalculated(self._type, formula, text) and "is" not in self._texts:
                     value = UncalculatedFormula(formula or "")

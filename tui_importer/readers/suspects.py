@@ -24,13 +24,17 @@ _CELL = re.compile(
     re.VERBOSE,
 )
 _TYPE = re.compile(rb' t="([^"]*)"')
+_RICH = b' vm="'
 #: What only a parser can decode: character references, line ends, and what XML forbids.
 _ODD_TEXT = re.compile(rb"&(?!(?:amp|lt|gt|quot|apos);)|[\0-\x08\x0b-\x1f]|\]\]>|\xef\xbf[\xbe\xbf]")
 _ENTITIES = (("&lt;", "<"), ("&gt;", ">"), ("&quot;", '"'), ("&apos;", "'"), ("&amp;", "&"))
 
 
 class PlainCell(NamedTuple):
-    """A cell whose XML ends at ``end``. ``formula`` and ``value`` are still XML; None if there is no such element."""
+    """A cell whose XML ends at ``end``. ``formula`` and ``value`` are still XML; None if there is no such element.
+
+    ``rich``: it has metadata of its value (``vm``).
+    """
 
     end: int
     letters: str
@@ -38,6 +42,7 @@ class PlainCell(NamedTuple):
     type: str
     formula: bytes | None
     value: bytes | None
+    rich: bool
 
 
 def suspects(window: bytes) -> list[int]:
@@ -71,6 +76,7 @@ def plain_cell(window: bytes, place: int) -> PlainCell | None:
         _type(attributes) if attributes else "n",
         formula if has_formula else None,
         value if has_value else None,
+        _RICH in attributes,
     )
 
 
