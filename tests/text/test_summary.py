@@ -45,6 +45,13 @@ def test_the_whole_summary() -> None:
     ]
 
 
+def test_where_all_rejects_are_error_cells_the_option_that_takes_them_is_named() -> None:
+    errors = (ReasonGroup("a", "error cell #N/A", 2, ("S!A2",)), ReasonGroup("b", "error cell #REF!", 1, ("S!B3",)))
+    hint = "all of these are error cells: --error-cells null or text takes the rows"
+    assert hint in summary_lines(report(reject_groups=errors))
+    assert hint not in summary_lines(report(reject_groups=(*errors, *REASONS)))
+
+
 def test_the_summary_of_several_sources_has_that_of_each_and_the_totals() -> None:
     unbegun = report("failed", read=0, inserted=0, rejected=0, source=SourceReport(file="b.xlsx", sheet=None))
     first = report("complete", inserted=10_000, rejected=0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path, PurePath
 
+from tui_importer.core.conversion.parsing import ERROR_CELL
 from tui_importer.core.model.report import ReasonGroup, Report, SetReport
 from tui_importer.text.numbers import format_duration, format_rate, plural
 from tui_importer.text.safe import encodable, shortened, visible
@@ -39,6 +40,8 @@ def summary_lines(report: Report, encoding: str = "utf-8", width: int | None = N
         lines.append(f"{plural(report.stats.blank_rows, 'blank row')} passed over")
     if report.rejects_total and report.outcome != "already_imported":
         lines += _reasons(report, None if width is None else width - len(before))
+        if report.reject_groups and all(group.reason.startswith(ERROR_CELL) for group in report.reject_groups):
+            lines.append("all of these are error cells: --error-cells null or text takes the rows")
         if report.dry_run:
             lines.append(f"no reject workbook is written; to have it: tui-importer rejects {visible(report.run_id)}")
     if report.rejects_file is not None:

@@ -32,6 +32,8 @@ _EXACT = Context(prec=MAX_PREC, Emax=MAX_EMAX, Emin=MIN_EMIN)
 _MAX_DIGITS = 40
 
 REQUIRED_BUT_BLANK = "value required but blank"
+#: How the reason of an error cell begins.
+ERROR_CELL = "error cell"
 
 _INTEGER = re.compile(r"[+-]?[0-9]+", re.ASCII)
 _DECIMAL = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?", re.ASCII)
@@ -273,7 +275,7 @@ _SIMPLE: dict[Kind, CellParser] = {
 def _plain(cell: Cell) -> Cell:
     match cell:
         case CellError(code):
-            raise ConversionError(f"error cell {code}")
+            raise ConversionError(f"{ERROR_CELL} {code}")
         case MalformedRecord(reason=reason):
             raise ConversionError(reason)
         case UncalculatedFormula():
