@@ -42,6 +42,7 @@ BAD: dict[str, list[str]] = {
     "--false-words": ["n=", ""],
     "--round-column": [],
     "--error-cells": ["bogus", "", "NULL "],
+    "--uncalculated": ["bogus", "", "NULL "],
     "--mode": ["upsrt", ""],
     "--ledger-schema": ["", " ", "books"],
     "--connect-timeout": ["0", "-1", "nan", "inf", "x", "1e300"],

@@ -15,7 +15,7 @@ import msgspec
 from tui_importer.core.model.count_or_auto import AUTO, METAVAR, parse_count
 from tui_importer.core.model.files import check_new_file
 from tui_importer.core.model.formats import formats_given, parse_value_of_column
-from tui_importer.core.model.plan import ErrorCells, Options, Plan, Source, Totals, load_plan
+from tui_importer.core.model.plan import Options, Plan, Source, Totals, UnknownCells, load_plan
 from tui_importer.core.model.plugin_values import merged
 from tui_importer.core.model.write_mode import AVAILABLE_KINDS
 from tui_importer.errors import PlanError, UsageError
@@ -167,8 +167,13 @@ def target_options(command: Command) -> Command:
             click.option("--round-column", multiple=True, metavar="COLUMN", help="The same for one column."),
             click.option(
                 "--error-cells",
-                type=click.Choice(get_args(ErrorCells)),
+                type=click.Choice(get_args(UnknownCells)),
                 help="What becomes of cells like #N/A (default: reject the row).",
+            ),
+            click.option(
+                "--uncalculated",
+                type=click.Choice(get_args(UnknownCells)),
+                help="What becomes of formulas without a value (default: reject the row).",
             ),
             click.option("--mode", type=click.Choice([kind.value for kind in AVAILABLE_KINDS]), help=_modes_help()),
             click.option("--ledger-schema", metavar="NAME", help="PostgreSQL schema for the ledger's tables."),

@@ -14,7 +14,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from tui_importer.core.model.count_or_auto import AUTO, parse_count
 from tui_importer.core.model.formats import GIVEN_FIELDS, formats_given, parse_value_of_column
-from tui_importer.core.model.plan import ErrorCells, Plan, Totals, checked
+from tui_importer.core.model.plan import Plan, Totals, UnknownCells, checked
 from tui_importer.core.model.plugin_values import PluginValue, merged
 from tui_importer.core.scheduling.worker_count import MAX_WORKERS
 from tui_importer.errors import PlanError, UsageError
@@ -55,7 +55,8 @@ class UploadOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     totals: Totals | UnsetType = UNSET
     workers: Annotated[int, Meta(ge=1, le=MAX_WORKERS)] | Literal["auto"] | UnsetType = UNSET
     batch_size: Annotated[int, Meta(ge=1, le=100_000)] | Literal["auto"] | UnsetType = UNSET
-    error_cells: ErrorCells | UnsetType = UNSET
+    error_cells: UnknownCells | UnsetType = UNSET
+    uncalculated: UnknownCells | UnsetType = UNSET
     date_format: _FormatValues | UnsetType = UNSET
     decimal_mark: _FormatValues | UnsetType = UNSET
     null_if: _FormatValues | UnsetType = UNSET

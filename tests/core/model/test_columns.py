@@ -258,6 +258,15 @@ def test_required_columns_refuse_blanks_and_error_cells_do_as_told(cells: list[A
     assert all(values.values()[row] == "#N/A" and row not in faults for row in errors)
 
 
+@pytest.mark.parametrize(("choice", "value"), [("null", None), ("text", "=A1*2")])
+def test_formulas_without_a_value_do_as_told(choice: Any, value: str | None) -> None:
+    column = ListColumn(["x", UncalculatedFormula("A1*2"), CellError("#N/A")])
+    values, faults = Conversion(TEXT, uncalculated=choice).apply(column)
+    assert (values.values()[1], set(faults)) == (value, {2})
+    _, faults = Conversion(TEXT, required=True, uncalculated=choice).apply(column)
+    assert set(faults) == ({1, 2} if value is None else {2})
+
+
 # Whole batches.
 
 TABLE = Table(

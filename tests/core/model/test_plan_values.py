@@ -36,6 +36,7 @@ BAD: list[tuple[type[Any], str, list[Any]]] = [
     (Options, "types", [{"a": "intger"}, {"a": 3}, [], {1: "text"}]),
     (Options, "skip", ["abc", [3], 3]),
     (Options, "error_cells", ["bogus", None]),
+    (Options, "uncalculated", ["bogus", None]),
     (Options, "max_rejects", ["many", 5, "101%", "5 %", "-1", "5%\n"]),
     (Options, "rejects_ok", [1, "yes", None]),
     (Options, "max_rate", [0, -1, NAN, INF, *NO_NUMBER]),

@@ -39,6 +39,7 @@ def plan(source: dict[str, Any] | None = None, **options: Any) -> Plan:
         {"columns": (msgspec.structs.replace(COLUMNS[0], target="b"),)},
         {"columns": (msgspec.structs.replace(COLUMNS[0], letter="B"),)},
         {"plan": plan(error_cells="null")},
+        {"plan": plan(uncalculated="null")},
     ],
     ids=str,
 )

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from tui_importer.core.conversion.nulls import NullWords
 from tui_importer.core.conversion.parsing import REQUIRED_BUT_BLANK, CellParser, ConversionError, as_text, parser
 from tui_importer.core.conversion.written import WrittenForm, form_of
-from tui_importer.core.model.cells import Cell, CellError, EmptyText
+from tui_importer.core.model.cells import Cell, CellError, EmptyText, UncalculatedFormula
 from tui_importer.core.model.column import Column
 from tui_importer.core.model.formats import PLAIN, ColumnFormat
 from tui_importer.core.model.list_column import ListColumn
-from tui_importer.core.model.plan import ErrorCells
+from tui_importer.core.model.plan import UnknownCells
 from tui_importer.core.model.types import ColumnType, Kind
 
 #: A converted column, and the reason for each refused cell by its offset.
@@ -25,12 +25,16 @@ Converted = tuple[Column, dict[int, str]]
 
 @dataclass(frozen=True, slots=True)
 class Conversion:
-    """How one column is converted. ``error_cells`` is what happens to cells like ``#N/A``, ``format`` how values are
-    written as text."""
+    """How one column is converted.
+
+    ``error_cells`` is what happens to cells like ``#N/A``, ``uncalculated`` to formulas that were never calculated,
+    ``format`` how values are written as text.
+    """
 
     type: ColumnType
     required: bool = False
-    error_cells: ErrorCells = "reject"
+    error_cells: UnknownCells = "reject"
+    uncalculated: UnknownCells = "reject"
     format: ColumnFormat = PLAIN
 
     def apply(self, column: Column) -> Converted:
@@ -40,8 +44,9 @@ class Conversion:
         if EmptyText in column.kinds:
             empty = "" if self.type.kind is Kind.TEXT else None
             column = ListColumn([empty if type(cell) is EmptyText else cell for cell in column.values()])
-        if self.error_cells != "reject" and CellError in column.kinds:
-            column = ListColumn([self._resolved_error_cell(cell) for cell in column.values()])
+        for kind, choice in ((CellError, self.error_cells), (UncalculatedFormula, self.uncalculated)):
+            if choice != "reject" and kind in column.kinds:
+                column = _known(column, kind, shown=choice == "text")
         faults: dict[int, str] = {}
         if self.required and column.blanks:
             faults = {row: REQUIRED_BUT_BLANK for row, blank in enumerate(column.blank_mask) if blank}
@@ -58,10 +63,10 @@ class Conversion:
         values, refused = convert_cells(column.values(), self.type, rounded=self.format.round)
         return ListColumn(values), faults | refused
 
-    def _resolved_error_cell(self, cell: Cell) -> Cell:
-        if not isinstance(cell, CellError):
-            return cell
-        return cell.code if self.error_cells == "text" else None
+
+def _known(column: Column, kind: type, *, shown: bool) -> Column:
+    """The column with cells of a kind that is no value as texts, or blank."""
+    return ListColumn([(str(cell) if shown else None) if type(cell) is kind else cell for cell in column.values()])
 
 
 def form_parser(parse: CellParser, form: WrittenForm) -> CellParser:

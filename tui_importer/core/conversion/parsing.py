@@ -279,7 +279,9 @@ def _plain(cell: Cell) -> Cell:
         case MalformedRecord(reason=reason):
             raise ConversionError(reason)
         case UncalculatedFormula():
-            raise ConversionError("formula was never calculated: open the file in a spreadsheet program and save it")
+            raise ConversionError(
+                "formula was never calculated: open the file in a spreadsheet program and save it (or --uncalculated)"
+            )
         case _:
             return cell
 

@@ -39,7 +39,8 @@ PLAN_VERSION = 1
 #: More than a year: nobody waits so long, and the timers of every platform support it.
 MAX_SECONDS = 4e7
 
-ErrorCells = Literal["reject", "null", "text"]
+#: What happens to error cells, and to formulas that were never calculated.
+UnknownCells = Literal["reject", "null", "text"]
 #: What happens to a totals row below the table.
 Totals = Literal["skip", "keep"]
 _Name = Annotated[str, Meta(min_length=1, description="a text that is not empty")]
@@ -194,6 +195,7 @@ class Options(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit
     """How an import is carried out. If ``workers`` or ``batch_size`` is None (``auto`` in a plan file), the program
     chooses.
 
+    ``error_cells`` is what happens to cells like ``#N/A``, ``uncalculated`` to formulas that were never calculated.
     ``max_rejects`` is ``"N"`` rows or ``"P%"`` of the completed rows. ``max_rate`` is in rows per second; all times are
     in seconds. ``retry_for`` is how long an operation is retried after a transient error (0: not at all).
     ``stall_timeout`` is the silence of a connection after which it is checked and, if lost, given up (0: never).
@@ -209,7 +211,8 @@ class Options(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit
     schema: _Name = "auto"
     types: dict[str, str] = {}
     skip: tuple[str, ...] = ()
-    error_cells: ErrorCells = "reject"
+    error_cells: UnknownCells = "reject"
+    uncalculated: UnknownCells = "reject"
     max_rejects: _MaxRejects | None = None
     rejects_ok: bool = False
     max_rate: _Rate | None = None

@@ -195,6 +195,7 @@ def resolve(plan: Plan, source: NamedSource, choice: TargetChoice, existing: Tab
                     route.type,
                     route.required,
                     plan.options.error_cells,
+                    plan.options.uncalculated,
                     effective_format(route.type, given[route.position], route.format),
                 ),
             )

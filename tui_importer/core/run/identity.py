@@ -72,6 +72,7 @@ def identify(
 ) -> Identity:
     """The identity of a plan; ``columns`` are the resolved columns, or None if they are not known yet."""
     options, mode = plan.options, plan.target.write_mode.identity
+    unknown = options.error_cells if options.uncalculated == "reject" else [options.error_cells, options.uncalculated]
     # What the texts themselves have proven follows from the file.
     formats = [] if plan.formats == Formats() else [msgspec.to_builtins(plan.formats)]
     return Identity(
@@ -84,14 +85,14 @@ def identify(
                 options.schema,
                 sorted(options.types.items()),
                 sorted(options.skip),
-                options.error_cells,
+                unknown,
                 msgspec.to_builtins(plan.columns),
                 *formats,
                 *mode,
             ]
         ),
         # Without types: once the table exists, it determines them, whoever created it.
-        mapping=digest([options.error_cells, [(column.letter, column.target) for column in columns or ()], *formats]),
+        mapping=digest([unknown, [(column.letter, column.target) for column in columns or ()], *formats]),
         table=table,
         mode=mode,
     )
