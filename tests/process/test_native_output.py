@@ -51,6 +51,7 @@ class Talkative:
         os.write(2, {PANIC.encode()!r} + b"\\n")
         lines = self.path.read_text().splitlines()
         if "abort" in lines:
+            os.write(2, b"\\x1b]0;owned\\x07\\n")
             os.abort()
         if "raise" in lines:
             raise RuntimeError("out of its mind")
@@ -134,3 +135,5 @@ def test_a_crash_shows_it(program: Program, command: str) -> None:
     ended = program.anew(command, "words.lines")
     assert ended.code == -signal.SIGABRT
     assert PANIC in ended.err
+    assert "]0;owned" in ended.err
+    assert not {"\x1b", "\x07"} & set(ended.err)

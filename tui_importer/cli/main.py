@@ -14,7 +14,6 @@ import click
 from tui_importer.cli.process_list import hide_passwords
 from tui_importer.console.print_error import print_error
 from tui_importer.console.terminals import on_a_terminal
-from tui_importer.core.model.standard_input import remove_copy, renamed_copy
 from tui_importer.errors import ExitCode, ImporterError
 from tui_importer.process.interpreter import no_collection
 
@@ -136,6 +135,8 @@ def main(args: Sequence[str] | None = None) -> NoReturn:
     except click.Abort:
         code = ExitCode.SIGINT
     except ImporterError as error:
+        from tui_importer.core.model.standard_input import renamed_copy
+
         print_error(renamed_copy(str(error)))
         code = error.exit_code
     except BrokenPipeError:
@@ -171,5 +172,6 @@ def _end_process(code: int) -> NoReturn:
         except (OSError, ValueError):
             # Output that was the result may be lost (a full disk); a closed stream has nothing more to write.
             code = code or ExitCode.FAILED
-    remove_copy()
+    if (standard_input := sys.modules.get("tui_importer.core.model.standard_input")) is not None:
+        standard_input.remove_copy()
     os._exit(code)

@@ -11,7 +11,8 @@ from contextlib import contextmanager, suppress
 #: Number of lines that are logged.
 _MAX_LINES = 100
 #: Waits for a line, which comes at the end. A process that crashes sends none, and then the text is shown.
-_WATCHER = "trap '' HUP INT QUIT TERM; read -r ended || cat <&3 >&2"
+#: Characters that a terminal would obey are left out.
+_WATCHER = "trap '' HUP INT QUIT TERM; read -r ended || LC_ALL=C tr -d '\\000-\\010\\013-\\037\\177' <&3 >&2"
 
 _log = logging.getLogger("tui_importer.libraries")
 
