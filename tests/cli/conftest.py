@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -47,6 +47,7 @@ class Program:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self._started: list[subprocess.Popen[str]] = []
         self.environment = {
             name: value
             for name, value in os.environ.items()
@@ -77,7 +78,7 @@ class Program:
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
         """Start it and go on."""
-        return subprocess.Popen(
+        process = subprocess.Popen(
             [*PROGRAM, *arguments],
             cwd=self.folder,
             env=self.environment,
@@ -86,6 +87,15 @@ class Program:
             stderr=subprocess.PIPE,
             text=True,
         )
+        self._started.append(process)
+        return process
+
+    def end(self) -> None:
+        """Kill what is still at work, which a failed test has left."""
+        for process in self._started:
+            if process.poll() is None:
+                process.kill()
+                process.communicate()
 
     def files(self) -> set[str]:
         """What there is in the folder."""
@@ -93,10 +103,12 @@ class Program:
 
 
 @pytest.fixture
-def program(tmp_path: Path) -> Program:
+def program(tmp_path: Path) -> Iterator[Program]:
     folder = tmp_path / "here"
     folder.mkdir()
-    return Program(folder)
+    program = Program(folder)
+    yield program
+    program.end()
 
 
 @pytest.fixture

@@ -241,6 +241,46 @@ def test_negative_times_become_intervals_and_are_said(tmp_path: Path, sqlite: Da
         )
 
 
+#: Numbers that a format without a date shows as a time of day, and what they are.
+CLOCKS: list[tuple[float, dt.time | dt.timedelta | dt.datetime]] = [
+    (0.25, dt.time(6)),
+    (1.0, dt.timedelta(days=1)),
+    (1.25, dt.timedelta(hours=30)),
+    (2.0, dt.timedelta(days=2)),
+    (1023.5, dt.timedelta(days=1023, hours=12)),
+    (1024.5, dt.datetime(1902, 10, 20, 12)),
+    (45352.5, dt.datetime(2024, 3, 1, 12)),
+]
+
+
+@pytest.mark.parametrize("formula", [False, True])
+@pytest.mark.parametrize("reader", READERS)
+def test_spans_of_a_day_or_more_shown_as_a_time_of_day_in_xlsx(
+    tmp_path: Path, reader: Reader, *, formula: bool
+) -> None:
+    path = column(tmp_path / "w.xlsx", [(number, CLOCK) for number, _ in CLOCKS], formula=formula)
+    found = cells(reader, path, "S")
+    assert [found[row, 1] for row in range(2, len(CLOCKS) + 2)] == [value for _, value in CLOCKS]
+
+
+@pytest.mark.parametrize("form", ["xls", "xlsb"])
+def test_spans_of_a_day_or_more_shown_as_a_time_of_day_in_other_formats(tmp_path: Path, form: str) -> None:
+    book = Xls(FORMATS[1:]) if form == "xls" else Xlsb(FORMATS[1:])
+    for row, (number, _) in enumerate(CLOCKS):
+        book.number(row, 0, number, 2)
+    found = cells(CalamineReader(), book.write(tmp_path / f"w.{form}"), "S")
+    assert [found[row, 0] for row in range(1, len(CLOCKS) + 1)] == [value for _, value in CLOCKS]
+
+
+@pytest.mark.parametrize("others", [SPAN, CLOCK])
+def test_a_column_of_them_is_one_of_intervals(tmp_path: Path, postgres: Database, others: str) -> None:
+    path = column(tmp_path / "w.xlsx", [(0.25, others), (25 / 24, CLOCK), (0.5, others), (30 / 24, CLOCK)])
+    report = load(path, postgres, verify=True)
+    assert (report.outcome, types(report)["value"]) == ("complete", "interval")
+    hours = [value / dt.timedelta(hours=1) for (value,) in postgres.fetch("SELECT value FROM t ORDER BY number")]
+    assert hours == [6, 25, 12, 30]
+
+
 def test_a_negative_time_does_not_fit_a_time_column(tmp_path: Path, postgres: Database) -> None:
     postgres.execute("CREATE TABLE t (number integer, value time)")
     report = load(column(tmp_path / "w.xlsx", [(-1 / 48, CLOCK), (0.25, CLOCK)]), postgres)

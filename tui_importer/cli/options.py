@@ -14,7 +14,7 @@ import msgspec
 
 from tui_importer.core.model.count_or_auto import AUTO, METAVAR, parse_count
 from tui_importer.core.model.files import check_new_file
-from tui_importer.core.model.formats import formats_given, parse_value_of_column
+from tui_importer.core.model.formats import GIVEN_FIELDS, formats_given, parse_value_of_column
 from tui_importer.core.model.plan import Options, Plan, Source, Totals, UnknownCells, load_plan
 from tui_importer.core.model.plugin_values import merged
 from tui_importer.core.model.write_mode import AVAILABLE_KINDS
@@ -236,7 +236,7 @@ def build_plan(files: Sequence[str], given: Mapping[str, Any], registry: Registr
 
 def _given_formats(given: Mapping[str, Any]) -> Iterator[tuple[str, str | None, object]]:
     """The formats that were typed: field, column and value."""
-    for field in _FORMAT_HELP:
+    for field in GIVEN_FIELDS:
         for column, value in given.get(field) or ():
             yield field, column, value
     if given.get("round_"):

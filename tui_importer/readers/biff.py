@@ -25,7 +25,7 @@ from tui_importer.readers.biff_strings import broken_strings, joined_string
 from tui_importer.readers.found import Found
 from tui_importer.readers.hidden_cell import HiddenCell
 from tui_importer.readers.package import damaged
-from tui_importer.readers.serials import Serials, styles_of
+from tui_importer.readers.serials import MANY_DAYS, Serials, styles_of
 
 _EOF, _CONTINUE, _DATEMODE, _BOUNDSHEET = 0x000A, 0x003C, 0x0022, 0x0085
 _BOF, _SST, _FORMAT, _XF = 0x0809, 0x00FC, 0x041E, 0x00E0
@@ -266,8 +266,8 @@ def _plain_records(styles: Sequence[int], *, texts: bool) -> re.Pattern[bytes]:
         rb"\xfd\x00\x0a\x00.{10}" if texts else b"",
         rb"\x7e\x02\x0a\x00.{4}%b.{6}" % other,
         rb"\x03\x02\x0e\x00.{4}%b.{10}" % other,
-        rb"\x03\x02\x0e\x00.{13}[\x40-\x7f]",  # 2 and more
-        rb"\x7e\x02\x0a\x00.{6}[%b]..[\x40-\x7f]" % _RK_DOUBLES,
+        rb"\x03\x02\x0e\x00.{12}%b" % MANY_DAYS,
+        rb"\x7e\x02\x0a\x00.{6}[%b].%b" % (_RK_DOUBLES, MANY_DAYS),
         rb"\x7e\x02\x0a\x00.{6}[%b].[^\x00][\x00-\x7f]" % _RK_WHOLES,  # like most dates since 1944
         rb"\x01\x02\x06\x00.{6}",
         rb"\x08\x02\x10\x00.{16}",

@@ -20,7 +20,7 @@ from tui_importer.readers.biff import error_cell, rk_number
 from tui_importer.readers.found import Found
 from tui_importer.readers.hidden_cell import HiddenCell
 from tui_importer.readers.package import Package, damaged
-from tui_importer.readers.serials import Serials, Shown, styles_of
+from tui_importer.readers.serials import MANY_DAYS, Serials, Shown, styles_of
 
 _ROW, _CELL_RK, _CELL_ERROR, _CELL_REAL = 0, 2, 3, 5
 _FORMULA_TEXT, _FORMULA_NUMBER, _FORMULA_ERROR = 8, 9, 11
@@ -222,7 +222,7 @@ def _plain_records(styles: Sequence[int]) -> re.Pattern[bytes]:
         rb"\x07\x0c.{12}",
         rb"\x02\x0c.{4}%b.{8}" % other,
         rb"\x05\x10.{4}%b.{12}" % other,
-        rb"\x05\x10.{15}[\x40-\x7f]",  # 2 and more
+        rb"\x05\x10.{14}%b" % MANY_DAYS,
         rb"\x01\x08.{8}",
         rb"\x04\x09.{9}",
         rb"\x00\x19(.{4}).{21}",

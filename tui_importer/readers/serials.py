@@ -1,8 +1,10 @@
-"""Finds numbers shown as dates or times that libraries convert wrongly: negative ones, and zeros shown as a date.
+"""Finds numbers shown as dates or times that libraries convert wrongly: negative ones, zeros shown as a date, and spans
+of a day or more shown as a time of day.
 
 A workbook stores dates as days since an epoch; only the number format says that they are dates. Programs other than
 Excel store days before the epoch as negative numbers. python-calamine treats any serial below 1 as a time of day, so
-1809-02-12 becomes 00:00:00 and -0:30 becomes 23:30. Such cells are searched for in the file itself.
+1809-02-12 becomes 00:00:00 and -0:30 becomes 23:30. Libraries take 25 hours in a cell that shows a time of day for one
+o'clock of the first of January 1900. Such cells are searched for in the file itself.
 
 Number formats: ECMA-376 part 1, 18.8.30 (``numFmt``) and 18.8.31; serials: 18.17.4.1.
 """
@@ -28,6 +30,11 @@ _EPOCH_1900, _EPOCH_1904 = dt.datetime(1899, 12, 30), dt.datetime(1904, 1, 1)
 #: Milliseconds per day: spreadsheets keep times to the millisecond.
 _DAY = 86_400_000
 _LEAP_DAY = 60
+#: A number of so many days or more in a cell that shows a time of day alone is a moment whose date is not shown. It is
+#: a power of two, so that two bytes of a double tell.
+_LONGEST_SPAN = 1 << 10
+#: The last two bytes of such a double (IEEE 754 binary64, little-endian). Libraries read all of them correctly.
+MANY_DAYS = rb"(?:[\x90-\xff]\x40|.[\x41-\x7f])"
 
 
 #: The parts of a format that are not placeholders: literals, colours, conditions and languages.
@@ -122,6 +129,8 @@ class Serials:
         A date before the year 1, which Python cannot represent, stays a number.
         """
         shown = self.styles.get(style)
+        if shown is Shown.TIME and 1 <= serial < _LONGEST_SPAN:
+            return _span(serial)
         if shown in (None, Shown.SPAN) or serial >= 1 or not (serial < 0 or shown is Shown.DATE):
             return None
         return _span(serial) if shown is Shown.TIME else self._moment(serial)
@@ -132,7 +141,7 @@ class Serials:
         shown = self.styles.get(style)
         if shown is None:
             return None
-        if shown is Shown.SPAN:
+        if shown is Shown.SPAN or (shown is Shown.TIME and 1 <= serial < _LONGEST_SPAN):
             return _span(serial)
         if serial < 1:
             value = self.value(style, serial)
@@ -203,7 +212,9 @@ class SerialSearch:
         self._serials = serials
         styles = serials.searched
         days = [style for style in styles if serials.styles[style] is Shown.DATE]
+        clocks = [style for style in styles if serials.styles[style] is Shown.TIME]
         self._negative = _cells_of(styles, rb"-[^<]*")
+        self._span = _cells_of(clocks, rb"[1-9][0-9]{0,3}(?:\.[0-9]*)?")
         self._zero = _cells_of(days, rb"0[^<]*|[0-9.]+[eE]-[^<]*")
 
     def cells(self, window: bytes) -> list[HiddenCell] | None:
@@ -213,7 +224,11 @@ class SerialSearch:
         if b"<v " in window or _ODD.search(window, 0, _ODD_BYTES):
             return None
         found: list[HiddenCell] = []
-        for pattern, hints in ((self._negative, (b"<v>-",)), (self._zero, (b"<v>0", b"E-", b"e-"))):
+        for pattern, hints in (
+            (self._negative, (b"<v>-",)),
+            (self._zero, (b"<v>0", b"E-", b"e-")),
+            (self._span, (b"<v>",)),
+        ):
             if pattern is None or not any(hint in window for hint in hints):
                 continue
             for match in pattern.finditer(window):

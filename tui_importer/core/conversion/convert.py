@@ -10,7 +10,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tui_importer.core.conversion.nulls import NullWords
-from tui_importer.core.conversion.parsing import REQUIRED_BUT_BLANK, CellParser, ConversionError, as_text, parser
+from tui_importer.core.conversion.parsing import (
+    REQUIRED_BUT_BLANK,
+    CellParser,
+    ConversionError,
+    NotOfTypeError,
+    as_text,
+    parser,
+)
 from tui_importer.core.conversion.written import WrittenForm, form_of
 from tui_importer.core.model.cells import Cell, CellError, EmptyText, UncalculatedFormula
 from tui_importer.core.model.column import Column
@@ -79,13 +86,11 @@ def form_parser(parse: CellParser, form: WrittenForm) -> CellParser:
         if form.matches(texts):
             return parse(form.rewrite(texts)[0])
         if form.exclusive:
-            raise ConversionError(form.expected)
+            raise NotOfTypeError(form.expected)
         try:
             return parse(cell)
-        except ConversionError as error:
-            if "expected" in str(error):
-                raise ConversionError(form.expected) from error
-            raise
+        except NotOfTypeError as error:
+            raise NotOfTypeError(form.expected) from error
 
     return parse_written
 

@@ -60,6 +60,10 @@ class ConversionError(Exception):
     """The cell cannot be converted; ``str()`` is the reason, without the value."""
 
 
+class NotOfTypeError(ConversionError):
+    """The cell is no value of the type, however it is written."""
+
+
 T = TypeVar("T")
 
 CellParser = Callable[[Cell], Cell]
@@ -115,7 +119,7 @@ def to_integer(cell: Cell, bits: int = 64, *, rounded: bool = False) -> int:
     """Convert to an integer of ``bits`` bits; a double is judged as :func:`shown_decimal` gives it."""
     match _plain(cell):
         case bool():
-            raise ConversionError("an integer is expected, this is a boolean")
+            raise NotOfTypeError("an integer is expected, this is a boolean")
         case int() as number:
             pass
         case float() as double if double.is_integer():  # False for NaN and infinities
@@ -129,7 +133,7 @@ def to_integer(cell: Cell, bits: int = 64, *, rounded: bool = False) -> int:
         case str() as text if _DECIMAL.fullmatch(text.strip()):
             number = _whole(Decimal(text.strip()), rounded=rounded)
         case other:
-            raise ConversionError(f"an integer is expected{_mark_hint(other)}")
+            raise NotOfTypeError(f"an integer is expected{_mark_hint(other)}")
     if not -(1 << bits - 1) <= number < 1 << bits - 1:
         raise ConversionError(f"out of the range of a {bits}-bit integer")
     return number
@@ -147,8 +151,8 @@ def to_float(cell: Cell) -> float:
         case str() as text if _DECIMAL.fullmatch(text.strip()):
             return _double(Decimal(text.strip()))
         case other:
-            raise ConversionError(f"a number is expected{_mark_hint(other)}")
-    raise ConversionError("a number is expected, this is a boolean")
+            raise NotOfTypeError(f"a number is expected{_mark_hint(other)}")
+    raise NotOfTypeError("a number is expected, this is a boolean")
 
 
 def to_numeric(cell: Cell, precision: int | None = None, scale: int | None = None, *, rounded: bool = False) -> Decimal:
@@ -158,7 +162,7 @@ def to_numeric(cell: Cell, precision: int | None = None, scale: int | None = Non
     """
     match _plain(cell):
         case bool():
-            raise ConversionError("a number is expected, this is a boolean")
+            raise NotOfTypeError("a number is expected, this is a boolean")
         case float() as number:
             value = Decimal(repr(number))
             if precision is not None and value.is_finite() and _decimals(value) > (scale or 0):
@@ -168,9 +172,9 @@ def to_numeric(cell: Cell, precision: int | None = None, scale: int | None = Non
         case str() as text if _DECIMAL.fullmatch(text.strip()):
             value = Decimal(text.strip())
         case other:
-            raise ConversionError(f"a number is expected{_mark_hint(other)}")
+            raise NotOfTypeError(f"a number is expected{_mark_hint(other)}")
     if not value.is_finite():
-        raise ConversionError("a finite number is expected")
+        raise NotOfTypeError("a finite number is expected")
     if precision is None:
         return value
     scale = scale or 0
@@ -193,7 +197,7 @@ def to_boolean(cell: Cell) -> bool:
         case str() as text if text.strip().lower() in _BOOLEANS:
             return _BOOLEANS[text.strip().lower()]
         case _:
-            raise ConversionError("TRUE or FALSE is expected")
+            raise NotOfTypeError("TRUE or FALSE is expected")
 
 
 def to_date(cell: Cell) -> dt.date:
@@ -201,14 +205,14 @@ def to_date(cell: Cell) -> dt.date:
     match _plain(cell):
         case dt.datetime() as moment:
             if moment.time() != MIDNIGHT:
-                raise ConversionError("a date is expected, this has a time of day")
+                raise NotOfTypeError("a date is expected, this has a time of day")
             return moment.date()
         case dt.date() as day:
             return day
         case str() as text if _DATE.fullmatch(text.strip()):
             return _read(dt.date.fromisoformat, text.strip())
         case other:
-            raise ConversionError(f"a date is expected {_date_hint(other, 'YYYY-MM-DD')}")
+            raise NotOfTypeError(f"a date is expected {_date_hint(other, 'YYYY-MM-DD')}")
 
 
 def to_timestamp(cell: Cell, *, timezone: bool = False) -> dt.datetime:
@@ -221,7 +225,7 @@ def to_timestamp(cell: Cell, *, timezone: bool = False) -> dt.datetime:
         case str() as text if _TIMESTAMP.fullmatch(text.strip()):
             moment = _read(dt.datetime.fromisoformat, text.strip())
         case other:
-            raise ConversionError(f"a date and time is expected {_date_hint(other, 'YYYY-MM-DD HH:MM:SS')}")
+            raise NotOfTypeError(f"a date and time is expected {_date_hint(other, 'YYYY-MM-DD HH:MM:SS')}")
     if moment.tzinfo is not None and not timezone:
         raise ConversionError("has a time zone, which the column cannot keep")
     return moment
@@ -240,7 +244,7 @@ def to_time(cell: Cell) -> dt.time:
             return _read(dt.time.fromisoformat, text.strip())
         case _:
             pass
-    raise ConversionError("a time of day is expected (as text: HH:MM:SS)")
+    raise NotOfTypeError("a time of day is expected (as text: HH:MM:SS)")
 
 
 def to_interval(cell: Cell) -> dt.timedelta:
@@ -259,7 +263,7 @@ def to_interval(cell: Cell) -> dt.timedelta:
                 return parsed
         case _:
             pass
-    raise ConversionError("a span of time is expected (as text: H:MM:SS)")
+    raise NotOfTypeError("a span of time is expected (as text: H:MM:SS)")
 
 
 _SIMPLE: dict[Kind, CellParser] = {
@@ -308,7 +312,7 @@ def _whole(value: Decimal, *, rounded: bool) -> int:
             return int(value)
         if rounded:
             return int(_rounded(value, 0))
-    raise ConversionError("an integer is expected, this has a fraction")
+    raise NotOfTypeError("an integer is expected, this has a fraction")
 
 
 def _mark_hint(cell: Cell) -> str:

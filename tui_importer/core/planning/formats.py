@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 
 from tui_importer.core.conversion.inference import Inferred
 from tui_importer.core.conversion.written import MOMENTS, NUMBERS
-from tui_importer.core.model.formats import PLAIN, ColumnFormat, Formats
+from tui_importer.core.model.formats import NO_FORMATS, PLAIN, ColumnFormat, Formats
 from tui_importer.core.model.lists import listed
 from tui_importer.core.model.names import normalized, target_names
 from tui_importer.core.model.types import ColumnType, Kind
@@ -29,7 +29,7 @@ def given_format(formats: Formats, *names: str) -> ColumnFormat:
 
 def formats_by_position(formats: Formats, layout: Layout) -> dict[int, ColumnFormat]:
     """The user's formats by sheet column (from 0), where the table's own names are not known yet."""
-    if formats == Formats():
+    if formats == NO_FORMATS:
         return {}
     positions = range(layout.first_column, layout.first_column + len(layout.headers))
     names = target_names(layout.headers, positions=positions).names

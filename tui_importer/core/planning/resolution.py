@@ -159,12 +159,10 @@ def resolve(plan: Plan, source: NamedSource, choice: TargetChoice, existing: Tab
         table = new_table(choice.name, routes)
     if not routes:
         raise PlanError("no column is left to import")
-    routes = with_given_types(
-        routes, plan.options.types, notes, existing, dict(enumerate(inferred, start=layout.first_column))
-    )
+    by_position = dict(enumerate(inferred, start=layout.first_column))
+    routes = with_given_types(routes, plan.options.types, notes, existing, by_position)
     given = _given_formats(plan.formats, routes, headers)
     if inferred:
-        by_position = dict(enumerate(inferred, start=layout.first_column))
         notes += notes_on_texts(((each.header, each.type, by_position[each.position]) for each in routes), new=True)
     elif plan.columns is None:
         found = source.prove(

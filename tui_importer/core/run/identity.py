@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from tui_importer.core.model.formats import Formats
+from tui_importer.core.model.formats import NO_FORMATS
 from tui_importer.core.model.plan import ColumnPlan, Plan
 from tui_importer.core.model.standard_input import STANDARD_INPUT
 from tui_importer.core.source.layout import Layout
@@ -74,7 +74,7 @@ def identify(
     options, mode = plan.options, plan.target.write_mode.identity
     unknown = options.error_cells if options.uncalculated == "reject" else [options.error_cells, options.uncalculated]
     # What the texts themselves have proven follows from the file.
-    formats = [] if plan.formats == Formats() else [msgspec.to_builtins(plan.formats)]
+    formats = [] if plan.formats == NO_FORMATS else [msgspec.to_builtins(plan.formats)]
     return Identity(
         file=str(Path(plan.source.file).absolute()) if plan.source.file != STANDARD_INPUT else STANDARD_INPUT,
         sha256=sha256,
