@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from types import FrameType
 
 from tui_importer.api import Run
 from tui_importer.console.print_error import print_error
 from tui_importer.core.model.report import Report
 from tui_importer.errors import StoppedError
+from tui_importer.process.signals import signals_passed_to
 
 #: Base of a shell's exit status for a process ended by a signal (POSIX, 2.8.2).
 SIGNALLED = 128
@@ -29,7 +29,7 @@ class Interruption:
     ``left_behind``."""
 
     def __init__(self) -> None:
-        self.number: int | None = None
+        self.number: signal.Signals | None = None
         self.left_behind: str | None = None
         self._woken = threading.Event()
 
@@ -41,7 +41,7 @@ class Interruption:
     def check(self) -> None:
         """Raise :class:`InterruptedBySignalError` if a signal has arrived."""
         if self.number is not None:
-            raise InterruptedBySignalError(f"stopped by {signal.Signals(self.number).name}: nothing is left behind")
+            raise InterruptedBySignalError(f"stopped by {self.number.name}: nothing is left behind")
 
     def carry_out(self, run: Run) -> Report:
         """Execute the run and return its report. Raises :class:`InterruptedBySignalError` if a signal ended it."""
@@ -56,11 +56,10 @@ class Interruption:
             self._woken.set()
 
         threading.Thread(target=execute, name="run", daemon=True).start()
-        # The signal handler runs in this thread, and sets the event.
         self._woken.wait()
         if self.number is not None:
             self._woken.clear()
-            run.abort(f"stopped by {signal.Signals(self.number).name}")
+            run.abort(f"stopped by {self.number.name}")
             # A file that is still being parsed is not waited for: nothing is written before the plan is resolved, and a
             # run that was aborted by then never writes.
             if not reports and run.resolved_plan is not None:
@@ -72,8 +71,8 @@ class Interruption:
             raise report
         return report
 
-    def on_signal(self, number: int, frame: FrameType | None) -> None:
-        """Record the signal; the second one exits."""
+    def on_signal(self, number: signal.Signals) -> None:
+        """Record the signal; the second one exits. Called in a thread of its own."""
         if self.number is not None:
             if self.left_behind is not None:
                 print_error(self.left_behind)
@@ -86,11 +85,5 @@ class Interruption:
 def interruptible() -> Iterator[Interruption]:
     """Handle signals inside the block; restore the previous handlers afterwards."""
     interruption = Interruption()
-    before: list[tuple[int, Callable[[int, FrameType | None], object] | int | None]] = [
-        (number, signal.signal(number, interruption.on_signal)) for number in _SIGNALS
-    ]
-    try:
+    with signals_passed_to(interruption.on_signal, _SIGNALS):
         yield interruption
-    finally:
-        for number, handler in before:
-            signal.signal(number, handler)
