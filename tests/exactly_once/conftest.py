@@ -37,6 +37,9 @@ class Importer:
         limit: int | None = None,
         table: str | None = "t",
         mode: Any = "append",
+        key: Sequence[str] = (),
+        on_conflict: Any = None,
+        update: Sequence[str] = (),
         **options: Any,
     ) -> Report:
         """Import it; the report adds up."""
@@ -48,7 +51,7 @@ class Importer:
 
         plan = Plan(
             source=Source(file=str(self.file), limit=limit),
-            target=Target(database=url, table=table, mode=mode),
+            target=Target(database=url, table=table, mode=mode, key=key, on_conflict=on_conflict, update=update),
             options=Options(**options),
         )
         rejects = self.folder / "r.xlsx"

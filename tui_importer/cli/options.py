@@ -17,7 +17,7 @@ from tui_importer.core.model.files import check_new_file
 from tui_importer.core.model.formats import GIVEN_FIELDS, formats_given, parse_value_of_column
 from tui_importer.core.model.plan import Options, Plan, Source, Totals, UnknownCells, load_plan
 from tui_importer.core.model.plugin_values import merged
-from tui_importer.core.model.write_mode import AVAILABLE_KINDS
+from tui_importer.core.model.write_mode import AVAILABLE_KINDS, OnConflict
 from tui_importer.errors import PlanError, UsageError
 from tui_importer.plugins.registry import Registry, load_registry
 
@@ -176,6 +176,18 @@ def target_options(command: Command) -> Command:
                 help="What becomes of formulas without a value (default: reject the row).",
             ),
             click.option("--mode", type=click.Choice([kind.value for kind in AVAILABLE_KINDS]), help=_modes_help()),
+            click.option(
+                "--key", multiple=True, metavar="COLUMN", help="Column that identifies a row (again and again)."
+            ),
+            click.option(
+                "--on-conflict", type=click.Choice([each.value for each in OnConflict]), help=_conflicts_help()
+            ),
+            click.option(
+                "--update",
+                multiple=True,
+                metavar="COLUMN",
+                help="Column that an upsert updates (again and again; default: all but the key).",
+            ),
             click.option("--ledger-schema", metavar="NAME", help="PostgreSQL schema for the ledger's tables."),
             click.option(
                 "--connect-timeout", type=click.FloatRange(0, min_open=True), metavar="S", help="Default: 10 s."
@@ -201,6 +213,12 @@ def _modes_help() -> str:
     return f"{'; '.join(f'{kind.value}: {kind.summary}' for kind in AVAILABLE_KINDS)} (default: {AVAILABLE_KINDS[0]})."
 
 
+def _conflicts_help() -> str:
+    """What happens to a row whose key is there already."""
+    choices = "; ".join(f"{each.value}: {each.summary}" for each in OnConflict)
+    return f"A row whose key is there already. {choices} (default: update for an upsert, skip with --key, else error)."
+
+
 def build_plan(files: Sequence[str], given: Mapping[str, Any], registry: Registry) -> Plan:
     """Return the plan of these files: options override the plan file, which overrides the environment and the defaults.
 
@@ -217,6 +235,9 @@ def build_plan(files: Sequence[str], given: Mapping[str, Any], registry: Registr
         database=(plan.target.database or environment) if typed is None else typed,
         table=given.get("table"),
         mode=given.get("mode"),
+        key=given.get("key") or None,
+        on_conflict=given.get("on_conflict"),
+        update=given.get("update") or None,
     )
     apart = ("schema", "types", "skip", "plugin_options")
     named = {name: given.get(name) for name in Options.__struct_fields__ if name not in apart}

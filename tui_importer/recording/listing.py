@@ -178,7 +178,7 @@ def _of_ledger(past: PastRun, history: Sequence[PastRun], ledger: Ledger, databa
     elif alive:
         state, resumable = "running", False
     else:
-        state, resumable = _state(_STATES.get(past.state, _DIED), resumed=place > 0, dry_run=False)
+        state, resumable = _state(_ended(past), resumed=place > 0, dry_run=False)
     inserted, updated = counts.inserted - before.inserted, counts.updated - before.updated
     return ListedRun(
         run_id=past.run_id,
@@ -226,3 +226,10 @@ def _number(count: int | None, run: ListedRun, name: str) -> str:
         return ""
     would = "would be " if run.dry_run and count and name != "read" else ""
     return f"{would}{count:,}{'+' if run.at_least else ''}"
+
+
+def _ended(past: PastRun) -> str:
+    """How a run ended. What became of its rows afterwards is not its state."""
+    if past.state is RunState.EMPTIED:
+        return "complete" if past.error is None else "stopped"
+    return _STATES.get(past.state, _DIED)

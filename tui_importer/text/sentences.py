@@ -192,17 +192,21 @@ def fate(stats: Stats, *, dry_run: bool = False, header: bool = True, brief: boo
 
 
 def _fate(stats: Stats, *, dry_run: bool, header: bool, brief: bool) -> str:
-    rejected, left_out = stats.error_count, stats.skipped - stats.already_in - stats.suppressed
+    rejected = stats.error_count
+    left_out = stats.skipped - stats.already_in - stats.suppressed - stats.existing
     is_in = "would go in" if dry_run else "is in"
     if not stats.total_records:
         return "no rows below the header" if header else "no rows in the sheet"
-    if not (rejected or left_out or stats.suppressed):
+    if not (rejected or left_out or stats.suppressed or stats.existing):
         return f"every row {is_in}" if stats.success_count else "nothing to write, every row was in already"
     facts = []
     for count, word in ((rejected, "rejected"), (left_out, "skipped")):
         verb = "would be " if dry_run else "" if brief else "was " if count == 1 else "were "
         if count:
             facts.append(f"{plural(count, 'row')} {verb}{word}")
+    if stats.existing:
+        key = "its key is" if stats.existing == 1 else "their keys are"
+        facts.append(f"{plural(stats.existing, 'row')} changed nothing ({key} there already)")
     if stats.suppressed:
         facts.append(suppressed(stats.suppressed))
     return ", ".join([*facts, f"{'every other' if stats.in_table else 'no'} row {is_in}"])

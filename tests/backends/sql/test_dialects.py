@@ -53,19 +53,9 @@ def test_a_key_that_is_there_is_left_alone(known: Database) -> None:
     assert known.fetch("SELECT * FROM t ORDER BY id") == [(1, "old", "old"), (2, "new", "new")]
 
 
-def test_a_key_that_is_there_has_just_these_columns_updated(known: Database) -> None:
-    engine = engine_of(known)
-    statement = dialect_of(engine).upsert(TABLE, ["id"], ["a"])
-    assert statement is not None
-    with engine.begin() as connection:
-        connection.execute(statement, ROWS)
-    assert known.fetch("SELECT * FROM t ORDER BY id") == [(1, "new", "old"), (2, "new", "new")]
-
-
 def test_of_an_unknown_database_nothing_is_assumed() -> None:
     dialect = SqlDialect()
     assert str(dialect.insert_ignore(TABLE)) == "INSERT INTO t (id, a, b) VALUES (:id, :a, :b)"
-    assert dialect.upsert(TABLE, ["id"], ["a"]) is None
     assert dialect.integer_bits is None
     assert not dialect.numbers("id", sa.Integer(), ["id"])
 

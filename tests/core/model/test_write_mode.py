@@ -21,6 +21,8 @@ APPEND, UPSERT = WriteKind.APPEND, WriteKind.UPSERT
 def test_what_is_not_given_follows_from_the_kind() -> None:
     assert WriteMode() == WriteMode(APPEND, (), OnConflict.ERROR)
     assert WriteMode(UPSERT, ("id",)) == WriteMode(UPSERT, ("id",), OnConflict.UPDATE)
+    assert WriteMode(APPEND, ("id",)) == WriteMode(APPEND, ("id",), OnConflict.SKIP)
+    assert WriteMode(WriteKind.CREATE, ("id",)) == WriteMode(WriteKind.CREATE, ("id",), OnConflict.ERROR)
 
 
 def test_words_are_taken_for_their_values() -> None:
@@ -34,10 +36,12 @@ def test_words_are_taken_for_their_values() -> None:
     [
         ({"kind": "apend"}, "kind must be one of append, create, replace, .*, not 'apend': did you mean 'append'"),
         ({"on_conflict": "ignore"}, "on_conflict must be one of error, skip, update, not 'ignore'"),
-        ({"kind": UPSERT, "on_conflict": OnConflict.SKIP}, "on_conflict cannot be skip"),
-        ({"kind": UPSERT, "on_conflict": OnConflict.ERROR}, "on_conflict cannot be error"),
+        ({"kind": UPSERT, "on_conflict": OnConflict.ERROR}, "mode upsert rejects no row whose key is there"),
         ({"on_conflict": OnConflict.UPDATE}, "mode append updates no row"),
-        ({"key": ("id",)}, "a key has no effect"),
+        ({"key": ("id",), "on_conflict": OnConflict.ERROR}, "a key has no effect"),
+        ({"update": ("a",)}, "columns to update have an effect only where rows are updated"),
+        ({"kind": UPSERT, "update": ("a", "a")}, "update must name different columns, not 'a', 'a'"),
+        ({"kind": UPSERT, "key": ("a",), "update": ("b", "a")}, "a column of the key is not updated: 'a'"),
         ({"kind": UPSERT, "key": ("a", "a")}, "key must name different columns, not 'a', 'a'"),
         ({"kind": UPSERT, "key": ("",)}, "key must name different columns, not ''"),
         ({"kind": UPSERT, "key": 3}, "key must be a list, not 3"),
@@ -72,6 +76,27 @@ def test_only_modes_that_add_the_same_rows_are_the_same_import() -> None:
     assert skipping[0].identity == skipping[1].identity
     others = [skipping[0], WriteMode(UPSERT), WriteMode(UPSERT, ("id",)), WriteMode(WriteKind.REPLACE)]
     assert len({mode.identity for mode in others} | {()}) == 1 + len(others)
+
+
+def test_columns_to_update_are_part_of_the_identity() -> None:
+    modes = [WriteMode(UPSERT, ("id",)), WriteMode(UPSERT, ("id",), update=("a",)), WriteMode(UPSERT, update=("a",))]
+    assert len({mode.identity for mode in modes}) == 3
+
+
+@pytest.mark.parametrize(
+    ("mode", "after"),
+    [
+        (WriteMode(WriteKind.CREATE), WriteMode()),
+        (WriteMode(WriteKind.CREATE, ("id",)), WriteMode()),
+        (WriteMode(WriteKind.CREATE, ("id",), OnConflict.SKIP), WriteMode(APPEND, ("id",))),
+        (WriteMode(WriteKind.CREATE, ("id",), OnConflict.UPDATE), WriteMode(UPSERT, ("id",))),
+        (WriteMode(UPSERT, ("id",), update=("a",)), WriteMode(UPSERT, ("id",), update=("a",))),
+        (WriteMode(WriteKind.TRUNCATE), WriteMode(WriteKind.TRUNCATE)),
+    ],
+    ids=str,
+)
+def test_import_that_created_its_table_goes_on_in_the_same_way(mode: WriteMode, after: WriteMode) -> None:
+    assert mode.after_creation == after
 
 
 def test_a_mode_is_a_plain_value() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tui_importer.core.model.plan import WORKERS, Options
+from tui_importer.core.model.plan import WORKERS, Options, Plan, Source, Target
 from tui_importer.core.run.choices import (
     MAX_BATCH_SIZE,
     MIN_BATCH_SIZE,
@@ -44,8 +44,18 @@ class Limited:
 )
 def test_workers(asked: int | None, strategy: int | None, database: int | None, workers: int, fewer: bool) -> None:
     backend: Any = Limited(database)
-    found = choose(Options(workers=asked), Limited(strategy), backend, None)
+    plan = Plan(source=Source(file="a.csv"), options=Options(workers=asked))
+    found = choose(plan, Limited(strategy), backend, None)
     assert (found.workers, found.fewer_than_asked, found.max_writers) == (workers, fewer, database)
+
+
+def test_one_worker_writes_where_the_order_of_rows_matters() -> None:
+    backend: Any = Limited(None)
+    target = Target(mode="upsert", key=("id",))
+    plan = Plan(source=Source(file="a.csv"), target=target, options=Options(workers=4))
+    found = choose(plan, Limited(None), backend, None)
+    assert (found.workers, found.max_writers, found.fewer_than_asked) == (1, 1, True)
+    assert "in the order of the sheet" in found.writer_note
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from tui_importer.backends.postgresql import privileges
 from tui_importer.backends.postgresql.sequences import advance_sequences
 from tui_importer.backends.sql.catalog import SqlCatalog
 from tui_importer.core.model.table import Index, Table
+from tui_importer.core.model.write_mode import WriteMode
 from tui_importer.core.writing.access import Access
 
 
@@ -27,6 +28,10 @@ class PostgreSQLCatalog(SqlCatalog):
         with ThreadPoolExecutor(min(len(indexes), os.cpu_count() or 1), thread_name_prefix="index") as pool:
             for _ in pool.map(make, indexes):
                 pass
+
+    def supports(self, mode: WriteMode) -> bool:
+        """Sessions know every mode."""
+        return True
 
     def check_access(self, access: Access) -> None:
         privileges.check_target(self._engine, access)

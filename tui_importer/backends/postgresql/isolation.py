@@ -17,6 +17,7 @@ from typing import Any
 
 from psycopg import sql
 
+from tui_importer.backends.postgresql.conflicts import ConflictClause
 from tui_importer.backends.sql.faults import DATA_CLASSES, DATA_STATES
 from tui_importer.core.model.batch import Batch
 from tui_importer.core.writing.backend import Destination, IsolatedRows
@@ -71,7 +72,8 @@ CREATE TEMPORARY TABLE tui_importer_isolation (
     place integer GENERATED ALWAYS AS IDENTITY (MINVALUE 0 CACHE 1000) PRIMARY KEY, {cells}
 ) ON COMMIT DROP;
 CREATE FUNCTION {function} RETURNS TABLE (
-    refused integer, inserted bigint, state text, message text, detail text, context text, named text, violated text
+    refused integer, inserted bigint, updated bigint,
+    state text, message text, detail text, context text, named text, violated text
 ) LANGUAGE plpgsql AS {body}
 """)
 
@@ -82,22 +84,25 @@ DECLARE
     pending integer := {first};
     failed integer;
     affected bigint;
-    tried bigint;
+    is_new boolean;
+    inserted_before bigint;
+    updated_before bigint;
     r record;
 BEGIN
     inserted := 0;
+    updated := 0;
     OPEN given;
     LOOP
-        tried := 0;
+        inserted_before := inserted;
+        updated_before := updated;
         BEGIN
             LOOP
                 FETCH given INTO r;
                 EXIT WHEN NOT FOUND;
                 {insert}
-                GET DIAGNOSTICS affected = ROW_COUNT;
-                tried := tried + affected;
+                {count}
             END LOOP;
-            inserted := inserted + tried;
+            CLOSE given;
             refused := NULL;
             RETURN NEXT;
             RETURN;
@@ -108,6 +113,8 @@ BEGIN
                 RAISE;
             END IF;
         END;
+        inserted := inserted_before;
+        updated := updated_before;
         failed := r.place;
         IF failed > pending THEN
             {insert_again}
@@ -119,7 +126,18 @@ BEGIN
 END
 """)
 
-# How the rows before a refused one are inserted again: by one statement, unless some of them omit columns.
+# How the outcome of an INSERT is counted; with a conflict clause, it returns whether its row is new, or nothing.
+_COUNT = sql.SQL("""
+                GET DIAGNOSTICS affected = ROW_COUNT;
+                inserted := inserted + affected;
+""")
+_COUNT_IS_NEW = sql.SQL("""
+                inserted := inserted + (is_new IS TRUE)::integer;
+                updated := updated + (is_new IS FALSE)::integer;
+""")
+
+# How the rows before a refused one are inserted again: by one statement, unless some of them omit columns, or their
+# order matters.
 _INSERT_ALL = sql.SQL("""
             INSERT INTO {table} ({columns})
                 SELECT {values} FROM {batch} r WHERE r.place >= pending AND r.place < failed ORDER BY r.place;
@@ -129,14 +147,14 @@ _INSERT_ALL = sql.SQL("""
 _INSERT_EACH = sql.SQL("""
             FOR r IN SELECT * FROM {batch} b WHERE b.place >= pending AND b.place < failed ORDER BY b.place LOOP
                 {insert}
-                GET DIAGNOSTICS affected = ROW_COUNT;
-                inserted := inserted + affected;
+                {count}
             END LOOP;
 """)
 
 # COPY parses all cells of a row first, in column order.
 _CALL = sql.SQL("""
-SELECT i.refused, i.inserted, coalesce(e.state, i.state), coalesce(e.message, i.message), i.detail, i.context,
+SELECT i.refused, i.inserted, i.updated,
+    coalesce(e.state, i.state), coalesce(e.message, i.message), i.detail, i.context,
     coalesce(e.column_name, i.named), i.violated
 FROM {function} i
 LEFT JOIN LATERAL (
@@ -148,7 +166,9 @@ LEFT JOIN LATERAL (
     ORDER BY v.place LIMIT 1
 ) e ON true
 """)
-_PLAIN_CALL = sql.SQL("SELECT refused, inserted, state, message, detail, context, named, violated FROM {function}")
+_PLAIN_CALL = sql.SQL(
+    "SELECT refused, inserted, updated, state, message, detail, context, named, violated FROM {function}"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +197,8 @@ class Isolation:
         self._names = destination.columns
         self._cells = [sql.Identifier(f"c{number}") for number in range(len(destination.columns))]
         self._copy_options = copy_options
+        self._destination = destination
+        self._ordered = destination.mode.order_matters
         self._columns: list[_Column] | None = None
 
     def steps(
@@ -201,20 +223,21 @@ class Isolation:
         if len(self._columns) < len(self._names) or len(self._names) >= _MAX_COLUMNS:
             return None
         yield from fetch(_LOCK_TABLE.format(table=sql.Literal(self._table.as_string(None))))
-        yield from fetch(self._create(self._columns, start, stop, sorted(set(omitted))))
+        yield from fetch(self._create(self._columns, version, start, stop, sorted(set(omitted))))
         options = sql.SQL("") if chunks is None else self._copy_options
         statement = sql.SQL("COPY {} ({}) FROM STDIN {}").format(_BATCH, _listed(self._cells), options)
         yield from copy(statement, chunks or (), batch.records() if chunks is None else ())
         rows = yield from fetch(self._call(self._columns, version))
-        yield from fetch(sql.SQL("DROP FUNCTION {}").format(_FUNCTION))
+        yield from fetch(sql.SQL("DROP FUNCTION {}; DROP TABLE {}").format(_FUNCTION, _BATCH))
         return _isolated(rows, start, stop)
 
     def _create(
-        self, columns: Sequence[_Column], start: int, stop: int, omitted: Sequence[tuple[int, ...]]
+        self, columns: Sequence[_Column], version: int, start: int, stop: int, omitted: Sequence[tuple[int, ...]]
     ) -> sql.Composed:
-        insert = self._insert_row(columns, omitted)
-        if any(omitted):
-            insert_again = _INSERT_EACH.format(batch=_BATCH, insert=insert)
+        insert = self._insert_row(columns, version, omitted)
+        count = _COUNT_IS_NEW if self._ordered else _COUNT
+        if any(omitted) or self._ordered:
+            insert_again = _INSERT_EACH.format(batch=_BATCH, insert=insert, count=count)
         else:
             names, values = map(_listed, self._names_and_values(columns, ()))
             insert_again = _INSERT_ALL.format(table=self._table, columns=names, values=values, batch=_BATCH)
@@ -223,6 +246,7 @@ class Isolation:
             first=sql.Literal(start),
             last=sql.Literal(stop - 1),
             insert=insert,
+            count=count,
             insert_again=insert_again,
             classes=sql.Literal(sorted(DATA_CLASSES)),
             states=sql.Literal(sorted(DATA_STATES)),
@@ -233,7 +257,7 @@ class Isolation:
             body=sql.Literal(body.as_string(None)),
         )
 
-    def _insert_row(self, columns: Sequence[_Column], omitted: Sequence[tuple[int, ...]]) -> sql.Composed:
+    def _insert_row(self, columns: Sequence[_Column], version: int, omitted: Sequence[tuple[int, ...]]) -> sql.Composed:
         """The statement that inserts the row ``r``: conditions find out which of the columns it omits."""
         places = sorted(set(chain.from_iterable(omitted)))
         parts: list[sql.Composable] = []
@@ -245,7 +269,7 @@ class Isolation:
                 continue
             possible, depth = item
             if len(possible) == 1:
-                parts.append(self._insert(columns, possible[0]))
+                parts.append(self._insert(columns, version, possible[0]))
                 continue
             place = places[depth]
             blank = [each for each in possible if place in each]
@@ -257,10 +281,16 @@ class Isolation:
                 todo.append((possible, depth + 1))
         return sql.SQL("\n").join(parts)
 
-    def _insert(self, columns: Sequence[_Column], omitted: tuple[int, ...]) -> sql.Composed:
+    def _insert(self, columns: Sequence[_Column], version: int, omitted: tuple[int, ...]) -> sql.Composed:
         names, values = map(_listed, self._names_and_values(columns, omitted))
-        form = "INSERT INTO {} ({}) VALUES ({});" if len(omitted) < len(columns) else "INSERT INTO {} DEFAULT VALUES;"
-        return sql.SQL(form).format(self._table, names, values)
+        row: sql.Composable = sql.SQL("DEFAULT VALUES")
+        if len(omitted) < len(columns):
+            row = sql.SQL("({}) VALUES ({})").format(names, values)
+        end: sql.Composable = sql.SQL("")
+        if self._ordered:
+            conflict = ConflictClause(self._destination.part(kept_columns(len(columns), omitted)))
+            end = sql.SQL(" {} RETURNING {} INTO is_new").format(conflict.clause, conflict.is_new(version))
+        return sql.SQL("INSERT INTO {} AS target {}{};").format(self._table, row, end)
 
     def _names_and_values(
         self, columns: Sequence[_Column], omitted: tuple[int, ...]
@@ -298,9 +328,10 @@ def _listed(parts: Iterable[sql.Composable]) -> sql.Composed:
 def _isolated(rows: Iterable[Sequence[Any]], start: int, stop: int) -> IsolatedRows:
     """Read the function's result: a row for each bad row, and a last one without a number."""
     refused: list[tuple[int, DataFault]] = []
-    for place, inserted, state, message, detail, context, column, constraint in rows:
+    for place, inserted, updated, state, message, detail, context, column, constraint in rows:
         if place is None:
-            return IsolatedRows(Loaded.reported(stop - start - len(refused), inserted), refused)
+            skipped = stop - start - len(refused) - inserted - updated
+            return IsolatedRows(Loaded(inserted, updated, skipped), refused)
         names = {"column": column or None, "constraint": constraint or None}
         refused.append((place, data_fault(message, detail, state, context, **names)))
     raise AssertionError(f"rows from {start} on were not all tried")

@@ -47,6 +47,8 @@ _TARGET = sa.text(
     SELECT quote_ident(n.nspname), has_schema_privilege(n.oid, 'USAGE'),
         quote_ident(n.nspname) || '.' || quote_ident(c.relname),
         has_table_privilege(c.oid, 'SELECT'),
+        has_table_privilege(c.oid, 'UPDATE'),
+        has_table_privilege(c.oid, 'TRUNCATE'),
         has_table_privilege(c.oid, 'INSERT') OR NOT EXISTS (
             SELECT FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attname = ANY(:columns)
             AND NOT has_column_privilege(c.oid, a.attnum, 'INSERT')
@@ -137,10 +139,16 @@ def _target_grants(connection: sa.Connection, access: Access) -> list[str]:
     found = connection.execute(_TARGET, parameters).one_or_none()
     if found is None:
         return statements
-    schema, may_use, name, may_read, may_insert, sequences = found
+    schema, may_use, name, may_read, may_update, may_empty, may_insert, sequences = found
     if not may_use and not statements:
         statements += _schema_grants(schema, user, use=True, create=False)
-    rights = [right for right, has in (("INSERT", may_insert), ("SELECT", may_read or not access.reads)) if not has]
+    needed = (
+        ("INSERT", may_insert),
+        ("SELECT", may_read or not access.reads),
+        ("UPDATE", may_update or not access.updates),
+        ("TRUNCATE", may_empty or not access.empties),
+    )
+    rights = [right for right, has in needed if not has]
     if rights:
         statements.append(f"GRANT {', '.join(rights)} ON {name} TO {user}")
     if sequences and access.columns:

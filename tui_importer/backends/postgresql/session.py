@@ -11,6 +11,7 @@ from typing import Any
 
 from psycopg import sql
 
+from tui_importer.backends.postgresql.conflicts import row_outcome
 from tui_importer.backends.postgresql.connections import (
     WatchedAsyncConnection,
     WatchedConnection,
@@ -34,7 +35,7 @@ from tui_importer.core.scheduling.stalls import WORKER
 from tui_importer.core.writing.backend import Destination, IsolatedRows
 from tui_importer.core.writing.defaults import PartStatements
 from tui_importer.core.writing.ledger import Entry
-from tui_importer.core.writing.loaded import Loaded
+from tui_importer.core.writing.loaded import NOTHING_LOADED, Loaded
 from tui_importer.core.writing.operation import Operation
 from tui_importer.errors import DataFault
 
@@ -81,7 +82,9 @@ class PostgreSQLOperations(SessionOperations[Statements]):
     ) -> None:
         claim = destination.claim
         ledger = None if claim is None else ledger_statements(claim, codec(connection))
-        super().__init__(connection, PartStatements(destination, Statements), ledger, STATEMENT_ERRORS, interrupt)
+        self._version = connection.info.server_version
+        parts = PartStatements(destination, lambda part: Statements(part, self._version))
+        super().__init__(connection, parts, ledger, STATEMENT_ERRORS, interrupt)
         self._copy = copy
         self._ledger_schema = None if claim is None else claim.schema
         enlarge_send_buffer(connection.fileno())
@@ -98,10 +101,35 @@ class PostgreSQLOperations(SessionOperations[Statements]):
     def rollback_to_savepoint(self) -> Operation[None]:
         yield from self._execute(_ROLLBACK_TO_AND_RELEASE)
 
+    def load(self, batch: Batch, start: int, stop: int) -> Operation[Loaded]:
+        conflict_load = self._parts.whole.conflict_load
+        if conflict_load is None:
+            return (yield from super().load(batch, start, stop))
+        if self._parts.omitted(batch, start, stop) is None:
+            copy = partial(self._copy_rows, self._parts.whole, batch, start, stop)
+            loaded = yield from conflict_load.steps(self._fetch, copy, self._version)
+            if loaded is not None:
+                return loaded
+        # The outcome depends on the rows' order, which one statement, or one for each set of columns, does not keep.
+        isolated = yield from self.isolate(batch, start, stop)
+        if isolated is not None:
+            for row, fault in isolated.refused:
+                fault.offset = row - start
+                raise fault
+            return isolated.loaded
+        each = NOTHING_LOADED
+        for row in range(start, stop):
+            each += yield from self.insert(batch, row)
+        return each
+
     def insert(self, batch: Batch, row: int) -> Operation[Loaded]:
         statement, record = self._row(batch, row)
         try:
             cursor = yield from self._execute(statement, record)
+            if self._parts.whole.conflict_load is not None:
+                with self._errors:
+                    returned = yield cursor.fetchall()
+                return row_outcome(1, returned)
         except DataFault as fault:
             if fault.column is None and fault.constraint is None:
                 yield from self.rollback()
@@ -110,7 +138,7 @@ class PostgreSQLOperations(SessionOperations[Statements]):
         return Loaded.reported(1, cursor.rowcount)
 
     def isolate(self, batch: Batch, start: int, stop: int) -> Operation[IsolatedRows | None]:
-        isolation, version = self._parts.whole.isolation, self._connection.info.server_version
+        isolation, version = self._parts.whole.isolation, self._version
         chunks = text_chunks(batch, 0, len(batch))
         omitted = self._parts.omitted(batch, start, stop) or [()]
         return (yield from isolation.steps(self._fetch, self._send, version, batch, chunks, start, stop, omitted))
@@ -133,14 +161,18 @@ class PostgreSQLOperations(SessionOperations[Statements]):
                 raise
 
     def _write(self, statements: Statements, batch: Batch, start: int, stop: int) -> Operation[Loaded]:
-        chunks = text_chunks(batch, start, stop)
-        if not statements.has_columns:  # COPY takes no row without a column
+        if statements.has_columns:
+            count = yield from self._copy_rows(statements, batch, start, stop)
+        else:  # COPY takes no row without a column
             count = yield from self._insert_many(statements.insert, batch.records(start, stop))
-        elif chunks is not None:
-            count = yield from self._send(statements.copy_text, chunks)
-        else:
-            count = yield from self._send(statements.copy, (), batch.records(start, stop), statements.binary_types)
         return Loaded.reported(stop - start, count)
+
+    def _copy_rows(self, statements: Statements, batch: Batch, start: int, stop: int) -> Operation[int]:
+        chunks = text_chunks(batch, start, stop)
+        if chunks is not None:
+            return (yield from self._send(statements.copy_text, chunks))
+        records = batch.records(start, stop)
+        return (yield from self._send(statements.copy, (), records, statements.binary_types))
 
     def _write_rejects(self, ledger: LedgerStatements[bytes], entry: Entry) -> Operation[None]:
         yield from self._send(rejects_copy(self._ledger_schema), (), ledger.reject_records(entry))

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from psycopg import sql
 from sqlalchemy.dialects.postgresql import psycopg as psycopg_dialect
 
+from tui_importer.backends.postgresql.conflicts import ROWS, ConflictClause, ConflictLoad
 from tui_importer.backends.postgresql.copy_text import TEXT_COPY_FORMAT, binary_types
 from tui_importer.backends.postgresql.isolation import Isolation
 from tui_importer.backends.sql.dialects import PostgreSQLDialect
@@ -24,23 +25,39 @@ from tui_importer.core.writing.ledger import Claim
 
 
 class Statements:
-    """The statements that write rows into the columns of a destination."""
+    """The statements that write rows into the columns of a destination.
 
-    def __init__(self, destination: Destination) -> None:
+    ``conflict_load`` is None if a row whose key is there already is an error; otherwise the COPY statements copy into
+    its temporary table, and ``insert`` returns whether its row is new.
+    """
+
+    def __init__(self, destination: Destination, version: int) -> None:
+        """``version`` is the server's."""
         table = destination.table
         name = sql.Identifier(*((table.schema, table.name) if table.schema else (table.name,)))
         columns = sql.SQL(", ").join(map(sql.Identifier, destination.columns))
+        self.has_columns = bool(destination.columns)
+        self.conflict_load: ConflictLoad | None = None
+        copied: sql.Composable = name
+        returning: sql.Composable = sql.SQL("")
+        if destination.mode.order_matters:
+            conflict = ConflictClause(destination)
+            self.conflict_load = ConflictLoad(destination, name)
+            copied = ROWS
+            returning = sql.SQL(" {} RETURNING {}").format(conflict.clause, conflict.is_new(version))
         self.binary_types = binary_types(destination.types)
         form = sql.SQL(" (FORMAT BINARY)" if self.binary_types else "")
-        self.copy = sql.SQL("COPY {} ({}) FROM STDIN{}").format(name, columns, form)
-        self.copy_text = sql.SQL("COPY {} ({}) FROM STDIN {}").format(name, columns, TEXT_COPY_FORMAT)
-        # As bytes: psycopg puts anything else together again for every row.
-        into = sql.SQL("INSERT INTO {} ({})" if destination.columns else "INSERT INTO {}").format(name, columns)
-        values = f"VALUES ({', '.join(['%s'] * len(destination.columns))})" if destination.columns else "DEFAULT VALUES"
-        # psycopg takes a % in a name for a placeholder.
-        self.insert = into.as_bytes().replace(b"%", b"%%") + f" {values}".encode()
-        self.has_columns = bool(destination.columns)
+        self.copy = sql.SQL("COPY {} ({}) FROM STDIN{}").format(copied, columns, form)
+        self.copy_text = sql.SQL("COPY {} ({}) FROM STDIN {}").format(copied, columns, TEXT_COPY_FORMAT)
+        # As bytes: psycopg puts anything else together again for every row, and takes a % in a name for a placeholder.
+        into = sql.SQL("INSERT INTO {} AS target ({})" if self.has_columns else "INSERT INTO {} AS target")
+        values = f"VALUES ({', '.join(['%s'] * len(destination.columns))})" if self.has_columns else "DEFAULT VALUES"
+        self.insert = _escaped(into.format(name, columns)) + f" {values}".encode() + _escaped(returning)
         self.isolation = Isolation(destination, TEXT_COPY_FORMAT)
+
+
+def _escaped(part: sql.Composable) -> bytes:
+    return part.as_bytes().replace(b"%", b"%%")
 
 
 @cache

@@ -58,6 +58,10 @@ class SqlCatalog(BaseCatalog):
         with self._reading(f"read table {table.qualified_name!r}", table) as connection:
             yield from connection.execution_options(yield_per=rows).execute(query).partitions()
 
+    def referring_tables(self, table: Table) -> Sequence[str]:
+        with tables.one_line_errors("read the foreign keys"), self._engine.connect() as connection:
+            return tables.referring_tables(connection, table)
+
     def _create_index(self, table: Table, index: Index) -> None:
         tables.create_index(self._engine, self._dialect, table, index)
 

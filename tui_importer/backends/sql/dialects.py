@@ -39,12 +39,9 @@ class SqlDialect:
         them."""
         return sa.insert(table)
 
-    def upsert(self, table: sa.Table, key: Sequence[str], updated: Sequence[str]) -> sa.Insert | None:
-        """An INSERT that, for a row whose ``key`` is there already, updates these columns instead.
-
-        None if the database has no such statement.
-        """
-        return None
+    def empty(self, connection: sa.Connection, table: sa.TableClause) -> None:
+        """Remove all rows of a table, in the open transaction."""
+        connection.execute(sa.delete(table))
 
 
 class OnConflictDialect(SqlDialect, ABC):
@@ -58,12 +55,6 @@ class OnConflictDialect(SqlDialect, ABC):
         statement: sa.Insert = self._insert(table).on_conflict_do_nothing()
         return statement
 
-    def upsert(self, table: sa.Table, key: Sequence[str], updated: Sequence[str]) -> sa.Insert:
-        insert = self._insert(table)
-        values = {name: insert.excluded[name] for name in updated}
-        statement: sa.Insert = insert.on_conflict_do_update(index_elements=list(key), set_=values)
-        return statement
-
 
 class PostgreSQLDialect(OnConflictDialect):
     """PostgreSQL."""
@@ -74,6 +65,12 @@ class PostgreSQLDialect(OnConflictDialect):
         from sqlalchemy.dialects.postgresql import insert  # most databases do not need it
 
         return insert(table)
+
+    def empty(self, connection: sa.Connection, table: sa.TableClause) -> None:
+        """TRUNCATE can be undone like any other statement (manual, TRUNCATE)."""
+        preparer = connection.dialect.identifier_preparer
+        names = [preparer.quote(part) for part in (table.schema, table.name) if part]
+        connection.exec_driver_sql(f"TRUNCATE TABLE {'.'.join(names)}".replace("%", "%%"))
 
 
 class SQLiteDialect(OnConflictDialect):

@@ -221,7 +221,9 @@ class SqlLedger:
             if connection.execute(sa.select(run.c.run_id).limit(1)).first() is None:
                 run.metadata.drop_all(connection)
 
-    def publish(self, claim: Claim, stage: Table, table: Table, columns: Sequence[str], *, create: bool) -> None:
+    def publish(
+        self, claim: Claim, stage: Table, table: Table, columns: Sequence[str], *, create: bool, empty: bool = False
+    ) -> None:
         run = self._tables.run
         names: list[sa.ColumnClause[Any]] = [sa.column(name) for name in columns]
         staged: list[sa.ColumnClause[Any]] = [sa.column(name) for name in columns]
@@ -236,9 +238,25 @@ class SqlLedger:
                 raise SupersededError("another run has taken this import over: this one may write no more")
             if create:
                 connection.execute(sa.schema.CreateTable(tables.sql_table(table, self._dialect)))
+            elif empty:
+                # Emptied first: from now on, no other run can commit rows that would be lost.
+                self._dialect.empty(connection, target)
+                self._end_other_imports(connection, claim)
             defaults = [name for name in columns if table.takes_default(name)]
             self._count_suppressed(connection, claim, tables.move_rows(connection, source, target, columns, defaults))
             tables.drop(connection, stage)
+
+    def _end_other_imports(self, connection: sa.Connection, claim: Claim) -> None:
+        """Record that the rows of all other imports into the claim's table are gone."""
+        run = self._tables.run
+        ours = connection.execute(sa.select(run.c.target_table).where(run.c.run_id == claim.run_id)).scalar_one()
+        others = sa.and_(run.c.target_table == ours, run.c.import_id != claim.import_id)
+        for past in connection.execute(sa.select(run).where(others, run.c.claim.is_not(None))).mappings().all():
+            if self._is_alive(connection, past):
+                raise BusyError(
+                    f"run {past['run_id']} is importing into table {ours!r} right now: wait for it, or stop it"
+                )
+        connection.execute(sa.update(run).where(others).values(claim=None, state=RunState.EMPTIED.value))
 
     def close(self) -> None:
         if self._run_id is not None:

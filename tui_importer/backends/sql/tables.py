@@ -166,6 +166,20 @@ def _missing_columns(connection: sa.Connection, source: sa.TableClause, columns:
     return [frozenset(name for name, is_blank in zip(columns, row, strict=True) if is_blank) for row in found]
 
 
+def referring_tables(connection: sa.Connection, table: Table) -> list[str]:
+    """The names of the tables in the table's schema that have foreign keys to it, without the table itself."""
+    found = sa.inspect(connection).get_multi_foreign_keys(schema=table.schema)
+    return sorted(
+        name
+        for (_, name), keys in found.items()
+        if name != table.name
+        and any(
+            (key["referred_schema"] or table.schema, key["referred_table"]) == (table.schema, table.name)
+            for key in keys
+        )
+    )
+
+
 def drop_table(engine: sa.Engine, table: Table) -> None:
     """Drop the table."""
     with one_line_errors(f"drop table {table.qualified_name!r}"), engine.begin() as connection:
@@ -196,8 +210,11 @@ def sql_table(table: Table, dialect: SqlDialect) -> sa.Table:
             continue
         default = sa.func.now() if column.name in table.timestamps else None
         type_ = sql_type(column.type, dialect)
-        columns.append(sa.Column(column.name, type_, nullable=column.nullable, server_default=default))
-    return sa.Table(table.name, sa.MetaData(), *columns, schema=table.schema)
+        nullable = column.nullable
+        columns.append(sa.Column(column.name, type_, nullable=nullable, server_default=default, autoincrement=False))
+    keys = {ConstraintKind.PRIMARY: sa.PrimaryKeyConstraint, ConstraintKind.UNIQUE: sa.UniqueConstraint}
+    declared = [keys[each.kind](*each.columns) for each in table.declared if each.kind in keys]
+    return sa.Table(table.name, sa.MetaData(), *columns, *declared, schema=table.schema)
 
 
 def _keys(inspector: Inspector, table: str, schema: str | None) -> Iterator[Constraint]:

@@ -11,6 +11,7 @@ from tui_importer.backends.sql.catalog import SqlCatalog
 from tui_importer.backends.sql.dialects import SQLiteDialect
 from tui_importer.backends.sqlite.errors import why_read_only
 from tui_importer.core.model.table import Table
+from tui_importer.core.model.write_mode import WriteMode
 from tui_importer.core.writing.access import Access
 from tui_importer.errors import DatabaseError
 
@@ -26,6 +27,10 @@ class SQLiteCatalog(SqlCatalog):
         if not self._path.exists():
             return None
         return tables.reflect(self._engine, self._dialect, name, schemas=False)
+
+    def supports(self, mode: WriteMode) -> bool:
+        """Sessions know every mode."""
+        return True
 
     def check_access(self, access: Access) -> None:
         if reason := why_read_only(self._path):

@@ -27,6 +27,15 @@ class _Connection(Protocol):
     def total_changes(self) -> int: ...
 
 
+def check_only_row_undone(connection: _Connection, changes: int, fault: DataFault) -> None:
+    """Raise the fault of a row unless exactly that row was undone; ``changes`` is the number of changes before it.
+
+    ROLLBACK and FAIL, in a trigger's RAISE or a constraint's ON CONFLICT, undo everything or less than the row.
+    """
+    if not connection.in_transaction or connection.total_changes != changes:
+        raise fault
+
+
 class PendingRows:
     """Iterates over the rows of a batch from ``start`` on. Each call of ``executemany`` ends with a bad row or before a
     row that has another statement; the next call continues after it."""
@@ -75,10 +84,7 @@ class PendingRows:
 
     def refuse(self, fault: DataFault) -> None:
         """Record that the row returned last was refused; raises the fault if more than this row was undone."""
-        connection = self._connection
-        # ROLLBACK and FAIL, in a trigger's RAISE or a constraint's ON CONFLICT, undo everything or less than the row.
-        if not connection.in_transaction or connection.total_changes != self._changes:
-            raise fault
+        check_only_row_undone(self._connection, self._changes, fault)
         self._refused.append((self._start + self._next - 1, fault))
 
     def isolated(self) -> IsolatedRows:

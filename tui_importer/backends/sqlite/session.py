@@ -25,14 +25,15 @@ from tui_importer.backends.sql.session import (
     SqlSession,
 )
 from tui_importer.backends.sqlite.errors import STATEMENT_ERRORS, errors_of_rows
-from tui_importer.backends.sqlite.isolation import PendingRows
+from tui_importer.backends.sqlite.isolation import PendingRows, check_only_row_undone
 from tui_importer.core.conversion.parsing import as_text
 from tui_importer.core.model.batch import Batch
 from tui_importer.core.model.types import Kind
+from tui_importer.core.model.write_mode import OnConflict
 from tui_importer.core.writing.backend import Destination, IsolatedRows
 from tui_importer.core.writing.defaults import PartStatements
 from tui_importer.core.writing.ledger import Entry
-from tui_importer.core.writing.loaded import Loaded
+from tui_importer.core.writing.loaded import NOTHING_LOADED, Loaded
 from tui_importer.core.writing.operation import Operation
 from tui_importer.errors import DataFault, TransientFault
 
@@ -74,15 +75,29 @@ def open_async_session(connection: aiosqlite.Connection, destination: Destinatio
 
 
 class Statements:
-    """The statement that writes rows into the columns of a destination."""
+    """The statements that write rows into the columns of a destination.
+
+    ``insert`` leaves out a row whose key is there already unless that is an error; ``update`` then updates the row that
+    is there, if rows are updated at all and anything changes.
+    """
 
     def __init__(self, destination: Destination) -> None:
-        preparer = _DIALECT.identifier_preparer
-        columns = ", ".join(map(preparer.quote_identifier, destination.columns))
+        mode, quote = destination.mode, _DIALECT.identifier_preparer.quote_identifier
+        columns = ", ".join(map(quote, destination.columns))
         places = ", ".join("?" * len(destination.columns))
-        table = preparer.quote_identifier(destination.table.name)
+        table = quote(destination.table.name)
         row = f"({columns}) VALUES ({places})" if destination.columns else "DEFAULT VALUES"
         self.insert = f"INSERT INTO {table} {row}"
+        self.update: str | None = None
+        if mode.order_matters:
+            key = f"({', '.join(map(quote, mode.key))})" if mode.key else ""
+            changed = [name for name in mode.update or destination.columns if name not in mode.key]
+            changed = [quote(name) for name in changed if name in destination.columns]
+            if mode.on_conflict is OnConflict.UPDATE and changed:
+                values = ", ".join(f"{name} = excluded.{name}" for name in changed)
+                differs = " OR ".join(f"{table}.{name} IS NOT excluded.{name}" for name in changed)
+                self.update = f"{self.insert} ON CONFLICT {key} DO UPDATE SET {values} WHERE {differs}"
+            self.insert += f" ON CONFLICT {key} DO NOTHING"
         self._bindings = [_BINDINGS.get(type_.kind) for type_ in destination.types]
 
     def records(self, batch: Batch, start: int, stop: int) -> list[Sequence[Any]]:
@@ -110,6 +125,7 @@ class SQLiteOperations(SessionOperations[Statements]):
         claim = destination.claim
         ledger = None if claim is None else LedgerStatements(claim, _ledger_statements())
         super().__init__(connection, PartStatements(destination, Statements), ledger, STATEMENT_ERRORS, interrupt)
+        self._ordered = destination.mode.order_matters
         self._cancelled = False
 
     def begin(self) -> Operation[None]:
@@ -137,7 +153,22 @@ class SQLiteOperations(SessionOperations[Statements]):
         yield from self._execute(ROLLBACK_TO)
         yield from self._execute(RELEASE)
 
+    def load(self, batch: Batch, start: int, stop: int) -> Operation[Loaded]:
+        if not self._ordered or self._parts.omitted(batch, start, stop) is None:
+            return (yield from super().load(batch, start, stop))
+        # Rows that omit different columns have different statements, but their order matters.
+        loaded = NOTHING_LOADED
+        for offset, (statements, record) in enumerate(self._rows(batch, start, stop)):
+            try:
+                loaded += yield from self._write_row(statements, record)
+            except DataFault as fault:
+                fault.offset = offset
+                raise
+        return loaded
+
     def isolate(self, batch: Batch, start: int, stop: int) -> Operation[IsolatedRows]:
+        if self._ordered:
+            return (yield from self._isolate_rows(batch, start, stop))
         rows = self._pending_rows(batch, start, stop)
         cursor = yield self._connection.cursor()
         try:
@@ -157,23 +188,58 @@ class SQLiteOperations(SessionOperations[Statements]):
         self._cancelled = True
         super().cancel()
 
-    def _pending_rows(self, batch: Batch, start: int, stop: int) -> PendingRows:
+    def _rows(self, batch: Batch, start: int, stop: int) -> list[tuple[Statements, Sequence[Any]]]:
         """Rows ``start`` to ``stop`` (exclusive), each without the columns whose default it takes."""
         parts = self._parts
-        records = parts.whole.records(batch, start, stop)
-        statements = [parts.whole.insert] * len(records)
+        rows = [(parts.whole, record) for record in parts.whole.records(batch, start, stop)]
         for offset, omitted in enumerate(parts.omitted(batch, start, stop) or ()):
             if omitted:
-                statements[offset] = parts.without(omitted).insert
-                records[offset] = [value for place, value in enumerate(records[offset]) if place not in omitted]
+                kept = [value for place, value in enumerate(rows[offset][1]) if place not in omitted]
+                rows[offset] = (parts.without(omitted), kept)
+        return rows
+
+    def _pending_rows(self, batch: Batch, start: int, stop: int) -> PendingRows:
+        rows = self._rows(batch, start, stop)
+        records, statements = [record for _, record in rows], [each.insert for each, _ in rows]
         return PendingRows(self._connection, records, statements, start)
+
+    def _isolate_rows(self, batch: Batch, start: int, stop: int) -> Operation[IsolatedRows]:
+        """Write row by row where a row whose key is there already is no error."""
+        loaded, refused = NOTHING_LOADED, list[tuple[int, DataFault]]()
+        for row, (statements, record) in enumerate(self._rows(batch, start, stop), start):
+            changes = self._connection.total_changes
+            try:
+                loaded += yield from self._write_row(statements, record)
+            except DataFault as fault:
+                check_only_row_undone(self._connection, changes, fault)
+                refused.append((row, fault))
+        return IsolatedRows(loaded, refused)
+
+    def _write_row(self, statements: Statements, record: Sequence[Any]) -> Operation[Loaded]:
+        cursor = yield from self._execute(statements.insert, record)
+        if cursor.rowcount > 0:
+            return Loaded(1)
+        if statements.update is not None:
+            cursor = yield from self._execute(statements.update, record)
+            if cursor.rowcount > 0:
+                return Loaded(0, updated=1)
+        return Loaded(0, skipped=1)
 
     def _write(self, statements: Statements, batch: Batch, start: int, stop: int) -> Operation[Loaded]:
         records = statements.records(batch, start, stop)
+        inserted = yield from self._execute_many(statements.insert, records)
+        updated = 0
+        if statements.update is not None and inserted < len(records):
+            # In the order of the sheet: a row that was just inserted changes nothing, later ones of its key may.
+            updated = yield from self._execute_many(statements.update, records)
+        return Loaded(inserted, updated, len(records) - inserted - updated)
+
+    def _execute_many(self, statement: str, records: Sequence[Sequence[Any]]) -> Operation[int]:
+        """Execute a statement for each record; returns how many rows it has inserted or updated."""
         pending = iter(records)
         with errors_of_rows(records, pending):
-            cursor = yield self._connection.executemany(statements.insert, pending)
-        return Loaded.reported(len(records), cursor.rowcount)
+            cursor = yield self._connection.executemany(statement, pending)
+        return int(cursor.rowcount)
 
     def _write_rejects(self, ledger: LedgerStatements[str], entry: Entry) -> Operation[None]:
         with self._errors:

@@ -30,7 +30,7 @@ from tui_importer.core.model.suggest import closest
 from tui_importer.core.model.text_format import TextFormat, parse_delimiter, parse_encoding, parse_quote
 from tui_importer.core.model.types import ColumnType
 from tui_importer.core.model.url import parse_address, shown
-from tui_importer.core.model.write_mode import AvailableKind, WriteKind, WriteMode
+from tui_importer.core.model.write_mode import AvailableKind, OnConflict, OnConflictWord, WriteKind, WriteMode
 from tui_importer.errors import PlanError, UsageError
 
 #: The version of the plan file's format; increased when an older program could misread a newer file.
@@ -134,11 +134,18 @@ class Source(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_
 
 
 class Target(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """Where rows go. ``database`` is a URL or a path; a saved plan never contains its password."""
+    """Where rows go. ``database`` is a URL or a path; a saved plan never contains its password.
+
+    ``mode``, ``key``, ``on_conflict`` and ``update`` are the write mode
+    (:class:`tui_importer.core.model.write_mode.WriteMode`); the columns are named as in the table or in the sheet.
+    """
 
     database: str | None = None
     table: _Name | None = None
     mode: AvailableKind = "append"
+    key: tuple[_Name, ...] = ()
+    on_conflict: OnConflictWord | None = None
+    update: tuple[_Name, ...] = ()
 
     if TYPE_CHECKING:
 
@@ -148,10 +155,14 @@ class Target(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_
             database: str | os.PathLike[str] | None = None,
             table: str | None = None,
             mode: AvailableKind = "append",
+            key: Sequence[str] = (),
+            on_conflict: OnConflictWord | None = None,
+            update: Sequence[str] = (),
         ) -> None: ...
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        _ = self.write_mode  # raises PlanError for words that do not fit together
         if self.database is not None:
             try:
                 parse_address(self.database)
@@ -161,11 +172,19 @@ class Target(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_
     @property
     def write_mode(self) -> WriteMode:
         """The write mode as a value."""
-        return WriteMode(WriteKind(self.mode))
+        on_conflict = None if self.on_conflict is None else OnConflict(self.on_conflict)
+        return WriteMode(WriteKind(self.mode), self.key, on_conflict, self.update)
+
+    def in_mode(self, mode: WriteMode) -> Target:
+        """The same target, written in another mode."""
+        words = {"mode": mode.kind.value, "on_conflict": mode.on_conflict.value}
+        return msgspec.structs.replace(self, key=mode.key, update=mode.update, **words)
 
     def __repr__(self) -> str:
-        database = None if self.database is None else shown(self.database)
-        return f"Target(database={database!r}, table={self.table!r}, mode={self.mode!r})"
+        fields = {name: getattr(self, name) for name in self.__struct_fields__}
+        if self.database is not None:
+            fields["database"] = shown(self.database)
+        return f"Target({', '.join(f'{name}={value!r}' for name, value in fields.items())})"
 
 
 class ColumnPlan(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -256,6 +275,13 @@ class Plan(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_de
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if self.target.write_mode.order_matters:
+            for name in ("atomic", "dry_run", "verify"):
+                if getattr(self.options, name):
+                    raise PlanError(
+                        f"--{name.replace('_', '-')} is for rows that are only added: leave it out, or reject rows "
+                        "whose key is there already (on_conflict error)"
+                    )
         if self.formats == NO_FORMATS:  # the default is left out of plan files, and known by its identity
             msgspec.structs.force_setattr(self, "formats", NO_FORMATS)
 
@@ -263,6 +289,11 @@ class Plan(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_de
     def sources(self) -> tuple[Source, ...]:
         """All sources, in the order in which they are imported."""
         return (self.source, *self.further_sources)
+
+    @property
+    def stages(self) -> bool:
+        """Whether the rows go to a staging table first, and become visible together."""
+        return self.options.atomic or self.target.write_mode.needs_stage
 
 
 def load_plan(path: Path) -> Plan:

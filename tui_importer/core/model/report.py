@@ -60,8 +60,9 @@ class Stats(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     those rejected; none of these includes ``blank_rows``. Of the rows ``skipped``, ``already_in`` are in the table from
     earlier runs of the import. The ``suppressed`` rows were accepted by the database without an error but not reported
     as inserted: a trigger or rule of the table kept them out or stored them elsewhere. Earlier runs of the import
-    completed ``completed_earlier`` of the rows, which do not count in ``records_per_second``.
-    ``already_in``, ``suppressed`` and ``completed_earlier`` are omitted if 0.
+    completed ``completed_earlier`` of the rows, which do not count in ``records_per_second``. The ``existing`` rows
+    were skipped because their key was in the table already, and nothing was to be changed there.
+    ``already_in``, ``suppressed``, ``completed_earlier`` and ``existing`` are omitted if 0.
     """
 
     total_records: int
@@ -78,6 +79,7 @@ class Stats(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     already_in: int = 0
     suppressed: int = 0
     completed_earlier: int = 0
+    existing: int = 0
 
     @property
     def in_table(self) -> int:
@@ -99,6 +101,7 @@ class Stats(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         completed_earlier: int = 0,
         already_in: int = 0,
         suppressed: int = 0,
+        existing: int = 0,
     ) -> Self:
         """The stats of a run, without checking that they add up: a run that fails for that reports them too."""
         # JSON has neither NaN nor infinity.
@@ -119,6 +122,7 @@ class Stats(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
             already_in=already_in,
             suppressed=suppressed,
             completed_earlier=completed_earlier,
+            existing=existing,
         )
 
     def reconcile(self) -> None:

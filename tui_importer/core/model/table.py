@@ -34,6 +34,10 @@ class ConstraintKind(StrEnum):
     NOT_NULL = "not null"
 
 
+#: The kinds by which no two rows have the same values.
+UNIQUE_KINDS = (ConstraintKind.PRIMARY, ConstraintKind.UNIQUE)
+
+
 @dataclass(frozen=True, slots=True)
 class Constraint:
     """What a table demands of the values in ``columns``.
@@ -69,7 +73,8 @@ class Table:
     """A target table, as reflected from the database or to be created.
 
     ``identity`` names a 64-bit primary key that the database numbers; ``timestamps`` are columns that it fills with the
-    current time. ``declared`` are the keys, foreign keys and checks of a table that exists.
+    current time. ``declared`` are the keys, foreign keys and checks of a table that exists, or the key of one to be
+    created.
     """
 
     name: str

@@ -58,8 +58,10 @@ _CONFLICT_SUMMARIES = {
     OnConflict.UPDATE: "the row updates the earlier one",
 }
 
+#: The values of :class:`OnConflict`, as a type for callers.
+OnConflictWord = Literal["error", "skip", "update"]
 #: The kinds that an import can be given, as a type for callers.
-AvailableKind = Literal["append", "create"]
+AvailableKind = Literal["append", "create", "truncate", "upsert"]
 #: The same kinds as values; the first is the default.
 AVAILABLE_KINDS: tuple[WriteKind, ...] = tuple(map(WriteKind, get_args(AvailableKind)))
 
@@ -67,13 +69,15 @@ AVAILABLE_KINDS: tuple[WriteKind, ...] = tuple(map(WriteKind, get_args(Available
 class WriteMode(msgspec.Struct, frozen=True):
     """How rows are written: the kind, the columns of the key, and what happens to a row whose key is there already.
 
-    An empty ``key`` is the primary key. Without ``on_conflict``, an upsert updates and any other kind rejects.
+    An empty ``key`` is the primary key. Without ``on_conflict``, an upsert updates, an append with a key skips, and
+    anything else rejects. ``update`` are the columns that a row updates; if empty, all that are imported but the key.
     The constructor raises :class:`PlanError` for values that are not valid, alone or together.
     """
 
     kind: WriteKind = WriteKind.APPEND
     key: tuple[str, ...] = ()
     on_conflict: OnConflict = None  # type: ignore[assignment]  # the constructor replaces it
+    update: tuple[str, ...] = ()
 
     if TYPE_CHECKING:
 
@@ -82,21 +86,32 @@ class WriteMode(msgspec.Struct, frozen=True):
             kind: WriteKind = WriteKind.APPEND,
             key: tuple[str, ...] = (),
             on_conflict: OnConflict | None = None,
+            update: tuple[str, ...] = (),
         ) -> None: ...
 
     def __post_init__(self) -> None:
-        upsert = self.kind == WriteKind.UPSERT
         if not self.on_conflict:
-            msgspec.structs.force_setattr(self, "on_conflict", OnConflict.UPDATE if upsert else OnConflict.ERROR)
+            msgspec.structs.force_setattr(self, "on_conflict", self._usual_on_conflict)
         convert_fields(self)
-        if upsert and self.on_conflict is not OnConflict.UPDATE:
-            raise PlanError(f"mode upsert updates rows whose key is there: on_conflict cannot be {self.on_conflict}")
+        if self.kind is WriteKind.UPSERT and self.on_conflict is OnConflict.ERROR:
+            raise PlanError("mode upsert rejects no row whose key is there: on_conflict is update or skip")
         if self.kind is WriteKind.APPEND and self.on_conflict is OnConflict.UPDATE:
             raise PlanError("mode append updates no row: use mode upsert")
-        if self.key and self.on_conflict is OnConflict.ERROR:
+        if self.kind is WriteKind.APPEND and self.key and self.on_conflict is OnConflict.ERROR:
             raise PlanError("a key has no effect while a row whose key is there is rejected: set on_conflict")
-        if "" in self.key or len(set(self.key)) < len(self.key):
-            raise PlanError(f"key must name different columns, not {', '.join(map(repr, self.key))}")
+        if self.update and self.on_conflict is not OnConflict.UPDATE:
+            raise PlanError("columns to update have an effect only where rows are updated: use mode upsert")
+        for name, columns in (("key", self.key), ("update", self.update)):
+            if "" in columns or len(set(columns)) < len(columns):
+                raise PlanError(f"{name} must name different columns, not {', '.join(map(repr, columns))}")
+        if both := [column for column in self.update if column in self.key]:
+            raise PlanError(f"a column of the key is not updated: {', '.join(map(repr, both))}")
+
+    @property
+    def _usual_on_conflict(self) -> OnConflict:
+        if self.kind == WriteKind.UPSERT:
+            return OnConflict.UPDATE
+        return OnConflict.SKIP if self.kind == WriteKind.APPEND and self.key else OnConflict.ERROR
 
     @property
     def needs_new_table(self) -> bool:
@@ -104,9 +119,25 @@ class WriteMode(msgspec.Struct, frozen=True):
         return self.kind is WriteKind.CREATE
 
     @property
+    def after_creation(self) -> WriteMode:
+        """The mode in which an import goes on after it has created its table."""
+        if self.kind is not WriteKind.CREATE:
+            return self
+        if self.on_conflict is OnConflict.UPDATE:
+            return WriteMode(WriteKind.UPSERT, self.key, OnConflict.UPDATE, self.update)
+        if self.on_conflict is OnConflict.SKIP:
+            return WriteMode(WriteKind.APPEND, self.key, OnConflict.SKIP)
+        return WriteMode()
+
+    @property
     def needs_stage(self) -> bool:
         """Whether the rows go to a staging table first: until all are loaded, others see the table as it was."""
         return self.kind in (WriteKind.REPLACE, WriteKind.TRUNCATE)
+
+    @property
+    def empties(self) -> bool:
+        """Whether the rows that are in the table are removed."""
+        return self.kind is WriteKind.TRUNCATE
 
     @property
     def order_matters(self) -> bool:
@@ -121,5 +152,7 @@ class WriteMode(msgspec.Struct, frozen=True):
         An import that created its table appends to it when it is resumed, so that these two kinds are the same.
         """
         kind = WriteKind.APPEND if self.kind is WriteKind.CREATE else self.kind
+        if (kind, self.key, self.on_conflict) == (WriteKind.APPEND, (), OnConflict.ERROR):
+            return ()
         parts = (kind.value, self.key, self.on_conflict.value)
-        return () if parts == (WriteKind.APPEND.value, (), OnConflict.ERROR.value) else parts
+        return (*parts, self.update) if self.update else parts

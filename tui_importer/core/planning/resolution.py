@@ -20,6 +20,7 @@ from tui_importer.core.model.names import normalized, table_name
 from tui_importer.core.model.plan import ColumnPlan, Plan
 from tui_importer.core.model.schemas import SCHEMAS, Schema, check_schema
 from tui_importer.core.model.table import Index, Table
+from tui_importer.core.model.write_mode import WriteMode
 from tui_importer.core.planning.formats import (
     effective_format,
     formats_by_position,
@@ -28,6 +29,7 @@ from tui_importer.core.planning.formats import (
     notes_on_texts,
     proven_format,
 )
+from tui_importer.core.planning.keys import resolved_mode, with_key, with_required_key
 from tui_importer.core.planning.routes import (
     ColumnRoute,
     check_targets,
@@ -177,8 +179,10 @@ def resolve(plan: Plan, source: NamedSource, choice: TargetChoice, existing: Tab
         notes += notes_on_texts(
             ((each.header, each.type, found[each.position]) for each in routes if each.position in found), new=False
         )
+    mode = resolved_mode(plan.target.write_mode, routes, table, exists=existing is not None)
+    routes = with_required_key(routes, mode)
     if existing is None:
-        table = with_types(table, routes)
+        table = with_key(with_types(table, routes), mode)
     check_targets(routes, table)
     mapping = ColumnMapping(
         sheet=source.name,
@@ -203,7 +207,7 @@ def resolve(plan: Plan, source: NamedSource, choice: TargetChoice, existing: Tab
     )
     indexes = renamed_table(choice.schema.table, choice.name).indexes if choice.schema else ()
     return ResolvedPlan(
-        _resolved(plan, source, table, routes), mapping, existing is None, indexes, inferred, tuple(notes)
+        _resolved(plan, source, table, routes, mode), mapping, existing is None, indexes, inferred, tuple(notes)
     )
 
 
@@ -241,13 +245,15 @@ def _positions(columns: Sequence[ColumnPlan]) -> list[int]:
     return positions
 
 
-def _resolved(plan: Plan, source: NamedSource, table: Table, routes: Sequence[ColumnRoute]) -> Plan:
+def _resolved(plan: Plan, source: NamedSource, table: Table, routes: Sequence[ColumnRoute], mode: WriteMode) -> Plan:
     # A row of a joined header that is named would be taken alone.
     header_row = plan.source.header_row if source.layout.joined else source.layout.header_row
     return msgspec.structs.replace(
         plan,
         source=msgspec.structs.replace(plan.source, sheet=source.name, header_row=header_row),
-        target=msgspec.structs.replace(plan.target, table=table.qualified_name),
+        target=msgspec.structs.replace(
+            plan.target if mode == WriteMode() else plan.target.in_mode(mode), table=table.qualified_name
+        ),
         columns=tuple(
             ColumnPlan(
                 source=route.header,

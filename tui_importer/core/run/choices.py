@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tui_importer.core.model.plan import WORKERS, Options
+from tui_importer.core.model.plan import WORKERS, Options, Plan
 from tui_importer.core.scheduling.strategy import Strategy
 from tui_importer.core.scheduling.worker_count import MAX_WORKERS
 from tui_importer.core.writing.backend import Backend
@@ -17,6 +17,8 @@ MIN_BATCH_SIZE, MAX_BATCH_SIZE = 2_000, 5_000
 _BATCHES_EACH = 10
 #: A batch has at most the rows that ``--max-rate`` allows in this many seconds, so that the rate is held closely.
 _RATE_SECONDS = 1.0
+#: Why there is one worker where rows may have a key that is there already.
+_ORDER_NOTE = "one worker writes: rows of the same key are written in the order of the sheet"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,16 +36,20 @@ class Choices:
     fewer_than_asked: bool
 
 
-def choose(options: Options, strategy: Strategy, backend: Backend, row_hint: int | None) -> Choices:
+def choose(plan: Plan, strategy: Strategy, backend: Backend, row_hint: int | None) -> Choices:
     """Choose for a connected database; ``row_hint`` is the expected number of rows, if it is known."""
-    limits = (strategy.max_workers, backend.max_writers)
+    options = plan.options
+    max_writers, writer_note = backend.max_writers, backend.writer_note
+    if plan.target.write_mode.order_matters and max_writers != 1:
+        max_writers, writer_note = 1, _ORDER_NOTE
+    limits = (strategy.max_workers, max_writers)
     workers = min([options.workers or WORKERS, *(limit for limit in limits if limit is not None)])
     return Choices(
         workers=workers,
         batch_size=choose_batch_size(options, workers, row_hint),
-        max_writers=backend.max_writers,
-        writer_note=backend.writer_note,
-        fewer_than_asked=backend.max_writers is not None and (options.workers or 1) > backend.max_writers,
+        max_writers=max_writers,
+        writer_note=writer_note,
+        fewer_than_asked=max_writers is not None and (options.workers or 1) > max_writers,
     )
 
 

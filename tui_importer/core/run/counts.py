@@ -8,7 +8,7 @@ from dataclasses import replace
 from tui_importer.core.model.counters import Snapshot, take_snapshot
 from tui_importer.core.run.account import Totals
 from tui_importer.core.run.context import RunContext
-from tui_importer.core.run.stages import AlreadyDone, Claimed, Loading, Published, Ready, Stage
+from tui_importer.core.run.stages import AlreadyDone, Claimed, Loading, Published, Ready, Resolved, Stage
 from tui_importer.core.writing.ledger import Counts
 
 
@@ -54,6 +54,20 @@ def written(stage: Stage) -> Totals:
 
 def suppressed(stage: Stage) -> int:
     """The number of rows of the import that the database suppressed without an error."""
+    return 0 if _may_exist(stage) else _left_out(stage)
+
+
+def existing(stage: Stage) -> int:
+    """The number of rows of the import that changed nothing, because their key was in the table already."""
+    return _left_out(stage) if _may_exist(stage) else 0
+
+
+def _may_exist(stage: Stage) -> bool:
+    """Whether a row whose key is in the table already is no error."""
+    return isinstance(stage, Resolved) and stage.resolved.plan.target.write_mode.order_matters
+
+
+def _left_out(stage: Stage) -> int:
     return _resumed(stage).skipped + written(stage).counts.skipped + suppressed_late(stage)
 
 

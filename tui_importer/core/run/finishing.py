@@ -69,8 +69,9 @@ def record_end(context: RunContext, error: BaseException | None) -> None:
     stopped = error is None or isinstance(error, StoppedError) or control.aborting
     state = RunState.STOPPED if stopped else RunState.FAILED
     counts = counts_of_import(context, whole=False)
-    if context.plan.options.atomic and not history.published:
-        context.notice("nothing of this import is to be seen before it is whole (--atomic)")
+    if context.plan.stages and not history.published:
+        why = "--atomic" if context.plan.options.atomic else f"--mode {context.plan.target.mode}"
+        context.notice(f"nothing of this import is to be seen before it is whole ({why})")
     try:
         limit = _ABORTED_FINISH_TIMEOUT if control.aborting else _FINISH_TIMEOUT
         retried(lambda: history.finish(state, counts, blank, reason), limit, _sleep, lambda *_: None)

@@ -75,7 +75,7 @@ class ImportHistory:
             if request.same_request(past):
                 target = self._plan.target
                 if past.created_table:
-                    target = msgspec.structs.replace(target, mode="append")
+                    target = target.in_mode(target.write_mode.after_creation)
                 return msgspec.structs.replace(self._plan, columns=past.columns, target=target)
         return self._plan
 
@@ -89,7 +89,14 @@ class ImportHistory:
         self._generation = max(past.generation for past in runs)
         self._earlier = [past for past in runs if past.generation == self._generation]
         done = next((past for past in self._earlier if self._covers(past)), None)
-        if self._is_gone(existing, done):
+        latest = self._history[0]
+        if self._earlier[0].state is RunState.EMPTIED:
+            self.notes.append(
+                f"another import has emptied table {self._table!r} since run {runs[0].run_id}: starting over"
+            )
+        elif done is not None and self._plan.target.write_mode.empties and latest.import_id != identity.import_id:
+            self.notes.append(f"run {latest.run_id} has written into table {self._table!r} since: starting over")
+        elif self._is_gone(existing, done):
             self.notes.append(f"table {self._table!r} has been emptied since run {runs[0].run_id}: starting over")
         elif done is None:
             self._check_atomic(self._earlier[0])
@@ -101,7 +108,7 @@ class ImportHistory:
 
     def begin(self, resolved: ResolvedPlan) -> ResumePoint:
         """Claim the import."""
-        identity, options = self._identity(resolved), self._plan.options
+        identity = self._identity(resolved)
         self._creates = resolved.create
         self._resume_point = self._ledger.begin(
             NewRun(
@@ -117,7 +124,7 @@ class ImportHistory:
                 columns=resolved.plan.columns or (),
                 table=self._table,
                 row_limit=self._plan.source.limit,
-                atomic=options.atomic,
+                atomic=self._plan.stages,
                 created_table=self.made_table,
                 strategy=self._run.strategy,
                 command=self._run.command,
@@ -141,7 +148,8 @@ class ImportHistory:
         return any(past.published for past in self._earlier)
 
     def stage(self, mapping: ColumnMapping) -> Table:
-        """The staging table of an atomic import: the imported columns, under a name derived from the import."""
+        """The staging table of an import whose rows become visible together: the imported columns, under a name
+        derived from the import."""
         filled = {column.target for column in mapping.columns}
         return Table(
             name=_stage_name(self._claim.import_id, self._claim.generation),
@@ -158,7 +166,8 @@ class ImportHistory:
     def publish(self, stage: Table, resolved: ResolvedPlan) -> None:
         """Move the staged rows into the table."""
         columns = [column.target for column in resolved.mapping.columns]
-        self._ledger.publish(self._claim, stage, resolved.mapping.table, columns, create=resolved.create)
+        empty = self._plan.target.write_mode.empties
+        self._ledger.publish(self._claim, stage, resolved.mapping.table, columns, create=resolved.create, empty=empty)
 
     def counts(self) -> Counts:
         """The ledger's counts of this import, by earlier runs and this one."""
@@ -248,7 +257,7 @@ class ImportHistory:
         return existing is None or not self._catalog.holds_rows(existing)
 
     def _check_atomic(self, past: PastRun) -> None:
-        if past.atomic is not self._plan.options.atomic:
+        if past.atomic is not self._plan.stages:
             how = "with" if past.atomic else "without"
             raise PlanError(f"run {past.run_id} began this import {how} --atomic: go on {how} it")
 

@@ -8,6 +8,7 @@ from tui_importer.core.conversion.mapping import ColumnMapping
 from tui_importer.core.model.completed_rows import CompletedRows
 from tui_importer.core.model.counters import Phase
 from tui_importer.core.model.table import Table
+from tui_importer.core.model.write_mode import OnConflict
 from tui_importer.core.planning.resolution import choose_target, resolve
 from tui_importer.core.run.choices import choose
 from tui_importer.core.run.context import RunContext
@@ -29,7 +30,7 @@ from tui_importer.core.source.opening import Opening
 from tui_importer.core.writing.access import Access
 from tui_importer.core.writing.backend import Backend
 from tui_importer.core.writing.ledger import PastRun
-from tui_importer.errors import DatabaseError, ImporterError, TransientFault
+from tui_importer.errors import DatabaseError, ImporterError, PlanError, TransientFault
 from tui_importer.events import AlreadyImported, Resumed, RowRejected, TableCreated
 
 
@@ -52,7 +53,7 @@ def make_ready(context: RunContext, source: OpenSource, sha256: str, database: T
         context.notice(note)
     context.reader.source_rows = source.row_hint
     resolved, past = _resolve(context, opened, database)
-    choices = choose(context.plan.options, components.strategy, database.backend, source.row_hint)
+    choices = choose(context.plan, components.strategy, database.backend, source.row_hint)
     if past is not None:
         ready: Ready = context.reach(after(resolved, AlreadyDone, choices=choices, past=past))
     else:
@@ -90,12 +91,13 @@ def claim(context: RunContext, ready: Ready, backend: Backend) -> tuple[Claimed,
 
 
 def prepare_table(context: RunContext, claimed: Claimed, backend: Backend) -> PreparedImport:
-    """Create the target table, or the staging table of an atomic import."""
+    """Create the target table, or the staging table of an import whose rows become visible together."""
     history, resolved, options = claimed.history, claimed.resolved, context.plan.options
-    mapping, stage_table = resolved.mapping, None
+    mapping, mode, stage_table = resolved.mapping, context.plan.target.write_mode, None
     if history is not None and options.verify:
-        context.retried(lambda: history.take_before(mapping, empty=resolved.create))
-    if history is not None and options.atomic and not history.published:
+        empty = resolved.create or mode.empties
+        context.retried(lambda: history.take_before(mapping, empty=empty))
+    if history is not None and context.plan.stages and not history.published:
         stage_table = _create_stage(context, history.stage(mapping), mapping, backend, exists=not resolved.create)
     elif resolved.create:
         if context.retried(lambda: _create_table(context, mapping, backend)):
@@ -162,15 +164,37 @@ def _count_as_done(context: RunContext, done: PastRun) -> None:
 
 def _check_access(context: RunContext, ready: Ready, backend: Backend) -> None:
     """Check that the database permits everything that this import will do, before any of it is done."""
-    options, mapping = context.plan.options, ready.resolved.mapping
+    options, mapping, mode = context.plan.options, ready.resolved.mapping, ready.resolved.plan.target.write_mode
     access = Access(
         table=mapping.table,
         columns=tuple(column.target for column in mapping.columns),
         creates_table=ready.resolved.create,
-        stages=options.atomic and not (ready.history is not None and ready.history.published),
-        reads=options.verify,
+        stages=context.plan.stages and not (ready.history is not None and ready.history.published),
+        reads=options.verify or mode.order_matters,
+        updates=mode.on_conflict is OnConflict.UPDATE,
+        empties=mode.empties,
     )
+    if not backend.catalog.supports(mode):
+        raise PlanError(
+            f"mode {mode.kind} with on_conflict {mode.on_conflict} is not supported for this database "
+            f"({context.components.backend_name}): rows can only be added to it"
+        )
     context.retried(lambda: backend.catalog.check_access(access))
+    if mode.empties and not ready.resolved.create:
+        _check_emptying(context, mapping.table, backend)
+
+
+def _check_emptying(context: RunContext, table: Table, backend: Backend) -> None:
+    """Say how many rows an import will remove; raise :class:`PlanError` if rows of other tables need them."""
+    catalog, name = backend.catalog, table.qualified_name
+    if referring := context.retried(lambda: catalog.referring_tables(table)):
+        raise PlanError(
+            f"table {name!r} cannot be emptied, since rows of {', '.join(map(repr, referring))} refer to it: "
+            "use mode upsert, which keeps the rows"
+        )
+    if rows := context.retried(lambda: catalog.count(table)):
+        are = "1 row that is" if rows == 1 else f"{rows:,} rows that are"
+        context.notice(f"the {are} in table {name!r} will be removed, once all new ones are loaded")
 
 
 def _create_stage(

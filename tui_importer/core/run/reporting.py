@@ -22,7 +22,7 @@ from tui_importer.core.model.standard_input import renamed_copy, shown_source
 from tui_importer.core.model.times import rfc3339
 from tui_importer.core.run.choices import MIN_BATCH_SIZE
 from tui_importer.core.run.context import RunContext
-from tui_importer.core.run.counts import counts_before, sample, suppressed, written
+from tui_importer.core.run.counts import counts_before, existing, sample, suppressed, written
 from tui_importer.core.run.stages import (
     AlreadyDone,
     Checked,
@@ -66,6 +66,7 @@ def build_report(context: RunContext, ending: Ending) -> Report:
         completed_earlier=before.rows,
         already_in=before.in_table,
         suppressed=suppressed(stage),
+        existing=existing(stage),
     )
     try:
         stats.reconcile()

@@ -115,4 +115,5 @@ def _total(stats: Sequence[Stats], seconds: float) -> Stats:
         completed_earlier=sum(each.completed_earlier for each in stats),
         already_in=sum(each.already_in for each in stats),
         suppressed=sum(each.suppressed for each in stats),
+        existing=sum(each.existing for each in stats),
     )

@@ -12,7 +12,7 @@ class Access:
     """The access needed to insert into ``columns`` of ``table``.
 
     ``creates_table``: the run creates the table first. ``stages``: it also creates a staging table beside it.
-    ``reads``: it also reads the table.
+    ``reads``: it also reads the table. ``updates``: it also updates rows. ``empties``: it removes all rows.
     """
 
     table: Table
@@ -20,3 +20,5 @@ class Access:
     creates_table: bool = False
     stages: bool = False
     reads: bool = False
+    updates: bool = False
+    empties: bool = False

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Protocol
 
 from tui_importer.core.model.table import Index, Table
+from tui_importer.core.model.write_mode import WriteMode
 from tui_importer.core.writing.access import Access
 
 
@@ -43,6 +44,12 @@ class Catalog(Protocol):
     def read(self, table: Table, columns: Sequence[str], rows: int) -> Iterator[Sequence[Sequence[Any]]]:
         """Yield these columns of all rows of the table, at most ``rows`` rows at a time, as the driver returns them."""
 
+    def supports(self, mode: WriteMode) -> bool:
+        """Whether sessions write rows in this mode (:attr:`tui_importer.core.writing.backend.Destination.mode`)."""
+
+    def referring_tables(self, table: Table) -> Sequence[str]:
+        """The names of other tables with foreign keys to this one."""
+
     def check_access(self, access: Access) -> None:
         """Raise :class:`~tui_importer.errors.DatabaseError` if anything of this is not permitted.
 
@@ -58,6 +65,14 @@ class Catalog(Protocol):
 
 class BaseCatalog:
     """The methods of :class:`Catalog` that not every database needs, to inherit from."""
+
+    def supports(self, mode: WriteMode) -> bool:
+        """Support rows that are only added: the database itself refuses those whose key is there already."""
+        return not mode.order_matters
+
+    def referring_tables(self, table: Table) -> Sequence[str]:
+        """Return none: the database itself refuses to remove rows that are referred to."""
+        return ()
 
     def check_access(self, access: Access) -> None:
         """Permit everything: what is not permitted will fail when it is tried."""

@@ -7,6 +7,7 @@ from typing import Any
 
 from tui_importer.core.model.batch import Batch
 from tui_importer.core.model.table import Index, Table
+from tui_importer.core.model.write_mode import WriteMode
 from tui_importer.core.scheduling.stalls import Finding
 from tui_importer.core.writing.access import Access
 from tui_importer.core.writing.backend import Backend, Destination
@@ -79,6 +80,12 @@ class DryCatalog:
 
     def read(self, table: Table, columns: Sequence[str], rows: int) -> Iterator[Sequence[Sequence[Any]]]:
         return self._catalog.read(table, columns, rows)
+
+    def supports(self, mode: WriteMode) -> bool:
+        return self._catalog.supports(mode)
+
+    def referring_tables(self, table: Table) -> Sequence[str]:
+        return self._catalog.referring_tables(table)
 
     def check_access(self, access: Access) -> None:
         self._catalog.check_access(access)

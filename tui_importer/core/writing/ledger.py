@@ -31,6 +31,7 @@ class RunState(StrEnum):
     STOPPED = "stopped"
     FAILED = "failed"
     SUPERSEDED = "superseded"  # it died, and another run has taken over its import
+    EMPTIED = "emptied"  # another import has emptied its table since
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,11 +196,15 @@ class Ledger(Protocol):
     def forget(self, table: str) -> None:
         """Delete every run into this table, and the ledger itself if nothing else is in it."""
 
-    def publish(self, claim: Claim, stage: Table, table: Table, columns: Sequence[str], *, create: bool) -> None:
+    def publish(
+        self, claim: Claim, stage: Table, table: Table, columns: Sequence[str], *, create: bool, empty: bool = False
+    ) -> None:
         """Move the rows of a staging table into the table and drop the staging table, in one transaction.
 
-        ``create``: the table is created first. The transaction cannot commit once the claim has ended. Rows that the
-        table does not report as inserted (because of a trigger or rule) count as skipped from then on.
+        ``create``: the table is created first; ``empty``: it is emptied first, and all other imports into it begin
+        anew. Raises :class:`~tui_importer.errors.BusyError` if one of them is being carried out. The transaction
+        cannot commit once the claim has ended. Rows that the table does not report as inserted (because of a trigger
+        or rule) count as skipped from then on.
         """
 
     def close(self) -> None:
