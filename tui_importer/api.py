@@ -18,7 +18,7 @@ from tui_importer.core.model.files import check_source_file
 from tui_importer.core.model.plan import Plan, checked, database_of
 from tui_importer.core.model.preview import PREVIEW_COLUMNS, PREVIEW_ROWS, PREVIEW_TEXT, Preview
 from tui_importer.core.model.report import Report
-from tui_importer.core.model.standard_input import source_path
+from tui_importer.core.model.standard_input import shown_source, source_path
 from tui_importer.core.model.url import DatabaseAddress, parse_address
 from tui_importer.core.planning.expansion import expand, only_import
 from tui_importer.core.planning.resolution import KnownSource, check_fit, choose_target, infer_types, resolve
@@ -302,6 +302,42 @@ def inspect_source(
             evidence={column_letters(first + offset): found.evidence for offset, found in enumerate(inferred)},
             notes=(*components.reader.limits(path), *source.notes, *resolved.notes, *findings),
             layout=layout,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """The statements that an import would execute before and after its rows, for its table; none if it is as it has to
+    be. ``source`` is the file and its sheet."""
+
+    source: str
+    table: str
+    statements: tuple[str, ...]
+
+
+def table_definition(plan: Plan, *, registry: Registry | None = None) -> Definition:
+    """Open the source and resolve its plan against the database; nothing is written.
+
+    Raises the same errors as an import (:class:`tui_importer.errors.ImporterError`).
+    """
+    registry = registry or load_registry()
+    plan = only_import(checked(plan))
+    components = _components(plan, registry)
+    with (
+        open_source(source_path(plan.source.file), components.reader, plan.source) as source,
+        _connected_backend(plan, components) as backend,
+    ):
+        choice = choose_target(plan, source.layout, source)
+        resolved = resolve(plan, source, choice, backend.catalog.reflect(choice.name))
+        table = resolved.mapping.table
+        return Definition(
+            source=f"{shown_source(plan.source.file)}, sheet {source.name}",
+            table=table.qualified_name,
+            statements=tuple(
+                backend.catalog.definition_statements(
+                    table, create=resolved.create, added=resolved.added, indexes=resolved.indexes
+                )
+            ),
         )
 
 

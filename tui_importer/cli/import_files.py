@@ -25,13 +25,14 @@ from tui_importer.core.model.plan import Plan, checked, database_of
 from tui_importer.core.model.standard_input import STANDARD_INPUT, source_path
 from tui_importer.core.model.url import parse_address, sqlite_path
 from tui_importer.core.planning.expansion import expand
-from tui_importer.errors import ImporterError, UsageError
+from tui_importer.errors import ExitCode, ImporterError, UsageError
 from tui_importer.plugins.choice import choose
 from tui_importer.plugins.registry import Registry, load_registry
 from tui_importer.process.interpreter import prepare_to_import
 from tui_importer.process.native_output import native_output_logged
 from tui_importer.process.prefetch import open_early
 from tui_importer.rejects.paths import check_default_place, check_reject_path
+from tui_importer.text.safe import visible
 
 if TYPE_CHECKING:
     from tui_importer.core.model.report import Report
@@ -65,6 +66,7 @@ if TYPE_CHECKING:
 @click.option("--atomic", is_flag=True, default=None, help="Show the rows all at once, or none of them.")
 @click.option("--verify", is_flag=True, default=None, help="Compare checksums of source and table at the end.")
 @click.option("--dry-run", is_flag=True, default=None, help="Read and check everything, write nothing.")
+@click.option("--ddl", is_flag=True, help="Print the statements that make the table, and touch nothing.")
 @click.option("--rejects", metavar="FILE", help="Workbook for rejected rows (default: NAME.rejects.xlsx).")
 @click.option("--rejects-ok", is_flag=True, default=None, help="End with 0 instead of 3 where rows were rejected.")
 @click.option("--report", metavar="FILE|-", help="Write the report as JSON.")
@@ -82,7 +84,7 @@ def command(files: tuple[str, ...], **given: Any) -> int:
     registry = load_registry()
     for warning in registry.warnings:
         print_error(warning)
-    dashboard = wants_dashboard(given) and STANDARD_INPUT not in files  # keys come from there
+    dashboard = wants_dashboard(given) and not given["ddl"] and STANDARD_INPUT not in files  # keys come from there
     if not files and not dashboard:
         raise UsageError("name the files to import")
     report_file: str | None = given["report"]
@@ -97,6 +99,8 @@ def command(files: tuple[str, ...], **given: Any) -> int:
     if report_file:
         databases = [parse_address(database_of(plan)) for plan in plans]
         check_report_path(report_file, [sqlite_path(each) for each in databases if each.scheme == "sqlite"])
+    if given["ddl"]:
+        return _print_definitions(plans, registry)
     if dashboard:
         from tui_importer.cli.interactive import import_on_screen
 
@@ -123,6 +127,21 @@ def check_request(files: Sequence[str], given: dict[str, Any], registry: Registr
     elif not given["dry_run"]:
         check_default_place()
     return plans
+
+
+def _print_definitions(plans: Sequence[Plan], registry: Registry) -> int:
+    """Print the statements that make or change the tables of these imports."""
+    from tui_importer.api import table_definition
+
+    for plan in plans:
+        found = table_definition(plan, registry=registry)
+        click.echo(f"-- {visible(found.source)} into table {visible(found.table)}")
+        for statement in found.statements:
+            lines = statement.expandtabs(4).split("\n")
+            click.echo("\n".join(map(visible, lines)) + ";")
+        if not found.statements:
+            click.echo("-- the table is there, with all columns")
+    return ExitCode.OK
 
 
 def _report_refused(where: str, files: Sequence[str], strategy: str | None, error: ImporterError) -> None:

@@ -15,7 +15,7 @@ import msgspec
 from tui_importer.core.model.count_or_auto import AUTO, METAVAR, parse_count
 from tui_importer.core.model.files import check_new_file
 from tui_importer.core.model.formats import GIVEN_FIELDS, formats_given, parse_value_of_column
-from tui_importer.core.model.plan import Options, Plan, Source, Totals, UnknownCells, load_plan
+from tui_importer.core.model.plan import ExtraColumns, Options, Plan, Source, Totals, UnknownCells, load_plan
 from tui_importer.core.model.plugin_values import merged
 from tui_importer.core.model.write_mode import AVAILABLE_KINDS, OnConflict
 from tui_importer.errors import PlanError, UsageError
@@ -62,6 +62,30 @@ class ColumnType(click.ParamType):  # type: ignore[type-arg]
         if not (equals and column and type_):
             self.fail(f"{value!r} is not COLUMN=TYPE", param, ctx)
         return column, type_
+
+
+class NewName(click.ParamType):  # type: ignore[type-arg]
+    """``A=b``: a header and a target."""
+
+    name = "A=b"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, str]:
+        header, equals, target = str(value).rpartition("=")
+        if not (equals and header and target):
+            self.fail(f"{value!r} is not A=b, a header and the name of a column", param, ctx)
+        return header, target
+
+
+class ValueToSet(click.ParamType):  # type: ignore[type-arg]
+    """``COLUMN=VALUE``; without a value, NULL."""
+
+    name = "COLUMN=VALUE"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, str]:
+        column, equals, text = str(value).partition("=")
+        if not (equals and column):
+            self.fail(f"{value!r} is not COLUMN=VALUE", param, ctx)
+        return column, text
 
 
 class ValueOfColumn(click.ParamType):  # type: ignore[type-arg]
@@ -158,6 +182,19 @@ def target_options(command: Command) -> Command:
                 help="Where columns and types come from (default: auto).",
             ),
             click.option("--type", "types", type=ColumnType(), multiple=True, help="Override a column's type."),
+            click.option("--rename", type=NewName(), multiple=True, help="The target of a column, by its header."),
+            click.option(
+                "--set",
+                "set_",
+                type=ValueToSet(),
+                multiple=True,
+                help="Fill a further column with a value; {file}, {sheet}, {row} and {run} are where a row is from.",
+            ),
+            click.option(
+                "--extra-columns",
+                type=click.Choice(get_args(ExtraColumns)),
+                help="Columns that the table does not have: fail (default), leave them out, or add them to the table.",
+            ),
             click.option("--skip", multiple=True, metavar="COLUMN", help="Leave a column out."),
             *(
                 click.option(f"--{name.replace('_', '-')}", name, type=ValueOfColumn(), multiple=True, help=text)
@@ -239,7 +276,7 @@ def build_plan(files: Sequence[str], given: Mapping[str, Any], registry: Registr
         on_conflict=given.get("on_conflict"),
         update=given.get("update") or None,
     )
-    apart = ("schema", "types", "skip", "plugin_options")
+    apart = ("schema", "types", "skip", "rename", "set", "plugin_options")
     named = {name: given.get(name) for name in Options.__struct_fields__ if name not in apart}
     options = _typed(
         plan.options,
@@ -247,6 +284,8 @@ def build_plan(files: Sequence[str], given: Mapping[str, Any], registry: Registr
         schema=given.get("schema") if plan_file is None else None,
         types={**plan.options.types, **dict(given.get("types") or ())},
         skip=(*plan.options.skip, *(given.get("skip") or ())),
+        rename={**plan.options.rename, **dict(given.get("rename") or ())},
+        set={**plan.options.set, **dict(given.get("set_") or ())},
         plugin_options=merged(plan.options.plugin_options, registry.options.read(given.get("plugin_options") or ())),
     )
     formats = formats_given(plan.formats, _given_formats(given))

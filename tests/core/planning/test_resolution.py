@@ -97,7 +97,7 @@ def column(name: str, letter: str, target: str, type_: str = "text") -> ColumnPl
     [
         (plan(), ["n", "colour"], EXISTING, r"table 's\.t' has no column for 'colour' \(column B\)"),
         (plan(), ["unit price"], EXISTING, "needs a value in 'n'"),
-        (plan(), ["n", "N"], EXISTING, "two columns of the sheet go into 'n'"),
+        (plan(), ["n", "N"], EXISTING, "'n' and another column of the sheet go into 'n'"),
         (plan(skip=("colur",)), ["n", "colour"], EXISTING, "no column 'colur': did you mean 'colour'?"),
         (plan(mode="create"), ["n"], EXISTING, "exists already, and --mode create"),
         (plan(types={"m": "text"}), ["n"], EXISTING, "--type: the sheet has no column 'm'"),

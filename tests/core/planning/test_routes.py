@@ -12,9 +12,11 @@ from tui_importer.core.planning.routes import (
     check_targets,
     matched_routes,
     planned_routes,
+    renamed_headers,
     shown_headers,
     skipped_headers,
     with_given_types,
+    with_renamed,
 )
 from tui_importer.core.source.layout import Layout
 from tui_importer.errors import PlanError
@@ -28,7 +30,7 @@ def test_a_blank_header_is_shown_by_its_letter() -> None:
 
 
 def test_columns_are_matched_by_name_in_any_order() -> None:
-    routes = matched_routes(["N", "NAME"], 1, frozenset(), TABLE, None, [])
+    routes = matched_routes(["N", "NAME"], 1, frozenset(), TABLE, None, {}, "fail", [])
     assert [(route.target, route.position, route.type, route.required) for route in routes] == [
         ("n", 1, INTEGER, False),
         ("name", 2, TEXT, True),
@@ -36,8 +38,36 @@ def test_columns_are_matched_by_name_in_any_order() -> None:
 
 
 def test_a_column_without_a_place_is_named() -> None:
-    with pytest.raises(PlanError, match=r"no column for 'City' \(column C\): leave it out with --skip"):
-        matched_routes(["name", "City"], 1, frozenset(), TABLE, None, [])
+    with pytest.raises(PlanError, match=r"no column for 'City' \(column C\): say where it goes \(--rename\)"):
+        matched_routes(["name", "City"], 1, frozenset(), TABLE, None, {}, "fail", [])
+
+
+def test_ignored_columns_are_noted() -> None:
+    notes = list[str]()
+    routes = matched_routes(["name", "City"], 1, frozenset(), TABLE, None, {}, "ignore", notes)
+    assert [route.target for route in routes] == ["name"]
+    assert notes == ["table 't' has no column for 'City' (column C): it is left out"]
+
+
+def test_columns_to_add_are_left_to_the_caller() -> None:
+    notes = list[str]()
+    routes = matched_routes(["name", "City"], 1, frozenset(), TABLE, None, {"city": "town"}, "add", notes)
+    assert [route.target for route in routes] == ["name"]
+    assert notes == []
+
+
+def test_renamed_column_goes_where_it_is_told() -> None:
+    renamed = renamed_headers({"who": "name"}, ["Who", "n"])
+    routes = matched_routes(["Who", "n"], 0, frozenset(), TABLE, None, renamed, "fail", [])
+    assert [(route.header, route.target) for route in routes] == [("Who", "name"), ("n", "n")]
+    assert [route.target for route in with_renamed(routes, {"who": "Other Name"})] == ["Other Name", "n"]
+
+
+def test_rename_names_a_header_and_a_target_that_are_there() -> None:
+    with pytest.raises(PlanError, match="--rename: the sheet has no column 'Nam': did you mean 'Name'"):
+        renamed_headers({"Nam": "x"}, ["Name"])
+    with pytest.raises(PlanError, match="table 't' has no column 'nam': did you mean 'name'"):
+        matched_routes(["Who"], 0, frozenset(), TABLE, None, {"who": "nam"}, "ignore", [])
 
 
 def test_of_equal_headers_the_letter_decides() -> None:
@@ -55,8 +85,16 @@ def test_a_column_to_skip_must_be_there() -> None:
 
 def test_two_columns_for_one_target_are_refused() -> None:
     routes = [ColumnRoute("a", place, "name", TEXT, required=False) for place in (0, 1)]
-    with pytest.raises(PlanError, match="two columns of the sheet go into 'name'"):
+    with pytest.raises(PlanError, match="'a' and another column of the sheet go into 'name': leave one out"):
         check_targets(routes, TABLE)
+    with pytest.raises(PlanError, match="'a' and --set go into 'name': leave one out"):
+        check_targets(routes[:1], TABLE, ["name"])
+
+
+def test_required_column_may_be_set() -> None:
+    check_targets([], TABLE, ["name"])
+    with pytest.raises(PlanError, match="needs a value in 'name'"):
+        check_targets([], TABLE, ["n"])
 
 
 def test_a_type_for_a_table_that_is_there_has_no_effect_and_is_told() -> None:

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from tui_importer.backends.sql import tables
 from tui_importer.backends.sql.dialects import SqlDialect
-from tui_importer.core.model.table import Index, Table
+from tui_importer.core.model.table import Index, Table, TableColumn
 from tui_importer.core.writing.catalog import BaseCatalog
 from tui_importer.errors import DatabaseError, TransientFault
 
@@ -27,6 +27,16 @@ class SqlCatalog(BaseCatalog):
 
     def create_table(self, table: Table) -> None:
         tables.create_table(self._engine, self._dialect, table)
+
+    def add_columns(self, table: Table, columns: Sequence[TableColumn]) -> None:
+        tables.add_columns(self._engine, self._dialect, table, columns)
+
+    def definition_statements(
+        self, table: Table, *, create: bool, added: Sequence[TableColumn], indexes: Sequence[Index]
+    ) -> Sequence[str]:
+        return tables.definition_statements(
+            self._engine, self._dialect, table, create=create, added=added, indexes=indexes
+        )
 
     def create_stage(self, table: Table, stage: Table, *, exists: bool) -> None:
         tables.create_stage(self._engine, self._dialect, table, stage, exists=exists)

@@ -70,7 +70,7 @@ class PostgreSQLDialect(OnConflictDialect):
         """TRUNCATE can be undone like any other statement (manual, TRUNCATE)."""
         preparer = connection.dialect.identifier_preparer
         names = [preparer.quote(part) for part in (table.schema, table.name) if part]
-        connection.exec_driver_sql(f"TRUNCATE TABLE {'.'.join(names)}".replace("%", "%%"))
+        connection.exec_driver_sql(f"TRUNCATE TABLE {'.'.join(names)}")
 
 
 class SQLiteDialect(OnConflictDialect):

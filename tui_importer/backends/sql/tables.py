@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import sqlalchemy as sa
 from sqlalchemy.engine.reflection import Inspector
 from sqlalchemy.exc import DBAPIError, NoSuchTableError, SQLAlchemyError
-from sqlalchemy.schema import CreateTable, DropTable
+from sqlalchemy.schema import CreateColumn, CreateTable, DropTable
 
 from tui_importer.backends.sql.dialects import SqlDialect
 from tui_importer.backends.sql.faults import is_transient
@@ -95,6 +95,54 @@ def create_table(engine: sa.Engine, dialect: SqlDialect, table: Table) -> None:
     """Create the table without its indexes."""
     with one_line_errors(f"create table {table.qualified_name!r}"), engine.begin() as connection:
         connection.execute(CreateTable(sql_table(table, dialect)))
+
+
+def add_columns(engine: sa.Engine, dialect: SqlDialect, table: Table, columns: Sequence[TableColumn]) -> None:
+    """Add those of these columns to the table that it does not have, in one transaction."""
+    with one_line_errors(f"add columns to table {table.qualified_name!r}"), engine.begin() as connection:
+        there = {column["name"] for column in sa.inspect(connection).get_columns(table.name, schema=table.schema)}
+        missing = [column for column in columns if column.name not in there]
+        for statement in _alterations(engine.dialect, dialect, table, missing):
+            connection.exec_driver_sql(statement)
+
+
+def definition_statements(
+    engine: sa.Engine,
+    dialect: SqlDialect,
+    table: Table,
+    *,
+    create: bool,
+    added: Sequence[TableColumn],
+    indexes: Sequence[Index],
+) -> list[str]:
+    """The statements that make the table, or add columns to it, and make the indexes."""
+    # Statements for people have no placeholders, for which a driver would want each % twice.
+    make_dialect: type[Any] = type(engine.dialect)
+    shown: sa.Dialect = make_dialect(paramstyle="named")
+    if not create:
+        return list(_alterations(shown, dialect, table, added))
+    described = sql_table(table, dialect)
+    made: list[sa.schema.ExecutableDDLElement] = [CreateTable(described)]
+    for index in indexes:
+        columns = [described.c[name] for name in index.columns]
+        made.append(sa.schema.CreateIndex(sa.Index(index.name, *columns, unique=index.unique)))
+    return [_without_edges(str(each.compile(dialect=shown))) for each in made]
+
+
+def _alterations(
+    driver: sa.Dialect, dialect: SqlDialect, table: Table, columns: Iterable[TableColumn]
+) -> Iterator[str]:
+    """The statements that add these columns to the table."""
+    described = sa.Table(table.name, sa.MetaData(), schema=table.schema)
+    name = driver.identifier_preparer.format_table(described)
+    for column in columns:
+        added = sa.Column(column.name, sql_type(column.type, dialect))
+        described.append_column(added)
+        yield f"ALTER TABLE {name} ADD COLUMN {CreateColumn(added).compile(dialect=driver)}"
+
+
+def _without_edges(statement: str) -> str:
+    return "\n".join(line.rstrip() for line in statement.strip().splitlines())
 
 
 def create_stage(engine: sa.Engine, dialect: SqlDialect, table: Table, stage: Table, *, exists: bool) -> None:

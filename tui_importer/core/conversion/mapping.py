@@ -10,11 +10,13 @@ from msgspec.structs import replace
 
 from tui_importer.core.conversion.convert import Conversion
 from tui_importer.core.conversion.parsing import as_text
+from tui_importer.core.conversion.set_columns import SetColumn
 from tui_importer.core.model.batch import Batch, Block
 from tui_importer.core.model.cells import Cell, EmptyText, MalformedRecord, cell_name, column_letters, quoted_sheet
 from tui_importer.core.model.column import Column
 from tui_importer.core.model.list_column import ListColumn
 from tui_importer.core.model.table import Table
+from tui_importer.core.model.types import ColumnType
 from tui_importer.errors import DataFault
 from tui_importer.events import Fault, Reject
 
@@ -37,7 +39,7 @@ class ColumnMapping:
     """The mapping from the sheet's columns to those of ``table``.
 
     The sheet's extent is ``headers``, one for each of its columns from ``first_column`` (from 0) on; ``columns`` are
-    those that are imported.
+    those that are imported. ``set_columns`` are filled besides; a batch has them after the others.
     """
 
     sheet: str
@@ -45,6 +47,18 @@ class ColumnMapping:
     headers: tuple[str, ...]
     columns: tuple[MappedColumn, ...]
     table: Table
+    set_columns: tuple[SetColumn, ...] = ()
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """The names of all columns of the table that are filled, in the order of a batch's columns."""
+        return (*(column.target for column in self.columns), *(column.target for column in self.set_columns))
+
+    @property
+    def types(self) -> tuple[ColumnType, ...]:
+        """Their types."""
+        columns = (column.conversion for column in self.columns)
+        return tuple(each.type for each in (*columns, *(column.conversion for column in self.set_columns)))
 
     def batch(self, number: int, block: Block, rows: Sequence[int]) -> Batch:
         """Convert a block. ``rows`` are its sheet rows; none is blank, and the columns are cut to the extent."""
@@ -78,7 +92,7 @@ class ColumnMapping:
             first_row=rows[0],
             last_row=rows[-1],
             rows=kept,
-            columns=tuple(converted),
+            columns=(*converted, *(column.column(kept) for column in self.set_columns)),
             origin=origin,
             rejects=rejects,
         )

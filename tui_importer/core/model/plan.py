@@ -43,6 +43,8 @@ MAX_SECONDS = 4e7
 UnknownCells = Literal["reject", "null", "text"]
 #: What happens to a totals row below the table.
 Totals = Literal["skip", "keep"]
+#: What happens to columns of the sheet that the table does not have.
+ExtraColumns = Literal["fail", "ignore", "add"]
 _Name = Annotated[str, Meta(min_length=1, description="a text that is not empty")]
 _Count = Annotated[int, Meta(ge=1, le=sys.maxsize, description="a whole number from 1")]
 _SheetNumber = Annotated[int, Meta(ge=1, le=sys.maxsize, description="a number from 1")]
@@ -214,6 +216,9 @@ class Options(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit
     """How an import is carried out. If ``workers`` or ``batch_size`` is None (``auto`` in a plan file), the program
     chooses.
 
+    ``rename`` is the target of columns by their headers. ``set`` are further columns of the target with the value that
+    fills each of them, in which ``{file}``, ``{sheet}``, ``{row}`` and ``{run}`` are where a row comes from.
+    ``extra_columns`` is what happens to columns that the table does not have.
     ``error_cells`` is what happens to cells like ``#N/A``, ``uncalculated`` to formulas that were never calculated.
     ``max_rejects`` is ``"N"`` rows or ``"P%"`` of the completed rows. ``max_rate`` is in rows per second; all times are
     in seconds. ``retry_for`` is how long an operation is retried after a transient error (0: not at all).
@@ -230,6 +235,9 @@ class Options(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit
     schema: _Name = "auto"
     types: dict[str, str] = {}
     skip: tuple[str, ...] = ()
+    rename: dict[_Name, _Name] = {}
+    set: dict[_Name, str] = {}
+    extra_columns: ExtraColumns = "fail"
     error_cells: UnknownCells = "reject"
     uncalculated: UnknownCells = "reject"
     max_rejects: _MaxRejects | None = None

@@ -19,7 +19,7 @@ from tui_importer.core.model.formats import ColumnFormat, Formats
 from tui_importer.core.model.names import normalized, table_name
 from tui_importer.core.model.plan import ColumnPlan, Plan
 from tui_importer.core.model.schemas import SCHEMAS, Schema, check_schema
-from tui_importer.core.model.table import Index, Table
+from tui_importer.core.model.table import Index, Table, TableColumn
 from tui_importer.core.model.write_mode import WriteMode
 from tui_importer.core.planning.formats import (
     effective_format,
@@ -39,11 +39,14 @@ from tui_importer.core.planning.routes import (
     matched_routes,
     no_such_column,
     planned_routes,
+    renamed_headers,
     shown_headers,
     skipped_headers,
     with_given_types,
+    with_renamed,
 )
-from tui_importer.core.planning.tables import new_table, renamed_table, with_types
+from tui_importer.core.planning.set_columns import other_types, resolved_set_columns
+from tui_importer.core.planning.tables import new_table, renamed_table, with_added_columns, with_types
 from tui_importer.core.source.layout import Layout
 from tui_importer.core.source.open_source import GivenFormat
 from tui_importer.errors import PlanError
@@ -64,12 +67,14 @@ class TargetChoice:
 class ResolvedPlan:
     """A plan with all defaults resolved.
 
-    ``create``: the table is to be created, with the ``indexes`` of its schema. ``notes`` are for the user.
+    ``create``: the table is to be created, with the ``indexes`` of its schema. ``added`` are columns that are to be
+    added to a table that exists. ``notes`` are for the user.
     """
 
     plan: Plan
     mapping: ColumnMapping
     create: bool
+    added: tuple[TableColumn, ...] = ()
     indexes: tuple[Index, ...] = ()
     inferred: tuple[Inferred, ...] = ()
     notes: tuple[str, ...] = ()
@@ -127,11 +132,13 @@ def choose_target(plan: Plan, layout: Layout, source: NamedSource) -> TargetChoi
     return TargetChoice(name, schema)
 
 
-def resolve(plan: Plan, source: NamedSource, choice: TargetChoice, existing: Table | None) -> ResolvedPlan:
+def resolve(
+    plan: Plan, source: NamedSource, choice: TargetChoice, existing: Table | None, run_id: str = ""
+) -> ResolvedPlan:
     """Resolve every column.
 
-    ``existing`` is the target table if it exists; its types, lengths, NOT NULL constraints and keys then apply. Raises
-    :class:`PlanError` naming the column that cannot be mapped.
+    ``existing`` is the target table if it exists; its types, lengths, NOT NULL constraints and keys then apply.
+    ``run_id`` is the run's, if there is one already. Raises :class:`PlanError` naming the column that cannot be mapped.
     """
     notes = list[str]()
     inferred: tuple[Inferred, ...] = ()
@@ -142,27 +149,43 @@ def resolve(plan: Plan, source: NamedSource, choice: TargetChoice, existing: Tab
     layout = source.layout
     headers = shown_headers(layout)
     skipped = skipped_headers(plan.options.skip, headers)
+    renamed, extra_columns = renamed_headers(plan.options.rename, headers), plan.options.extra_columns
+    added: tuple[TableColumn, ...] = ()
     if existing is not None and plan.target.write_mode.needs_new_table:
         raise PlanError(f"table {existing.qualified_name!r} exists already, and --mode create makes a new one")
     if plan.columns is not None:
-        routes = planned_routes(plan.columns, layout, headers)
+        routes = with_renamed(planned_routes(plan.columns, layout, headers), renamed)
         table = existing or new_table(choice.name, routes)
+        if existing is not None and extra_columns == "add":
+            existing, added = with_added_columns(existing, routes)
+            table = existing
         if existing is not None:
             routes = [fitting_route(route, existing) for route in routes]
     elif existing is not None:
         table = existing
-        routes = matched_routes(headers, layout.first_column, skipped, existing, choice.schema, notes)
+        routes = matched_routes(
+            headers, layout.first_column, skipped, existing, choice.schema, renamed, extra_columns, notes
+        )
+        if extra_columns == "add" and len(routes) + len(skipped) < len(headers):
+            matched = {route.position for route in routes}
+            new = inferred_routes(layout, headers, skipped, infer_types(source, plan.formats), [])
+            routes += [route for route in with_renamed(new, renamed) if route.position not in matched]
+            existing, added = with_added_columns(existing, routes)
+            table = existing
     elif choice.schema is not None:
         table = renamed_table(choice.schema.table, choice.name)
         notes.append(f"the header is that of schema {choice.schema.name!r}: its table and types are used")
-        routes = matched_routes(headers, layout.first_column, skipped, table, choice.schema, notes)
+        routes = matched_routes(
+            headers, layout.first_column, skipped, table, choice.schema, renamed, extra_columns, notes
+        )
     else:
-        routes = inferred_routes(layout, headers, skipped, inferred, notes)
+        routes = with_renamed(inferred_routes(layout, headers, skipped, inferred, notes), renamed)
         table = new_table(choice.name, routes)
     if not routes:
         raise PlanError("no column is left to import")
     by_position = dict(enumerate(inferred, start=layout.first_column))
-    routes = with_given_types(routes, plan.options.types, notes, existing, by_position)
+    types = other_types(plan.options.types, tuple(plan.options.set))
+    routes = with_given_types(routes, types, notes, existing, by_position)
     given = _given_formats(plan.formats, routes, headers)
     if inferred:
         notes += notes_on_texts(((each.header, each.type, by_position[each.position]) for each in routes), new=True)
@@ -183,7 +206,10 @@ def resolve(plan: Plan, source: NamedSource, choice: TargetChoice, existing: Tab
     routes = with_required_key(routes, mode)
     if existing is None:
         table = with_key(with_types(table, routes), mode)
-    check_targets(routes, table)
+    table, set_columns = resolved_set_columns(
+        plan, table, sheet=source.name, run_id=run_id, exists=existing is not None
+    )
+    check_targets(routes, table, [column.target for column in set_columns])
     mapping = ColumnMapping(
         sheet=source.name,
         first_column=layout.first_column,
@@ -204,10 +230,17 @@ def resolve(plan: Plan, source: NamedSource, choice: TargetChoice, existing: Tab
             for route in routes
         ),
         table=table,
+        set_columns=set_columns,
     )
     indexes = renamed_table(choice.schema.table, choice.name).indexes if choice.schema else ()
     return ResolvedPlan(
-        _resolved(plan, source, table, routes, mode), mapping, existing is None, indexes, inferred, tuple(notes)
+        plan=_resolved(plan, source, table, routes, mode),
+        mapping=mapping,
+        create=existing is None,
+        added=added,
+        indexes=indexes,
+        inferred=inferred,
+        notes=tuple(notes),
     )
 
 

@@ -10,7 +10,7 @@ from tui_importer.core.conversion.inference import Inferred
 from tui_importer.core.model.cells import column_index, column_letters
 from tui_importer.core.model.formats import PLAIN, ColumnFormat
 from tui_importer.core.model.names import normalized, target_names
-from tui_importer.core.model.plan import ColumnPlan
+from tui_importer.core.model.plan import ColumnPlan, ExtraColumns
 from tui_importer.core.model.schemas import Schema
 from tui_importer.core.model.suggest import closest
 from tui_importer.core.model.table import Table
@@ -94,9 +94,14 @@ def matched_routes(
     skipped: frozenset[str],
     table: Table,
     schema: Schema | None,
+    renamed: Mapping[str, str],
+    extra_columns: ExtraColumns,
     notes: list[str],
 ) -> list[ColumnRoute]:
-    """Match columns by name: as the schema specifies, otherwise by equal names."""
+    """Match columns by name: as they are renamed, as the schema specifies, otherwise by equal names.
+
+    Columns that the table does not have are left out. Raises :class:`PlanError` for them if ``extra_columns`` says so.
+    """
     targets = {normalized(column.name): column.name for column in table.columns}
     by_schema = known_headers(schema) if schema else {}
     routes, unmatched = [], []
@@ -104,7 +109,9 @@ def matched_routes(
         name = normalized(header)
         if name in skipped:
             continue
-        target = table.column(by_schema.get(name) or targets.get(name, ""))
+        target = table.column(renamed.get(name) or by_schema.get(name) or targets.get(name, ""))
+        if target is None and name in renamed and extra_columns != "add":
+            raise no_such_target(renamed[name], table)
         if target is None:
             unmatched.append(f"{header!r} (column {column_letters(first_column + offset)})")
         else:
@@ -113,22 +120,45 @@ def matched_routes(
                     ColumnRoute(header, first_column + offset, target.name, target.type, required=False), table
                 )
             )
-    if unmatched:
+    if unmatched and extra_columns == "ignore":
+        which = "it is" if len(unmatched) == 1 else "they are"
+        notes.append(f"table {table.qualified_name!r} has no column for {', '.join(unmatched)}: {which} left out")
+    elif unmatched and extra_columns == "fail":
         raise PlanError(
-            f"table {table.qualified_name!r} has no column for {', '.join(unmatched)}: leave it out with --skip, "
-            "or say where it goes in a plan file (tui-importer inspect FILE --save plan.toml)"
+            f"table {table.qualified_name!r} has no column for {', '.join(unmatched)}: say where it goes (--rename), "
+            "leave it out (--skip), or add it to the table (--extra-columns add)"
         )
     return routes
+
+
+def renamed_headers(rename: Mapping[str, str], headers: Sequence[str]) -> dict[str, str]:
+    """The targets of ``--rename`` by their headers in normalized form.
+
+    Raises :class:`PlanError` for a header that there is not."""
+    known = set(map(normalized, headers))
+    for name in rename:
+        if normalized(name) not in known:
+            raise PlanError(f"--rename: {no_such_column(name, headers)}")
+    return {normalized(name): target for name, target in rename.items()}
+
+
+def with_renamed(routes: Sequence[ColumnRoute], renamed: Mapping[str, str]) -> list[ColumnRoute]:
+    """The routes into a table that is not there yet, with the targets of ``--rename``."""
+    return [replace(route, target=renamed.get(normalized(route.header), route.target)) for route in routes]
+
+
+def no_such_target(name: str, table: Table) -> PlanError:
+    """The error of a column that the table does not have."""
+    close = closest(name, [column.name for column in table.columns])
+    hint = f": did you mean {close!r}?" if close else ""
+    return PlanError(f"table {table.qualified_name!r} has no column {name!r}{hint}")
 
 
 def fitting_route(route: ColumnRoute, table: Table) -> ColumnRoute:
     """The route with the type and NOT NULL of the table's column. A blank that takes the default is not missing."""
     column = table.column(route.target)
     if column is None:
-        names = [column.name for column in table.columns]
-        close = closest(route.target, names)
-        hint = f": did you mean {close!r}?" if close else ""
-        raise PlanError(f"table {table.qualified_name!r} has no column {route.target!r}{hint}")
+        raise no_such_target(route.target, table)
     if not column.writable:
         raise PlanError(
             f"column {route.target!r} of table {table.qualified_name!r} is filled by the database itself: "
@@ -195,12 +225,16 @@ def with_given_types(
     return routes
 
 
-def check_targets(routes: Sequence[ColumnRoute], table: Table) -> None:
-    """Raise :class:`PlanError` if two columns have the same target, or a required target has none."""
-    filled = [route.target for route in routes]
+def check_targets(routes: Sequence[ColumnRoute], table: Table, set_targets: Sequence[str] = ()) -> None:
+    """Raise :class:`PlanError` if two columns have the same target, or a required target has none.
+
+    ``set_targets`` are filled with a value instead of a column.
+    """
+    filled = [*(route.target for route in routes), *set_targets]
     for route in routes:
         if filled.count(route.target) > 1:
-            raise PlanError(f"two columns of the sheet go into {route.target!r}: leave one out (--skip)")
+            other = "--set" if route.target in set_targets else "another column of the sheet"
+            raise PlanError(f"{route.header!r} and {other} go into {route.target!r}: leave one out (--skip)")
     missing = [
         repr(column.name)
         for column in table.columns

@@ -19,6 +19,12 @@ def new_table(name: str, routes: Sequence[ColumnRoute]) -> Table:
     return Table(name=bare, schema=schema or None, columns=columns)
 
 
+def with_added_columns(table: Table, routes: Sequence[ColumnRoute]) -> tuple[Table, tuple[TableColumn, ...]]:
+    """The table with a column for each route that has none, and these columns."""
+    added = tuple(TableColumn(route.target, route.type) for route in routes if table.column(route.target) is None)
+    return replace(table, columns=(*table.columns, *added)), added
+
+
 def with_types(table: Table, routes: Sequence[ColumnRoute]) -> Table:
     """The table with the types of the routes; raises :class:`PlanError` for a type that only a database knows."""
     types = {route.target: route.type for route in routes}

@@ -75,6 +75,10 @@ def identify(
     unknown = options.error_cells if options.uncalculated == "reject" else [options.error_cells, options.uncalculated]
     # What the texts themselves have proven follows from the file.
     formats = [] if plan.formats == NO_FORMATS else [msgspec.to_builtins(plan.formats)]
+    # Options that came later are left out where they are not given, so that earlier imports stay what they were.
+    constants = [sorted(options.set.items())] if options.set else []
+    renamed = [sorted(options.rename.items())] if options.rename else []
+    others = [*constants, *renamed, *([options.extra_columns] if options.extra_columns != "fail" else [])]
     return Identity(
         file=str(Path(plan.source.file).absolute()) if plan.source.file != STANDARD_INPUT else STANDARD_INPUT,
         sha256=sha256,
@@ -88,11 +92,12 @@ def identify(
                 unknown,
                 msgspec.to_builtins(plan.columns),
                 *formats,
+                *others,
                 *mode,
             ]
         ),
         # Without types: once the table exists, it determines them, whoever created it.
-        mapping=digest([unknown, [(column.letter, column.target) for column in columns or ()], *formats]),
+        mapping=digest([unknown, [(column.letter, column.target) for column in columns or ()], *formats, *constants]),
         table=table,
         mode=mode,
     )

@@ -150,7 +150,7 @@ class ImportHistory:
     def stage(self, mapping: ColumnMapping) -> Table:
         """The staging table of an import whose rows become visible together: the imported columns, under a name
         derived from the import."""
-        filled = {column.target for column in mapping.columns}
+        filled = frozenset(mapping.targets)
         return Table(
             name=_stage_name(self._claim.import_id, self._claim.generation),
             # A blank that takes the default is staged as NULL.
@@ -165,7 +165,7 @@ class ImportHistory:
 
     def publish(self, stage: Table, resolved: ResolvedPlan) -> None:
         """Move the staged rows into the table."""
-        columns = [column.target for column in resolved.mapping.columns]
+        columns = resolved.mapping.targets
         empty = self._plan.target.write_mode.empties
         self._ledger.publish(self._claim, stage, resolved.mapping.table, columns, create=resolved.create, empty=empty)
 

@@ -124,13 +124,13 @@ def writer_spec(context: RunContext, prepared: PreparedImport) -> WriterSpec:
 def destination(prepared: PreparedImport) -> Destination:
     """Where the sessions of a prepared import write."""
     mapping, table = prepared.resolved.mapping, prepared.filled_table
-    columns = tuple(column.target for column in mapping.columns)
+    columns = mapping.targets
     return Destination(
         claim=prepared.resume_point.claim if prepared.resume_point else None,
         table=table,
         columns=columns,
         # In a stage they stay NULL: the table's defaults apply when the rows are moved into it.
         defaults=default_places(table, columns) if prepared.stage_table is None else (),
-        types=tuple(column.conversion.type for column in mapping.columns),
+        types=mapping.types,
         mode=prepared.resolved.plan.target.write_mode,
     )

@@ -94,6 +94,8 @@ def prepare_table(context: RunContext, claimed: Claimed, backend: Backend) -> Pr
     """Create the target table, or the staging table of an import whose rows become visible together."""
     history, resolved, options = claimed.history, claimed.resolved, context.plan.options
     mapping, mode, stage_table = resolved.mapping, context.plan.target.write_mode, None
+    if resolved.added:
+        context.retried(lambda: backend.catalog.add_columns(mapping.table, resolved.added))
     if history is not None and options.verify:
         empty = resolved.create or mode.empties
         context.retried(lambda: history.take_before(mapping, empty=empty))
@@ -124,7 +126,9 @@ def _resolve(context: RunContext, opened: Opened, database: TargetDatabase) -> t
         plan = history.plan(existing)
     dry_run = plan.options.dry_run  # a dry run reads the history but records nothing
     identified = context.reach(after(opened, Identified, history=None if dry_run else history))
-    resolved = context.reach(after(identified, Resolved, resolved=resolve(plan, source, choice, existing)))
+    resolved = context.reach(
+        after(identified, Resolved, resolved=resolve(plan, source, choice, existing, context.run_id))
+    )
     for note in resolved.resolved.notes:
         context.notice(note)
     done = None
@@ -167,7 +171,7 @@ def _check_access(context: RunContext, ready: Ready, backend: Backend) -> None:
     options, mapping, mode = context.plan.options, ready.resolved.mapping, ready.resolved.plan.target.write_mode
     access = Access(
         table=mapping.table,
-        columns=tuple(column.target for column in mapping.columns),
+        columns=mapping.targets,
         creates_table=ready.resolved.create,
         stages=context.plan.stages and not (ready.history is not None and ready.history.published),
         reads=options.verify or mode.order_matters,
@@ -218,8 +222,11 @@ def _create_table(context: RunContext, mapping: ColumnMapping, backend: Backend)
         raise
     except DatabaseError:
         found = backend.catalog.reflect(mapping.table.qualified_name)
-        ours = [column.target for column in mapping.columns]
-        if found is None or context.plan.target.write_mode.needs_new_table or not all(map(found.column, ours)):
+        if (
+            found is None
+            or context.plan.target.write_mode.needs_new_table
+            or not all(map(found.column, mapping.targets))
+        ):
             raise
         return False
     return True

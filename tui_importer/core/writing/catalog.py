@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Protocol
 
-from tui_importer.core.model.table import Index, Table
+from tui_importer.core.model.table import Index, Table, TableColumn
 from tui_importer.core.model.write_mode import WriteMode
 from tui_importer.core.writing.access import Access
+from tui_importer.errors import DatabaseError
 
 
 class Catalog(Protocol):
@@ -21,6 +22,15 @@ class Catalog(Protocol):
 
     def create_table(self, table: Table) -> None:
         """Create the table, without its indexes."""
+
+    def add_columns(self, table: Table, columns: Sequence[TableColumn]) -> None:
+        """Add those of these columns to the table that it does not have."""
+
+    def definition_statements(
+        self, table: Table, *, create: bool, added: Sequence[TableColumn], indexes: Sequence[Index]
+    ) -> Sequence[str]:
+        """The statements that :meth:`create_table` (if ``create``), :meth:`add_columns` and :meth:`create_indexes`
+        execute, for people."""
 
     def create_stage(self, table: Table, stage: Table, *, exists: bool) -> None:
         """Create an empty table with the columns of ``stage``.
@@ -65,6 +75,16 @@ class Catalog(Protocol):
 
 class BaseCatalog:
     """The methods of :class:`Catalog` that not every database needs, to inherit from."""
+
+    def add_columns(self, table: Table, columns: Sequence[TableColumn]) -> None:
+        """Refuse it."""
+        raise DatabaseError(f"columns cannot be added to table {table.qualified_name!r} here: add them to the table")
+
+    def definition_statements(
+        self, table: Table, *, create: bool, added: Sequence[TableColumn], indexes: Sequence[Index]
+    ) -> Sequence[str]:
+        """Return none: this database has no statements to show."""
+        return ()
 
     def supports(self, mode: WriteMode) -> bool:
         """Support rows that are only added: the database itself refuses those whose key is there already."""

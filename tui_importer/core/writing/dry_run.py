@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from tui_importer.core.model.batch import Batch
-from tui_importer.core.model.table import Index, Table
+from tui_importer.core.model.table import Index, Table, TableColumn
 from tui_importer.core.model.write_mode import WriteMode
 from tui_importer.core.scheduling.stalls import Finding
 from tui_importer.core.writing.access import Access
@@ -62,6 +62,14 @@ class DryCatalog:
 
     def create_table(self, table: Table) -> None:
         """Does nothing."""
+
+    def add_columns(self, table: Table, columns: Sequence[TableColumn]) -> None:
+        """Does nothing."""
+
+    def definition_statements(
+        self, table: Table, *, create: bool, added: Sequence[TableColumn], indexes: Sequence[Index]
+    ) -> Sequence[str]:
+        return self._catalog.definition_statements(table, create=create, added=added, indexes=indexes)
 
     def create_stage(self, table: Table, stage: Table, *, exists: bool) -> None:
         """Does nothing."""

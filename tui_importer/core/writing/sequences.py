@@ -14,7 +14,7 @@ def advance(catalog: Catalog, mapping: ColumnMapping) -> Sequence[str]:
 
     Raises :class:`~tui_importer.errors.DatabaseError`.
     """
-    filled = {column.target for column in mapping.columns}
+    filled = frozenset(mapping.targets)
     numbered = [
         column.name
         for column in mapping.table.columns

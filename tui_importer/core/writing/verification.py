@@ -41,7 +41,7 @@ def of_source(source: OpenSource, mapping: ColumnMapping, rejected: Iterable[int
     completed.set_result(CompletedRows(Interval(row, row) for row in rejected))
     defaults = default_places(mapping.table, [column.target for column in mapping.columns])
     for batch in source.batches(mapping, rows, ReaderCounters(), lambda message: None, completed):
-        checksums.add(column.values() for column in batch.columns)
+        checksums.add(column.values() for column in batch.columns[: len(mapping.columns)])
         checksums.defaulted.update(place for place in defaults if batch.columns[place].blanks)
     return checksums
 
