@@ -72,6 +72,7 @@ if TYPE_CHECKING:
         BusyError,
         DatabaseError,
         DataFault,
+        EmptySheetError,
         ExitCode,
         ImporterError,
         PlanError,
@@ -142,6 +143,7 @@ _HOMES = {
         "tui_importer.errors": (
             "BusyError",
             "DatabaseError",
+            "EmptySheetError",
             "DataFault",
             "ExitCode",
             "ImporterError",
@@ -195,6 +197,7 @@ __all__ = [
     "DataFault",
     "DatabaseError",
     "Destination",
+    "EmptySheetError",
     "EncodedBatch",
     "Entry",
     "ErrorTranslation",

@@ -20,7 +20,7 @@ from tui_importer.core.model.preview import PREVIEW_COLUMNS, PREVIEW_ROWS, PREVI
 from tui_importer.core.model.report import Report
 from tui_importer.core.model.standard_input import shown_source, source_path
 from tui_importer.core.model.url import DatabaseAddress, parse_address
-from tui_importer.core.planning.expansion import expand, only_import
+from tui_importer.core.planning.expansion import only_import
 from tui_importer.core.planning.resolution import KnownSource, check_fit, choose_target, infer_types, resolve
 from tui_importer.core.run.context import Components
 from tui_importer.core.run.import_set import ImportSet, PlannedImport
@@ -32,7 +32,7 @@ from tui_importer.core.writing.backend import Backend, ConnectionSettings
 from tui_importer.core.writing.writer_spec import WriterSpec
 from tui_importer.errors import ExitCode, PlanError
 from tui_importer.events import AnyEvent, Listener, ignore
-from tui_importer.plugins.choice import choose, make_reader, unused_options
+from tui_importer.plugins.choice import choose, imports_of, make_reader, sheets_of, unused_options
 from tui_importer.plugins.registry import Registry, load_registry
 from tui_importer.recording.recorder import Recorder
 from tui_importer.recording.recordings import recordings_folder
@@ -73,14 +73,16 @@ class Run:
         if not callable(listener):
             raise PlanError(f"listener must be a function that takes an event, not {type(listener).__name__}")
         registry = registry or load_registry()
-        plans = expand(checked(each) for each in ((plan,) if isinstance(plan, Plan) else _plans(plan)))
+        given = [checked(each) for each in ((plan,) if isinstance(plan, Plan) else _plans(plan))]
+        for each in given:
+            for source in each.sources:
+                check_source_file(source_path(source.file))
+        plans = imports_of(given, registry)
         whole, commands = _commands(command, len(plans))
         rejects_path = None if rejects_file is None else _path(rejects_file, "rejects_file")
         if rejects_path is not None and len(plans) > 1:
             raise PlanError("rejects_file is one file, and there are several imports: each writes its own by default")
         components = [_components(each, registry) for each in plans]
-        for each in plans:
-            check_source_file(source_path(each.source.file))
         if rejects_path is not None:
             check_reject_path(rejects_path, source_path(plans[0].source.file))
         elif not all(each.options.dry_run for each in plans):
@@ -277,7 +279,7 @@ def inspect_source(
     (:class:`tui_importer.errors.ImporterError`).
     """
     registry = registry or load_registry()
-    plan = only_import(checked(plan))
+    plan = only_import(checked(plan), lambda each: sheets_of(each, registry))
     components = _components(plan, registry)
     path = source_path(plan.source.file)
     with open_source(path, components.reader, plan.source) as source:
@@ -321,7 +323,7 @@ def table_definition(plan: Plan, *, registry: Registry | None = None) -> Definit
     Raises the same errors as an import (:class:`tui_importer.errors.ImporterError`).
     """
     registry = registry or load_registry()
-    plan = only_import(checked(plan))
+    plan = only_import(checked(plan), lambda each: sheets_of(each, registry))
     components = _components(plan, registry)
     with (
         open_source(source_path(plan.source.file), components.reader, plan.source) as source,
@@ -361,8 +363,9 @@ def look_at_target(plan: Plan, *, layout: Layout | None = None, registry: Regist
     With the ``layout`` of the plan's sheet, which must be named in the plan, it is also checked whether the table fits
     its columns. Raises :class:`tui_importer.errors.DatabaseError` if the database does not answer.
     """
-    plan = only_import(checked(plan))
-    components = _components(plan, registry or load_registry())
+    registry = registry or load_registry()
+    plan = only_import(checked(plan), lambda each: sheets_of(each, registry))
+    components = _components(plan, registry)
     name = plan.target.table or ""
     with _connected_backend(plan, components) as backend:
         table = backend.catalog.reflect(name)

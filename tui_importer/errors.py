@@ -58,6 +58,10 @@ class SourceError(UsageError):
     """The file is missing, unreadable, or not what it claims to be."""
 
 
+class EmptySheetError(SourceError):
+    """The sheet has no cells."""
+
+
 class DatabaseError(ImporterError):
     """The database refused. ``sqlstate`` is its five-character code, if it has one (SQL:2023, part 2, 24)."""
 

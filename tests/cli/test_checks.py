@@ -174,7 +174,7 @@ def test_an_option_that_takes_one_value_is_not_given_twice(name: str) -> None:
 
 
 def test_twice_is_said_in_a_line_and_flags_may_be_given_twice(program: Program, folder: Path) -> None:
-    assert "--sheet takes one value and is given 2 times" in refused(program, "a.csv", "--sheet", "A", "--sheet=B")
+    assert "--table takes one value and is given 2 times" in refused(program, "a.csv", "--table", "A", "--table=B")
     program("a.csv", "-q", "-q", "--again", "--again", "--type", "n=text", "--type", "c=text", code=0)
 
 

@@ -363,7 +363,7 @@ def test_every_write_mode_that_is_available_can_be_chosen() -> None:
         for kind in AVAILABLE_KINDS:
             mode.value = kind.value
         with pytest.raises(InvalidSelectValueError):
-            mode.value = "upsert"
+            mode.value = "replace"
 
     run(setup.app(), look)
 

@@ -5,11 +5,15 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tui_importer.core.model.files import check_source_file
 from tui_importer.core.model.standard_input import STANDARD_INPUT, source_path
 from tui_importer.core.model.suggest import closest
 from tui_importer.errors import SourceError, UsageError
+
+if TYPE_CHECKING:
+    from tui_importer.plugins.registry import Registry
 
 
 def check_command(word: str, commands: Iterable[str]) -> None:
@@ -34,6 +38,9 @@ def check_files(files: Sequence[str], commands: Iterable[str]) -> None:
         raise UsageError("- (standard input) is given more than once, and can be read once only")
     wrong = []
     for file in files:
+        if os.path.isdir(file):
+            wrong.append(f"{file}: is a folder without a file that a reader opens")
+            continue
         try:
             check_source_file(source_path(file))
         except SourceError as error:
@@ -41,6 +48,30 @@ def check_files(files: Sequence[str], commands: Iterable[str]) -> None:
     if wrong:
         nothing = "; nothing was imported" if len(files) > 1 else ""
         raise UsageError("; ".join(wrong) + nothing)
+
+
+def files_in_folders(files: Sequence[str], registry: Registry) -> list[str]:
+    """The files, with those that readers open in place of each folder, by name; a folder without any stays.
+
+    Hidden files are left out, and so are the lock files of spreadsheet programs (``~$orders.xlsx``).
+    """
+    found = list[str]()
+    for file in files:
+        if file == STANDARD_INPUT or not os.path.isdir(file):
+            found.append(file)
+            continue
+        inside = [name for name in sorted(os.listdir(file)) if not name.startswith((".", "~$"))]
+        known = [os.path.join(file, name) for name in inside if _is_known(Path(file, name), registry)]
+        found += known or [file]
+    return found
+
+
+def _is_known(path: Path, registry: Registry) -> bool:
+    try:
+        registry.reader_for(path)
+    except SourceError:
+        return False
+    return path.is_file()
 
 
 def _hint(file: str, commands: Iterable[str]) -> str:

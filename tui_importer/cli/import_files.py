@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tui_importer.cli.checks import check_files
+from tui_importer.cli.checks import check_files, files_in_folders
 from tui_importer.cli.dashboard import wants_dashboard
 from tui_importer.cli.main import COMMANDS
 from tui_importer.cli.options import (
@@ -24,9 +24,8 @@ from tui_importer.console.print_error import print_error
 from tui_importer.core.model.plan import Plan, checked, database_of
 from tui_importer.core.model.standard_input import STANDARD_INPUT, source_path
 from tui_importer.core.model.url import parse_address, sqlite_path
-from tui_importer.core.planning.expansion import expand
 from tui_importer.errors import ExitCode, ImporterError, UsageError
-from tui_importer.plugins.choice import choose
+from tui_importer.plugins.choice import choose, imports_of
 from tui_importer.plugins.registry import Registry, load_registry
 from tui_importer.process.interpreter import prepare_to_import
 from tui_importer.process.native_output import native_output_logged
@@ -118,10 +117,14 @@ def check_request(files: Sequence[str], given: dict[str, Any], registry: Registr
     """
     if len(files) > 1 and given["rejects"]:
         raise UsageError("--rejects names one file: import the workbooks one by one, or leave it out")
+    files = files_in_folders(files, registry)
     check_files(files, COMMANDS)
-    plans = expand([checked(build_plan(files or ["anything.xlsx"], given, registry))])
+    plan = checked(build_plan(files or ["anything.xlsx"], given, registry))
+    plans = imports_of([plan], registry) if files else (plan,)
     for plan in plans:
         choose(plan, registry)
+    if len(plans) > 1 and given["rejects"]:
+        raise UsageError("--rejects names one file: import the sheets one by one, or leave it out")
     if given["rejects"]:
         check_reject_path(Path(given["rejects"]), source_path(plans[0].source.file))
     elif not given["dry_run"]:

@@ -146,7 +146,12 @@ def source_options(command: Command) -> Command:
     for option in reversed(
         (
             click.option(
-                "--sheet", metavar="NAME|N", help="Sheet by name or number (default: the first with a table)."
+                "--sheet",
+                "sheets",
+                multiple=True,
+                metavar="NAME|N|GLOB|all",
+                help="Sheet by name, number or pattern, or all of them (again and again; default: the first with a "
+                "table).",
             ),
             click.option("--range", metavar="A5:F900", help="Part of the sheet, header included."),
             click.option("--header-row", type=click.IntRange(1), metavar="N", help="Sheet row of the header."),
@@ -175,7 +180,11 @@ def target_options(command: Command) -> Command:
                 help="Database: a URL, libpq's host=... dbname=..., or a path for SQLite. Default: TUI_IMPORTER_DB, "
                 "DATABASE_URL, else an SQLite file called like the source.",
             ),
-            click.option("--table", metavar="NAME", help="Target table (default: by schema or sheet)."),
+            click.option(
+                "--table",
+                metavar="NAME",
+                help="Target table, also with {file} and {sheet} (default: by schema or sheet).",
+            ),
             click.option(
                 "--schema",
                 metavar="auto|infer|NAME|plan.toml",
@@ -263,7 +272,8 @@ def build_plan(files: Sequence[str], given: Mapping[str, Any], registry: Registr
     """
     plan_file = plan_file_of(given)
     plan = Plan(source=Source(file=files[0])) if plan_file is None else load_plan(Path(plan_file))
-    source, *further_sources = (_source(file, plan, given) for file in files)
+    sheets = given.get("sheets") or (None,)
+    source, *further_sources = (_source(file, sheet, plan, given) for file in files for sheet in sheets)
     environment = next((value for name in DATABASE_VARIABLES if (value := os.environ.get(name))), None)
     typed = given.get("db")
     target = _typed(
@@ -305,10 +315,10 @@ def _given_formats(given: Mapping[str, Any]) -> Iterator[tuple[str, str | None, 
         yield "round", column, True
 
 
-def _source(file: str, plan: Plan, given: Mapping[str, Any]) -> Source:
-    """The source of a file, as described by the plan, which may name it, and by the options."""
+def _source(file: str, sheet: str | None, plan: Plan, given: Mapping[str, Any]) -> Source:
+    """The source of a file and the sheet that was typed, as described by the plan, which may name it, and by the
+    options."""
     described = next((source for source in plan.sources if source.file == file), plan.source)
-    sheet = given.get("sheet")
     return _typed(
         described,
         file=file,

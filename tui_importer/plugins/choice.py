@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from tui_importer.core.model.plan import Plan, database_of
 from tui_importer.core.model.standard_input import source_path
 from tui_importer.core.model.url import parse_address
+from tui_importer.core.planning.expansion import expand
 from tui_importer.core.source.content import head_of, may_be_packed
-from tui_importer.core.source.reader import Reader, described
+from tui_importer.core.source.reader import Reader, SheetInfo, described
 from tui_importer.errors import PlanError, UsageError
 from tui_importer.plugins.options import OptionSet
 from tui_importer.plugins.registry import Registry
@@ -53,6 +55,19 @@ def make_reader(plan: Plan, name: str, registry: Registry) -> Reader:
     from tui_importer.core.source.packed import UnpackingReader, packed  # few files need it
 
     return reader if packed(path) is None else UnpackingReader(reader)
+
+
+def sheets_of(plan: Plan, registry: Registry) -> Sequence[SheetInfo]:
+    """The sheets of the plan's file."""
+    with make_reader(plan, choose(plan, registry).reader.name, registry).open(
+        source_path(plan.source.file)
+    ) as workbook:
+        return tuple(workbook.sheets)
+
+
+def imports_of(plans: Iterable[Plan], registry: Registry) -> tuple[Plan, ...]:
+    """The plans of the imports of one run (:func:`tui_importer.core.planning.expansion.expand`)."""
+    return expand(plans, lambda plan: sheets_of(plan, registry))
 
 
 def options_of(chosen: Chosen, registry: Registry) -> tuple[OptionSet, ...]:

@@ -55,14 +55,14 @@ def _send(answer: Answer) -> None:
 
 def _import(request: ImportRequest) -> ExitCode:
     from tui_importer.core.model.plan import checked
-    from tui_importer.core.planning.expansion import expand
+    from tui_importer.plugins.choice import imports_of
     from tui_importer.plugins.registry import load_registry
     from tui_importer.process.interpreter import prepare_to_import
     from tui_importer.process.prefetch import open_early
 
     prepare_to_import()
     registry = load_registry()
-    plans = expand(map(checked, request.plans))
+    plans = imports_of(map(checked, request.plans), registry)
     opening = open_early(plans[0], registry)
     from tui_importer.api import Run
     from tui_importer.process.reports import write_report

@@ -121,7 +121,9 @@ def _sentence(event: AnyEvent, *, dry_run: bool) -> str | None:
             return verified(event)
         case ImportFinished():
             why = "" if event.error is None else f" ({visible(event.error)})"
-            return f"source {event.source} is {_ended(event, dry_run=dry_run)}{why}"
+            ended = _ended(event, dry_run=dry_run)
+            verb = "" if event.outcome in ("failed", "stopped") else "is "
+            return f"source {event.source} {verb}{ended}{why}"
         case RunFinished():
             return _ended(event, dry_run=event.dry_run)
         case _:

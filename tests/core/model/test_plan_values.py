@@ -37,6 +37,7 @@ BAD: list[tuple[type[Any], str, list[Any]]] = [
     (Options, "batch_size", [0, -1, 2.5, *NO_NUMBER]),
     (Options, "schema", ["nosuch", "", None]),
     (Options, "types", [{"a": "intger"}, {"a": 3}, [], {1: "text"}]),
+    (Source, "may_be_empty", [1, "yes"]),
     (Options, "skip", ["abc", [3], 3]),
     (Options, "rename", ["abc", {"a": ""}, {"": "a"}, {"a": 1}]),
     (Options, "set", ["abc", {"": "a"}, {"a": 1}]),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -9,9 +10,16 @@ import pytest
 from tests.conftest import sqlite_database
 from tui_importer import Options, Plan, PlanError, SetReport, Source, Target, inspect_source, run_import
 from tui_importer.core.planning.expansion import expand, only_import
+from tui_importer.core.source.reader import SheetInfo
+from tui_importer.errors import SourceError
 from tui_importer.events import AnyEvent, RowRejected
 from tui_importer.recording.follow import all_lines, rejected_rows
 from tui_importer.recording.recordings import recordings, recordings_folder
+
+
+def no_sheets(plan: Plan) -> Sequence[SheetInfo]:
+    raise AssertionError("no file has to be opened")
+
 
 A, B, C = (Source(file=f"{name}.csv") for name in "abc")
 
@@ -19,28 +27,67 @@ A, B, C = (Source(file=f"{name}.csv") for name in "abc")
 def test_a_plan_of_one_source_is_that_of_its_import() -> None:
     plan = Plan(source=A, target=Target(table="t"))
     assert plan.sources == (A,)
-    [only] = expand([plan])
+    [only] = expand([plan], no_sheets)
     assert only is plan
-    assert only_import(plan) is plan
+    assert only_import(plan, no_sheets) is plan
 
 
 def test_every_source_is_an_import_under_what_the_plan_says_of_all() -> None:
     target, options = Target(table="t"), Options(workers=1)
     several = Plan(source=A, further_sources=(B, C), target=target, options=options)
     assert several.sources == (A, B, C)
-    assert expand([several]) == tuple(Plan(source=each, target=target, options=options) for each in (A, B, C))
-    assert expand(expand([several])) == expand([several])
+    alone = tuple(Plan(source=each, target=target, options=options) for each in (A, B, C))
+    assert expand([several], no_sheets) == alone
+    assert expand(expand([several], no_sheets), no_sheets) == expand([several], no_sheets)
 
 
 def test_the_imports_of_several_plans_are_in_their_order() -> None:
     plans = [Plan(source=C), Plan(source=A, further_sources=(B,)), Plan(source=A)]
-    assert [each.source for each in expand(plans)] == [C, A, B, A]
+    assert [each.source for each in expand(plans, no_sheets)] == [C, A, B, A]
+
+
+SHEETS = (SheetInfo("Jan"), SheetInfo("Feb"), SheetInfo("Jan (old)", hidden=True), SheetInfo("Q*"), SheetInfo("Quit"))
+
+
+@pytest.mark.parametrize(
+    ("wanted", "names"),
+    [
+        ("all", ["Jan", "Feb", "Q*", "Quit"]),
+        ("ALL", ["Jan", "Feb", "Q*", "Quit"]),
+        ("j*", ["Jan"]),
+        ("[JF]??", ["Jan", "Feb"]),
+        ("q*", ["Q*"]),
+        ("jan (*", []),
+        ("x*", []),
+    ],
+)
+def test_pattern_names_the_sheets_that_are_not_hidden(wanted: str, names: list[str]) -> None:
+    plan = Plan(source=Source(file="a.xlsx", sheet=wanted), further_sources=(B,))
+    if not names:
+        with pytest.raises(SourceError, match=r"there is no sheet that matches .*: there are 'Jan', 'Feb'"):
+            expand([plan], lambda plan: SHEETS)
+        return
+    *sheets, last = expand([plan], lambda plan: SHEETS)
+    assert [each.source for each in sheets] == [Source(file="a.xlsx", sheet=name, may_be_empty=True) for name in names]
+    assert last.source == B
+
+
+@pytest.mark.parametrize("wanted", ["Jan", 2, None])
+def test_name_and_number_are_one_sheet(wanted: str | int | None) -> None:
+    plan = Plan(source=Source(file="a.xlsx", sheet=wanted))
+    assert expand([plan], no_sheets) == (plan,)
+
+
+def test_sheet_called_all_is_that_sheet() -> None:
+    plan = Plan(source=Source(file="a.xlsx", sheet="all"))
+    [found] = expand([plan], lambda plan: [SheetInfo("First"), SheetInfo("All")])
+    assert found.source.sheet == "All"
 
 
 def test_what_is_for_one_import_takes_no_plan_of_several() -> None:
     several = Plan(source=A, further_sources=(B, C))
     with pytest.raises(PlanError, match="the plan has 3 sources"):
-        only_import(several)
+        only_import(several, no_sheets)
     with pytest.raises(PlanError, match="the plan has 3 sources"):
         inspect_source(several)
 

@@ -83,7 +83,8 @@ class _Part(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 class Source(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """Where rows come from. ``header_row`` is a sheet row (from 1), 0 for none; ``range`` is like ``A5:F900``.
 
-    ``totals`` says whether a totals row below the table is left out or imported.
+    ``totals`` says whether a totals row below the table is left out or imported. ``may_be_empty``: a sheet without
+    cells is passed over, where it is an error otherwise.
 
     ``encoding``, ``delimiter`` and ``quote`` say how delimited text is written, where the file does not tell
     (:mod:`tui_importer.core.model.text_format`).
@@ -99,6 +100,7 @@ class Source(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_
     delimiter: str | None = None
     quote: str | None = None
     totals: Totals = "skip"
+    may_be_empty: bool = False
 
     if TYPE_CHECKING:
 
@@ -115,6 +117,7 @@ class Source(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_
             delimiter: str | None = None,
             quote: str | None = None,
             totals: Totals = "skip",
+            may_be_empty: bool = False,
         ) -> None: ...
 
     def __post_init__(self) -> None:

@@ -14,6 +14,7 @@ import msgspec
 from tui_importer.core.conversion.convert import Conversion
 from tui_importer.core.conversion.inference import Inferred
 from tui_importer.core.conversion.mapping import ColumnMapping, MappedColumn
+from tui_importer.core.conversion.set_columns import filled_in
 from tui_importer.core.model.cells import column_index, column_letters
 from tui_importer.core.model.formats import ColumnFormat, Formats
 from tui_importer.core.model.names import normalized, table_name
@@ -122,7 +123,8 @@ def choose_target(plan: Plan, layout: Layout, source: NamedSource) -> TargetChoi
     """Choose the target table's name, from the plan, the schema, the sheet or the file."""
     schema = None if plan.columns is not None else _schema(plan.options.schema, layout)
     if plan.target.table:
-        name = plan.target.table
+        places = {"file": table_name(source.path.stem), "sheet": table_name(source.name)}
+        name = filled_in(plan.target.table, places, "--table")
     elif schema:
         name = schema.table.name
     elif _DEFAULT_SHEET.fullmatch(source.name):

@@ -34,7 +34,7 @@ from tui_importer.core.scheduling.run_control import RunControl
 from tui_importer.core.scheduling.stalls import Activity, Finding, watching
 from tui_importer.core.source.open_source import OpenSource
 from tui_importer.core.source.opening import Opening
-from tui_importer.errors import DatabaseError, ExitCode, ImporterError, StoppedError, UsageError
+from tui_importer.errors import DatabaseError, EmptySheetError, ExitCode, ImporterError, StoppedError, UsageError
 from tui_importer.events import AnyEvent, ImportEvent, ReadingStarted, StatementDelayed, Stopping, WorkersChanged
 
 
@@ -150,6 +150,10 @@ class Engine:
             self._open_and_import()
         except StoppedError:
             return None
+        except EmptySheetError as error:
+            if not self._context.plan.source.may_be_empty:
+                return error
+            self._context.notice(f"{error}: passed over")
         except ImporterError as error:
             # A statement that was cancelled because the run is being aborted is not a failure.
             return None if self._control.aborting and isinstance(error, DatabaseError) else error

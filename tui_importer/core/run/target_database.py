@@ -52,7 +52,8 @@ class TargetDatabase:
         self.backend.close()
 
     def _look_ahead(self, plan: Plan) -> None:
-        likely = plan.target.table or table_name(source_path(plan.source.file).stem)
+        named = plan.target.table if "{" not in (plan.target.table or "") else None
+        likely = named or table_name(source_path(plan.source.file).stem)
         self._tables[likely] = self.backend.catalog.reflect(likely)
         if not plan.options.dry_run or self._tables[likely] is not None:
             self.ledger = self.backend.ledger(plan.options.ledger_schema)

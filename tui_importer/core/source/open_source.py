@@ -29,7 +29,7 @@ from tui_importer.core.source.header import LAYOUT_ROWS, Layout, find_layout
 from tui_importer.core.source.reader import NotedSheet, OpenSheet, Reader, Workbook
 from tui_importer.core.source.sheets import open_sheet
 from tui_importer.core.source.totals import is_totals_row
-from tui_importer.errors import SourceError
+from tui_importer.errors import EmptySheetError, SourceError
 from tui_importer.events import SourceOpened
 
 #: The rows of a block during type inference, where nothing waits for the first block.
@@ -290,7 +290,7 @@ def _head(sheet: OpenSheet, path: Path, row: int) -> Block:
                 return block
             if size < MAX_ROWS:
                 break
-    raise SourceError(f"{path}: sheet {sheet.name!r} is empty")
+    raise EmptySheetError(f"{path}: sheet {sheet.name!r} is empty")
 
 
 def _between(block: Block, first_row: int, last_row: int | None) -> Block:

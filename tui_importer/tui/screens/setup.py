@@ -49,6 +49,13 @@ _PREVIEW_CELL = 24
 #: Seconds without typing after which the target is inspected.
 _TYPING_PAUSE = 0.6
 
+#: What becomes of the rows of a table that exists, by the write mode.
+_ADDED = "the sheet's rows are added to them"
+_FATES_OF_ROWS = {
+    WriteKind.TRUNCATE: "they are removed, once the sheet's rows are loaded",
+    WriteKind.UPSERT: "those whose key is in the sheet are updated",
+}
+
 
 class Inspection(Protocol):
     """A running inspection of a source or a target (:class:`tui_importer.process.start.InspectionProcess`)."""
@@ -322,10 +329,8 @@ class SetupScreen(Screen[None]):
                 f"table {seen.table} exists, with {plural(seen.rows, 'row')}: it cannot be created", "error"
             )
         elif seen.rows:
-            held = plural(seen.rows, "row")
-            self._show_target_status(
-                f"table {seen.table} holds {held} already: the sheet's rows are added to them", "warning"
-            )
+            held = f"table {seen.table} holds {plural(seen.rows, 'row')} already"
+            self._show_target_status(f"{held}: {_FATES_OF_ROWS.get(mode.kind, _ADDED)}", "warning")
         else:
             self._show_target_status(f"table {seen.table} exists and is empty", "info")
         if self._begin_pending and self._inspected is not None:

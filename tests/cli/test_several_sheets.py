@@ -1,0 +1,86 @@
+"""Sheets and folders in one command."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+from openpyxl import Workbook
+
+from tests.conftest import sqlite_database
+
+if TYPE_CHECKING:
+    from tests.cli.conftest import Program
+
+HEAD = ["id", "town"]
+
+
+@pytest.fixture
+def months(program: Program) -> str:
+    """A workbook of two months, other sheets, and one without cells."""
+    book = Workbook()
+    book.active.title = "Jan"
+    for name, rows in {
+        "Jan": [HEAD, [1, "Rome"], [2, "Oslo"]],
+        "Feb": [HEAD, [3, "Bern"]],
+        "Empty": [],
+        "People": [["name", "age"], ["Ann", 31], ["Bob", 27]],
+    }.items():
+        page = book[name] if name in book.sheetnames else book.create_sheet(name)
+        for row in rows:
+            page.append(row)
+    book.create_sheet("Secret").append(HEAD)
+    book["Secret"].sheet_state = "hidden"
+    book.save(program.folder / "months.xlsx")
+    return "months.xlsx"
+
+
+def rows(program: Program, query: str, name: str = "m.db") -> list[tuple[object, ...]]:
+    return sqlite_database(program.folder / name).fetch(query)
+
+
+def test_sheets_go_into_one_table(program: Program, months: str) -> None:
+    program(months, "--sheet", "Feb", "--sheet", "1", "--table", "towns", "--db", "m.db", "--no-ui", code=0)
+    assert rows(program, "SELECT id FROM towns ORDER BY rowid") == [(3,), (1,), (2,)]
+    again = program(months, "--sheet", "[FJ]*", "--table", "towns", "--db", "m.db", "--no-ui", code=0)
+    assert again.err.count("already imported by run") >= 2
+    assert rows(program, "SELECT count(*) FROM towns") == [(3,)]
+
+
+def test_all_sheets_go_into_tables_of_their_own(program: Program, months: str) -> None:
+    report = json.loads(program(months, "--sheet", "all", "--db", "m.db", "--no-ui", "-q", "--report", "-", code=0).out)
+    assert [each["source"]["sheet"] for each in report["imports"]] == ["Jan", "Feb", None, "People"]
+    assert "sheet 'Empty' is empty: passed over" in report["imports"][2]["notes"][0]
+    tables = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'tui_importer%' ORDER BY name"
+    assert rows(program, tables) == [("feb",), ("jan",), ("people",)]
+
+
+def test_table_is_called_after_file_and_sheet(program: Program, months: str) -> None:
+    program(months, "--sheet", "*n", "--table", "{file}_{sheet}_in", "--db", "m.db", "--no-ui", code=0)
+    assert rows(program, "SELECT count(*) FROM months_jan_in") == [(2,)]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--sheet", "X*"), "there is no sheet that matches 'X*': there are 'Jan', 'Feb'"),
+        (("--sheet", "Jan", "--table", "{shet}"), "'{shet}' names {shet}: known are {file}, {sheet}"),
+        (("--sheet", "all", "--rejects", "r.xlsx"), "--rejects names one file: import the sheets one by one"),
+    ],
+)
+def test_what_cannot_be_is_refused(program: Program, months: str, arguments: tuple[str, ...], said: str) -> None:
+    ended = program(months, *arguments, "--db", "m.db", "--no-ui", code=2)
+    assert said in ended.lines[-1]
+
+
+def test_folder_is_its_files(program: Program) -> None:
+    folder = program.folder / "in"
+    folder.mkdir()
+    for name in ("b.csv", "a.csv", "~$a.csv", ".hidden.csv", "notes.md"):
+        (folder / name).write_text(f"name\n{name}\nx\n")
+    (folder / "sub.csv").mkdir()
+    program("in", "--table", "t", "--db", "m.db", "--no-ui", code=0)
+    assert rows(program, "SELECT name FROM t WHERE name <> 'x' ORDER BY rowid") == [("a.csv",), ("b.csv",)]
+    (program.folder / "none").mkdir()
+    assert "none: is a folder without a file that a reader opens" in program("none", "--no-ui", code=2).err
