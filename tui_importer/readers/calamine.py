@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
+import shutil
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 
 from python_calamine import CalamineSheet, CalamineWorkbook, SheetTypeEnum, SheetVisibleEnum
 
 from tui_importer.core.model.batch import Block
+from tui_importer.core.model.lists import listed
 from tui_importer.core.source.layout import Layout
 from tui_importer.core.source.reader import SheetInfo
+from tui_importer.errors import SourceError
 from tui_importer.readers.blocks import Record, blocks, revealed, shifted
-from tui_importer.readers.files import check_workbook, library_errors
+from tui_importer.readers.encryption import is_encrypted
+from tui_importer.readers.files import check_workbook, encrypted, is_zip, library_errors
 from tui_importer.readers.found import Found, package_cells
 from tui_importer.readers.hidden_cells import is_searchable
 from tui_importer.readers.other_formats import search_for
-from tui_importer.readers.package import Package
+from tui_importer.readers.package import NotUnderstoodError, Package, not_understood
 from tui_importer.readers.probe import probe
+from tui_importer.readers.utf_16 import has_utf_16
 
 
 class CalamineReader:
@@ -26,27 +33,115 @@ class CalamineReader:
 
     typed = True
 
-    def open(self, path: Path) -> CalamineFile:
+    def open(self, path: Path) -> CalamineWorkbookFile:
         """Open the file. Meanwhile a thread searches its first sheet for cells that python-calamine hides."""
         check_workbook(path)
-        if not is_searchable(path):
-            probe(path)
-            with library_errors(path):
-                return CalamineFile(path, CalamineWorkbook.from_path(str(path)))
-        package = Package(path)
-        package.check_shared_strings()
-        first = package.first_sheet()
-        with ThreadPoolExecutor(1, thread_name_prefix="hidden-cells") as pool, library_errors(path):
-            searches = {first: pool.submit(package_cells, path, first)} if first is not None else {}
-            return CalamineFile(path, CalamineWorkbook.from_path(str(path)), searches)
+        return CalamineWorkbookFile(path)
 
     def limits(self, path: Path) -> tuple[str, ...]:
         return ()
 
 
+class CalamineWorkbookFile:
+    """An open workbook. What python-calamine does not understand is read from a private copy in the usual form
+    (:mod:`tui_importer.readers.usual_form`), which is removed when the workbook is closed."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._copy: Path | None = None
+        self._unusual: tuple[str, ...] = ()
+        try:
+            self._file = _open(path)
+        except NotUnderstoodError as error:
+            self._file = self._open_copy(error)
+
+    @property
+    def sheets(self) -> Sequence[SheetInfo]:
+        return self._file.sheets
+
+    def sheet(self, name: str) -> CalamineOpenSheet:
+        try:
+            with self._named():
+                return self._file.sheet(name, self._note())
+        except NotUnderstoodError as error:
+            if self._copy is not None:
+                raise
+            copied = self._open_copy(error)
+            self._file.close()
+            self._file = copied
+        return self.sheet(name)
+
+    def close(self) -> None:
+        self._file.close()
+        self._remove_copy()
+
+    def __enter__(self) -> CalamineWorkbookFile:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _open_copy(self, refused: NotUnderstoodError) -> CalamineFile:
+        """Open a copy in the usual form; raises ``refused``, or why, if nothing about the file is unusual."""
+        if is_encrypted(self._path):
+            raise encrypted(self._path) from refused
+        if not is_zip(self._path):
+            raise refused
+        from tui_importer.readers.usual_form import copy_in_usual_form  # few files need it
+
+        try:
+            self._copy = Path(tempfile.mkdtemp(prefix="tui_importer-")) / self._path.name
+            self._unusual = copy_in_usual_form(self._path, self._copy)
+            if not self._unusual:
+                raise refused
+            with self._named():
+                return _open(self._copy)
+        except BaseException as error:
+            self._remove_copy()
+            if isinstance(error, OSError):
+                raise SourceError(f"{self._path}: cannot be copied: {error.strerror or error}") from error
+            raise
+
+    @contextmanager
+    def _named(self) -> Iterator[None]:
+        """Errors name the file that the user knows."""
+        try:
+            yield
+        except SourceError as error:
+            if self._copy is None:
+                raise
+            raise type(error)(str(error).replace(str(self._copy), str(self._path))) from error
+
+    def _note(self) -> str | None:
+        if not self._unusual:
+            return None
+        return f"the workbook has {listed(self._unusual)}: it is read from a copy without"
+
+    def _remove_copy(self) -> None:
+        if self._copy is not None:
+            shutil.rmtree(self._copy.parent, ignore_errors=True)
+
+
+def _open(path: Path) -> CalamineFile:
+    if not is_searchable(path):
+        probe(path)
+        with library_errors(path):
+            return CalamineFile(path, CalamineWorkbook.from_path(str(path)))
+    package = Package(path)
+    if has_utf_16(package):
+        raise not_understood(path, "parts in UTF-16")  # which python-calamine takes for empty ones
+    package.check_shared_strings()
+    first = package.first_sheet()
+    with ThreadPoolExecutor(1, thread_name_prefix="hidden-cells") as pool, library_errors(path):
+        searches = {first: pool.submit(package_cells, path, first)} if first is not None else {}
+        return CalamineFile(path, CalamineWorkbook.from_path(str(path)), searches)
+
+
 class CalamineFile:
-    """An open workbook. ``searches`` holds the running searches for hidden cells, by sheet, of an xlsx or xlsm file; it
-    is None for other formats."""
+    """A file that python-calamine has opened. ``searches`` holds the running searches for hidden cells, by sheet, of an
+    xlsx or xlsm file; it is None for other formats."""
 
     def __init__(
         self, path: Path, workbook: CalamineWorkbook, searches: Mapping[str, Future[Found]] | None = None
@@ -60,14 +155,14 @@ class CalamineFile:
             if sheet.typ is SheetTypeEnum.WorkSheet
         ]
 
-    def sheet(self, name: str) -> CalamineOpenSheet:
-        """Parse the sheet, after the checks that python-calamine survives it."""
+    def sheet(self, name: str, note: str | None) -> CalamineOpenSheet:
+        """Parse the sheet, after the checks that python-calamine survives it; ``note`` is one about the file."""
         if self._searches is None:
             found = self._search(name)
         else:
             found = self._searches[name].result() if name in self._searches else package_cells(self._path, name)
         with library_errors(self._path):
-            return CalamineOpenSheet(self._path, self._workbook.get_sheet_by_name(name), found)
+            return CalamineOpenSheet(self._path, self._workbook.get_sheet_by_name(name), found, note)
 
     def _search(self, name: str) -> Found:
         """Search for hidden cells while a child process tries whether python-calamine survives the sheet."""
@@ -80,20 +175,13 @@ class CalamineFile:
     def close(self) -> None:
         self._workbook.close()
 
-    def __enter__(self) -> CalamineFile:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.close()
-
 
 class CalamineOpenSheet:
     """A parsed sheet."""
 
-    def __init__(self, path: Path, sheet: CalamineSheet, found: Found) -> None:
+    def __init__(self, path: Path, sheet: CalamineSheet, found: Found, note: str | None = None) -> None:
         self._path = path
+        self._note = note
         self._sheet = sheet
         self._found = found
         hidden = found.cells
@@ -115,4 +203,4 @@ class CalamineOpenSheet:
             yield from blocks(records, rows, first_column=self._first_column)
 
     def notes(self, layout: Layout) -> tuple[str, ...]:
-        return self._found.notes(self.name, layout)
+        return (*(() if self._note is None else (self._note,)), *self._found.notes(self.name, layout))

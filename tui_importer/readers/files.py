@@ -9,7 +9,7 @@ from pathlib import Path
 from tui_importer.core.model.files import check_source_file
 from tui_importer.core.source.content import Content, recognize, refusal
 from tui_importer.errors import SourceError
-from tui_importer.readers.package import check_unpacked
+from tui_importer.readers.package import check_unpacked, not_understood
 
 #: Compound File Binary Format ([MS-CFB] 2.2): an xls workbook, or an encrypted xlsx.
 _CFB_SIGNATURE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
@@ -42,13 +42,18 @@ def check_workbook(path: Path) -> None:
     head = check_file(path)
     if head.startswith(_CFB_SIGNATURE):
         if _ENCRYPTED_STREAM in head:
-            raise SourceError(f"{path}: the workbook is encrypted: open it, save it without a password, and try again")
+            raise encrypted(path)
     elif (content := recognize(head)) not in (Content.ZIP, Content.OTHER):
         raise refusal(path, content)
     elif content is Content.OTHER and path.suffix.lower() in _WORKBOOK_SUFFIXES:
         raise SourceError(f"{path}: not a workbook, whatever its name says (no {path.suffix} file begins like this)")
     if head.startswith(_ZIP_SIGNATURE):
         check_unpacked(path)
+
+
+def encrypted(path: Path) -> SourceError:
+    """The error for a workbook that is protected by a password."""
+    return SourceError(f"{path}: the workbook is encrypted: open it, save it without a password, and try again")
 
 
 def check_text(path: Path) -> None:
@@ -79,4 +84,4 @@ def library_errors(path: Path) -> Iterator[None]:
         raise SourceError(f"{path}: needs more memory than there is; --reader openpyxl takes less") from error
     except BaseException as error:
         text = " ".join(str(error).split()) or type(error).__name__
-        raise SourceError(f"{path}: cannot be read as a workbook, it may be damaged ({text})") from error
+        raise not_understood(path, text) from error

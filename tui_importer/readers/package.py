@@ -48,6 +48,15 @@ def damaged(path: Path, why: object) -> SourceError:
     return SourceError(f"{path}: cannot be read as a workbook, it may be damaged ({' '.join(str(why).split())})")
 
 
+class NotUnderstoodError(SourceError):
+    """A library does not understand the workbook, which may be damaged, or only written in an unusual form."""
+
+
+def not_understood(path: Path, why: object) -> NotUnderstoodError:
+    """The error for a workbook that a library refuses."""
+    return NotUnderstoodError(str(damaged(path, why)))
+
+
 def check_unpacked(path: Path) -> None:
     """Refuse a ZIP archive that unpacks to an implausible size, or to more than the machine's memory."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
@@ -138,6 +147,13 @@ class Package:
         related = [workbook] if kind == "/officeDocument" else self.related(workbook, kind)
         for part in related:
             self._parse(part, start)
+
+    def sheet_targets(self, workbook: str) -> dict[str, tuple[str, bool]]:
+        """Identity of each relationship of the workbook part -> its type, and whether its part exists."""
+        return {
+            identity: (type_, target.lower() in self._members)
+            for identity, (type_, target) in self._relationships(workbook).items()
+        }
 
     def related(self, part: str, kind: str) -> list[str]:
         """The existing parts that ``part`` references by relationships of that kind."""

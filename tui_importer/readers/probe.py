@@ -15,7 +15,7 @@ from pathlib import Path
 
 from tui_importer.errors import SourceError
 from tui_importer.readers.files import is_zip
-from tui_importer.readers.package import Package, damaged
+from tui_importer.readers.package import Package, damaged, not_understood
 
 #: Memory for any file, and for each further sheet: 17 million cells each (the maximum of an xls), most of them blank.
 #: The file is open here while a child opens a sheet: both together stay within 2 GB.
@@ -95,7 +95,7 @@ def probe(path: Path, *sheets: str) -> None:
         case 0:
             return
         case 1:  # opening it here as well would be without limits
-            raise damaged(path, child.stdout.decode("utf-8", "replace"))
+            raise not_understood(path, child.stdout.decode("utf-8", "replace"))
         case 2:
             raise damaged(path, "python-calamine gave up")
         case code:

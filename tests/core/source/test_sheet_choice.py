@@ -13,7 +13,7 @@ from tui_importer.core.model.plan import Source
 from tui_importer.core.source.open_source import open_source
 from tui_importer.core.source.sheet_choice import Shape, shape_of
 from tui_importer.errors import SourceError
-from tui_importer.readers.calamine import CalamineFile, CalamineOpenSheet, CalamineReader
+from tui_importer.readers.calamine import CalamineOpenSheet, CalamineReader, CalamineWorkbookFile
 
 Rows = Sequence[Sequence[object]]
 
@@ -128,12 +128,12 @@ def test_shapes(rows: Rows, shape: Shape, tmp_path: Path) -> None:
 
 
 def test_one_clear_table_is_all_that_is_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path, opened, open_sheet = book(tmp_path, {"Data": TABLE, "Other": TABLE}), list[str](), CalamineFile.sheet
+    path, opened, open_sheet = book(tmp_path, {"Data": TABLE, "Other": TABLE}), list[str](), CalamineWorkbookFile.sheet
 
-    def noted(workbook: CalamineFile, name: str) -> CalamineOpenSheet:
+    def noted(workbook: CalamineWorkbookFile, name: str) -> CalamineOpenSheet:
         opened.append(name)
         return open_sheet(workbook, name)
 
-    monkeypatch.setattr(CalamineFile, "sheet", noted)
+    monkeypatch.setattr(CalamineWorkbookFile, "sheet", noted)
     assert chosen(path)[0] == "Data"
     assert opened == ["Data"]

@@ -41,6 +41,7 @@ _SIGNATURES = (
     (b"PK\x05\x06", Content.ZIP),
     (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", Content.OLE),
     (b"\x09\x00\x04\x00", Content.BIFF),
+    (b"\x09\x00\x06\x00", Content.BIFF),
     (b"\x09\x02\x06\x00", Content.BIFF),
     (b"\x09\x04\x06\x00", Content.BIFF),
     (b"\x1f\x8b", Content.GZIP),
