@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from tui_importer.core.model.files import check_source_file
 from tui_importer.core.model.standard_input import STANDARD_INPUT, source_path
 from tui_importer.core.model.suggest import closest
+from tui_importer.core.model.undecodable_names import escaped
 from tui_importer.errors import SourceError, UsageError
 
 if TYPE_CHECKING:
@@ -53,7 +54,8 @@ def check_files(files: Sequence[str], commands: Iterable[str]) -> None:
 def files_in_folders(files: Sequence[str], registry: Registry) -> list[str]:
     """The files, with those that readers open in place of each folder, by name; a folder without any stays.
 
-    Hidden files are left out, and so are the lock files of spreadsheet programs (``~$orders.xlsx``).
+    Hidden files are left out, and so are the lock files of spreadsheet programs (``~$orders.xlsx``). Names that are no
+    text are escaped.
     """
     found = list[str]()
     for file in files:
@@ -63,7 +65,7 @@ def files_in_folders(files: Sequence[str], registry: Registry) -> list[str]:
         inside = [name for name in sorted(os.listdir(file)) if not name.startswith((".", "~$"))]
         known = [os.path.join(file, name) for name in inside if _is_known(Path(file, name), registry)]
         found += known or [file]
-    return found
+    return [escaped(file) for file in found]
 
 
 def _is_known(path: Path, registry: Registry) -> bool:

@@ -29,6 +29,7 @@ from tui_importer.core.model.standard_input import source_path
 from tui_importer.core.model.suggest import closest
 from tui_importer.core.model.text_format import TextFormat, parse_delimiter, parse_encoding, parse_quote
 from tui_importer.core.model.types import ColumnType
+from tui_importer.core.model.undecodable_names import escaped
 from tui_importer.core.model.url import parse_address, shown
 from tui_importer.core.model.write_mode import AvailableKind, OnConflict, OnConflictWord, WriteKind, WriteMode
 from tui_importer.errors import PlanError, UsageError
@@ -83,6 +84,7 @@ class _Part(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 class Source(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """Where rows come from. ``header_row`` is a sheet row (from 1), 0 for none; ``range`` is like ``A5:F900``.
 
+    A ``file`` whose name is no text is named with escapes (:mod:`tui_importer.core.model.undecodable_names`).
     ``totals`` says whether a totals row below the table is left out or imported. ``may_be_empty``: a sheet without
     cells is passed over, where it is an error otherwise.
 
@@ -122,6 +124,7 @@ class Source(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        msgspec.structs.force_setattr(self, "file", escaped(self.file))
         if self.range is not None:
             parse_range(self.range)
         text_format = self.text_format

@@ -12,6 +12,7 @@ import sys
 from functools import cache
 from pathlib import Path
 
+from tui_importer.core.model.undecodable_names import existing_path, remove_links, renamed_links
 from tui_importer.errors import UsageError
 
 #: What stands for standard input among files.
@@ -21,11 +22,12 @@ _NAME = "stdin"
 
 
 def source_path(file: str) -> Path:
-    """The file that is read for a source: that of its name, or the copy of standard input.
+    """The file that is read for a source: that of its name, a link to it if its name is no text
+    (:mod:`tui_importer.core.model.undecodable_names`), or the copy of standard input.
 
     Raises :class:`UsageError` if standard input is a terminal, is empty or cannot be copied.
     """
-    return _copy() if file == STANDARD_INPUT else Path(file)
+    return _copy() if file == STANDARD_INPUT else existing_path(file)
 
 
 def shown_source(file: str) -> str:
@@ -34,12 +36,15 @@ def shown_source(file: str) -> str:
 
 
 def renamed_copy(message: str) -> str:
-    """A message that calls standard input by its name instead of that of the copy."""
+    """A message that calls a source by its name instead of that of the copy or link."""
+    message = renamed_links(message)
     return message.replace(str(_folder() / _NAME), shown_source(STANDARD_INPUT)) if _is_made() else message
 
 
 def remove_copy() -> None:
-    """Remove the copy, if there is one; called where a program ends without the functions of :mod:`atexit`."""
+    """Remove the copy and the links, if there are any; called where a program ends without the functions of
+    :mod:`atexit`."""
+    remove_links()
     if _is_made():
         shutil.rmtree(_folder(), ignore_errors=True)
 

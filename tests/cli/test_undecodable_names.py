@@ -1,0 +1,51 @@
+r"""A file called b"caf\xe9.csv", from the command line to the table."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from tests.cli.conftest import Program
+    from tests.conftest import Database
+
+NAME, SHOWN = os.fsdecode(b"caf\xe9.csv"), r"caf\xe9.csv"
+
+
+@pytest.fixture
+def file(program: Program) -> str:
+    try:
+        (program.folder / NAME).write_text("id,town\n1,Rome\nx,Oslo\n")
+    except OSError:
+        pytest.skip("this file system takes names in UTF-8 only")
+    return NAME
+
+
+def test_it_is_imported_and_called_by_escapes(program: Program, file: str, postgres: Database, tmp_path: Path) -> None:
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    wanted = (file, "--no-ui", "--type", "id=integer", "--db", postgres.url, "--set", "origin={file}")
+    ended = program(*wanted, "--report", "r.json", code=3, TMPDIR=str(folder))
+    assert f"{SHOWN} › " in ended.err
+    assert json.loads((program.folder / "r.json").read_text())["source"]["file"] == SHOWN
+    assert postgres.fetch("SELECT id, town, origin FROM caf_xe9") == [(1, "Rome", SHOWN)]
+    assert postgres.scalar("SELECT file FROM tui_importer_run").endswith(f"/{SHOWN}")
+    assert (program.folder / r"caf\xe9.rejects.xlsx").exists()
+    assert "already imported" in program(*wanted, code=0).err
+    assert SHOWN in program("runs", "--db", postgres.url, code=0).out
+    assert not [path for path in folder.iterdir() if not path.name.startswith("tui_importer-streams")]
+
+
+def test_a_saved_plan_finds_it(program: Program, file: str) -> None:
+    program("inspect", file, "--save", "plan.toml", code=0)
+    plan = (program.folder / "plan.toml").read_text(encoding="utf-8")
+    assert json.dumps(SHOWN) in plan
+    program(SHOWN, "--schema", "plan.toml", "--db", "new.db", "--no-ui", "-q", code=0)
+
+
+def test_a_missing_one_is_named_in_text(program: Program) -> None:
+    assert program(NAME, "--no-ui", code=2).lines[-1] == f"tui-importer: {SHOWN}: no such file"

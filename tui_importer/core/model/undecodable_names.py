@@ -1,0 +1,66 @@
+r"""Names of files that are no text: POSIX names are bytes, which need not be UTF-8.
+
+Such a name stands with escapes wherever a name is text (``caf\xe9.xlsx`` in plans, reports, the ledger, on the
+terminal), since no database, JSON or TOML can hold it. What opens the file opens a link to it, in a private folder,
+that has this text as its name: not every library takes names that are no text.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import re
+import shutil
+from functools import cache
+from pathlib import Path
+
+_ESCAPE = re.compile(r"\\x([89a-f][0-9a-f])")
+
+
+def escaped(name: str) -> str:
+    r"""The name of a file as text: bytes that are no UTF-8, which Python reads as lone surrogates (PEP 383), as
+    ``\xe9``."""
+    return name if name.isascii() else os.fsencode(name).decode("utf-8", "backslashreplace")
+
+
+def existing_path(file: str) -> Path:
+    """The path of a file that is called so, or the link to one whose escaped name this is."""
+    path = Path(file)
+    if not _ESCAPE.search(file) or os.path.lexists(path):
+        return path
+    parts = _ESCAPE.split(file)
+    name = b"".join(
+        bytes.fromhex(part) if number % 2 else part.encode("utf-8", "surrogateescape")
+        for number, part in enumerate(parts)
+    )
+    target = os.path.abspath(os.fsdecode(name))
+    return _link(target, path.name) if os.path.lexists(target) else path
+
+
+def renamed_links(message: str) -> str:
+    """A message that calls files by their names instead of those of the links."""
+    for folder in _folders:
+        message = message.replace(f"{folder}{os.sep}", "")
+    return message
+
+
+def remove_links() -> None:
+    """Remove the links, if there are any; called where a program ends without the functions of :mod:`atexit`."""
+    while _folders:
+        shutil.rmtree(_folders.pop(), ignore_errors=True)
+
+
+_folders: list[str] = []
+
+
+@cache
+def _link(target: str, name: str) -> Path:
+    import tempfile  # only where it is needed: it takes a while to import
+
+    folder = tempfile.mkdtemp(prefix="tui_importer-")
+    if not _folders:
+        atexit.register(remove_links)
+    _folders.append(folder)
+    link = Path(folder, name)
+    link.symlink_to(target)
+    return link
