@@ -12,9 +12,10 @@ from tui_importer.api import Run
 from tui_importer.core.model.batch import Batch
 from tui_importer.core.model.list_column import ListColumn
 from tui_importer.core.model.report import Report
-from tui_importer.core.model.table import Index, Table, TableColumn
+from tui_importer.core.model.table import Constraint, ConstraintKind, Index, Table, TableColumn
 from tui_importer.core.model.types import INTEGER, TEXT
 from tui_importer.core.model.url import parse_address
+from tui_importer.core.model.write_mode import OnConflict, WriteKind, WriteMode
 from tui_importer.core.writing.access import Access
 from tui_importer.core.writing.backend import Backend, ConnectionSettings, Destination
 from tui_importer.core.writing.ledger import Claim, Counts, Entry, Ledger, RunState
@@ -38,6 +39,7 @@ def check_backend(database: Database, folder: Path, *specs: BackendSpec, kills: 
     """
     _keeps_tables(database, specs)
     _keeps_transactions(database, folder, specs)
+    _writes_rows_whose_key_is_there(database, specs)
     _imports_by_every_strategy(database, folder, specs)
     _survives_lost_connections(database, folder, specs)
     if kills:
@@ -160,6 +162,56 @@ def _keeps_transactions(database: Database, folder: Path, specs: Sequence[Backen
         backend.close()
 
 
+def _writes_rows_whose_key_is_there(database: Database, specs: Sequence[BackendSpec]) -> None:
+    """In the modes that the catalog supports, rows are updated or skipped as by a loop over them."""
+    key = Constraint(ConstraintKind.PRIMARY, ("n",))
+    columns = (TableColumn("n", INTEGER, nullable=False), TableColumn("note", TEXT))
+    table = Table("check_modes", columns, declared=(key,))
+    backend = _opened(database, specs)
+    try:
+        backend.connect()
+        for mode, outcomes in _OUTCOMES.items():
+            if not backend.catalog.supports(mode):
+                continue
+            backend.catalog.create_table(table)
+            session = backend.open_session(Destination(table, ("n", "note"), (INTEGER, TEXT), mode=mode))
+            try:
+                for rows, outcome in outcomes:
+                    session.begin()
+                    loaded = session.load(_batch_of(rows), 0, len(rows))
+                    session.commit()
+                    _require(loaded == outcome, f"{mode.kind}, {mode.on_conflict}: load() says what became of {rows}")
+                session.begin()
+                inserted = session.insert(_batch_of([(1, "last")]), 0)
+                session.commit()
+                updates = mode.on_conflict is OnConflict.UPDATE
+                _require(
+                    inserted == (Loaded(0, updated=1) if updates else Loaded(0, skipped=1)),
+                    "insert() says what became of a row whose key is there",
+                )
+            finally:
+                session.close()
+            found = sorted(tuple(row) for part in backend.catalog.read(table, ("n", "note"), 10) for row in part)
+            wanted = [(1, "last"), (2, "d")] if updates else [(1, "a"), (2, "b")]
+            _require(found == wanted, f"{mode.kind}, {mode.on_conflict}: the table is that of a loop over the rows")
+            backend.catalog.drop_table(table)
+    finally:
+        backend.close()
+
+
+#: What is loaded in each mode, one batch after the other, and what becomes of its rows.
+_OUTCOMES = {
+    WriteMode(WriteKind.UPSERT, ("n",)): (
+        ([(1, "a"), (2, "b"), (1, "c")], Loaded(2, updated=1)),
+        ([(1, "c"), (2, "d")], Loaded(0, updated=1, skipped=1)),
+    ),
+    WriteMode(WriteKind.APPEND, ("n",), OnConflict.SKIP): (
+        ([(1, "a"), (2, "b"), (1, "c")], Loaded(2, skipped=1)),
+        ([(1, "c"), (2, "d")], Loaded(0, skipped=2)),
+    ),
+}
+
+
 def _imports_by_every_strategy(database: Database, folder: Path, specs: Sequence[BackendSpec]) -> None:
     for strategy in STRATEGIES:
         oracle = _prepared(database, folder, f"check_{strategy}")
@@ -226,9 +278,12 @@ def _destination(backend: Backend, oracle: Oracle, claim: Claim) -> Destination:
 
 
 def _batch(amounts: Sequence[int]) -> Batch:
-    numbers = list(amounts)
-    columns = (ListColumn(numbers), ListColumn(numbers), ListColumn([f"note {number}" for number in numbers]))
-    rows = range(2, 2 + len(numbers))
+    return _batch_of([(number, number, f"note {number}") for number in amounts])
+
+
+def _batch_of(records: Sequence[tuple[object, ...]]) -> Batch:
+    columns = tuple(ListColumn(list(column)) for column in zip(*records, strict=True))
+    rows = range(2, 2 + len(records))
     return Batch(number=1, sheet="", first_row=2, last_row=rows[-1], rows=rows, columns=columns, origin=columns)
 
 

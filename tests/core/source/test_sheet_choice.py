@@ -127,6 +127,26 @@ def test_shapes(rows: Rows, shape: Shape, tmp_path: Path) -> None:
         assert shape_of(workbook.sheet("S")) is shape
 
 
+@pytest.mark.parametrize(
+    ("name", "shape"),
+    [
+        ("Summary 2024", Shape.UNCLEAR),
+        ("Cover page", Shape.UNCLEAR),
+        ("READ ME FIRST", Shape.UNCLEAR),
+        ("Q1 2024 - Overview", Shape.UNCLEAR),
+        ("Inhaltsverzeichnis 1", Shape.UNCLEAR),
+        ("Page de garde", Shape.UNCLEAR),
+        ("Summary by region", Shape.TABLE),
+        ("Notes received", Shape.TABLE),
+        ("2024", Shape.TABLE),
+        ("Q1", Shape.TABLE),
+    ],
+)
+def test_description_is_known_by_its_name(name: str, shape: Shape, tmp_path: Path) -> None:
+    with CalamineReader().open(book(tmp_path, {name: TABLE})) as workbook:
+        assert shape_of(workbook.sheet(name)) is shape
+
+
 def test_one_clear_table_is_all_that_is_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path, opened, open_sheet = book(tmp_path, {"Data": TABLE, "Other": TABLE}), list[str](), CalamineWorkbookFile.sheet
 

@@ -6,6 +6,7 @@ are opened: an empty sheet, a cover or a summary is not the table if another she
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from enum import IntEnum
@@ -18,7 +19,7 @@ from tui_importer.errors import SourceError
 
 #: Names of sheets that describe others or sum them up.
 _DESCRIPTIONS = """
-cover, cover page, title, title page, toc, contents, table of contents, index, readme, read me, notes, note,
+cover, title, toc, contents, table of contents, index, readme, read me, read me first, start here, notes, note,
 about, info, information, summary, overview, legend, instructions, help, metadata, changelog, change log, version,
 versions, glossary, dashboard, deckblatt, titelblatt, titel, inhalt, inhaltsverzeichnis, übersicht,
 zusammenfassung, hinweise, legende, anleitung, couverture, sommaire, résumé, resume, lisez-moi, page
@@ -26,6 +27,9 @@ de garde, portada, índice, indice, resumen, notas, copertina, riepilogo, sommar
 samenvatting, omslag, okładka, spis treści, podsumowanie, обложка, содержание, сводка, примечания,
 表紙, 目次, 概要, 封面, 目录, 目錄, 说明, 說明
 """
+_WORD = re.compile(r"[^\W\d_]+")
+#: What may stand beside such a word: quarters, half and fiscal years, and words for a sheet.
+_BESIDE = frozenset({"q", "h", "fy", "page", "sheet", "tab", "blatt", "seite", "feuille", "hoja", "foglio"})
 #: A list of names and values has no more rows than this.
 _MAX_FACTS = 30
 #: How many sheets a note names.
@@ -90,13 +94,18 @@ def shape_of(sheet: OpenSheet) -> Shape:
     rows = [row for row in rows if any(cell not in (None, "") for cell in row)]
     filled = Counter(index for row in rows for index, cell in enumerate(row) if cell not in (None, ""))
     columns = [index for index, cells in filled.items() if cells * 2 >= len(rows)]
-    if len(columns) < 2 or len(rows) < 2 or sheet.name.strip().casefold() in _described():
+    if len(columns) < 2 or len(rows) < 2 or _is_description(sheet.name):
         return Shape.UNCLEAR
     return Shape.UNCLEAR if len(filled) == 2 and _are_facts(rows, columns) else Shape.TABLE
 
 
-def _described() -> frozenset[str]:
-    return frozenset(" ".join(name.split()) for name in _DESCRIPTIONS.split(","))
+def _is_description(name: str) -> bool:
+    """Whether a sheet's name is one of those words, perhaps with a year, a number or a word like "page" beside it."""
+    return _words(name) in frozenset(map(_words, _DESCRIPTIONS.split(",")))
+
+
+def _words(name: str) -> str:
+    return " ".join(word for word in _WORD.findall(name.casefold()) if word not in _BESIDE)
 
 
 def _has_cells(block: Block) -> bool:
