@@ -136,6 +136,15 @@ class ForgetsRejects(_Faulty):
         return self._inner.record(replace(entry, rejects=()))
 
 
+class CountsUnchangedRows(_Faulty):
+    """Says that rows were updated that it has left as they are."""
+
+    def load(self, batch: Batch, start: int, stop: int) -> Loaded:
+        """See :class:`Session`."""
+        loaded = self._inner.load(batch, start, stop)
+        return replace(loaded, updated=loaded.updated + loaded.skipped, skipped=0)
+
+
 class _FaultyBackend:
     """SQLite or PostgreSQL with faulty sessions."""
 
@@ -165,7 +174,8 @@ def _spec(kind: type[_Faulty]) -> BackendSpec:
 
 
 FAULTY_BACKENDS: Sequence[BackendSpec] = [
-    _spec(kind) for kind in (LosesRows, SkipsSilently, CommitsTooEarly, NeedsNoClaim, ForgetsRejects)
+    _spec(kind)
+    for kind in (LosesRows, SkipsSilently, CommitsTooEarly, NeedsNoClaim, ForgetsRejects, CountsUnchangedRows)
 ]
 
 
