@@ -42,9 +42,6 @@ from tui_importer.rejects.store import RejectStore
 if TYPE_CHECKING:
     from tui_importer.core.writing.remote_writer import RemoteWriter
 
-#: The executor that carries out several imports by default.
-EXECUTOR = "sequential"
-
 
 class Run:
     """One run: the imports of one plan, or of several. :meth:`execute` carries it out; other threads may call the other
@@ -64,12 +61,12 @@ class Run:
         opening: Opening | None = None,
         command: str | Sequence[str] | None = None,
         recordings: Path | None = None,
-        executor: str = EXECUTOR,
+        executor: str | None = None,
     ) -> None:
         """``recordings`` is the folder in which the run is recorded (None: not at all). ``opening`` is the first source
         if it is already being opened. ``command`` is the command line that repeats the run, without secrets, or a
         sequence that continues with one command for each import. ``executor`` is the name of the plugin that carries
-        out several imports."""
+        out several imports, by default that of the (first) plan."""
         if not callable(listener):
             raise PlanError(f"listener must be a function that takes an event, not {type(listener).__name__}")
         registry = registry or load_registry()
@@ -90,6 +87,7 @@ class Run:
         stores = [
             RejectStore(source_path(each.source.file), rejects_path, dry_run=each.options.dry_run) for each in plans
         ]
+        executor = executor or plans[0].options.executor
         self._listener = listener
         self._imports = ImportSet(
             [

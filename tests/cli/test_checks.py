@@ -35,6 +35,7 @@ BAD: dict[str, list[str]] = {
     "--schema": ["nosuch", "missing.toml", "broken.toml", "typo.toml", "value.toml", ""],
     "--type": ["n", "n=", "=integer", "n=intger", "n=numeric(0,9)"],
     "--skip": [],
+    "--executor": ["nope", ""],
     "--rename": ["a", "a=", "=b", ""],
     "--set": ["a", "=b", ""],
     "--extra-columns": ["keep", ""],

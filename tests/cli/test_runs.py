@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import pytest
 
 from tests.cli.test_stopping import slow, until
@@ -112,6 +113,18 @@ PLANS = [
         ),
     ),
     Plan(source=Source(file="x.csv", header_row=0), target=Target(database="x.db")),
+    Plan(
+        source=Source(file="x.csv", totals="keep"),
+        target=Target(database="x.db", mode="upsert", key=("a b", "-c"), on_conflict="update", update=("d",)),
+        options=Options(
+            rename={"a=b": "c d", "-e": "f"},
+            set={"g h": "-i=j", "k": "", "l": "{row}"},
+            extra_columns="add",
+            executor="mine",
+            uncalculated="null",
+        ),
+    ),
+    Plan(source=Source(file="x.csv"), target=Target(database="x.db", key=("id",), on_conflict="skip")),
 ]
 
 
@@ -122,7 +135,7 @@ def test_a_plan_is_what_its_command_makes(plan: Plan) -> None:
     given = dict(context.params)
     files = given.pop("files")
     made: Callable[..., Plan] = build_plan
-    target = Target(database=plan.target.database or "x.db", table=plan.target.table, mode=plan.target.mode)
+    target = msgspec.structs.replace(plan.target, database=plan.target.database or "x.db")
     assert made(files, given, load_registry(found=[])) == Plan(
         source=plan.source, target=target, options=plan.options, formats=plan.formats
     )

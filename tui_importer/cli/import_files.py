@@ -44,6 +44,7 @@ if TYPE_CHECKING:
 @source_options
 @target_options
 @click.option("--strategy", metavar="NAME", help="sequential, threaded, batched (default), async, or a plugin's.")
+@click.option("--executor", metavar="NAME", help="What carries out several imports: sequential, or a plugin's.")
 @click.option("--workers", type=CountOrAuto(), help="Connections that write side by side.")
 @click.option("--batch-size", type=CountOrAuto(), help="Rows of a batch.")
 @click.option("--max-rejects", metavar="N|P%", help="Stop when more rows than that are rejected.")
@@ -123,6 +124,7 @@ def check_request(files: Sequence[str], given: dict[str, Any], registry: Registr
     plans = imports_of([plan], registry) if files else (plan,)
     for plan in plans:
         choose(plan, registry)
+    registry.executor(plans[0].options.executor)
     if len(plans) > 1 and given["rejects"]:
         raise UsageError("--rejects names one file: import the sheets one by one, or leave it out")
     if given["rejects"]:

@@ -16,11 +16,11 @@ from tui_importer.core.model.url import parse_address
 _SOURCE = {
     name: f"--{name}" for name in ("sheet", "range", "reader", "limit", "encoding", "delimiter", "quote", "totals")
 }
-_TARGET = {"table": "--table", "mode": "--mode"}
+_TARGET = {"table": "--table", "mode": "--mode", "on_conflict": "--on-conflict"}
 _OPTIONS = {
     name: f"--{name.replace('_', '-')}"
     for name in Options.__struct_fields__
-    if name not in ("types", "skip", "schema", "plugin_options")
+    if name not in ("types", "skip", "rename", "set", "schema", "plugin_options")
 }
 
 
@@ -67,12 +67,16 @@ def _words(plan: Plan, schema: str | None) -> list[str]:
     elif plan.source.header_row is not None:
         words += ["--header-row", str(plan.source.header_row)]
     words += _changed(plan.target, Target(), _TARGET)
+    words += [f"--key={column}" for column in plan.target.key]
+    words += [f"--update={column}" for column in plan.target.update]
     if schema is not None or plan.options.schema != Options().schema:
         words += ["--schema", schema or plan.options.schema]
     for column, type_ in plan.options.types.items():
         words += ["--type", f"{column}={type_}"]
     for column in plan.options.skip:
         words += ["--skip", column]
+    words += [f"--rename={header}={target}" for header, target in plan.options.rename.items()]
+    words += [f"--set={column}={value}" for column, value in plan.options.set.items()]
     words += _formats(plan.formats)
     words += _changed(plan.options, Options(), _OPTIONS)
     for plugin, values in plan.options.plugin_options.items():

@@ -220,7 +220,7 @@ class ColumnPlan(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True, o
 
 class Options(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """How an import is carried out. If ``workers`` or ``batch_size`` is None (``auto`` in a plan file), the program
-    chooses.
+    chooses. ``executor`` is the plugin that carries out several imports.
 
     ``rename`` is the target of columns by their headers. ``set`` are further columns of the target with the value that
     fills each of them, in which ``{file}``, ``{sheet}``, ``{row}`` and ``{run}`` are where a row comes from.
@@ -236,6 +236,7 @@ class Options(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit
     """
 
     strategy: _Name = "batched"
+    executor: _Name = "sequential"
     workers: CountOrAuto = None
     batch_size: CountOrAuto = None
     schema: _Name = "auto"
