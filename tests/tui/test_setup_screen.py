@@ -15,7 +15,7 @@ from textual.widgets.select import InvalidSelectValueError
 from tests.support.once import once, once_sets
 from tests.tui.conftest import page, run, until
 from tui_importer.core.model.plan import ColumnPlan, Options, Plan, Source, Target, load_plan
-from tui_importer.core.model.write_mode import AVAILABLE_KINDS
+from tui_importer.core.model.write_mode import WriteKind
 from tui_importer.process.messages import (
     Answer,
     Inspected,
@@ -360,10 +360,10 @@ def test_every_write_mode_that_is_available_can_be_chosen() -> None:
     async def look(pilot: Pilot[DashboardResult]) -> None:
         await found(setup, pilot)
         mode = pilot.app.screen.query_one("#setup-mode", Select)
-        for kind in AVAILABLE_KINDS:
+        for kind in WriteKind:
             mode.value = kind.value
         with pytest.raises(InvalidSelectValueError):
-            mode.value = "replace"
+            mode.value = "merge"
 
     run(setup.app(), look)
 

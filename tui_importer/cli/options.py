@@ -17,7 +17,7 @@ from tui_importer.core.model.files import check_new_file
 from tui_importer.core.model.formats import GIVEN_FIELDS, formats_given, parse_value_of_column
 from tui_importer.core.model.plan import ExtraColumns, Options, Plan, Source, Totals, UnknownCells, load_plan
 from tui_importer.core.model.plugin_values import merged
-from tui_importer.core.model.write_mode import AVAILABLE_KINDS, OnConflict
+from tui_importer.core.model.write_mode import OnConflict, WriteKind
 from tui_importer.errors import PlanError, UsageError
 from tui_importer.plugins.registry import Registry, load_registry
 
@@ -221,7 +221,7 @@ def target_options(command: Command) -> Command:
                 type=click.Choice(get_args(UnknownCells)),
                 help="What becomes of formulas without a value (default: reject the row).",
             ),
-            click.option("--mode", type=click.Choice([kind.value for kind in AVAILABLE_KINDS]), help=_modes_help()),
+            click.option("--mode", type=click.Choice([kind.value for kind in WriteKind]), help=_modes_help()),
             click.option(
                 "--key", multiple=True, metavar="COLUMN", help="Column that identifies a row (again and again)."
             ),
@@ -256,7 +256,7 @@ _FORMAT_HELP = {
 
 def _modes_help() -> str:
     """What each write mode does."""
-    return f"{'; '.join(f'{kind.value}: {kind.summary}' for kind in AVAILABLE_KINDS)} (default: {AVAILABLE_KINDS[0]})."
+    return f"{'; '.join(f'{kind.value}: {kind.summary}' for kind in WriteKind)} (default: {WriteKind.APPEND})."
 
 
 def _conflicts_help() -> str:

@@ -12,7 +12,7 @@ from tui_importer.backends.sqlite.backend import SQLite
 from tui_importer.core.model.plan import Options, Plan, Source, Target
 from tui_importer.core.model.report import ReasonGroup, Report
 from tui_importer.core.model.url import parse_address
-from tui_importer.core.model.write_mode import AvailableKind
+from tui_importer.core.model.write_mode import WriteKindWord
 from tui_importer.core.run.context import Components, RunContext
 from tui_importer.core.run.preparation import make_ready, wait_for_source
 from tui_importer.core.run.stages import Ready
@@ -64,7 +64,7 @@ class Steps:
         run_id: str = "now",
         lines: Iterable[object] = range(50),
         strategy: Any = None,
-        mode: AvailableKind = "append",
+        mode: WriteKindWord = "append",
         **options: Any,
     ) -> None:
         self.file, self.events = folder / "numbers.lines", list[AnyEvent]()

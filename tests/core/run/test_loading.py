@@ -12,7 +12,7 @@ from tests.conftest import Database
 from tests.core.run.steps import Steps
 from tui_importer.core.model.batch import Block
 from tui_importer.core.model.counters import Phase
-from tui_importer.core.model.write_mode import AvailableKind, WriteKind, WriteMode
+from tui_importer.core.model.write_mode import WriteKind, WriteKindWord, WriteMode
 from tui_importer.core.run.loading import destination, load, writer_spec
 from tui_importer.core.run.preparation import claim, prepare_table
 from tui_importer.core.run.stages import Claimed, Loading
@@ -104,7 +104,7 @@ def test_blanks_take_defaults_in_the_table_and_not_in_a_stage(tmp_path: Path, sq
 
 
 @pytest.mark.parametrize("mode", ["append", "create"])
-def test_sessions_are_told_the_write_mode(tmp_path: Path, sqlite: Database, mode: AvailableKind) -> None:
+def test_sessions_are_told_the_write_mode(tmp_path: Path, sqlite: Database, mode: WriteKindWord) -> None:
     steps = Steps(tmp_path, mode=mode)
     with steps.ready() as (ready, database):
         prepared = prepare_table(steps.context, claim(steps.context, ready, database.backend)[0], database.backend)

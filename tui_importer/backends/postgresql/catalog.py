@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from tui_importer.backends.postgresql import privileges
+from tui_importer.backends.postgresql.belongings import belongings
 from tui_importer.backends.postgresql.sequences import advance_sequences
 from tui_importer.backends.sql.catalog import SqlCatalog
 from tui_importer.core.model.table import Index, Table
@@ -28,6 +29,9 @@ class PostgreSQLCatalog(SqlCatalog):
         with ThreadPoolExecutor(min(len(indexes), os.cpu_count() or 1), thread_name_prefix="index") as pool:
             for _ in pool.map(make, indexes):
                 pass
+
+    def belongings(self, table: Table) -> Sequence[str]:
+        return (*belongings(self._engine, table), *self._lost_constraints(table))
 
     def supports(self, mode: WriteMode) -> bool:
         """Sessions know every mode."""

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from tui_importer.backends.sql import tables
 from tui_importer.backends.sql.dialects import SqlDialect
-from tui_importer.core.model.table import Index, Table, TableColumn
+from tui_importer.core.model.table import ConstraintKind, Index, Table, TableColumn
 from tui_importer.core.writing.catalog import BaseCatalog
 from tui_importer.errors import DatabaseError, TransientFault
 
@@ -71,6 +71,13 @@ class SqlCatalog(BaseCatalog):
     def referring_tables(self, table: Table) -> Sequence[str]:
         with tables.one_line_errors("read the foreign keys"), self._engine.connect() as connection:
             return tables.referring_tables(connection, table)
+
+    def _lost_constraints(self, table: Table) -> list[str]:
+        """The constraints of a table that exists, beyond the primary key: the new table would not have them."""
+        found = self.reflect(table.qualified_name)
+        declared = found.declared if found is not None else ()
+        kept = (ConstraintKind.PRIMARY, ConstraintKind.NOT_NULL)
+        return [f"{each.kind} {each.label or ', '.join(each.columns)!r}" for each in declared if each.kind not in kept]
 
     def _create_index(self, table: Table, index: Index) -> None:
         tables.create_index(self._engine, self._dialect, table, index)

@@ -26,6 +26,7 @@ from tui_importer.core.writing.ledger import (
     PastRun,
     ResumePoint,
     RunState,
+    TableChange,
 )
 from tui_importer.errors import BusyError, DatabaseError, SupersededError, TransientFault, UsageError
 from tui_importer.events import Reject
@@ -221,9 +222,7 @@ class SqlLedger:
             if connection.execute(sa.select(run.c.run_id).limit(1)).first() is None:
                 run.metadata.drop_all(connection)
 
-    def publish(
-        self, claim: Claim, stage: Table, table: Table, columns: Sequence[str], *, create: bool, empty: bool = False
-    ) -> None:
+    def publish(self, claim: Claim, stage: Table, table: Table, columns: Sequence[str], change: TableChange) -> None:
         run = self._tables.run
         names: list[sa.ColumnClause[Any]] = [sa.column(name) for name in columns]
         staged: list[sa.ColumnClause[Any]] = [sa.column(name) for name in columns]
@@ -236,12 +235,15 @@ class SqlLedger:
                 if connection.execute(sa.select(run.c.run_id).where(ours)).first() is not None:
                     return  # already done: only the answer to its COMMIT was lost
                 raise SupersededError("another run has taken this import over: this one may write no more")
-            if create:
-                connection.execute(sa.schema.CreateTable(tables.sql_table(table, self._dialect)))
-            elif empty:
-                # Emptied first: from now on, no other run can commit rows that would be lost.
+            if change is TableChange.REPLACE:
+                tables.drop(connection, table)
+            elif change is TableChange.EMPTY:
                 self._dialect.empty(connection, target)
+            if change in (TableChange.REPLACE, TableChange.EMPTY):
+                # Afterwards, since from now on no other run can commit rows that would be lost.
                 self._end_other_imports(connection, claim)
+            if change in (TableChange.REPLACE, TableChange.CREATE):
+                connection.execute(sa.schema.CreateTable(tables.sql_table(table, self._dialect)))
             defaults = [name for name in columns if table.takes_default(name)]
             self._count_suppressed(connection, claim, tables.move_rows(connection, source, target, columns, defaults))
             tables.drop(connection, stage)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -27,6 +28,16 @@ class SQLiteCatalog(SqlCatalog):
         if not self._path.exists():
             return None
         return tables.reflect(self._engine, self._dialect, name, schemas=False)
+
+    def belongings(self, table: Table) -> Sequence[str]:
+        """Indexes, triggers and constraints. Views name their tables, and see the new one."""
+        query = sa.text(
+            "SELECT type || ' ' || quote(name) FROM sqlite_master "
+            "WHERE tbl_name = :name AND type IN ('index', 'trigger') AND sql IS NOT NULL ORDER BY 1"
+        )
+        with tables.one_line_errors("look at the table's belongings"), self._engine.connect() as connection:
+            found = connection.execute(query, {"name": table.name}).scalars().all()
+        return (*found, *self._lost_constraints(table))
 
     def supports(self, mode: WriteMode) -> bool:
         """Sessions know every mode."""

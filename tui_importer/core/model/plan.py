@@ -31,7 +31,7 @@ from tui_importer.core.model.text_format import TextFormat, parse_delimiter, par
 from tui_importer.core.model.types import ColumnType
 from tui_importer.core.model.undecodable_names import escaped
 from tui_importer.core.model.url import parse_address, shown
-from tui_importer.core.model.write_mode import AvailableKind, OnConflict, OnConflictWord, WriteKind, WriteMode
+from tui_importer.core.model.write_mode import OnConflict, OnConflictWord, WriteKind, WriteKindWord, WriteMode
 from tui_importer.errors import PlanError, UsageError
 
 #: The version of the plan file's format; increased when an older program could misread a newer file.
@@ -150,7 +150,7 @@ class Target(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_
 
     database: str | None = None
     table: _Name | None = None
-    mode: AvailableKind = "append"
+    mode: WriteKindWord = "append"
     key: tuple[_Name, ...] = ()
     on_conflict: OnConflictWord | None = None
     update: tuple[_Name, ...] = ()
@@ -162,7 +162,7 @@ class Target(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_
             *,
             database: str | os.PathLike[str] | None = None,
             table: str | None = None,
-            mode: AvailableKind = "append",
+            mode: WriteKindWord = "append",
             key: Sequence[str] = (),
             on_conflict: OnConflictWord | None = None,
             update: Sequence[str] = (),

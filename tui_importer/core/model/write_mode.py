@@ -1,13 +1,12 @@
 """The write mode: what an import does to the table and to the rows that are in it.
 
-This is the one definition of its choices. Command line, plan file and setup screen offer :data:`AVAILABLE_KINDS`, the
-kinds that an import can be given; a plan refuses every other word.
+This is the one definition of its choices: command line, plan file, setup screen and HTTP derive theirs.
 """
 
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
@@ -20,8 +19,8 @@ class WriteKind(StrEnum):
 
     APPEND = "append"
     CREATE = "create"
-    REPLACE = "replace"
     TRUNCATE = "truncate"
+    REPLACE = "replace"
     UPSERT = "upsert"
 
     @property
@@ -33,8 +32,8 @@ class WriteKind(StrEnum):
 _SUMMARIES = {
     WriteKind.APPEND: "the rows are added to the table",
     WriteKind.CREATE: "the table must not exist",
-    WriteKind.REPLACE: "a new table takes the place of the one that exists, once all rows are in it",
     WriteKind.TRUNCATE: "the rows take the place of those in the table, once all of them are loaded",
+    WriteKind.REPLACE: "the same, and a table of other columns gets those of the sheet",
     WriteKind.UPSERT: "a row whose key is in the table updates the row there, every other row is added",
 }
 
@@ -60,10 +59,8 @@ _CONFLICT_SUMMARIES = {
 
 #: The values of :class:`OnConflict`, as a type for callers.
 OnConflictWord = Literal["error", "skip", "update"]
-#: The kinds that an import can be given, as a type for callers.
-AvailableKind = Literal["append", "create", "truncate", "upsert"]
-#: The same kinds as values; the first is the default.
-AVAILABLE_KINDS: tuple[WriteKind, ...] = tuple(map(WriteKind, get_args(AvailableKind)))
+#: The values of :class:`WriteKind`, as a type for callers.
+WriteKindWord = Literal["append", "create", "truncate", "replace", "upsert"]
 
 
 class WriteMode(msgspec.Struct, frozen=True):
@@ -137,7 +134,7 @@ class WriteMode(msgspec.Struct, frozen=True):
     @property
     def empties(self) -> bool:
         """Whether the rows that are in the table are removed."""
-        return self.kind is WriteKind.TRUNCATE
+        return self.needs_stage
 
     @property
     def order_matters(self) -> bool:

@@ -21,7 +21,7 @@ from tui_importer.core.model.names import normalized, table_name
 from tui_importer.core.model.plan import ColumnPlan, Plan
 from tui_importer.core.model.schemas import SCHEMAS, Schema, check_schema
 from tui_importer.core.model.table import Index, Table, TableColumn
-from tui_importer.core.model.write_mode import WriteMode
+from tui_importer.core.model.write_mode import WriteKind, WriteMode
 from tui_importer.core.planning.formats import (
     effective_format,
     formats_by_position,
@@ -47,7 +47,7 @@ from tui_importer.core.planning.routes import (
     with_renamed,
 )
 from tui_importer.core.planning.set_columns import other_types, resolved_set_columns
-from tui_importer.core.planning.tables import new_table, renamed_table, with_added_columns, with_types
+from tui_importer.core.planning.tables import has_shape, new_table, renamed_table, with_added_columns, with_types
 from tui_importer.core.source.layout import Layout
 from tui_importer.core.source.open_source import GivenFormat
 from tui_importer.errors import PlanError
@@ -68,13 +68,15 @@ class TargetChoice:
 class ResolvedPlan:
     """A plan with all defaults resolved.
 
-    ``create``: the table is to be created, with the ``indexes`` of its schema. ``added`` are columns that are to be
+    ``create``: the table is to be created, with the ``indexes`` of its schema; ``replaces``: in place of one that
+    exists. ``added`` are columns that are to be
     added to a table that exists. ``notes`` are for the user.
     """
 
     plan: Plan
     mapping: ColumnMapping
     create: bool
+    replaces: bool = False
     added: tuple[TableColumn, ...] = ()
     indexes: tuple[Index, ...] = ()
     inferred: tuple[Inferred, ...] = ()
@@ -153,6 +155,16 @@ def resolve(
     skipped = skipped_headers(plan.options.skip, headers)
     renamed, extra_columns = renamed_headers(plan.options.rename, headers), plan.options.extra_columns
     added: tuple[TableColumn, ...] = ()
+    set_names = list(plan.options.set)
+    replaces = (
+        existing is not None
+        and plan.target.write_mode.kind is WriteKind.REPLACE
+        and not has_shape(existing, [*_imported_headers(plan, headers), *set_names], skipped, renamed)
+    )
+    if replaces:
+        existing = None
+        if plan.columns is None and choice.schema is None:
+            inferred = infer_types(source, plan.formats)
     if existing is not None and plan.target.write_mode.needs_new_table:
         raise PlanError(f"table {existing.qualified_name!r} exists already, and --mode create makes a new one")
     if plan.columns is not None:
@@ -239,11 +251,17 @@ def resolve(
         plan=_resolved(plan, source, table, routes, mode),
         mapping=mapping,
         create=existing is None,
+        replaces=replaces,
         added=added,
         indexes=indexes,
         inferred=inferred,
         notes=tuple(notes),
     )
+
+
+def _imported_headers(plan: Plan, headers: Sequence[str]) -> list[str]:
+    """The headers of the sheet, or the targets of a plan that says which columns are imported."""
+    return list(headers) if plan.columns is None else [column.target for column in plan.columns]
 
 
 def infer_types(source: NamedSource, formats: Formats) -> tuple[Inferred, ...]:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from tui_importer.core.model.names import table_name
+from tui_importer.core.model.names import normalized, table_name
 from tui_importer.core.model.table import Index, Table, TableColumn
 from tui_importer.core.model.types import Kind
 from tui_importer.core.planning.routes import ColumnRoute
@@ -23,6 +23,15 @@ def with_added_columns(table: Table, routes: Sequence[ColumnRoute]) -> tuple[Tab
     """The table with a column for each route that has none, and these columns."""
     added = tuple(TableColumn(route.target, route.type) for route in routes if table.column(route.target) is None)
     return replace(table, columns=(*table.columns, *added)), added
+
+
+def has_shape(table: Table, headers: Iterable[str], skipped: Container[str], renamed: Mapping[str, str]) -> bool:
+    """Whether the columns of the sheet, without those that are skipped, are exactly those that the table needs."""
+    kept = [header for header in headers if normalized(header) not in skipped]
+    targets = {normalized(renamed.get(normalized(header), header)) for header in kept}
+    known = {normalized(column.name) for column in table.columns}
+    needed = {normalized(column.name) for column in table.columns if column.writable and not column.default}
+    return needed <= targets <= known
 
 
 def with_types(table: Table, routes: Sequence[ColumnRoute]) -> Table:

@@ -16,7 +16,7 @@ from tui_importer.core.run.identity import Identity, identify
 from tui_importer.core.source.open_source import OpenSource
 from tui_importer.core.writing import verification as verify
 from tui_importer.core.writing.catalog import Catalog
-from tui_importer.core.writing.ledger import Claim, Counts, Ledger, NewRun, PastRun, ResumePoint, RunState
+from tui_importer.core.writing.ledger import Claim, Counts, Ledger, NewRun, PastRun, ResumePoint, RunState, TableChange
 from tui_importer.errors import PlanError, VerificationError
 from tui_importer.events import Reject
 
@@ -165,9 +165,14 @@ class ImportHistory:
 
     def publish(self, stage: Table, resolved: ResolvedPlan) -> None:
         """Move the staged rows into the table."""
-        columns = resolved.mapping.targets
-        empty = self._plan.target.write_mode.empties
-        self._ledger.publish(self._claim, stage, resolved.mapping.table, columns, create=resolved.create, empty=empty)
+        change = TableChange.NONE
+        if resolved.replaces:
+            change = TableChange.REPLACE
+        elif resolved.create:
+            change = TableChange.CREATE
+        elif self._plan.target.write_mode.empties:
+            change = TableChange.EMPTY
+        self._ledger.publish(self._claim, stage, resolved.mapping.table, resolved.mapping.targets, change)
 
     def counts(self) -> Counts:
         """The ledger's counts of this import, by earlier runs and this one."""

@@ -184,17 +184,22 @@ def _check_access(context: RunContext, ready: Ready, backend: Backend) -> None:
             f"({context.components.backend_name}): rows can only be added to it"
         )
     context.retried(lambda: backend.catalog.check_access(access))
-    if mode.empties and not ready.resolved.create:
-        _check_emptying(context, mapping.table, backend)
+    if mode.empties and (ready.resolved.replaces or not ready.resolved.create):
+        _check_emptying(context, mapping.table, backend, replaces=ready.resolved.replaces)
 
 
-def _check_emptying(context: RunContext, table: Table, backend: Backend) -> None:
+def _check_emptying(context: RunContext, table: Table, backend: Backend, *, replaces: bool) -> None:
     """Say how many rows an import will remove; raise :class:`PlanError` if rows of other tables need them."""
     catalog, name = backend.catalog, table.qualified_name
     if referring := context.retried(lambda: catalog.referring_tables(table)):
         raise PlanError(
             f"table {name!r} cannot be emptied, since rows of {', '.join(map(repr, referring))} refer to it: "
             "use mode upsert, which keeps the rows"
+        )
+    if replaces and (lost := context.retried(lambda: catalog.belongings(table))):
+        raise PlanError(
+            f"table {name!r} cannot be replaced by one with other columns, since {', '.join(lost)} would be lost: "
+            "drop them first, or keep the columns (--rename, --skip, --extra-columns)"
         )
     if rows := context.retried(lambda: catalog.count(table)):
         are = "1 row that is" if rows == 1 else f"{rows:,} rows that are"

@@ -60,6 +60,10 @@ class Catalog(Protocol):
     def referring_tables(self, table: Table) -> Sequence[str]:
         """The names of other tables with foreign keys to this one."""
 
+    def belongings(self, table: Table) -> Sequence[str]:
+        """What would be lost with the table if it was dropped, such as ``view 'sales'``: views, indexes and
+        constraints beyond the primary key, triggers, and grants."""
+
     def check_access(self, access: Access) -> None:
         """Raise :class:`~tui_importer.errors.DatabaseError` if anything of this is not permitted.
 
@@ -93,6 +97,10 @@ class BaseCatalog:
     def referring_tables(self, table: Table) -> Sequence[str]:
         """Return none: the database itself refuses to remove rows that are referred to."""
         return ()
+
+    def belongings(self, table: Table) -> Sequence[str]:
+        """Return what cannot be told: the table is not replaced."""
+        return ("whatever belongs to it",)
 
     def check_access(self, access: Access) -> None:
         """Permit everything: what is not permitted will fail when it is tried."""

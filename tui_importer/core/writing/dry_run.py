@@ -95,6 +95,9 @@ class DryCatalog:
     def referring_tables(self, table: Table) -> Sequence[str]:
         return self._catalog.referring_tables(table)
 
+    def belongings(self, table: Table) -> Sequence[str]:
+        return self._catalog.belongings(table)
+
     def check_access(self, access: Access) -> None:
         self._catalog.check_access(access)
 

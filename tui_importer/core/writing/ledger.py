@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from enum import StrEnum
+from enum import Enum, StrEnum, auto
 from typing import Protocol
 
 from tui_importer.core.model.completed_rows import Interval
@@ -32,6 +32,15 @@ class RunState(StrEnum):
     FAILED = "failed"
     SUPERSEDED = "superseded"  # it died, and another run has taken over its import
     EMPTIED = "emptied"  # another import has emptied its table since
+
+
+class TableChange(Enum):
+    """What happens to the target table before staged rows are moved into it."""
+
+    NONE = auto()
+    CREATE = auto()
+    REPLACE = auto()  # by one of other columns
+    EMPTY = auto()
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,15 +205,13 @@ class Ledger(Protocol):
     def forget(self, table: str) -> None:
         """Delete every run into this table, and the ledger itself if nothing else is in it."""
 
-    def publish(
-        self, claim: Claim, stage: Table, table: Table, columns: Sequence[str], *, create: bool, empty: bool = False
-    ) -> None:
-        """Move the rows of a staging table into the table and drop the staging table, in one transaction.
+    def publish(self, claim: Claim, stage: Table, table: Table, columns: Sequence[str], change: TableChange) -> None:
+        """Change the table, move the rows of a staging table into it and drop the staging table, in one transaction.
 
-        ``create``: the table is created first; ``empty``: it is emptied first, and all other imports into it begin
-        anew. Raises :class:`~tui_importer.errors.BusyError` if one of them is being carried out. The transaction
-        cannot commit once the claim has ended. Rows that the table does not report as inserted (because of a trigger
-        or rule) count as skipped from then on.
+        All other imports into a table that is replaced or emptied begin anew afterwards; raises
+        :class:`~tui_importer.errors.BusyError` if one of them is being carried out. The transaction cannot commit once
+        the claim has ended. Rows that the table does not report as inserted (because of a trigger or rule) count as
+        skipped from then on.
         """
 
     def close(self) -> None:

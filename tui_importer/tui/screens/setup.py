@@ -23,7 +23,7 @@ from tui_importer.core.model.cells import column_letters
 from tui_importer.core.model.count_or_auto import format_count
 from tui_importer.core.model.plan import Plan, save_plan
 from tui_importer.core.model.standard_input import source_path
-from tui_importer.core.model.write_mode import AVAILABLE_KINDS, WriteKind, WriteMode
+from tui_importer.core.model.write_mode import WriteKind, WriteMode
 from tui_importer.errors import ImporterError
 from tui_importer.plugins.options import OptionSet
 from tui_importer.process.messages import (
@@ -53,6 +53,7 @@ _TYPING_PAUSE = 0.6
 _ADDED = "the sheet's rows are added to them"
 _FATES_OF_ROWS = {
     WriteKind.TRUNCATE: "they are removed, once the sheet's rows are loaded",
+    WriteKind.REPLACE: "they are removed, once the sheet's rows are loaded",
     WriteKind.UPSERT: "those whose key is in the sheet are updated",
 }
 
@@ -149,7 +150,7 @@ class SetupScreen(Screen[None]):
             yield Input(plan.target.table or "", placeholder="found out", compact=True, id="setup-table")
         with Horizontal(classes="setup-line"):
             yield Label("mode")
-            modes = [(kind.value, kind.value) for kind in AVAILABLE_KINDS]
+            modes = [(kind.value, kind.value) for kind in WriteKind]
             yield Select[str](modes, value=plan.target.mode, allow_blank=False, compact=True, id="setup-mode")
             yield Label("strategy")
             names = [(Content(name), name) for name in self._strategies]

@@ -1,0 +1,56 @@
+"""What belongs to a PostgreSQL table and would be lost with it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import sqlalchemy as sa
+
+from tui_importer.backends.sql import tables
+from tui_importer.core.model.table import Table
+
+#: Indexes of constraints are left out: the constraints are named themselves.
+_BELONGINGS = sa.text(
+    """
+    WITH target AS (
+        SELECT c.oid, c.relacl, c.relowner FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+        WHERE c.relname = :table AND CASE WHEN CAST(:schema AS text) IS NULL THEN pg_table_is_visible(c.oid)
+            ELSE n.nspname = :schema END
+    )
+    SELECT DISTINCT kind, name FROM (
+        SELECT 'view' AS kind, v.relname::text AS name
+        FROM target JOIN pg_depend d ON d.refclassid = 'pg_class'::regclass AND d.refobjid = target.oid
+            AND d.classid = 'pg_rewrite'::regclass
+        JOIN pg_rewrite r ON r.oid = d.objid JOIN pg_class v ON v.oid = r.ev_class AND v.oid <> target.oid
+        UNION ALL
+        SELECT 'index', i.indexrelid::regclass::text
+        FROM target JOIN pg_index i ON i.indrelid = target.oid
+        WHERE NOT EXISTS (SELECT FROM pg_constraint c WHERE c.conindid = i.indexrelid)
+        UNION ALL
+        SELECT 'trigger', t.tgname::text FROM target JOIN pg_trigger t ON t.tgrelid = target.oid AND NOT t.tgisinternal
+        UNION ALL
+        SELECT 'policy', p.polname::text FROM target JOIN pg_policy p ON p.polrelid = target.oid
+        UNION ALL
+        SELECT 'rule', r.rulename::text
+        FROM target JOIN pg_rewrite r ON r.ev_class = target.oid AND r.rulename <> '_RETURN'
+        UNION ALL
+        SELECT 'grant to', CASE WHEN a.grantee = 0 THEN 'PUBLIC' ELSE pg_get_userbyid(a.grantee)::text END
+        FROM target CROSS JOIN LATERAL aclexplode(target.relacl) a WHERE a.grantee <> target.relowner
+        UNION ALL
+        SELECT 'comment on', COALESCE((
+            SELECT a.attname::text FROM pg_attribute a WHERE a.attrelid = target.oid AND a.attnum = d.objsubid
+        ), :table)
+        FROM target JOIN pg_description d ON d.classoid = 'pg_class'::regclass AND d.objoid = target.oid
+        UNION ALL
+        SELECT 'child table', i.inhrelid::regclass::text FROM target JOIN pg_inherits i ON i.inhparent = target.oid
+    ) AS found
+    ORDER BY kind, name
+    """
+)
+
+
+def belongings(engine: sa.Engine, table: Table) -> Sequence[str]:
+    """What would be lost if the table was dropped, besides constraints and foreign keys of other tables."""
+    with tables.one_line_errors("look at what belongs to the table"), engine.connect() as connection:
+        found = connection.execute(_BELONGINGS, {"table": table.name, "schema": table.schema}).all()
+    return [f"{kind} {name!r}" for kind, name in found]
