@@ -68,7 +68,7 @@ SENTENCES: list[tuple[AnyEvent, str | None]] = [
             seconds=0.41,
             error=EVIL,
         ),
-        f"source 2 is failed: read 5 = inserted 5 in 0.41 s ({SHOWN})",
+        f"source 2 failed: read 5 = inserted 5 in 0.41 s ({SHOWN})",
     ),
     (ReadingStarted(file=EVIL, reader="calamine", bytes=1_400_000), f"reading {SHOWN} (1.4 MB) with calamine"),
     (

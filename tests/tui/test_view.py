@@ -207,7 +207,7 @@ def test_the_import_in_hand_of_several_is_shown() -> None:
     assert (view.file, view.sheet, view.target, view.table, view.trouble) == ("second.csv", None, "other.db", "", None)
     assert view.state is State.STARTING
     assert view.log[-1].text == "source 2: second.csv into other.db"
-    assert "source 1 is failed" in view.log[-2].text
+    assert "source 1 failed" in view.log[-2].text
     builder.feed(Line(at, SourceOpened(source=2, sheet="S", header_row=1, columns=1, rows=5, seconds=0.1)))
     builder.feed(Line(at, Stopping(reason="enough", aborting=False)))
     view = builder.view(at)

@@ -92,7 +92,7 @@ def test_a_plan_file_may_name_several_sources(tmp_path: Path) -> None:
         ('[source]\nfile = "a"\nsheeet = "S"\n', "unknown key 'sheeet' in [source]: did you mean 'sheet'?"),
         ('[source]\nfile = "a"\n[option]\n', "unknown key 'option': did you mean 'options'?"),
         ('[source]\nfile = "a"\n[[columns]]\nsource = "x"\nletter = "A"\ntarget = "x"\ntyp = "text"\n', "'type'"),
-        ('[source]\nfile = "a"\n[options]\nzzz = 1\n', "known keys: strategy, workers"),
+        ('[source]\nfile = "a"\n[options]\nzzz = 1\n', "known keys: strategy, executor, workers"),
         ('[source]\nfile = "a"\n[options]\nworkers = "two"\n', "workers"),
         ("[source]\n", "file"),
         ("[source\n", "TOML"),

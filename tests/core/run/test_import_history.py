@@ -155,7 +155,22 @@ def test_an_import_that_began_in_one_way_goes_on_in_it() -> None:
 
 def test_a_file_that_has_changed_is_another_import_and_is_said_to_be() -> None:
     asked = plan()
-    found, _ = import_history(asked, [past(asked, sha256="1")])
+    found, _ = import_history(asked, [past(asked, sha256="1", counts=Counts(5))])
+    assert found.done(resolution(asked), TABLE) is None
+    [note] = found.notes
+    assert note.startswith("the file has changed since run earlier: this is another import")
+    assert note.endswith(", and rows of it that are in already will be there twice (--key COLUMN skips them)")
+
+
+@pytest.mark.parametrize(
+    ("target", "inserted"),
+    [(Target(table="t", key=("n",)), 5), (Target(table="t", mode="truncate"), 5), (Target(table="t"), 0)],
+)
+def test_rows_that_are_skipped_removed_or_not_there_are_not_said_to_be_there_twice(
+    target: Target, inserted: int
+) -> None:
+    asked = msgspec.structs.replace(plan(), target=target)
+    found, _ = import_history(asked, [past(asked, sha256="1", counts=Counts(inserted))])
     assert found.done(resolution(asked), TABLE) is None
     assert found.notes == ["the file has changed since run earlier: this is another import"]
 

@@ -11,6 +11,7 @@ from tui_importer.core.conversion.mapping import ColumnMapping
 from tui_importer.core.model.plan import Plan
 from tui_importer.core.model.report import Verification
 from tui_importer.core.model.table import Table
+from tui_importer.core.model.write_mode import WriteMode
 from tui_importer.core.planning.resolution import ResolvedPlan
 from tui_importer.core.run.identity import Identity, identify
 from tui_importer.core.source.open_source import OpenSource
@@ -84,7 +85,7 @@ class ImportHistory:
         identity = self._identity(resolved)
         runs = [past for past in self._history if past.import_id == identity.import_id]
         if not runs:
-            self.notes += _changes(identity, self._history)
+            self.notes += _changes(identity, self._history, self._plan.target.write_mode)
             return None
         self._generation = max(past.generation for past in runs)
         self._earlier = [past for past in runs if past.generation == self._generation]
@@ -275,10 +276,13 @@ def _schema(name: str) -> str | None:
     return name.rpartition(".")[0] or None
 
 
-def _changes(identity: Identity, history: Sequence[PastRun]) -> Sequence[str]:
+def _changes(identity: Identity, history: Sequence[PastRun], mode: WriteMode) -> Sequence[str]:
     """A sentence about the latest run of the same file and sheet that was another import."""
+    adds_only = not (mode.order_matters or mode.empties)
     for past in history:
         if changes := identity.changes(past):
             ended = "" if past.state is RunState.COMPLETE else " (which did not finish)"
-            return [f"{' and '.join(changes)} since run {past.run_id}{ended}: this is another import"]
+            twice = ", and rows of it that are in already will be there twice (--key COLUMN skips them)"
+            consequence = twice if adds_only and past.counts.in_table else ""
+            return [f"{' and '.join(changes)} since run {past.run_id}{ended}: this is another import{consequence}"]
     return ()
