@@ -74,6 +74,12 @@ def test_what_cannot_be_is_refused(program: Program, months: str, arguments: tup
     assert said in ended.lines[-1]
 
 
+@pytest.mark.parametrize("command", ["inspect", "bench"])
+def test_commands_that_look_at_one_sheet_take_one(program: Program, months: str, command: str) -> None:
+    assert "look at them one by one" in program(command, months, "--sheet", "all", code=2).err
+    program(command, months, "--sheet", "J*", code=0)
+
+
 def test_folder_is_its_files(program: Program) -> None:
     folder = program.folder / "in"
     folder.mkdir()

@@ -63,6 +63,7 @@ def test_what_cannot_be_is_said_in_one_line(tmp_path: Path, shared: Served) -> N
     assert "private folder" in refused(tmp_path, "--uploads", "open")
     assert "--table" in refused(tmp_path, "--schema", "infer")
     assert "unknown strategy" in refused(tmp_path, "--strategy", "magic")
+    assert "not the client's to choose" in refused(tmp_path, "--table", "{sheet}")
 
 
 def test_without_the_extra_it_says_what_to_install(tmp_path: Path) -> None:

@@ -89,6 +89,11 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
         "no reader opens .pdf: known are .csv, .ods, .tab, .tsv, .txt, .xls, .xlsb, .xlsm, .xlsx, .xltm, .xltx",
     ),
     "/upload?sheet=": ({"files": {"file": ("a.csv", b"")}}, "sheet: expected `str` of length >= 1"),
+    "/runs?sheet=all": (
+        {"files": {"file": ("a.csv", b"")}},
+        "sheet: an upload is one sheet, and 'all' may name several",
+    ),
+    "/runs?sheet=Q*": ({"files": {"file": ("a.csv", b"")}}, "sheet: an upload is one sheet, and 'Q*' may name several"),
     "/runs": ({"files": {"other": ("a.csv", b"")}}, "unknown field 'other' in the form: its one field is 'file'"),
     "/runs?": ({"data": {"file": "text"}, "files": {"x": ("", b"")}}, "field 'file' has to be a file with a name"),
     "/runs?workers=9": ({"files": {"file": ("a.csv", b"")}}, "workers must be 8 or fewer here"),

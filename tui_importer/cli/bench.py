@@ -23,8 +23,10 @@ from tui_importer.console.print_error import print_error
 from tui_importer.core.model.plan import Plan
 from tui_importer.core.model.rates import rows_per_second
 from tui_importer.core.model.url import sqlite_path
+from tui_importer.core.planning.expansion import only_import
 from tui_importer.core.writing.backend import ConnectionSettings
 from tui_importer.errors import ExitCode, ImporterError
+from tui_importer.plugins.choice import sheets_of
 from tui_importer.plugins.registry import Registry, load_registry
 from tui_importer.process.native_output import native_output_logged
 from tui_importer.text.safe import visible
@@ -84,7 +86,7 @@ def _compare(
     registry = load_registry()
     err = SafeStream(sys.stderr)
     with tempfile.TemporaryDirectory(prefix="tui_importer-bench-") as folder:
-        plan = build_plan([file], given, registry)
+        plan = only_import(build_plan([file], given, registry), lambda each: sheets_of(each, registry))
         # The comparison is about how rows are written: a dry run writes none, and a staging table would add a step.
         options = msgspec.structs.replace(plan.options, atomic=False, dry_run=False)
         plan = msgspec.structs.replace(plan, options=options)

@@ -77,6 +77,8 @@ def validated(settings: Settings) -> Settings:
         if plan.columns is not None or plan.options.schema not in ("auto", BUSINESSES.name):
             raise UsageError("name the table that uploads go to with --table: it is not the client's to choose")
         plan = msgspec.structs.replace(plan, options=msgspec.structs.replace(plan.options, schema=BUSINESSES.name))
+    if "{" in (plan.target.table or ""):
+        raise UsageError(f"--table {plan.target.table}: the table of an upload is not the client's to choose")
     database = _absolute(plan.target.database or f"{plan.target.table or BUSINESSES.name}.db")
     plan = msgspec.structs.replace(plan, target=msgspec.structs.replace(plan.target, database=database))
     return replace(settings, plan=checked(plan), folder=settings.folder.absolute())

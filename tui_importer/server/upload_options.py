@@ -16,6 +16,7 @@ from tui_importer.core.model.count_or_auto import AUTO, parse_count
 from tui_importer.core.model.formats import GIVEN_FIELDS, formats_given, parse_value_of_column
 from tui_importer.core.model.plan import Plan, Totals, UnknownCells, checked
 from tui_importer.core.model.plugin_values import PluginValue, merged
+from tui_importer.core.planning.expansion import names_several
 from tui_importer.core.scheduling.worker_count import MAX_WORKERS
 from tui_importer.errors import PlanError, UsageError
 from tui_importer.plugins.options import OptionSet, PluginOption, ValueKind
@@ -181,6 +182,8 @@ def plan_of(options: UploadOptions, settings: Settings, file: str) -> Plan:
         chosen["sheet"] = int(chosen["sheet"])
     if settings.run_timeout is not None:
         chosen["timeout"] = min(chosen.get("timeout", settings.run_timeout), settings.run_timeout)
+    if names_several(chosen.get("sheet")):
+        raise UsageError(f"sheet: an upload is one sheet, and {chosen['sheet']!r} may name several")
     formats = formats_given(settings.plan.formats, _given_formats(chosen))
     source = {name: chosen.pop(name) for name in _SOURCE if name in chosen}
     plan = settings.plan

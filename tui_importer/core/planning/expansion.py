@@ -46,9 +46,14 @@ def only_import(plan: Plan, sheets_of: SheetsOf) -> Plan:
     return imports[0]
 
 
+def names_several(sheet: str | int | None) -> bool:
+    """Whether this may name several sheets."""
+    return isinstance(sheet, str) and (sheet.lower() == ALL_SHEETS or not _WILDCARDS.isdisjoint(sheet))
+
+
 def _by_sheet(plan: Plan, sheets_of: SheetsOf) -> Iterator[Plan]:
     wanted = plan.source.sheet
-    if not isinstance(wanted, str) or not (wanted.lower() == ALL_SHEETS or _WILDCARDS.intersection(wanted)):
+    if not isinstance(wanted, str) or not names_several(wanted):
         yield plan
         return
     for name in _matching(plan.source, wanted, sheets_of(plan)):
