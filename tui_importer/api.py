@@ -40,6 +40,7 @@ from tui_importer.rejects.paths import check_default_place, check_reject_path
 from tui_importer.rejects.store import RejectStore
 
 if TYPE_CHECKING:
+    from tui_importer.core.run.difference import Difference
     from tui_importer.core.writing.remote_writer import RemoteWriter
 
 
@@ -339,6 +340,30 @@ def table_definition(plan: Plan, *, registry: Registry | None = None) -> Definit
                 )
             ),
         )
+
+
+def compare_with_table(plan: Plan, *, registry: Registry | None = None) -> Difference:
+    """Compare the source of a plan whose mode is upsert with its table, by the key; nothing is written.
+
+    Raises the same errors as an import (:class:`tui_importer.errors.ImporterError`), and :class:`PlanError` if the
+    table is not there.
+    """
+    from tui_importer.core.run.difference import difference  # no import needs it
+
+    registry = registry or load_registry()
+    plan = only_import(checked(plan), lambda each: sheets_of(each, registry))
+    components = _components(plan, registry)
+    with (
+        open_source(source_path(plan.source.file), components.reader, plan.source) as source,
+        _connected_backend(plan, components) as backend,
+    ):
+        choice = choose_target(plan, source.layout, source)
+        existing = backend.catalog.reflect(choice.name)
+        if existing is None:
+            raise PlanError(f"table {choice.name!r} is not there: name the one to compare with (--table)")
+        resolved = resolve(plan, source, choice, existing)
+        mode = resolved.plan.target.write_mode
+        return difference(source, resolved.mapping, mode, backend.catalog, shown_source(plan.source.file))
 
 
 @dataclass(frozen=True, slots=True)

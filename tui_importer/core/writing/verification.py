@@ -83,7 +83,7 @@ class Checksums:
         self.rows = 0
         self.defaulted: set[int] = set()
         self.sums = [0] * len(types)
-        self._normalizers = [_normalizer(type_) for type_ in types]
+        self._normalizers = [comparable(type_) for type_ in types]
 
     @property
     def compared(self) -> list[bool]:
@@ -121,7 +121,7 @@ def _digest(normalizer: Callable[[Any], object], cell: Any) -> int:
     return int.from_bytes(blake2b(text, digest_size=_SIZE).digest())
 
 
-def _normalizer(type_: ColumnType) -> Callable[[Any], object] | None:
+def comparable(type_: ColumnType) -> Callable[[Any], object] | None:
     """A function that maps a cell and the value that the database returns for it to the same result; None if none."""
     if type_.timezone:
         return None  # returned in the time zone of the session
