@@ -141,6 +141,12 @@ def test_a_plan_is_what_its_command_makes(plan: Plan) -> None:
     )
 
 
+def test_a_plan_file_whose_name_is_no_text_is_written_as_a_shell_reads_it() -> None:
+    given = Plan(source=Source(file="a.csv"))
+    [command] = {*commands_of([given], "it's \\ p\udce9.toml")}
+    assert command == r"tui-importer a.csv --db a.db --schema $'it\'s \\ p\xe9.toml' --no-ui"
+
+
 def test_the_command_of_a_run_is_one_if_its_imports_differ_in_their_file_alone() -> None:
     one = Plan(source=Source(file="a b.csv", delimiter=";"), target=Target(table="t"))
     other = Plan(source=Source(file="c.csv", delimiter=";"), target=Target(table="t"))

@@ -47,5 +47,30 @@ def test_a_saved_plan_finds_it(program: Program, file: str) -> None:
     program(SHOWN, "--schema", "plan.toml", "--db", "new.db", "--no-ui", "-q", code=0)
 
 
+def test_other_files_may_be_called_so_too(program: Program, file: str) -> None:
+    others = [os.fsdecode(name) for name in (b"d\xe9.db", b"r\xe9.json", b"x\xe9.xlsx", b"p\xe9.toml")]
+    database, report, rejects, plan = others
+    wanted = (file, "--no-ui", "--type", "id=integer", "--db", database)
+    ended = program(*wanted, "--report", report, "--rejects", rejects, code=3)
+    assert ended.lines[-1] == r"rejects are in x\xe9.xlsx"
+    written = json.loads((program.folder / report).read_text(encoding="utf-8"))
+    assert (written["target"]["database"], written["rejects_file"]) == ("sqlite:///d%E9.db", r"x\xe9.xlsx")
+    assert "already imported" in program(SHOWN, *wanted[1:-1], "sqlite:///d%E9.db", code=0).err
+    program("inspect", file, "--db", database, "--save", plan, code=0)
+    program(file, "--schema", plan, "--no-ui", "--again", code=3)
+    assert not [path for path in program.folder.glob("*.db") if path.name != database]
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "field"),
+    [("--table", "t\udce9", "table"), ("--rename", "id=\udce9", "rename"), ("--null-if", "\udce9", "null_if")],
+)
+def test_what_goes_into_the_database_has_to_be_text(
+    program: Program, file: str, option: str, value: str, field: str
+) -> None:
+    refused = program(file, "--no-ui", option, value, code=2)
+    assert refused.lines == [f"tui-importer: {field} has characters that are no UTF-8: write it in UTF-8"]
+
+
 def test_a_missing_one_is_named_in_text(program: Program) -> None:
     assert program(NAME, "--no-ui", code=2).lines[-1] == f"tui-importer: {SHOWN}: no such file"

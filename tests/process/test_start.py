@@ -264,6 +264,24 @@ def test_the_report_is_for_its_owner(folder: Path, rows: Path, sqlite: Database,
 
 
 @pytest.mark.once
+def test_names_of_files_that_are_no_text_are_handed_over(folder: Path, rows: Path, sqlite: Database) -> None:
+    names = [os.fsdecode(name) for name in (b"r\xe9.json", b"x\xe9.xlsx", b"n\xe9")]
+    report, rejects, missing = (rows.parent / name for name in names)
+    plan = Plan(
+        source=Source(file=str(rows), limit=5),
+        target=Target(database=sqlite.url, table="t"),
+        options=Options(types={"n": "boolean"}),
+    )
+    begun = start_run(
+        ImportRequest(plans=(plan,), command="x", rejects_file=str(rejects), report_file=str(report)), folder
+    )
+    assert (ended(begun).rejects_file or "").endswith(r"x\xe9.xlsx")
+    wait_for(report.exists)
+    assert rejects.exists()
+    with pytest.raises(RefusedError, match="there is no folder"):
+        start_run(ImportRequest(plans=(plan,), command="x", rejects_file=str(missing / "r.xlsx")), folder)
+
+
 def test_a_password_is_nowhere_to_be_seen(folder: Path, rows: Path, postgres: Database, tmp_path: Path) -> None:
     url = postgres.url.replace("postgres@", f"postgres:{PASSWORD}@")
     assert PASSWORD in url

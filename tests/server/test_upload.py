@@ -76,6 +76,12 @@ def test_the_same_file_twice_is_recognised(shared: Served) -> None:
     assert (second["stats"]["inserted"], second["stats"]["skipped"]) == (0, 120)
 
 
+def test_a_name_that_is_no_text_is_shown_by_escapes(shared: Served) -> None:
+    body = PART.replace(b"a.csv", b"caf\xe9.csv") + b"--x--\r\n"
+    upload = shared.client.post("/upload?dry_run=true", content=body, headers=FORM).json()
+    assert shared.client.get(f"/runs/{upload['id']}").json()["file"] == r"caf\xe9.csv"
+
+
 FORM = {"Content-Type": "multipart/form-data; boundary=x"}
 PART = b'--x\r\nContent-Disposition: form-data; name="file"; filename="a.csv"\r\n\r\nn\n1\n\r\n'
 WRONG: dict[str, tuple[dict[str, Any], str]] = {

@@ -19,6 +19,7 @@ from tui_importer.text.safe import encodable, shortened, visible
         ("abc\u202etxt.exe", r"abc\u202etxt.exe"),
         ("\u2066x\u2069\u2028\ufeff", r"\u2066x\u2069\u2028\ufeff"),
         ("\U000e0041\ud800", r"\U000e0041\ud800"),
+        ("caf\udce9.csv", r"caf\xe9.csv"),
         ("می\u200cخواهم 👩\u200d👩", "می\u200cخواهم 👩\u200d👩"),
     ],
 )

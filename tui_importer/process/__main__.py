@@ -6,8 +6,7 @@ import os
 import sys
 from typing import NoReturn
 
-import msgspec
-
+from tui_importer.core.model.json_text import decode_json, encode_json
 from tui_importer.core.model.preview import Preview
 from tui_importer.errors import ExitCode, ImporterError
 from tui_importer.process.library_warnings import keep_libraries_quiet
@@ -30,7 +29,7 @@ def main() -> NoReturn:
     keep_libraries_quiet()
     code = ExitCode.OK
     try:
-        request = msgspec.json.decode(sys.stdin.buffer.read(), type=Request)
+        request: Request = decode_json(sys.stdin.buffer.read(), Request)
         match request:
             case ImportRequest():
                 code = _import(request)
@@ -47,7 +46,7 @@ def main() -> NoReturn:
 
 def _send(answer: Answer) -> None:
     try:
-        sys.stdout.buffer.write(msgspec.json.encode(answer) + b"\n")
+        sys.stdout.buffer.write(encode_json(answer) + b"\n")
         sys.stdout.buffer.flush()
     except OSError:
         return  # the process that asked has gone; a run continues

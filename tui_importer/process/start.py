@@ -10,6 +10,7 @@ from pathlib import Path
 
 import msgspec
 
+from tui_importer.core.model.json_text import decode_json, encode_json
 from tui_importer.errors import ExitCode, ImporterError
 from tui_importer.process.messages import Answer, ImportRequest, Refused, Request, RunBegun
 from tui_importer.recording.recordings import Recording
@@ -96,7 +97,7 @@ def _process(request: Request, *, own_session: bool, folder: Path | None = None)
     )
     assert process.stdin is not None
     try:
-        process.stdin.write(msgspec.json.encode(request))
+        process.stdin.write(encode_json(request))
         process.stdin.close()
     except BrokenPipeError:
         pass  # the process died at once: its output, if any, is read next
@@ -105,7 +106,7 @@ def _process(request: Request, *, own_session: bool, folder: Path | None = None)
 
 def _answer(line: bytes) -> Answer | None:
     try:
-        answer: Answer = msgspec.json.decode(line, type=Answer)
+        answer: Answer = decode_json(line, Answer)
     except msgspec.DecodeError:
         return None
     return answer

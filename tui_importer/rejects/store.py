@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 
 from tui_importer.core.model.report import ReasonGroup, Report
+from tui_importer.core.model.undecodable_names import escaped
 from tui_importer.errors import ExitCode, ImporterError
 from tui_importer.events import Reject
 from tui_importer.rejects.paths import default_reject_path
@@ -59,7 +60,7 @@ class RejectStore:
             return msgspec.structs.replace(
                 report, outcome="failed", exit_code=int(ExitCode.FAILED), error=report.error or str(error)
             )
-        return msgspec.structs.replace(report, rejects_file=str(path))
+        return msgspec.structs.replace(report, rejects_file=escaped(str(path)))
 
     def close(self) -> None:
         if self._spool is not None:

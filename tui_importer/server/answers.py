@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any, Literal
 
 import msgspec
 from starlette.responses import Response
 
 from tui_importer.core.model.counters import Phase, Snapshot, SourceSnapshot, WorkerState, progress
+from tui_importer.core.model.json_text import encode_json
 from tui_importer.core.model.rates import RateWindow
 from tui_importer.core.model.report import Outcome, ReasonGroup, ReportedReject, Stats
 from tui_importer.server.http_error import HttpError
@@ -139,7 +139,7 @@ class RejectsAnswer(msgspec.Struct, frozen=True, kw_only=True):
 
 def json_response(answer: msgspec.Struct, status: int = 200, headers: dict[str, str] | None = None) -> Response:
     """Return the answer as JSON."""
-    return Response(to_json(answer), status, headers, "application/json")
+    return Response(encode_json(answer), status, headers, "application/json")
 
 
 def refused(http_error: HttpError, upload: Upload | None = None) -> Response:
@@ -150,15 +150,6 @@ def refused(http_error: HttpError, upload: Upload | None = None) -> Response:
         run_id=upload.run_ids[-1] if upload and upload.run_ids else None,
     )
     return json_response(answer, http_error.status, http_error.headers)
-
-
-def to_json(answer: msgspec.Struct) -> bytes:
-    """Encode as JSON, including cells that hold half of a surrogate pair."""
-    try:
-        return msgspec.json.encode(answer)
-    except UnicodeEncodeError:
-        # UTF-8 cannot encode it, but a JSON escape can.
-        return json.dumps(msgspec.to_builtins(answer)).encode("ascii")
 
 
 def progress_of(snapshot: Snapshot, rates: RateWindow) -> ProgressAnswer:

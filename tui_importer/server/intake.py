@@ -108,7 +108,7 @@ class _Form:
         if b"filename" not in options:
             raise HttpError(400, f"field {FIELD!r} has to be a file with a name")
         self._seen = True
-        given = options[b"filename"].decode("utf-8", "replace")
+        given = options[b"filename"].decode("utf-8", "surrogateescape")
         self.suffix = self._suffix_of(given)
         self.name = shown_name(given)
 

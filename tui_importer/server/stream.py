@@ -13,8 +13,8 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+from tui_importer.core.model.json_text import encode_json
 from tui_importer.recording.recordings import Recording, recordings_folder
-from tui_importer.server.answers import to_json
 from tui_importer.server.scheduler import Scheduler
 from tui_importer.server.uploads import Upload
 from tui_importer.server.view import View
@@ -45,7 +45,7 @@ async def events(
     """
     execution, offset = position
     silent = 0.0
-    yield _event("run", to_json(view.run(upload, with_rejects=False)))
+    yield _event("run", encode_json(view.run(upload, with_rejects=False)))
     while True:
         ended = upload.state == "ended"  # checked before reading, so that everything written before is read
         lines: list[bytes] = []
@@ -65,7 +65,7 @@ async def events(
             silent = 0.0
             continue
         if ended:
-            yield _event("end", to_json(view.run(upload, with_rejects=False)))
+            yield _event("end", encode_json(view.run(upload, with_rejects=False)))
             return
         if scheduler.closing.is_set():
             return

@@ -9,6 +9,7 @@ from typing import TypeVar
 
 import msgspec
 
+from tui_importer.core.model.json_text import encode_json
 from tui_importer.core.model.report import (
     MAX_REPORTED_REJECTS,
     ReasonGroup,
@@ -21,7 +22,7 @@ from tui_importer.core.run.run_id import run_id_of
 from tui_importer.events import RowRejected
 from tui_importer.recording.follow import rejected_rows
 from tui_importer.recording.recordings import Recording, recordings_folder
-from tui_importer.server.answers import RunAnswer, UploadAnswer, message_of, progress_of, to_json
+from tui_importer.server.answers import RunAnswer, UploadAnswer, message_of, progress_of
 from tui_importer.server.scheduler import Scheduler
 from tui_importer.server.settings import Settings
 from tui_importer.server.upload_registry import UploadRegistry
@@ -122,7 +123,7 @@ class View:
         yield b'{"run_id":' + msgspec.json.encode(upload.run_ids[-1] if upload.run_ids else None) + b',"rejects":['
         rejects = (reported(event.reject, event.source) for event in self.rejects(upload))
         for some in batched(rejects, _PIECE):
-            yield (b"," if count else b"") + b",".join(map(to_json, some))
+            yield (b"," if count else b"") + b",".join(map(encode_json, some))
             count += len(some)
         ended = upload.state == "ended"
         total = max(upload.rejects_total, count) if ended else count

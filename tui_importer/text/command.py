@@ -10,6 +10,7 @@ import msgspec
 from tui_importer.core.model.formats import GIVEN_FIELDS, Formats
 from tui_importer.core.model.plan import Options, Plan, Source, Target, database_of
 from tui_importer.core.model.plugin_values import value_text
+from tui_importer.core.model.undecodable_names import escaped
 from tui_importer.core.model.url import parse_address
 
 #: Field of a plan -> the option that sets it. A flag takes no value.
@@ -30,7 +31,7 @@ def command_of(plan: Plan, database: str, schema: str | None = None) -> str:
     ``database`` is the address to show, without its password; ``schema`` is the value of ``--schema`` if the plan came
     from a file.
     """
-    return shlex.join(["tui-importer", plan.source.file, "--db", database, *_words(plan, schema)])
+    return _joined(["tui-importer", plan.source.file, "--db", database, *_words(plan, schema)])
 
 
 def commands_of(plans: Sequence[Plan], schema: str | None = None) -> tuple[str, ...]:
@@ -55,7 +56,16 @@ def _command_of_files(plans: Sequence[Plan], schema: str | None) -> str:
     database = plans[0].target.database
     if database is not None or len(plans) == 1:
         words += ["--db", parse_address(database_of(plans[0])).display]
-    return shlex.join([*words, *_words(plans[0], schema)])
+    return _joined([*words, *_words(plans[0], schema)])
+
+
+def _joined(words: Sequence[str]) -> str:
+    r"""The words for a shell; one whose bytes are no text as ``$'caf\xe9.toml'`` (POSIX.1-2024, 2.2.4)."""
+    return " ".join(shlex.quote(word) if escaped(word) == word else f"$'{_backslashed(word)}'" for word in words)
+
+
+def _backslashed(word: str) -> str:
+    return escaped(word.replace("\\", r"\\").replace("'", r"\'"))
 
 
 def _words(plan: Plan, schema: str | None) -> list[str]:

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 import pytest
 
-from tui_importer.core.model.fields import convert_fields
+from tui_importer.core.model.fields import check_encodable, convert_fields
 from tui_importer.errors import PlanError
 
 Share = Annotated[float, msgspec.Meta(ge=0, le=1, description="a share from 0 to 1")]
@@ -68,3 +68,11 @@ def test_a_long_value_is_cut_in_its_error() -> None:
     too_large: Any = 10**5000
     with pytest.raises(PlanError, match="so large a number"):
         Sample(flag=too_large)
+
+
+@pytest.mark.parametrize("values", [{"name": "t\udce9"}, {"columns": ("a", "t\ud800")}])
+def test_text_that_no_database_stores_is_refused_without_showing_it(values: dict[str, Any]) -> None:
+    check_encodable(Sample(name="té", columns=("中",)))
+    with pytest.raises(PlanError, match=f"^{next(iter(values))} has characters that are no UTF-8") as error:
+        check_encodable(Sample(**values))
+    assert error.value.__cause__ is None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import stat
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import pytest
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 
 from tests.support.examples import examples
 from tui_importer import ColumnPlan, Options, Plan, PlanError, Source, Target, UsageError, load_plan, save_plan
+from tui_importer.core.model.formats import ColumnFormat, Formats
 from tui_importer.core.model.plan import checked
 from tui_importer.core.model.url import parse_address, portable_address, sqlite_path
 from tui_importer.core.writing.backend import ConnectionSettings
@@ -151,6 +153,10 @@ def test_values_that_make_no_sense_are_refused(options: dict[str, object], said:
         ("sqlite:///a/b.db", "sqlite", "a/b.db"),
         ("sqlite:////a/b.db", "sqlite", "/a/b.db"),
         ("a b.db", "sqlite", "a b.db"),
+        ("a é.db", "sqlite", "a é.db"),
+        ("a b\udce9.db", "sqlite", "sqlite:///a%20b%E9.db"),
+        ("/a/b\udce9.db", "sqlite", "sqlite:////a/b%E9.db"),
+        ("sqlite:///b%E9.db", "sqlite", "sqlite:///b%E9.db"),
         ("mysql+pymysql://u:secret@h/d", "mysql+pymysql", "mysql+pymysql://u@h/d"),
     ],
 )
@@ -163,7 +169,29 @@ def test_addresses(text: str, scheme: str, display: str) -> None:
     assert "secret" not in repr(plan) + repr(ConnectionSettings(text, "tui_importer/test", 10.0))
 
 
-@pytest.mark.parametrize("text", ["", "  ", "http:/x://y", "sqlite://a.db", "postgresql//u:p@h/d", "u:p@h/d"])
+def test_a_path_that_is_no_text_is_kept_as_a_url() -> None:
+    target = Target(database="a\udce9.db")
+    assert target.database == "sqlite:///a%E9.db"
+    assert sqlite_path(parse_address(target.database)) == "a\udce9.db"
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        {"target": Target(table="t\udce9")},
+        {"target": Target(database="postgresql://u:secret@h/\udce9")},
+        {"options": Options(set={"c": "\udce9"})},
+        {"formats": Formats(columns={"c": ColumnFormat(null_if=("\udce9",))})},
+        {"formats": Formats(columns={"\udce9": ColumnFormat()})},
+    ],
+)
+def test_a_plan_has_no_text_that_cannot_be_stored(part: dict[str, Any]) -> None:
+    with pytest.raises(PlanError, match="no UTF-8") as error:
+        checked(Plan(source=Source(file="a.csv"), **part))
+    assert "secret" not in str(error.value)
+
+
+@pytest.mark.parametrize("text", ["", "  ", "a\ud800.db", "http:/x://y", "sqlite://a.db", "postgresql//u:p@h/d", "u:p@h/d"])
 def test_what_is_no_address_is_refused_without_repeating_it(text: str) -> None:
     with pytest.raises(UsageError) as error:
         parse_address(text)

@@ -20,7 +20,7 @@ from msgspec import Meta
 
 from tui_importer.core.model.cells import MAX_ROWS
 from tui_importer.core.model.count_or_auto import CountOrAuto, convert_auto
-from tui_importer.core.model.fields import convert_fields
+from tui_importer.core.model.fields import check_encodable, convert_fields
 from tui_importer.core.model.formats import NO_FORMATS, PLAIN, ColumnFormat, Formats, column_format
 from tui_importer.core.model.plugin_values import PluginValue
 from tui_importer.core.model.ranges import parse_range
@@ -144,7 +144,8 @@ class Source(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_
 class Target(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """Where rows go. ``database`` is a URL or a path; a saved plan never contains its password.
 
-    ``mode``, ``key``, ``on_conflict`` and ``update`` are the write mode
+    A path whose name is no text becomes a URL (``sqlite:///caf%E9.db``). ``mode``, ``key``, ``on_conflict`` and
+    ``update`` are the write mode
     (:class:`tui_importer.core.model.write_mode.WriteMode`); the columns are named as in the table or in the sheet.
     """
 
@@ -173,9 +174,11 @@ class Target(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_
         _ = self.write_mode  # raises PlanError for words that do not fit together
         if self.database is not None:
             try:
-                parse_address(self.database)
+                address = parse_address(self.database)
             except UsageError as error:
                 raise PlanError(str(error)) from None  # no chained exception: it may show a password
+            if address.scheme == "sqlite" and escaped(self.database) != self.database:
+                msgspec.structs.force_setattr(self, "database", address.display)
 
     @property
     def write_mode(self) -> WriteMode:
@@ -358,6 +361,9 @@ def checked(plan: Plan) -> Plan:
     if not isinstance(plan, Plan):
         raise PlanError(f"a Plan is needed, not {type(plan).__name__}")
     msgspec.structs.replace(plan.options)
+    formats = plan.formats
+    for part in (*plan.sources, plan.target, plan.options, formats.all, *formats.columns.values(), formats):
+        check_encodable(part)
     return plan
 
 

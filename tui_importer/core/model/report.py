@@ -9,6 +9,7 @@ from typing import Literal, Self
 
 import msgspec
 
+from tui_importer.core.model.json_text import encode_json
 from tui_importer.core.model.plugin_values import PluginValue
 from tui_importer.core.model.rates import rows_per_second
 from tui_importer.errors import ReconciliationError
@@ -284,11 +285,7 @@ def reported(reject: Reject, source: int = 1) -> ReportedReject:
 
 def to_json(report: Report) -> bytes:
     """The report as indented JSON, ending with a line break."""
-    try:
-        return msgspec.json.format(msgspec.json.encode(report), indent=2) + b"\n"
-    except UnicodeEncodeError:
-        # A cell may contain an unpaired surrogate, which UTF-8 cannot encode but a JSON escape can.
-        return json.dumps(msgspec.to_builtins(report), indent=2, allow_nan=False).encode("ascii") + b"\n"
+    return encode_json(report, indent=2) + b"\n"
 
 
 def from_json(data: bytes) -> Report:

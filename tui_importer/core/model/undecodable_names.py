@@ -15,12 +15,15 @@ from functools import cache
 from pathlib import Path
 
 _ESCAPE = re.compile(r"\\x([89a-f][0-9a-f])")
+_SURROGATE = re.compile("[\ud800-\udfff]")
+#: Python reads a byte of a name that is no text as this character and the byte (PEP 383).
+_BYTES = 0xDC00
 
 
 def escaped(name: str) -> str:
     r"""The name of a file as text: bytes that are no UTF-8, which Python reads as lone surrogates (PEP 383), as
     ``\xe9``."""
-    return name if name.isascii() else os.fsencode(name).decode("utf-8", "backslashreplace")
+    return name if name.isascii() else _SURROGATE.sub(_escape, name)
 
 
 def existing_path(file: str) -> Path:
@@ -28,12 +31,7 @@ def existing_path(file: str) -> Path:
     path = Path(file)
     if not _ESCAPE.search(file) or os.path.lexists(path):
         return path
-    parts = _ESCAPE.split(file)
-    name = b"".join(
-        bytes.fromhex(part) if number % 2 else part.encode("utf-8", "surrogateescape")
-        for number, part in enumerate(parts)
-    )
-    target = os.path.abspath(os.fsdecode(name))
+    target = os.path.abspath(_ESCAPE.sub(lambda match: chr(_BYTES + int(match[1], 16)), file))
     return _link(target, path.name) if os.path.lexists(target) else path
 
 
@@ -51,6 +49,11 @@ def remove_links() -> None:
 
 
 _folders: list[str] = []
+
+
+def _escape(surrogate: re.Match[str]) -> str:
+    code = ord(surrogate[0])
+    return f"\\x{code - _BYTES:02x}" if _BYTES + 0x80 <= code <= _BYTES + 0xFF else f"\\u{code:04x}"
 
 
 @cache

@@ -60,13 +60,13 @@ def parse_address(text: str) -> DatabaseAddress:
     if match := _URL.fullmatch(text):
         scheme, rest = match.group("scheme").lower(), match.group("rest")
         if scheme.split("+")[0] == "sqlite":
-            return DatabaseAddress(scheme, text, _sqlite_path(rest) if scheme == "sqlite" else text)
+            return DatabaseAddress(scheme, text, _as_text(_sqlite_path(rest)) if scheme == "sqlite" else text)
         return DatabaseAddress(scheme, text, f"{scheme}://{_without_password(rest)}")
     if _KEYWORDS.match(text):
         return DatabaseAddress("postgresql", text, _SECRET_KEYWORD.sub(r"\1***", text))
     if "://" in text or "\0" in text or _LOOKS_LIKE_A_LOGIN.search(text):
         raise UsageError("malformed database URL: it must look like postgresql://user@host/database or a path")
-    return DatabaseAddress("sqlite", text, _on_disk(text))
+    return DatabaseAddress("sqlite", text, _as_text(_on_disk(text)))
 
 
 def shown(text: str) -> str:
@@ -86,7 +86,7 @@ def portable_address(text: str) -> str:
     address = parse_address(text)
     if address.scheme == "sqlite":
         path = str(Path(sqlite_path(address)).absolute())
-        return f"sqlite:///{quote(path, errors=_NOT_UTF_8)}"
+        return _sqlite_url(path)
     match = _URL.fullmatch(address.text)
     if match is None:
         return _SECRET_KEYWORD.sub("", address.text)
@@ -119,6 +119,22 @@ def _on_disk(path: str) -> str:
     if path in ("", ":memory:"):
         raise UsageError("an SQLite database in memory would be gone when the import ends: give a file")
     return path
+
+
+def _as_text(path: str) -> str:
+    """The path, or a URL if its bytes are no text."""
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        return _sqlite_url(path)
+    return path
+
+
+def _sqlite_url(path: str) -> str:
+    try:
+        return f"sqlite:///{quote(path, errors=_NOT_UTF_8)}"
+    except UnicodeEncodeError as error:
+        raise UsageError("the address of the database has characters that no name of a file can have") from error
 
 
 def _without_password(rest: str) -> str:
