@@ -18,6 +18,13 @@ from tui_importer.readers.calamine import CalamineOpenSheet, CalamineReader, Cal
 Rows = Sequence[Sequence[object]]
 
 TABLE: Rows = [("id", "name", "n"), *((row, f"S{row}", row * 10) for row in range(1, 9))]
+UNITS: Rows = [("Area", 12.5, "km²"), ("Place", "Rome"), ("Height", 3, "m"), ("People", 9_000), ("River", "Tiber")]
+REMARKS: Rows = [
+    ("Field", "Value", "Remark"),
+    ("Author", "Ann", "or Bob"),
+    ("Date", dt.date(2024, 1, 31), "of the export"),
+    ("Rows", 12),
+]
 COVER: Rows = [("Annual statistics",), ("Release 3",), (), ("Contact: office",), ("Notes",), ("1. Rounded",)]
 FACTS: Rows = [("Author", "Ann"), ("Date", dt.date(2024, 1, 31)), ("Version", 3), ("Rows", 12), ("Final", True)]
 LABELS: Rows = [("Author:", "Ann"), ("Date:", "today"), ("Version:", "3")]
@@ -52,6 +59,8 @@ def chosen(path: Path, sheet: str | int | None = None) -> tuple[str, tuple[str, 
         {"First": [("One title",)], "Data": TABLE},
         {"First": FACTS, "Data": TABLE},
         {"First": LABELS, "Data": TABLE},
+        {"First": UNITS, "Data": TABLE},
+        {"First": REMARKS, "Data": TABLE},
         {"First": [], "Data": TABLE},
         {"First": [], "Second": COVER, "Data": TABLE, "More": TABLE},
         {"Summary": [("region", "sum"), ("North", 1), ("South", 2), ("East", 3)], "Data": TABLE},
@@ -75,17 +84,30 @@ def test_the_sheet_with_a_clear_table_is_taken(sheets: Mapping[str, Rows], tmp_p
         {"Names": [("name",), ("Ann",), ("Bob",)], "Empty": []},
         {"Summary": TABLE, "About": TABLE},
         {"Facts": FACTS, "Cover": COVER},
+        {"Facts": FACTS, "Units": UNITS},
     ],
 )
 def test_without_a_clear_table_the_first_sheet_with_cells_is_taken(sheets: Mapping[str, Rows], tmp_path: Path) -> None:
     assert chosen(book(tmp_path, sheets))[0] == next(iter(sheets))
 
 
+@pytest.mark.parametrize("name", ["Summary", "Resumen 2023", "Cover page", "Inhaltsverzeichnis"])
+@pytest.mark.parametrize("first", [COVER, FACTS, UNITS, [], [("name",), ("Ann",), ("Bob",)]])
+def test_the_only_table_is_taken_whatever_its_sheet_is_called(name: str, first: Rows, tmp_path: Path) -> None:
+    assert chosen(book(tmp_path, {"First": first, name: TABLE}))[0] == name
+    assert chosen(book(tmp_path, {name: TABLE, "Last": first}))[0] == name
+
+
 def test_the_others_are_named_in_one_line(tmp_path: Path) -> None:
     path = book(tmp_path, {"Cover": COVER, "Data": TABLE, "Old": TABLE, "Secret": TABLE}, hidden=["Secret"])
     _, (note,) = chosen(path)
     assert note == (
-        "only sheet 'Data' is imported, not 'Cover' (no clear table), 'Old', 'Secret' (hidden) (--sheet names another)"
+        "only sheet 'Data' is imported, not 'Cover' (6 rows, no clear table), 'Old', 'Secret' (hidden) "
+        "(--sheet names another)"
+    )
+    _, (note,) = chosen(book(tmp_path, {"Summary": TABLE, "Empty": [], "Data": TABLE}))
+    assert note.startswith(
+        "only sheet 'Data' is imported, not 'Summary' (9 rows, a summary or description by its name), 'Empty' (empty) ("
     )
     _, (note,) = chosen(book(tmp_path, {f"s{number}": TABLE for number in range(20)}))
     assert note.endswith("'s5', 's6' and 13 more (--sheet names another)")
@@ -118,6 +140,12 @@ def test_a_workbook_of_empty_sheets_has_no_table(tmp_path: Path) -> None:
         ([("name",), ("Ann",), ("Bob",)], Shape.UNCLEAR),
         (COVER, Shape.UNCLEAR),
         (FACTS, Shape.UNCLEAR),
+        (UNITS, Shape.UNCLEAR),
+        ([("Place", "Rome"), *UNITS], Shape.UNCLEAR),
+        ([("what", "value", "unit"), *UNITS], Shape.TABLE),
+        (REMARKS, Shape.UNCLEAR),
+        ([("name", "sum", "currency"), ("Ann", 5, "EUR"), ("Bob", "unknown"), ("Cy", 7, "EUR")], Shape.TABLE),
+        ([("Ann", 5, "EUR"), ("Bob", 6, "EUR"), ("Cy", 7, "EUR")], Shape.TABLE),
         (LABELS, Shape.UNCLEAR),
         ([], Shape.EMPTY),
     ],
@@ -130,12 +158,21 @@ def test_shapes(rows: Rows, shape: Shape, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "shape"),
     [
-        ("Summary 2024", Shape.UNCLEAR),
-        ("Cover page", Shape.UNCLEAR),
-        ("READ ME FIRST", Shape.UNCLEAR),
-        ("Q1 2024 - Overview", Shape.UNCLEAR),
-        ("Inhaltsverzeichnis 1", Shape.UNCLEAR),
-        ("Page de garde", Shape.UNCLEAR),
+        ("Summary 2024", Shape.DESCRIPTION),
+        ("Cover page", Shape.DESCRIPTION),
+        ("READ ME FIRST", Shape.DESCRIPTION),
+        ("Q1 2024 - Overview", Shape.DESCRIPTION),
+        ("Inhaltsverzeichnis 1", Shape.DESCRIPTION),
+        ("Page de garde", Shape.DESCRIPTION),
+        ("Read me first", Shape.DESCRIPTION),
+        ("Resumen 2023", Shape.DESCRIPTION),
+        ("Sommaire", Shape.DESCRIPTION),
+        ("1. Executive summary (v2.1)", Shape.DESCRIPTION),
+        ("İçindekiler", Shape.DESCRIPTION),
+        ("2024_목차", Shape.DESCRIPTION),
+        ("Guides", Shape.TABLE),
+        ("Index prices", Shape.TABLE),
+        ("Versions sold", Shape.TABLE),
         ("Summary by region", Shape.TABLE),
         ("Notes received", Shape.TABLE),
         ("2024", Shape.TABLE),
