@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from tui_importer.core.model.formats import ColumnFormat, Formats
     from tui_importer.core.model.list_column import ListColumn
     from tui_importer.core.model.plan import ColumnPlan, Options, Plan, Source, Target, load_plan, save_plan
+    from tui_importer.core.model.ranges import CellRange
     from tui_importer.core.model.rates import eta, rate
     from tui_importer.core.model.report import Report, SetReport
     from tui_importer.core.model.table import Constraint, ConstraintKind, Index, Table, TableColumn
@@ -49,7 +50,7 @@ if TYPE_CHECKING:
     from tui_importer.core.scheduling.task_pool import run_tasks
     from tui_importer.core.scheduling.worker_pool import run_workers
     from tui_importer.core.source.layout import Layout
-    from tui_importer.core.source.reader import NotedSheet, OpenSheet, Reader, SheetInfo, Workbook
+    from tui_importer.core.source.reader import MergedSheet, NotedSheet, OpenSheet, Reader, SheetInfo, Workbook
     from tui_importer.core.writing.access import Access
     from tui_importer.core.writing.backend import (
         AsyncSession,
@@ -113,6 +114,7 @@ _HOMES = {
         "tui_importer.core.writing.threaded_async_session": ("ThreadedAsyncSession",),
         "tui_importer.core.writing.writer_spec": ("WriterSpec",),
         "tui_importer.core.source.layout": ("Layout",),
+        "tui_importer.core.model.ranges": ("CellRange",),
         "tui_importer.core.writing.access": ("Access",),
         "tui_importer.core.writing.base": ("BaseAsyncSession", "BaseBackend", "BaseSession"),
         "tui_importer.core.writing.operation": ("Operation",),
@@ -122,7 +124,14 @@ _HOMES = {
         "tui_importer.core.writing.loaded": ("Loaded",),
         "tui_importer.core.model.plan": ("ColumnPlan", "Options", "Plan", "Source", "Target", "load_plan", "save_plan"),
         "tui_importer.core.scheduling.worker_pool": ("run_workers",),
-        "tui_importer.core.source.reader": ("NotedSheet", "OpenSheet", "Reader", "SheetInfo", "Workbook"),
+        "tui_importer.core.source.reader": (
+            "MergedSheet",
+            "NotedSheet",
+            "OpenSheet",
+            "Reader",
+            "SheetInfo",
+            "Workbook",
+        ),
         "tui_importer.core.model.rates": ("eta", "rate"),
         "tui_importer.core.model.report": ("Report", "SetReport"),
         "tui_importer.core.writing.backend": (
@@ -185,6 +194,7 @@ __all__ = [
     "Catalog",
     "Cell",
     "CellError",
+    "CellRange",
     "Claim",
     "Column",
     "ColumnFormat",
@@ -220,6 +230,7 @@ __all__ = [
     "Listener",
     "Loaded",
     "MalformedRecord",
+    "MergedSheet",
     "NotedSheet",
     "OnConflict",
     "OpenSheet",

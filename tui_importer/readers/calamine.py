@@ -14,6 +14,7 @@ from python_calamine import CalamineSheet, CalamineWorkbook, SheetTypeEnum, Shee
 
 from tui_importer.core.model.batch import Block
 from tui_importer.core.model.lists import listed
+from tui_importer.core.model.ranges import CellRange
 from tui_importer.core.source.layout import Layout
 from tui_importer.core.source.reader import SheetInfo
 from tui_importer.errors import SourceError
@@ -201,6 +202,12 @@ class CalamineOpenSheet:
             if self._found.cells:
                 records = revealed(records, self._found.cells, self._first_column)
             yield from blocks(records, rows, first_column=self._first_column)
+
+    def merged(self, last_row: int) -> Sequence[CellRange]:
+        """The merged ranges of an xlsx or xls sheet, which python-calamine reads with the cells."""
+        ranges = self._sheet.merged_cell_ranges or ()
+        above = (each for each in ranges if each[0][0] < last_row)
+        return [CellRange(top + 1, bottom + 1, left, right) for (top, left), (bottom, right) in above]
 
     def notes(self, layout: Layout) -> tuple[str, ...]:
         return (*(() if self._note is None else (self._note,)), *self._found.notes(self.name, layout))

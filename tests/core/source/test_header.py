@@ -438,6 +438,52 @@ def test_a_first_row_of_texts_is_no_second_header(rows: list[Row]) -> None:
     assert (layout.header_row, layout.first_row) == (1, 2)
 
 
+@pytest.mark.parametrize(
+    ("upper", "lower", "row", "merged", "headers"),
+    [
+        (  # a column between two groups belongs to neither
+            ("Region", 2022.0, None, None, 2023.0, None),
+            (None, "Male", "Female", "Total", "Male", "Female"),
+            ("North", 1, 2, 3, 3, 4),
+            ("B1:C1", "E1:F1", "A1:A2"),
+            ("Region", "2022 Male", "2022 Female", "Total", "2023 Male", "2023 Female"),
+        ),
+        (  # a column of texts below groups that are merged
+            ("Person", "Home", None, "Work", None),
+            (None, "phone", "street", "phone", "street"),
+            ("Ann", "a", "b", "c", "d"),
+            ("B1:C1", "D1:E1"),
+            ("Person", "Home phone", "Home street", "Work phone", "Work street"),
+        ),
+        (  # a group whose cell is repeated, and merged each time
+            ("Region", "Q1", None, "Q1", None),
+            (None, "plan", "fact", "old plan", "old fact"),
+            ("North", 1, 2, 3, 4),
+            ("B1:C1", "D1:E1"),
+            ("Region", "plan", "fact", "old plan", "old fact"),
+        ),
+        (  # only one of the groups is merged
+            ("Region", 2022.0, None, 2023.0, None),
+            (None, "Male", "Female", "Male", "Female"),
+            ("North", 1, 2, 3, 4),
+            ("B1:C1",),
+            ("Region", "2022 Male", "2022 Female", "2023 Male", "2023 Female"),
+        ),
+    ],
+)
+def test_merged_cells_decide_how_far_a_group_reaches(
+    upper: Row, lower: Row, row: Row, merged: tuple[str, ...], headers: tuple[str, ...]
+) -> None:
+    layout = find_layout(block([upper, lower, row, row]), merged=[parse_range(each) for each in merged])
+    assert (layout.header_row, layout.headers) == (2, headers)
+
+
+def test_merged_cells_of_other_rows_make_no_header() -> None:
+    rows: list[Row] = [("name", "a", "b"), ("Ann", "x", None), ("Bob", "y", "z"), ("Cy", "u", "v")]
+    for merged in ("B2:C2", "A1:B1", "A1:C1", "B1:C1"):
+        assert find_layout(block(rows), merged=[parse_range(merged)]).header_row == 1
+
+
 def test_a_title_is_not_joined_to_the_header() -> None:
     layout = find_layout(block([("Sales", None, None), ("Name", "Plan", "Fact"), ("Ann", 1, 2), ("Bob", 3, 4)]))
     assert (layout.header_row, layout.headers) == (2, ("Name", "Plan", "Fact"))

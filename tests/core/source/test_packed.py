@@ -18,9 +18,12 @@ from tests.core.source.test_reader import Lines, LinesReader
 from tests.readers.hostile_files import ods, ods_cell, ods_row
 from tui_importer import Block, Layout, NotedSheet, OpenSheet, Plan, SourceError, Workbook, inspect_source, run_import
 from tui_importer.core.model.plan import Source, Target
+from tui_importer.core.model.ranges import parse_range
 from tui_importer.core.source import packed as packed_module
 from tui_importer.core.source.packed import UnpackingReader, packed
+from tui_importer.core.source.reader import merged_ranges
 from tui_importer.plugins.registry import load_registry
+from tui_importer.readers.calamine import CalamineReader
 from tui_importer.readers.delimited.reader import DelimitedReader
 
 TEXT = b"id,name\n1,Ana\n2,Bo\n"
@@ -131,6 +134,18 @@ def test_whatever_a_reader_says_names_the_file_and_not_the_copy(tmp_path: Path) 
         assert sheet.notes(Layout(0, 1, None, 0, ("a",))) == (f"{path}: begins in row 1",)
     with UnpackingReader(LinesReader()).open(path) as workbook:
         assert not isinstance(workbook.sheet("lines"), NotedSheet)
+        assert not merged_ranges(workbook.sheet("lines"), 9)
+
+
+def test_merged_cells_of_a_packed_workbook_are_known(tmp_path: Path) -> None:
+    workbook = tmp_path / "merged.xlsx"
+    with xlsxwriter.Workbook(workbook) as book:
+        sheet = book.add_worksheet("S")
+        sheet.merge_range("B1:C1", "2022")
+        sheet.merge_range("A3:B4", "further down")
+    file = pack(tmp_path, ".gz", workbook.read_bytes(), "merged.xlsx")
+    with UnpackingReader(CalamineReader()).open(file) as opened:
+        assert merged_ranges(opened.sheet("S"), 2) == [parse_range("B1:C1")]
 
 
 def test_a_note_about_a_packed_workbook_reaches_the_user(tmp_path: Path) -> None:

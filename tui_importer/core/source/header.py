@@ -76,14 +76,15 @@ def find_layout(
     *,
     header_row: int | None = None,
     within: CellRange | None = None,
+    merged: Sequence[CellRange] = (),
     known: Collection[frozenset[str]] = (),
 ) -> Layout:
     """Find the table in a sheet.
 
     ``block`` has the sheet's first rows: at least :data:`LAYOUT_ROWS` from the first filled one (or the start of
-    ``within``), and the ``header_row`` that the user named (0 for none). ``known`` are sets of headers in the form of
-    :func:`tui_importer.core.model.names.normalized`; a row that matches one is the header. Raises
-    :class:`PlanError` if the named header row does not exist.
+    ``within``), and the ``header_row`` that the user named (0 for none). ``merged`` are the merged ranges of these
+    rows. ``known`` are sets of headers in the form of :func:`tui_importer.core.model.names.normalized`; a row that
+    matches one is the header. Raises :class:`PlanError` if the named header row does not exist.
     """
     bounds = within or CellRange()
     if header_row and bounds.last_row is not None and header_row > bounds.last_row:
@@ -107,7 +108,7 @@ def find_layout(
     elif header_row == 0:
         header, notes = None, ("no header row, as asked for: columns are named by their letters",)
     else:
-        header, notes = _found_header(inside, known)
+        header, notes = _found_header(inside, known, merged)
 
     first_row = max(header.number + 1, bounds.first_row) if header else inside[0].number
     data = [row for row in inside if row.number >= first_row]
@@ -156,13 +157,15 @@ def _named_row(rows: Sequence[_Row], number: int, block: Block) -> _Row:
     raise PlanError(f"there is no header in row {number}: {why} (0 means that the sheet has no header)")
 
 
-def _found_header(rows: Sequence[_Row], known: Collection[frozenset[str]]) -> tuple[_Header | None, tuple[str, ...]]:
+def _found_header(
+    rows: Sequence[_Row], known: Collection[frozenset[str]], merged: Sequence[CellRange]
+) -> tuple[_Header | None, tuple[str, ...]]:
     for index, row in enumerate(rows):
         if all(isinstance(cell, str) for cell in row.cells.values()) and _is_known(row.names(), known):
             return _single(rows, index)
     index = _first_wide(rows)
     for lower in (index - 1, index, index + 1):
-        if (found := _two_rows(rows, lower)) is not None:
+        if (found := _two_rows(rows, lower, merged)) is not None:
             return found
     first = rows[index]
     names = first.may_be_header(rows[index + 1 :])
@@ -181,16 +184,21 @@ def _single(rows: Sequence[_Row], index: int) -> tuple[_Header, tuple[str, ...]]
     return _Header(rows[index].number, rows[index].cells), _titles_above(rows[:index], f"row {rows[index].number}")
 
 
-def _two_rows(rows: Sequence[_Row], lower: int) -> tuple[_Header, tuple[str, ...]] | None:
+def _two_rows(rows: Sequence[_Row], lower: int, merged: Sequence[CellRange]) -> tuple[_Header, tuple[str, ...]] | None:
     """The header of row ``lower`` and the one above it, if they are one."""
     if lower < 1 or lower + 1 >= len(rows) or rows[lower].number != rows[lower - 1].number + 1:
         return None
     below = rows[lower + 1 :]
     table = sorted({column for row in below[:_BELOW] for column in row.cells})
     # Nothing in the lower row may be a value of the columns below; years and numbers are usual in the upper one.
-    if len(table) < 2 or not rows[lower].may_be_header(below) or _is_like_below(rows[lower], below):
+    if len(table) < 2 or not rows[lower].may_be_header(below):
         return None
-    joined = join_headers(rows[lower - 1].cells, rows[lower].cells, table)
+    spans = _spans(rows[lower - 1], merged)
+    if _is_like_below(rows[lower], below) and not (spans and _repeats_names(rows[lower])):
+        return None
+    upper, names = rows[lower - 1].cells, rows[lower].cells
+    # Some people merge only some of the groups.
+    joined = (join_headers(upper, names, table, spans) if spans else None) or join_headers(upper, names, table)
     if joined is None:
         return None
     first, second = rows[lower - 1].number, rows[lower].number
@@ -198,6 +206,20 @@ def _two_rows(rows: Sequence[_Row], lower: int) -> tuple[_Header, tuple[str, ...
     note = f"the header is {header}, joined (--header-row {second} takes the second alone)"
     titles = _titles_above(rows[: lower - 1], header)
     return _Header(second, joined, joined=True), titles or (note,)
+
+
+def _spans(row: _Row, merged: Sequence[CellRange]) -> dict[int, int]:
+    """The cells of a row that are merged over further columns: the first column of each, and the last one."""
+    return {
+        each.first_column: each.last_column
+        for each in merged
+        if each.first_row == row.number and each.last_column is not None and each.last_column > each.first_column
+    }
+
+
+def _repeats_names(row: _Row) -> bool:
+    """Whether names of a row are not unique, as those below groups usually are."""
+    return len(row.names()) < len(row.cells)
 
 
 def _is_like_below(row: _Row, below: Sequence[_Row]) -> bool:

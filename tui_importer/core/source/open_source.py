@@ -26,7 +26,7 @@ from tui_importer.core.model.schemas import SCHEMAS
 from tui_importer.core.model.types import Kind
 from tui_importer.core.scheduling.batch_queue import QUEUE_BATCHES
 from tui_importer.core.source.header import LAYOUT_ROWS, Layout, find_layout
-from tui_importer.core.source.reader import NotedSheet, OpenSheet, Reader, Workbook
+from tui_importer.core.source.reader import NotedSheet, OpenSheet, Reader, Workbook, merged_ranges
 from tui_importer.core.source.sheets import open_sheet
 from tui_importer.core.source.totals import is_totals_row
 from tui_importer.errors import EmptySheetError, SourceError
@@ -258,10 +258,12 @@ def find_source(
     """
     try:
         bounds = parse_range(source.range) if source.range else None
+        head = _head(sheet, path, max(source.header_row or 0, bounds.first_row if bounds else 0))
         layout = find_layout(
-            _head(sheet, path, max(source.header_row or 0, bounds.first_row if bounds else 0)),
+            head,
             header_row=source.header_row,
             within=bounds,
+            merged=merged_ranges(sheet, head.first_row + len(head) - 1),
             known=[frozenset(normalized(header) for header, _ in schema.headers) for schema in SCHEMAS.values()],
         )
         if not layout.headers:

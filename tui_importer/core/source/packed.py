@@ -15,9 +15,10 @@ from types import TracebackType
 from typing import Generic, Self, TypeVar
 
 from tui_importer.core.model.batch import Block
+from tui_importer.core.model.ranges import CellRange
 from tui_importer.core.source.content import HEAD_BYTES, Content, content_of
 from tui_importer.core.source.layout import Layout
-from tui_importer.core.source.reader import NotedSheet, OpenSheet, Reader, SheetInfo, Workbook
+from tui_importer.core.source.reader import NotedSheet, OpenSheet, Reader, SheetInfo, Workbook, merged_ranges
 from tui_importer.errors import SourceError
 
 #: The suffixes of packed files.
@@ -248,6 +249,9 @@ class _UnpackedSheet(Generic[SheetT]):
     def blocks(self, rows: int) -> Iterator[Block]:
         with self._copy.named():
             yield from self._sheet.blocks(rows)
+
+    def merged(self, last_row: int) -> Sequence[CellRange]:
+        return merged_ranges(self._sheet, last_row)
 
 
 class _UnpackedNotedSheet(_UnpackedSheet[NotedSheet]):

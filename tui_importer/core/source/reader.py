@@ -10,6 +10,7 @@ from typing import Protocol, Self, runtime_checkable
 
 from tui_importer.core.model.batch import Block
 from tui_importer.core.model.plan import Source
+from tui_importer.core.model.ranges import CellRange
 from tui_importer.core.model.text_format import TextFormat
 from tui_importer.core.source.layout import Layout
 from tui_importer.errors import PlanError
@@ -48,6 +49,19 @@ class NotedSheet(OpenSheet, Protocol):
 
     def notes(self, layout: Layout) -> tuple[str, ...]:
         """Sentences for the user about cells of the table, for ``inspect`` and the report."""
+
+
+@runtime_checkable
+class MergedSheet(OpenSheet, Protocol):
+    """An open sheet that knows which of its cells are merged, if the reader can tell that for nothing."""
+
+    def merged(self, last_row: int) -> Sequence[CellRange]:
+        """The merged ranges that begin in sheet rows up to ``last_row`` (from 1)."""
+
+
+def merged_ranges(sheet: OpenSheet, last_row: int) -> Sequence[CellRange]:
+    """The merged ranges of a sheet that begin in rows up to ``last_row``, as far as its reader tells them."""
+    return sheet.merged(last_row) if isinstance(sheet, MergedSheet) else ()
 
 
 class Workbook(Protocol):

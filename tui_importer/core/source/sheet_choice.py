@@ -17,7 +17,7 @@ from tui_importer.core.model.batch import Block
 from tui_importer.core.model.cells import Cell
 from tui_importer.core.source.header import LAYOUT_ROWS, find_layout
 from tui_importer.core.source.layout import Layout
-from tui_importer.core.source.reader import OpenSheet, SheetInfo, Workbook
+from tui_importer.core.source.reader import OpenSheet, SheetInfo, Workbook, merged_ranges
 from tui_importer.errors import SourceError
 
 #: Names of sheets that describe others or sum them up.
@@ -115,7 +115,7 @@ def shape_of(sheet: OpenSheet) -> Shape:
     head = next((block for block in sheet.blocks(LAYOUT_ROWS) if _has_cells(block)), None)
     if head is None:
         return Shape.EMPTY
-    layout = find_layout(head)
+    layout = find_layout(head, merged=merged_ranges(sheet, head.first_row + len(head) - 1))
     rows = [
         [column.values()[offset] for column in head.columns]
         for offset in range(max(0, layout.first_row - head.first_row), len(head))

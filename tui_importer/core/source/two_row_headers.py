@@ -1,13 +1,14 @@
 """Headers of two rows: groups above, names below.
 
 The upper row of ``Region | 2022 | | 2023 |`` above ``| male | female | male | female`` has a cell for each group, which
-is merged over its columns or repeated, and one for each column that has no name below.
+is merged over its columns or repeated, and one for each column that has no name below. Where the reader tells which
+cells are merged, they decide how far a group reaches.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from tui_importer.core.conversion.parsing import as_text
 from tui_importer.core.model.cells import Cell
@@ -18,15 +19,18 @@ from tui_importer.core.source.value_headers import Cells
 _NOTHING = frozenset({"", "n a", "na", "null", "none", "nan", "nil"})
 
 
-def join_headers(upper: Cells, lower: Cells, table: Sequence[int]) -> dict[int, str] | None:
+def join_headers(
+    upper: Cells, lower: Cells, table: Sequence[int], spans: Mapping[int, int] | None = None
+) -> dict[int, str] | None:
     """The headers, by sheet column, of two rows that are one header; None if they are not.
 
-    ``table`` are the columns of the rows below, in order. A column without a name in the lower row has that of the
-    upper one. Where names of the lower row are not unique, each is preceded by its group.
+    ``table`` are the columns of the rows below, in order. ``spans`` are the first and last columns of the merged cells
+    of the upper row. A column without a name in the lower row has that of the upper one. Where names of the lower row
+    are not unique, each is preceded by its group.
     """
     if len(upper) < 2 or {*upper, *lower} != {*table}:
         return None
-    groups = _groups(upper, lower, table)
+    groups = _groups(upper, lower, table, spans or {})
     names = {column: _text(cell) for column, cell in lower.items()}
     columns = Counter(groups.values())
     if max(columns.values(), default=0) < 2 or any(
@@ -42,20 +46,26 @@ def join_headers(upper: Cells, lower: Cells, table: Sequence[int]) -> dict[int, 
     return headers if len({normalized(name) for name in headers.values()}) == len(headers) else None
 
 
-def _groups(upper: Cells, lower: Cells, table: Sequence[int]) -> dict[int, int]:
+def _groups(upper: Cells, lower: Cells, table: Sequence[int], spans: Mapping[int, int]) -> dict[int, int]:
     """The column in which the group of each column begins; none for a column without a group.
 
-    A group reaches up to the next cell of the upper row that is not the same, and over columns with names only.
+    A group reaches over the columns of its merged cell. In a row without merged cells it reaches up to the next cell
+    that is not the same, and over columns with names only.
     """
     groups = dict[int, int]()
     start: int | None = None
+    last = -1
     for column in table:
         if column not in lower:
             groups[column] = column
             start = None
             continue
-        if column in upper and (start is None or _text(upper[column]) != _text(upper[start])):
-            start = column
+        if column in upper:
+            last = spans.get(column, column)
+            if start is None or _text(upper[column]) != _text(upper[start]):
+                start = column
+        elif spans and column > last:
+            start = None
         if start is not None:
             groups[column] = start
     return groups
