@@ -142,7 +142,9 @@ def _parts(data: bytes) -> list[bytes] | None:
             for name, part in zip(package.namelist(), parts, strict=True):
                 if name.endswith((".xml", ".rels")):
                     ElementTree.fromstring(part)
-    except (zipfile.BadZipFile, zlib.error, ElementTree.ParseError, OSError, ValueError, NotImplementedError, EOFError):
+    except (zipfile.BadZipFile, zlib.error, OSError, ValueError, NotImplementedError, EOFError):
+        return None
+    except (ElementTree.ParseError, LookupError):  # no XML, or in no encoding that there is
         return None
     return parts
 
