@@ -420,6 +420,9 @@ def test_with_no_column_left_there_is_nothing_to_begin() -> None:
         *once_sets(
             ("append", True, 0, "exists and is empty", "-info"),
             ("append", True, 9_987, "holds 9,987 rows already: the sheet's rows are added to them", "-warning"),
+            ("truncate", True, 9_987, "holds 9,987 rows already: all rows in it are removed", "-warning"),
+            ("replace", True, 1, "holds 1 row already: all rows in it are removed", "-warning"),
+            ("upsert", True, 9_987, "already: those whose key is in the sheet are updated", "-warning"),
             ("create", True, 9_987, "exists, with 9,987 rows: it cannot be created", "-error"),
         ),
     ],

@@ -52,8 +52,8 @@ _TYPING_PAUSE = 0.6
 #: What becomes of the rows of a table that exists, by the write mode.
 _ADDED = "the sheet's rows are added to them"
 _FATES_OF_ROWS = {
-    WriteKind.TRUNCATE: "they are removed, once the sheet's rows are loaded",
-    WriteKind.REPLACE: "they are removed, once the sheet's rows are loaded",
+    WriteKind.TRUNCATE: "all rows in it are removed, once the sheet's are loaded",
+    WriteKind.REPLACE: "all rows in it are removed, once the sheet's are loaded",
     WriteKind.UPSERT: "those whose key is in the sheet are updated",
 }
 
