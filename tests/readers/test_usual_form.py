@@ -94,7 +94,8 @@ UNUSUAL: dict[str, tuple[Edit, str]] = {
 
 def imported(path: Path) -> Report:
     target = Target(database=str(path.with_suffix(".db")), table="t")
-    return run_import(Plan(source=Source(file=str(path)), target=target), record=False)
+    plan = Plan(source=Source(file=str(path)), target=target)
+    return run_import(plan, rejects_file=path.with_suffix(".rejects.xlsx"), record=False)
 
 
 @pytest.fixture
@@ -120,6 +121,13 @@ def test_copy_is_private_and_inspect_says_it_too(book: Path, temporary: Path) ->
     found = inspect_source(Plan(source=Source(file=str(book))))
     assert any("a dimension that is none" in note for note in found.notes)
     assert list(temporary.iterdir()) == []
+
+
+def test_part_that_nobody_needs_may_be_packed_in_any_way(book: Path) -> None:
+    with zipfile.ZipFile(book, "a", zipfile.ZIP_BZIP2) as archive:
+        archive.writestr("docProps/custom.xml", "<x/>" * 1_000)
+    assert imported(book).error is None
+    assert sqlite_database(book.with_suffix(".db")).fetch("SELECT id, t, u FROM t") == ROWS
 
 
 def test_usual_workbook_is_not_copied(book: Path, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import islice
 
+from tui_importer.errors import SourceError
 from tui_importer.readers.package import Package
 
 #: How a file in UTF-16 begins: with a mark, or else with the first character of XML.
@@ -21,8 +22,11 @@ def has_utf_16(package: Package) -> bool:
 
 
 def is_utf_16(package: Package, part: str) -> bool:
-    """Whether a part with XML is in UTF-16."""
-    return next(filter(None, package.pieces(part, _PIECE)), b"").startswith(_BEGINNINGS)
+    """Whether a part with XML is in UTF-16; of a damaged one, which may be of no use to anybody, that is not said."""
+    try:
+        return next(filter(None, package.pieces(part, _PIECE)), b"").startswith(_BEGINNINGS)
+    except SourceError:
+        return False
 
 
 def is_xml(name: str) -> bool:
