@@ -14,6 +14,7 @@ from tui_importer.backends.postgresql.catalog import PostgreSQLCatalog
 from tui_importer.backends.postgresql.connections import StatementLink, WatchedConnection, cancel
 from tui_importer.backends.postgresql.connector import Connector
 from tui_importer.backends.postgresql.copy_text import encoded_for_copy
+from tui_importer.backends.postgresql.loaders import register_loaders
 from tui_importer.backends.postgresql.locks import AdvisoryLocks
 from tui_importer.backends.postgresql.privileges import check_ledger
 from tui_importer.backends.postgresql.session import codec, open_async_session, open_session
@@ -87,5 +88,6 @@ class PostgreSQL(BaseBackend):
     def _tracked_connection(self) -> WatchedConnection:
         """Open a connection that :meth:`cancel` reaches."""
         connection = self._connector.connect()
+        register_loaders(connection)
         self._connections.add(connection)
         return connection

@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 from tui_importer.backends.postgresql import privileges
 from tui_importer.backends.postgresql.belongings import belongings
 from tui_importer.backends.postgresql.sequences import advance_sequences
 from tui_importer.backends.sql.catalog import SqlCatalog
+from tui_importer.core.conversion.literals import LITERAL_KINDS
 from tui_importer.core.model.table import Index, Table
 from tui_importer.core.model.write_mode import WriteMode
 from tui_importer.core.writing.access import Access
@@ -17,6 +19,16 @@ from tui_importer.core.writing.access import Access
 
 class PostgreSQLCatalog(SqlCatalog):
     """Knows what the user may do, and the sequences."""
+
+    def reflect(self, name: str) -> Table | None:
+        table = super().reflect(name)
+        if table is None:
+            return None
+        columns = (
+            replace(column, type=replace(column.type, literals=column.type.kind in LITERAL_KINDS))
+            for column in table.columns
+        )
+        return replace(table, columns=tuple(columns))
 
     def create_indexes(self, table: Table, indexes: Sequence[Index], on_made: Callable[[Index], None]) -> None:
         """Build several indexes at a time, each on its own connection: the builds share the table's lock (manual,

@@ -78,6 +78,11 @@ def binary_types(types: Sequence[ColumnType]) -> list[str]:
     return names
 
 
+def has_literals(batch: Batch, types: Sequence[ColumnType]) -> bool:
+    """Whether a batch has texts for values that only the server can parse."""
+    return any(type_.literals and str in column.kinds for column, type_ in zip(batch.columns, types, strict=True))
+
+
 def text_chunks(batch: Batch, start: int, stop: int) -> Iterable[bytes] | None:
     """The rows in COPY text format, if the batch was encoded in it.
 

@@ -172,7 +172,8 @@ class PostgreSQLOperations(SessionOperations[Statements]):
         if chunks is not None:
             return (yield from self._send(statements.copy_text, chunks))
         records = batch.records(start, stop)
-        return (yield from self._send(statements.copy, (), records, statements.binary_types))
+        statement, types = statements.copy(batch)
+        return (yield from self._send(statement, (), records, types))
 
     def _write_rejects(self, ledger: LedgerStatements[bytes], entry: Entry) -> Operation[None]:
         yield from self._send(rejects_copy(self._ledger_schema), (), ledger.reject_records(entry))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 
 import sqlalchemy as sa
@@ -9,7 +10,7 @@ from psycopg import sql
 from sqlalchemy.dialects.postgresql import psycopg as psycopg_dialect
 
 from tui_importer.backends.postgresql.conflicts import ROWS, ConflictClause, ConflictLoad
-from tui_importer.backends.postgresql.copy_text import TEXT_COPY_FORMAT, binary_types
+from tui_importer.backends.postgresql.copy_text import TEXT_COPY_FORMAT, binary_types, has_literals
 from tui_importer.backends.postgresql.isolation import Isolation
 from tui_importer.backends.sql.dialects import PostgreSQLDialect
 from tui_importer.backends.sql.ledger_tables import (
@@ -20,6 +21,7 @@ from tui_importer.backends.sql.ledger_tables import (
     text_for,
     worker_statements,
 )
+from tui_importer.core.model.batch import Batch
 from tui_importer.core.writing.backend import Destination
 from tui_importer.core.writing.ledger import Claim
 
@@ -45,15 +47,21 @@ class Statements:
             self.conflict_load = ConflictLoad(destination, name)
             copied = ROWS
             returning = sql.SQL(" {} RETURNING {}").format(conflict.clause, conflict.is_new(version))
-        self.binary_types = binary_types(destination.types)
-        form = sql.SQL(" (FORMAT BINARY)" if self.binary_types else "")
-        self.copy = sql.SQL("COPY {} ({}) FROM STDIN{}").format(copied, columns, form)
+        self._binary_types = binary_types(destination.types)
+        self._types = destination.types
+        self._copy_values = sql.SQL("COPY {} ({}) FROM STDIN").format(copied, columns)
         self.copy_text = sql.SQL("COPY {} ({}) FROM STDIN {}").format(copied, columns, TEXT_COPY_FORMAT)
         # As bytes: psycopg puts anything else together again for every row, and takes a % in a name for a placeholder.
         into = sql.SQL("INSERT INTO {} AS target ({})" if self.has_columns else "INSERT INTO {} AS target")
         values = f"VALUES ({', '.join(['%s'] * len(destination.columns))})" if self.has_columns else "DEFAULT VALUES"
         self.insert = _escaped(into.format(name, columns)) + f" {values}".encode() + _escaped(returning)
         self.isolation = Isolation(destination, TEXT_COPY_FORMAT)
+
+    def copy(self, batch: Batch) -> tuple[sql.Composed, Sequence[str]]:
+        """The COPY statement for the values of a batch, and their types if it takes them in the binary format."""
+        if self._binary_types and not has_literals(batch, self._types):
+            return self._copy_values + sql.SQL(" (FORMAT BINARY)"), self._binary_types
+        return self._copy_values, ()
 
 
 def _escaped(part: sql.Composable) -> bytes:

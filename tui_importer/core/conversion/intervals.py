@@ -1,6 +1,6 @@
 """Durations as text: ``H:MM:SS``, as PostgreSQL prints them (``1 day 02:03:04``), and ISO 8601 (``P1DT2H``).
 
-Months and years have no fixed length, so a text with them is no duration here.
+Months and years have no fixed length, so a text with them is no duration, but a calendar interval.
 """
 
 from __future__ import annotations
@@ -19,6 +19,17 @@ ISO = re.compile(
     rf"(?:T(?=[0-9-])(?:(?P<hours>{_ISO_NUMBER})H)?(?:(?P<minutes>{_ISO_NUMBER})M)?(?:(?P<seconds>{_ISO_NUMBER})S)?)?",
     re.ASCII,
 )
+#: The same with years and months.
+_POSTGRESQL_CALENDAR = re.compile(
+    r"(?=[^ ])(?:(?P<years>[+-]?[0-9]{1,9}) years?)?(?:(?:^| )(?P<months>[+-]?[0-9]{1,9}) mons?)?"
+    rf"(?:(?:^| )(?P<days>[+-]?[0-9]{{1,9}}) days?)?(?:(?:^| ){_CLOCK})?",
+    re.ASCII,
+)
+_ISO_CALENDAR = re.compile(
+    r"P(?:(?P<years>-?[0-9]{1,9})Y)?(?:(?P<months>-?[0-9]{1,9})M)?(?:(?P<days>-?[0-9]{1,9})D)?"
+    rf"(?:T(?=[0-9-])(?:(?P<hours>{_ISO_NUMBER})H)?(?:(?P<minutes>{_ISO_NUMBER})M)?(?:(?P<seconds>{_ISO_NUMBER})S)?)?",
+    re.ASCII,
+)
 _UNITS = {"weeks": 604_800, "days": 86_400, "hours": 3_600, "minutes": 60, "seconds": 1}
 
 
@@ -33,6 +44,17 @@ def parse_interval(text: str) -> dt.timedelta | None:
     if match is None:
         return None
     return _span((-1 if match["sign"] == "-" else 1) * _microseconds(match, *_UNITS))
+
+
+def calendar_interval(text: str) -> tuple[int, int, int] | None:
+    """The months, days and microseconds of an interval with months or years; None for any other text."""
+    match = _POSTGRESQL_CALENDAR.fullmatch(text) or _ISO_CALENDAR.fullmatch(text)
+    if match is None or (match["years"] is None and match["months"] is None):
+        return None
+    clock = _microseconds(match, "hours", "minutes", "seconds")
+    if match.groupdict().get("sign") == "-":
+        clock = -clock
+    return int(match["years"] or 0) * 12 + int(match["months"] or 0), int(match["days"] or 0), clock
 
 
 def _microseconds(match: re.Match[str], *units: str) -> int:

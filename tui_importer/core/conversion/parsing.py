@@ -14,6 +14,7 @@ from decimal import MAX_EMAX, MAX_PREC, MIN_EMIN, ROUND_HALF_UP, Context, Decima
 from typing import TypeVar
 
 from tui_importer.core.conversion.intervals import parse_interval
+from tui_importer.core.conversion.literals import LITERAL_KINDS, literal
 from tui_importer.core.model.cells import MIDNIGHT, Cell, CellError, MalformedRecord, UncalculatedFormula
 from tui_importer.core.model.column import NUL
 from tui_importer.core.model.types import ColumnType, Kind
@@ -53,6 +54,7 @@ _BOOLEANS = {
 
 #: Texts that may be dates in another order than the standard one, for the reasons of refusals.
 _OTHER_DATE = re.compile(r"[0-9]{1,4}[./ -][0-9]{1,2}[./ -][0-9]{1,4}(?:[ T,].*)?", re.ASCII)
+_FAR_YEAR = re.compile(r"[0-9]{5,7}-[0-9]{2}-[0-9]{2}", re.ASCII)
 _OTHER_NUMBER = re.compile(r"[-(]?[0-9][0-9.,' \u00a0\u202f]*[)%-]?", re.ASCII)
 
 
@@ -71,6 +73,22 @@ CellParser = Callable[[Cell], Cell]
 
 def parser(type_: ColumnType, *, rounded: bool = False) -> CellParser:
     """The function that converts one cell to ``type_``; ``rounded``: a number with more decimals is rounded."""
+    parse = _parser(type_, rounded=rounded)
+    if type_.kind not in LITERAL_KINDS:
+        return parse
+
+    def parse_literal(cell: Cell) -> Cell:
+        what = literal(cell.strip(), type_) if isinstance(cell, str) else None
+        if what is None:
+            return parse(cell)
+        if not type_.literals:
+            raise ConversionError(f"is {what}: only columns of PostgreSQL tables that are there already take it")
+        return str(cell).strip()
+
+    return parse_literal
+
+
+def _parser(type_: ColumnType, *, rounded: bool) -> CellParser:
     match type_.kind:
         case Kind.TEXT:
             return lambda cell: to_text(cell, type_.length)
@@ -323,6 +341,8 @@ def _mark_hint(cell: Cell) -> str:
 
 def _date_hint(cell: Cell, standard: str) -> str:
     """What a text must be, or which option helps if it may be a date in another form."""
+    if isinstance(cell, str) and _FAR_YEAR.match(cell.strip()):
+        return f"(as text: {standard}; a year after 9999 is more likely a typing error)"
     if isinstance(cell, str) and _OTHER_DATE.fullmatch(cell.strip()):
         return "(--date-format says how dates are written)"
     return f"(as text: {standard})"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from tui_importer.errors import PlanError
@@ -33,7 +33,8 @@ class ColumnType:
     ``length`` is in characters, ``bits`` the width of an integer, ``precision`` and ``scale`` in decimal digits;
     ``native`` is the database's name of an OTHER type. Only a timestamp can have a ``timezone``: then its values are
     moments, which a database returns in the time zone of the session. Without one, a value with a zone is refused.
-    Raises ``ValueError`` for another kind with a time zone.
+    With ``literals``, the database takes texts for values that no Python type holds (``infinity``, dates BC, spans of
+    months and years), which makes no other type. Raises ``ValueError`` for another kind with a time zone.
     """
 
     kind: Kind
@@ -43,6 +44,7 @@ class ColumnType:
     scale: int | None = None
     timezone: bool = False
     native: str | None = None
+    literals: bool = field(default=False, compare=False)
 
     def __post_init__(self) -> None:
         if self.timezone and self.kind is not Kind.TIMESTAMP:

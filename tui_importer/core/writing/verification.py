@@ -16,6 +16,7 @@ from typing import Any
 
 import msgspec
 
+from tui_importer.core.conversion.intervals import calendar_interval
 from tui_importer.core.conversion.mapping import ColumnMapping
 from tui_importer.core.conversion.parsing import as_text
 from tui_importer.core.model.completed_rows import CompletedRows, Interval
@@ -144,7 +145,9 @@ def _moment(value: Any) -> str:
 
 
 def _duration(value: Any) -> object:
-    return as_text(value) if isinstance(value, dt.timedelta) else value
+    if isinstance(value, dt.timedelta):
+        return as_text(value)
+    return calendar_interval(str(value)) or value
 
 
 _NORMALIZERS: dict[Kind, Callable[[Any], object]] = {
