@@ -28,8 +28,9 @@ from tui_importer.process.messages import (
 )
 from tui_importer.tui.app import Dashboard
 from tui_importer.tui.draft import Draft
+from tui_importer.tui.inspections import Inspection
 from tui_importer.tui.messages import DashboardResult
-from tui_importer.tui.screens.setup import Inspection, SetupScreen
+from tui_importer.tui.screens.setup import SetupScreen
 
 COLUMNS = (
     ColumnPlan(source="Zip", letter="A", target="zip", type="text"),

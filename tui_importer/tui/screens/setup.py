@@ -2,28 +2,18 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterator, Sequence
-from itertools import count
-from pathlib import Path
-from typing import ClassVar, Protocol
+from collections.abc import Callable, Sequence
+from typing import ClassVar
 
 import msgspec
-from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal
-from textual.content import Content
 from textual.screen import Screen
 from textual.timer import Timer
-from textual.widgets import DataTable, Footer, Input, Label, OptionList, Select, Static
+from textual.widgets import Footer, Input, OptionList, Select, Static
 
-from tui_importer.api import target_address
-from tui_importer.core.model.cells import column_letters
-from tui_importer.core.model.count_or_auto import format_count
-from tui_importer.core.model.plan import Plan, save_plan
+from tui_importer.core.model.plan import Plan
 from tui_importer.core.model.standard_input import source_path
-from tui_importer.core.model.write_mode import WriteKind, WriteMode
 from tui_importer.errors import ImporterError
 from tui_importer.plugins.options import OptionSet
 from tui_importer.process.messages import (
@@ -33,48 +23,26 @@ from tui_importer.process.messages import (
     LookAtTargetRequest,
     Previewed,
     Refused,
-    Request,
     TargetSeen,
 )
-from tui_importer.text.numbers import plural, size
-from tui_importer.tui.cells import cell
-from tui_importer.tui.draft import Draft, about, count_or_auto, header_row
+from tui_importer.text.numbers import plural
+from tui_importer.tui.draft import Draft, about, header_row
+from tui_importer.tui.inspections import Inspections, StartInspection
 from tui_importer.tui.messages import DashboardResult, InspectionAnswered
+from tui_importer.tui.saved_plan import SavedPlan
+from tui_importer.tui.target_status import Level, can_begin, target_status
 from tui_importer.tui.terminal import Glyphs
+from tui_importer.tui.widgets.columns import ColumnTable
 from tui_importer.tui.widgets.plugin_options import PluginOptionFields
-from tui_importer.tui.widgets.top import DRY_RUN
+from tui_importer.tui.widgets.preview import Preview
+from tui_importer.tui.widgets.source_line import SourceLine
+from tui_importer.tui.widgets.target_fields import TargetFields
 
-#: Characters of a cell in the preview: enough to recognise the value.
-_PREVIEW_CELL = 24
 #: Seconds without typing after which the target is inspected.
 _TYPING_PAUSE = 0.6
 
-#: What becomes of the rows of a table that exists, by the write mode.
-_ADDED = "the sheet's rows are added to them"
-_FATES_OF_ROWS = {
-    WriteKind.TRUNCATE: "all rows in it are removed, once the sheet's are loaded",
-    WriteKind.REPLACE: "all rows in it are removed, once the sheet's are loaded",
-    WriteKind.UPSERT: "those whose key is in the sheet are updated",
-}
-
-
-class Inspection(Protocol):
-    """A running inspection of a source or a target (:class:`tui_importer.process.start.InspectionProcess`)."""
-
-    def cancel(self) -> None: ...
-
-    def close(self) -> None: ...
-
-
-#: Starts an inspection, which calls the callback with its answers, from a thread.
-StartInspection = Callable[[Request, Callable[[Answer], None]], Inspection]
-
-
 #: Returns the options of the plugins that a plan selects. Raises :class:`tui_importer.errors.UsageError`.
 OptionsFor = Callable[[Plan], Sequence[OptionSet]]
-
-#: The headers of the table of columns; its first two columns are the mark and the letter.
-_COLUMN_HEADERS = ("", "", "header", "column", "type", "found")
 
 
 class SetupScreen(Screen[None]):
@@ -107,14 +75,11 @@ class SetupScreen(Screen[None]):
         self._place = place
         self.draft = Draft(plan)
         self._strategies = strategies
-        self._start = start_inspection
         self._begin = begin
         self._glyphs = glyphs
         self._options_for = options_for
-        self._inspections: dict[str, tuple[int, Inspection]] = {}
-        self._last_number = 0
+        self._inspections = Inspections(start_inspection, self._post_answer)
         self._sheet: str | None = None
-        self._given_database = target_address(plan).display
         self._typing: Timer | None = None
         self._inspected_values = {"setup-header": "", "setup-database": "", "setup-table": ""}
         self.target_words = ""
@@ -123,48 +88,21 @@ class SetupScreen(Screen[None]):
         self._inspected: Inspected | None = None
         self._inspected_plan: Plan | None = None
         self._valid_plan: Plan | None = None
-        self._saved: Path | None = None
-        self._saved_plan: Plan | None = None
+        self._saved_plan = SavedPlan()
         self._begin_pending = False  # begin as soon as the inspections find nothing against it
 
     def compose(self) -> ComposeResult:
-        plan, options = self.draft.given, self.draft.given.options
-        with Horizontal(id="setup-source"):
-            yield Static(self._file_label(), id="setup-file", markup=False)
-            yield Label("sheet")
-            yield Select[str]([], prompt="...", allow_blank=True, compact=True, id="setup-sheet")
-            yield Label("header row")
-            header = format_count(plan.source.header_row)
-            yield Input(header, compact=True, id="setup-header", max_length=7)
+        yield SourceLine(self.draft.given, self._glyphs, self._place, id="setup-source")
         yield Static("opening the file", id="setup-status", markup=False)
-        preview: DataTable[Text] = DataTable(id="setup-preview", cursor_type="none", zebra_stripes=True)
-        preview.border_title = "first rows"
-        yield preview
-        columns: DataTable[Text] = DataTable(id="setup-columns", cursor_type="row")
-        columns.border_title = "columns"
-        yield columns
-        with Horizontal(classes="setup-line"):
-            yield Label("into")
-            yield Input(self._glyphs.text(self._given_database), compact=True, id="setup-database")
-            yield Label("table")
-            yield Input(plan.target.table or "", placeholder="found out", compact=True, id="setup-table")
-        with Horizontal(classes="setup-line"):
-            yield Label("mode")
-            modes = [(kind.value, kind.value) for kind in WriteKind]
-            yield Select[str](modes, value=plan.target.mode, allow_blank=False, compact=True, id="setup-mode")
-            yield Label("strategy")
-            names = [(Content(name), name) for name in self._strategies]
-            yield Select[str](names, value=options.strategy, allow_blank=False, compact=True, id="setup-strategy")
-            yield Label("workers")
-            yield Input(format_count(options.workers), compact=True, id="setup-workers", max_length=4)
-            yield Label("batch")
-            yield Input(format_count(options.batch_size), compact=True, id="setup-batch", max_length=7)
-        yield PluginOptionFields(self._glyphs, options.plugin_options, id="setup-options")
+        yield Preview(self._glyphs, id="setup-preview")
+        yield ColumnTable(self._glyphs, id="setup-columns")
+        yield TargetFields(self.draft.given, self._strategies, self._glyphs, id="setup-fields")
+        yield PluginOptionFields(self._glyphs, self.draft.given.options.plugin_options, id="setup-options")
         yield Static("", id="setup-target", markup=False)
         yield Footer(show_command_palette=False)
 
     def on_mount(self) -> None:
-        self._show_columns()  # the headers, as long as there are no columns
+        self._columns.show(())  # the headers, as long as there are no columns
         self._columns.focus()
         for name in self._inspected_values:
             self._inspected_values[name] = self.query_one(f"#{name}", Input).value
@@ -172,8 +110,7 @@ class SetupScreen(Screen[None]):
         self._inspect_source()
 
     def on_unmount(self) -> None:
-        for _, inspection in self._inspections.values():
-            inspection.close()
+        self._inspections.close()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Leave a focused field the keys that it needs."""
@@ -201,21 +138,13 @@ class SetupScreen(Screen[None]):
         self._show_status(f"reading {source_path(source.file).name}, findings follow")
         self._inspected = self._valid_plan = None
         plan = msgspec.structs.replace(self.draft.given, source=source, options=options)
-        self._start_inspection("source", InspectRequest(plan=plan))
+        self._inspections.begin("source", InspectRequest(plan=plan))
 
-    def _start_inspection(self, kind: str, request: Request) -> None:
-        if kind in self._inspections:
-            self._inspections[kind][1].cancel()
-        self._last_number += 1
-        number = self._last_number
-
-        def on_answer(answer: Answer) -> None:
-            self.post_message(InspectionAnswered(number, answer))
-
-        self._inspections[kind] = (number, self._start(request, on_answer))
+    def _post_answer(self, number: int, answer: Answer) -> None:
+        self.post_message(InspectionAnswered(number, answer))
 
     def on_inspection_answered(self, message: InspectionAnswered) -> None:
-        kind = next((kind for kind, (number, _) in self._inspections.items() if number == message.number), None)
+        kind = self._inspections.kind_of(message.number)
         match message.answer:
             case Previewed() if kind == "source":
                 self._show_preview(message.answer)
@@ -224,7 +153,7 @@ class SetupScreen(Screen[None]):
             case TargetSeen() if kind == "target":
                 self._show_target(message.answer)
             case Refused(error=error) if kind == "source":
-                del self._inspections["source"]
+                self._inspections.forget("source")
                 self._refuse()
                 self._show_status(error, bad=True)
             case Refused(error=error) if kind == "target":
@@ -232,26 +161,10 @@ class SetupScreen(Screen[None]):
                 self._show_target_status(error, "error")
 
     def _show_preview(self, previewed: Previewed) -> None:
-        sheets = self.query_one("#setup-sheet", Select)
-        names = [(Content(self._glyphs.text(name, 40)), name) for name in previewed.sheets]
         if self._sheet is None or self._sheet not in previewed.sheets:
             self._sheet = previewed.sheet
-            with sheets.prevent(Select.Changed):
-                sheets.set_options(names)
-                sheets.value = previewed.sheet
-        preview = self.query_one("#setup-preview", DataTable)
-        preview.clear(columns=True)
-        width = max((len(row) for row in previewed.rows), default=0)
-        preview.add_column("", width=len(f"{previewed.first_row + len(previewed.rows):,}"))
-        for place in range(width):
-            longest = max(len(row[place]) for row in previewed.rows if place < len(row))
-            preview.add_column(
-                column_letters(previewed.first_column + place), width=min(_PREVIEW_CELL, max(3, longest))
-            )
-        for number, row in enumerate(previewed.rows, start=previewed.first_row):
-            cells = [cell(self.app, self._glyphs.text(text, _PREVIEW_CELL)) for text in row]
-            preview.add_row(cell(self.app, f"{number:,}", "muted"), *cells)
-        preview.border_subtitle = "as the file stores them" if previewed.raw else ""
+            self.query_one("#setup-source", SourceLine).show_sheets(previewed)
+        self.query_one("#setup-preview", Preview).show(previewed)
 
     def _show_findings(self, inspected: Inspected) -> None:
         self._inspected = inspected
@@ -264,37 +177,10 @@ class SetupScreen(Screen[None]):
             note for note in inspected.notes if not any(note.startswith(about(column)) for column in plan.columns or ())
         ]
         self._show_status("; ".join([f"{rows}{plural(len(self.draft.columns), 'column')}, {header}", *notes]))
-        self._show_columns()
-        table = self.query_one("#setup-table", Input)
-        if not table.value:
-            with table.prevent(Input.Changed):
-                table.value = plan.target.table or ""
+        self._columns.show(self.draft.columns)
+        if not self.query_one("#setup-table", Input).value:
+            self._fields.set_table(plan.target.table or "")
         self._inspect_target()
-
-    def _show_columns(self) -> None:
-        columns, text, at = self._columns, self._glyphs.text, self._columns.cursor_row
-        rows = list[tuple[Text, ...]]()
-        for column in self.draft.columns:
-            out, quiet = not column.taken, None if column.taken else "muted"
-            type_ = f"{column.type}{' not null' if column.required else ''}"
-            changed = column.type != column.found
-            rows.append(
-                (
-                    cell(self.app, " " if out else self._glyphs.marks["done"], "success"),
-                    cell(self.app, column.letter, "muted"),
-                    cell(self.app, text(column.header, 24), quiet, strike=out),
-                    cell(self.app, "left out" if out else f"{self._glyphs.to} {column.target[:24]}", quiet),
-                    cell(self.app, type_, "warning" if changed else quiet, bold=changed),
-                    cell(self.app, text(column.evidence, 300), "warning" if column.findings else "muted"),
-                )
-            )
-        # Given widths: a table that measures its cells later may keep drawing them as wide as before.
-        columns.clear(columns=True)
-        for place, name in enumerate(_COLUMN_HEADERS):
-            columns.add_column(name, width=max(len(name), *(row[place].cell_len for row in rows), 0))
-        for row in rows:
-            columns.add_row(*row)
-        columns.move_cursor(row=at)
 
     def _inspect_target(self) -> None:
         for name in ("setup-database", "setup-table"):
@@ -307,33 +193,14 @@ class SetupScreen(Screen[None]):
         if plan is None or table is None:
             return  # an invalid plan has been reported; a missing name will come with the findings
         plan = msgspec.structs.replace(plan, target=msgspec.structs.replace(plan.target, table=table))
-        self._start_inspection("target", LookAtTargetRequest(plan=plan, layout=found.layout if found else None))
-
-    def _database(self) -> str | None:
-        """Return the address that was typed. If the field was not changed, return the given address, which may hold a
-        password."""
-        typed = self.query_one("#setup-database", Input).value.strip()
-        return self.draft.given.target.database if typed == self._glyphs.text(self._given_database) else typed
+        self._inspections.begin("target", LookAtTargetRequest(plan=plan, layout=found.layout if found else None))
 
     def _show_target(self, seen: TargetSeen) -> None:
-        mode = WriteMode(WriteKind(str(self.query_one("#setup-mode", Select).value)))
+        mode = self._fields.mode
         self._valid_plan = None
-        if seen.obstacle is None and not (seen.exists and mode.needs_new_table):
-            self._valid_plan = self._inspected_plan if self._inspected is not None else None
-        if seen.obstacle is not None and not mode.needs_new_table:
-            self._show_target_status(seen.obstacle, "error")
-        elif not seen.exists:
-            would = "would" if self.draft.given.options.dry_run else "will"
-            self._show_target_status(f"table {seen.table} {would} be created in {seen.database}", "info")
-        elif mode.needs_new_table:
-            self._show_target_status(
-                f"table {seen.table} exists, with {plural(seen.rows, 'row')}: it cannot be created", "error"
-            )
-        elif seen.rows:
-            held = f"table {seen.table} holds {plural(seen.rows, 'row')} already"
-            self._show_target_status(f"{held}: {_FATES_OF_ROWS.get(mode.kind, _ADDED)}", "warning")
-        else:
-            self._show_target_status(f"table {seen.table} exists and is empty", "info")
+        if can_begin(seen, mode) and self._inspected is not None:
+            self._valid_plan = self._inspected_plan
+        self._show_target_status(*target_status(seen, mode, dry_run=self.draft.given.options.dry_run))
         if self._begin_pending and self._inspected is not None:
             self._begin_pending = self._valid_plan is not None
             if self._begin_pending:
@@ -343,9 +210,8 @@ class SetupScreen(Screen[None]):
         """Show the options of the plugins that are selected now; of an invalid selection, leave the last ones."""
         given = self.draft.given
         try:
-            target = msgspec.structs.replace(given.target, database=self._database())
-            strategy = str(self.query_one("#setup-strategy", Select).value)
-            options = msgspec.structs.replace(given.options, strategy=strategy)
+            target = msgspec.structs.replace(given.target, database=self._fields.database)
+            options = msgspec.structs.replace(given.options, strategy=self._fields.strategy)
             found = self._options_for(msgspec.structs.replace(given, target=target, options=options))
         except ImporterError:
             return  # said when the target is inspected
@@ -382,11 +248,9 @@ class SetupScreen(Screen[None]):
         if event.select.id == "setup-sheet" and isinstance(event.value, str) and event.value != self._sheet:
             self._sheet = event.value
             self.draft = Draft(self.draft.given)
-            self._show_columns()
+            self._columns.show(self.draft.columns)
             if not self.draft.given.target.table:
-                table = self.query_one("#setup-table", Input)
-                with table.prevent(Input.Changed):
-                    table.value = ""
+                self._fields.set_table("")
             self._inspect_source()
         elif event.select.id == "setup-mode":
             self._inspect_target()
@@ -399,7 +263,7 @@ class SetupScreen(Screen[None]):
         """Leave the column out, or include it again."""
         if self.draft.columns:
             self.draft = self.draft.toggled(self._columns.cursor_row)
-            self._show_columns()
+            self._columns.show(self.draft.columns)
             self._begin_pending = False
             self._inspect_soon(self._inspect_target)  # this may change whether the table takes the columns
 
@@ -407,7 +271,7 @@ class SetupScreen(Screen[None]):
         """Change the column to its next type."""
         if self.draft.columns:
             self.draft = self.draft.retyped(self._columns.cursor_row)
-            self._show_columns()
+            self._columns.show(self.draft.columns)
             self._begin_pending = False
 
     def action_begin(self) -> None:
@@ -417,14 +281,13 @@ class SetupScreen(Screen[None]):
             return
         if plan == self._valid_plan:
             self._refuse()  # inspect everything again if the user returns to this screen
-            for _, inspection in self._inspections.values():
-                inspection.cancel()  # the run reads the file itself, and should not share the machine
+            self._inspections.cancel()  # the run reads the file itself, and should not share the machine
             self._begin(plan)
             return
         self._begin_pending = True
         if self._inspected is not None:
             self._inspect_target()
-        elif "source" not in self._inspections:  # it was refused
+        elif not self._inspections.has("source"):  # it was refused
             self._inspect_source()
         self._show_target_status("begins once the file and the table have been looked at: Esc takes that back", "info")
 
@@ -441,15 +304,8 @@ class SetupScreen(Screen[None]):
         plan = self._plan()
         if plan is None:
             return
-        # The displayed address holds no password.
-        safe = msgspec.structs.replace(plan.target, database=target_address(plan).display)
-        plan = msgspec.structs.replace(plan, target=safe)
-        taken = self._saved if plan == self._saved_plan else None
-        stem = source_path(plan.source.file).stem
-        path = taken or next(path for path in _numbered_paths(f"{stem}.plan", ".toml") if not os.path.lexists(path))
         try:
-            save_plan(plan, path, replace=False)
-            self._saved, self._saved_plan = path, plan
+            path = self._saved_plan.save(plan)
         except ImporterError as error:
             self.notify(self._glyphs.text(str(error)), severity="error", markup=False)
         else:
@@ -474,20 +330,12 @@ class SetupScreen(Screen[None]):
         self._show_target_status(error, "error")
 
     def _plan(self) -> Plan | None:
-        def value(name: str) -> str:
-            return self.query_one(f"#setup-{name}", Input).value
-
         try:
             return self.draft.plan(
                 sheet=self._sheet or self._given_sheet(),
-                header_row=header_row(value("header")),
-                database=self._database(),
-                table=value("table").strip() or None,
-                mode=str(self.query_one("#setup-mode", Select).value),
-                strategy=str(self.query_one("#setup-strategy", Select).value),
-                workers=count_or_auto(value("workers"), "workers"),
-                batch_size=count_or_auto(value("batch"), "batch"),
+                header_row=header_row(self.query_one("#setup-header", Input).value),
                 plugin_options=self._plugin_options.values(),
+                **self._fields.values(),
             )
         except ImporterError as error:
             self._show_target_status(str(error), "error")
@@ -498,38 +346,26 @@ class SetupScreen(Screen[None]):
         return sheet if isinstance(sheet, str) else None
 
     @property
+    def _fields(self) -> TargetFields:
+        return self.query_one("#setup-fields", TargetFields)
+
+    @property
     def _plugin_options(self) -> PluginOptionFields:
         return self.query_one("#setup-options", PluginOptionFields)
 
     @property
-    def _columns(self) -> DataTable[Text]:
-        return self.query_one("#setup-columns", DataTable)
-
-    def _file_label(self) -> str:
-        path = source_path(self.draft.given.source.file)
-        try:
-            held = f" ({size(path.stat().st_size)})"
-        except OSError:
-            held = ""
-        dry = f"{DRY_RUN}  " if self.draft.given.options.dry_run else ""
-        number, of = self._place
-        which = f"{number} of {of}: " if of > 1 else ""
-        return dry + which + self._glyphs.text(path.name) + held
+    def _columns(self) -> ColumnTable:
+        return self.query_one("#setup-columns", ColumnTable)
 
     def _show_status(self, text: str, *, bad: bool = False) -> None:
         status = self.query_one("#setup-status", Static)
         status.set_class(bad, "-error")
         status.update(self._glyphs.text(text, 1_000))
 
-    def _show_target_status(self, text: str, level: str) -> None:
+    def _show_target_status(self, text: str, level: Level) -> None:
         target = self.query_one("#setup-target", Static)
         for each in ("info", "warning", "error"):
             target.set_class(each == level, f"-{each}")
         mark = f"{self._glyphs.marks[level]} " if text else ""
         self.target_words = mark + self._glyphs.text(text, 400)
         target.update(self.target_words)
-
-
-def _numbered_paths(stem: str, ending: str) -> Iterator[Path]:
-    """Yield ``STEM.toml``, ``STEM-2.toml`` and so on."""
-    return (Path(f"{stem}{'' if number == 1 else f'-{number}'}{ending}") for number in count(1))
