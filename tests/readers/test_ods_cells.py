@@ -206,3 +206,19 @@ def test_uncalculated_formulas_are_rejects(tmp_path: Path, sqlite: Database) -> 
     assert [(reject.cell, reject.reason.partition(":")[0]) for reject in report.rejects] == [
         ("S!B3", "formula was never calculated")
     ]
+
+
+def test_cells_that_are_merged_over_columns_of_the_first_rows(tmp_path: Path) -> None:
+    text = f"<table:table-cell {STRING}{{}}><text:p>{{}}</text:p></table:table-cell>"
+    wide = text.format(' table:number-columns-spanned="2" table:number-rows-spanned="1"', "2022")
+    covered = "<table:covered-table-cell/>"
+    blank = '<table:table-cell table:number-columns-repeated="3"/>'
+    rows = [
+        f'<table:table-row table:number-rows-repeated="2">{blank}</table:table-row><table:table-row/>',
+        f"<table:table-row>{text.format('', 'Region')}{wide}{covered}{text.format('', 'Sum')}{wide}</table:table-row>",
+        f"<table:table-row>{blank}{wide}{covered}</table:table-row>",
+    ]
+    with CalamineReader().open(ods(tmp_path / "merged.ods", "".join(rows))) as workbook:
+        sheet = workbook.sheet("S")
+        assert [str(each) for each in sheet.merged(99)] == ["B4:C4", "E4:F4", "D5:E5"]
+        assert [str(each) for each in sheet.merged(4)] == ["B4:C4", "E4:F4"]

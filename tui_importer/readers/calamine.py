@@ -204,8 +204,11 @@ class CalamineOpenSheet:
             yield from blocks(records, rows, first_column=self._first_column)
 
     def merged(self, last_row: int) -> Sequence[CellRange]:
-        """The merged ranges of an xlsx or xls sheet, which python-calamine reads with the cells."""
-        ranges = self._sheet.merged_cell_ranges or ()
+        """The merged ranges, which python-calamine reads with the cells of xlsx and xls sheets, and those of the first
+        rows of ods sheets, which are found with the hidden cells."""
+        ranges = self._sheet.merged_cell_ranges
+        if ranges is None:
+            return [each for each in self._found.merged if each.first_row <= last_row]
         above = (each for each in ranges if each[0][0] < last_row)
         return [CellRange(top + 1, bottom + 1, left, right) for (top, left), (bottom, right) in above]
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from tui_importer.core.model.cells import cell_name, column_letters
 from tui_importer.core.model.lists import listed
+from tui_importer.core.model.ranges import CellRange
 from tui_importer.core.source.layout import Layout
 from tui_importer.readers.cell_extent import CellExtent
 from tui_importer.readers.hidden_cell import HiddenCell
@@ -21,11 +22,13 @@ from tui_importer.readers.serials import Serials, SerialSearch, package_serials,
 class Found:
     """The hidden cells of a sheet by row, and the date formats of its workbook (``serials``; None for formats with real
     dates). ``unsure`` are the places (row from 1, column from 0) of formulas whose saved value may never have been
-    calculated."""
+    calculated. ``merged`` are the ranges of several columns that are merged in the first rows, for formats of
+    which python-calamine does not tell them."""
 
     cells: Mapping[int, Sequence[HiddenCell]] = field(default_factory=dict)
     serials: Serials | None = None
     unsure: Sequence[tuple[int, int]] = ()
+    merged: Sequence[CellRange] = ()
 
     def notes(self, sheet: str, layout: Layout) -> tuple[str, ...]:
         """Sentences about such cells of the table."""

@@ -19,6 +19,7 @@ from pathlib import Path
 from xml.parsers import expat
 
 from tui_importer.core.model.cells import MAX_COLUMNS, MAX_ROWS, Cell, CellError
+from tui_importer.core.model.ranges import CellRange
 from tui_importer.readers.found import Found
 from tui_importer.readers.hidden_cell import HiddenCell
 from tui_importer.readers.ods_values import CellContent, hidden_value
@@ -35,6 +36,8 @@ _TABLE = re.compile(rb"<table:table[ >]")
 _CELL = re.compile(rb"<table:(?:covered-)?table-cell[ />]")
 _CELL_TAG = re.compile(_CELL.pattern.replace(rb"[ />]", rb"(?=[ />])[^<>]*>"))
 _COLUMNS_REPEATED = re.compile(rb"""table:number-columns-repeated="([0-9]{1,9})\"""")
+_COLUMNS_SPANNED = re.compile(rb"""table:number-columns-spanned="([0-9]{1,9})\"""")
+_ROW = re.compile(rb"<table:table-row(?=[ />])[^<>]*?(?:/>|>(.*?)</table:table-row>)", re.DOTALL)
 #: An error cell as LibreOffice writes it.
 _PLAIN_ERROR = re.compile(
     rb'<table:table-cell(?: table:[^<>]*)? office:value-type="string" office:string-value="" '
@@ -76,14 +79,16 @@ def ods_cells(path: Path, name: str, number: int) -> Found:
     Raises :class:`~tui_importer.errors.SourceError` if the file is damaged.
     """
     package = Package(path)
+    merged: list[CellRange] = []
     try:
-        found = list(_limited(path, _searched(path, _windows(package.pieces(_CONTENT), number))))
+        found = list(_limited(path, _searched(path, _windows(package.pieces(_CONTENT), number), merged)))
     except _UnusualError:
+        merged = []
         found = list(_limited(path, _parsed(path, package.pieces(_CONTENT), number)))
     cells: dict[int, list[HiddenCell]] = {}
     for cell in found:
         cells.setdefault(cell.row, []).append(cell)
-    return Found(cells)
+    return Found(cells, merged=merged)
 
 
 def _limited(path: Path, cells: Iterable[HiddenCell]) -> Iterator[HiddenCell]:
@@ -93,12 +98,15 @@ def _limited(path: Path, cells: Iterable[HiddenCell]) -> Iterator[HiddenCell]:
         yield cell
 
 
-def _searched(path: Path, windows: Iterable[bytes]) -> Iterator[HiddenCell]:
-    """Yield the hidden cells by search; only the rows with a match are read exactly."""
+def _searched(path: Path, windows: Iterable[bytes], merged: list[CellRange]) -> Iterator[HiddenCell]:
+    """Yield the hidden cells by search; only the rows with a match are read exactly. What is ``merged`` in the first
+    window, where the header is, is added to the list."""
     row = 1
     for window in windows:
         if any(byte in window and odd in window for byte, odd in _ODD):
             raise _UnusualError
+        if row == 1:
+            merged.extend(_merged(window))
         places = sorted(
             match.start()
             for byte, hint, pattern in _SUSPECTS
@@ -122,6 +130,22 @@ def _searched(path: Path, windows: Iterable[bytes]) -> Iterator[HiddenCell]:
                 yield from (HiddenCell(each, column, value) for column, value in hidden)
             row += rows
         row += _rows(window, end, len(window))
+
+
+def _merged(window: bytes) -> Iterator[CellRange]:
+    """Yield the cells of the first rows of a sheet that are merged over further columns."""
+    if b"number-columns-spanned=" not in window:
+        return
+    row = 1
+    for match in _ROW.finditer(window):
+        cells = match[1] or b""
+        if b"number-columns-spanned=" in cells:
+            for begin, column in zip(*_cell_places(cells), strict=False):
+                spanned = _COLUMNS_SPANNED.search(cells, begin, cells.find(b">", begin))
+                if spanned is not None:
+                    yield CellRange(row, row, column, column + int(spanned[1]) - 1)
+        repeated = _ROWS_REPEATED.match(match[0])
+        row += int(repeated[1]) if repeated else 1
 
 
 def _row_cells(path: Path, window: bytes, start: int, end: int, places: Sequence[int]) -> Iterator[tuple[int, Cell]]:
