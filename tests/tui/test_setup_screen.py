@@ -92,8 +92,8 @@ class Setup:
         rows = (("Zip", "Amount", "Paid"), ("01234", "9.5", "45000" if raw else "2023-03-15"))
         self.looks.answer(InspectRequest, Previewed(sheets=sheets, sheet=sheets[0], first_row=1, rows=rows, raw=raw))
 
-    def findings(self) -> None:
-        plan = Plan(source=Source(file="orders.xlsx", sheet="Orders", header_row=1), columns=COLUMNS)
+    def findings(self, columns: tuple[ColumnPlan, ...] = COLUMNS) -> None:
+        plan = Plan(source=Source(file="orders.xlsx", sheet="Orders", header_row=1), columns=columns)
         plan = msgspec.structs.replace(plan, target=Target(table="orders"))
         notes = ("column 'Zip': leading zeros, so it stays text", "rows 1 to 2 above the table are left out")
         evidence = {"A": "400 texts", "B": "400 numbers", "C": "400 dates"}

@@ -7,10 +7,12 @@ from dataclasses import dataclass, field, replace
 import msgspec
 
 from tui_importer.core.model.count_or_auto import AUTO, parse_count
+from tui_importer.core.model.formats import PLAIN, ColumnFormat, Formats
 from tui_importer.core.model.plan import ColumnPlan, Plan, checked
 from tui_importer.core.model.plugin_values import PluginValues
 from tui_importer.errors import PlanError
 from tui_importer.process.messages import Inspected
+from tui_importer.tui.column_formats import GivenFormat, own_format, with_format
 
 #: The types that the key for types cycles through, starting at the inferred one.
 TYPES = ("text", "integer", "numeric", "float", "boolean", "date", "time", "timestamp", "interval")
@@ -19,7 +21,7 @@ TYPES = ("text", "integer", "numeric", "float", "boolean", "date", "time", "time
 @dataclass(frozen=True, slots=True)
 class DraftColumn:
     """A column of the sheet as the setup screen shows it. ``found`` is the inferred type, ``type`` the chosen one;
-    ``findings`` is true if the evidence begins with a note about the column."""
+    ``findings`` is true if the evidence begins with a note about the column. ``format`` is what is given for it."""
 
     letter: str
     header: str
@@ -30,14 +32,21 @@ class DraftColumn:
     evidence: str
     findings: bool = False
     taken: bool = True
+    format: ColumnFormat = PLAIN
 
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """The import as it would begin now. ``given`` is the plan from the command line."""
+    """The import as it would begin now. ``given`` is the plan from the command line; its formats may have changed."""
 
     given: Plan
     columns: tuple[DraftColumn, ...] = field(default=())
+    changed_formats: Formats | None = None
+
+    @property
+    def formats(self) -> Formats:
+        """How values are written."""
+        return self.given.formats if self.changed_formats is None else self.changed_formats
 
     def inspected(self, inspected: Inspected) -> Draft:
         """Return the draft with the columns of an inspected source; changes to columns that still exist are kept."""
@@ -45,7 +54,8 @@ class Draft:
         columns = []
         for column in inspected.plan.columns or ():
             before = changed.get((column.letter, column.source))
-            columns.append(_column(column, inspected, before))
+            format_ = own_format(self.formats, column.source, column.target)
+            columns.append(_column(column, inspected, before, format_))
         return replace(self, columns=tuple(columns))
 
     def toggled(self, place: int) -> Draft:
@@ -58,6 +68,12 @@ class Draft:
         ring = [column.found, *(type_ for type_ in TYPES if type_ != column.found)]
         at = ring.index(column.type) if column.type in ring else 0
         return self._with(place, replace(column, type=ring[(at + 1) % len(ring)]))
+
+    def formatted(self, place: int, given: GivenFormat) -> Draft:
+        """Return the draft with a format for the column at ``place``, and words for NULL for all."""
+        column = self.columns[place]
+        formats = with_format(self.formats, column.header, column.target, given)
+        return replace(self._with(place, replace(column, format=given.own)), changed_formats=formats)
 
     def plan(
         self,
@@ -92,7 +108,9 @@ class Draft:
             types=types,
             skip=(*given.options.skip, *left_out),
         )
-        return checked(msgspec.structs.replace(given, source=source, target=target, options=options))
+        return checked(
+            msgspec.structs.replace(given, source=source, target=target, options=options, formats=self.formats)
+        )
 
     def _with(self, place: int, column: DraftColumn) -> Draft:
         return replace(self, columns=(*self.columns[:place], column, *self.columns[place + 1 :]))
@@ -118,16 +136,17 @@ def about(column: ColumnPlan) -> str:
     return f"column {column.source!r}: "
 
 
-def _column(column: ColumnPlan, inspected: Inspected, before: DraftColumn | None) -> DraftColumn:
+def _column(column: ColumnPlan, inspected: Inspected, before: DraftColumn | None, format_: ColumnFormat) -> DraftColumn:
     findings = [note.removeprefix(about(column)) for note in inspected.notes if note.startswith(about(column))]
     return DraftColumn(
         letter=column.letter,
         header=column.source,
         target=column.target,
         found=column.type,
-        type=before.type if before else column.type,
+        type=before.type if before and before.type != before.found else column.type,
         required=column.required,
         evidence="; ".join([*findings, inspected.evidence.get(column.letter, "")]),
         findings=bool(findings),
         taken=before.taken if before else True,
+        format=format_,
     )

@@ -26,10 +26,12 @@ from tui_importer.process.messages import (
     TargetSeen,
 )
 from tui_importer.text.numbers import plural
+from tui_importer.tui.column_formats import GivenFormat
 from tui_importer.tui.draft import Draft, about, header_row
 from tui_importer.tui.inspections import Inspections, StartInspection
 from tui_importer.tui.messages import DashboardResult, InspectionAnswered
 from tui_importer.tui.saved_plan import SavedPlan
+from tui_importer.tui.screens.format import FormatScreen
 from tui_importer.tui.target_status import Level, can_begin, target_status
 from tui_importer.tui.terminal import Glyphs
 from tui_importer.tui.widgets.columns import ColumnTable
@@ -56,6 +58,7 @@ class SetupScreen(Screen[None]):
         Binding("enter", "go_on", "Next file", priority=True),
         Binding("space", "leave_out", "Leave out"),
         Binding("t", "type", "Type"),
+        Binding("f", "format", "Format"),
         Binding("s", "save", "Save plan"),
         Binding("q", "quit_setup", "Quit"),
         Binding("escape", "leave", "Leave the field", show=False),
@@ -117,7 +120,7 @@ class SetupScreen(Screen[None]):
         focused, last = self.focused, self._place[0] == self._place[1]
         if action in ("begin", "go_on"):
             return last == (action == "begin") and not isinstance(focused, OptionList)
-        if action in ("leave_out", "type", "save"):
+        if action in ("leave_out", "type", "format", "save"):
             return not isinstance(focused, (Input, Select, OptionList))
         if action in ("leave", "quit_setup"):
             return not isinstance(focused, OptionList)
@@ -137,7 +140,7 @@ class SetupScreen(Screen[None]):
             return
         self._show_status(f"reading {source_path(source.file).name}, findings follow")
         self._inspected = self._valid_plan = None
-        plan = msgspec.structs.replace(self.draft.given, source=source, options=options)
+        plan = msgspec.structs.replace(self.draft.given, source=source, options=options, formats=self.draft.formats)
         self._inspections.begin("source", InspectRequest(plan=plan))
 
     def _post_answer(self, number: int, answer: Answer) -> None:
@@ -177,10 +180,13 @@ class SetupScreen(Screen[None]):
             note for note in inspected.notes if not any(note.startswith(about(column)) for column in plan.columns or ())
         ]
         self._show_status("; ".join([f"{rows}{plural(len(self.draft.columns), 'column')}, {header}", *notes]))
-        self._columns.show(self.draft.columns)
+        self._show_columns()
         if not self.query_one("#setup-table", Input).value:
             self._fields.set_table(plan.target.table or "")
         self._inspect_target()
+
+    def _show_columns(self) -> None:
+        self._columns.show(self.draft.columns, self.draft.formats.all.null_if)
 
     def _inspect_target(self) -> None:
         for name in ("setup-database", "setup-table"):
@@ -248,7 +254,7 @@ class SetupScreen(Screen[None]):
         if event.select.id == "setup-sheet" and isinstance(event.value, str) and event.value != self._sheet:
             self._sheet = event.value
             self.draft = Draft(self.draft.given)
-            self._columns.show(self.draft.columns)
+            self._show_columns()
             if not self.draft.given.target.table:
                 self._fields.set_table("")
             self._inspect_source()
@@ -263,7 +269,7 @@ class SetupScreen(Screen[None]):
         """Leave the column out, or include it again."""
         if self.draft.columns:
             self.draft = self.draft.toggled(self._columns.cursor_row)
-            self._columns.show(self.draft.columns)
+            self._show_columns()
             self._begin_pending = False
             self._inspect_soon(self._inspect_target)  # this may change whether the table takes the columns
 
@@ -271,8 +277,25 @@ class SetupScreen(Screen[None]):
         """Change the column to its next type."""
         if self.draft.columns:
             self.draft = self.draft.retyped(self._columns.cursor_row)
-            self._columns.show(self.draft.columns)
+            self._show_columns()
             self._begin_pending = False
+
+    def action_format(self) -> None:
+        """Ask how the texts of the column are written."""
+        if not self.draft.columns:
+            return
+        place = self._columns.cursor_row
+        column, layout = self.draft.columns[place], None if self._inspected is None else self._inspected.layout
+        texts = self.query_one("#setup-preview", Preview).texts(column.letter, layout.first_row if layout else 2)
+
+        def take(given: GivenFormat | None) -> None:
+            if given is not None and (draft := self.draft.formatted(place, given)).formats != self.draft.formats:
+                self.draft = draft
+                self._show_columns()
+                self._begin_pending = False
+                self._inspect_source()
+
+        self.app.push_screen(FormatScreen(column, self.draft.formats, texts, self._glyphs), take)
 
     def action_begin(self) -> None:
         """Begin the import as soon as the file and the table have been inspected and nothing is against it."""

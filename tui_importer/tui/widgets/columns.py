@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rich.text import Text
+from textual.content import Content
 from textual.widgets import DataTable
 
 from tui_importer.tui.cells import cell
+from tui_importer.tui.column_formats import format_words
 from tui_importer.tui.draft import DraftColumn
 from tui_importer.tui.terminal import Glyphs
 
@@ -23,8 +25,8 @@ class ColumnTable(DataTable[Text]):
         self._glyphs = glyphs
         self.border_title = "columns"
 
-    def show(self, columns: Sequence[DraftColumn]) -> None:
-        """Show these columns; the cursor stays."""
+    def show(self, columns: Sequence[DraftColumn], null_words: Sequence[str] = ()) -> None:
+        """Show these columns, and the words for NULL; the cursor stays."""
         at = self.cursor_row
         rows = list(map(self._row, columns))
         # Given widths: a table that measures its cells later may keep drawing them as wide as before.
@@ -34,17 +36,19 @@ class ColumnTable(DataTable[Text]):
         for row in rows:
             self.add_row(*row)
         self.move_cursor(row=at)
+        self.border_subtitle = Content(self._glyphs.text(f"NULL: {', '.join(null_words)}", 60) if null_words else "")
 
     def _row(self, column: DraftColumn) -> tuple[Text, ...]:
         text = self._glyphs.text
         out, quiet = not column.taken, None if column.taken else "muted"
         type_ = f"{column.type}{' not null' if column.required else ''}"
-        changed = column.type != column.found
+        given = format_words(column.format)
+        changed = column.type != column.found or bool(given)
         return (
             cell(self.app, " " if out else self._glyphs.marks["done"], "success"),
             cell(self.app, column.letter, "muted"),
             cell(self.app, text(column.header, 24), quiet, strike=out),
             cell(self.app, "left out" if out else f"{self._glyphs.to} {column.target[:24]}", quiet),
-            cell(self.app, type_, "warning" if changed else quiet, bold=changed),
+            cell(self.app, f"{type_} {text(given, 20)}".rstrip(), "warning" if changed else quiet, bold=changed),
             cell(self.app, text(column.evidence, 300), "warning" if column.findings else "muted"),
         )
