@@ -108,6 +108,43 @@ class Xls:
         return [_record(kind, part) for kind, part in zip(kinds, parts, strict=True)]
 
 
+class Xls5:
+    """One sheet named ``sheet`` as Excel 5.0 and 95 wrote it (BIFF5): texts are bytes, in the code page that the
+    workbook names."""
+
+    def __init__(self, sheet: bytes = b"S", *, code_page: int | None) -> None:
+        self._sheet = sheet
+        self._code_page = code_page
+        self._cells: list[bytes] = []
+
+    def number(self, row: int, column: int, number: float) -> None:
+        self._cells.append(_record(0x0203, struct.pack("<HHHd", row, column, 0, number)))
+
+    def text(self, row: int, column: int, text: bytes, *, rich: bool = False) -> None:
+        """A LABEL, or an RSTRING whose first character has a font of its own."""
+        body = struct.pack("<HHHH", row, column, 0, len(text)) + text
+        self._cells.append(_record(0x00D6, body + b"\x01\x00\x01") if rich else _record(0x0204, body))
+
+    def flagged_text(self, row: int, column: int, text: str, *, high: bool) -> None:
+        """A LABEL with the byte of flags that belongs to BIFF8 only."""
+        body = struct.pack("<HHHHB", row, column, 0, len(text), high)
+        self._cells.append(_record(0x0204, body + text.encode("utf-16-le" if high else "latin-1")))
+
+    def write(self, path: Path) -> Path:
+        head = _record(0x0809, struct.pack("<HHHH", 0x0500, 0x0005, 0, 0))
+        if self._code_page is not None:
+            head += _record(0x0042, struct.pack("<H", self._code_page))
+        head += _record(0x00E0, bytes(16))
+        name = bytes([len(self._sheet)]) + self._sheet
+        tail = _record(0x000A, b"")
+        start = len(head) + 4 + 6 + len(name) + len(tail)
+        head += _record(0x0085, struct.pack("<IH", start, 0) + name)
+        body = _record(0x0809, struct.pack("<HHHH", 0x0500, 0x0010, 0, 0)) + b"".join(self._cells)
+        with path.open("wb") as file:
+            xlwt.CompoundDoc.XlsDoc().save(file, head + tail + body + _record(0x000A, b""))
+        return path
+
+
 def _record(kind: int, body: bytes) -> bytes:
     return struct.pack("<HH", kind, len(body)) + body
 

@@ -3,7 +3,7 @@ wrongly.
 
 The workbook is a stream of records in a compound file ([MS-XLS] 2.1). One regular expression skips, in C, runs of
 records that hide nothing; only the records between them are examined in Python. BIFF8 and BIFF5 share these records
-except for texts, which are examined in BIFF8 only.
+except for texts.
 
 Records: BOOLERR 2.4.24, FORMULA 2.4.127, LABELSST 2.4.149, MULRK 2.4.175, NUMBER 2.4.180, RK 2.4.220, SST 2.4.265,
 STRING 2.4.268, XF 2.4.353, FORMAT 2.4.126.
@@ -27,10 +27,11 @@ from tui_importer.readers.hidden_cell import HiddenCell
 from tui_importer.readers.package import damaged
 from tui_importer.readers.serials import MANY_DAYS, Serials, styles_of
 
-_EOF, _CONTINUE, _DATEMODE, _BOUNDSHEET = 0x000A, 0x003C, 0x0022, 0x0085
-_BOF, _SST, _FORMAT, _XF = 0x0809, 0x00FC, 0x041E, 0x00E0
+EOF, _CONTINUE, _DATEMODE, _BOUNDSHEET = 0x000A, 0x003C, 0x0022, 0x0085
+BOF, _SST, _FORMAT, _XF = 0x0809, 0x00FC, 0x041E, 0x00E0
 _FORMULA, _MULRK, _LABELSST, _NUMBER = 0x0006, 0x00BD, 0x00FD, 0x0203
 _BOOLERR, _STRING, _RK = 0x0205, 0x0207, 0x027E
+_LABEL, _RSTRING = 0x0204, 0x00D6
 _BIFF8 = 0x0600
 
 #: Error codes ([MS-XLS] 2.5.10, ``BErr``), shared with BIFF12.
@@ -52,6 +53,8 @@ _INT32 = struct.Struct("<i")
 #: The end of a formula's value that is not a number (2.5.133); its first byte is the type.
 _NO_NUMBER = b"\xff\xff"
 _IS_ERROR, _IS_EMPTY = 2, 3
+#: A text's flag "characters take two bytes" (2.5.293).
+_HIGH = 0x1
 #: FORMULA's flag "calculate when opened", which some programs that cannot calculate set (OpenOffice's Excel
 #: documentation, 5.50).
 _CALCULATE_ON_LOAD = 0x2
@@ -89,7 +92,7 @@ def biff_cells(path: Path, name: str, number: int) -> Found:
 
     Raises :class:`~tui_importer.errors.SourceError` if the file is not an xls workbook.
     """
-    stream = _workbook(path)
+    _, stream = workbook_stream(path)
     general = _read_globals(stream)
     if number >= len(general.sheets):
         raise damaged(path, f"no sheet {name!r}")
@@ -101,18 +104,20 @@ def biff_cells(path: Path, name: str, number: int) -> Found:
     return Found(cells, general.serials, sheet.unsure)
 
 
-def _workbook(path: Path) -> bytes:
+def workbook_stream(path: Path) -> tuple[str, bytes]:
+    """The name and the contents of the stream that holds the workbook; raises
+    :class:`~tui_importer.errors.SourceError` if there is none."""
     try:
         with olefile.OleFileIO(path) as ole:
-            for stream in ("Workbook", "Book"):
-                if ole.exists(stream):
-                    return bytes(ole.openstream(stream).read())
+            for name in ("Workbook", "Book"):
+                if ole.exists(name):
+                    return name, bytes(ole.openstream(name).read())
     except (OSError, ValueError, IndexError, struct.error, RecursionError) as error:
         raise damaged(path, error) from error
     raise damaged(path, "no workbook in the compound file")
 
 
-def _records(stream: bytes, start: int) -> Iterator[tuple[int, int, int]]:
+def records(stream: bytes, start: int) -> Iterator[tuple[int, int, int]]:
     """Yield the records from offset ``start`` on: kind, start and end of the body. A truncated record is left out."""
     while start + _HEAD.size <= len(stream):
         kind, size = _HEAD.unpack_from(stream, start)
@@ -122,6 +127,11 @@ def _records(stream: bytes, start: int) -> Iterator[tuple[int, int, int]]:
         yield kind, body, start
 
 
+def is_biff8(bof: bytes) -> bool:
+    """Whether a BOF record's body (2.4.21) says that the workbook is in BIFF8, and not in BIFF5."""
+    return int.from_bytes(bof[:2], "little") in (0, _BIFF8)
+
+
 def _read_globals(stream: bytes) -> _Globals:
     general = _Globals()
     codes: dict[int, str] = {}
@@ -129,10 +139,10 @@ def _read_globals(stream: bytes) -> _Globals:
     date1904 = False
     segments: list[bytes] = []  # bodies of the SST record and its CONTINUE records
     last = 0
-    for kind, start, end in _records(stream, 0):
+    for kind, start, end in records(stream, 0):
         body = stream[start:end]
-        if kind == _BOF and len(body) >= 2:
-            general.biff8 = int.from_bytes(body[:2], "little") in (0, _BIFF8)
+        if kind == BOF and len(body) >= 2:
+            general.biff8 = is_biff8(body)
         elif kind == _DATEMODE:
             date1904 = body[:2] == b"\1\0"
         elif kind == _XF and len(body) >= 4:
@@ -145,7 +155,7 @@ def _read_globals(stream: bytes) -> _Globals:
         elif (kind == _SST and not segments) or (kind == _CONTINUE and last == _SST):
             segments.append(body)
             kind = _SST
-        elif kind == _EOF:
+        elif kind == EOF:
             break
         last = kind
     general.serials = Serials(styles_of(formats, codes), date1904)
@@ -176,9 +186,9 @@ class _Sheet:
             body, start = start + _HEAD.size, start + _HEAD.size + length
             if start > size:
                 return
-            if kind == _BOF:
+            if kind == BOF:
                 depth += 1
-            elif kind == _EOF:
+            elif kind == EOF:
                 depth -= 1
                 if depth <= 0:
                     return
@@ -188,6 +198,8 @@ class _Sheet:
                 formula = self._formula(body)
             elif kind == _STRING and self._general.biff8:
                 self._long_string(formula, body, start)
+            elif kind in (_LABEL, _RSTRING) and length >= 9 and not self._general.biff8:
+                self._text(body, start)
             elif kind == _MULRK and self._general.serials.searched:
                 self._many_numbers(body, length)
             elif kind in _CELLS and length >= _CELLS[kind]:
@@ -233,12 +245,20 @@ class _Sheet:
     def _long_string(self, formula: tuple[int, int], body: int, end: int) -> None:
         """Read a formula's text that continues in other records; python-calamine reads only the first."""
         segments = [self._stream[body:end]]
-        for kind, start, stop in _records(self._stream, end):
+        for kind, start, stop in records(self._stream, end):
             if kind != _CONTINUE:
                 break
             segments.append(self._stream[start:stop])
         if len(segments) > 1:
             self._keep(*formula, joined_string(segments))
+
+    def _text(self, body: int, end: int) -> None:
+        """Read a text of BIFF5 that is written as in BIFF8: some programs insert its byte of flags."""
+        row, column, _ = _CELL.unpack_from(self._stream, body)
+        text = self._stream[body + _CELL.size : end]
+        width = {0: 1, _HIGH: 2}.get(text[2])
+        if width is not None and len(text) == 3 + width * int.from_bytes(text[:2], "little"):
+            self._keep(row, column, joined_string([text]))
 
     def _number(self, row: int, column: int, style: int, number: float) -> None:
         value = self._general.serials.value(style, number)

@@ -9,6 +9,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 from python_calamine import CalamineSheet, CalamineWorkbook, SheetTypeEnum, SheetVisibleEnum
 
@@ -28,6 +29,9 @@ from tui_importer.readers.package import NotUnderstoodError, Package, not_unders
 from tui_importer.readers.probe import probe
 from tui_importer.readers.utf_16 import has_utf_16
 
+if TYPE_CHECKING:
+    from tui_importer.readers.code_pages import CodePage
+
 
 class CalamineReader:
     """The default reader: fast, holds one sheet in memory."""
@@ -45,12 +49,13 @@ class CalamineReader:
 
 class CalamineWorkbookFile:
     """An open workbook. What python-calamine does not understand is read from a private copy in the usual form
-    (:mod:`tui_importer.readers.usual_form`), which is removed when the workbook is closed."""
+    (:mod:`tui_importer.readers.usual_form`, :mod:`tui_importer.readers.code_pages`), which is removed when the workbook
+    is closed."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._copy: Path | None = None
-        self._unusual: tuple[str, ...] = ()
+        self._note: str | None = None
         try:
             self._file = _open(path)
         except NotUnderstoodError as error:
@@ -63,7 +68,7 @@ class CalamineWorkbookFile:
     def sheet(self, name: str) -> CalamineOpenSheet:
         try:
             with self._named():
-                return self._file.sheet(name, self._note())
+                return self._file.sheet(name, self._note)
         except NotUnderstoodError as error:
             if self._copy is not None:
                 raise
@@ -88,17 +93,16 @@ class CalamineWorkbookFile:
         """Open a copy in the usual form; raises ``refused``, or why, if nothing about the file is unusual."""
         if is_encrypted(self._path):
             raise encrypted(self._path) from refused
-        if not is_zip(self._path):
+        page = refused.page if isinstance(refused, _CodePageError) else None
+        if page is None and not is_zip(self._path):
             raise refused
-        from tui_importer.readers.usual_form import copy_in_usual_form  # few files need it
-
         try:
             self._copy = Path(tempfile.mkdtemp(prefix="tui_importer-")) / self._path.name
-            self._unusual = copy_in_usual_form(self._path, self._copy)
-            if not self._unusual:
+            self._note = _copy(self._path, self._copy, page)
+            if self._note is None:
                 raise refused
             with self._named():
-                return _open(self._copy)
+                return _open(self._copy, page)
         except BaseException as error:
             self._remove_copy()
             if isinstance(error, OSError):
@@ -115,21 +119,55 @@ class CalamineWorkbookFile:
                 raise
             raise type(error)(str(error).replace(str(self._copy), str(self._path))) from error
 
-    def _note(self) -> str | None:
-        if not self._unusual:
-            return None
-        return f"the workbook has {listed(self._unusual)}: it is read from a copy without"
-
     def _remove_copy(self) -> None:
         if self._copy is not None:
             shutil.rmtree(self._copy.parent, ignore_errors=True)
 
 
-def _open(path: Path) -> CalamineFile:
-    if not is_searchable(path):
+class _CodePageError(NotUnderstoodError):
+    """The workbook's texts would be decoded wrongly."""
+
+    def __init__(self, page: CodePage) -> None:
+        super().__init__(f"{page.path}: {page.note()}")
+        self.page = page
+
+
+def _copy(path: Path, copy: Path, page: CodePage | None) -> str | None:
+    """Write a copy in the usual form and return what to say about it; None if the workbook is in that form."""
+    if page is not None:
+        from tui_importer.readers.code_pages import copy_in_utf_16
+
+        copy_in_utf_16(path, copy, page)
+        return page.note()
+    from tui_importer.readers.usual_form import copy_in_usual_form  # few files need it
+
+    unusual = copy_in_usual_form(path, copy)
+    return f"the workbook has {listed(unusual)}: it is read from a copy without" if unusual else None
+
+
+def _check_xls(path: Path) -> None:
+    """Check that python-calamine survives an xls workbook and decodes its texts."""
+    from tui_importer.readers.code_pages import wrong_code_page  # imports olefile, which no other format needs
+
+    try:
         probe(path)
+    except NotUnderstoodError as error:
+        if "codepage" not in str(error).lower():  # python-calamine knows none of that number
+            raise
+    page = wrong_code_page(path)
+    if page is not None:
+        raise _CodePageError(page)
+
+
+def _open(path: Path, page: CodePage | None = None) -> CalamineFile:
+    """Open a workbook; ``page`` is the code page that a copy does not name any more."""
+    if not is_searchable(path):
+        if page is not None or is_zip(path):
+            probe(path)
+        else:
+            _check_xls(path)
         with library_errors(path):
-            return CalamineFile(path, CalamineWorkbook.from_path(str(path)))
+            return CalamineFile(path, CalamineWorkbook.from_path(str(path)), page=page)
     package = Package(path)
     if has_utf_16(package):
         raise not_understood(path, "parts in UTF-16")  # which python-calamine takes for empty ones
@@ -142,16 +180,24 @@ def _open(path: Path) -> CalamineFile:
 
 class CalamineFile:
     """A file that python-calamine has opened. ``searches`` holds the running searches for hidden cells, by sheet, of an
-    xlsx or xlsm file; it is None for other formats."""
+    xlsx or xlsm file; it is None for other formats. ``page`` is the code page in which its texts are still to be
+    decoded."""
 
     def __init__(
-        self, path: Path, workbook: CalamineWorkbook, searches: Mapping[str, Future[Found]] | None = None
+        self,
+        path: Path,
+        workbook: CalamineWorkbook,
+        searches: Mapping[str, Future[Found]] | None = None,
+        page: CodePage | None = None,
     ) -> None:
         self._path = path
         self._workbook = workbook
         self._searches = searches
+        self._page = page
+        #: Numbers of all sheets, by the names that users see.
+        self._numbers = {self._decoded(sheet.name): number for number, sheet in enumerate(workbook.sheets_metadata)}
         self.sheets: Sequence[SheetInfo] = [
-            SheetInfo(sheet.name, hidden=sheet.visible is not SheetVisibleEnum.Visible)
+            SheetInfo(self._decoded(sheet.name), hidden=sheet.visible is not SheetVisibleEnum.Visible)
             for sheet in workbook.sheets_metadata
             if sheet.typ is SheetTypeEnum.WorkSheet
         ]
@@ -163,15 +209,21 @@ class CalamineFile:
         else:
             found = self._searches[name].result() if name in self._searches else package_cells(self._path, name)
         with library_errors(self._path):
-            return CalamineOpenSheet(self._path, self._workbook.get_sheet_by_name(name), found, note)
+            sheet = self._workbook.get_sheet_by_name(self._undecoded(name))
+            return CalamineOpenSheet(self._path, name, sheet, found, note, self._page)
 
     def _search(self, name: str) -> Found:
         """Search for hidden cells while a child process tries whether python-calamine survives the sheet."""
-        number = [sheet.name for sheet in self._workbook.sheets_metadata].index(name)
         with ThreadPoolExecutor(1, thread_name_prefix="hidden-cells") as pool, library_errors(self._path):
-            search = pool.submit(search_for(self._path), self._path, name, number)
-            probe(self._path, name)
+            search = pool.submit(search_for(self._path), self._path, name, self._numbers[name])
+            probe(self._path, self._undecoded(name))
             return search.result()
+
+    def _undecoded(self, name: str) -> str:
+        return self._workbook.sheets_metadata[self._numbers[name]].name
+
+    def _decoded(self, text: str) -> str:
+        return text if self._page is None else self._page.decode(text)
 
     def close(self) -> None:
         self._workbook.close()
@@ -180,13 +232,16 @@ class CalamineFile:
 class CalamineOpenSheet:
     """A parsed sheet."""
 
-    def __init__(self, path: Path, sheet: CalamineSheet, found: Found, note: str | None = None) -> None:
+    def __init__(
+        self, path: Path, name: str, sheet: CalamineSheet, found: Found, note: str | None, page: CodePage | None
+    ) -> None:
+        self.name = name
         self._path = path
         self._note = note
+        self._page = page
         self._sheet = sheet
         self._found = found
         hidden = found.cells
-        self.name = sheet.name
         start, end = sheet.start, sheet.end
         self.row_hint: int | None = max(end[0] + 1 if end else 0, max(hidden, default=0))
         left = min((cell.column for cells in hidden.values() for cell in cells), default=None)
@@ -197,6 +252,8 @@ class CalamineOpenSheet:
     def blocks(self, rows: int) -> Iterator[Block]:
         with library_errors(self._path):
             records: Iterator[Record] = iter(self._sheet.iter_rows())
+            if self._page is not None:
+                records = self._page.decoded(records)
             if self._first_column < self._start:
                 records = shifted(records, self._start - self._first_column)
             if self._found.cells:
