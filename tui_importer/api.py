@@ -15,11 +15,11 @@ from tui_importer.core.conversion.parsing import as_text
 from tui_importer.core.model.cells import column_letters
 from tui_importer.core.model.counters import Snapshot
 from tui_importer.core.model.files import check_source_file
-from tui_importer.core.model.plan import Plan, checked, database_of
+from tui_importer.core.model.plan import Plan, checked
 from tui_importer.core.model.preview import PREVIEW_COLUMNS, PREVIEW_ROWS, PREVIEW_TEXT, Preview
 from tui_importer.core.model.report import Report
 from tui_importer.core.model.standard_input import shown_source, source_path
-from tui_importer.core.model.url import DatabaseAddress, parse_address
+from tui_importer.core.model.url import DatabaseAddress
 from tui_importer.core.planning.expansion import only_import
 from tui_importer.core.planning.resolution import KnownSource, check_fit, choose_target, infer_types, resolve
 from tui_importer.core.run.context import Components
@@ -32,7 +32,7 @@ from tui_importer.core.writing.backend import Backend, ConnectionSettings
 from tui_importer.core.writing.writer_spec import WriterSpec
 from tui_importer.errors import ExitCode, PlanError
 from tui_importer.events import AnyEvent, Listener, ignore
-from tui_importer.plugins.choice import choose, imports_of, make_reader, sheets_of, unused_options
+from tui_importer.plugins.choice import components_of, imports_of, sheets_of
 from tui_importer.plugins.registry import Registry, load_registry
 from tui_importer.recording.recorder import Recorder
 from tui_importer.recording.recordings import recordings_folder
@@ -80,7 +80,7 @@ class Run:
         rejects_path = None if rejects_file is None else _path(rejects_file, "rejects_file")
         if rejects_path is not None and len(plans) > 1:
             raise PlanError("rejects_file is one file, and there are several imports: each writes its own by default")
-        components = [_components(each, registry) for each in plans]
+        components = [components_of(each, registry) for each in plans]
         if rejects_path is not None:
             check_reject_path(rejects_path, source_path(plans[0].source.file))
         elif not all(each.options.dry_run for each in plans):
@@ -227,26 +227,6 @@ def _path(given: object, name: str) -> Path:
     return Path(given)
 
 
-def _components(plan: Plan, registry: Registry) -> Components:
-    chosen, values = choose(plan, registry), plan.options.plugin_options
-    reader, strategy, backend = chosen
-    return Components(
-        reader_name=reader.name,
-        reader=make_reader(plan, reader.name, registry),
-        strategy_name=strategy.name,
-        strategy=registry.make_strategy(strategy.name, values),
-        backend_name=backend.name,
-        open_backend=lambda settings: registry.make_backend(backend.name, settings, values),
-        address=target_address(plan),
-        notes=unused_options(plan, chosen, registry),
-    )
-
-
-def target_address(plan: Plan) -> DatabaseAddress:
-    """The address of the plan's database; by default an SQLite file in the current folder, named after the source."""
-    return parse_address(database_of(plan))
-
-
 @dataclass(frozen=True, slots=True)
 class Inspection:
     """What is known of a source before anything is written.
@@ -279,7 +259,7 @@ def inspect_source(
     """
     registry = registry or load_registry()
     plan = only_import(checked(plan), lambda each: sheets_of(each, registry))
-    components = _components(plan, registry)
+    components = components_of(plan, registry)
     path = source_path(plan.source.file)
     with open_source(path, components.reader, plan.source) as source:
         if on_preview is not None:
@@ -323,7 +303,7 @@ def table_definition(plan: Plan, *, registry: Registry | None = None) -> Definit
     """
     registry = registry or load_registry()
     plan = only_import(checked(plan), lambda each: sheets_of(each, registry))
-    components = _components(plan, registry)
+    components = components_of(plan, registry)
     with (
         open_source(source_path(plan.source.file), components.reader, plan.source) as source,
         _connected_backend(plan, components) as backend,
@@ -352,7 +332,7 @@ def compare_with_table(plan: Plan, *, registry: Registry | None = None) -> Diffe
 
     registry = registry or load_registry()
     plan = only_import(checked(plan), lambda each: sheets_of(each, registry))
-    components = _components(plan, registry)
+    components = components_of(plan, registry)
     with (
         open_source(source_path(plan.source.file), components.reader, plan.source) as source,
         _connected_backend(plan, components) as backend,
@@ -388,7 +368,7 @@ def look_at_target(plan: Plan, *, layout: Layout | None = None, registry: Regist
     """
     registry = registry or load_registry()
     plan = only_import(checked(plan), lambda each: sheets_of(each, registry))
-    components = _components(plan, registry)
+    components = components_of(plan, registry)
     name = plan.target.table or ""
     with _connected_backend(plan, components) as backend:
         table = backend.catalog.reflect(name)

@@ -205,7 +205,7 @@ def test_a_struct_that_cannot_be_options_breaks_its_plugin_and_no_other(install:
     registry = load_registry(found=[install("odd", code), install("slow", WITH_OPTIONS)])
     [info] = [info for info in registry.plugins() if info.state is State.BROKEN]
     assert STRUCTS[struct] in info.detail
-    assert [options.plugin for options in registry.options] == ["lines", "slow"]
+    assert [options.plugin for options in registry.options] == ["processes", "lines", "slow"]
     assert "odd" not in registry.strategy_names()
 
 

@@ -42,7 +42,7 @@ def test_the_built_in_ones_are_plugins_like_any_other() -> None:
         *(("reader", name) for name in ("calamine", "openpyxl", "csv")),
         *(("strategy", name) for name in BUILT_IN),
         *(("backend", name) for name in ("postgresql", "sqlite", "sqlalchemy")),
-        ("executor", "sequential"),
+        *(("executor", name) for name in ("sequential", "processes")),
     }
     assert {info.distribution for info in registry.plugins()} == {DISTRIBUTION}
     assert {info.state for info in registry.plugins()} == {State.ACTIVE}

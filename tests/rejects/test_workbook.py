@@ -17,7 +17,7 @@ from python_calamine import CalamineWorkbook
 from tests.support.examples import examples
 from tui_importer.errors import ImporterError, UsageError
 from tui_importer.events import Fault, Reject
-from tui_importer.rejects.paths import check_reject_path, default_reject_path
+from tui_importer.rejects.paths import check_reject_path, claimed_reject_path
 from tui_importer.rejects.text import CUT_MARK, MAX_CELL_TEXT, escaped, fitting, is_formula_like, unescaped
 from tui_importer.rejects.workbook import REASON_HEADERS, source_width, write_reject_workbook
 
@@ -255,15 +255,24 @@ def test_nothing_in_it_is_a_formula(tmp_path: Path) -> None:
 
 def test_a_reject_file_of_somebody_else_is_not_overwritten(tmp_path: Path) -> None:
     source = Path("/data/sample_data.xlsx")
-    assert default_reject_path(source, tmp_path).name == "sample_data.rejects.xlsx"
-    (tmp_path / "sample_data.rejects.xlsx").touch()
-    assert default_reject_path(source, tmp_path).name == "sample_data.rejects-2.xlsx"
-    (tmp_path / "sample_data.rejects-2.xlsx").symlink_to("gone")
-    assert default_reject_path(source, tmp_path).name == "sample_data.rejects-3.xlsx"
-    mended = tmp_path / "sample_data.rejects-2.xlsx"
-    assert default_reject_path(mended, tmp_path).name == "sample_data.rejects-3.xlsx"
-    long = default_reject_path(Path("é" * 125 + ".xlsx"), tmp_path)
-    long.touch()
+
+    def claimed(of: Path) -> str:
+        with claimed_reject_path(of, tmp_path) as path:
+            assert path.stat().st_mode & 0o777 == 0o600
+        return path.name
+
+    assert claimed(source) == "sample_data.rejects.xlsx"
+    assert claimed(source) == "sample_data.rejects-2.xlsx"
+    (tmp_path / "sample_data.rejects-3.xlsx").symlink_to("gone")
+    assert claimed(source) == "sample_data.rejects-4.xlsx"
+    assert claimed(tmp_path / "sample_data.rejects-2.xlsx") == "sample_data.rejects-5.xlsx"
+    assert claimed(Path("é" * 125 + ".xlsx")).endswith("é.rejects.xlsx")
+
+
+def test_a_claimed_path_is_given_back_if_nothing_is_written(tmp_path: Path) -> None:
+    with pytest.raises(KeyError), claimed_reject_path(Path("a.xlsx"), tmp_path):
+        raise KeyError
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("name", ["r.csv", "r", "missing/r.xlsx", "folder.xlsx", "source.xlsx"])

@@ -15,7 +15,7 @@ from typing import Any
 import click
 import msgspec
 
-from tui_importer.api import Run, target_address
+from tui_importer.api import Run
 from tui_importer.cli.interruption import Interruption, interruptible
 from tui_importer.cli.options import CommandWithPlugins, CountOrAuto, build_plan, source_options, target_options
 from tui_importer.console.lines import SafeStream
@@ -26,7 +26,7 @@ from tui_importer.core.model.url import sqlite_path
 from tui_importer.core.planning.expansion import only_import
 from tui_importer.core.writing.backend import ConnectionSettings
 from tui_importer.errors import ExitCode, ImporterError
-from tui_importer.plugins.choice import sheets_of
+from tui_importer.plugins.choice import sheets_of, target_address
 from tui_importer.plugins.registry import Registry, load_registry
 from tui_importer.process.native_output import native_output_logged
 from tui_importer.text.safe import visible

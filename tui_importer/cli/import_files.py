@@ -44,7 +44,8 @@ if TYPE_CHECKING:
 @source_options
 @target_options
 @click.option("--strategy", metavar="NAME", help="sequential, threaded, batched (default), async, or a plugin's.")
-@click.option("--executor", metavar="NAME", help="What carries out several imports: sequential, or a plugin's.")
+@click.option("--executor", metavar="NAME", help="What carries out several imports: sequential, processes, a plugin's.")
+@click.option("--jobs", type=CountOrAuto(), help="Carry out so many imports side by side, in local processes.")
 @click.option("--workers", type=CountOrAuto(), help="Connections that write side by side.")
 @click.option("--batch-size", type=CountOrAuto(), help="Rows of a batch.")
 @click.option("--max-rejects", metavar="N|P%", help="Stop when more rows than that are rejected.")

@@ -288,6 +288,8 @@ def build_plan(files: Sequence[str], given: Mapping[str, Any], registry: Registr
     )
     apart = ("schema", "types", "skip", "rename", "set", "plugin_options")
     named = {name: given.get(name) for name in Options.__struct_fields__ if name not in apart}
+    executor, jobs = _executor(given, plan.options)
+    named["executor"] = executor
     options = _typed(
         plan.options,
         **named,
@@ -296,12 +298,25 @@ def build_plan(files: Sequence[str], given: Mapping[str, Any], registry: Registr
         skip=(*plan.options.skip, *(given.get("skip") or ())),
         rename={**plan.options.rename, **dict(given.get("rename") or ())},
         set={**plan.options.set, **dict(given.get("set_") or ())},
-        plugin_options=merged(plan.options.plugin_options, registry.options.read(given.get("plugin_options") or ())),
+        plugin_options=merged(
+            plan.options.plugin_options, registry.options.read([*(given.get("plugin_options") or ()), *jobs])
+        ),
     )
     formats = formats_given(plan.formats, _given_formats(given))
     return msgspec.structs.replace(
         plan, source=source, further_sources=further_sources, target=target, options=options, formats=formats
     )
+
+
+def _executor(given: Mapping[str, Any], planned: Options) -> tuple[str | None, list[tuple[str, str, str]]]:
+    """The executor that was typed, and its option for ``--jobs``; without a name, the one that takes that option."""
+    name: str | None = given.get("executor")
+    jobs = given.get("jobs")
+    if jobs is None:
+        return name, []
+    if name is None and planned.executor == Options().executor:
+        name = SIDE_BY_SIDE
+    return name, [(name or planned.executor, "jobs", "0" if jobs == AUTO else str(jobs))]
 
 
 def _given_formats(given: Mapping[str, Any]) -> Iterator[tuple[str, str | None, object]]:
@@ -356,6 +371,9 @@ def check_report_path(where: str, kept: Iterable[str | Path | None] = ()) -> Non
         if file is not None and path.exists() and os.path.exists(file) and path.samefile(file):
             raise UsageError(f"{where}: the report would replace {file}; name another file for it")
 
+
+#: The executor of ``--jobs``.
+SIDE_BY_SIDE = "processes"
 
 StructT = TypeVar("StructT", bound=msgspec.Struct)
 

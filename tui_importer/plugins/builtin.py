@@ -2,8 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+import msgspec
+
 from tui_importer.plugins.hookspecs import hookimpl
 from tui_importer.plugins.specs import BackendSpec, ExecutorSpec, ReaderSpec, StrategySpec
+
+
+class ProcessesOptions(msgspec.Struct, frozen=True):
+    """The options of :class:`tui_importer.executors.processes.Processes`."""
+
+    jobs: Annotated[
+        int, msgspec.Meta(ge=0, description="Imports carried out at the same time; 0: as many as there are processors")
+    ] = 0
 
 
 @hookimpl
@@ -84,5 +96,13 @@ def tui_importer_backends() -> list[BackendSpec]:
 
 @hookimpl
 def tui_importer_executors() -> list[ExecutorSpec]:
-    """Imports in this process."""
-    return [ExecutorSpec("sequential", "imports one after another", "tui_importer.executors.sequential:Sequential")]
+    """Imports on this machine."""
+    return [
+        ExecutorSpec("sequential", "imports one after another", "tui_importer.executors.sequential:Sequential"),
+        ExecutorSpec(
+            "processes",
+            "imports side by side, in local processes",
+            "tui_importer.executors.processes:Processes",
+            options=ProcessesOptions,
+        ),
+    ]

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from tui_importer.core.model.plan import Plan, database_of
 from tui_importer.core.model.standard_input import source_path
-from tui_importer.core.model.url import parse_address
+from tui_importer.core.model.url import DatabaseAddress, parse_address
 from tui_importer.core.planning.expansion import expand
 from tui_importer.core.source.content import head_of, may_be_packed
 from tui_importer.core.source.reader import Reader, SheetInfo, described
@@ -15,6 +15,9 @@ from tui_importer.errors import PlanError, UsageError
 from tui_importer.plugins.options import OptionSet
 from tui_importer.plugins.registry import Registry
 from tui_importer.plugins.specs import BackendSpec, ReaderSpec, StrategySpec
+
+if TYPE_CHECKING:
+    from tui_importer.core.run.context import Components
 
 
 class Chosen(NamedTuple):
@@ -79,9 +82,33 @@ def options_of(chosen: Chosen, registry: Registry) -> tuple[OptionSet, ...]:
 def unused_options(plan: Plan, chosen: Chosen, registry: Registry) -> tuple[str, ...]:
     """A note on each plugin that the plan has options for, but that it does not select."""
     names = {kind: spec.name for kind, spec in zip(Chosen._fields, chosen, strict=True)}
+    names["executor"] = plan.options.executor
     given = dict.fromkeys(registry.options.named(plugin) for plugin in plan.options.plugin_options)
     return tuple(
         f"the options of {each.plugin!r} are not used: the {each.kind} of this import is {names[each.kind]!r}"
         for each in given
         if each.plugin != names[each.kind]
     )
+
+
+def components_of(plan: Plan, registry: Registry) -> Components:
+    """The plugins that carry out a plan's import, ready to be used."""
+    from tui_importer.core.run.context import Components  # not before the source is being opened
+
+    chosen, values = choose(plan, registry), plan.options.plugin_options
+    reader, strategy, backend = chosen
+    return Components(
+        reader_name=reader.name,
+        reader=make_reader(plan, reader.name, registry),
+        strategy_name=strategy.name,
+        strategy=registry.make_strategy(strategy.name, values),
+        backend_name=backend.name,
+        open_backend=lambda settings: registry.make_backend(backend.name, settings, values),
+        address=target_address(plan),
+        notes=unused_options(plan, chosen, registry),
+    )
+
+
+def target_address(plan: Plan) -> DatabaseAddress:
+    """The address of the plan's database; by default an SQLite file in the current folder, named after the source."""
+    return parse_address(database_of(plan))

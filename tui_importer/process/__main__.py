@@ -8,14 +8,16 @@ from typing import NoReturn
 
 from tui_importer.core.model.json_text import decode_json, encode_json
 from tui_importer.core.model.preview import Preview
+from tui_importer.core.scheduling.executor import ImportSpec
 from tui_importer.errors import ExitCode, ImporterError
 from tui_importer.process.library_warnings import keep_libraries_quiet
 from tui_importer.process.messages import (
-    Answer,
     ImportRequest,
     Inspected,
     InspectRequest,
     LookAtTargetRequest,
+    Message,
+    PartRequest,
     Previewed,
     Refused,
     Request,
@@ -29,10 +31,12 @@ def main() -> NoReturn:
     keep_libraries_quiet()
     code = ExitCode.OK
     try:
-        request: Request = decode_json(sys.stdin.buffer.read(), Request)
+        request: Request = decode_json(sys.stdin.buffer.readline(), Request)
         match request:
             case ImportRequest():
                 code = _import(request)
+            case PartRequest(spec=spec):
+                code = _carry_out_part(spec)
             case InspectRequest():
                 _inspect(request)
             case LookAtTargetRequest():
@@ -44,7 +48,7 @@ def main() -> NoReturn:
     os._exit(int(code))
 
 
-def _send(answer: Answer) -> None:
+def _send(answer: Message) -> None:
     try:
         sys.stdout.buffer.write(encode_json(answer) + b"\n")
         sys.stdout.buffer.flush()
@@ -85,6 +89,15 @@ def _import(request: ImportRequest) -> ExitCode:
     if request.report_file is not None:
         write_report(request.report_file, report)
     return ExitCode(report.exit_code)
+
+
+def _carry_out_part(spec: ImportSpec) -> ExitCode:
+    from tui_importer.process.interpreter import prepare_to_import
+
+    prepare_to_import()
+    from tui_importer.process.part import carry_out_part
+
+    return carry_out_part(spec, sys.stdin.buffer, _send)
 
 
 def _detach_from_terminal() -> None:

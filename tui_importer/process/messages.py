@@ -7,8 +7,12 @@ from __future__ import annotations
 
 import msgspec
 
+from tui_importer.core.model.counters import Snapshot
 from tui_importer.core.model.plan import Plan
+from tui_importer.core.model.report import Report
+from tui_importer.core.scheduling.executor import ImportSpec
 from tui_importer.core.source.layout import Layout
+from tui_importer.events import AnyEvent
 
 
 class Message(msgspec.Struct, frozen=True, kw_only=True, tag_field="message"):
@@ -23,6 +27,35 @@ class ImportRequest(Message, frozen=True, kw_only=True, tag="import"):
     command: str | tuple[str, ...]
     rejects_file: str | None = None
     report_file: str | None = None
+
+
+class PartRequest(Message, frozen=True, kw_only=True, tag="part"):
+    """Carry out one import of a run: answered by :class:`Happened`, :class:`Counted` and at last :class:`PartEnded`.
+
+    What follows on standard input are orders, a line each; its end means that the run is gone, and aborts the import.
+    """
+
+    spec: ImportSpec
+
+
+class StopOrder(Message, frozen=True, kw_only=True, tag="stop"):
+    """Stop the import, or abort it."""
+
+    reason: str
+    exit_code: int
+    aborting: bool
+
+
+class PauseOrder(Message, frozen=True, kw_only=True, tag="pause"):
+    """Pause or unpause the import."""
+
+    paused: bool
+
+
+class WorkersOrder(Message, frozen=True, kw_only=True, tag="workers"):
+    """Change the number of workers: answered by :class:`WorkersAnswer`."""
+
+    workers: int
 
 
 class InspectRequest(Message, frozen=True, kw_only=True, tag="inspect"):
@@ -43,6 +76,30 @@ class RunBegun(Message, frozen=True, kw_only=True, tag="run_begun"):
     """The run has begun and is recorded under this id. This is the last message."""
 
     run_id: str
+
+
+class Happened(Message, frozen=True, kw_only=True, tag="happened"):
+    """An event of the import."""
+
+    event: AnyEvent
+
+
+class Counted(Message, frozen=True, kw_only=True, tag="counted"):
+    """The counters of the import, a few times a second."""
+
+    snapshot: Snapshot
+
+
+class WorkersAnswer(Message, frozen=True, kw_only=True, tag="workers_answer"):
+    """The answer to :class:`WorkersOrder`: None, or why it was refused."""
+
+    refused: str | None
+
+
+class PartEnded(Message, frozen=True, kw_only=True, tag="part_ended"):
+    """The import has ended. This is the last message."""
+
+    report: Report
 
 
 class Previewed(Message, frozen=True, kw_only=True, tag="previewed"):
@@ -86,5 +143,7 @@ class Refused(Message, frozen=True, kw_only=True, tag="refused"):
     exit_code: int
 
 
-Request = ImportRequest | InspectRequest | LookAtTargetRequest
+Request = ImportRequest | PartRequest | InspectRequest | LookAtTargetRequest
+PartOrder = StopOrder | PauseOrder | WorkersOrder
+PartAnswer = Happened | Counted | WorkersAnswer | PartEnded | Refused
 Answer = RunBegun | Previewed | Inspected | TargetSeen | Refused

@@ -81,20 +81,17 @@ class InspectionProcess:
                 if answer is not None and not self._cancelled:
                     self._on_answer(answer)
         if process.returncode != 0 and not self._cancelled:
-            ended = f"ended by signal {-process.returncode}" if process.returncode < 0 else "ended without a word"
-            self._on_answer(Refused(error=f"the reader's process {ended}", exit_code=int(ExitCode.USAGE)))
+            how = ended(process.returncode)
+            self._on_answer(Refused(error=f"the reader's process {how}", exit_code=int(ExitCode.USAGE)))
+
+
+def ended(code: int) -> str:
+    """How a process ended that had more to say, in words."""
+    return f"ended by signal {-code}" if code < 0 else "ended without a word"
 
 
 def _process(request: Request, *, own_session: bool, folder: Path | None = None) -> subprocess.Popen[bytes]:
-    process = subprocess.Popen(  # noqa: S603  # this very program
-        # -P: a folder of data may hold files named like modules, which must not be imported.
-        [sys.executable, "-P", "-m", _MODULE],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE if own_session else subprocess.DEVNULL,
-        start_new_session=own_session,
-        cwd=folder,
-    )
+    process = start_process(own_session=own_session, folder=folder, stderr=subprocess.PIPE if own_session else None)
     assert process.stdin is not None
     try:
         process.stdin.write(encode_json(request))
@@ -102,6 +99,21 @@ def _process(request: Request, *, own_session: bool, folder: Path | None = None)
     except BrokenPipeError:
         pass  # the process died at once: its output, if any, is read next
     return process
+
+
+def start_process(
+    *, own_session: bool, folder: Path | None = None, stderr: int | None = None
+) -> subprocess.Popen[bytes]:
+    """Start a process that waits for a request on its standard input. ``stderr`` is discarded by default."""
+    return subprocess.Popen(  # noqa: S603  # this very program
+        # -P: a folder of data may hold files named like modules, which must not be imported.
+        [sys.executable, "-P", "-m", _MODULE],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL if stderr is None else stderr,
+        start_new_session=own_session,
+        cwd=folder,
+    )
 
 
 def _answer(line: bytes) -> Answer | None:

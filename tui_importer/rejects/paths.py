@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 
 from tui_importer.core.model.files import cannot_be_written, check_new_file
-from tui_importer.errors import UsageError
+from tui_importer.errors import ImporterError, UsageError
 
 #: The only suffix that is written. A CSV could keep a spreadsheet program from running a cell that begins with "=" only
 #: by changing its text, and then it would not read back unchanged.
@@ -65,15 +68,28 @@ def check_default_place() -> None:
         raise UsageError(f"rejected rows cannot be written into the current folder ({why}): say where with --rejects")
 
 
-def default_reject_path(source: Path, folder: Path) -> Path:
-    """``NAME.rejects.xlsx`` in ``folder``, or ``NAME.rejects-2.xlsx`` and so on if that exists: a user may be
-    correcting it. The rejects of a reject file keep the first file's name."""
+@contextmanager
+def claimed_reject_path(source: Path, folder: Path) -> Iterator[Path]:
+    """Create an empty file, to be replaced by the rejects of ``source``; if that fails, it is removed.
+
+    It is ``NAME.rejects.xlsx`` in ``folder``, or ``NAME.rejects-2.xlsx`` and so on if that exists: a user may be
+    correcting it, or an import beside this one has claimed it. The rejects of a reject file keep the first file's name.
+    Raises :class:`~tui_importer.errors.ImporterError` if no file can be created.
+    """
     stem = _REJECTS_ENDING.sub("", source.stem)
     while len(os.fsencode(stem)) > _MAX_STEM:
         stem = stem[:-1]
-    number = 1
-    while True:
+    for number in count(1):
         path = folder / f"{stem}.rejects{'' if number == 1 else f'-{number}'}{SUFFIX}"
-        if not os.path.lexists(path):
-            return path
-        number += 1
+        try:
+            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+        except FileExistsError:
+            continue
+        except OSError as error:
+            raise ImporterError(f"{path}: cannot write the rejects: {error.strerror or error}") from error
+        break
+    try:
+        yield path
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise

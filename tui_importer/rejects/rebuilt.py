@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 
 from tui_importer.errors import UsageError
 from tui_importer.recording.follow import headers, rejected_rows, sources_with_rejects
 from tui_importer.recording.recordings import Recording
-from tui_importer.rejects.paths import check_reject_path, default_reject_path
+from tui_importer.rejects.paths import check_reject_path, claimed_reject_path
 from tui_importer.rejects.spool import RejectSpool
 from tui_importer.rejects.workbook import write_reject_workbook
 
@@ -30,8 +31,8 @@ def write_rejects_of(recording: Recording, path: Path | None = None, source: int
         if not spool.count:
             of_source = "" if source is None else f" of source {source}"
             raise UsageError(f"run {recording.run_id} has rejected no row{of_source}")
-        where = path or default_reject_path(file, Path.cwd())
-        return where, write_reject_workbook(where, headers(recording, number), spool)
+        with claimed_reject_path(file, Path.cwd()) if path is None else nullcontext(path) as where:
+            return where, write_reject_workbook(where, headers(recording, number), spool)
 
 
 def _source_with_rejects(recording: Recording) -> int:

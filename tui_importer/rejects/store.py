@@ -12,7 +12,7 @@ from tui_importer.core.model.report import ReasonGroup, Report
 from tui_importer.core.model.undecodable_names import escaped
 from tui_importer.errors import ExitCode, ImporterError
 from tui_importer.events import Reject
-from tui_importer.rejects.paths import default_reject_path
+from tui_importer.rejects.paths import claimed_reject_path
 from tui_importer.rejects.spool import RejectSpool
 
 
@@ -51,11 +51,15 @@ class RejectStore:
         # Imported here: it takes a tenth of a second, and runs without rejects do not need it.
         from tui_importer.rejects.workbook import write_reject_workbook
 
-        path = self._workbook or default_reject_path(self._source, Path.cwd())
-        if os.path.lexists(path):  # it was created while the rows were being loaded
-            path = default_reject_path(path, path.parent)
+        given = self._workbook
         try:
-            write_reject_workbook(path, headers, spool)
+            if given is not None and not os.path.lexists(given):
+                path = given
+                write_reject_workbook(path, headers, spool)
+            else:  # none was given, or it was created while the rows were being loaded
+                source, folder = (self._source, Path.cwd()) if given is None else (given, given.parent)
+                with claimed_reject_path(source, folder) as path:
+                    write_reject_workbook(path, headers, spool)
         except ImporterError as error:
             return msgspec.structs.replace(
                 report, outcome="failed", exit_code=int(ExitCode.FAILED), error=report.error or str(error)

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import msgspec
 
-from tui_importer.api import target_address
 from tui_importer.core.model.plan import Plan, checked
 from tui_importer.core.model.schemas import BUSINESSES
 from tui_importer.core.model.url import parse_address, sqlite_path
 from tui_importer.errors import UsageError
+from tui_importer.plugins.choice import target_address
 
 #: Host names under which programs on this machine reach the server.
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})

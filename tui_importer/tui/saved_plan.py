@@ -8,9 +8,9 @@ from pathlib import Path
 
 import msgspec
 
-from tui_importer.api import target_address
 from tui_importer.core.model.plan import Plan, save_plan
 from tui_importer.core.model.standard_input import source_path
+from tui_importer.plugins.choice import target_address
 
 
 class SavedPlan:

@@ -132,6 +132,14 @@ class Engine:
             error = self._import() or self._dispatcher.failure
         return self._end(Ending(error, started_at, time.perf_counter() - started))
 
+    def hand_over(self) -> RunControl:
+        """Give the source up, as the import is carried out elsewhere; returns the control, which is then the caller's
+        to pass on and to close."""
+        if self._opening is not None:
+            self._opening.abandon()
+            self._opening = None
+        return self._control
+
     def report_unbegun(self, error: ImporterError | None) -> Report:
         """The report of an import that is not carried out: because of an error, or else because it was stopped."""
         self._control.close()

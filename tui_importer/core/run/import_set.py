@@ -7,6 +7,7 @@ and fails for itself; an executor decides where and when they are carried out.
 from __future__ import annotations
 
 import datetime as dt
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -18,11 +19,12 @@ from tui_importer.core.model.report import Report
 from tui_importer.core.model.standard_input import shown_source
 from tui_importer.core.run.context import Components, Rejects
 from tui_importer.core.run.dispatcher import EventDispatcher
+from tui_importer.core.run.elsewhere import EngineElsewhere
 from tui_importer.core.run.engine import Engine
 from tui_importer.core.run.run_id import import_run_id, new_run_id
 from tui_importer.core.run.set_report import label, report_of_set
-from tui_importer.core.scheduling.executor import Executor, PendingImport
-from tui_importer.core.scheduling.failures import INTERRUPTS, unexpected
+from tui_importer.core.scheduling.executor import Executor, ImportElsewhere, ImportSpec, PendingImport
+from tui_importer.core.scheduling.failures import INTERRUPTS, as_error, unexpected
 from tui_importer.core.source.opening import Opening
 from tui_importer.errors import ExitCode, ImporterError
 from tui_importer.events import (
@@ -37,6 +39,9 @@ from tui_importer.events import (
 )
 
 EventT = TypeVar("EventT", ImportFinished, RunFinished)
+
+#: How often an import that waits for its turn looks whether the run is being stopped, in seconds.
+_TURN_SECONDS = 0.1
 
 
 class RejectStore(Rejects, Protocol):
@@ -82,7 +87,9 @@ class ImportSet:
         self._dispatcher = EventDispatcher(listener, self._stop_all)
         self._emit = self._dispatcher.emit
         self._reports: dict[int, Report] = {}
-        self._engines = tuple(
+        self._ended = threading.Condition()
+        self._orders = threading.RLock()
+        self._engines: list[Engine | EngineElsewhere] = [
             Engine(
                 each.plan,
                 each.components,
@@ -94,7 +101,7 @@ class ImportSet:
                 command=each.command,
             )
             for number, each in enumerate(imports, start=1)
-        )
+        ]
 
     @property
     def resolved_plans(self) -> tuple[Plan | None, ...]:
@@ -112,12 +119,14 @@ class ImportSet:
 
     def abort(self, reason: str, exit_code: ExitCode = ExitCode.STOPPED) -> None:
         """Stop, and cancel the statements in flight at the database: their batches are rolled back."""
-        if sum(engine.abort(reason, exit_code) for engine in self._engines):
+        with self._orders:
+            aborting = sum(engine.abort(reason, exit_code) for engine in self._engines)
+        if aborting:
             self._emit(Stopping(reason=reason, aborting=True))
 
     def pause(self, *, paused: bool) -> None:
         """Pause or unpause taking batches; no effect if that is already the state."""
-        with self._dispatcher.held:  # the last event emitted must match the state
+        with self._dispatcher.held, self._orders:  # the last event emitted must match the state
             if sum(engine.pause(paused=paused) for engine in self._engines):
                 self._emit(Paused() if paused else Unpaused())
 
@@ -158,10 +167,55 @@ class ImportSet:
             yield _Pending(self, number)
 
     def carry_out(self, number: int) -> None:
-        """Carry out one import and keep its report."""
-        planned, engine = self._imports[number - 1], self._engines[number - 1]
+        """Carry out one import in this process and keep its report."""
+        planned = self._imports[number - 1]
+        self._wait_for_turn(number)
+        engine = self._engines[number - 1]
         if self._left_unbegun(engine):
             return  # it was taken before the run was stopped
+        assert isinstance(engine, Engine)
+        self._announce(number)
+        self._end(number, self._carried_out(planned, engine))
+
+    def carry_out_elsewhere(self, number: int, begin: Callable[[ImportSpec], ImportElsewhere]) -> None:
+        """Have one import carried out elsewhere and keep its report."""
+        self._wait_for_turn(number)
+        engine = self._engines[number - 1]
+        if self._left_unbegun(engine):
+            return
+        assert isinstance(engine, Engine)
+        self._announce(number)
+        try:
+            elsewhere = begin(self.spec(number))
+        except INTERRUPTS:
+            raise
+        except BaseException as error:  # noqa: BLE001  # third-party code may raise anything
+            self._end(number, engine.report_unbegun(as_error(error)))
+            return
+        with self._orders:  # an order reaches either
+            replacement = EngineElsewhere(engine, self._emit, elsewhere)
+            self._engines[number - 1] = replacement
+        self._end(number, replacement.execute())
+
+    def spec(self, number: int) -> ImportSpec:
+        """One import as a value."""
+        planned = self._imports[number - 1]
+        run_id = import_run_id(self.run_id, number, len(self._imports))
+        return ImportSpec(plan=planned.plan, run_id=run_id, source=number, command=planned.command)
+
+    def _wait_for_turn(self, number: int) -> None:
+        """Wait for earlier imports into the same table if what is in it later depends on their order."""
+        target = self._imports[number - 1].plan.target
+        if not (target.write_mode.order_matters or target.write_mode.empties):
+            return
+        earlier = [n for n, each in enumerate(self._imports[: number - 1], start=1) if each.plan.target == target]
+        engine = self._engines[number - 1]
+        with self._ended:
+            while not (engine.stopping or self._reports.keys() >= set(earlier)):
+                self._ended.wait(_TURN_SECONDS)
+
+    def _announce(self, number: int) -> None:
+        planned = self._imports[number - 1]
         if self._several:
             self._emit(
                 ImportStarted(
@@ -171,7 +225,6 @@ class ImportSet:
                     strategy=planned.components.strategy_name,
                 )
             )
-        self._end(number, self._carried_out(planned, engine))
 
     @property
     def _several(self) -> bool:
@@ -188,12 +241,14 @@ class ImportSet:
         finally:
             planned.rejects.close()
 
-    def _left_unbegun(self, engine: Engine) -> bool:
+    def _left_unbegun(self, engine: Engine | EngineElsewhere) -> bool:
         """Whether the run was stopped before this import began. An only import always begins."""
         return self._several and engine.stopping
 
     def _end(self, number: int, report: Report) -> None:
-        self._reports[number] = report
+        with self._ended:
+            self._reports[number] = report
+            self._ended.notify_all()
         if self._several:
             self._emit(_finished(ImportFinished, report, source=number, error=report.error))
 
@@ -207,7 +262,7 @@ class ImportSet:
             return ImporterError(f"executor {self._executor_name!r} failed: {unexpected(error)}")
         return None
 
-    def _left_out(self, engine: Engine) -> ImporterError | None:
+    def _left_out(self, engine: Engine | EngineElsewhere) -> ImporterError | None:
         """Why an import was not begun, unless because the run was stopped."""
         return None if engine.stopping else ImporterError(f"executor {self._executor_name!r} did not carry it out")
 
@@ -216,7 +271,8 @@ class ImportSet:
         return report_of_set(self.run_id, reports, failure, self._started_at, time.perf_counter() - self._started)
 
     def _stop_all(self, reason: str, exit_code: ExitCode = ExitCode.FAILED) -> bool:
-        return sum(engine.stop(reason, exit_code) for engine in self._engines) > 0
+        with self._orders:
+            return sum(engine.stop(reason, exit_code) for engine in self._engines) > 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,6 +284,9 @@ class _Pending:
 
     def carry_out(self) -> None:
         self.owner.carry_out(self.number)
+
+    def carry_out_elsewhere(self, begin: Callable[[ImportSpec], ImportElsewhere]) -> None:
+        self.owner.carry_out_elsewhere(self.number, begin)
 
 
 def _finished(kind: Callable[..., EventT], report: Report, **more: object) -> EventT:

@@ -2,22 +2,69 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Protocol
+
+import msgspec
+
+from tui_importer.core.model.counters import Snapshot
+from tui_importer.core.model.plan import Plan
+from tui_importer.core.model.report import Report
+from tui_importer.errors import ExitCode
+from tui_importer.events import AnyEvent
+
+
+class ImportSpec(msgspec.Struct, frozen=True, kw_only=True):
+    """One import of a run as a value, for a process that carries it out elsewhere.
+
+    ``run_id`` is the id under which the ledger records it, ``source`` the number of its source in the run, and
+    ``command`` the command line that repeats it. ``database`` in the plan's target may hold a password: whoever sends a
+    spec answers for the way.
+    """
+
+    plan: Plan
+    run_id: str
+    source: int
+    command: str | None = None
+
+
+class ImportElsewhere(Protocol):
+    """An import that is carried out elsewhere."""
+
+    def told(self) -> Iterator[AnyEvent | Snapshot | Report]:
+        """What it tells while it is carried out, in order: its events, its counters a few times a second, and at its
+        end its report. Raises :class:`~tui_importer.errors.ImporterError` if it ends without one."""
+
+    def stop(self, reason: str, exit_code: ExitCode, *, aborting: bool) -> None:
+        """Have it stopped, or aborted."""
+
+    def pause(self, *, paused: bool) -> None:
+        """Have it paused or unpaused."""
+
+    def change_workers(self, workers: int) -> None:
+        """Have the number of its workers changed. Raises :class:`~tui_importer.errors.UsageError` if it is not."""
 
 
 class PendingImport(Protocol):
-    """One import of a run. It claims, resumes and fails for itself."""
+    """One import of a run. It claims, resumes and fails for itself.
+
+    A failed import is reported, not raised: the others are carried out all the same. Both ways to carry it out raise
+    only what interrupts a program (``KeyboardInterrupt``). They first wait for earlier imports into the same table if
+    the order of their rows matters, so imports must be begun in the order in which the queue gives them.
+    """
 
     @property
     def number(self) -> int:
         """The number of its source in the run, from 1."""
 
     def carry_out(self) -> None:
-        """Carry the import out in this process and thread; called once.
+        """Carry the import out in this process and thread; called once."""
 
-        A failed import is reported, not raised: the others are carried out all the same. Raises only what interrupts a
-        program (``KeyboardInterrupt``).
+    def carry_out_elsewhere(self, begin: Callable[[ImportSpec], ImportElsewhere]) -> None:
+        """Have the import carried out elsewhere instead, and return when it has ended.
+
+        ``begin`` is called unless the run is being stopped; it raises :class:`~tui_importer.errors.ImporterError` if
+        the import cannot be begun, with which the import then fails.
         """
 
 

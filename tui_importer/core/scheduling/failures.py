@@ -35,6 +35,11 @@ def unexpected(error: BaseException) -> ImporterError:
     return ImporterError(": ".join(filter(None, (type(error).__name__, " ".join(str(error).split())))))
 
 
+def as_error(error: BaseException) -> ImporterError:
+    """An error as it is, and any other exception as :func:`unexpected` says it."""
+    return error if isinstance(error, ImporterError) else unexpected(error)
+
+
 def _leaves(group: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]:
     for error in group.exceptions:
         if isinstance(error, BaseExceptionGroup):

@@ -10,10 +10,10 @@ from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.widgets import Input, Label, Select
 
-from tui_importer.api import target_address
 from tui_importer.core.model.count_or_auto import format_count
 from tui_importer.core.model.plan import Plan
 from tui_importer.core.model.write_mode import WriteKind, WriteMode
+from tui_importer.plugins.choice import target_address
 from tui_importer.tui.draft import count_or_auto
 from tui_importer.tui.terminal import Glyphs
 

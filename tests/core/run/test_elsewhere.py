@@ -1,0 +1,162 @@
+"""An import that is carried out elsewhere: what it tells is passed on, and so is what it is told."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from tests.conftest import Database
+from tests.core.run.test_import_set import Arranged
+from tui_importer.core.model.counters import Phase, Snapshot
+from tui_importer.core.model.report import Report, SetReport, Stats
+from tui_importer.core.run.elsewhere import EngineElsewhere
+from tui_importer.core.run.engine import Engine
+from tui_importer.core.scheduling.executor import ImportElsewhere, ImportQueue, ImportSpec
+from tui_importer.errors import ExitCode, ImporterError, UsageError
+from tui_importer.events import AnyEvent, BatchCommitted, Noticed
+
+
+def committed(source: int, rows: int) -> BatchCommitted:
+    return BatchCommitted(
+        source=source, worker=1, first_row=2, last_row=1 + rows, inserted=rows, skipped=0, rejected=0, seconds=0.1
+    )
+
+
+class Scripted:
+    """Tells what it is given, and notes what it is told."""
+
+    def __init__(self, spec: ImportSpec, script: Sequence[AnyEvent | Snapshot | Report | Exception]) -> None:
+        self.spec = spec
+        self.script = script
+        self.orders: list[object] = []
+        self.go_on = threading.Event()
+
+    def told(self) -> Iterator[AnyEvent | Snapshot | Report]:
+        for each in self.script:
+            if isinstance(each, Exception):
+                raise each
+            yield each
+
+    def stop(self, reason: str, exit_code: ExitCode, *, aborting: bool) -> None:
+        self.orders.append((reason, exit_code, aborting))
+
+    def pause(self, *, paused: bool) -> None:
+        self.orders.append(paused)
+
+    def change_workers(self, workers: int) -> None:
+        raise UsageError(f"not {workers}")
+
+
+class Elsewhere:
+    """An executor that has every import carried out by ``begin``."""
+
+    def __init__(self, begin: Callable[[ImportSpec], ImportElsewhere]) -> None:
+        self._begin = begin
+
+    def run(self, queue: ImportQueue) -> None:
+        for each in queue.imports():
+            each.carry_out_elsewhere(self._begin)
+
+
+def arranged(folder: Path, database: Database, begin: Callable[[ImportSpec], ImportElsewhere]) -> Arranged:
+    return Arranged(folder, database, imports=2, executor=Elsewhere(begin))
+
+
+def ended(spec: ImportSpec, report: Report) -> Report:
+    return msgspec.structs.replace(report, run_id=spec.run_id, outcome="complete", exit_code=0, error=None)
+
+
+@pytest.fixture
+def some_report(tmp_path: Path, sqlite: Database) -> Report:
+    def never(spec: ImportSpec) -> ImportElsewhere:
+        raise ImporterError("no place")
+
+    report = arranged(tmp_path, sqlite, never).run.execute()
+    assert isinstance(report, SetReport)
+    assert [(each.outcome, each.error) for each in report.imports] == [("failed", "no place")] * 2
+    return report.imports[0]
+
+
+def test_what_is_told_is_passed_on_and_the_report_is_kept(
+    tmp_path: Path, sqlite: Database, some_report: Report
+) -> None:
+    parts: list[Scripted] = []
+
+    def begin(spec: ImportSpec) -> ImportElsewhere:
+        counters = Snapshot(at=9e9, read=5, inserted=5, phase=Phase.FINISHED, all_read=True)
+        hello = Noticed(source=spec.source, message="hello")
+        parts.append(Scripted(spec, [hello, counters, ended(spec, some_report)]))
+        return parts[-1]
+
+    run = arranged(tmp_path, sqlite, begin)
+    report = run.run.execute()
+    assert [part.spec.source for part in parts] == [1, 2]
+    assert [part.spec.run_id for part in parts] == [f"{report.run_id}.1", f"{report.run_id}.2"]
+    assert [event.source for event in run.heard if isinstance(event, Noticed)] == [1, 2]
+    assert report.outcome == "complete"
+    assert run.run.snapshot().inserted == 10
+    assert run.run.snapshot().at < 9e9
+
+
+@pytest.mark.parametrize("script", [[RuntimeError("gone")], []], ids=["an error", "no report"])
+def test_one_that_dies_fails_with_the_rows_that_are_known_to_be_in(
+    tmp_path: Path, sqlite: Database, script: list[Exception]
+) -> None:
+    def begin(spec: ImportSpec) -> ImportElsewhere:
+        return Scripted(spec, [committed(spec.source, 3), Snapshot(at=0, read=9, inserted=2), *script])
+
+    report = arranged(tmp_path, sqlite, begin).run.execute()
+    assert isinstance(report, SetReport)
+    assert [each.outcome for each in report.imports] == ["failed", "failed"]
+    assert {each.error for each in report.imports} <= {
+        "RuntimeError: gone",
+        "the import ended elsewhere without a report",
+    }
+    counts: list[Stats] = [each.stats for each in report.imports]
+    assert [(each.total_records, each.inserted) for each in counts] == [(3, 3), (3, 3)]
+
+
+def test_orders_reach_it_even_those_given_before_it_was_begun(
+    tmp_path: Path, sqlite: Database, some_report: Report
+) -> None:
+    parts: list[Scripted] = []
+
+    def begin(spec: ImportSpec) -> ImportElsewhere:
+        if not parts:
+            run.run.pause(paused=True)
+        parts.append(Scripted(spec, [Noticed(source=spec.source, message="begun"), ended(spec, some_report)]))
+        return parts[-1]
+
+    def listen(event: AnyEvent) -> None:
+        if isinstance(event, Noticed):
+            with pytest.raises(UsageError, match="not 3"):
+                run.run.change_workers(3)
+            run.run.stop("enough", ExitCode.SIGTERM)
+            run.run.abort("now", ExitCode.SIGTERM)
+
+    run = arranged(tmp_path, sqlite, begin)
+    run.on_event = listen
+    report = run.run.execute()
+    assert isinstance(report, SetReport)
+    [part] = parts
+    assert part.orders == [True, ("enough", ExitCode.SIGTERM, False), ("enough", ExitCode.SIGTERM, True)]
+    assert [each.outcome for each in report.imports] == ["complete", "stopped"]
+    run.run.stop("again")
+    assert len(part.orders) == 3
+
+
+def test_nothing_is_passed_on_after_its_end(tmp_path: Path, sqlite: Database, some_report: Report) -> None:
+    run = arranged(tmp_path, sqlite, lambda spec: Scripted(spec, []))
+    [engine, _] = run.run._engines
+    assert isinstance(engine, Engine)
+    part = Scripted(run.run.spec(1), [some_report])
+    heard: list[AnyEvent] = []
+    elsewhere = EngineElsewhere(engine, heard.append, part)
+    assert elsewhere.execute() == some_report
+    assert not elsewhere.stop("too late")
+    assert not elsewhere.pause(paused=True)
+    assert (part.orders, heard) == ([], [])

@@ -1,0 +1,312 @@
+"""Imports side by side in processes of their own: nothing is lost, whatever becomes of the processes."""
+
+from __future__ import annotations
+
+import csv
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.conftest import Database
+from tui_importer import Options, Plan, Report, Run, SetReport, Source, Target
+from tui_importer.core.model.write_mode import OnConflict, WriteKind
+from tui_importer.events import AnyEvent, BatchCommitted, ImportFinished, Paused, WorkersChanged
+
+pytestmark = pytest.mark.once
+
+ROWS = 400
+PATIENCE = 60.0
+
+
+def sources(folder: Path, files: int = 3, rows: int = ROWS) -> list[str]:
+    """Files ``0.csv`` and so on; their ids do not overlap."""
+    paths = []
+    for file in range(files):
+        path = folder / f"{file}.csv"
+        with path.open("w", newline="") as out:
+            csv.writer(out).writerows([("id", "file"), *((file * rows + row, file) for row in range(rows))])
+        paths.append(str(path))
+    return paths
+
+
+def plan_of(
+    files: Sequence[str], database: Database, jobs: int, *, rate: float | None = None, **target: object
+) -> Plan:
+    first, *others = (Source(file=file) for file in files)
+    options = Options(
+        executor="processes",
+        plugin_options={"processes": {"jobs": jobs}},
+        batch_size=20,
+        workers=1,
+        max_rate=rate,
+        retry_for=PATIENCE,
+    )
+    place = Target(database=database.url, table="t", **target)  # type: ignore[arg-type]
+    return Plan(source=first, further_sources=tuple(others), target=place, options=options)
+
+
+def carried_out(plan: Plan, on_event: Callable[[Run, AnyEvent], None] = lambda run, event: None) -> SetReport:
+    run = Run(plan, listener=lambda event: on_event(run, event))
+    report = run.execute()
+    assert isinstance(report, SetReport)
+    return report
+
+
+def outcomes(report: Report) -> list[str]:
+    assert isinstance(report, SetReport)
+    return [each.outcome for each in report.imports]
+
+
+def part_processes() -> list[psutil.Process]:
+    """The processes that carry out imports of this one."""
+    return [each for each in psutil.Process().children() if "tui_importer.process" in " ".join(each.cmdline())]
+
+
+def ids(database: Database) -> list[int]:
+    return [number for (number,) in database.fetch("SELECT id FROM t ORDER BY id")]
+
+
+def test_imports_go_into_one_new_table_side_by_side(tmp_path: Path, database: Database) -> None:
+    report = carried_out(plan_of(sources(tmp_path, 4), database, 4))
+    assert outcomes(report) == ["complete"] * 4
+    assert [each.run_id for each in report.imports] == [f"{report.run_id}.{number}" for number in (1, 2, 3, 4)]
+    assert report.stats.inserted == 4 * ROWS
+    assert ids(database) == list(range(4 * ROWS))
+    again = carried_out(plan_of(sources(tmp_path, 4), database, 4))
+    assert outcomes(again) == ["already_imported"] * 4
+    assert ids(database) == list(range(4 * ROWS))
+
+
+def test_only_the_first_import_is_carried_out_here(tmp_path: Path, sqlite: Database) -> None:
+    seen: set[int] = set()
+
+    def look(run: Run, event: AnyEvent) -> None:
+        if isinstance(event, BatchCommitted) and event.source == 1:
+            seen.update(each.pid for each in part_processes())
+
+    carried_out(plan_of(sources(tmp_path), sqlite, 3, rate=2_000), look)
+    assert len(seen) == 2
+    assert part_processes() == []
+
+
+def test_events_and_counters_are_those_of_all_imports(tmp_path: Path, sqlite: Database) -> None:
+    told: dict[int, int] = {}
+    ended: list[int] = []
+
+    def listen(run: Run, event: AnyEvent) -> None:
+        if isinstance(event, BatchCommitted):
+            told[event.source] = told.get(event.source, 0) + event.inserted
+        elif isinstance(event, ImportFinished):
+            ended.append(event.source)
+
+    run = Run(plan_of(sources(tmp_path), sqlite, 2), listener=lambda event: listen(run, event))
+    report = run.execute()
+    assert told == {1: ROWS, 2: ROWS, 3: ROWS}
+    assert sorted(ended) == [1, 2, 3]
+    last = run.snapshot()
+    assert [each.inserted for each in last.sources] == [ROWS] * 3
+    assert (last.inserted, last.read, last.ended_rows) == (3 * ROWS,) * 3
+    assert report.exit_code == 0
+
+
+def test_a_killed_process_fails_its_import_alone_and_the_next_run_continues(tmp_path: Path, database: Database) -> None:
+    killed: list[int] = []
+
+    def kill(run: Run, event: AnyEvent) -> None:
+        if isinstance(event, BatchCommitted) and event.source == 2 and not killed:
+            for each in part_processes():
+                killed.append(each.pid)
+                each.kill()
+
+    plan = plan_of(sources(tmp_path, 2), database, 2, rate=1_000)
+    report = carried_out(plan, kill)
+    assert outcomes(report) == ["complete", "failed"]
+    assert report.imports[1].error == (
+        "the process of this import ended by signal 9: the same command continues where it was"
+    )
+    assert 0 < report.imports[1].stats.inserted < ROWS
+    assert report.exit_code == 1
+    assert outcomes(carried_out(plan)) == ["already_imported", "complete"]
+    assert ids(database) == list(range(2 * ROWS))
+
+
+RUN = """
+import sys
+from tests.executors.test_processes import plan_of
+from tests.conftest import Database
+from tui_importer import run_import
+kind, url, *files = sys.argv[1:]
+run_import(plan_of(files, Database(kind, url, None), 2, rate=200), listener=lambda event: print(flush=True))
+"""
+
+
+def begun(files: Sequence[str], database: Database, folder: Path) -> subprocess.Popen[bytes]:
+    """A slow run in a process of its own, of which a batch of each import is in."""
+    root = Path(__file__).parents[2]
+    command = [sys.executable, "-c", RUN, database.kind, database.url, *files]
+    environment = {**os.environ, "PYTHONPATH": str(root), "XDG_STATE_HOME": str(folder)}
+    process = subprocess.Popen(command, env=environment, cwd=folder, stdout=subprocess.DEVNULL)
+    ends = time.monotonic() + PATIENCE
+    while time.monotonic() < ends:
+        try:
+            if database.fetch("SELECT count(DISTINCT file) FROM t") == [(2,)]:
+                return process
+        except Exception:  # noqa: BLE001  # there is no table yet
+            pass
+        time.sleep(0.02)
+    process.kill()
+    raise AssertionError("the run did not begin")
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    ends = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < ends
+        time.sleep(0.02)
+
+
+def wait_for_end(processes: Sequence[psutil.Process]) -> None:
+    _, alive = psutil.wait_procs(processes, timeout=PATIENCE)
+    assert alive == []
+
+
+@pytest.mark.parametrize("kind", ["postgres", "sqlite"])
+def test_no_process_outlives_a_killed_run(tmp_path: Path, kind: str, request: pytest.FixtureRequest) -> None:
+    database: Database = request.getfixturevalue(kind)
+    files = sources(tmp_path, 2)
+    process = begun(files, database, tmp_path)
+    parts = psutil.Process(process.pid).children(recursive=True)
+    assert parts
+    process.kill()
+    process.wait()
+    wait_for_end(parts)
+    assert len(ids(database)) < 2 * ROWS
+    report = carried_out(plan_of(files, database, 2))
+    assert report.exit_code == 0
+    assert ids(database) == list(range(2 * ROWS))
+
+
+def test_the_password_goes_through_a_pipe_alone(tmp_path: Path, postgres: Database) -> None:
+    found: list[str] = []
+
+    def look(run: Run, event: AnyEvent) -> None:
+        if isinstance(event, BatchCommitted):
+            found.extend(f"{each.cmdline()} {each.environ()}" for each in part_processes())
+
+    url = postgres.url.replace("postgres@", "postgres:s3cret-word@") if "postgres@" in postgres.url else postgres.url
+    database = Database("postgresql", url, postgres.fetch)
+    report = carried_out(plan_of(sources(tmp_path, 2), database, 2, rate=2_000), look)
+    assert found
+    assert not any("s3cret-word" in each for each in found)
+    assert "s3cret-word" not in repr(report)
+
+
+@pytest.mark.parametrize("abort", [False, True], ids=["stop", "abort"])
+def test_a_stop_reaches_every_import(tmp_path: Path, sqlite: Database, abort: bool) -> None:
+    seen: set[int] = set()
+
+    def end(run: Run, event: AnyEvent) -> None:
+        if isinstance(event, BatchCommitted):
+            seen.add(event.source)
+            if seen == {1, 2}:
+                (run.abort if abort else run.stop)("enough")
+
+    plan = plan_of(sources(tmp_path), sqlite, 2, rate=400)
+    report = carried_out(plan, end)
+    assert outcomes(report) == ["stopped"] * 3
+    assert {each.error for each in report.imports} == {"enough"}
+    assert part_processes() == []
+    assert outcomes(carried_out(plan_of(sources(tmp_path), sqlite, 2))) == ["complete"] * 3
+    assert ids(sqlite) == list(range(3 * ROWS))
+
+
+def test_pauses_and_numbers_of_workers_reach_every_import(tmp_path: Path, postgres: Database) -> None:
+    seen: set[int] = set()
+    heard: list[AnyEvent] = []
+    loading = threading.Event()
+
+    def listen(event: AnyEvent) -> None:
+        heard.append(event)
+        if isinstance(event, BatchCommitted):
+            seen.add(event.source)
+            if seen == {1, 2}:
+                loading.set()
+
+    run = Run(plan_of(sources(tmp_path, 2, 4_000), postgres, 2, rate=4_000), listener=listen)
+    thread = threading.Thread(target=run.execute)
+    thread.start()
+    assert loading.wait(PATIENCE)
+    wait_until(lambda: {each.source for each in run.snapshot().workers} == {1, 2})
+    run.change_workers(3)
+    assert {event.source for event in heard if isinstance(event, WorkersChanged)} == {1, 2}
+    run.pause()
+    wait_until(lambda: {each.state for each in run.snapshot().workers} == {"idle"})
+    before = len(ids(postgres))
+    time.sleep(0.3)
+    assert len(ids(postgres)) == before < 8_000
+    run.unpause()
+    thread.join()
+    assert any(isinstance(event, Paused) for event in heard)
+    assert ids(postgres) == list(range(8_000))
+
+
+@pytest.mark.parametrize("kind", ["postgres", "sqlite"])
+def test_the_last_file_wins_where_rows_update_rows(tmp_path: Path, kind: str, request: pytest.FixtureRequest) -> None:
+    database: Database = request.getfixturevalue(kind)
+    files = []
+    for number, rows in enumerate([2_000, 20, 10]):
+        path = tmp_path / f"{number}.csv"
+        path.write_text("id,file\n" + "".join(f"{row},{number}\n" for row in range(rows)))
+        files.append(str(path))
+    database.execute("CREATE TABLE t (id integer PRIMARY KEY, file integer)")
+    plan = plan_of(files, database, 3, mode=WriteKind.UPSERT, key=("id",), on_conflict=OnConflict.UPDATE)
+    assert outcomes(carried_out(plan)) == ["complete"] * 3
+    found = database.fetch("SELECT file, count(*) FROM t GROUP BY file ORDER BY file")
+    assert found == [(0, 1_980), (1, 10), (2, 10)]
+
+
+def test_each_import_keeps_a_reject_workbook_of_its_own(
+    tmp_path: Path, sqlite: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    sqlite.execute("CREATE TABLE t (id integer NOT NULL, file integer)")
+    files = []
+    for number in range(4):
+        (tmp_path / str(number)).mkdir()
+        path = tmp_path / str(number) / "same.csv"
+        path.write_text(f"id,file\n1,{number}\nx,{number}\n")
+        files.append(str(path))
+    report = carried_out(plan_of(files, sqlite, 4))
+    assert outcomes(report) == ["complete_with_rejects"] * 4
+    names = {Path(each.rejects_file or "").name for each in report.imports}
+    assert names == {"same.rejects.xlsx", "same.rejects-2.xlsx", "same.rejects-3.xlsx", "same.rejects-4.xlsx"}
+    assert names <= {path.name for path in tmp_path.iterdir()}
+
+
+def test_a_process_that_cannot_be_started_fails_its_import_alone(
+    tmp_path: Path, sqlite: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "none"))
+    report = carried_out(plan_of(sources(tmp_path, 2, 4_000), sqlite, 2))
+    assert outcomes(report) == ["complete", "failed"]
+    assert "no process could be started: No such file" in str(report.imports[1].error)
+
+
+def test_ctrl_c_in_a_terminal_reaches_the_run_alone(tmp_path: Path, sqlite: Database) -> None:
+    """A terminal signals a whole process group, and an import is stopped by its run."""
+    process = begun(sources(tmp_path, 2), sqlite, tmp_path)
+    try:
+        parts = psutil.Process(process.pid).children(recursive=True)
+        assert {os.getpgid(each.pid) for each in parts}.isdisjoint({os.getpgid(process.pid)})
+    finally:
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    wait_for_end(parts)

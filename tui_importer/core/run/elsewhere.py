@@ -1,0 +1,137 @@
+"""An import of the run that is carried out elsewhere: in this process there are its control and what is known of it."""
+
+from __future__ import annotations
+
+import datetime as dt
+import time
+from collections.abc import Callable
+from dataclasses import replace
+
+import msgspec
+
+from tui_importer.core.model.counters import Phase, Snapshot
+from tui_importer.core.model.report import Report, Stats
+from tui_importer.core.model.times import rfc3339
+from tui_importer.core.run.engine import Engine
+from tui_importer.core.scheduling.executor import ImportElsewhere
+from tui_importer.core.scheduling.failures import INTERRUPTS, as_error
+from tui_importer.errors import ExitCode, ImporterError
+from tui_importer.events import AnyEvent, BatchCommitted
+
+#: What both the counters and each batch say.
+_COUNTS = ("inserted", "updated", "skipped", "rejected")
+
+
+class EngineElsewhere:
+    """Takes the place of ``engine``, which never begins. :meth:`execute` is called once; other threads may call the
+    other methods meanwhile."""
+
+    resolved_plan = None
+
+    def __init__(self, engine: Engine, emit: Callable[[AnyEvent], None], elsewhere: ImportElsewhere) -> None:
+        self._engine = engine
+        self._control = engine.hand_over()
+        self._emit = emit
+        self._elsewhere = elsewhere
+        self._last = engine.snapshot()
+        self._committed = dict.fromkeys(_COUNTS, 0)
+        self._started_at, self._started = dt.datetime.now(dt.UTC), time.perf_counter()
+        # The run may have been told something before there was anybody to pass it on to.
+        if self._control.stopping:
+            self._pass_on_stop()
+        elif self._control.paused:
+            elsewhere.pause(paused=True)
+
+    @property
+    def stopping(self) -> bool:
+        """Whether the import was stopped."""
+        return self._control.stopping
+
+    @property
+    def loading(self) -> bool:
+        """Whether workers are writing rows."""
+        return bool(self._last.workers) and not self._last.all_read
+
+    def snapshot(self) -> Snapshot:
+        """The values of all counters as they were told last."""
+        return self._last
+
+    def stop(self, reason: str, exit_code: ExitCode = ExitCode.STOPPED) -> bool:
+        """Have it stopped; True if this call began it."""
+        began = self._control.stop(reason, exit_code)
+        if began:
+            self._pass_on_stop()
+        return began
+
+    def abort(self, reason: str, exit_code: ExitCode = ExitCode.STOPPED) -> bool:
+        """Have it aborted; True if this call began it."""
+        began = self._control.abort(reason, exit_code)
+        if began:
+            self._pass_on_stop()
+        return began
+
+    def pause(self, *, paused: bool) -> bool:
+        """Have it paused or unpaused; True if that changed the state."""
+        changed = self._control.pause(paused=paused)
+        if changed:
+            self._elsewhere.pause(paused=paused)
+        return changed
+
+    def change_workers(self, workers: int) -> None:
+        """Have the number of workers changed; raises :class:`~tui_importer.errors.UsageError` if it is not."""
+        self._elsewhere.change_workers(workers)
+
+    def execute(self) -> Report:
+        """Pass on what is told until the import has ended. Always returns a report."""
+        try:
+            return self._report()
+        except INTERRUPTS:
+            raise
+        except BaseException as error:  # noqa: BLE001  # third-party code may raise anything
+            return self._report_without_end(as_error(error))
+        finally:
+            self._control.close()
+
+    def report_unbegun(self, error: ImporterError | None) -> Report:
+        """The report of an import that was begun and given up."""
+        return self._engine.report_unbegun(error)
+
+    def _report(self) -> Report:
+        for told in self._elsewhere.told():
+            if isinstance(told, Report):
+                return told
+            if isinstance(told, Snapshot):
+                self._last = replace(told, at=time.monotonic())  # the clock of another machine says nothing here
+                continue
+            if isinstance(told, BatchCommitted):
+                for name in _COUNTS:
+                    self._committed[name] += getattr(told, name)
+            self._emit(told)
+        raise ImporterError("the import ended elsewhere without a report")
+
+    def _report_without_end(self, error: ImporterError) -> Report:
+        """The report of an import that came to no end of its own: with the rows that are known to be completed."""
+        last = self._counted()
+        self._last = replace(last, phase=Phase.FINISHED, workers=())
+        report = self._engine.report_unbegun(error)
+        stats = Stats.count(
+            read=last.finished,
+            inserted=last.inserted,
+            updated=last.updated,
+            skipped=last.skipped,
+            rejected=last.rejected,
+            blank=last.blank,
+            retries=sum(worker.retries for worker in last.workers),
+            seconds=time.perf_counter() - self._started,
+        )
+        started_at = rfc3339(self._started_at)
+        return msgspec.structs.replace(report, stats=stats, started_at=started_at, rejects_total=last.rejected)
+
+    def _counted(self) -> Snapshot:
+        """The counters as they were told last, or by the batches that were told since."""
+        last = self._last
+        return replace(last, **{name: max(getattr(last, name), number) for name, number in self._committed.items()})
+
+    def _pass_on_stop(self) -> None:
+        control = self._control
+        self._elsewhere.stop(control.reason or "", control.exit_code, aborting=control.aborting)

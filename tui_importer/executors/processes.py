@@ -1,0 +1,59 @@
+"""Imports side by side, in processes of this machine."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+from tui_importer.core.scheduling.executor import ImportQueue, PendingImport
+from tui_importer.plugins.builtin import ProcessesOptions
+from tui_importer.process.part import PartProcess
+
+
+class Processes:
+    """One import at a time in this process, whose reader has opened the first file already, and the others beside it,
+    each in a process of its own."""
+
+    def __init__(self, *, options: ProcessesOptions) -> None:
+        self._jobs = options.jobs or _processors()
+
+    def run(self, queue: ImportQueue) -> None:
+        imports = _Shared(queue.imports())
+        first = imports.take()
+        if first is None:
+            return
+        with ThreadPoolExecutor(self._jobs, thread_name_prefix="import") as pool:
+            beside = [pool.submit(self._carry_out_elsewhere, imports) for _ in range(1, self._jobs)]
+            here: PendingImport | None = first
+            while here is not None:
+                here.carry_out()
+                here = imports.take()
+            for each in beside:
+                each.result()
+
+    @staticmethod
+    def _carry_out_elsewhere(imports: _Shared) -> None:
+        while (each := imports.take()) is not None:
+            each.carry_out_elsewhere(PartProcess)
+
+
+class _Shared:
+    """Imports that several threads take, each once."""
+
+    def __init__(self, imports: Iterator[PendingImport]) -> None:
+        self._imports = imports
+        self._lock = threading.Lock()
+
+    def take(self) -> PendingImport | None:
+        with self._lock:
+            return next(self._imports, None)
+
+
+def _processors() -> int:
+    """The number of processors that this process may use."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # not on every system
+        return os.cpu_count() or 1
