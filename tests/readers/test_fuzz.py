@@ -48,6 +48,8 @@ def test_a_value_that_is_not_in_the_file_is_found(tmp_path: Path) -> None:
     finding = fuzzer.altered_value(b"a,b\n1,x\n", _table(tmp_path, "TEXT", "y"), numbers=True)
     assert finding == "'y' is in the table, and not in the file"
     assert fuzzer.altered_value(b"a,b\n1,x\n", _table(tmp_path, "TEXT", "x"), numbers=True) is None
+    rich = b"<si><r><t>plain </t></r><r>=b/><t>bold</t></r></si>"
+    assert fuzzer.altered_value(rich, _table(tmp_path, "TEXT", "plain bold"), numbers=True) is None
 
 
 def _unchanged(data: bytes, random: Random) -> bytes:

@@ -247,3 +247,21 @@ def test_encrypted_workbooks_are_called_so(tmp_path: Path) -> None:
     for path in (tmp_path / "old.xls", protected):
         with pytest.raises(SourceError, match="the workbook is encrypted: open it, save it without a password"):
             inspect_source(Plan(source=Source(file=str(path))))
+
+
+@pytest.mark.parametrize("encoding", ["UTF8", "nowhere"])
+@pytest.mark.parametrize(
+    "part", ["xl/workbook.xml", "xl/_rels/workbook.xml.rels", "xl/worksheets/sheet1.xml", "xl/sharedStrings.xml"]
+)
+def test_an_encoding_that_nobody_knows_is_damage_where_it_matters(book: Path, part: str, encoding: str) -> None:
+    declaration = f'<?xml version="1.0" encoding="{encoding}"?>'.encode()
+
+    def declared(name: str, data: bytes) -> bytes:
+        return declaration + re.sub(rb"^<\?xml[^>]*\?>", b"", data) if name == part else data
+
+    report = imported(edited(book, declared))
+    if report.exit_code == 0:
+        assert sqlite_database(book.with_suffix(".db")).fetch("SELECT id, t, u FROM t") == ROWS
+    else:
+        assert report.exit_code == 2
+        assert "may be damaged" in str(report.error)

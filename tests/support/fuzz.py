@@ -33,6 +33,10 @@ _PATIENCE = 60.0
 _EXIT_CODES = {0: "imported", 2: "refused", 3: "imported but for rejects"}
 #: Characters that cutting, quoting and trimming may take from a text.
 _LOOSE = re.compile(r"""[\s"'\\\0\ufeff]""")
+#: A date or a time, which a column of texts holds in the form that the program gives it.
+_MOMENT = re.compile(r"(\d{4}-\d\d-\d\d)?[ T]?(-?\d+:\d\d(:\d\d(\.\d+)?)?)?")
+#: The texts of a workbook's strings: between them there may be others that belong to no cell.
+_STRING = re.compile(r"<(?:\w+:)?t(?:\s[^<>]*)?>([^<]*)<")
 #: A number in each of the ways in which one is written: a mark that separates decimals may separate cells too.
 _NUMBERS = tuple(map(re.compile, (r"\d+(?:\.\d+)?", r"\d+(?:,\d+)?", r"\d(?:[\d.,'\u00a0\u202f ]*\d)?")))
 _ENCODINGS = ("utf-8", "utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be")
@@ -110,7 +114,7 @@ def altered_value(data: bytes, database: Path, *, numbers: bool) -> str | None:
             return f"the table cannot be read: {error}"
     for value in {value for row in rows for value in row if value is not None}:
         if isinstance(value, str):
-            if not any(_LOOSE.sub("", value) in text for text in loose):
+            if not (_MOMENT.fullmatch(value) or any(_LOOSE.sub("", value) in text for text in loose)):
                 return f"{value!r} is in the table, and not in the file"
         elif numbers:
             known = known or {_digits(found) for text in texts for form in _NUMBERS for found in form.findall(text)}
@@ -157,6 +161,7 @@ def _texts_of(parts: list[bytes]) -> Iterator[str]:
             yield text
             if "<" in text:
                 yield html.unescape(re.sub(r"<[^>]*>", "", text))
+                yield html.unescape("".join(_STRING.findall(text)))
 
 
 def main() -> None:

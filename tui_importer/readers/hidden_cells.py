@@ -18,13 +18,12 @@ import re
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from pathlib import Path
-from xml.parsers import expat
 
 from tui_importer.core.model.cells import Cell, CellError, UncalculatedFormula, column_index
 from tui_importer.readers.cell_extent import CellExtent
 from tui_importer.readers.files import is_zip
 from tui_importer.readers.hidden_cell import HiddenCell
-from tui_importer.readers.package import CHUNK, Package, damaged, local, xml_parser
+from tui_importer.readers.package import CHUNK, XML_ERRORS, Package, damaged, local, xml_parser
 from tui_importer.readers.serials import SerialSearch
 from tui_importer.readers.suspects import plain_cell, plain_text, suspects
 
@@ -79,7 +78,7 @@ def parsed(
         for piece in pieces:
             finder.parser.Parse(piece, False)
         finder.parser.Parse(b"", True)
-    except (expat.ExpatError, ValueError) as error:
+    except XML_ERRORS as error:
         raise damaged(path, error) from error
     return finder.found
 
@@ -196,7 +195,7 @@ def _parsed_rows(path: Path, rows: Iterable[bytes]) -> list[HiddenCell]:
     finder = _CellFinder(path)
     try:
         finder.parser.Parse(b"<sheetData>%b</sheetData>" % b"".join(rows), True)
-    except (expat.ExpatError, ValueError):
+    except XML_ERRORS:
         raise _UnusualError from None  # parsing the whole sheet shows whether it is damaged
     if not finder.rows_numbered:
         raise _UnusualError

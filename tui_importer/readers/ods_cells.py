@@ -16,14 +16,13 @@ import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from xml.parsers import expat
 
 from tui_importer.core.model.cells import MAX_COLUMNS, MAX_ROWS, Cell, CellError
 from tui_importer.core.model.ranges import CellRange
 from tui_importer.readers.found import Found
 from tui_importer.readers.hidden_cell import HiddenCell
 from tui_importer.readers.ods_values import CellContent, hidden_value
-from tui_importer.readers.package import Package, damaged, xml_parser
+from tui_importer.readers.package import XML_ERRORS, Package, damaged, xml_parser
 
 _CONTENT = "content.xml"
 _TABLE_END, _ROW_END = b"</table:table>", b"</table:table-row>"
@@ -261,7 +260,7 @@ class _Finder:
             for piece in pieces:
                 self._parser.Parse(piece, False)
             self._parser.Parse(b"", True)
-        except (expat.ExpatError, ValueError) as error:
+        except XML_ERRORS as error:
             raise damaged(self._path, error) from error
 
     def _start(self, name: str, attributes: dict[str, str]) -> None:

@@ -248,8 +248,12 @@ class Package:
                     raise damaged(self.path, f"part {part} is absurdly large")
                 parser.Parse(piece, False)
             parser.Parse(b"", True)
-        except expat.ExpatError as error:
+        except XML_ERRORS as error:
             raise damaged(self.path, f"part {part}: {error}") from error
+
+
+#: What parsing XML raises: for an encoding that is not known, what looking up a codec does.
+XML_ERRORS = (expat.ExpatError, ValueError, LookupError)
 
 
 def xml_parser(path: Path) -> expat.XMLParserType:

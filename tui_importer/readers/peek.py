@@ -18,7 +18,7 @@ from tui_importer.core.model.standard_input import source_path
 from tui_importer.core.source.sheets import choose_sheet
 from tui_importer.errors import SourceError
 from tui_importer.readers.files import is_zip
-from tui_importer.readers.package import Package, local, xml_parser
+from tui_importer.readers.package import XML_ERRORS, Package, local, xml_parser
 
 #: Bytes of XML per read, and the total after which the preview is given up: it has to come soon.
 _PIECE, _MAX_BYTES = 64 << 10, 32 << 20
@@ -189,5 +189,5 @@ def _parse(parser: expat.XMLParserType, pieces: Iterable[bytes]) -> None:
             parse(piece, False)
     except _Enough:
         return
-    except expat.ExpatError as error:
+    except XML_ERRORS as error:
         raise ValueError(str(error)) from error

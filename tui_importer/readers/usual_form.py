@@ -15,9 +15,8 @@ import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO
-from xml.parsers import expat
 
-from tui_importer.readers.package import Package, damaged, local, xml_parser
+from tui_importer.readers.package import XML_ERRORS, Package, damaged, local, xml_parser
 from tui_importer.readers.utf_16 import is_utf_16, is_xml
 
 _CONTENT = "content.xml"
@@ -102,7 +101,7 @@ class _Rewriter:
             for piece in pieces:
                 self._parser.Parse(piece, False)
             self._parser.Parse(b"", True)
-        except (expat.ExpatError, ValueError) as error:
+        except XML_ERRORS as error:
             raise damaged(self._path, error) from error
 
     def kept(self, name: str, attributes: dict[str, str]) -> bool:
