@@ -114,7 +114,8 @@ def altered_value(data: bytes, database: Path, *, numbers: bool) -> str | None:
             return f"the table cannot be read: {error}"
     for value in {value for row in rows for value in row if value is not None}:
         if isinstance(value, str):
-            if not (_MOMENT.fullmatch(value) or any(_LOOSE.sub("", value) in text for text in loose)):
+            left_out = _MOMENT.fullmatch(value) or (not numbers and _NUMBERS[0].fullmatch(value.lstrip("-")))
+            if not (left_out or any(_LOOSE.sub("", value) in text for text in loose)):
                 return f"{value!r} is in the table, and not in the file"
         elif numbers:
             known = known or {_digits(found) for text in texts for form in _NUMBERS for found in form.findall(text)}

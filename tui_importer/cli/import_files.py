@@ -14,12 +14,12 @@ from tui_importer.cli.dashboard import wants_dashboard
 from tui_importer.cli.main import COMMANDS
 from tui_importer.cli.options import (
     CommandWithPlugins,
-    CountOrAuto,
     build_plan,
     check_report_path,
     source_options,
     target_options,
 )
+from tui_importer.cli.run_options import run_options
 from tui_importer.console.print_error import print_error
 from tui_importer.core.model.plan import Plan, checked, database_of
 from tui_importer.core.model.standard_input import STANDARD_INPUT, source_path
@@ -43,33 +43,11 @@ if TYPE_CHECKING:
 @click.argument("files", nargs=-1, metavar="FILE...")
 @source_options
 @target_options
-@click.option("--strategy", metavar="NAME", help="sequential, threaded, batched (default), async, or a plugin's.")
-@click.option("--executor", metavar="NAME", help="What carries out several imports: sequential, processes, a plugin's.")
-@click.option("--jobs", type=CountOrAuto(), help="Carry out so many imports side by side, in local processes.")
-@click.option("--workers", type=CountOrAuto(), help="Connections that write side by side.")
-@click.option("--batch-size", type=CountOrAuto(), help="Rows of a batch.")
-@click.option("--max-rejects", metavar="N|P%", help="Stop when more rows than that are rejected.")
-@click.option("--max-rate", type=click.FloatRange(0, min_open=True), metavar="ROWS/S", help="Spare a busy database.")
-@click.option("--timeout", type=click.FloatRange(0, min_open=True), metavar="S", help="Stop after so many seconds.")
-@click.option(
-    "--retry-for",
-    type=click.FloatRange(0),
-    metavar="S",
-    help="How long to retry after transient errors (default: 300).",
-)
-@click.option(
-    "--stall-timeout",
-    type=click.FloatRange(0),
-    metavar="S",
-    help="Give up a connection that says nothing for so long (default: 60; 0: never).",
-)
+@run_options
 @click.option("--again", is_flag=True, default=None, help="Import what is in already once more.")
-@click.option("--atomic", is_flag=True, default=None, help="Show the rows all at once, or none of them.")
-@click.option("--verify", is_flag=True, default=None, help="Compare checksums of source and table at the end.")
 @click.option("--dry-run", is_flag=True, default=None, help="Read and check everything, write nothing.")
 @click.option("--ddl", is_flag=True, help="Print the statements that make the table, and touch nothing.")
 @click.option("--rejects", metavar="FILE", help="Workbook for rejected rows (default: NAME.rejects.xlsx).")
-@click.option("--rejects-ok", is_flag=True, default=None, help="End with 0 instead of 3 where rows were rejected.")
 @click.option("--report", metavar="FILE|-", help="Write the report as JSON.")
 @click.option("-y", "--yes", is_flag=True, help="Begin at once: no setup screen.")
 @click.option("--no-ui", is_flag=True, help="Lines on stderr instead of a dashboard.")

@@ -6,8 +6,10 @@ import sys
 import time
 
 from tui_importer.console.lines import SafeStream
+from tui_importer.console.print_error import print_error
 from tui_importer.console.progress import LINE_PERIOD, LineProgress
 from tui_importer.core.model.counters import Snapshot
+from tui_importer.core.run.set_report import failures
 from tui_importer.errors import ExitCode
 from tui_importer.recording.follow import Follower, Replay, Watched
 from tui_importer.recording.recordings import Recording
@@ -48,6 +50,8 @@ def follow_in_lines(recording: Recording, speed: float | None = None) -> int:
     else:
         for line_of_summary in summary_lines(report, err.encoding):
             err.line(line_of_summary)
+        for error in failures(report):
+            print_error(error)
     for name, text in paths_and_commands(report, recording):
         if name != "rejects":
             err.line(f"{name}: {visible(text)}")

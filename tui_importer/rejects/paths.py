@@ -39,14 +39,14 @@ def check_reject_path(path: Path, source: Path | None = None) -> None:
     check_new_file(path, "the rejects")
     if source is not None and path.exists() and source.exists() and path.samefile(source):
         raise UsageError(f"{path}: is the file being imported; name another one for the rejects")
-    if os.path.lexists(path) and not _is_untouched(path):
+    if os.path.lexists(path) and not is_untouched(path):
         raise UsageError(
             f"{path}: is there already, and no reject workbook as it was written: name another file for the rejects, "
             "or move it"
         )
 
 
-def _is_untouched(path: Path) -> bool:
+def is_untouched(path: Path) -> bool:
     """Whether the file is a reject workbook that was not saved by another program since."""
     try:
         with path.open("rb") as file:

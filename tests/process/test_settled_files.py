@@ -1,0 +1,128 @@
+"""When a file in a folder has settled, and what becomes of one that changes at the wrong moment."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tui_importer.errors import ImporterError
+from tui_importer.process import settled_files
+from tui_importer.process.settled_files import SettledFiles, move_into
+
+
+class Clock:
+    """Time that passes when it is told to."""
+
+    def __init__(self) -> None:
+        self.now = 1_000.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def time(self) -> float:
+        return self.now + 1_700_000_000
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr(settled_files, "time", clock)
+    return clock
+
+
+@pytest.fixture
+def put(tmp_path: Path, clock: Clock) -> Callable[..., Path]:
+    """Write a file so many seconds ago."""
+
+    def put(name: str, text: str, ago: float = 0.0) -> Path:
+        path = tmp_path / name
+        path.write_text(text)
+        os.utime(path, (clock.time() - ago, clock.time() - ago))
+        return path
+
+    return put
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> SettledFiles:
+    return SettledFiles(tmp_path, 2.0, lambda path: path.suffix == ".csv")
+
+
+def test_a_file_settles_when_it_does_not_change(files: SettledFiles, put: Callable[..., Path], clock: Clock) -> None:
+    path = put("a.csv", "1")
+    assert files.look() == []
+    clock.now += 1.5
+    put("a.csv", "12")
+    assert files.look() == []
+    clock.now += 1.5
+    assert files.look() == []
+    assert files.waiting
+    clock.now += 0.6
+    assert files.look() == [path]
+    files.handled(path)
+    assert files.look() == []
+    assert not files.waiting
+
+
+def test_old_files_are_settled_at_once_and_come_in_order(files: SettledFiles, put: Callable[..., Path]) -> None:
+    first, second = put("z.csv", "1", 90), put("a.csv", "1", 60)
+    put("new.csv", "1")
+    put(".hidden.csv", "1", 60)
+    put("~$a.csv", "1", 60)
+    put("a.txt", "1", 60)
+    assert files.look() == [first, second]
+
+
+def test_what_changes_while_it_is_imported_is_offered_again(
+    files: SettledFiles, put: Callable[..., Path], clock: Clock
+) -> None:
+    path = put("a.csv", "1", 60)
+    assert files.look() == [path]
+    assert files.is_unchanged(path)
+    put("a.csv", "12")
+    assert not files.is_unchanged(path)
+    files.handled(path)
+    assert files.look() == []
+    clock.now += 2.1
+    assert files.look() == [path]
+
+
+def test_a_postponed_file_comes_later_and_one_that_is_gone_no_more(
+    files: SettledFiles, put: Callable[..., Path], clock: Clock
+) -> None:
+    path = put("a.csv", "1", 60)
+    assert files.look() == [path]
+    files.postpone(path, 5)
+    assert files.look() == []
+    clock.now += 5
+    assert files.look() == [path]
+    path.unlink()
+    assert not files.is_unchanged(path)
+    assert files.look() == []
+
+
+def test_a_folder_that_is_gone_is_one_line(tmp_path: Path) -> None:
+    with pytest.raises(ImporterError, match=r"gone: cannot be read: No such file"):
+        SettledFiles(tmp_path / "gone", 2.0, lambda path: True).look()
+
+
+def test_a_file_is_moved_under_a_name_that_is_free(tmp_path: Path, put: Callable[..., Path]) -> None:
+    (tmp_path / "done").mkdir()
+    (tmp_path / "done" / "a.csv").write_text("older")
+    assert move_into(put("a.csv", "1"), tmp_path / "done") == tmp_path / "done" / "a-2.csv"
+    assert (tmp_path / "done" / "a.csv").read_text() == "older"
+    assert (tmp_path / "done" / "a-2.csv").read_text() == "1"
+
+
+def test_a_file_that_cannot_be_moved_stays(tmp_path: Path, put: Callable[..., Path]) -> None:
+    (tmp_path / "done").mkdir()
+    with pytest.raises(ImporterError, match=r"gone.csv: cannot be moved into .*done: No such file"):
+        move_into(tmp_path / "gone.csv", tmp_path / "done")
+    assert list((tmp_path / "done").iterdir()) == []
+    path = put("a.csv", "1")
+    with pytest.raises(ImporterError, match="cannot be moved"):
+        move_into(path, tmp_path / "nowhere")
+    assert path.exists()

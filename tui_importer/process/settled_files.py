@@ -1,0 +1,129 @@
+"""Files that appear in a folder, once they have stopped changing."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+from typing import NamedTuple
+
+from tui_importer.errors import ImporterError
+
+
+class _State(NamedTuple):
+    """What changes when a file is replaced or written to."""
+
+    inode: int
+    size: int
+    modified: int  # nanoseconds
+
+
+@dataclass(slots=True)
+class _Seen:
+    """A file in the folder. It has been in this ``state`` since then, and is not offered ``before`` (both by the
+    monotonic clock); ``handled`` is whether it is offered no more while it stays so."""
+
+    state: _State
+    since: float
+    before: float = 0.0
+    handled: bool = False
+
+
+class SettledFiles:
+    """Looks for files in a folder again and again: notifications of the system tell nothing of network folders.
+
+    A file has settled when it did not change for ``seconds``; one that has not been written to for so long has settled
+    when it is first seen. ``wanted`` is called with the path of each file. Names that begin with ``.`` or ``~$`` are
+    those of hidden files and of spreadsheet programs' locks, and never offered.
+    """
+
+    def __init__(self, folder: Path, seconds: float, wanted: Callable[[Path], bool]) -> None:
+        self._folder = folder
+        self._seconds = seconds
+        self._wanted = wanted
+        self._seen: dict[Path, _Seen] = {}
+
+    @property
+    def waiting(self) -> bool:
+        """Whether there are files that were seen and not handled."""
+        return not all(seen.handled for seen in self._seen.values())
+
+    def look(self) -> list[Path]:
+        """The files that have settled and are not handled, the oldest first. Raises :class:`ImporterError` if the
+        folder cannot be read."""
+        now, present = time.monotonic(), self._present()
+        self._seen = {path: self._since(path, state, now) for path, state in present.items()}
+        settled = [
+            path
+            for path, seen in self._seen.items()
+            if not seen.handled and now >= seen.before and now - seen.since >= self._seconds
+        ]
+        return sorted(settled, key=lambda path: (present[path].modified, path))
+
+    def handled(self, path: Path) -> None:
+        """Offer a file no more unless it changes, or has changed since it was offered."""
+        self._seen[path].handled = True
+
+    def postpone(self, path: Path, seconds: float) -> None:
+        """Offer a file again, but not before so many seconds."""
+        self._seen[path].before = time.monotonic() + seconds
+
+    def is_unchanged(self, path: Path) -> bool:
+        """Whether a file is as it was when it was offered."""
+        try:
+            return _state(path.stat()) == self._seen[path].state
+        except OSError:
+            return False
+
+    def _present(self) -> dict[Path, _State]:
+        found: dict[Path, _State] = {}
+        try:
+            with os.scandir(self._folder) as entries:
+                for entry in entries:
+                    path = self._folder / entry.name
+                    if entry.name.startswith((".", "~$")) or not entry.is_file() or not self._wanted(path):
+                        continue
+                    try:
+                        found[path] = _state(entry.stat())
+                    except FileNotFoundError:
+                        continue  # it was there a moment ago
+        except OSError as error:
+            raise ImporterError(f"{self._folder}: cannot be read: {error.strerror or error}") from error
+        return found
+
+    def _since(self, path: Path, state: _State, now: float) -> _Seen:
+        seen = self._seen.get(path)
+        if seen is not None and seen.state == state:
+            return seen
+        age = time.time() - state.modified / 1e9
+        return _Seen(state, since=now - max(age, 0.0) if seen is None else now)
+
+
+def move_into(path: Path, folder: Path) -> Path:
+    """Move a file into a folder and return where it is: under a name with a number if its own is taken there.
+
+    Raises :class:`ImporterError` if that fails; the file then stays.
+    """
+    for number in count(1):
+        place = folder / (path.name if number == 1 else f"{path.stem}-{number}{path.suffix}")
+        try:
+            os.close(os.open(place, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+        except FileExistsError:
+            continue
+        except OSError as error:
+            raise ImporterError(f"{path}: cannot be moved into {folder}: {error.strerror or error}") from error
+        break
+    try:
+        shutil.move(path, place)
+    except OSError as error:
+        place.unlink(missing_ok=True)
+        raise ImporterError(f"{path}: cannot be moved into {folder}: {error.strerror or error}") from error
+    return place
+
+
+def _state(found: os.stat_result) -> _State:
+    return _State(found.st_ino, found.st_size, found.st_mtime_ns)
