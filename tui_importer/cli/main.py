@@ -22,6 +22,7 @@ from tui_importer.process.interpreter import no_collection
 COMMANDS = {
     "import": "tui_importer.cli.import_files",
     "inspect": "tui_importer.cli.inspect",
+    "undo": "tui_importer.cli.undo",
     "watch": "tui_importer.cli.watch",
     "diff": "tui_importer.cli.diff",
     "bench": "tui_importer.cli.bench",

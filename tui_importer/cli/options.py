@@ -200,6 +200,12 @@ def target_options(command: Command) -> Command:
                 help="Fill a further column with a value; {file}, {sheet}, {row} and {run} are where a row is from.",
             ),
             click.option(
+                "--lineage",
+                is_flag=True,
+                default=None,
+                help="Further columns with where a row is from: _file, _sheet, _row and _run.",
+            ),
+            click.option(
                 "--extra-columns",
                 type=click.Choice(get_args(ExtraColumns)),
                 help="Columns that the table does not have: fail (default), leave them out, or add them to the table.",
@@ -274,7 +280,7 @@ def build_plan(files: Sequence[str], given: Mapping[str, Any], registry: Registr
     plan = Plan(source=Source(file=files[0])) if plan_file is None else load_plan(Path(plan_file))
     sheets = given.get("sheets") or (None,)
     source, *further_sources = (_source(file, sheet, plan, given) for file in files for sheet in sheets)
-    environment = next((value for name in DATABASE_VARIABLES if (value := os.environ.get(name))), None)
+    environment = database_in_environment(os.environ)
     typed = given.get("db")
     target = _typed(
         plan.target,
@@ -306,6 +312,11 @@ def build_plan(files: Sequence[str], given: Mapping[str, Any], registry: Registr
     return msgspec.structs.replace(
         plan, source=source, further_sources=further_sources, target=target, options=options, formats=formats
     )
+
+
+def database_in_environment(environment: Mapping[str, str]) -> str | None:
+    """The database that the environment names."""
+    return next((value for name in DATABASE_VARIABLES if (value := environment.get(name))), None)
 
 
 def _executor(given: Mapping[str, Any], planned: Options) -> tuple[str | None, list[tuple[str, str, str]]]:

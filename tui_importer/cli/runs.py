@@ -9,8 +9,7 @@ import click
 import msgspec
 
 from tui_importer.core.model.url import parse_address
-from tui_importer.core.writing.backend import ConnectionSettings
-from tui_importer.plugins.registry import load_registry
+from tui_importer.plugins.connecting import connected
 from tui_importer.recording.listing import ListedRun, columns_of, listed, listed_in
 from tui_importer.recording.recordings import prune, recordings_folder
 from tui_importer.text.safe import visible
@@ -48,14 +47,9 @@ def command(
 
 
 def _of_ledger(db: str, schema: str | None, limit: int) -> list[ListedRun]:
-    registry, address = load_registry(), parse_address(db)
-    spec = registry.backend_for(address.scheme)
-    backend = registry.make_backend(spec.name, ConnectionSettings(address.text, "tui_importer/runs", 10.0))
-    try:
-        backend.connect()
+    address = parse_address(db)
+    with connected(address, "runs") as backend:
         return listed_in(backend.ledger(schema), address.display, recordings_folder(), limit)
-    finally:
-        backend.close()
 
 
 def _table(lines: Sequence[ListedRun]) -> list[str]:

@@ -210,6 +210,28 @@ class SqlLedger:
             if ended.rowcount == 1:
                 self._merge(connection, claim)
 
+    def generation_of(self, run_id: str) -> Sequence[PastRun]:
+        run = self._tables.run
+        asked = sa.select(run.c.import_id, run.c.round).where(run.c.run_id == run_id).subquery()
+        generation = sa.and_(run.c.import_id == asked.c.import_id, run.c.round == asked.c.round)
+        return self._past_runs(generation, None)
+
+    def undo(self, runs: Sequence[PastRun], table: Table, column: str, *, commit: bool) -> int:
+        run, ids = self._tables.run, [each.run_id for each in runs]
+        written_by = sa.column(column, sa.String)
+        target = sa.table(table.name, written_by, schema=table.schema)
+        with self._transaction(f"take rows out of table {table.qualified_name!r}") as connection:
+            # From now on, none of the runs can commit rows.
+            ours = run.c.run_id.in_(ids)
+            for past in connection.execute(sa.select(run).where(ours).with_for_update()).mappings().all():
+                if past["claim"] is not None and self._is_alive(connection, past):
+                    raise BusyError(f"run {past['run_id']} is not over: wait for it, or stop it")
+            if not commit:
+                query = sa.select(sa.func.count()).select_from(target).where(written_by.in_(ids))
+                return int(connection.execute(query).scalar_one())
+            connection.execute(sa.update(run).where(ours).values(claim=None, state=RunState.EMPTIED.value))
+            return connection.execute(sa.delete(target).where(written_by.in_(ids))).rowcount
+
     def forget(self, table: str) -> None:
         run = self._tables.run
         with self._transaction("write the ledger") as connection:

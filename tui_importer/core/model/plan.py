@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
@@ -221,13 +221,17 @@ class ColumnPlan(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True, o
             msgspec.structs.force_setattr(self, "format", PLAIN)
 
 
+#: The columns that say where a row comes from, and what fills them.
+LINEAGE = {"_file": "{file}", "_sheet": "{sheet}", "_row": "{row}", "_run": "{run}"}
+
+
 class Options(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """How an import is carried out. If ``workers`` or ``batch_size`` is None (``auto`` in a plan file), the program
     chooses. ``executor`` is the plugin that carries out several imports.
 
     ``rename`` is the target of columns by their headers. ``set`` are further columns of the target with the value that
-    fills each of them, in which ``{file}``, ``{sheet}``, ``{row}`` and ``{run}`` are where a row comes from.
-    ``extra_columns`` is what happens to columns that the table does not have.
+    fills each of them, in which ``{file}``, ``{sheet}``, ``{row}`` and ``{run}`` are where a row comes from;
+    ``lineage``: so are :data:`LINEAGE`. ``extra_columns`` is what happens to columns that the table does not have.
     ``error_cells`` is what happens to cells like ``#N/A``, ``uncalculated`` to formulas that were never calculated.
     ``max_rejects`` is ``"N"`` rows or ``"P%"`` of the completed rows. ``max_rate`` is in rows per second; all times are
     in seconds. ``retry_for`` is how long an operation is retried after a transient error (0: not at all).
@@ -247,6 +251,7 @@ class Options(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit
     skip: tuple[str, ...] = ()
     rename: dict[_Name, _Name] = {}
     set: dict[_Name, str] = {}
+    lineage: bool = False
     extra_columns: ExtraColumns = "fail"
     error_cells: UnknownCells = "reject"
     uncalculated: UnknownCells = "reject"
@@ -263,6 +268,11 @@ class Options(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit
     atomic: bool = False
     verify: bool = False
     dry_run: bool = False
+
+    @property
+    def set_columns(self) -> Mapping[str, str]:
+        """The columns that are filled with a value, and the value of each."""
+        return {**LINEAGE, **self.set} if self.lineage else self.set
 
     def __post_init__(self) -> None:
         convert_auto(self, "workers", "batch_size")

@@ -155,7 +155,7 @@ def resolve(
     skipped = skipped_headers(plan.options.skip, headers)
     renamed, extra_columns = renamed_headers(plan.options.rename, headers), plan.options.extra_columns
     added: tuple[TableColumn, ...] = ()
-    set_names = list(plan.options.set)
+    set_names = list(plan.options.set_columns)
     replaces = (
         existing is not None
         and plan.target.write_mode.kind is WriteKind.REPLACE
@@ -198,7 +198,7 @@ def resolve(
     if not routes:
         raise PlanError("no column is left to import")
     by_position = dict(enumerate(inferred, start=layout.first_column))
-    types = other_types(plan.options.types, tuple(plan.options.set))
+    types = other_types(plan.options.types, tuple(plan.options.set_columns))
     routes = with_given_types(routes, types, notes, existing, by_position)
     given = _given_formats(plan.formats, routes, headers)
     if inferred:

@@ -31,7 +31,7 @@ def resolved_set_columns(
     by_name = {normalized(column.name): column for column in table.columns}
     types = {normalized(name): ColumnType.parse(text) for name, text in plan.options.types.items()}
     columns, added = list[SetColumn](), list[TableColumn]()
-    for name, given in plan.options.set.items():
+    for name, given in plan.options.set_columns.items():
         value = filled_in(given, places, f"--set {name}")
         known = by_name.get(normalized(name))
         if known is None and exists:

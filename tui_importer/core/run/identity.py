@@ -76,7 +76,7 @@ def identify(
     # What the texts themselves have proven follows from the file.
     formats = [] if plan.formats == NO_FORMATS else [msgspec.to_builtins(plan.formats)]
     # Options that came later are left out where they are not given, so that earlier imports stay what they were.
-    constants = [sorted(options.set.items())] if options.set else []
+    constants = [sorted(options.set_columns.items())] if options.set_columns else []
     renamed = [sorted(options.rename.items())] if options.rename else []
     others = [*constants, *renamed, *([options.extra_columns] if options.extra_columns != "fail" else [])]
     return Identity(

@@ -93,7 +93,7 @@ class ImportHistory:
         latest = self._history[0]
         if self._earlier[0].state is RunState.EMPTIED:
             self.notes.append(
-                f"another import has emptied table {self._table!r} since run {runs[0].run_id}: starting over"
+                f"the rows of run {runs[0].run_id} were taken out of table {self._table!r} since: starting over"
             )
         elif done is not None and self._plan.target.write_mode.empties and latest.import_id != identity.import_id:
             self.notes.append(f"run {latest.run_id} has written into table {self._table!r} since: starting over")

@@ -31,7 +31,7 @@ class RunState(StrEnum):
     STOPPED = "stopped"
     FAILED = "failed"
     SUPERSEDED = "superseded"  # it died, and another run has taken over its import
-    EMPTIED = "emptied"  # another import has emptied its table since
+    EMPTIED = "emptied"  # its rows were taken out of the table since, by another import or because it was undone
 
 
 class TableChange(Enum):
@@ -201,6 +201,18 @@ class Ledger(Protocol):
 
     def finish(self, claim: Claim, state: RunState, counts: Counts, blank_rows: int, error: str | None) -> None:
         """Release the claim and record how the run ended. Adjacent intervals are merged."""
+
+    def generation_of(self, run_id: str) -> Sequence[PastRun]:
+        """The runs that have written the generation of an import to which a run belongs, the latest first; empty if the
+        ledger does not know it."""
+
+    def undo(self, runs: Sequence[PastRun], table: Table, column: str, *, commit: bool) -> int:
+        """Delete the rows of a generation, given by its runs, from its table: those in whose ``column`` is the id of a
+        run. Returns their number.
+
+        The import begins anew afterwards. Without ``commit``, nothing changes. Raises
+        :class:`~tui_importer.errors.BusyError` if one of the runs is alive.
+        """
 
     def forget(self, table: str) -> None:
         """Delete every run into this table, and the ledger itself if nothing else is in it."""
