@@ -240,6 +240,9 @@ def target_options(command: Command) -> Command:
                 metavar="COLUMN",
                 help="Column that an upsert updates (again and again; default: all but the key).",
             ),
+            click.option(
+                "--create-schema", is_flag=True, default=None, help="Create the schema of a new table if it is missing."
+            ),
             click.option("--ledger-schema", metavar="NAME", help="PostgreSQL schema for the ledger's tables."),
             click.option(
                 "--connect-timeout", type=click.FloatRange(0, min_open=True), metavar="S", help="Default: 10 s."

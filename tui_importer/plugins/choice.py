@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from tui_importer.core.model.plan import Plan, database_of
 from tui_importer.core.model.standard_input import source_path
+from tui_importer.core.model.table_names import split_table_name
 from tui_importer.core.model.url import DatabaseAddress, parse_address
 from tui_importer.core.planning.expansion import expand
 from tui_importer.core.source.content import head_of, may_be_packed
@@ -44,6 +45,10 @@ def choose(plan: Plan, registry: Registry) -> Chosen:
         raise PlanError(str(error)) from error
     if plan.options.ledger_schema is not None and not backend.schemas:
         raise PlanError(f"{backend.name} has no schemas: leave --ledger-schema out")
+    if plan.target.table is not None and backend.schemas:
+        schema, table = split_table_name(plan.target.table)
+        if schema is None and "." in table:
+            raise PlanError(f"table {plan.target.table}: a table with a dot in its name needs its schema before it")
     source = plan.source
     reader = registry.reader(source.reader) if source.reader else registry.reader_for(source_path(source.file))
     return Chosen(reader, strategy, backend)

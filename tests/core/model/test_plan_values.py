@@ -44,6 +44,7 @@ BAD: list[tuple[type[Any], str, list[Any]]] = [
     (Options, "set", ["abc", {"": "a"}, {"a": 1}]),
     (Options, "extra_columns", ["keep", "", None]),
     (Options, "lineage", ["yes", None, 2]),
+    (Options, "create_schema", ["yes", None, 2]),
     (Options, "error_cells", ["bogus", None]),
     (Options, "uncalculated", ["bogus", None]),
     (Options, "max_rejects", ["many", 5, "101%", "5 %", "-1", "5%\n"]),

@@ -15,6 +15,7 @@ from tui_importer.errors import DatabaseError
 
 #: The SQLSTATE of a missing permission (manual, appendix A).
 NOT_ALLOWED = "42501"
+_NO_SCHEMA = "3F000"
 
 #: What a run does with the ledger's tables. SELECT ... FOR SHARE and FOR UPDATE need UPDATE (manual, "SELECT").
 _LEDGER_RIGHTS = {
@@ -124,13 +125,17 @@ def _ledger_grants(connection: sa.Connection, schema: str | None) -> list[str]:
 
 
 def _target_grants(connection: sa.Connection, access: Access) -> list[str]:
-    user, _, current = connection.execute(_CURRENT_USER).one()
+    user, may_create_schemas, current = connection.execute(_CURRENT_USER).one()
     table, statements = access.table, list[str]()
     if access.creates_table or access.stages:
         found = connection.execute(_SCHEMA, {"schema": table.schema or current}).one_or_none()
         if found is not None:
             name, may_use, may_create = found
             statements += _schema_grants(name, user, use=not may_use, create=not may_create)
+        elif table.schema is not None and not access.creates_schema:
+            raise DatabaseError(f"there is no schema {table.schema!r}: --create-schema makes it", sqlstate=_NO_SCHEMA)
+        elif table.schema is not None and not may_create_schemas:
+            statements.append(f"CREATE SCHEMA {sql.Identifier(table.schema).as_string()} AUTHORIZATION {user}")
         elif table.schema is None:  # the user has USAGE on no schema of the search path
             statements += _schema_grants("public", user, use=True, create=True)
     if access.creates_table:

@@ -28,6 +28,12 @@ class SqlCatalog(BaseCatalog):
     def create_table(self, table: Table) -> None:
         tables.create_table(self._engine, self._dialect, table)
 
+    def create_schema(self, name: str) -> None:
+        with tables.one_line_errors(f"create schema {name!r}"), self._engine.begin() as connection:
+            # Not IF NOT EXISTS, for which PostgreSQL wants the right to create schemas even if this one is there.
+            if name not in sa.inspect(connection).get_schema_names():
+                connection.execute(sa.schema.CreateSchema(name, if_not_exists=True))
+
     def add_columns(self, table: Table, columns: Sequence[TableColumn]) -> None:
         tables.add_columns(self._engine, self._dialect, table, columns)
 

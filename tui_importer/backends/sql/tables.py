@@ -16,6 +16,7 @@ from sqlalchemy.schema import CreateColumn, CreateTable, DropTable
 from tui_importer.backends.sql.dialects import SqlDialect
 from tui_importer.backends.sql.faults import is_transient
 from tui_importer.core.model.table import Constraint, ConstraintKind, Index, Table, TableColumn
+from tui_importer.core.model.table_names import split_table_name
 from tui_importer.core.model.types import ColumnType, Kind
 from tui_importer.errors import DatabaseError, TransientFault
 
@@ -46,15 +47,9 @@ def first_line(error: BaseException) -> str:
     return next((line for line in lines if line), type(error).__name__)
 
 
-def split_name(name: str) -> tuple[str | None, str]:
-    """Split ``schema.table``; the schema is None if there is none."""
-    schema, dot, table = name.rpartition(".")
-    return (schema or None, table) if dot else (None, name)
-
-
 def reflect(engine: sa.Engine, dialect: SqlDialect, name: str, *, schemas: bool = True) -> Table | None:
     """Reflect a table or view of the database; None if there is none of that name."""
-    schema, table_name = split_name(name) if schemas else (None, name)
+    schema, table_name = split_table_name(name) if schemas else (None, name)
     with one_line_errors(f"read the definition of table {name!r}"), engine.connect() as connection:
         inspector = sa.inspect(connection)
         try:
@@ -123,6 +118,8 @@ def definition_statements(
         return list(_alterations(shown, dialect, table, added))
     described = sql_table(table, dialect)
     made: list[sa.schema.ExecutableDDLElement] = [CreateTable(described)]
+    if table.schema is not None and table.schema not in sa.inspect(engine).get_schema_names():
+        made.insert(0, sa.schema.CreateSchema(table.schema))
     for index in indexes:
         columns = [described.c[name] for name in index.columns]
         made.append(sa.schema.CreateIndex(sa.Index(index.name, *columns, unique=index.unique)))

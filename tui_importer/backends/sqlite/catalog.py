@@ -14,6 +14,7 @@ from tui_importer.backends.sqlite.errors import why_read_only
 from tui_importer.core.model.table import Table
 from tui_importer.core.model.write_mode import WriteMode
 from tui_importer.core.writing.access import Access
+from tui_importer.core.writing.catalog import BaseCatalog
 from tui_importer.errors import DatabaseError
 
 
@@ -28,6 +29,10 @@ class SQLiteCatalog(SqlCatalog):
         if not self._path.exists():
             return None
         return tables.reflect(self._engine, self._dialect, name, schemas=False)
+
+    def create_schema(self, name: str) -> None:
+        """Refuse it: there are none."""
+        BaseCatalog.create_schema(self, name)
 
     def belongings(self, table: Table) -> Sequence[str]:
         """Indexes, triggers and constraints. Views name their tables, and see the new one."""

@@ -236,10 +236,10 @@ class Options(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit
     ``max_rejects`` is ``"N"`` rows or ``"P%"`` of the completed rows. ``max_rate`` is in rows per second; all times are
     in seconds. ``retry_for`` is how long an operation is retried after a transient error (0: not at all).
     ``stall_timeout`` is the silence of a connection after which it is checked and, if lost, given up (0: never).
-    ``rejects_ok``: a run with rejected rows but no other problem exits with code 0. ``again``: import again what has
-    already been imported. ``atomic``: all rows become visible in one commit or not at all. ``verify``: compare
-    checksums of source and table at the end. ``plugin_options`` are the options of plugins, by plugin and option; the
-    run checks that they exist.
+    ``create_schema``: create the schema of a new table if it is not there. ``rejects_ok``: a run with rejected rows but
+    no other problem exits with code 0. ``again``: import again what has already been imported. ``atomic``: all rows
+    become visible in one commit or not at all. ``verify``: compare checksums of source and table at the end.
+    ``plugin_options`` are the options of plugins, by plugin and option; the run checks that they exist.
     """
 
     strategy: _Name = "batched"
@@ -263,6 +263,7 @@ class Options(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit
     retry_for: _SecondsOrNone = 300.0
     stall_timeout: _SecondsOrNone = 60.0
     ledger_schema: _SchemaName | None = None
+    create_schema: bool = False
     plugin_options: _PluginOptions = {}
     again: bool = False
     atomic: bool = False

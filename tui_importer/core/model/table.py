@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from tui_importer.core.model.table_names import joined_table_name
 from tui_importer.core.model.types import ColumnType
 
 
@@ -110,4 +111,4 @@ class Table:
     @property
     def qualified_name(self) -> str:
         """``schema.name`` for people; SQLAlchemy or the driver quote identifiers for the database."""
-        return f"{self.schema}.{self.name}" if self.schema else self.name
+        return joined_table_name(self.schema, self.name)

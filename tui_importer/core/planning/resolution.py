@@ -21,6 +21,7 @@ from tui_importer.core.model.names import normalized, table_name
 from tui_importer.core.model.plan import ColumnPlan, Plan
 from tui_importer.core.model.schemas import SCHEMAS, Schema, check_schema
 from tui_importer.core.model.table import Index, Table, TableColumn
+from tui_importer.core.model.table_names import joined_table_name, split_table_name
 from tui_importer.core.model.write_mode import WriteKind, WriteMode
 from tui_importer.core.planning.formats import (
     effective_format,
@@ -126,7 +127,7 @@ def choose_target(plan: Plan, layout: Layout, source: NamedSource) -> TargetChoi
     schema = None if plan.columns is not None else _schema(plan.options.schema, layout)
     if plan.target.table:
         places = {"file": table_name(source.path.stem), "sheet": table_name(source.name)}
-        name = filled_in(plan.target.table, places, "--table")
+        name = joined_table_name(*split_table_name(filled_in(plan.target.table, places, "--table")))
     elif schema:
         name = schema.table.name
     elif _DEFAULT_SHEET.fullmatch(source.name):

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from tui_importer.core.model.names import normalized, table_name
 from tui_importer.core.model.table import Index, Table, TableColumn
+from tui_importer.core.model.table_names import split_table_name
 from tui_importer.core.model.types import Kind
 from tui_importer.core.planning.routes import ColumnRoute
 from tui_importer.errors import PlanError
@@ -14,9 +15,9 @@ from tui_importer.errors import PlanError
 
 def new_table(name: str, routes: Sequence[ColumnRoute]) -> Table:
     """A table of these columns. ``name`` may hold a schema."""
-    schema, _, bare = name.rpartition(".")
+    schema, bare = split_table_name(name)
     columns = tuple(TableColumn(route.target, route.type, nullable=not route.required) for route in routes)
-    return Table(name=bare, schema=schema or None, columns=columns)
+    return Table(name=bare, schema=schema, columns=columns)
 
 
 def with_added_columns(table: Table, routes: Sequence[ColumnRoute]) -> tuple[Table, tuple[TableColumn, ...]]:
@@ -52,9 +53,9 @@ def renamed_table(table: Table, name: str) -> Table:
     """The table of a schema under another name, with indexes named after it."""
     if name == table.name:
         return table
-    schema, _, bare = name.rpartition(".")
+    schema, bare = split_table_name(name)
     indexes = tuple(
         Index(table_name(f"idx_{bare}_{'_'.join(index.columns)}"), index.columns, index.unique)
         for index in table.indexes
     )
-    return replace(table, name=bare, schema=schema or None, indexes=indexes)
+    return replace(table, name=bare, schema=schema, indexes=indexes)

@@ -11,6 +11,7 @@ from tui_importer.core.conversion.mapping import ColumnMapping
 from tui_importer.core.model.plan import Plan
 from tui_importer.core.model.report import Verification
 from tui_importer.core.model.table import Table
+from tui_importer.core.model.table_names import split_table_name
 from tui_importer.core.model.write_mode import WriteMode
 from tui_importer.core.planning.resolution import ResolvedPlan
 from tui_importer.core.run.identity import Identity, identify
@@ -256,7 +257,7 @@ class ImportHistory:
         counts = self._ledger.counts(latest.import_id, latest.generation)
         if latest.atomic and not self.published:
             # The rows are still in the staging table.
-            stage = Table(_stage_name(latest.import_id, latest.generation), (), _schema(self._table))
+            stage = Table(_stage_name(latest.import_id, latest.generation), (), split_table_name(self._table)[0])
             return bool(counts.in_table) and not self._catalog.holds_rows(stage)
         if not counts.in_table:
             return False
@@ -270,10 +271,6 @@ class ImportHistory:
 
 def _stage_name(import_id: str, generation: int) -> str:
     return f"tui_importer_stage_{import_id[:12]}_{generation}"
-
-
-def _schema(name: str) -> str | None:
-    return name.rpartition(".")[0] or None
 
 
 def _changes(identity: Identity, history: Sequence[PastRun], mode: WriteMode) -> Sequence[str]:

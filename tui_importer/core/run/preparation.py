@@ -94,6 +94,9 @@ def prepare_table(context: RunContext, claimed: Claimed, backend: Backend) -> Pr
     """Create the target table, or the staging table of an import whose rows become visible together."""
     history, resolved, options = claimed.history, claimed.resolved, context.plan.options
     mapping, mode, stage_table = resolved.mapping, context.plan.target.write_mode, None
+    schema = mapping.table.schema
+    if options.create_schema and resolved.create and schema is not None:
+        context.retried(lambda: backend.catalog.create_schema(schema))
     if resolved.added:
         context.retried(lambda: backend.catalog.add_columns(mapping.table, resolved.added))
     if history is not None and options.verify:
@@ -173,6 +176,7 @@ def _check_access(context: RunContext, ready: Ready, backend: Backend) -> None:
         table=mapping.table,
         columns=mapping.targets,
         creates_table=ready.resolved.create,
+        creates_schema=options.create_schema,
         stages=context.plan.stages and not (ready.history is not None and ready.history.published),
         reads=options.verify or mode.order_matters,
         updates=mode.on_conflict is OnConflict.UPDATE,

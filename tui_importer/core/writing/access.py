@@ -11,13 +11,15 @@ from tui_importer.core.model.table import Table
 class Access:
     """The access needed to insert into ``columns`` of ``table``.
 
-    ``creates_table``: the run creates the table first. ``stages``: it also creates a staging table beside it.
+    ``creates_table``: the run creates the table first. ``creates_schema``: and before it the schema, if that is not
+    there. ``stages``: it also creates a staging table beside it.
     ``reads``: it also reads the table. ``updates``: it also updates rows. ``empties``: it removes all rows.
     """
 
     table: Table
     columns: tuple[str, ...]
     creates_table: bool = False
+    creates_schema: bool = False
     stages: bool = False
     reads: bool = False
     updates: bool = False

@@ -23,6 +23,9 @@ class Catalog(Protocol):
     def create_table(self, table: Table) -> None:
         """Create the table, without its indexes."""
 
+    def create_schema(self, name: str) -> None:
+        """Create the schema unless it is there."""
+
     def add_columns(self, table: Table, columns: Sequence[TableColumn]) -> None:
         """Add those of these columns to the table that it does not have."""
 
@@ -79,6 +82,10 @@ class Catalog(Protocol):
 
 class BaseCatalog:
     """The methods of :class:`Catalog` that not every database needs, to inherit from."""
+
+    def create_schema(self, name: str) -> None:
+        """Refuse it."""
+        raise DatabaseError(f"schema {name!r} cannot be created here: leave the schema out")
 
     def add_columns(self, table: Table, columns: Sequence[TableColumn]) -> None:
         """Refuse it."""

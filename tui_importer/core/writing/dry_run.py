@@ -63,6 +63,9 @@ class DryCatalog:
     def create_table(self, table: Table) -> None:
         """Does nothing."""
 
+    def create_schema(self, name: str) -> None:
+        """Does nothing."""
+
     def add_columns(self, table: Table, columns: Sequence[TableColumn]) -> None:
         """Does nothing."""
 
