@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -67,7 +68,11 @@ def outcomes(report: Report) -> list[str]:
 
 def part_processes() -> list[psutil.Process]:
     """The processes that carry out imports of this one."""
-    return [each for each in psutil.Process().children() if "tui_importer.process" in " ".join(each.cmdline())]
+    found = []
+    for each in psutil.Process().children():
+        with suppress(psutil.NoSuchProcess):  # it has ended meanwhile
+            found += [each] if "tui_importer.process" in " ".join(each.cmdline()) else []
+    return found
 
 
 def ids(database: Database) -> list[int]:
@@ -199,7 +204,9 @@ def test_the_password_goes_through_a_pipe_alone(tmp_path: Path, postgres: Databa
 
     def look(run: Run, event: AnyEvent) -> None:
         if isinstance(event, BatchCommitted):
-            found.extend(f"{each.cmdline()} {each.environ()}" for each in part_processes())
+            for each in part_processes():
+                with suppress(psutil.NoSuchProcess):
+                    found.append(f"{each.cmdline()} {each.environ()}")
 
     url = postgres.url.replace("postgres@", "postgres:s3cret-word@") if "postgres@" in postgres.url else postgres.url
     database = Database("postgresql", url, postgres.fetch)
@@ -207,6 +214,19 @@ def test_the_password_goes_through_a_pipe_alone(tmp_path: Path, postgres: Databa
     assert found
     assert not any("s3cret-word" in each for each in found)
     assert "s3cret-word" not in repr(report)
+
+
+def test_an_order_that_a_dead_process_has_not_read_is_no_error(tmp_path: Path, sqlite: Database) -> None:
+    def kill_and_stop(run: Run, event: AnyEvent) -> None:
+        if isinstance(event, BatchCommitted) and event.source == 2:
+            for each in part_processes():
+                each.kill()
+                wait_until(lambda: each.status() == psutil.STATUS_ZOMBIE)  # noqa: B023
+            run.stop("enough")
+
+    report = carried_out(plan_of(sources(tmp_path, 2), sqlite, 2, rate=1_000), kill_and_stop)
+    assert report.imports[1].outcome == "failed"
+    assert "ended by signal 9" in str(report.imports[1].error)
 
 
 @pytest.mark.parametrize("abort", [False, True], ids=["stop", "abort"])

@@ -8,6 +8,7 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import IO
 
 import msgspec
@@ -86,7 +87,7 @@ class PartProcess:
                         case None:
                             break
             finally:
-                with self._writing:
+                with self._writing, suppress(BrokenPipeError):  # an order that nobody has read
                     process.stdin.close()
         how = ended(process.returncode)
         raise ImporterError(f"the process of this import {how}: the same command continues where it was")

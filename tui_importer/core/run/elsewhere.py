@@ -97,17 +97,18 @@ class EngineElsewhere:
         return self._engine.report_unbegun(error)
 
     def _report(self) -> Report:
-        for told in self._elsewhere.told():
+        report = None
+        for told in self._elsewhere.told():  # to its end, where what it holds is released
             if isinstance(told, Report):
-                return told
-            if isinstance(told, Snapshot):
+                report = told
+            elif isinstance(told, Snapshot):
                 self._last = replace(told, at=time.monotonic())  # the clock of another machine says nothing here
-                continue
-            if isinstance(told, BatchCommitted):
-                for name in _COUNTS:
-                    self._committed[name] += getattr(told, name)
-            self._emit(told)
-        raise ImporterError("the import ended elsewhere without a report")
+            else:
+                self._count(told)
+                self._emit(told)
+        if report is None:
+            raise ImporterError("the import ended elsewhere without a report")
+        return report
 
     def _report_without_end(self, error: ImporterError) -> Report:
         """The report of an import that came to no end of its own: with the rows that are known to be completed."""
@@ -126,6 +127,11 @@ class EngineElsewhere:
         )
         started_at = rfc3339(self._started_at)
         return msgspec.structs.replace(report, stats=stats, started_at=started_at, rejects_total=last.rejected)
+
+    def _count(self, event: AnyEvent) -> None:
+        if isinstance(event, BatchCommitted):
+            for name in _COUNTS:
+                self._committed[name] += getattr(event, name)
 
     def _counted(self) -> Snapshot:
         """The counters as they were told last, or by the batches that were told since."""
