@@ -391,7 +391,7 @@ def test_cancelling_reaches_a_worker_that_waits_for_the_database(
     assert postgres.scalar("SELECT count(*) FROM numbers") == 0
 
 
-def test_a_lock_that_is_let_go_costs_nothing_but_time(sqlite: Database, numbers: Path) -> None:
+def test_released_lock_only_delays_the_run(sqlite: Database, numbers: Path) -> None:
     sqlite.execute("CREATE TABLE numbers (n integer)")
     locks: list[Any] = []
 
@@ -493,7 +493,7 @@ def test_too_many_rejects_stop_the_run(sqlite: Database, numbers: Path, strategy
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
-def test_stopping_finishes_what_is_in_hand_and_takes_no_more(database: Database, numbers: Path, strategy: str) -> None:
+def test_stop_finishes_batches_in_flight_and_takes_no_more(database: Database, numbers: Path, strategy: str) -> None:
     def stop(run: Run, event: AnyEvent) -> None:
         if isinstance(event, BatchCommitted):
             run.stop("that will do")
@@ -505,9 +505,7 @@ def test_stopping_finishes_what_is_in_hand_and_takes_no_more(database: Database,
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
-def test_a_limit_reads_so_many_rows_and_a_rehearsal_writes_none(
-    database: Database, numbers: Path, strategy: str
-) -> None:
+def test_limit_bounds_rows_and_dry_run_writes_none(database: Database, numbers: Path, strategy: str) -> None:
     rehearsed = Observed(numbers, database.url, strategy=strategy, dry_run=True, limit=120).execute()
     assert (rehearsed.outcome, rehearsed.stats.total_records) == ("complete", 120)
     assert not Path(database.url).exists() or database.kind == "postgresql"
@@ -606,7 +604,7 @@ def test_memory_of_a_run_does_not_hold_its_rows(sqlite: Database, numbers: Path)
 
 
 @pytest.mark.parametrize("mode", ["append", "create"])
-def test_another_run_makes_the_table_between_our_look_and_our_turn(
+def test_table_created_concurrently_is_used(
     mode: Literal["append", "create"], numbers: Path, tmp_path: Path, database: Database
 ) -> None:
     other = tmp_path / "other.csv"

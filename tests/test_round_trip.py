@@ -214,7 +214,7 @@ def test_a_csv_gets_types_only_where_nothing_is_lost(tmp_path: Path, sqlite: Dat
 
 
 @pytest.mark.parametrize("seed", [0, *once(1, 2)])
-def test_the_rows_are_the_same_whatever_the_way(
+def test_rows_are_the_same_for_every_strategy_reader_and_database(
     tmp_path: Path, sqlite: Database, postgres: Database, generic: Database, seed: int
 ) -> None:
     """Readers, databases, strategies, batch sizes and worker counts are ways, not results."""

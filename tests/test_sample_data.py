@@ -125,7 +125,7 @@ def test_calamine_reads_the_good_rows(read_rows: list[list[object]]) -> None:
     assert read == good_rows()
 
 
-def test_calamine_reads_nul_as_nul_and_the_other_faults_as_blank(read_rows: list[list[object]]) -> None:
+def test_calamine_reads_faulty_cells_as_nul_or_blank(read_rows: list[list[object]]) -> None:
     for number, bad in BAD_ROWS.items():
         value = read_rows[number - 1][HEADER.index(bad.column)]
         if bad.fault is Fault.NUL:

@@ -42,7 +42,7 @@ def test_every_line_of_its_recordings_is_understood(run: Path) -> None:
     assert (run / "report.json").exists() == any(isinstance(line.what, RunFinished) for line in lines)
 
 
-def test_what_was_cancelled_then_is_aborted_now() -> None:
+def test_cancelled_runs_of_0_1_are_read_as_aborted() -> None:
     stopping = [line.what for run in RUNS for line in lines_of(run) if isinstance(line.what, Stopping)]
     assert stopping == [Stopping(reason="the time limit of 1.2 s has passed (--timeout)", aborting=True)]
 

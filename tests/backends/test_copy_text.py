@@ -73,7 +73,7 @@ async def load_by_asyncio(opened: PostgreSQL, batch: Batch, width: int) -> Loade
 @pytest.mark.parametrize("awaited", [False, True])
 @settings(max_examples=examples(60), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(grid=GRIDS)
-def test_any_texts_come_out_as_they_went_in(postgres: Database, awaited: bool, grid: list[list[str]]) -> None:
+def test_copied_texts_round_trip(postgres: Database, awaited: bool, grid: list[list[str]]) -> None:
     width = len(grid[0])
     names = ", ".join(f"c{column} text" for column in range(width))
     postgres.execute(f"DROP TABLE IF EXISTS t; CREATE TABLE t ({names})")
@@ -98,7 +98,7 @@ def test_any_texts_come_out_as_they_went_in(postgres: Database, awaited: bool, g
 
 
 @given(grid=GRIDS, data=st.data())
-def test_pages_are_the_rows_or_there_are_none(grid: list[list[str]], data: st.DataObject) -> None:
+def test_copy_chunks_are_complete_or_absent(grid: list[list[str]], data: st.DataObject) -> None:
     many = grid * data.draw(st.sampled_from([1, 2, PIECE_ROWS // len(grid) + 1, 2 * PIECE_ROWS]))
     start = data.draw(st.integers(0, min(3, len(many) - 1)))
     _, rows = Rows.read(iter(many), len(many))
@@ -113,13 +113,13 @@ def test_pages_are_the_rows_or_there_are_none(grid: list[list[str]], data: st.Da
         assert cut.utf8_chunks() == utf8_chunks
 
 
-def test_what_utf_8_cannot_say_makes_no_page() -> None:
+def test_unencodable_text_gives_no_copy_chunks() -> None:
     _, rows = Rows.read(iter([["a", "\ud800"]]), 9)
     assert rows is not None
     assert rows.utf8_chunks() is None
 
 
-def test_only_whole_rows_in_their_order_make_pages() -> None:
+def test_only_contiguous_rows_give_copy_chunks() -> None:
     columns = batch_of([["a", "b"], ["c", "d"], ["", "e"]]).columns
     encoded = encode(columns)
     assert encoded is not None
@@ -158,7 +158,7 @@ def load(path: Path, url: str, strategy: str) -> Report:
 
 
 @pytest.mark.parametrize("strategy", ["batched", "async"])
-def test_refused_rows_are_named_as_they_are_without_pages(
+def test_rejected_rows_are_the_same_without_copy_chunks(
     postgres: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, strategy: str
 ) -> None:
     rows = [[f"c{number}", f"{number:08}-0000-0000-0000-000000000000", "fine\nand \\ well"] for number in range(300)]
@@ -193,7 +193,7 @@ def test_refused_rows_are_named_as_they_are_without_pages(
 
 
 @pytest.mark.parametrize("encoding", ["UTF8", "LATIN1", "SQL_ASCII"])
-def test_whatever_the_database_and_the_environment_speak_only_what_cannot_be_said_is_refused(
+def test_only_texts_outside_the_database_encoding_are_rejected(
     postgres: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, encoding: str
 ) -> None:
     monkeypatch.setenv("PGCLIENTENCODING", "WIN1252")
@@ -222,7 +222,7 @@ def test_whatever_the_database_and_the_environment_speak_only_what_cannot_be_sai
             admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
-def test_a_socket_of_this_machine_takes_in_a_batch_and_others_stay_as_they_are() -> None:
+def test_send_buffer_is_enlarged_for_local_sockets_only() -> None:
     def grown(end: socket.socket) -> bool:
         before = end.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF)
         enlarge_send_buffer(end.fileno())

@@ -244,7 +244,7 @@ def test_columns_without_blanks_are_written_as_ever(
     assert (report.outcome, report.stats.inserted, default_notes(report), made) == ("complete", 29, [], [])
 
 
-def test_it_is_said_once_for_all_batches_and_workers(postgres: Database, tmp_path: Path) -> None:
+def test_use_of_defaults_is_noted_once_per_import(postgres: Database, tmp_path: Path) -> None:
     postgres.execute(TABLES["postgresql"])
     heard: list[object] = []
     file = tmp_path / "t.csv"
@@ -263,7 +263,9 @@ cells = st.one_of(st.none(), st.integers(0, 3))
 
 
 @given(st.lists(st.tuples(cells, cells, cells), min_size=1, max_size=12), st.data())
-def test_parts_hold_every_row_once_and_no_blank(rows: list[tuple[int | None, ...]], data: st.DataObject) -> None:
+def test_parts_by_defaults_hold_every_row_once_without_blanks(
+    rows: list[tuple[int | None, ...]], data: st.DataObject
+) -> None:
     start = data.draw(st.integers(0, len(rows)))
     stop = data.draw(st.integers(start, len(rows)))
     columns = tuple(ListColumn(list(column)) for column in zip(*rows, strict=True))

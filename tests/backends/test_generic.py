@@ -36,7 +36,7 @@ ITEMS = Table(
         ("", None, None),
     ],
 )
-def test_the_violated_constraint_is_told_from_the_words(
+def test_violated_constraint_is_parsed_from_the_error_message(
     message: str, column: str | None, constraint: str | None
 ) -> None:
     assert violated(message, ITEMS) == (column, constraint)

@@ -81,7 +81,7 @@ def test_every_count_is_recorded_resumed_and_listed(database: Database, tmp_path
 
 
 @pytest.mark.parametrize("updated", [0, 5])
-def test_a_run_that_died_leaves_its_counts_to_the_next(database: Database, updated: int) -> None:
+def test_counts_of_a_dead_run_are_recorded_by_the_next(database: Database, updated: int) -> None:
     with opened(database) as (backend, ledger):
         record(backend, begin(ledger, "run-1").claim, Entry(2, 11, None, 10 - updated, updated))
         database.execute("UPDATE tui_importer_run SET host = 'elsewhere', process = '1/1', started_at = '2020-01-01'")

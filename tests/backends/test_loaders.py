@@ -49,7 +49,9 @@ def load(database: Database, file: Path, formats: Formats | None = None, **optio
 @pytest.mark.parametrize(
     "options", [*({"strategy": each} for each in ("sequential", "threaded", "batched", "async")), {"atomic": True}]
 )
-def test_what_postgresql_prints_goes_in_as_it_was(postgres: Database, printed: Path, options: dict[str, Any]) -> None:
+def test_literals_printed_by_postgresql_are_loaded_unchanged(
+    postgres: Database, printed: Path, options: dict[str, Any]
+) -> None:
     report = load(postgres, printed, verify=True, **options)
     assert (report.error, report.outcome, report.rejects) == (None, "complete", ())
     assert postgres.fetch("SELECT count(*) FROM (TABLE origin INTERSECT TABLE t)") == [(6,)]
@@ -57,14 +59,14 @@ def test_what_postgresql_prints_goes_in_as_it_was(postgres: Database, printed: P
     assert report.verified.not_compared == ("tz",)
 
 
-def test_bad_rows_among_them_are_found(postgres: Database, printed: Path) -> None:
+def test_bad_literals_are_rejected(postgres: Database, printed: Path) -> None:
     printed.write_text(printed.read_text() + "1,infinity,,,\n7,4714-01-01 BC,,,\n8,infinite,,,\n9,,,,1 month\n")
     report = load(postgres, printed)
     assert [(reject.row, reject.column) for reject in report.rejects] == [(8, "n"), (9, "d"), (10, "d"), (11, "i")]
     assert postgres.fetch("SELECT count(*) FROM (TABLE origin INTERSECT TABLE t)") == [(6,)]
 
 
-def test_intervals_of_iso_8601_are_compared_as_what_they_are(postgres: Database, tmp_path: Path) -> None:
+def test_iso_8601_intervals_are_verified(postgres: Database, tmp_path: Path) -> None:
     postgres.execute(TABLE.format("t"))
     file = tmp_path / "t.csv"
     file.write_text("n,i\n1,P1Y2M3DT4H5M6.5S\n2,P14M\n3,P-1Y-2M\n")
@@ -76,7 +78,7 @@ def test_intervals_of_iso_8601_are_compared_as_what_they_are(postgres: Database,
     ]
 
 
-def test_they_may_stand_among_dates_in_another_form(postgres: Database, tmp_path: Path) -> None:
+def test_literals_may_be_mixed_with_formatted_dates(postgres: Database, tmp_path: Path) -> None:
     postgres.execute(TABLE.format("t"))
     file = tmp_path / "t.csv"
     file.write_text("n,d\n1,31.12.2024\n2,infinity\n3,0044-03-15 BC\n")

@@ -61,7 +61,9 @@ def test_the_next_number_is_free(postgres: Database, tmp_path: Path, table: str)
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
 @pytest.mark.parametrize("atomic", [False, *once(True)])
-def test_however_the_rows_came(postgres: Database, tmp_path: Path, strategy: str, atomic: bool) -> None:
+def test_sequence_is_advanced_for_every_strategy(
+    postgres: Database, tmp_path: Path, strategy: str, atomic: bool
+) -> None:
     postgres.execute(TABLES["serial"])
     report = load(postgres, tmp_path, [*ROWS, (7, "again")], strategy=strategy, atomic=atomic)
     assert (report.exit_code, report.stats.error_count) == (3, 1)
@@ -95,20 +97,20 @@ def test_a_sequence_that_counts_down(postgres: Database, tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("highest", [MAX_STEPS + 5, 2**62])
-def test_a_wide_gap_is_not_walked(postgres: Database, tmp_path: Path, highest: int) -> None:
+def test_sequence_is_advanced_in_one_step_across_a_gap(postgres: Database, tmp_path: Path, highest: int) -> None:
     postgres.execute("CREATE TABLE s (id bigserial PRIMARY KEY, name text)")
     load(postgres, tmp_path, [(highest, "a")])
     assert postgres.scalar("SELECT nextval('s_id_seq')") == highest + 1
 
 
-def test_what_lies_beyond_the_sequence_does_not_matter(postgres: Database, tmp_path: Path) -> None:
+def test_numbers_beyond_the_sequence_limit_are_ignored(postgres: Database, tmp_path: Path) -> None:
     postgres.execute("CREATE SEQUENCE q MAXVALUE 10; CREATE TABLE s (id int DEFAULT nextval('q') UNIQUE, name text)")
     report = load(postgres, tmp_path, [(3, "a"), (4_000_000, "b")])
     assert report.outcome == "complete"
     assert postgres.scalar("SELECT nextval('q')") == 4
 
 
-def test_nobody_gets_a_number_twice_meanwhile(postgres: Database) -> None:
+def test_concurrent_inserts_get_unique_numbers(postgres: Database) -> None:
     """Others draw numbers all the time while the sequence is being moved on."""
     postgres.execute("CREATE TABLE s (id serial, name text)")
     drawn: list[int] = []
@@ -150,7 +152,7 @@ def clerk(postgres: Database) -> Iterator[Database]:
     postgres.execute(f"DROP OWNED BY {name}; DROP ROLE {name}")
 
 
-def test_who_may_not_move_it_gets_the_statement(clerk: Database, tmp_path: Path) -> None:
+def test_user_without_update_privilege_is_shown_the_statement(clerk: Database, tmp_path: Path) -> None:
     report = load(clerk, tmp_path, ROWS)
     assert report.outcome == "complete"
     [note] = sequence_notes(report)
@@ -159,7 +161,7 @@ def test_who_may_not_move_it_gets_the_statement(clerk: Database, tmp_path: Path)
     assert clerk.scalar("SELECT nextval('s_id_seq')") == 8
 
 
-def test_who_may_only_look_gets_the_statement(clerk: Database, tmp_path: Path) -> None:
+def test_user_with_select_privilege_only_is_shown_the_statement(clerk: Database, tmp_path: Path) -> None:
     clerk.execute(f"GRANT SELECT ON SEQUENCE s_id_seq TO {clerk.kind}")
     [note] = sequence_notes(load(clerk, tmp_path, ROWS))
     assert "is behind" in note
@@ -169,7 +171,7 @@ def test_who_may_only_look_gets_the_statement(clerk: Database, tmp_path: Path) -
     assert clerk.scalar("SELECT nextval('s_id_seq')") == 101
 
 
-def test_who_may_draw_numbers_moves_it_on(clerk: Database, tmp_path: Path) -> None:
+def test_user_with_usage_privilege_advances_the_sequence(clerk: Database, tmp_path: Path) -> None:
     clerk.execute(f"GRANT USAGE ON SEQUENCE s_id_seq TO {clerk.kind}")
     [note] = sequence_notes(load(clerk, tmp_path, ROWS))
     assert note.endswith("goes on after 7")
@@ -177,14 +179,14 @@ def test_who_may_draw_numbers_moves_it_on(clerk: Database, tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("key", ["integer PRIMARY KEY", "integer PRIMARY KEY AUTOINCREMENT"])
-def test_sqlite_keeps_up_by_itself(sqlite: Database, tmp_path: Path, key: str) -> None:
+def test_sqlite_needs_no_sequence_update(sqlite: Database, tmp_path: Path, key: str) -> None:
     sqlite.execute(f"CREATE TABLE s (id {key}, name text)")
     assert sequence_notes(load(sqlite, tmp_path, ROWS)) == []
     sqlite.execute("INSERT INTO s (name) VALUES ('x')")
     assert sqlite.scalar("SELECT max(id) FROM s") == 8
 
 
-def test_a_table_that_numbers_nothing_is_not_asked(
+def test_table_without_sequences_is_not_queried(
     postgres: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def asked(*arguments: object) -> None:

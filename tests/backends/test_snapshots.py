@@ -15,7 +15,7 @@ from tui_importer.core.writing.backend import ConnectionSettings
 IMPORT = "c0ffee" * 10 + "cafe"
 
 
-def test_who_holds_the_lock_of_an_import_holds_no_snapshot(postgres: Database) -> None:
+def test_import_lock_holds_no_snapshot(postgres: Database) -> None:
     backend = PostgreSQL(ConnectionSettings(postgres.url, "tui_importer", 10.0))
     try:
         ledger = backend.ledger(None)

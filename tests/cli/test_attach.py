@@ -46,7 +46,7 @@ def ids(program: Program) -> list[str]:
     return [str(run["run_id"]) for run in runs]
 
 
-def test_an_ended_run_is_told_again(program: Program, bad: Path, own_state: Path) -> None:
+def test_attach_shows_an_ended_run(program: Program, bad: Path, own_state: Path) -> None:
     first = program("bad.xlsx", "--no-ui", *INTEGERS, code=3)
     [run_id] = ids(program)
     for arguments in (["attach"], ["attach", run_id], ["attach", run_id[:-3]], ["replay", "--speed", "1000"]):
@@ -70,7 +70,7 @@ def test_a_run_that_is_not_there_is_refused(program: Program, orders: Path) -> N
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_live_run_is_followed_to_its_end_by_as_many_as_like(program: Program, orders: Path, number: int) -> None:
+def test_several_viewers_follow_a_live_run_to_its_end(program: Program, orders: Path, number: int) -> None:
     run = slow(program)
     until(run, "batch_committed")
     viewers = [program.start("attach", "--no-ui") for _ in range(2)]
@@ -105,7 +105,7 @@ def test_a_viewer_that_is_stopped_stops_no_run(program: Program, orders: Path) -
     run.communicate(timeout=60)
 
 
-def test_a_run_that_died_is_said_to_have(program: Program, orders: Path) -> None:
+def test_attach_reports_a_dead_run(program: Program, orders: Path) -> None:
     run = slow(program)
     until(run, "batch_committed")
     viewer = program.start("attach", "--no-ui")
@@ -119,7 +119,7 @@ def test_a_run_that_died_is_said_to_have(program: Program, orders: Path) -> None
         assert lines[-1] == "to go on: tui-importer orders.xlsx --db o.db --max-rate 4 --no-ui"
 
 
-def test_what_there_is_of_a_live_run_can_be_replayed(program: Program, orders: Path) -> None:
+def test_live_run_can_be_replayed_up_to_now(program: Program, orders: Path) -> None:
     run = slow(program)
     until(run, "batch_committed")
     [run_id] = ids(program)
@@ -130,7 +130,7 @@ def test_what_there_is_of_a_live_run_can_be_replayed(program: Program, orders: P
     run.communicate(timeout=60)
 
 
-def test_a_pace_has_to_be_one(program: Program, orders: Path) -> None:
+def test_replay_speed_must_be_positive(program: Program, orders: Path) -> None:
     for speed in ("0", "-1", "fast"):
         assert "--speed" in program("replay", "--speed", speed, code=2).err
 
@@ -156,7 +156,7 @@ def test_rejects_are_written_as_they_were_at_the_end_of_the_run(program: Program
     assert rows_of(program.folder / "bad.rejects.xlsx") == there
 
 
-def test_rejects_go_where_they_harm_nothing(program: Program, bad: Path, orders: Path) -> None:
+def test_rejects_command_overwrites_no_other_file(program: Program, bad: Path, orders: Path) -> None:
     before = bad.read_bytes()
     program("bad.xlsx", "-q", *INTEGERS, code=3)
     for where in ("bad.xlsx", "no/such/folder/x.xlsx", "x.docx"):

@@ -80,7 +80,9 @@ def broken_files(folder: Path, good: Path) -> None:
         (["bench", "orders.xlsx", "--strategy", "zzz"], 2, "zzz"),
     ],
 )
-def test_a_request_that_cannot_be(program: Program, orders: Path, arguments: list[str], code: int, said: str) -> None:
+def test_impossible_requests_are_refused(
+    program: Program, orders: Path, arguments: list[str], code: int, said: str
+) -> None:
     broken_files(program.folder, orders)
     (program.folder / "broken.toml").write_text("[source\n")
     (program.folder / "typo.toml").write_text('[source]\nfile = "orders.xlsx"\n[options]\nworkrs = 2\n')
@@ -95,7 +97,7 @@ def test_a_request_that_cannot_be(program: Program, orders: Path, arguments: lis
 
 @pytest.mark.once
 @pytest.mark.parametrize("name", ["text.xlsx", "truncated.xlsx", "encrypted.xlsx", "empty.xlsx", "missing.xlsx"])
-def test_quietly_it_is_one_line_and_nothing_else(program: Program, orders: Path, name: str) -> None:
+def test_quiet_failure_is_one_line(program: Program, orders: Path, name: str) -> None:
     broken_files(program.folder, orders)
     [line] = program(name, "-q", code=2).lines
     assert line.startswith("tui-importer: ")
@@ -162,7 +164,7 @@ def test_a_report_that_no_longer_can_be_written_is_a_failure(program: Program, o
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
-def test_a_result_that_is_lost_is_no_success(program: Program, orders: Path) -> None:
+def test_lost_output_is_a_failure(program: Program, orders: Path) -> None:
     assert program("orders.xlsx", "-q", "--report", "/dev/full").code != 0
 
 

@@ -105,7 +105,7 @@ def test_a_bad_value_of_any_option_is_refused_before_the_first_file_is_touched(
         assert "canary" not in line
 
 
-def test_no_option_is_left_out_here() -> None:
+def test_every_option_has_bad_values_here() -> None:
     command = group.get_command(click.Context(group), "import")
     assert command is not None
     taking = {
@@ -132,7 +132,7 @@ def test_no_option_is_left_out_here() -> None:
         (["no/such/run"], "no/such/run: no such file"),
     ],
 )
-def test_a_word_that_is_neither_command_nor_file(
+def test_unknown_word_is_refused_with_a_suggestion(
     program: Program, folder: Path, arguments: list[str], said: str
 ) -> None:
     line = refused(program, *arguments)
@@ -175,7 +175,7 @@ def test_an_option_that_takes_one_value_is_not_given_twice(name: str) -> None:
                 group.main([name, spelled, "1", "x.csv", option.opts[0], "2"], standalone_mode=False)
 
 
-def test_twice_is_said_in_a_line_and_flags_may_be_given_twice(program: Program, folder: Path) -> None:
+def test_repeated_option_is_refused_in_one_line_and_flags_may_repeat(program: Program, folder: Path) -> None:
     assert "--table takes one value and is given 2 times" in refused(program, "a.csv", "--table", "A", "--table=B")
     program("a.csv", "-q", "-q", "--again", "--again", "--type", "n=text", "--type", "c=text", code=0)
 
@@ -189,7 +189,7 @@ def test_a_refused_request_leaves_no_earlier_report_behind(program: Program, fol
     assert (folder / "a.db").read_bytes() == before
 
 
-def test_rejects_go_where_nothing_is_lost(program: Program, folder: Path) -> None:
+def test_rejects_option_overwrites_no_other_file(program: Program, folder: Path) -> None:
     assert "is there already, and no reject workbook" in refused(program, "a.csv", "--rejects", "taken.xlsx")
     assert "--rejects names one file" in refused(program, "a.csv", "b.csv", "--rejects", "r.xlsx")
     assert (folder / "taken.xlsx").read_text() == "somebody is mending it"

@@ -43,9 +43,7 @@ OPTIONS = ("bad.xlsx", "--db", "b.db", "--type", "n=integer", "--dry-run")
 
 @pytest.mark.once
 @pytest.mark.parametrize("style", [(), ("-v",), ("--plain",), ("--plain", "-v")])
-def test_every_line_says_so_and_none_says_what_was_not_done(
-    program: Program, bad: Path, style: tuple[str, ...]
-) -> None:
+def test_every_line_of_a_dry_run_says_so(program: Program, bad: Path, style: tuple[str, ...]) -> None:
     ended = program(*OPTIONS, *style, code=3)
     assert ended.lines
     for line in ended.lines:
@@ -58,7 +56,7 @@ def test_every_line_says_so_and_none_says_what_was_not_done(
 
 
 @pytest.mark.once
-def test_an_attached_viewer_and_a_replay_say_so_too(program: Program, bad: Path) -> None:
+def test_attach_and_replay_mark_a_dry_run(program: Program, bad: Path) -> None:
     program(*OPTIONS, code=3)
     for command in (("attach", "--no-ui"), ("replay", "--speed", "1000", "--no-ui")):
         lines = program(*command, code=3).lines
@@ -67,7 +65,7 @@ def test_an_attached_viewer_and_a_replay_say_so_too(program: Program, bad: Path)
         assert "--dry-run" in lines[-1]
 
 
-def test_report_recording_and_log_say_so(program: Program, bad: Path, own_state: Path) -> None:
+def test_report_recording_and_log_mark_a_dry_run(program: Program, bad: Path, own_state: Path) -> None:
     ended = program(*OPTIONS, "--log-format", "json", "--report", "-", code=3)
     report = json.loads(ended.out)
     assert (report["schema_version"], report["dry_run"], report["rejects_file"]) == (1, True, None)
@@ -103,7 +101,7 @@ def test_a_recording_of_before_can_be_read(program: Program, bad: Path, own_stat
 
 
 @pytest.mark.once
-def test_one_that_is_stopped_has_nothing_to_go_on_with(program: Program, orders: Path) -> None:
+def test_stopped_dry_run_cannot_be_resumed(program: Program, orders: Path) -> None:
     run = program.start("orders.xlsx", "--db", "o.db", "--dry-run", "--max-rate", "10", "--log-format", "json")
     until(run, "batch_committed")
     run.send_signal(signal.SIGINT)
@@ -117,7 +115,7 @@ def test_one_that_is_stopped_has_nothing_to_go_on_with(program: Program, orders:
     assert "to go on" not in out
 
 
-def test_it_asks_what_an_import_would_find(database: Database, tmp_path: Path) -> None:
+def test_dry_run_finds_what_an_import_would_find(database: Database, tmp_path: Path) -> None:
     path = tmp_path / "rows.csv"
     path.write_text("n,word\n" + "".join(f"{n},w\n" for n in range(50)))
 

@@ -35,7 +35,7 @@ def outcome(ended: Ended) -> str:
 # --verify.
 
 
-def test_that_it_was_verified_is_said_and_reported(program: Program, orders: Path, database: Database) -> None:
+def test_verification_is_shown_and_reported(program: Program, orders: Path, database: Database) -> None:
     options = ("orders.xlsx", "--db", database.url, "--verify", "--report", "r.json")
     ended = program(*options, code=0)
     said = "verified: the table holds what the sheet does, 300 rows in 2 columns compared"
@@ -48,7 +48,7 @@ def test_that_it_was_verified_is_said_and_reported(program: Program, orders: Pat
     assert json.loads((program.folder / "r.json").read_text())["verified"] is None
 
 
-def test_what_was_not_verified_is_not_said_to_be(program: Program, orders: Path) -> None:
+def test_unverified_run_is_not_called_verified(program: Program, orders: Path) -> None:
     assert "verified" not in program("orders.xlsx", "--db", "o.db", code=0).err
     dry = program("orders.xlsx", "--db", "p.db", "--dry-run", "--verify", code=0)
     assert "dry run: note: nothing is written, so nothing is verified" in dry.lines
@@ -78,7 +78,7 @@ def test_when_every_row_is_rejected_none_is_in(program: Program, workbook: Calla
     assert (stats["total_records"], stats["skipped"], stats["error_count"]) == (2, 0, 2)
 
 
-def test_a_row_that_is_left_out_is_not_in(program: Program, workbook: Callable[..., Path]) -> None:
+def test_skipped_rows_are_not_called_imported(program: Program, workbook: Callable[..., Path]) -> None:
     workbook("sums.xlsx", [["item", "amount"], ["a", 1], ["b", 2], ["Total", 3]])
     ended = program("sums.xlsx", "--db", "s.db", code=0)
     assert outcome(ended) == "finished: 1 row skipped, every other row is in"
@@ -152,7 +152,7 @@ def test_warnings_of_libraries_are_shown_when_more_is_wanted(program: Program, w
     assert (said["level"], said["logger"]) == ("debug", "tui_importer.libraries")
 
 
-def test_callers_of_the_api_hear_warnings_as_they_like(program: Program, warned: Path) -> None:
+def test_api_callers_control_library_warnings(program: Program, warned: Path) -> None:
     code = f"""
 import logging, warnings
 before = warnings.showwarning, list(warnings.filters), logging.lastResort, list(logging.getLogger().handlers)

@@ -69,7 +69,9 @@ def test_table_is_called_after_file_and_sheet(program: Program, months: str) -> 
         (("--sheet", "all", "--rejects", "r.xlsx"), "--rejects names one file: import the sheets one by one"),
     ],
 )
-def test_what_cannot_be_is_refused(program: Program, months: str, arguments: tuple[str, ...], said: str) -> None:
+def test_contradictory_options_are_refused(
+    program: Program, months: str, arguments: tuple[str, ...], said: str
+) -> None:
     ended = program(months, *arguments, "--db", "m.db", "--no-ui", code=2)
     assert said in ended.lines[-1]
 

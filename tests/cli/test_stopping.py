@@ -51,7 +51,7 @@ def in_table(program: Program) -> int:
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 @pytest.mark.parametrize("strategy", ["sequential", "batched", "async"])
-def test_a_signal_finishes_what_is_in_hand_and_reports(
+def test_first_signal_finishes_batches_in_flight_and_reports(
     program: Program, orders: Path, strategy: str, number: int, code: int
 ) -> None:
     process = slow(program, "--strategy", strategy)
@@ -70,7 +70,7 @@ def test_a_signal_finishes_what_is_in_hand_and_reports(
     assert report["notes"] == [] or all("SIG" not in note for note in report["notes"])
 
 
-def test_hanging_up_ends_no_run(program: Program, orders: Path) -> None:
+def test_sighup_does_not_end_a_run(program: Program, orders: Path) -> None:
     process = program.start("orders.xlsx", "--max-rate", "300", "--log-format", "json")
     until(process, "loading_started")
     process.send_signal(signal.SIGHUP)
@@ -84,7 +84,7 @@ def ignored(process: subprocess.Popen[str]) -> int:
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="only Linux says what a process ignores")
-def test_hanging_up_ends_no_run_that_is_only_beginning_or_about_to_report(program: Program, orders: Path) -> None:
+def test_sighup_at_start_and_end_does_not_end_a_run(program: Program, orders: Path) -> None:
     """Where the run begins the program is still being imported; where it has ended its report waits for a reader."""
     os.mkfifo(program.folder / "report")
     process = program.start("orders.xlsx", "--report", "report")
@@ -138,7 +138,7 @@ def test_too_many_rejects(program: Program, workbook: Callable[..., Path]) -> No
     assert program("bad.xlsx", *options, "--db", "2.db", "--max-rejects", "100", code=3).err == ""
 
 
-def test_a_rehearsal_writes_nothing(program: Program, orders: Path, postgres: Database) -> None:
+def test_dry_run_writes_nothing(program: Program, orders: Path, postgres: Database) -> None:
     before = program.files()
     program("orders.xlsx", "--dry-run", code=0)
     program("orders.xlsx", "--dry-run", "--db", postgres.url, code=0)
@@ -201,7 +201,7 @@ def test_a_second_signal_cancels_on_the_server_and_leaves_within_two_seconds(
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_what_a_signal_stopped_goes_on_with_the_same_command(program: Program, orders: Path, number: int) -> None:
+def test_stopped_run_is_resumed_by_the_same_command(program: Program, orders: Path, number: int) -> None:
     process = slow(program, "--batch-size", "10")
     until(process, "batch_committed")
     process.send_signal(number)

@@ -53,7 +53,7 @@ def test_verbose_says_every_batch(program: Program, orders: Path) -> None:
 
 
 @pytest.mark.parametrize("options", [[], ["--plain"], ["-v"], ["--log-format", "json"]])
-def test_what_stands_in_cells_never_reaches_a_terminal_as_it_is(
+def test_cell_text_is_escaped_on_the_terminal(
     program: Program, workbook: Callable[..., Path], sqlite: Database, options: list[str]
 ) -> None:
     csv = program.folder / "evil.csv"
@@ -83,7 +83,7 @@ def test_the_report_is_private_and_whole(program: Program, orders: Path) -> None
     assert len(report["source"]["sha256"]) == 64
 
 
-def test_several_files_give_one_report_and_the_gravest_code(
+def test_several_files_give_one_report_and_the_worst_exit_code(
     program: Program, orders: Path, workbook: Callable[..., Path]
 ) -> None:
     workbook("bad.xlsx", [["n"], ["#"]])
@@ -111,7 +111,7 @@ def test_a_file_whose_import_is_refused_before_there_is_a_run_has_a_report_too(
     assert [each["source"]["file"] for each in json.loads(ended.out)["imports"]] == ["orders.xlsx", "bad.xlsx"]
 
 
-def test_a_reader_of_stdout_that_leaves_is_no_traceback(program: Program, orders: Path) -> None:
+def test_closed_stdout_pipe_gives_no_traceback(program: Program, orders: Path) -> None:
     process = program.start("orders.xlsx", "-q", "--report", "-")
     assert process.stdout is not None
     process.stdout.close()
@@ -122,7 +122,7 @@ def test_a_reader_of_stdout_that_leaves_is_no_traceback(program: Program, orders
 
 
 @pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
-def test_a_closed_stream_is_nobody_to_talk_to(program: Program, orders: Path, closed: str) -> None:
+def test_closed_streams_are_tolerated(program: Program, orders: Path, closed: str) -> None:
     line = f"exec {shlex.join([*PROGRAM, 'orders.xlsx', '--report', '-'])} {closed}"
     ended = subprocess.run(
         ["sh", "-c", line], cwd=program.folder, env=program.environment, capture_output=True, text=True, check=False
@@ -147,7 +147,7 @@ def everything(program: Program) -> str:
 
 @pytest.mark.parametrize("form", ["url", "keywords", "query"])
 @pytest.mark.parametrize("way", ["--db", "TUI_IMPORTER_DB", "DATABASE_URL", "plan"])
-def test_a_password_is_nowhere(program: Program, orders: Path, postgres: Database, way: str, form: str) -> None:
+def test_password_is_in_no_output(program: Program, orders: Path, postgres: Database, way: str, form: str) -> None:
     name, host = postgres.url.split("@/")[1].split("?host=")
     url = {
         "url": f"postgresql://postgres:{CANARY}@/{name}?host={host}",
@@ -214,7 +214,7 @@ ON_LINUX = pytest.mark.skipif(
     ],
     ids=["url", "keywords", "malformed"],
 )
-def test_a_password_that_was_typed_is_wiped_out(option: str, address: str) -> None:
+def test_password_is_removed_from_argv(option: str, address: str) -> None:
     program = (
         "from pathlib import Path; from tui_importer.cli.process_list import hide_passwords\n"
         "hide_passwords(); print(Path('/proc/self/cmdline').read_text().replace(chr(0), ' '))"

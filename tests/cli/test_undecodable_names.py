@@ -25,7 +25,9 @@ def file(program: Program) -> str:
     return NAME
 
 
-def test_it_is_imported_and_called_by_escapes(program: Program, file: str, postgres: Database, tmp_path: Path) -> None:
+def test_file_with_undecodable_name_is_imported_and_shown_escaped(
+    program: Program, file: str, postgres: Database, tmp_path: Path
+) -> None:
     folder = tmp_path / "temporary"
     folder.mkdir()
     wanted = (file, "--no-ui", "--type", "id=integer", "--db", postgres.url, "--set", "origin={file}")
@@ -40,14 +42,14 @@ def test_it_is_imported_and_called_by_escapes(program: Program, file: str, postg
     assert not [path for path in folder.iterdir() if not path.name.startswith("tui_importer-streams")]
 
 
-def test_a_saved_plan_finds_it(program: Program, file: str) -> None:
+def test_saved_plan_finds_a_file_with_undecodable_name(program: Program, file: str) -> None:
     program("inspect", file, "--save", "plan.toml", code=0)
     plan = (program.folder / "plan.toml").read_text(encoding="utf-8")
     assert json.dumps(SHOWN) in plan
     program(SHOWN, "--schema", "plan.toml", "--db", "new.db", "--no-ui", "-q", code=0)
 
 
-def test_other_files_may_be_called_so_too(program: Program, file: str) -> None:
+def test_reports_and_databases_may_have_undecodable_names(program: Program, file: str) -> None:
     others = [os.fsdecode(name) for name in (b"d\xe9.db", b"r\xe9.json", b"x\xe9.xlsx", b"p\xe9.toml")]
     database, report, rejects, plan = others
     wanted = (file, "--no-ui", "--type", "id=integer", "--db", database)
@@ -72,5 +74,5 @@ def test_what_goes_into_the_database_has_to_be_text(
     assert refused.lines == [f"tui-importer: {field} has characters that are no UTF-8: write it in UTF-8"]
 
 
-def test_a_missing_one_is_named_in_text(program: Program) -> None:
+def test_missing_file_with_undecodable_name_is_shown_escaped(program: Program) -> None:
     assert program(NAME, "--no-ui", code=2).lines[-1] == f"tui-importer: {SHOWN}: no such file"

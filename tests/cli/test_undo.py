@@ -24,14 +24,14 @@ def count(program: Program) -> int:
     return int(sqlite_database(program.folder / "u.db").scalar("SELECT count(*) FROM s"))
 
 
-def test_what_would_go_is_said_first(program: Program, run_id: str) -> None:
+def test_undo_shows_the_rows_first(program: Program, run_id: str) -> None:
     ended = program("undo", run_id, code=2)
     assert ended.lines[0].endswith(f"s.csv › s was imported into table s of u.db by run {run_id}")
     assert ended.lines[1] == "tui-importer: this takes 2 rows out of table s: --yes does it"
     assert count(program) == 2
 
 
-def test_yes_takes_it_out_once(program: Program, run_id: str) -> None:
+def test_undo_with_yes_removes_the_rows_once(program: Program, run_id: str) -> None:
     assert program("undo", run_id, "--yes", code=0).lines[-1] == "2 rows taken out of table s"
     assert count(program) == 0
     assert "already" in program("undo", run_id, "--yes", "--db", "u.db", code=2).err

@@ -81,7 +81,7 @@ def test_markup_and_escapes_in_workbook_text_are_shown() -> None:
     assert "\x1b[2J" not in out.getvalue()
 
 
-def test_a_terminal_that_is_gone_does_not_hurt_the_run() -> None:
+def test_closed_terminal_does_not_affect_the_run() -> None:
     class Gone(Terminal):
         tries = 0
 

@@ -90,7 +90,7 @@ ROWS = st.integers(0, 3)
 
 
 @given(inserted=ROWS, updated=ROWS, swallowed=ROWS, before=ROWS, rejected=ROWS, dry_run=st.booleans())
-def test_rows_that_are_not_in_are_never_called_in(
+def test_summary_never_counts_missing_rows_as_imported(
     *, inserted: int, updated: int, swallowed: int, before: int, rejected: int, dry_run: bool
 ) -> None:
     outcome: Outcome = "complete_with_rejects" if rejected else "complete"

@@ -92,7 +92,7 @@ def test_lines_without_a_terminal() -> None:
     assert "\r" not in out.getvalue()
 
 
-def test_a_flood_of_rejects_is_not_told_row_by_row_unless_asked() -> None:
+def test_many_rejects_are_summarised_unless_verbose() -> None:
     out, loud = io.StringIO(), io.StringIO()
     quiet_one, verbose_one = PlainProgress(out), PlainProgress(loud, verbose=True)
     for row in range(100):
@@ -116,7 +116,7 @@ def test_plain_says_a_sentence_for_each_change_and_nothing_in_between() -> None:
     assert out.getvalue() == "Importing a.xlsx into a.db (batched, run r1).\nNote: a note.\n"
 
 
-def test_quiet_leaves_the_last_word_to_the_command() -> None:
+def test_quiet_progress_prints_nothing() -> None:
     progress = QuietProgress()
     progress.start(lambda: at(0))
     for event in (STARTED, FAILED, finished("failed", 1)):
@@ -159,7 +159,7 @@ def test_json_says_null_for_what_is_not_known() -> None:
     "error", [BrokenPipeError(), OSError(5, "Input/output error"), ValueError("I/O operation on closed file")]
 )
 @pytest.mark.parametrize("style", [LineProgress, PlainProgress, JsonProgress])
-def test_a_stream_that_is_gone_does_not_hurt_the_run(
+def test_closed_stream_does_not_affect_the_run(
     style: Callable[[io.StringIO], Progress], error: OSError | ValueError
 ) -> None:
     out = Broken(error)
@@ -171,7 +171,7 @@ def test_a_stream_that_is_gone_does_not_hurt_the_run(
     assert out.tries == 1  # and nobody tries again
 
 
-def test_a_full_pipe_that_does_not_block_may_have_room_again() -> None:
+def test_full_nonblocking_pipe_is_retried() -> None:
     out = Broken(BlockingIOError())
     stream = SafeStream(out)
     stream.line("lost")
@@ -221,7 +221,7 @@ def test_a_broken_view_does_not_end_the_sampling() -> None:
     sampler.stop()
 
 
-def test_the_periodic_line_comes_by_itself() -> None:
+def test_periodic_line_is_printed() -> None:
     told = threading.Event()
 
     class Out(io.StringIO):
@@ -279,7 +279,7 @@ def test_rich_is_loaded_for_a_terminal_only() -> None:
     assert result.stdout == "[]\n"
 
 
-def test_the_name_of_what_is_imported_is_that_of_the_sheet_or_of_the_current_source() -> None:
+def test_progress_names_the_sheet_or_the_current_source() -> None:
     one, several = SourceName(), SourceName()
     sheet = SourceOpened(sheet="S", header_row=1, columns=1, rows=1, seconds=0.1)
     names = []

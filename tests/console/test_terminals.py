@@ -7,7 +7,7 @@ import pytest
 from tui_importer.console.terminals import DRIVER_VARIABLE, on_a_terminal
 
 
-def test_what_draws_in_a_terminals_stead_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_environments_that_emulate_a_terminal_are_recognised(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(DRIVER_VARIABLE, raising=False)
     monkeypatch.setenv("TERM", "dumb")
     assert not on_a_terminal()

@@ -36,7 +36,9 @@ def numbers(database: Database) -> Counter[int]:
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
 @pytest.mark.parametrize("exists", [True, False], ids=["table there", "new table"])
-def test_nothing_is_seen_before_all_is(database: Database, importer: Importer, strategy: str, exists: bool) -> None:
+def test_atomic_rows_become_visible_together(
+    database: Database, importer: Importer, strategy: str, exists: bool
+) -> None:
     if exists:
         database.execute("CREATE TABLE t (n integer, note text); INSERT INTO t VALUES (-1, 'old')")
     seen: list[int] = []
@@ -54,7 +56,7 @@ def test_nothing_is_seen_before_all_is(database: Database, importer: Importer, s
     assert importer.run(database.url, atomic=True).outcome == "already_imported"
 
 
-def test_what_is_staged_waits_for_the_next_run(database: Database, importer: Importer) -> None:
+def test_staged_rows_are_kept_for_the_next_run(database: Database, importer: Importer) -> None:
     def stop(run: Run, event: AnyEvent) -> None:
         if isinstance(event, BatchCommitted):
             run.stop("enough")
@@ -124,7 +126,7 @@ def test_rows_that_clash_with_the_tables_own_keep_everything_out(database: Datab
 
 @pytest.mark.once
 @pytest.mark.parametrize("strategy", ["sequential", "batched"])
-def test_killed_again_and_again(database: Database, tmp_path: Path, strategy: str) -> None:
+def test_repeated_kills_leave_every_row_once(database: Database, tmp_path: Path, strategy: str) -> None:
     oracle = Oracle(tmp_path, rows=40, refused_here=(7, 31, 32), refused_there=(3, 20, 39))
     oracle.prepare(database)
     kills, code = 0, KILLED

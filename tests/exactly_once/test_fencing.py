@@ -70,7 +70,7 @@ def test_another_import_into_the_same_table_is_not_refused(postgres: Database, i
 
 @pytest.mark.once
 @pytest.mark.parametrize("strategy", ["sequential", "batched", "async"])
-def test_who_is_taken_over_can_commit_nothing_more(
+def test_superseded_run_cannot_commit(
     database: Database, importer: Importer, strategy: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A run that only seems to be dead: its connection is gone, or nobody knows its process."""

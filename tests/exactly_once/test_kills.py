@@ -27,7 +27,7 @@ KILLS = 100
 
 @pytest.mark.parametrize("failpoint", list(Failpoint), ids=lambda failpoint: failpoint.name.lower())
 @pytest.mark.parametrize("strategy", STRATEGIES)
-def test_killed_at_every_place_by_every_strategy(
+def test_kill_at_every_failpoint_leaves_every_row_once(
     database: Database, tmp_path: Path, strategy: str, failpoint: Failpoint
 ) -> None:
     """Killed a little later each time, the import gets on."""
@@ -47,7 +47,7 @@ def test_killed_at_every_place_by_every_strategy(
 
 
 @pytest.mark.timeout(1_800)
-def test_a_hundred_random_kills(database: Database, tmp_path: Path) -> None:
+def test_hundred_random_kills_leave_every_row_once(database: Database, tmp_path: Path) -> None:
     """Now at a failpoint, now at a random moment; with another strategy, batch size and worker count each time."""
     chosen, kills = random.Random(2026), 0
     for number in itertools.count():

@@ -91,7 +91,7 @@ def test_a_second_run_is_refused_while_the_first_lives(
     assert numbers(postgres) == Counter(range(300))
 
 
-def test_whoever_lost_its_lock_is_taken_over_and_can_commit_nothing_more(
+def test_run_that_lost_its_lock_is_superseded_and_cannot_commit(
     postgres: Database, pooler: Pooler, importer: Importer
 ) -> None:
     through = type(postgres)(postgres.kind, pooler.url, postgres.fetch)

@@ -44,9 +44,7 @@ def notices(importer: Importer) -> str:
 
 @pytest.mark.parametrize("then", STRATEGIES)
 @pytest.mark.parametrize("first", STRATEGIES)
-def test_any_strategy_goes_on_with_what_any_other_left(
-    database: Database, importer: Importer, first: str, then: str
-) -> None:
+def test_import_is_resumed_by_any_other_strategy(database: Database, importer: Importer, first: str, then: str) -> None:
     stopped = importer.run(database.url, on_event=stop_after(2), strategy=first, batch_size=17, workers=2)  # type: ignore[arg-type]
     assert (stopped.outcome, stopped.exit_code) == ("stopped", 4)
     assert numbers(database).total() == stopped.stats.inserted > 0
@@ -94,7 +92,7 @@ def test_what_is_in_is_not_imported_again_unless_told_to(database: Database, imp
 
 
 @pytest.mark.once
-def test_a_second_time_that_is_interrupted_is_taken_up_too(database: Database, importer: Importer) -> None:
+def test_interrupted_second_import_is_resumed(database: Database, importer: Importer) -> None:
     importer.run(database.url)
     stopped = importer.run(database.url, again=True, on_event=stop_after(1), batch_size=50, workers=1)  # type: ignore[arg-type]
     assert stopped.outcome == "stopped"

@@ -48,7 +48,7 @@ def test_the_built_in_ones_are_plugins_like_any_other() -> None:
     assert {info.state for info in registry.plugins()} == {State.ACTIVE}
 
 
-def test_a_stranger_is_listed_with_distribution_and_version(install: Install) -> None:
+def test_third_party_plugin_is_listed_with_distribution_and_version(install: Install) -> None:
     registry = load_registry(found=[install("friendly", strategy("kind", "nice"))])
     assert names(registry) == [*BUILT_IN, "kind"]
     assert registry.strategy("nice").name == "kind"
@@ -87,7 +87,7 @@ def test_a_stranger_is_listed_with_distribution_and_version(install: Install) ->
         ),
     ],
 )
-def test_a_broken_one_is_named_with_its_reason_and_stops_nobody(install: Install, code: str, why: str) -> None:
+def test_broken_plugin_is_reported_and_the_others_are_loaded(install: Install, code: str, why: str) -> None:
     found = [install("broken", code), install("friendly", strategy("kind"))]
     registry = load_registry(found=found)
     assert names(registry) == [*BUILT_IN, "kind"]
@@ -102,7 +102,7 @@ def test_a_broken_one_is_named_with_its_reason_and_stops_nobody(install: Install
         registry.strategy("broken_plugin")
 
 
-def test_of_two_strangers_with_one_name_both_are_named(install: Install) -> None:
+def test_name_conflict_names_both_plugins(install: Install) -> None:
     registry = load_registry(found=[install("first", strategy("same")), install("second", strategy("same"))])
     [info] = [info for info in registry.plugins() if info.state is State.BROKEN]
     assert (info.distribution, "first 1.2" in info.detail) == ("second", True)
@@ -128,7 +128,7 @@ def test_a_plugin_can_be_left_out(install: Install, disabled: str) -> None:
         ("make = 'no.such.module:thing'", "No module named 'no'"),
     ],
 )
-def test_a_factory_that_fails_is_the_stranger_s_fault(install: Install, code: str, why: str) -> None:
+def test_failing_factory_names_the_plugin(install: Install, code: str, why: str) -> None:
     hook = "\n@hookimpl\ndef tui_importer_strategies(): return [StrategySpec('odd', '', make)]"
     registry = load_registry(found=[install("odd", code + hook)])
     with pytest.raises(UsageError) as error:

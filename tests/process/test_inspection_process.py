@@ -82,7 +82,7 @@ def target(url: str, table: str = "t", **options: Any) -> LookAtTargetRequest:
     return LookAtTargetRequest(plan=plan)
 
 
-def test_first_there_is_a_preview_and_then_all_that_is_known() -> None:
+def test_inspection_answers_with_preview_then_result() -> None:
     rough, fine, known = Ear(inspection(SAMPLE_PATH)).to_the_end()
     assert isinstance(rough, Previewed)
     assert isinstance(fine, Previewed)
@@ -108,7 +108,7 @@ def test_what_is_no_workbook_has_no_rough_preview(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("what", ["missing", "damaged", "no sheet of that name"])
-def test_what_cannot_be_read_is_refused_in_a_line(tmp_path: Path, what: str) -> None:
+def test_unreadable_file_is_refused_in_one_line(tmp_path: Path, what: str) -> None:
     path = tmp_path / "x.xlsx"
     if what == "damaged":
         path.write_bytes(SAMPLE_PATH.read_bytes()[:-1_000])
@@ -131,7 +131,7 @@ def test_the_plan_that_comes_back_holds_no_password(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSEGV, signal.SIGABRT], ids=lambda number: number.name)
-def test_a_reader_that_takes_its_process_down_is_told(tmp_path: Path, number: signal.Signals) -> None:
+def test_crash_of_the_reader_process_is_reported(tmp_path: Path, number: signal.Signals) -> None:
     pipe = tmp_path / "endless.csv"
     os.mkfifo(pipe)  # a file that is never read to its end
     ear = Ear(inspection(pipe))
@@ -146,7 +146,7 @@ def test_a_process_that_cannot_even_begin_is_told(tmp_path: Path, monkeypatch: p
     assert refused == Refused(error="the reader's process ended without a word", exit_code=2)
 
 
-def test_a_look_that_is_cancelled_says_nothing_more(tmp_path: Path) -> None:
+def test_cancelled_inspection_delivers_no_answer(tmp_path: Path) -> None:
     pipe = tmp_path / "endless.csv"
     os.mkfifo(pipe)
     ear = Ear(inspection(pipe))
@@ -158,7 +158,7 @@ def test_a_look_that_is_cancelled_says_nothing_more(tmp_path: Path) -> None:
     assert ear.answers == []
 
 
-def test_a_look_is_cancelled_between_two_answers() -> None:
+def test_inspection_can_be_cancelled_between_answers() -> None:
     go_on = threading.Event()
 
     def hold_up(answer: Answer) -> None:
@@ -172,7 +172,7 @@ def test_a_look_is_cancelled_between_two_answers() -> None:
     assert len(ear.answers) == 1
 
 
-def test_a_look_closed_after_its_end_is_harmless() -> None:
+def test_closing_an_ended_inspection_is_harmless() -> None:
     ear = Ear(inspection(SAMPLE_PATH))
     ear.to_the_end()
     ear.look.cancel()

@@ -16,5 +16,5 @@ assert gc.get_threshold() > usual[1], "cells must be left alone"
 """
 
 
-def test_threads_of_a_process_that_imports_hand_over_soon_and_garbage_is_seldom_looked_for() -> None:
+def test_import_process_has_short_switch_interval_and_rare_collections() -> None:
     subprocess.run([sys.executable, "-c", PROGRAM], check=True)

@@ -76,7 +76,7 @@ def program(tmp_path: Path) -> Program:
     return program
 
 
-def test_it_is_kept_off_stderr_which_goes_on(
+def test_native_output_is_diverted_from_stderr(
     capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG, "tui_importer.libraries")
@@ -102,12 +102,12 @@ def test_a_stream_that_is_not_descriptor_2_is_left_alone(capfd: pytest.CaptureFi
 
 @pytest.mark.once
 @pytest.mark.parametrize("style", [(), ("-q",), ("--plain",), ("--log-format", "json")])
-def test_an_import_shows_none_of_it(program: Program, style: tuple[str, ...]) -> None:
+def test_import_hides_native_output(program: Program, style: tuple[str, ...]) -> None:
     assert PANIC not in program.anew("words.lines", *style, code=0).err
 
 
 @pytest.mark.once
-def test_it_is_shown_when_more_is_wanted(program: Program) -> None:
+def test_verbose_shows_native_output(program: Program) -> None:
     lines = program.anew("words.lines", "-v", code=0).lines
     assert f"debug: tui_importer.libraries: {PANIC}" in lines
 
@@ -129,7 +129,7 @@ def test_what_went_wrong_is_told_all_the_same(program: Program) -> None:
 
 @pytest.mark.once
 @pytest.mark.parametrize("command", ["import", "inspect"])
-def test_a_crash_shows_it(program: Program, command: str) -> None:
+def test_crash_shows_native_output(program: Program, command: str) -> None:
     """The text is all that is known of it. The shell that shows it holds stderr, and so is waited for."""
     (program.folder / "words.lines").write_text("word\nabort\n")
     ended = program.anew(command, "words.lines")

@@ -59,7 +59,7 @@ def test_signals_of_other_kinds_are_not_passed_on() -> None:
     assert arrived == [signal.SIGUSR1]
 
 
-def test_the_handlers_are_afterwards_what_they_were() -> None:
+def test_signal_handlers_are_restored() -> None:
     handlers = [signal.getsignal(number) for number in NUMBERS]
     with arriving_signals(1):
         assert signal.getsignal(signal.SIGUSR1) not in handlers

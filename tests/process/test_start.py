@@ -147,7 +147,7 @@ time.sleep(600)
 
 @pytest.mark.once
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGHUP, signal.SIGINT], ids=lambda number: number.name)
-def test_it_survives_the_death_of_whoever_began_it(
+def test_run_survives_the_death_of_its_parent(
     folder: Path, rows: Path, sqlite: Database, number: signal.Signals
 ) -> None:
     """A dashboard that is killed, and a terminal that goes: its whole process group is told."""
@@ -192,7 +192,7 @@ REFUSED: list[tuple[Callable[[Path], Plan], str]] = [
 
 
 @pytest.mark.parametrize(("plan", "says"), REFUSED, ids=range(len(REFUSED)))
-def test_what_makes_no_sense_is_refused(folder: Path, rows: Path, plan: Callable[[Path], Plan], says: str) -> None:
+def test_contradictory_requests_are_refused(folder: Path, rows: Path, plan: Callable[[Path], Plan], says: str) -> None:
     with pytest.raises((RefusedError, PlanError)) as caught:  # by the process, or before there is a plan to give it
         start_run(ImportRequest(plans=(plan(rows),), command="x"), folder)
     assert caught.value.exit_code is ExitCode.USAGE
@@ -209,7 +209,7 @@ def test_what_makes_no_sense_is_refused(folder: Path, rows: Path, plan: Callable
         ("rows.csv", "no/such/folder/t.db", 5, "no folder"),
     ],
 )
-def test_what_only_a_try_can_tell_is_said_by_the_run(
+def test_errors_found_late_are_reported_by_the_run(
     folder: Path, rows: Path, file: str, database: str, code: int, says: str
 ) -> None:
     """As in a headless run; the report says what came of it."""
@@ -282,7 +282,7 @@ def test_names_of_files_that_are_no_text_are_handed_over(folder: Path, rows: Pat
         start_run(ImportRequest(plans=(plan,), command="x", rejects_file=str(missing / "r.xlsx")), folder)
 
 
-def test_a_password_is_nowhere_to_be_seen(folder: Path, rows: Path, postgres: Database, tmp_path: Path) -> None:
+def test_password_is_not_visible_in_the_process(folder: Path, rows: Path, postgres: Database, tmp_path: Path) -> None:
     url = postgres.url.replace("postgres@", f"postgres:{PASSWORD}@")
     assert PASSWORD in url
     where = tmp_path / "report.json"

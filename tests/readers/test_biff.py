@@ -70,7 +70,7 @@ def test_formulas_that_may_never_have_been_calculated_are_said(tmp_path: Path) -
     assert "S!A2" in note
 
 
-def test_they_are_said_of_xlsb_too(tmp_path: Path) -> None:
+def test_uncalculated_formulas_are_noted_in_xlsb(tmp_path: Path) -> None:
     book = Xlsb()
     tokens = struct.pack("<I", 3) + b"\x1e\x01\x00" + bytes(4)
     for row, (kind, value) in enumerate(

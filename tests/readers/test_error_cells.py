@@ -124,7 +124,7 @@ def stored(database: Database) -> list[object]:
 
 
 @pytest.mark.parametrize("format_", FORMATS)
-def test_they_are_rejects_that_name_cell_and_error(tmp_path: Path, sqlite: Database, format_: str) -> None:
+def test_error_cells_are_rejects_with_cell_and_error(tmp_path: Path, sqlite: Database, format_: str) -> None:
     report = load(errors(tmp_path / f"e.{format_}"), sqlite)
     assert (report.outcome, report.exit_code) == ("complete_with_rejects", 3)
     assert [(reject.cell, reject.reason) for reject in report.rejects] == [
@@ -135,14 +135,14 @@ def test_they_are_rejects_that_name_cell_and_error(tmp_path: Path, sqlite: Datab
 
 
 @pytest.mark.parametrize("format_", FORMATS)
-def test_they_are_null_on_request(tmp_path: Path, sqlite: Database, format_: str) -> None:
+def test_error_cells_are_null_on_request(tmp_path: Path, sqlite: Database, format_: str) -> None:
     report = load(errors(tmp_path / f"e.{format_}"), sqlite, error_cells="null")
     assert (report.outcome, report.exit_code) == ("complete", 0)
     assert stored(sqlite) == [1, *[None] * len(ERRORS), 2, None, 3]
 
 
 @pytest.mark.parametrize("format_", FORMATS)
-def test_they_are_texts_on_request(tmp_path: Path, postgres: Database, format_: str) -> None:
+def test_error_cells_are_texts_on_request(tmp_path: Path, postgres: Database, format_: str) -> None:
     postgres.execute("CREATE TABLE t (id integer, value text)")
     report = load(errors(tmp_path / f"e.{format_}"), postgres, error_cells="text")
     assert (report.outcome, report.exit_code) == ("complete", 0)

@@ -217,7 +217,7 @@ def test_document_types_are_refused(tmp_path: Path, where: str) -> None:
     ("sheet", "xml"),
     [("Nowhere", ONE_ERROR), ("Other", ONE_ERROR), ("S", ONE_ERROR.replace("</c></row>", "</d></row>"))],
 )
-def test_damage_is_said(tmp_path: Path, sheet: str, xml: str) -> None:
+def test_damaged_sheets_are_reported(tmp_path: Path, sheet: str, xml: str) -> None:
     with pytest.raises(SourceError, match="damaged"):
         hidden_cells(package(tmp_path / "w.xlsx", xml.encode()), sheet)
 
@@ -269,7 +269,7 @@ def test_pictures_and_data_types_in_cells_are_no_errors(tmp_path: Path, attribut
 
 
 @pytest.mark.parametrize("reader", [CalamineReader(), OpenpyxlReader()])
-def test_they_are_blank_with_one_note(tmp_path: Path, reader: Reader) -> None:
+def test_pictures_and_data_types_are_blank_with_one_note(tmp_path: Path, reader: Reader) -> None:
     plain, path = tmp_path / "plain.xlsx", tmp_path / "w.xlsx"
     with xlsxwriter.Workbook(plain) as book:
         sheet = book.add_worksheet("S")

@@ -97,7 +97,7 @@ def test_the_streaming_reader_reads_them_in_little_memory(tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("reader", [CalamineReader(), OpenpyxlReader()], ids=["calamine", "openpyxl"])
 @pytest.mark.parametrize("cell", ["A1048577", "A4294967290", "A99999999999999999999", "XFE1", "ZZZZZ1", "XFE1048576"])
-def test_cells_where_no_sheet_has_one_are_damage(tmp_path: Path, reader: Reader, cell: str) -> None:
+def test_cells_outside_of_sheet_limits_are_damage(tmp_path: Path, reader: Reader, cell: str) -> None:
     row = cell.lstrip("ABCDEFGHIJKLMNOPQRSTUVWXYZ")
     path = package(tmp_path / "beyond.xlsx", sheet(f'{NEAR}<row r="{row}"><c r="{cell}"><v>1</v></c></row>'))
     with pytest.raises(SourceError, match="XFD1048576"):
@@ -183,9 +183,7 @@ def binary_workbook(path: Path, row: int, column: int) -> Path:
     return path
 
 
-def test_what_cannot_be_searched_is_tried_by_a_child_process_first(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_unsearchable_formats_are_probed_in_a_child_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     near = binary_workbook(tmp_path / "near.xlsb", 1, 1)
     assert read(CalamineReader(), near) == [(1, 0, "x"), (2, 1, "x")]
     far = binary_workbook(tmp_path / "far.xlsb", 1_048_575, 16_383)

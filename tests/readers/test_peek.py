@@ -214,7 +214,7 @@ def shared(path: Path, strings: str, cells: str) -> Path:
     return path
 
 
-def test_shared_texts_are_put_together_without_how_they_are_pronounced(tmp_path: Path) -> None:
+def test_shared_strings_exclude_phonetic_runs(tmp_path: Path) -> None:
     path = shared(
         tmp_path / "x.xlsx",
         '<si><t>one</t></si><si><r><t>東</t></r><r><t xml:space="preserve"> 京</t></r>'
@@ -317,7 +317,7 @@ def test_sheets_that_are_not_plain(tmp_path: Path, what: str) -> None:
     assert peeked is None or (peeked.first_row, peeked.rows) == (1, (("",),))
 
 
-def test_a_bomb_of_entities_is_not_lit(tmp_path: Path) -> None:
+def test_entity_bomb_is_not_expanded(tmp_path: Path) -> None:
     bomb = b'<!DOCTYPE x [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;">]>' + sheet_xml("<row><c><v>&b;</v></c></row>")
     assert none_of(package(tmp_path / "x.xlsx", bomb), "S")
 
@@ -358,7 +358,9 @@ def test_of_a_large_sheet_only_the_beginning_is_read(tmp_path: Path, pieces: dic
 
 
 @pytest.mark.parametrize("where", ["before the rows", "in a cell", "a text far down"])
-def test_patience_ends(tmp_path: Path, pieces: dict[str, int], monkeypatch: pytest.MonkeyPatch, where: str) -> None:
+def test_peek_reads_a_bounded_number_of_bytes(
+    tmp_path: Path, pieces: dict[str, int], monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
     monkeypatch.setattr(module, "_MAX_BYTES", 1 << 20)
     endless = " " * (8 << 20)
     rows = {

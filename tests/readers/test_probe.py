@@ -93,7 +93,7 @@ def test_limits_grow_with_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert large.clock > large.cpu
 
 
-def test_what_is_packed_well_is_not_given_memory_for_all_of_it(tmp_path: Path) -> None:
+def test_memory_limit_depends_on_the_packed_size(tmp_path: Path) -> None:
     """A bomb of 500 MB in half a megabyte may not take twelve gigabytes."""
     path = ods(tmp_path / "packed.ods", "<!-- -->" * 2_000_000)
     assert limits(path).memory < 1.1 * GIGABYTE
@@ -125,9 +125,7 @@ def limited(monkeypatch: pytest.MonkeyPatch, pause: str, *, cpu: int, clock: int
     [("pause = int", 1, 600), ("import time; pause = lambda: time.sleep(1)", 600, 1)],
     ids=["works", "waits"],
 )
-def test_a_file_that_takes_for_ever_is_given_up(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pause: str, cpu: int, clock: int
-) -> None:
+def test_probe_times_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pause: str, cpu: int, clock: int) -> None:
     limited(monkeypatch, pause, cpu=cpu, clock=clock)
     with pytest.raises(SourceError, match=r"good\.xls: takes more time to read .* save it as \.xlsx"):
         probe(xls(tmp_path / "good.xls", [number(0, 0)]))

@@ -90,7 +90,7 @@ GRIDS = st.dictionaries(st.tuples(st.integers(1, 30), st.integers(0, 6)), VALUES
 
 @settings(max_examples=examples(60), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(grid=GRIDS)
-def test_both_hand_over_what_was_written(tmp_path: Path, grid: dict[tuple[int, int], Any]) -> None:
+def test_both_readers_return_the_written_cells(tmp_path: Path, grid: dict[tuple[int, int], Any]) -> None:
     path = written(tmp_path / "w.xlsx", grid)
     expected = {place: same(value) for place, value in grid.items()}
     for place, value in expected.items():

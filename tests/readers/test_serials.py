@@ -294,14 +294,14 @@ def test_dates_and_negative_times_stay_text(tmp_path: Path, sqlite: Database) ->
     assert sqlite.fetch("SELECT value FROM t ORDER BY number") == [("2024-03-01",), ("-0:30:00",)]
 
 
-def test_what_lies_before_the_year_one_stays_a_number(tmp_path: Path, sqlite: Database) -> None:
+def test_dates_before_year_1_stay_numbers(tmp_path: Path, sqlite: Database) -> None:
     report = load(column(tmp_path / "w.xlsx", [(-700_000, DAY)]), sqlite, verify=True)
     assert (report.outcome, types(report)["value"]) == ("complete", "integer")
     assert sqlite.fetch("SELECT value FROM t") == [(-700_000,)]
     assert any("before the year 1, stay numbers: 1 cell, the first S!B2 (-700000)" in note for note in report.notes)
 
 
-def test_cells_outside_of_the_table_are_not_spoken_of(tmp_path: Path, sqlite: Database) -> None:
+def test_cells_outside_of_the_table_are_not_noted(tmp_path: Path, sqlite: Database) -> None:
     path = column(tmp_path / "w.xlsx", [(45352, DAY), (-5, DAY)])
     plan = Plan(source=Source(file=str(path), range="A1:B2"), target=Target(database=sqlite.url, table="t"))
     report = run_import(plan, rejects_file=tmp_path / "r.xlsx")

@@ -123,7 +123,7 @@ def test_copy_is_private_and_inspect_says_it_too(book: Path, temporary: Path) ->
     assert list(temporary.iterdir()) == []
 
 
-def test_part_that_nobody_needs_may_be_packed_in_any_way(book: Path) -> None:
+def test_unneeded_part_may_use_any_compression(book: Path) -> None:
     with zipfile.ZipFile(book, "a", zipfile.ZIP_BZIP2) as archive:
         archive.writestr("docProps/custom.xml", "<x/>" * 1_000)
     assert imported(book).error is None
@@ -145,7 +145,7 @@ def test_usual_workbook_is_not_copied(book: Path, tmp_path: Path) -> None:
     ],
     ids=["not closed", "cut off", "gone"],
 )
-def test_what_is_damaged_is_called_so_by_its_own_name(book: Path, temporary: Path, edit: Edit) -> None:
+def test_damaged_workbook_is_named_by_its_own_path(book: Path, temporary: Path, edit: Edit) -> None:
     edited(book, edit)
     report = imported(book)
     assert report.exit_code == 2
@@ -253,7 +253,7 @@ def test_encrypted_workbooks_are_called_so(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "part", ["xl/workbook.xml", "xl/_rels/workbook.xml.rels", "xl/worksheets/sheet1.xml", "xl/sharedStrings.xml"]
 )
-def test_an_encoding_that_nobody_knows_is_damage_where_it_matters(book: Path, part: str, encoding: str) -> None:
+def test_unknown_xml_encoding_is_damage(book: Path, part: str, encoding: str) -> None:
     declaration = f'<?xml version="1.0" encoding="{encoding}"?>'.encode()
 
     def declared(name: str, data: bytes) -> bytes:

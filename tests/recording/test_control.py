@@ -148,7 +148,7 @@ def test_a_run_that_has_ended_is_told_apart(tmp_path: Path, left: str) -> None:
 
 
 @pytest.mark.parametrize("answer", [b"", b"{", b"\xff\n", b'{"refused":"\xff"}\n', b"[]\n", b"x" * 100_000])
-def test_whatever_answers_instead_of_a_run_is_not_believed(tmp_path: Path, answer: bytes) -> None:
+def test_invalid_answers_are_refused(tmp_path: Path, answer: bytes) -> None:
     with socket.socket(socket.AF_UNIX) as listening, ThreadPoolExecutor(1) as pool:
         listening.bind(str(tmp_path / CONTROL_SOCKET))
         listening.listen()
@@ -183,7 +183,7 @@ GARBAGE = [
 
 
 @pytest.mark.parametrize("garbage", GARBAGE, ids=range(len(GARBAGE)))
-def test_garbage_is_refused_and_harms_nobody(tmp_path: Path, garbage: bytes) -> None:
+def test_garbage_on_the_control_socket_is_refused(tmp_path: Path, garbage: bytes) -> None:
     with served(tmp_path) as puppet:
         with caller(tmp_path) as connection:
             try:
@@ -199,7 +199,7 @@ def test_garbage_is_refused_and_harms_nobody(tmp_path: Path, garbage: bytes) -> 
 
 @settings(max_examples=examples(60), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(said=st.binary(max_size=60).filter(lambda said: b'"order"' not in said))
-def test_no_bytes_are_an_order_by_accident(tmp_path: Path, said: bytes) -> None:
+def test_random_bytes_are_no_order(tmp_path: Path, said: bytes) -> None:
     with served(tmp_path) as puppet:
         with caller(tmp_path) as connection:
             connection.sendall(said)
@@ -217,7 +217,7 @@ def test_an_order_may_come_in_pieces(tmp_path: Path) -> None:
         assert puppet.told == ["pause"]
 
 
-def test_who_says_nothing_keeps_nobody_waiting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_silent_connection_does_not_block_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither those who have something to say nor the run's own end, however long the silent ones are borne with."""
     monkeypatch.setattr(control, "_TIMEOUT", 3_600.0)
     with served(tmp_path) as puppet, caller(tmp_path) as silent, caller(tmp_path) as slow:
@@ -231,16 +231,14 @@ def test_who_says_nothing_keeps_nobody_waiting(tmp_path: Path, monkeypatch: pyte
     assert not (tmp_path / CONTROL_SOCKET).exists()
 
 
-def test_who_says_nothing_for_long_is_let_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_silent_connection_times_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(control, "_TIMEOUT", 0.05)
     with served(tmp_path), caller(tmp_path) as silent, caller(tmp_path) as slow:
         slow.sendall(b"{")
         assert heard(silent) == heard(slow) == b""
 
 
-def test_more_callers_than_can_be_listened_to_push_out_the_oldest(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_too_many_connections_close_the_oldest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(control, "_TIMEOUT", 3_600.0)
     monkeypatch.setattr(control, "_MAX_CLIENTS", 2)
     with served(tmp_path) as puppet, caller(tmp_path) as first, caller(tmp_path), caller(tmp_path):
@@ -249,7 +247,7 @@ def test_more_callers_than_can_be_listened_to_push_out_the_oldest(
         assert puppet.told == ["pause"]
 
 
-def test_who_hangs_up_at_once_harms_nobody(tmp_path: Path) -> None:
+def test_immediate_disconnect_is_harmless(tmp_path: Path) -> None:
     with served(tmp_path) as puppet:
         for said in (b"", b'{"order"', b'{"order":"pause"}\n'):
             with caller(tmp_path) as connection:
@@ -258,7 +256,7 @@ def test_who_hangs_up_at_once_harms_nobody(tmp_path: Path) -> None:
         assert puppet.told in (["unpause"], ["pause", "unpause"])
 
 
-def test_many_speak_at_once(tmp_path: Path) -> None:
+def test_concurrent_orders_are_all_answered(tmp_path: Path) -> None:
     barrier = threading.Barrier(8)
 
     def speak(number: int) -> None:
@@ -285,7 +283,7 @@ def test_a_folder_may_have_a_path_of_any_length(tmp_path: Path, length: int) -> 
     assert list(folder.iterdir()) == []
 
 
-def test_where_there_can_be_no_socket_nothing_stays_open(tmp_path: Path) -> None:
+def test_failed_socket_leaks_no_descriptor(tmp_path: Path) -> None:
     (tmp_path / CONTROL_SOCKET).touch()
     before = len(os.listdir("/proc/self/fd"))
     with pytest.raises(OSError, match="in use"):
@@ -339,7 +337,7 @@ def ended_by(recorded: Recorded, act: Callable[[], None]) -> tuple[str, int]:
     return report.outcome, report.exit_code
 
 
-def test_a_live_run_does_as_it_is_told(tmp_path: Path, postgres: Database) -> None:
+def test_live_run_obeys_orders(tmp_path: Path, postgres: Database) -> None:
     recorded = Recorded(tmp_path, postgres)
 
     def act() -> None:

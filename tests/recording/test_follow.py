@@ -68,7 +68,7 @@ def growing(tmp_path: Path) -> Iterator[tuple[Recorder, Recording]]:
         recorder.close(None)
 
 
-def test_a_recording_is_read_back_as_it_was_said(tmp_path: Path) -> None:
+def test_recording_round_trips_events(tmp_path: Path) -> None:
     scene = finished()
     recording = write(scene, tmp_path)
     assert followed(recording) == told(scene)
@@ -76,7 +76,7 @@ def test_a_recording_is_read_back_as_it_was_said(tmp_path: Path) -> None:
     assert headers(recording) == HEADERS
 
 
-def test_lines_are_told_once_they_are_whole(tmp_path: Path, growing: tuple[Recorder, Recording]) -> None:
+def test_only_complete_lines_are_returned(tmp_path: Path, growing: tuple[Recorder, Recording]) -> None:
     """Wherever the writer stands: every place in some lines is one at which it might be looked at."""
     _, recording = growing
     lines = told(Scene().begin().load())
@@ -94,7 +94,7 @@ def test_lines_are_told_once_they_are_whole(tmp_path: Path, growing: tuple[Recor
     assert heard == lines
 
 
-def test_it_has_ended_only_once_all_is_read(
+def test_follower_ends_after_the_last_line(
     growing: tuple[Recorder, Recording], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     recorder, recording = growing
@@ -115,7 +115,7 @@ def test_it_has_ended_only_once_all_is_read(
     assert len(heard) == 51
 
 
-def test_a_torn_last_line_ends_it_all_the_same(tmp_path: Path) -> None:
+def test_truncated_last_line_ends_the_follower(tmp_path: Path) -> None:
     scene = finished()
     recording = write(scene, tmp_path)
     with recording.events_file.open("ab") as file:
@@ -145,7 +145,7 @@ STRANGE = [
 
 
 @pytest.mark.parametrize("strange", STRANGE, ids=range(len(STRANGE)))
-def test_what_is_not_understood_is_passed_over(tmp_path: Path, strange: bytes) -> None:
+def test_unknown_lines_are_ignored(tmp_path: Path, strange: bytes) -> None:
     assert LINE_VERSION == 2
     assert decode_line(strange) is None
     scene = Scene().begin().load()
@@ -155,7 +155,7 @@ def test_what_is_not_understood_is_passed_over(tmp_path: Path, strange: bytes) -
     assert followed(recording) == told(scene)
 
 
-def test_what_a_later_version_adds_to_a_line_is_passed_over(tmp_path: Path) -> None:
+def test_unknown_fields_are_ignored(tmp_path: Path) -> None:
     for line in told(finished()):
         assert decode_line(json.dumps({**json.loads(text(line)), "later": [1]}).encode()) == line
 
@@ -339,7 +339,7 @@ def test_what_comes_after_catching_up_is_told_once(growing: tuple[Recorder, Reco
         follower.close()
 
 
-def test_rejects_of_long_ago_are_still_known_to_who_comes_late(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_late_viewer_knows_early_rejects(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A run with a few rejects at its beginning, and megabytes of good news since; live, and once it has ended."""
     monkeypatch.setattr(recorder, "SAMPLE_PERIOD", 0.01)
     sampled = threading.Semaphore(0)
@@ -465,7 +465,7 @@ def test_a_recording_is_found_by_its_id_or_the_beginning_of_one(tmp_path: Path) 
     assert find_recording(tmp_path, None).run_id == ids[3]
 
 
-def test_whoever_sees_a_recording_sees_it_alive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_visible_recording_is_alive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Also somebody who looks just before the run has locked it, and by looking locks it for a moment."""
     real, seen = fcntl.flock, list[bool]()
 

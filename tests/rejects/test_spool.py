@@ -46,7 +46,7 @@ def reject(row: int, reason: str = "blank", column: str | None = "Name") -> Reje
 
 
 @given(st.lists(rejects, max_size=8))
-def test_what_goes_in_comes_out_by_row(some: list[Reject]) -> None:
+def test_spooled_rejects_come_back_by_row(some: list[Reject]) -> None:
     with RejectSpool() as spool:
         spool.add_many(some)
         assert list(spool) == sorted(some, key=lambda one: one.row)

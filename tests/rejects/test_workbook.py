@@ -103,7 +103,7 @@ def test_escaping_has_an_inverse(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["=1", "+1", "-1", "@a", "\t1", "\r=1", "\n=1", "'a", "＝1"])
-def test_what_a_spreadsheet_program_might_run_is_known(text: str) -> None:
+def test_formula_like_texts_are_recognised(text: str) -> None:
     assert is_formula_like(text)
     assert not is_formula_like(f"a{text}")
 
@@ -157,7 +157,7 @@ def test_more_rows_than_a_sheet_holds_go_on_in_the_next(tmp_path: Path) -> None:
     assert [sheet[0][0] for sheet in sheets] == ["A", "A", "A"]
 
 
-def test_the_sheet_is_made_for_working_in_it(tmp_path: Path) -> None:
+def test_reject_sheet_has_frozen_header_filter_and_widths(tmp_path: Path) -> None:
     path = tmp_path / "r.xlsx"
     write_reject_workbook(path, ["Name", "B"], [reject(2, "0012", "-x" * 200)])
     book = openpyxl.load_workbook(path)

@@ -52,7 +52,7 @@ def test_metrics_say_what_happened(serve: Callable[..., Served]) -> None:
 
 
 @pytest.mark.once
-def test_what_goes_on_is_gauged_and_rejects_are_counted_once(serve: Callable[..., Served], postgres: Database) -> None:
+def test_metrics_have_gauges_and_count_rejects_once(serve: Callable[..., Served], postgres: Database) -> None:
     postgres.execute("CREATE TABLE t (n integer NOT NULL, note text)")
     served = serve("--db", postgres.url, "--table", "t", "--max-runs", "1")
     id_ = served.begin(b"n,note\n,bad\n,bad\n" + numbered(120).partition(b"\n")[2], workers=1, **SLOW)

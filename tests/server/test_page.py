@@ -86,7 +86,7 @@ def page(browser: webdriver.Chrome) -> Page:
     return page
 
 
-def test_it_uploads_a_file_and_shows_how_it_ended(serve: Callable[..., Served], page: Page) -> None:
+def test_page_uploads_a_file_and_shows_the_result(serve: Callable[..., Served], page: Page) -> None:
     served = serve("--db", "t.db")
     page.browser.get(served.url)
     page.send(SAMPLE_PATH)
@@ -109,7 +109,7 @@ def test_it_uploads_a_file_and_shows_how_it_ended(serve: Callable[..., Served], 
     assert page.complaints() == []
 
 
-def test_a_live_run_with_its_workers_obeys(serve: Callable[..., Served], page: Page, tmp_path: Path) -> None:
+def test_page_controls_a_live_run(serve: Callable[..., Served], page: Page, tmp_path: Path) -> None:
     served = serve("--db", "t.db", "--table", "t")
     rows = tmp_path / "rows.csv"
     rows.write_bytes(numbered(2_000))
@@ -184,7 +184,7 @@ def test_nothing_of_a_workbook_is_markup(serve: Callable[..., Served], page: Pag
     assert page.complaints() == []
 
 
-def test_it_asks_for_the_token_and_says_what_is_wrong(serve: Callable[..., Served], page: Page, tmp_path: Path) -> None:
+def test_page_asks_for_the_token(serve: Callable[..., Served], page: Page, tmp_path: Path) -> None:
     served = serve("--db", "t.db", "--table", "t", token=TOKEN)
     rows = tmp_path / "rows.csv"
     rows.write_bytes(numbered(5))

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @pytest.mark.once
 @pytest.mark.parametrize("path", ["/runs", "/upload"])
-def test_a_key_makes_a_request_one_that_may_be_repeated(shared: Served, path: str) -> None:
+def test_idempotency_key_makes_a_request_repeatable(shared: Served, path: str) -> None:
     rows, key = numbered(20, first=2_000 if path == "/runs" else 2_100), {"Idempotency-Key": f"key-of{path}"}
     first = shared.post(path, rows, headers=key)
     second = shared.post(path, rows, headers=key)
@@ -36,7 +36,7 @@ def test_a_key_makes_a_request_one_that_may_be_repeated(shared: Served, path: st
 
 
 @pytest.mark.once
-def test_a_key_is_remembered_by_the_next_server(serve: Callable[..., Served]) -> None:
+def test_idempotency_key_survives_a_restart(serve: Callable[..., Served]) -> None:
     served = serve("--db", "t.db", "--table", "t")
     first = served.post("/upload", numbered(5), headers={"Idempotency-Key": "k"}).json()
     served.stop()
@@ -47,7 +47,7 @@ def test_a_key_is_remembered_by_the_next_server(serve: Callable[..., Served]) ->
 
 
 @pytest.mark.once
-def test_a_key_is_taken_while_its_request_comes_in(shared: Served) -> None:
+def test_idempotency_key_is_reserved_during_upload(shared: Served) -> None:
     release, begun = threading.Event(), threading.Event()
 
     def slowly() -> object:

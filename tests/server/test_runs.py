@@ -50,7 +50,7 @@ def test_a_run_from_its_beginning_to_its_end(served: Served) -> None:
     assert served.run(run["run_id"]) == run
 
 
-def test_events_can_be_taken_up_again_anywhere(served: Served) -> None:
+def test_event_stream_resumes_from_any_id(served: Served) -> None:
     id_ = served.begin(numbered(50, first=400), batch_size=10)
     served.ended(id_)
     whole = stream(served, id_)
@@ -107,7 +107,7 @@ def answer_type(suffix: str) -> str:
     return {"xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"}[suffix]
 
 
-def test_pause_resume_cancel_and_resume_from_there(served: Served) -> None:
+def test_run_can_be_paused_stopped_and_resumed(served: Served) -> None:
     rows = numbered(120, first=600)
     id_ = served.begin(rows, **SLOW)
     served.at_work(id_)
@@ -155,7 +155,7 @@ def test_the_dashboard_finds_an_uploaded_run_and_it_obeys(serve: Callable[..., S
     assert str(served.state) in command  # it can be typed anywhere
 
 
-def test_what_is_forgotten_leaves_nothing(served: Served) -> None:
+def test_deleted_upload_leaves_no_file(served: Served) -> None:
     id_ = served.begin(numbered(30, first=900), timeout=0.2, **SLOW)
     run = served.ended(id_)
     assert run["outcome"] == "stopped"

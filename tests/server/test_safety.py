@@ -72,7 +72,7 @@ def test_without_the_extra_it_says_what_to_install(tmp_path: Path) -> None:
     assert line.endswith("serving needs starlette, which is not installed: pip install 'tui-importer[server]'")
 
 
-def test_without_the_token_nothing_of_a_run_is_said(serve: Callable[..., Served]) -> None:
+def test_runs_are_hidden_without_the_token(serve: Callable[..., Served]) -> None:
     served = serve("--db", "t.db", "--table", "t", token=TOKEN)
     id_ = served.begin(numbered(5))
     served.ended(id_)
@@ -172,7 +172,7 @@ def test_a_connection_on_which_nothing_begins_is_closed(serve: Callable[..., Ser
         assert answer.read().decode().count("event: end\n") == 1
 
 
-def test_a_database_that_cannot_be_says_not_where_it_is(serve: Callable[..., Served], tmp_path: Path) -> None:
+def test_database_error_does_not_reveal_the_address(serve: Callable[..., Served], tmp_path: Path) -> None:
     (tmp_path / "here").mkdir()
     (tmp_path / "here" / "t.db").write_bytes(b"no database at all, " * 100)
     served = serve("--db", "t.db", "--table", "t")
@@ -213,7 +213,7 @@ def test_uploads_can_be_read_by_their_owner_only(serve: Callable[..., Served]) -
 
 
 @pytest.mark.once
-def test_no_secret_is_ever_said_or_kept(serve: Callable[..., Served], postgres: Database) -> None:
+def test_no_secret_is_logged_or_stored(serve: Callable[..., Served], postgres: Database) -> None:
     url = postgres.url.replace("postgres@", f"postgres:{PASSWORD}@")
     served = serve("--table", "t", token=TOKEN, environment={"TUI_IMPORTER_DB": url})
     said = []

@@ -64,7 +64,7 @@ def arranged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., N
     return lambda test: asyncio.run(arrange(test))
 
 
-def test_what_is_seen_to_have_ended_can_be_forgotten(arranged: Callable[..., None]) -> None:
+def test_finished_upload_can_be_deleted_immediately(arranged: Callable[..., None]) -> None:
     async def test(scheduler: Scheduler, uploads: UploadRegistry, upload: Upload) -> None:
         deleting = asyncio.create_task(scheduler.delete(upload))
         await asyncio.sleep(0.05)
@@ -79,7 +79,7 @@ def test_what_is_seen_to_have_ended_can_be_forgotten(arranged: Callable[..., Non
     arranged(test)
 
 
-def test_what_is_seen_to_have_ended_can_be_resumed(arranged: Callable[..., None]) -> None:
+def test_finished_upload_can_be_resumed_immediately(arranged: Callable[..., None]) -> None:
     async def test(scheduler: Scheduler, uploads: UploadRegistry, upload: Upload) -> None:
         resuming = asyncio.create_task(scheduler.resume(upload))
         await asyncio.sleep(0.05)
@@ -91,7 +91,7 @@ def test_what_is_seen_to_have_ended_can_be_resumed(arranged: Callable[..., None]
     arranged(test)
 
 
-def test_what_is_seen_to_have_ended_is_not_taken_up_by_the_next_server(arranged: Callable[..., None]) -> None:
+def test_finished_upload_is_not_restarted_by_the_next_server(arranged: Callable[..., None]) -> None:
     async def test(scheduler: Scheduler, uploads: UploadRegistry, upload: Upload) -> None:
         ending = asyncio.create_task(scheduler.end())
         await asyncio.sleep(0.05)
@@ -104,7 +104,7 @@ def test_what_is_seen_to_have_ended_is_not_taken_up_by_the_next_server(arranged:
     arranged(test)
 
 
-def test_of_two_who_forget_an_upload_one_does(arranged: Callable[..., None]) -> None:
+def test_concurrent_deletes_succeed_once(arranged: Callable[..., None]) -> None:
     async def test(scheduler: Scheduler, uploads: UploadRegistry, upload: Upload) -> None:
         LateTurn.may_end.set()
         said = await asyncio.gather(scheduler.delete(upload), scheduler.delete(upload), return_exceptions=True)
@@ -116,7 +116,9 @@ def test_of_two_who_forget_an_upload_one_does(arranged: Callable[..., None]) -> 
     arranged(test)
 
 
-def test_what_cannot_be_removed_is_still_known(arranged: Callable[..., None], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_upload_that_cannot_be_removed_stays_listed(
+    arranged: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
     def refuse(upload: Upload) -> None:
         raise PermissionError(13, "Permission denied")
 

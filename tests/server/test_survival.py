@@ -75,9 +75,7 @@ def test_a_server_that_is_killed_finds_its_runs_again(serve: Callable[..., Serve
     assert {path.name for path in served.uploads} == {first, second}
 
 
-def test_a_server_that_is_told_to_end_lets_its_runs_come_to_a_stop(
-    serve: Callable[..., Served], sqlite: Database
-) -> None:
+def test_server_shutdown_stops_its_runs(serve: Callable[..., Served], sqlite: Database) -> None:
     served = serve("--db", "t.db", "--table", "t", "--max-runs", "1")
     first = served.begin(numbered(400), max_rate=40, batch_size=1)
     second = served.begin(numbered(20, first=400))
@@ -116,7 +114,7 @@ def test_server_and_run_told_to_end_at_once(serve: Callable[..., Served], sqlite
     all_are_in(sqlite, 200)
 
 
-def test_what_is_kept_no_longer_is_forgotten(serve: Callable[..., Served]) -> None:
+def test_expired_uploads_are_removed(serve: Callable[..., Served]) -> None:
     served = serve("--db", "t.db", "--table", "t", "--keep", "0")
     id_ = served.begin(numbered(5))
     run = served.ended(id_)
@@ -163,7 +161,7 @@ def test_a_run_whose_id_was_never_noted_is_found_by_its_file(serve: Callable[...
     all_are_in(sqlite, 600)
 
 
-def test_a_file_that_kills_every_run_is_given_up(serve: Callable[..., Served]) -> None:
+def test_file_that_crashes_every_run_is_given_up(serve: Callable[..., Served]) -> None:
     served = serve("--db", "t.db", "--table", "t")
     id_ = served.begin(numbered(300), **SLOW)
     for times in range(1, 4):

@@ -119,7 +119,7 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
 
 
 @pytest.mark.parametrize("path", WRONG)
-def test_what_is_wrong_is_said_in_one_sentence(shared: Served, path: str) -> None:
+def test_invalid_uploads_are_refused_in_one_sentence(shared: Served, path: str) -> None:
     request, sentence = WRONG[path]
     answer: httpx.Response = shared.client.post(path, **request)
     assert answer.status_code == 400

@@ -23,13 +23,13 @@ from tui_importer.text.safe import encodable, shortened, visible
         ("می\u200cخواهم 👩\u200d👩", "می\u200cخواهم 👩\u200d👩"),
     ],
 )
-def test_what_a_terminal_would_obey_is_written_out(text: str, shown: str) -> None:
+def test_control_characters_are_escaped(text: str, shown: str) -> None:
     assert visible(text) == shown
 
 
 @given(st.text(st.characters()))
 @example("\ud800\u202e")
-def test_nothing_visible_is_obeyed(text: str) -> None:
+def test_visible_text_has_no_control_characters(text: str) -> None:
     shown = visible(text)
     assert not {unicodedata.category(character) for character in shown} & {"Cc", "Cs", "Zl", "Zp"}
     assert not set(shown) & set("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u200e\u200f")

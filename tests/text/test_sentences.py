@@ -168,7 +168,7 @@ def test_every_event_in_words(event: AnyEvent, sentence: str | None) -> None:
     assert narrate(event) == sentence
 
 
-def test_no_event_is_forgotten() -> None:
+def test_every_event_has_a_sentence() -> None:
     assert {type(event) for event, _ in SENTENCES} == set(typing.get_args(AnyEvent))
 
 

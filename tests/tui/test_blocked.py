@@ -13,7 +13,7 @@ from tui_importer.events import StatementDelayed
 from tui_importer.tui.messages import DashboardResult
 
 
-def test_its_pane_says_so_and_what_it_waits_for(folder: Path) -> None:
+def test_blocked_worker_shows_what_it_waits_for(folder: Path) -> None:
     states = [WorkerState.BLOCKED, WorkerState.WRITING, WorkerState.WRITING, WorkerState.WRITING]
     scene = Scene().begin().load().go(4)
     scene.say(StatementDelayed(worker=1, seconds=60.0, locked=True, detail="relation, held by process 4711"))

@@ -37,7 +37,7 @@ def test_a_chart_fills_its_space_and_no_more(
     assert all(len(line) <= width for line in lines)
 
 
-def test_a_chart_says_what_its_top_is_and_when() -> None:
+def test_chart_labels_its_peak_and_times() -> None:
     picture = chart([0, 5_000, 7_900] * 20, 125, (67, 6), UNICODE).plain.split("\n")
     assert picture[0].startswith(" 8.0k │")
     assert picture[2].startswith(" 4.0k │")
@@ -75,7 +75,7 @@ def test_fitted_text_fits(text: str, width: int) -> None:
 
 
 @given(st.text(max_size=30), st.text(max_size=30), st.integers(1, 80))
-def test_what_is_between_two_pieces_fills_the_line(left: str, right: str, width: int) -> None:
+def test_padding_fills_the_line(left: str, right: str, width: int) -> None:
     pieces = between([(left, "")], [(right, "")], width)
     if len(pieces) > 1:
         assert length(pieces) == width

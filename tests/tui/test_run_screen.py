@@ -63,7 +63,7 @@ def test_each_state_is_said_in_a_word_and_nothing_is_cut_off(state: str, folder:
     playing.act(look)
 
 
-def test_how_far_how_fast_until_when_and_what_is_wrong(folder: Path) -> None:
+def test_run_screen_shows_progress_rate_eta_and_rejects(folder: Path) -> None:
     scene = Scene().begin().load().go(6, 7)
     done, rejected = int(scene.written), len(scene.rejects)
 
@@ -124,7 +124,7 @@ def test_a_database_that_is_not_there_yet_is_said_at_the_top(folder: Path) -> No
     Playing(scene, folder).act(look)
 
 
-def test_workers_have_their_place_before_they_are_at_work_and_none_where_there_never_were_any(folder: Path) -> None:
+def test_worker_panes_are_reserved_only_when_workers_are_expected(folder: Path) -> None:
     async def look(pilot: Pilot[DashboardResult]) -> None:
         assert "not at work yet" in text(pilot.app, "worker-1")
         assert len(pilot.app.screen.query(WorkerPane)) == 2
@@ -194,7 +194,7 @@ def test_any_size_shows_the_state_and_the_rows(size: tuple[int, int], state: str
     Playing(scene, folder).act(look, size=size)
 
 
-def test_a_storm_of_resizes(folder: Path) -> None:
+def test_repeated_resizes_are_handled(folder: Path) -> None:
     async def storm(pilot: Pilot[DashboardResult]) -> None:
         for number in range(12):
             await pilot.resize_terminal(20 + 37 * number % 181, 5 + 23 * number % 60)
@@ -275,7 +275,7 @@ def live(folder: Path, controls: Controls) -> Callable[[str], Playing]:
         ("LOADING", "minus", "workers 3"),
     ],
 )
-def test_keys_are_orders(state: str, key: str, order: str, live: Callable[[str], Playing], controls: Controls) -> None:
+def test_keys_send_orders(state: str, key: str, order: str, live: Callable[[str], Playing], controls: Controls) -> None:
     async def press(pilot: Pilot[DashboardResult]) -> None:
         await pilot.press(key)
         await until(pilot, lambda: bool(controls.told))
@@ -295,7 +295,7 @@ def test_an_order_that_is_refused_is_said_so(live: Callable[[str], Playing], con
     live("LOADING").act(press, size=(120, 40))
 
 
-def test_a_run_that_cannot_be_spoken_to_says_so(folder: Path) -> None:
+def test_unreachable_run_is_reported(folder: Path) -> None:
     async def press(pilot: Pilot[DashboardResult]) -> None:
         await pilot.press("p")
         await until(pilot, lambda: "does not answer" in page(pilot.app))
@@ -400,7 +400,7 @@ def test_the_footer_is_drawn_anew_only_where_other_keys_mean_something(
     playing.act(look)
 
 
-def test_what_cells_hold_is_shown_and_never_obeyed(folder: Path) -> None:
+def test_cell_text_is_shown_escaped(folder: Path) -> None:
     scene = Scene().begin().load().go(4, 5)
     evil = "\x1b]0;owned\x07[bold red]x[/]\x1b[2J\u202e[link=file:///]"
     for place, line in enumerate(scene.lines):
@@ -431,7 +431,7 @@ def test_the_command_palette_knows_what_the_keys_do(folder: Path) -> None:
     Playing(STATES["LOADING"](Scene()), folder).act(look)
 
 
-def test_a_picture_that_does_not_change_is_not_drawn_again(folder: Path) -> None:
+def test_unchanged_screen_is_not_redrawn(folder: Path) -> None:
     """What costs the terminal nothing is proved by counting."""
 
     async def look(pilot: Pilot[DashboardResult]) -> None:

@@ -128,7 +128,7 @@ async def begin(setup: Setup, pilot: Pilot[DashboardResult]) -> None:
     await until(pilot, lambda: bool(setup.begun))
 
 
-def test_what_is_known_is_shown_as_soon_as_it_is() -> None:
+def test_setup_screen_shows_results_as_they_arrive() -> None:
     setup = Setup()
 
     async def look(pilot: Pilot[DashboardResult]) -> None:
@@ -186,7 +186,7 @@ def test_a_file_is_not_opened_twice(monkeypatch: pytest.MonkeyPatch) -> None:
     run(setup.app(), look)
 
 
-def test_what_looks_at_the_file_is_ended_once_the_run_begins() -> None:
+def test_inspection_ends_when_the_run_begins() -> None:
     setup = Setup()
 
     async def look(pilot: Pilot[DashboardResult]) -> None:
@@ -296,7 +296,7 @@ def test_a_table_that_must_not_exist_but_does_cannot_be_begun() -> None:
 
 
 @pytest.mark.once
-def test_escape_takes_enter_back() -> None:
+def test_escape_cancels_a_pending_start() -> None:
     setup = Setup()
 
     async def look(pilot: Pilot[DashboardResult]) -> None:
@@ -369,7 +369,7 @@ def test_every_write_mode_that_is_available_can_be_chosen() -> None:
     run(setup.app(), look)
 
 
-def test_types_come_round_again() -> None:
+def test_type_choice_cycles() -> None:
     draft = Draft(Plan(source=Source(file="x"))).inspected(
         Inspected(plan=Plan(source=Source(file="x"), columns=COLUMNS), reader="", rows=1, evidence={}, notes=())
     )
@@ -388,7 +388,7 @@ def test_types_come_round_again() -> None:
         *once_sets(("batch", "0", "batch: '0'"), ("header", "top", "header row: 'top'")),
     ],
 )
-def test_what_makes_no_sense_is_said_and_not_begun(field_name: str, value: str, complaint: str) -> None:
+def test_invalid_setup_is_explained_and_not_started(field_name: str, value: str, complaint: str) -> None:
     setup = Setup()
 
     async def look(pilot: Pilot[DashboardResult]) -> None:
@@ -428,7 +428,7 @@ def test_with_no_column_left_there_is_nothing_to_begin() -> None:
         ),
     ],
 )
-def test_what_would_happen_to_the_table(mode: str, exists: bool, rows: int, words: str, level: str) -> None:
+def test_setup_screen_shows_the_effect_on_the_table(mode: str, exists: bool, rows: int, words: str, level: str) -> None:
     setup = Setup()
 
     async def look(pilot: Pilot[DashboardResult]) -> None:
@@ -523,7 +523,7 @@ def test_any_size_can_begin(size: tuple[int, int]) -> None:
     assert len(setup.begun) == 1
 
 
-def test_what_a_sheet_holds_is_shown_and_never_obeyed() -> None:
+def test_sheet_text_is_shown_escaped() -> None:
     setup = Setup()
     evil = "\x1b[2J[bold]x[/]\u202e"
 

@@ -122,7 +122,7 @@ def test_changes_on_the_setup_screen_are_carried_out(tmp_path: Path, rows: Path,
     assert sqlite.scalar("SELECT count(*) FROM rows") == 4_000
 
 
-def test_a_line_that_is_cut_costs_nothing(tmp_path: Path, rows: Path, postgres: Database) -> None:
+def test_lost_terminal_does_not_affect_the_run(tmp_path: Path, rows: Path, postgres: Database) -> None:
     with Terminal([*slow(rows, postgres.url, 30), "--yes"], tmp_path) as terminal:
         terminal.until("LOADING")
         terminal.hang_up()
@@ -148,7 +148,7 @@ def test_a_line_that_is_cut_costs_nothing(tmp_path: Path, rows: Path, postgres: 
 
 
 @pytest.mark.parametrize("death", [signal.SIGKILL, signal.SIGHUP, signal.SIGTERM])
-def test_the_dashboards_death_is_not_the_imports(tmp_path: Path, rows: Path, death: signal.Signals) -> None:
+def test_run_survives_a_killed_dashboard(tmp_path: Path, rows: Path, death: signal.Signals) -> None:
     with Terminal([*slow(rows, "x.db", 100), "--yes"], tmp_path) as terminal:
         terminal.until("LOADING")
         os.kill(terminal.pid, death)
@@ -201,7 +201,7 @@ def test_a_headless_run_is_shown_cancelled_and_resumed(tmp_path: Path, rows: Pat
     assert postgres.scalar("SELECT count(*) FROM rows") == 3_999
 
 
-def test_a_run_is_played_again(tmp_path: Path, rows: Path) -> None:
+def test_run_is_replayed_on_the_dashboard(tmp_path: Path, rows: Path) -> None:
     with Terminal([*slow(rows, "x.db", seconds=2), "--yes"], tmp_path) as terminal:
         terminal.until("DONE WITH REJECTS")
         terminal.type("q")
@@ -260,7 +260,9 @@ def test_nothing_but_the_name_asks_for_a_file(tmp_path: Path, rows: Path) -> Non
     ],
     ids=["256 colours", "16 colours", "no colour", "ASCII", "small", "light"],
 )
-def test_any_terminal(size: tuple[int, int], environment: dict[str, str], tmp_path: Path, rows: Path) -> None:
+def test_dashboard_works_in_common_terminals(
+    size: tuple[int, int], environment: dict[str, str], tmp_path: Path, rows: Path
+) -> None:
     with Terminal([str(rows), "--db", "x.db", "--yes"], tmp_path, size, environment) as terminal:
         terminal.until("DONE WITH REJECTS")
         assert "3,999" in terminal.text
@@ -301,7 +303,7 @@ def test_at_most_ten_frames_a_second(tmp_path: Path, rows: Path) -> None:
     assert 0 < frames / seconds <= 10
 
 
-def test_resizing_all_the_while(tmp_path: Path, rows: Path) -> None:
+def test_continuous_resizing_is_handled(tmp_path: Path, rows: Path) -> None:
     with Terminal([*slow(rows, "x.db", 100), "--yes"], tmp_path) as terminal:
         terminal.until("LOADING")
         for number in range(60):

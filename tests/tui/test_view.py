@@ -33,7 +33,7 @@ def seen(scene: Scene, now: float | None = None) -> View:
     return builder.view(scene.at if now is None else now, ended=scene.ended, report=scene.report)
 
 
-def test_a_run_that_has_said_nothing_yet() -> None:
+def test_view_of_a_run_without_events() -> None:
     view = ViewBuilder().view(123.0)
     assert (view.state, view.seconds, view.workers, view.bound) == (State.STARTING, 0.0, (), Bound.UNKNOWN)
 
@@ -50,7 +50,7 @@ def test_rates_are_those_of_rows_written_now_and_on_average() -> None:
     assert 0.6 * left < view.seconds_left < 1.6 * left
 
 
-def test_rows_of_earlier_runs_count_as_done_and_not_as_pace() -> None:
+def test_rows_of_earlier_runs_count_as_progress_but_not_in_the_rate() -> None:
     scene = Scene().begin().load()
     for place, line in enumerate(scene.lines):
         if isinstance(line.what, Snapshot):
@@ -70,14 +70,14 @@ def test_rows_of_earlier_runs_count_as_done_and_not_as_pace() -> None:
     assert view.seconds_left > 3
 
 
-def test_the_clock_goes_on_with_the_viewer_and_stands_still_at_the_end() -> None:
+def test_elapsed_time_advances_and_stops_at_the_end() -> None:
     scene = Scene().begin().load().go(4)
     assert seen(scene, BEGAN + 100).seconds == 100
     ended = seen(scene.finish(), BEGAN + 100)
     assert ended.seconds == scene.at - BEGAN
 
 
-def test_what_bounds_it() -> None:
+def test_view_names_the_bottleneck() -> None:
     assert seen(Scene().begin().load().go(4, queue=8)).bound is Bound.DATABASE
     assert seen(Scene().begin().load().go(4, queue=0)).bound is Bound.READER
     assert seen(Scene().begin().load().go(4, queue=4)).bound is Bound.BALANCED
@@ -127,7 +127,7 @@ def test_a_pause_leaves_no_time_to_guess() -> None:
     assert (view.state, view.seconds_left) == (State.PAUSED, None)
 
 
-def test_a_process_that_is_gone_without_a_word_has_died() -> None:
+def test_vanished_process_is_shown_as_dead() -> None:
     assert seen(Scene().begin().load().go(4).die()).state is State.DIED
     finished = Scene().begin().load().go(4).finish()
     finished.report = None  # it died between its last event and its report
@@ -141,7 +141,7 @@ def test_each_phase_has_its_word() -> None:
     assert seen(scene).state is State.LOADING  # until the run says that it is over
 
 
-def test_the_log_leaves_out_nothing_but_marks_what_comes_again_and_again() -> None:
+def test_log_marks_repeated_lines() -> None:
     view = seen(Scene().begin().load().go(4).finish())
     assert next(line.text for line in view.log if not line.routine).startswith("importing directory.xlsx")
     assert any(line.routine and "committed rows" in line.text for line in view.log)
@@ -173,7 +173,7 @@ def test_a_peak_is_over_a_second_at_least() -> None:
 
 
 @given(st.integers(1, 2_000))
-def test_reading_it_in_pieces_gives_the_same_picture(cut: int) -> None:
+def test_view_is_independent_of_chunking(cut: int) -> None:
     scene = Scene().begin().load().go(6, 5).retry().go(2).finish()
     one, two = ViewBuilder(), ViewBuilder()
     lines: list[Line] = scene.lines
@@ -188,7 +188,7 @@ def test_reading_it_in_pieces_gives_the_same_picture(cut: int) -> None:
     assert first.history.rates(40) == second.history.rates(40)
 
 
-def test_the_import_in_hand_of_several_is_shown() -> None:
+def test_view_shows_the_current_of_several_imports() -> None:
     scene = Scene().begin().load().go(4)
     builder = ViewBuilder()
     for line in scene.lines:
@@ -232,7 +232,7 @@ def several(*phases: Phase) -> tuple[SourceSnapshot, ...]:
     )
 
 
-def test_of_several_imports_the_latest_that_has_not_ended_is_shown_and_at_the_end_all() -> None:
+def test_view_shows_the_latest_active_import_and_all_at_the_end() -> None:
     started = RunStarted(run_id="r", file="a.csv, b.csv, c.csv", target="t.db", strategy="batched", sources=3)
     begun = [ImportStarted(source=n, file=f"{n}.csv", target="t.db", strategy="batched") for n in (1, 2, 3)]
     builder = ViewBuilder()

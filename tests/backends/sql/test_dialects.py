@@ -46,21 +46,21 @@ def known(request: pytest.FixtureRequest) -> Database:
 ROWS = [{"id": 1, "a": "new", "b": "new"}, {"id": 2, "a": "new", "b": "new"}]
 
 
-def test_a_key_that_is_there_is_left_alone(known: Database) -> None:
+def test_insert_ignoring_conflicts_leaves_existing_key(known: Database) -> None:
     engine = engine_of(known)
     with engine.begin() as connection:
         connection.execute(dialect_of(engine).insert_ignore(TABLE), ROWS)
     assert known.fetch("SELECT * FROM t ORDER BY id") == [(1, "old", "old"), (2, "new", "new")]
 
 
-def test_of_an_unknown_database_nothing_is_assumed() -> None:
+def test_unknown_database_has_no_assumed_capabilities() -> None:
     dialect = SqlDialect()
     assert str(dialect.insert_ignore(TABLE)) == "INSERT INTO t (id, a, b) VALUES (:id, :a, :b)"
     assert dialect.integer_bits is None
     assert not dialect.numbers("id", sa.Integer(), ["id"])
 
 
-def test_nothing_but_the_hooks_asks_which_database_it_is() -> None:
+def test_only_hooks_depend_on_database_name() -> None:
     asks = re.compile(r"dialect\.name|drivername|with_variant|backend_name")
     asking = [
         f"{path.relative_to(BACKENDS)}: {line.strip()}"

@@ -144,7 +144,7 @@ WRITERS = {
 
 @pytest.mark.parametrize("date_format", WRITERS)
 @given(days=st.lists(st.dates(), min_size=1, max_size=9), unpadded=st.booleans())
-def test_what_is_written_in_a_format_comes_back(date_format: str, days: list[dt.date], unpadded: bool) -> None:
+def test_dates_written_in_a_format_round_trip(date_format: str, days: list[dt.date], unpadded: bool) -> None:
     texts = [WRITERS[date_format](day) for day in days]
     if unpadded and date_format in ("DD.MM.YYYY", "MM/DD/YYYY"):
         texts[0] = texts[0].removeprefix("0")

@@ -205,7 +205,7 @@ def _calls(cells: list[Cell], *, typed: bool) -> int:
 @pytest.mark.parametrize(
     "sample", [["some text"], ["a", None], [1.5], [7.0, None], [NOON], ["12", "34"], ["2.5", "3.5"]]
 )
-def test_no_clean_column_is_walked_cell_by_cell(sample: list[Cell], typed: bool) -> None:
+def test_clean_columns_are_inferred_without_a_call_per_cell(sample: list[Cell], typed: bool) -> None:
     _calls(sample, typed=typed)  # regular expressions are compiled once, whichever test comes first
     assert _calls(sample * 1_000, typed=typed) == _calls(sample * 10, typed=typed)
 

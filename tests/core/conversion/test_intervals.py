@@ -51,7 +51,7 @@ def postgresql(span: dt.timedelta) -> str:
 
 
 @given(st.timedeltas(dt.timedelta(-9_999_999), dt.timedelta(9_999_999)))
-def test_what_programs_print_is_read(span: dt.timedelta) -> None:
+def test_intervals_printed_by_databases_are_read(span: dt.timedelta) -> None:
     assert parse_interval(as_text(span) or "") == span
     assert parse_interval(postgresql(span)) == span
     micro = span // dt.timedelta(microseconds=1)

@@ -51,13 +51,13 @@ def test_other_texts_are_none(type_: ColumnType, text: str) -> None:
     assert literal(text, type_) is None
 
 
-def test_other_values_are_converted_as_ever() -> None:
+def test_values_without_literals_are_converted_as_before() -> None:
     assert str(parser(replace(DATE, literals=True))("2024-02-29")) == "2024-02-29"
     with pytest.raises(ConversionError, match="a date is expected"):
         parser(replace(DATE, literals=True))("tomorrow")
 
 
-def test_literals_make_no_other_type() -> None:
+def test_literals_do_not_change_type_equality() -> None:
     assert replace(DATE, literals=True) == DATE
 
 

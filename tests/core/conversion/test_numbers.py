@@ -130,7 +130,7 @@ def test_a_column_proves_its_form(texts: Sequence[str], type_: ColumnType, forma
         (["(1)", "(2)"], "could be numbers"),
     ],
 )
-def test_what_may_be_something_else_stays_text_with_a_hint(texts: Sequence[str], hint: str) -> None:
+def test_ambiguous_numbers_stay_text_with_a_hint(texts: Sequence[str], hint: str) -> None:
     found = guess(*texts)
     assert found is not None
     assert found.type == TEXT
@@ -159,7 +159,7 @@ def test_two_currencies_are_no_column_of_numbers() -> None:
     assert (found.type, found.reason) == (TEXT, "amounts in several currencies ($, €)")
 
 
-def test_a_given_mark_settles_what_is_ambiguous() -> None:
+def test_given_decimal_mark_resolves_ambiguous_numbers() -> None:
     point, comma = guess("1,234", given="."), guess("1,234", given=",")
     assert point is not None
     assert comma is not None
@@ -191,7 +191,7 @@ AMOUNTS = st.decimals(-(10**11), 10**11, places=2, allow_nan=False, allow_infini
     style=st.sampled_from([(",", "."), (",", " "), (",", "\u202f"), (".", ","), (".", "'"), (".", " "), (",", "'")]),
     sort=st.sampled_from([("", ""), ("€ ", ""), ("", " €"), ("", " %"), ("", "%")]),
 )
-def test_what_is_written_in_a_form_comes_back(
+def test_numbers_written_in_a_form_round_trip(
     numbers: list[Decimal], style: tuple[str, str], sort: tuple[str, str]
 ) -> None:
     texts = [f"{sort[0]}{written(number, *style)}{sort[1]}" for number in numbers]

@@ -40,14 +40,14 @@ KINDS: dict[str, st.SearchStrategy[Any]] = {
 
 @pytest.mark.parametrize("kind", KINDS)
 @given(data=st.data())
-def test_a_value_of_the_type_comes_out_as_it_went_in(kind: str, data: st.DataObject) -> None:
+def test_value_of_the_type_is_unchanged(kind: str, data: st.DataObject) -> None:
     value = data.draw(KINDS[kind])
     assert parser(ColumnType.parse(kind))(value) == value
 
 
 @pytest.mark.parametrize("kind", KINDS)
 @given(data=st.data())
-def test_its_text_is_read_as_the_same_value(kind: str, data: st.DataObject) -> None:
+def test_text_of_a_value_is_read_as_the_same_value(kind: str, data: st.DataObject) -> None:
     """What a reject workbook shows can be given back."""
     value = data.draw(KINDS[kind])
     text = as_text(value)
@@ -58,7 +58,7 @@ def test_its_text_is_read_as_the_same_value(kind: str, data: st.DataObject) -> N
 
 
 @pytest.mark.parametrize("kind", Kind)
-def test_what_is_no_value_is_refused_by_every_type(kind: Kind) -> None:
+def test_non_values_are_refused_by_every_type(kind: Kind) -> None:
     parse = parser(ColumnType(kind, native="uuid" if kind is Kind.OTHER else None))
     with pytest.raises(ConversionError, match="error cell #N/A"):
         parse(CellError("#N/A"))
@@ -94,7 +94,7 @@ def test_what_is_no_value_is_refused_by_every_type(kind: Kind) -> None:
         (parser(ColumnType(Kind.INTERVAL)), "99999999999999:00", "more hours"),
     ],
 )
-def test_what_would_not_come_out_as_it_went_in(parse: Callable[[Cell], Cell], cell: Cell, reason: str) -> None:
+def test_lossy_conversions_are_refused(parse: Callable[[Cell], Cell], cell: Cell, reason: str) -> None:
     with pytest.raises(ConversionError) as refused:
         parse(cell)
     assert reason in str(refused.value)
@@ -115,7 +115,7 @@ def test_what_would_not_come_out_as_it_went_in(parse: Callable[[Cell], Cell], ce
     ],
     ids=repr,
 )
-def test_as_a_person_reads_it(cell: Cell, text: str | None) -> None:
+def test_values_are_shown_as_text(cell: Cell, text: str | None) -> None:
     assert as_text(cell) == text
 
 

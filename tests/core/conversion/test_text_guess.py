@@ -86,7 +86,7 @@ WRITTEN: dict[ColumnType, tuple[st.SearchStrategy[str], Callable[[str], object]]
 
 @pytest.mark.parametrize("type_", WRITTEN, ids=str)
 @given(data=st.data())
-def test_what_python_writes_is_known_whatever_the_blocks(type_: ColumnType, data: st.DataObject) -> None:
+def test_text_of_python_values_is_recognised_across_blocks(type_: ColumnType, data: st.DataObject) -> None:
     texts, read = WRITTEN[type_]
     column = data.draw(st.lists(texts, min_size=1, max_size=20))
     found, _ = guess(column, blocks=data.draw(st.integers(1, 4)))
@@ -95,7 +95,7 @@ def test_what_python_writes_is_known_whatever_the_blocks(type_: ColumnType, data
 
 
 @given(st.lists(st.from_regex(r"[-+]?[0-9]{1,17}(\.[0-9]{1,3})?", fullmatch=True), min_size=1, max_size=6))
-def test_a_number_says_all_that_its_text_said(column: list[str]) -> None:
+def test_number_keeps_all_digits_of_its_text(column: list[str]) -> None:
     type_, _ = guess(column)
     if type_ == INTEGER:
         assert [str(int(text)) for text in column] == column

@@ -140,7 +140,7 @@ def extremes(cells: list[Any]) -> tuple[Any, Any] | None:
 
 
 @given(cells=CELLS, data=st.data())
-def test_facts_are_what_a_look_at_every_cell_gives(cells: list[Any], data: st.DataObject) -> None:
+def test_column_facts_match_a_scan_of_every_cell(cells: list[Any], data: st.DataObject) -> None:
     column = ListColumn(cells)
     start = data.draw(st.integers(0, len(cells)))
     stop = data.draw(st.integers(start, len(cells)))
@@ -210,13 +210,13 @@ def test_columns_over_rows_are_columns(grid: list[list[str]], data: st.DataObjec
 
 
 @pytest.mark.parametrize("grid", [[["a"], ["b", "c"]], [["a", 1.0]], [["a", None]], [[]]])
-def test_rows_that_are_not_all_texts_are_left_to_others(grid: list[list[Cell]]) -> None:
+def test_rows_with_other_values_than_texts_use_list_columns(grid: list[list[Cell]]) -> None:
     rows = Rows.read(iter(grid), len(grid))[1]
     assert rows is None or rows.width == 0
 
 
 @given(cells=CELLS)
-def test_blanks_of_libraries_are_blanks_and_nothing_else_is(cells: list[Any]) -> None:
+def test_only_blank_values_of_libraries_are_blank(cells: list[Any]) -> None:
     column = ListColumn.from_cells(["" if cell is None else cell for cell in cells])
     expected = [None if cell == "" else cell for cell in cells]
     assert all(map(alike, column.values(), expected))
@@ -228,7 +228,7 @@ def test_blanks_of_libraries_are_blanks_and_nothing_else_is(cells: list[Any]) ->
 @pytest.mark.parametrize("type_", TYPES, ids=str)
 @settings(max_examples=examples(200))
 @given(cells=CELLS)
-def test_what_facts_clear_comes_out_as_if_every_cell_were_looked_at(type_: ColumnType, cells: list[Any]) -> None:
+def test_fast_conversion_equals_conversion_per_cell(type_: ColumnType, cells: list[Any]) -> None:
     column = ListColumn([None if cell == "" else cell for cell in cells])
     values, refused = convert_cells(column.values(), type_)
     cleared = column.cast(type_)
@@ -243,7 +243,7 @@ def test_what_facts_clear_comes_out_as_if_every_cell_were_looked_at(type_: Colum
 
 
 @given(cells=CELLS)
-def test_required_columns_refuse_blanks_and_error_cells_do_as_told(cells: list[Any]) -> None:
+def test_required_columns_reject_blanks_and_error_cells_follow_the_option(cells: list[Any]) -> None:
     cells = [None if cell == "" else cell for cell in cells]
     _, faults = Conversion(TEXT, required=True).apply(ListColumn(cells))
     assert {row for row, cell in enumerate(cells) if cell is None} <= faults.keys()
@@ -259,7 +259,7 @@ def test_required_columns_refuse_blanks_and_error_cells_do_as_told(cells: list[A
 
 
 @pytest.mark.parametrize(("choice", "value"), [("null", None), ("text", "=A1*2")])
-def test_formulas_without_a_value_do_as_told(choice: Any, value: str | None) -> None:
+def test_uncalculated_formulas_follow_the_option(choice: Any, value: str | None) -> None:
     column = ListColumn(["x", UncalculatedFormula("A1*2"), CellError("#N/A")])
     values, faults = Conversion(TEXT, uncalculated=choice).apply(column)
     assert (values.values()[1], set(faults)) == (value, {2})
@@ -318,7 +318,7 @@ def test_a_refused_row_leaves_the_batch_with_all_its_faults() -> None:
         (DataFault("no", column="id"), "'My Sheet'!B11:D11", "id", None),
     ],
 )
-def test_what_the_database_says_is_said_in_terms_of_the_sheet(
+def test_database_errors_are_reported_with_sheet_and_cell(
     fault: DataFault, cell: str, column: str | None, value: str | None
 ) -> None:
     batch = batch_of(("a", 1.0, "here"), ("b", 2.0, "there"))
@@ -326,7 +326,7 @@ def test_what_the_database_says_is_said_in_terms_of_the_sheet(
     assert (said.cell, said.column, said.value, said.reason) == (cell, column, value, "no")
 
 
-def test_rows_that_violate_the_same_constraint_are_one_group_whatever_is_said_of_them() -> None:
+def test_violations_of_one_constraint_are_one_group() -> None:
     batch = batch_of(("a", 1.0, "here"), ("b", 2.0, "there"))
     said = [f"duplicate {name}, t_name_key" for name in ("a", "b")]
     faults = [
@@ -398,7 +398,7 @@ def test_clean_columns_cost_no_call_a_cell() -> None:
     assert through(4_000, "note") < 200
 
 
-def test_and_the_count_would_show_it() -> None:
+def test_call_counter_detects_calls_per_cell() -> None:
     """A column with one long text in it is walked, cell by cell."""
     assert through(4_000, "too long") - through(500, "too long") > 3_000
 

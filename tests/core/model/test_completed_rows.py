@@ -23,7 +23,7 @@ def test_merged_intervals_hold_the_same_rows_and_lie_apart(intervals: list[Inter
 
 
 @given(INTERVALS, st.sets(ROWS, min_size=1), st.sets(ROWS))
-def test_open_rows_are_those_in_no_interval(intervals: list[Interval], rows: set[int], rejected: set[int]) -> None:
+def test_pending_rows_are_in_no_interval(intervals: list[Interval], rows: set[int], rejected: set[int]) -> None:
     completed, ordered = CompletedRows(intervals, rejected), sorted(rows)
     inside = {row for first, last in intervals for row in range(first, last + 1)}
     selected = completed.pending_mask(ordered)

@@ -17,7 +17,7 @@ from tui_importer.core.model.counters import (
 )
 
 
-def test_blank_rows_of_the_hint_are_not_waited_for() -> None:
+def test_expected_rows_exclude_blank_rows() -> None:
     now = Snapshot(at=2.0, read=60, blank=20, inserted=50, source_rows=120)
     assert total(now) == 100
     assert progress(now) == 0.5
@@ -31,12 +31,12 @@ def test_blank_rows_of_the_hint_are_not_waited_for() -> None:
     ],
     ids=["no hint", "a hint that was wrong"],
 )
-def test_what_is_not_known_is_not_guessed(now: Snapshot) -> None:
+def test_unknown_totals_are_none(now: Snapshot) -> None:
     assert total(now) is None
     assert progress(now) is None
 
 
-def test_once_all_is_read_the_hint_does_not_matter() -> None:
+def test_total_is_exact_after_reading() -> None:
     now = Snapshot(at=4.0, read=80, inserted=40, source_rows=1_048_576, all_read=True)
     assert progress(now) == 0.5
     done = dataclasses.replace(now, inserted=80)
@@ -71,7 +71,7 @@ def test_every_counter_of_a_worker_is_in_its_snapshot() -> None:
     assert dataclasses.asdict(snapshot) == {**values, "source": 3}
 
 
-def test_the_engine_knows_the_phase_better_than_the_reader() -> None:
+def test_phase_of_the_engine_overrides_the_reader() -> None:
     snapshot = take_snapshot(0.0, ReaderCounters(phase=Phase.READ), [], phase=Phase.INDEXING)
     assert (snapshot.phase, snapshot.all_read) == (Phase.INDEXING, True)
 

@@ -18,7 +18,7 @@ def test_a_regular_file_passes(tmp_path: Path) -> None:
     check_source_file(path)
 
 
-def test_what_cannot_be_a_source_is_named(tmp_path: Path) -> None:
+def test_invalid_sources_are_refused_with_the_reason(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="is a folder, not a file"):
         check_source_file(tmp_path)
     with pytest.raises(SourceError, match="no such file"):
@@ -43,14 +43,14 @@ def test_a_new_file_may_replace_a_file(tmp_path: Path) -> None:
     assert path.read_text() == "kept"
 
 
-def test_what_cannot_be_a_new_file_is_named(tmp_path: Path) -> None:
+def test_invalid_output_files_are_refused_with_the_reason(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="is a folder; name a file for the report"):
         check_new_file(tmp_path, "the report")
     with pytest.raises(UsageError, match=r"there is no folder .* for the report"):
         check_new_file(tmp_path / "missing" / "report.json", "the report")
 
 
-def test_the_probe_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_write_check_leaves_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert cannot_be_written(tmp_path) is None
     monkeypatch.delattr(os, "O_TMPFILE", raising=False)  # as where files without a name are not known
     assert cannot_be_written(tmp_path) is None

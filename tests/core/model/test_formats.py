@@ -50,7 +50,7 @@ def test_what_was_typed_is_added_to_the_plan() -> None:
     assert formats.columns == {"day": ColumnFormat(date_format="DD.MM.YYYY", null_if=("?",))}
 
 
-def test_a_plan_file_holds_them(tmp_path: Path) -> None:
+def test_plan_file_round_trips_formats(tmp_path: Path) -> None:
     plan = Plan(
         source=Source(file="a.csv"),
         formats=Formats(all=ColumnFormat(null_if=("NA",)), columns={"A b": ColumnFormat(decimal_mark=",")}),
@@ -80,7 +80,7 @@ def test_a_value_may_be_for_one_column(text: str, parsed: tuple[str | None, str]
 
 
 @pytest.mark.parametrize("text", ["", "a=", "="])
-def test_a_value_is_needed(text: str) -> None:
+def test_format_without_a_value_is_refused(text: str) -> None:
     with pytest.raises(PlanError, match="is not"):
         parse_value_of_column(text)
 

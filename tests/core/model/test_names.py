@@ -78,7 +78,7 @@ def test_letters_are_those_of_the_sheet() -> None:
     assert result.notes == ("column AB: header is blank, becomes column_ab",)
 
 
-def test_a_stated_name_is_not_lost_to_a_made_up_one() -> None:
+def test_generated_names_do_not_displace_given_names() -> None:
     assert target_names(["a", "a", "a_2"]).names == ("a", "a_3", "a_2")
     assert target_names([None, "column a"]).names == ("column_a_2", "column_a")
 
@@ -140,7 +140,7 @@ def test_names_given_as_headers_stay(headers: list[str | None]) -> None:
 
 
 @given(HEADERS)
-def test_silence_means_plain_snake_case(headers: list[str | None]) -> None:
+def test_names_without_notes_are_plain_snake_case(headers: list[str | None]) -> None:
     result = target_names(headers)
     told = " ".join(result.notes)
     for place, (header, name) in enumerate(zip(headers, result.names, strict=True)):

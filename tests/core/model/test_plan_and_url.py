@@ -194,7 +194,7 @@ def test_a_plan_has_no_text_that_cannot_be_stored(part: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     "text", ["", "  ", "a\ud800.db", "http:/x://y", "sqlite://a.db", "postgresql//u:p@h/d", "u:p@h/d"]
 )
-def test_what_is_no_address_is_refused_without_repeating_it(text: str) -> None:
+def test_invalid_addresses_are_refused_without_being_shown(text: str) -> None:
     with pytest.raises(UsageError) as error:
         parse_address(text)
     assert "u:p" not in str(error.value)

@@ -64,7 +64,7 @@ BAD: list[tuple[type[Any], str, list[Any]]] = [
 
 
 @pytest.mark.parametrize(("part", "name", "values"), BAD, ids=lambda value: value if isinstance(value, str) else "")
-def test_a_value_that_cannot_be_is_named_where_it_is_given(part: type[Any], name: str, values: list[Any]) -> None:
+def test_invalid_plan_values_are_refused_by_field(part: type[Any], name: str, values: list[Any]) -> None:
     needed = {"file": "a.csv"} if part is Source else {}
     for value in values:
         with pytest.raises(PlanError) as error:
@@ -76,7 +76,7 @@ def test_a_value_that_cannot_be_is_named_where_it_is_given(part: type[Any], name
             assert said.startswith(f"{name} must be ")
 
 
-def test_no_field_is_left_out_here() -> None:
+def test_every_plan_field_has_invalid_values_here() -> None:
     fields = {(part, name) for part in (Source, Target, Options) for name in part.__struct_fields__}
     assert fields == {(part, name) for part, name, _ in BAD}
 
@@ -99,7 +99,7 @@ def test_a_mistyped_choice_names_what_was_meant() -> None:
         ("again = 1", "again must be True or False, not 1"),
     ],
 )
-def test_a_plan_file_is_told_the_same(tmp_path: Path, line: str, said: str) -> None:
+def test_plan_files_are_checked_like_plans(tmp_path: Path, line: str, said: str) -> None:
     path = tmp_path / "plan.toml"
     path.write_text(f'[source]\nfile = "a.csv"\n[options]\n{line}\n')
     with pytest.raises(PlanError) as error:
@@ -132,7 +132,7 @@ class Odd(enum.IntEnum):
 
 
 @given(value=st.one_of(st.floats(), st.integers(), st.booleans(), st.text(max_size=3), st.none(), st.just(Odd.ONE)))
-def test_whatever_is_given_is_taken_as_it_is_or_refused_as_a_plan(value: Any) -> None:
+def test_arbitrary_values_are_accepted_unchanged_or_refused(value: Any) -> None:
     for name in ("workers", "timeout", "max_rejects", "retry_for", "strategy", "again", "error_cells"):
         try:
             options = Options(**{name: value})
@@ -155,7 +155,7 @@ def test_what_only_the_registry_knows_is_refused_before_the_run(tmp_path: Path) 
             Run(plan)
 
 
-def test_what_is_no_plan_no_listener_and_no_path(tmp_path: Path) -> None:
+def test_invalid_arguments_of_run_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     path.write_text("n\n1\n")
     plan = Plan(source=Source(file=path), target=Target(database=tmp_path / "a.db"))
@@ -174,7 +174,7 @@ def test_what_is_no_plan_no_listener_and_no_path(tmp_path: Path) -> None:
     assert {entry.name for entry in tmp_path.iterdir()} == {"a.csv"}
 
 
-def test_what_was_changed_since_is_found(tmp_path: Path) -> None:
+def test_mutated_plans_are_checked_again(tmp_path: Path) -> None:
     plan = Plan(source=Source(file="a.csv"))
     plan.options.types["a"] = "intger"
     with pytest.raises(PlanError, match="intger"):

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from tui_importer.core.model.plugin_values import PluginValue, merged, value_text
 
 
-def test_of_two_plans_the_upper_one_decides_option_by_option() -> None:
+def test_merged_plugin_options_override_one_by_one() -> None:
     lower: dict[str, dict[str, PluginValue]] = {"a": {"x": 1, "y": 2}, "b": {"z": 3}}
     upper: dict[str, dict[str, PluginValue]] = {"a": {"y": 5}, "c": {"w": True}}
     assert merged(lower, upper) == {"a": {"x": 1, "y": 5}, "b": {"z": 3}, "c": {"w": True}}
@@ -21,5 +21,5 @@ def test_a_value_is_written_as_it_is_typed() -> None:
 
 
 @given(number=st.floats(allow_nan=False, allow_infinity=False))
-def test_no_number_loses_anything_as_text(number: float) -> None:
+def test_numbers_round_trip_as_text(number: float) -> None:
     assert float(value_text(number)) == number

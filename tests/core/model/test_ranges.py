@@ -30,7 +30,7 @@ def test_ranges(text: str, found: CellRange) -> None:
 @pytest.mark.parametrize(
     "text", ["", ":", "A", "5", "A:F900", "5:F900", "A5:900", "F9:A1", "A9:B2", "XFE1", "A0", "A1048577"]
 )
-def test_what_is_no_range(text: str) -> None:
+def test_invalid_ranges_are_refused(text: str) -> None:
     with pytest.raises(PlanError, match="range"):
         parse_range(text)
 

@@ -58,12 +58,12 @@ def test_eta_ignores_the_hint_once_everything_is_read() -> None:
     assert eta(snapshot_of(0.0), done) == 0.0
 
 
-def test_an_empty_window_knows_nothing() -> None:
+def test_empty_window_has_no_rate() -> None:
     window = RateWindow()
     assert (window.rate(), window.eta(), window.worker_rates(), window.recent()) == (0.0, None, {}, [])
 
 
-def test_the_window_looks_back_only_over_its_seconds() -> None:
+def test_rate_window_drops_old_snapshots() -> None:
     window, still = RateWindow(), 20
     for second in range(still + int(RATE_SECONDS) + 1):
         rows = max(0, second - still) * 5
@@ -73,7 +73,7 @@ def test_the_window_looks_back_only_over_its_seconds() -> None:
     assert window.eta() == (1_000 - rows) / (rows / ETA_SECONDS)
 
 
-def test_the_window_takes_snapshots_that_are_far_apart() -> None:
+def test_rate_window_accepts_sparse_snapshots() -> None:
     window = RateWindow()
     for minute in range(4):
         window.add(snapshot_of(60.0 * minute, read=9_000, inserted=600 * minute**2, source_rows=9_000))

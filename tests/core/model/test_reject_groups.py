@@ -55,9 +55,7 @@ def grouped(rejects: Sequence[Reject]) -> list[ReasonGroup]:
         (("left", "right"), "P0001 f() line 3", "left"),  # nothing in common
     ],
 )
-def test_reasons_that_differ_only_in_what_the_row_holds_are_one(
-    reasons: Sequence[str], kind: str | None, said: str
-) -> None:
+def test_reasons_are_grouped_ignoring_row_values(reasons: Sequence[str], kind: str | None, said: str) -> None:
     rejects = [reject(row, fault(row, reason, kind=kind)) for row, reason in enumerate(reasons, start=2)]
     assert grouped(rejects) == [ReasonGroup("a", said, 2, ("S!A2", "S!A3"))]
 
@@ -85,7 +83,7 @@ def test_sources_are_told_apart() -> None:
     ]
 
 
-def test_the_other_reasons_are_those_of_each_source_as_long_as_there_is_room() -> None:
+def test_overflow_groups_are_per_source_while_there_is_room() -> None:
     groups, one_too_many = RejectGroups(), MAX_GROUPS + 1
     for number in range(MAX_GROUPS):
         groups.add(reject(number, fault(number, f"reason {chr(0x100 + number)}")))
@@ -110,7 +108,7 @@ some_rejects = st.builds(reject, st.integers(1, 9), some_faults)
 
 
 @given(rejects=st.lists(some_rejects, max_size=30, unique_by=lambda one: one.row), seed=st.integers(0, 99))
-def test_the_order_in_which_they_come_makes_no_difference(rejects: list[Reject], seed: int) -> None:
+def test_grouping_is_independent_of_order(rejects: list[Reject], seed: int) -> None:
     """Workers side by side find them in any order, and whoever takes an import up reads them by row."""
     shuffled = random.Random(seed).sample(rejects, len(rejects))
     one, other = grouped(rejects), grouped(shuffled)

@@ -81,7 +81,7 @@ def test_counts_that_add_up_pass_and_one_more_does_not(terms: list[int]) -> None
         reconcile(sum(terms) + 1, *terms)
 
 
-def test_stats_that_do_not_add_up_show_their_numbers_and_fail_when_they_are_checked() -> None:
+def test_inconsistent_stats_fail_reconciliation_with_their_numbers() -> None:
     stats().reconcile()
     wrong = stats(read=10_001)
     assert (wrong.total_records, wrong.success_count, wrong.error_count) == (10_001, 9_987, 13)
@@ -111,7 +111,7 @@ def test_a_reject_without_a_reason_is_refused() -> None:
         reported(Reject(sheet="Sheet1", row=217, faults=(), values=()))
 
 
-def test_the_keys_that_others_read() -> None:
+def test_report_keys_are_stable() -> None:
     found = json.loads(to_json(report()))
     assert found["schema_version"] == 1
     assert set(found["stats"]) == {

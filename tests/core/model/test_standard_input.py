@@ -33,7 +33,7 @@ def test_other_files_are_those_of_their_names() -> None:
     assert renamed_copy("a.csv: is empty") == "a.csv: is empty"
 
 
-def test_what_is_piped_in_is_imported_once(tmp_path: Path) -> None:
+def test_standard_input_is_imported_once(tmp_path: Path) -> None:
     first = run(tmp_path, TEXT, "-", "--db", "o.db", "--no-ui", "--report", "-")
     assert first.returncode == 0, first.stderr
     report = json.loads(first.stdout)
@@ -59,14 +59,14 @@ def test_a_workbook_is_known_by_its_bytes(tmp_path: Path) -> None:
         (b"a,caf\xe9\n1,2\n", ["-"], "standard input: is not UTF-8, its encoding is unknown: name it with --encoding"),
     ],
 )
-def test_what_is_wrong_is_said_in_one_line(tmp_path: Path, data: bytes, arguments: list[str], said: str) -> None:
+def test_invalid_standard_input_is_one_line(tmp_path: Path, data: bytes, arguments: list[str], said: str) -> None:
     ended = run(tmp_path, data, *arguments, "--db", "o.db", "-q")
     assert ended.returncode == 2
     (line,) = ended.stderr.decode().splitlines()
     assert line.startswith(f"tui-importer: {said}")
 
 
-def test_inspect_reads_it_too(tmp_path: Path) -> None:
+def test_inspect_reads_standard_input(tmp_path: Path) -> None:
     ended = run(tmp_path, TEXT, "inspect", "-")
     assert ended.returncode == 0, ended.stderr
     assert b"2 columns" in ended.stdout or b"name" in ended.stdout

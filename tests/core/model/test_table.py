@@ -32,5 +32,5 @@ def test_a_table_to_be_created_has_the_key_that_it_will_have() -> None:
     ("label", "found"),
     [("t_key", KEY), ("id > 0", CHECK), ("small", NAMED_CHECK), ("id < 9", None), ("other", None), (None, None)],
 )
-def test_a_constraint_is_found_by_what_the_database_calls_it(label: str | None, found: Constraint | None) -> None:
+def test_constraint_is_found_by_its_database_name(label: str | None, found: Constraint | None) -> None:
     assert TABLE.constraint(label) == found

@@ -22,19 +22,19 @@ def test_quotes_have_words(text: str, quote: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "ab", '"', "\n"])
-def test_what_cannot_separate_cells_is_refused(text: str) -> None:
+def test_invalid_delimiters_are_refused(text: str) -> None:
     with pytest.raises(PlanError, match="delimiter must be"):
         parse_delimiter(text)
 
 
 @pytest.mark.parametrize("text", ["", "ab", "a", " ", "\n"])
-def test_what_cannot_quote_is_refused(text: str) -> None:
+def test_invalid_quotes_are_refused(text: str) -> None:
     with pytest.raises(PlanError, match="quote must be"):
         parse_quote(text)
 
 
 @pytest.mark.parametrize("text", ["klingon", "", "rot13", "base64", "a\0b"])
-def test_what_is_no_encoding_of_text_is_refused(text: str) -> None:
+def test_non_text_encodings_are_refused(text: str) -> None:
     with pytest.raises(PlanError, match="encoding must be"):
         parse_encoding(text)
 

@@ -11,7 +11,7 @@ ZONES = st.integers(-14 * 60, 14 * 60).map(lambda minutes: dt.timezone(dt.timede
 
 
 @given(st.datetimes(dt.datetime(1000, 1, 2), dt.datetime(9999, 12, 30), timezones=ZONES))
-def test_a_moment_is_read_back_to_the_millisecond(moment: dt.datetime) -> None:
+def test_timestamps_round_trip_to_the_millisecond(moment: dt.datetime) -> None:
     text = rfc3339(moment)
     assert len(text) == len("2026-11-26T01:02:03.004Z")
     assert text.endswith("Z")

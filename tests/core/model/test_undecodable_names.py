@@ -56,6 +56,6 @@ def test_file_that_is_called_like_the_escapes_comes_first(file: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["a.csv", r"gone\xe9.csv", r"a\x41.csv", "é.csv"])
-def test_other_names_are_what_they_are(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_decodable_names_are_unchanged(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert existing_path(name) == Path(name)

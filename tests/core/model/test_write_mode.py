@@ -18,7 +18,7 @@ from tui_importer.errors import PlanError
 APPEND, UPSERT = WriteKind.APPEND, WriteKind.UPSERT
 
 
-def test_what_is_not_given_follows_from_the_kind() -> None:
+def test_defaults_follow_from_the_write_mode_kind() -> None:
     assert WriteMode() == WriteMode(APPEND, (), OnConflict.ERROR)
     assert WriteMode(UPSERT, ("id",)) == WriteMode(UPSERT, ("id",), OnConflict.UPDATE)
     assert WriteMode(APPEND, ("id",)) == WriteMode(APPEND, ("id",), OnConflict.SKIP)
@@ -48,7 +48,7 @@ def test_words_are_taken_for_their_values() -> None:
     ],
     ids=str,
 )
-def test_what_makes_no_sense_is_refused(values: dict[str, Any], message: str) -> None:
+def test_contradictory_requests_are_refused(values: dict[str, Any], message: str) -> None:
     with pytest.raises(PlanError, match=message):
         WriteMode(**values)
 
@@ -66,7 +66,7 @@ def test_what_makes_no_sense_is_refused(values: dict[str, Any], message: str) ->
     ],
     ids=str,
 )
-def test_what_follows_from_a_mode(mode: WriteMode, new_table: bool, stage: bool, order: bool) -> None:
+def test_properties_follow_from_the_write_mode(mode: WriteMode, new_table: bool, stage: bool, order: bool) -> None:
     assert (mode.needs_new_table, mode.needs_stage, mode.order_matters) == (new_table, stage, order)
 
 

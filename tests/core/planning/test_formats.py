@@ -81,7 +81,7 @@ def test_notes_of_one_kind_are_one_note() -> None:
 MIXED = "day;amount;share;ok\n31.12.2024;1.234,50 €;12 %;yes\n01.02.2025;3,00 €;5,5 %;no\n"
 
 
-def test_proven_forms_are_read_and_said_and_saved() -> None:
+def test_proven_formats_are_used_noted_and_saved() -> None:
     plan = plan_of(MIXED)
     inspection = inspect(plan)
     assert [str(column.type) for column in inspection.plan.columns or ()] == ["date", "numeric", "float", "boolean"]
@@ -150,7 +150,7 @@ def test_a_text_column_takes_texts_as_they_are() -> None:
     assert rows() == [("31.12.2024", "1.234,50"), (None, " x ")]
 
 
-def test_a_thousand_is_not_read_as_a_fraction_beside_a_decimal_comma() -> None:
+def test_thousands_mark_is_not_read_as_a_decimal_mark() -> None:
     found = inspect(plan_of("a;b\n1.234,5;1.000\n3,00;2.500\n"))
     assert [column.type for column in found.plan.columns or ()] == ["float", "text"]
     assert any("--decimal-mark b=, or b=. says which" in note for note in found.notes)
@@ -201,7 +201,7 @@ def test_an_empty_text_is_no_null_in_a_text_column() -> None:
     assert rows() == [(1, "", "2024-01-01"), (2, None, None), (3, "x", None)]
 
 
-def test_an_empty_text_goes_where_a_value_is_needed() -> None:
+def test_empty_text_is_inserted_into_a_required_text_column() -> None:
     create("create table t (n integer, name text not null, day date not null)")
     report = load(plan_of('n,name,day\n1,"",2024-01-01\n2,,2024-01-01\n3,"",""\n'))
     assert rows() == [(1, "", "2024-01-01")]
@@ -223,7 +223,7 @@ def test_an_empty_text_can_be_made_null() -> None:
     assert rows() == [(1, None), (2, "x")]
 
 
-def test_rounding_is_on_request() -> None:
+def test_numbers_are_rounded_only_on_request() -> None:
     create("create table t (v numeric(10,2), w numeric(10,1))")
     text = "v,w\n1.005,1.25\n"
     assert load(plan_of(text)).exit_code == 3

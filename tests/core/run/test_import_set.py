@@ -110,7 +110,7 @@ def test_a_run_from_the_file_to_the_report(tmp_path: Path, sqlite: Database) -> 
     assert (again.outcome, again.resumes, again.stats.skipped) == ("already_imported", report.run_id, 50)
 
 
-def test_a_rehearsal_writes_nothing(tmp_path: Path, sqlite: Database) -> None:
+def test_dry_run_writes_nothing(tmp_path: Path, sqlite: Database) -> None:
     report = Arranged(tmp_path, sqlite, dry_run=True).execute()
     assert (report.outcome, report.stats.total_records) == ("complete", 50)
     assert not Path(sqlite.url).exists()
@@ -193,7 +193,7 @@ def test_every_event_of_an_import_names_its_source(tmp_path: Path, sqlite: Datab
     assert started.sources == 2
 
 
-def test_a_run_of_one_import_speaks_of_no_other(tmp_path: Path, sqlite: Database) -> None:
+def test_events_of_a_single_import_name_source_1(tmp_path: Path, sqlite: Database) -> None:
     arranged = Arranged(tmp_path, sqlite)
     arranged.execute()
     assert not any(isinstance(event, (ImportStarted, ImportFinished)) for event in arranged.heard)

@@ -98,7 +98,7 @@ def test_a_worker_writes_what_the_queue_has() -> None:
 
 
 @pytest.mark.parametrize("each", [False, True])
-def test_rejects_are_kept_before_anybody_hears_of_them(*, each: bool) -> None:
+def test_rejects_are_stored_before_their_event(*, each: bool) -> None:
     arranged = Arranged(given=[Fake()])
     with arranged.job.writer() as writer:
         outcome = (writer.write_each if each else writer.write)(batch_of([1, -1, 2, -2]))
@@ -122,7 +122,7 @@ def test_too_many_rejects_end_the_run() -> None:
 
 
 @pytest.mark.parametrize("asynchronous", [False, True])
-def test_what_a_failing_worker_has_committed_is_told_before_its_failure(*, asynchronous: bool) -> None:
+def test_committed_rows_are_reported_before_a_worker_failure(*, asynchronous: bool) -> None:
     class Breaking(Fake):
         def insert(self, batch: Batch, row: int) -> Loaded:
             if row == 2:

@@ -14,7 +14,7 @@ BATCH = Batch(number=1, sheet="S", first_row=2, last_row=9, rows=range(2, 10), c
 REJECT = Reject(sheet="S", row=2, faults=(), values=())
 
 
-def test_rows_are_seen_as_they_are_committed_and_then_as_they_are_in_the_account() -> None:
+def test_live_counters_end_with_the_account() -> None:
     counters = WorkerCounters(worker=1)
     live = LiveCounters(counters, lambda event: None)
     live.took(BATCH)

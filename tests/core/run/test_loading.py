@@ -33,7 +33,7 @@ def test_all_rows_are_written(tmp_path: Path, sqlite: Database) -> None:
     assert sqlite.scalar("SELECT sum(n) FROM t") == sum(range(50))
 
 
-def test_a_rate_is_held_by_the_reading_thread(tmp_path: Path, sqlite: Database) -> None:
+def test_reading_thread_enforces_the_rate_limit(tmp_path: Path, sqlite: Database) -> None:
     steps = Steps(tmp_path, lines=range(4), max_rate=1_000_000)
     with steps.ready() as (ready, database):
         load(steps.context, ready, database.backend)

@@ -188,9 +188,7 @@ def test_while_paused_nothing_is_committed_and_then_every_row_is_in_once(
 
 
 @pytest.mark.parametrize("strategy", SIDE_BY_SIDE)
-def test_with_several_workers_what_is_in_flight_is_finished_and_nothing_more(
-    postgres: Database, tmp_path: Path, strategy: str
-) -> None:
+def test_pause_finishes_batches_in_flight_of_all_workers(postgres: Database, tmp_path: Path, strategy: str) -> None:
     live = Live(prepared(tmp_path, postgres, 200), postgres, pause_at=6, strategy=strategy, workers=3)
     with started(live):
         wait_for(live.resting)
@@ -207,9 +205,7 @@ def test_with_several_workers_what_is_in_flight_is_finished_and_nothing_more(
 @pytest.mark.once
 @pytest.mark.parametrize("ending", ["stop", *once("abort")])
 @pytest.mark.parametrize("strategy", STRATEGIES)
-def test_a_run_that_rests_can_be_ended_and_taken_up_again(
-    database: Database, tmp_path: Path, strategy: str, ending: str
-) -> None:
+def test_paused_run_can_be_stopped_and_resumed(database: Database, tmp_path: Path, strategy: str, ending: str) -> None:
     live = Live(prepared(tmp_path, database), database, pause_at=7, strategy=strategy, workers=1)
     with started(live):
         wait_for(live.resting)
@@ -264,7 +260,7 @@ def test_a_run_is_paused_again_and_again(database: Database, tmp_path: Path) -> 
     assert all(event == (Unpaused() if number % 2 else Paused()) for number, event in enumerate(told))
 
 
-def test_nothing_is_heard_of_a_run_after_its_end(sqlite: Database, tmp_path: Path) -> None:
+def test_no_event_follows_run_finished(sqlite: Database, tmp_path: Path) -> None:
     """An order that comes too late changes neither the report nor what is told."""
     late: list[str] = []
 
@@ -286,7 +282,7 @@ def test_nothing_is_heard_of_a_run_after_its_end(sqlite: Database, tmp_path: Pat
 
 
 @pytest.mark.parametrize("strategy", SIDE_BY_SIDE)
-def test_workers_come_and_go_and_every_row_is_in_once(postgres: Database, tmp_path: Path, strategy: str) -> None:
+def test_changing_workers_keeps_every_row_once(postgres: Database, tmp_path: Path, strategy: str) -> None:
     gone: list[int] = []
 
     def rest_once_two_are_gone(live: Live, event: AnyEvent) -> None:
@@ -390,7 +386,7 @@ def test_a_strategy_that_never_asks_keeps_its_workers(postgres: Database, tmp_pa
 
 
 @pytest.mark.parametrize("workers", [0, *once(-1, MAX_WORKERS + 1)])
-def test_so_many_workers_cannot_be(postgres: Database, tmp_path: Path, workers: int) -> None:
+def test_invalid_worker_counts_are_refused(postgres: Database, tmp_path: Path, workers: int) -> None:
     live = Live(prepared(tmp_path, postgres), postgres, pause_at=3)
     with started(live):
         wait_for(live.resting)
@@ -400,9 +396,7 @@ def test_so_many_workers_cannot_be(postgres: Database, tmp_path: Path, workers: 
 
 
 @pytest.mark.parametrize("strategy", SIDE_BY_SIDE)
-def test_workers_can_be_changed_from_the_first_moment_at_which_there_is_one(
-    postgres: Database, tmp_path: Path, strategy: str
-) -> None:
+def test_workers_can_be_changed_once_the_first_has_started(postgres: Database, tmp_path: Path, strategy: str) -> None:
     """Whether a strategy asks for more is known before its first worker has a connection."""
 
     def change(live: Live, event: AnyEvent) -> None:
@@ -460,7 +454,7 @@ def test_workers_are_not_changed_once_the_last_row_is_written(postgres: Database
 # The parts by themselves.
 
 
-def test_who_waits_while_paused_is_let_go_by_whatever_ends_the_pause() -> None:
+def test_end_of_a_pause_wakes_all_waiters() -> None:
     for end in (
         lambda control: control.pause(paused=False),
         lambda control: control.stop("x"),
@@ -477,7 +471,7 @@ def test_who_waits_while_paused_is_let_go_by_whatever_ends_the_pause() -> None:
         assert not control.paused
 
 
-def test_a_pause_is_a_change_only_where_there_is_something_to_change() -> None:
+def test_repeated_pause_is_no_change() -> None:
     control, woken = RunControl(), threading.Semaphore(0)
     control.on_change(woken.release)
     assert [control.pause(paused=paused) for paused in (False, True, True, False, False)] == [
@@ -491,7 +485,7 @@ def test_a_pause_is_a_change_only_where_there_is_something_to_change() -> None:
         assert woken.acquire(blocking=False)
 
 
-def test_what_is_over_cannot_be_stopped() -> None:
+def test_ended_run_cannot_be_stopped() -> None:
     control = RunControl()
     control.close()
     assert not control.pause(paused=True)
@@ -500,7 +494,7 @@ def test_what_is_over_cannot_be_stopped() -> None:
     assert (control.paused, control.stopping, control.aborting, control.reason) == (False, False, False, None)
 
 
-def test_nothing_is_given_out_while_paused_and_then_everything_once() -> None:
+def test_paused_queue_gives_out_every_batch_once_afterwards() -> None:
     control = RunControl()
     queue = queue_with(control, capacity=4)
     said: list[object] = []
@@ -548,7 +542,7 @@ def test_a_paused_queue_ends_once_it_is_empty_or_the_run_is_stopped() -> None:
 
 
 @given(wanted=st.integers(1, 9), changes=st.lists(st.tuples(st.integers(1, 9), st.integers(0, 12), st.integers(0, 12))))
-def test_a_crew_comes_to_what_is_wanted_and_never_beyond(wanted: int, changes: list[tuple[int, int, int]]) -> None:
+def test_worker_count_converges_to_the_wanted_number(wanted: int, changes: list[tuple[int, int, int]]) -> None:
     """However often it is asked, in whatever order: who begins and who ends adds up."""
     worker_count = WorkerCount(wanted)
     assert not worker_count.flexible
@@ -570,7 +564,7 @@ def test_a_crew_comes_to_what_is_wanted_and_never_beyond(wanted: int, changes: l
     assert worker_count.flexible
 
 
-def test_many_threads_may_ask_for_the_number_of_workers_at_once() -> None:
+def test_worker_count_is_thread_safe() -> None:
     worker_count = WorkerCount(8)
     worker_count.wanted = 3
     barrier = threading.Barrier(8)

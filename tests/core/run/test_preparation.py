@@ -110,7 +110,7 @@ def test_an_import_that_was_stopped_is_resumed(tmp_path: Path, sqlite: Database)
         assert (resumed.run_id, resumed.rows) == ("first", claimed.resume_point.counts.rows)
 
 
-def test_what_is_known_when_resolving_fails_is_the_source(tmp_path: Path, sqlite: Database) -> None:
+def test_failed_resolution_keeps_the_opened_stage(tmp_path: Path, sqlite: Database) -> None:
     sqlite.execute("CREATE TABLE t (m integer)")
     steps = Steps(tmp_path)
     with pytest.raises(PlanError, match="no column for 'n'"), steps.ready():

@@ -89,7 +89,7 @@ def test_an_import_that_is_done_names_the_run_that_did_it(tmp_path: Path, sqlite
     assert (report.stats.total_records, report.stats.skipped) == (50, 50)
 
 
-def test_a_run_that_never_was_counts_nothing_and_says_why() -> None:
+def test_report_of_an_unbegun_run_has_no_counts() -> None:
     report = never_begun("x.csv", None, SourceError("x.csv: there is no such file"))
     assert (report.run_id, report.outcome, report.exit_code) == ("", "failed", ExitCode.USAGE)
     assert (report.method, report.error) == ("batched", "x.csv: there is no such file")

@@ -99,7 +99,7 @@ class UpdatingBackend:
 
 
 @pytest.mark.parametrize("strategy", ["sequential", "threaded", "batched", "async"])
-def test_updated_rows_are_told_everywhere(sqlite: Database, tmp_path: Path, strategy: str) -> None:
+def test_updated_rows_are_in_events_ledger_and_report(sqlite: Database, tmp_path: Path, strategy: str) -> None:
     file = tmp_path / "n.csv"
     file.write_text("n\n" + "".join(f"{number}\n" for number in range(11)))  # sheet rows 2 to 12
     registry = registry_with(BackendSpec("updating", "", UpdatingBackend, schemes=("updating",)))

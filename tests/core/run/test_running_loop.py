@@ -60,7 +60,7 @@ def test_a_run_inside_a_running_loop_can_be_aborted(tmp_path: Path, postgres: Da
     assert 0 < report.stats.inserted < 300
 
 
-def test_what_interrupts_the_waiting_cancels_the_loop_and_is_raised() -> None:
+def test_interrupt_cancels_the_event_loop_and_propagates() -> None:
     """As Ctrl-C does: it reaches the thread that waits, whose loop cannot see it."""
     began, cancelled = threading.Event(), threading.Event()
 
@@ -99,7 +99,7 @@ def test_what_interrupts_the_waiting_cancels_the_loop_and_is_raised() -> None:
     assert set(threading.enumerate()) <= before
 
 
-def test_errors_come_out_of_the_other_thread() -> None:
+def test_errors_propagate_from_the_loop_thread() -> None:
     async def work() -> None:
         raise LookupError("why")
 

@@ -108,7 +108,7 @@ def test_errors_name_their_files() -> None:
     assert named_error(named) == "b.csv: unreadable"
 
 
-def test_a_label_names_a_few() -> None:
+def test_label_lists_the_first_names() -> None:
     assert label(["a"]) == label(["a", "a"]) == "a"
     assert label("abc") == "a, b, c"
     assert label("abcabde") == "a, b, c and 2 more"

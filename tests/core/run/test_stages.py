@@ -19,7 +19,7 @@ def test_the_next_stage_keeps_what_was_known() -> None:
 
 
 @pytest.mark.parametrize("facts", [{}, {"source": SOURCE}, {"source": SOURCE, "sha256": "0", "created": True}])
-def test_a_stage_has_exactly_its_facts(facts: dict[str, Any]) -> None:
+def test_stage_has_only_its_own_fields(facts: dict[str, Any]) -> None:
     with pytest.raises(TypeError):
         after(Stage(), Opened, **facts)
 

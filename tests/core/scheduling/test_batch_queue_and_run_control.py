@@ -52,7 +52,7 @@ def test_every_batch_is_given_out_once_and_never_more_than_the_queue_holds_wait(
 
 
 @pytest.mark.parametrize("ending", ["stop", "abort", "abandon"])
-def test_a_reader_that_waits_for_room_is_let_go(ending: str) -> None:
+def test_stop_wakes_a_reader_waiting_for_room(ending: str) -> None:
     control = RunControl()
     queue = queue_with(control, capacity=1)
     assert queue.put(batch(1))
@@ -65,7 +65,7 @@ def test_a_reader_that_waits_for_room_is_let_go(ending: str) -> None:
 
 
 @pytest.mark.parametrize("ending", ["stop", "abort", "end"])
-def test_workers_that_wait_for_a_batch_are_let_go(ending: str) -> None:
+def test_stop_wakes_workers_waiting_for_a_batch(ending: str) -> None:
     control = RunControl()
     queue = queue_with(control)
     with ThreadPoolExecutor(3) as pool:
@@ -90,7 +90,7 @@ def test_the_first_reason_stays() -> None:
     )
 
 
-def test_cancelling_goes_on_until_the_run_is_over_and_reaches_latecomers() -> None:
+def test_abort_repeats_cancel_requests_until_the_end() -> None:
     control, twice, late = RunControl(), threading.Event(), threading.Event()
     calls: list[int] = []
 
@@ -109,7 +109,7 @@ def test_cancelling_goes_on_until_the_run_is_over_and_reaches_latecomers() -> No
     assert not any(thread.name == "canceller" for thread in threading.enumerate())
 
 
-def test_who_waits_is_woken_by_the_end_of_the_run() -> None:
+def test_end_of_the_run_wakes_all_waiters() -> None:
     for stopped in (True, False):
         control = RunControl()
         with ThreadPoolExecutor(1) as pool:
@@ -147,7 +147,7 @@ def test_the_rate_limit_is_kept_between_any_two_batches(rate: float, batches: li
             assert rows <= (sent[stop][0] - sent[start][0]) * rate * (1 + 1e-6) + 1e-6
 
 
-def test_a_pace_ends_with_the_run() -> None:
+def test_rate_limiter_ends_with_the_run() -> None:
     clock: Callable[[], float] = lambda: 0.0  # noqa: E731
     limiter = RateLimiter(1.0, lambda seconds: True, clock)
     assert limiter.acquire(10)

@@ -38,7 +38,7 @@ def test_an_interrupt_is_no_failure_of_the_run() -> None:
         (BaseException("panicked"), "BaseException: panicked"),
     ],
 )
-def test_a_stranger_s_error_is_one_line(error: BaseException, line: str) -> None:
+def test_unexpected_error_is_one_line(error: BaseException, line: str) -> None:
     found = unexpected(error)
     assert type(found) is ImporterError
     assert str(found) == line

@@ -73,7 +73,7 @@ def watch(server: Server, until: threading.Event, stop: RunControl | None = None
 
 
 @pytest.mark.parametrize("activity", [Activity.WORKING, Activity.LOCKED])
-def test_what_works_or_waits_for_a_lock_is_told_once_and_kept(activity: Activity) -> None:
+def test_active_or_blocked_connection_is_reported_once_and_kept(activity: Activity) -> None:
     server = Server(Finding(activity))
     assert watch(server, server.looked_often) == [(3, activity)]
     assert server.link.why is None
@@ -88,7 +88,7 @@ def test_what_works_or_waits_for_a_lock_is_told_once_and_kept(activity: Activity
         Finding(Activity.WAITING, "", 0),
     ],
 )
-def test_what_does_neither_is_given_up(finding: Finding | DatabaseError) -> None:
+def test_idle_stalled_connection_is_given_up(finding: Finding | DatabaseError) -> None:
     server = Server(finding)
     assert watch(server, server.link.given_up) == []
     assert "it said nothing for" in (server.link.why or "")
@@ -115,7 +115,7 @@ def test_a_lock_is_waited_for_no_longer_once_the_run_is_being_stopped(monkeypatc
     assert "waiting for a lock: relation" in (server.link.why or "")
 
 
-def test_nothing_is_asked_where_silence_is_allowed() -> None:
+def test_stall_timeout_0_never_checks() -> None:
     server = Server(Finding(Activity.GONE))
     pause = threading.Event()
     threading.Timer(0.6, pause.set).start()
@@ -123,7 +123,7 @@ def test_nothing_is_asked_where_silence_is_allowed() -> None:
     assert (server.looks, server.link.why) == (0, None)
 
 
-def test_an_abort_waits_for_nothing() -> None:
+def test_abort_does_not_wait_for_stalled_statements() -> None:
     server, stop = Server(Finding(Activity.WORKING)), RunControl()
     stop.abort("now")
     watch(server, server.link.given_up, stop)
@@ -131,7 +131,7 @@ def test_an_abort_waits_for_nothing() -> None:
     assert server.link.why is not None
 
 
-def test_going_on_is_told() -> None:
+def test_recovery_after_a_stall_is_reported() -> None:
     server = Server(Finding(Activity.LOCKED))
     gone_on = threading.Event()
     told: Told = []

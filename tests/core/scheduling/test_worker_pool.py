@@ -109,7 +109,7 @@ def test_a_worker_that_should_stop_ends_between_two_batches(carry_out: Callable[
 
 
 @ways
-def test_the_others_go_on_where_one_fails(carry_out: Callable[[Any, Write], None]) -> None:
+def test_failing_worker_does_not_end_the_others(carry_out: Callable[[Any, Write], None]) -> None:
     work = Work(workers=2, batches=20)
 
     def write(writer: Work, batch: int) -> None:

@@ -61,14 +61,14 @@ def test_a_workbook_is_not_packed_and_an_archive_may_be() -> None:
     assert not may_be_packed("a.gz", b"a,b\n")
 
 
-def test_what_cannot_be_read_has_no_content(tmp_path: Path) -> None:
+def test_unreadable_file_has_no_content_type(tmp_path: Path) -> None:
     assert content_of(tmp_path / "missing") is Content.OTHER
     assert content_of(tmp_path) is Content.OTHER
 
 
 @pytest.mark.parametrize(("head", "content"), HEADS[4:12])
 @pytest.mark.parametrize("reader", [CalamineReader(), DelimitedReader()], ids=["calamine", "csv"])
-def test_readers_call_a_file_what_it_is(
+def test_readers_name_the_recognised_content(
     tmp_path: Path, reader: CalamineReader | DelimitedReader, head: bytes, content: Content
 ) -> None:
     path = tmp_path / ("a.xls" if isinstance(reader, CalamineReader) else "a.csv")

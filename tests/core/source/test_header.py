@@ -266,7 +266,7 @@ def test_ranges(text: str, expected: CellRange) -> None:
         *("Sheet1!A5", "Ä5", "A٣", "A1:B2:C3", "A" + "9" * 5000, "A" * 5000 + "1", "A\nB"),
     ],
 )
-def test_what_is_no_range_is_said_in_one_line(text: str) -> None:
+def test_invalid_range_is_one_line(text: str) -> None:
     with pytest.raises(PlanError) as caught:
         parse_range(text)
     assert "\n" not in str(caught.value)

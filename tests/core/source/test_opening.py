@@ -66,7 +66,7 @@ def file(tmp_path: Path) -> Path:
     return path
 
 
-def test_others_go_on_meanwhile(file: Path) -> None:
+def test_source_is_opened_in_the_background(file: Path) -> None:
     book = Book()
     reader = SlowReader(book)
     opening = Opening(reader, Source(file=str(file)))
@@ -80,7 +80,7 @@ def test_others_go_on_meanwhile(file: Path) -> None:
     assert opening.sha256() == hashlib.sha256(b"n\n1\n").hexdigest()
 
 
-def test_what_went_wrong_is_told_to_whoever_asks(file: Path) -> None:
+def test_opening_error_is_raised_to_every_caller(file: Path) -> None:
     reader = SlowReader(SourceError("no workbook"))
     opening = Opening(reader, Source(file=str(file)))
     reader.go.set()
@@ -90,7 +90,7 @@ def test_what_went_wrong_is_told_to_whoever_asks(file: Path) -> None:
     opening.abandon()
 
 
-def test_a_file_that_nobody_wants_any_more_is_closed(file: Path) -> None:
+def test_abandoned_file_is_closed(file: Path) -> None:
     book = Book()
     reader = SlowReader(book)
     opening = Opening(reader, Source(file=str(file)))
@@ -99,7 +99,7 @@ def test_a_file_that_nobody_wants_any_more_is_closed(file: Path) -> None:
     assert book.closed.is_set()
 
 
-def test_what_is_no_file_has_no_digest(tmp_path: Path) -> None:
+def test_missing_file_has_no_digest(tmp_path: Path) -> None:
     reader = SlowReader(Book())
     reader.go.set()
     opening = Opening(reader, Source(file=str(tmp_path)))

@@ -189,7 +189,7 @@ def test_a_bomb_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
         rows(pack(tmp_path, ".gz", b"a,b\n" + b"1,2\n" * (1 << 20)))
 
 
-def test_what_is_not_packed(tmp_path: Path) -> None:
+def test_unpacked_files_are_recognised(tmp_path: Path) -> None:
     plain = tmp_path / "a.csv"
     plain.write_bytes(TEXT)
     assert packed(plain) is None

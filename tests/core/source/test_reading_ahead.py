@@ -79,7 +79,7 @@ def wait_until(condition: Callable[[], bool]) -> None:
     raise AssertionError("it never came to that")
 
 
-def test_so_many_blocks_are_read_before_the_import_is_claimed(
+def test_bounded_number_of_blocks_is_read_before_the_claim(
     numbers: Path, sqlite: Database, kind: type[Watched]
 ) -> None:
     seen: list[int] = []
@@ -96,9 +96,7 @@ def test_so_many_blocks_are_read_before_the_import_is_claimed(
     assert sqlite.fetch("SELECT min(n), max(n), count(*) FROM numbers") == [(0, ROWS - 1, ROWS)]
 
 
-def test_a_reader_that_fails_meanwhile_is_what_the_run_failed_of(
-    numbers: Path, sqlite: Database, kind: type[Watched]
-) -> None:
+def test_reader_failure_before_the_claim_fails_the_run(numbers: Path, sqlite: Database, kind: type[Watched]) -> None:
     kind.breaks_at = 2
 
     def hold_up(event: AnyEvent) -> None:
@@ -111,7 +109,7 @@ def test_a_reader_that_fails_meanwhile_is_what_the_run_failed_of(
     assert sqlite.scalar("SELECT count(*) FROM numbers") == 0
 
 
-def test_where_the_table_cannot_be_made_the_reader_is_let_go(
+def test_reader_is_released_when_the_table_cannot_be_created(
     numbers: Path, sqlite: Database, kind: type[Watched]
 ) -> None:
     def get_in_first(event: AnyEvent) -> None:

@@ -113,7 +113,7 @@ def test_the_others_are_named_in_one_line(tmp_path: Path) -> None:
     assert note.endswith("'s5', 's6' and 13 more (--sheet names another)")
 
 
-def test_a_sheet_that_is_named_is_taken_without_a_word(tmp_path: Path) -> None:
+def test_named_sheet_is_chosen_without_a_note(tmp_path: Path) -> None:
     path = book(tmp_path, {"Cover": COVER, "Data": TABLE})
     assert chosen(path, "Cover") == ("Cover", ())
     assert chosen(path, 2) == ("Data", ())

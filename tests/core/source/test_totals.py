@@ -52,7 +52,7 @@ def test_where_all_is_text_a_number_is_one(number: str) -> None:
 
 
 @given(st.text(max_size=12).filter(lambda text: " ".join(text.rstrip(":： ").split()).casefold() not in TOTAL_WORDS))
-def test_no_other_word_makes_one(text: str) -> None:
+def test_other_words_are_no_totals_label(text: str) -> None:
     assert not is_totals_row([text, 1])
 
 

@@ -241,7 +241,7 @@ class Counting:
 
 
 @pytest.mark.parametrize("size", [128, 2_048])
-def test_real_databases_keep_to_it(sqlite: Database, postgres: Database, size: int) -> None:
+def test_real_databases_match_the_statement_bound(sqlite: Database, postgres: Database, size: int) -> None:
     backends: list[tuple[Database, type[Backend]]] = [(sqlite, SQLite), (postgres, PostgreSQL)]
     for database, kind in backends:
         database.execute("CREATE TABLE t (n bigint NOT NULL CHECK (n >= 0))")
@@ -261,7 +261,7 @@ def test_real_databases_keep_to_it(sqlite: Database, postgres: Database, size: i
         assert session.statements <= 16, database.kind
 
 
-def test_an_error_that_is_no_row_s_ends_the_worker_and_says_where() -> None:
+def test_statement_error_ends_the_worker_with_its_rows() -> None:
     class Broken(Fake):
         def load(self, batch: Batch, start: int, stop: int) -> Loaded:
             raise RuntimeError("boom")
@@ -294,7 +294,7 @@ def test_row_by_row_keeps_what_is_committed_when_the_worker_fails() -> None:
     assert (outcome.first_row, outcome.last_row, outcome.inserted, len(outcome.rejects)) == (2, 5, 3, 1)
 
 
-def test_whoever_watches_sees_rows_that_are_committed_one_by_one_come_one_by_one() -> None:
+def test_observers_see_rows_committed_one_by_one() -> None:
     seen: list[tuple[int, int]] = []
     counters = WorkerCounters(worker=1)
 
@@ -342,7 +342,7 @@ def test_an_outcome_counts_further_attempts() -> None:
 
 
 @pytest.mark.parametrize("each", [False, True])
-def test_what_became_of_the_rows_is_what_the_session_says(*, each: bool) -> None:
+def test_outcome_counts_come_from_the_session(*, each: bool) -> None:
     class Upserting(Fake):
         """Numbers below 10 are new, those below 20 are there already, and others may not be changed."""
 
@@ -358,7 +358,7 @@ def test_what_became_of_the_rows_is_what_the_session_says(*, each: bool) -> None
     assert [sum(counts) for counts in zip(*recorded, strict=True)] == [3, 2, 1, 1]
 
 
-def test_rows_that_a_database_swallows_are_counted_as_skipped(sqlite: Database, tmp_path: Path) -> None:
+def test_suppressed_rows_are_counted_as_skipped(sqlite: Database, tmp_path: Path) -> None:
     sqlite.execute(
         "CREATE TABLE t (n integer); CREATE TRIGGER odd BEFORE INSERT ON t WHEN NEW.n % 2 = 1 "
         "BEGIN SELECT RAISE(IGNORE); END"

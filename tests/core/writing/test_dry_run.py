@@ -41,7 +41,7 @@ class Asked:
         return lambda *arguments: self.calls.append(name)
 
 
-def test_only_questions_reach_the_database() -> None:
+def test_dry_run_only_queries_the_database() -> None:
     asked, table = Asked(), Table("t", ())
     backend: Any = DryBackend(asked)
     catalog = backend.catalog

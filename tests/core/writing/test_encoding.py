@@ -44,7 +44,7 @@ def test_a_defect_is_told_in_one_line(defect: BaseException) -> None:
 
 
 @pytest.mark.parametrize("error", [PlanError("ours"), KeyboardInterrupt()])
-def test_our_errors_and_interrupts_are_what_they_are(error: BaseException) -> None:
+def test_own_errors_and_interrupts_propagate_unchanged(error: BaseException) -> None:
     with pytest.raises(type(error)) as caught:
         encoded(BATCH, backend(error), "x")
     assert caught.value is error

@@ -472,7 +472,7 @@ def both_ways(target: Target, table: str, given: list[Record], few: int, monkeyp
 
 @pytest.mark.parametrize("few", [0, 2])
 @pytest.mark.parametrize("trigger", [False, True])
-def test_postgresql_refuses_what_halves_refuse(
+def test_postgresql_isolation_equals_bisection(
     postgres: Database, few: int, monkeypatch: pytest.MonkeyPatch, *, trigger: bool
 ) -> None:
     table = POSTGRES_TABLE + (POSTGRES_TRIGGER if trigger else "")
@@ -488,7 +488,7 @@ def test_postgresql_refuses_what_halves_refuse(
 
 
 @pytest.mark.parametrize("few", [0, 2])
-def test_sqlite_refuses_what_halves_refuse(sqlite: Database, few: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_sqlite_isolation_equals_bisection(sqlite: Database, few: int, monkeypatch: pytest.MonkeyPatch) -> None:
     sqlite.execute(SQLITE_TABLE)
     with opened(sqlite) as target:
 

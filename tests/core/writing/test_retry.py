@@ -28,7 +28,7 @@ def test_pauses_grow_and_are_bounded() -> None:
 
 
 @pytest.mark.parametrize("kind", [TransientFault, UnreachableError])
-def test_the_budget_begins_with_the_first_failure(kind: type[DatabaseError]) -> None:
+def test_retry_budget_starts_at_the_first_failure(kind: type[DatabaseError]) -> None:
     clock = Clock()
     attempts = Attempts(60.0, clock)
     clock.now = 1000.0
@@ -41,7 +41,7 @@ def test_the_budget_begins_with_the_first_failure(kind: type[DatabaseError]) -> 
     assert raised.value.sqlstate == "53100"
 
 
-def test_no_budget_is_no_second_try() -> None:
+def test_zero_budget_means_no_retry() -> None:
     with pytest.raises(TransientFault, match=r"not tried again \(--retry-for 0\)"):
         Attempts(0.0).after(TransientFault("not now"))
 
@@ -61,7 +61,7 @@ def test_an_action_is_repeated_until_it_works() -> None:
     assert on_retry == [(1, "one"), (2, "two")]
 
 
-def test_what_will_not_pass_and_what_nobody_waits_for_is_raised() -> None:
+def test_permanent_errors_and_errors_after_the_deadline_are_raised() -> None:
     def fail(error: DatabaseError) -> None:
         raise error
 

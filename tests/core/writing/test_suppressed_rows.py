@@ -42,5 +42,5 @@ def test_a_batch_written_at_once_is_named_as_a_whole() -> None:
     assert rows(batch(2, 1_001, 4)).sentence(4, "t").endswith("(among rows 2 to 1,001)")
 
 
-def test_places_that_an_earlier_run_knew_are_not_invented() -> None:
+def test_suppressed_rows_of_earlier_runs_are_not_named() -> None:
     assert rows().sentence(2, "t").endswith("put them elsewhere")

@@ -118,7 +118,7 @@ def test_comments_are_no_rows() -> None:
     assert cells("#,name\n1,Ana\n2,Bo\n") == [("#", "name"), ("1", "Ana"), ("2", "Bo")]
 
 
-def test_what_the_user_says_is_taken() -> None:
+def test_given_dialect_overrides_detection() -> None:
     assert cells("a,b\n1,2\n", TextFormat(delimiter=";")) == [("a,b",), ("1,2",)]
     assert cells('a,"b\n1,2\n', TextFormat(quote="none")) == [("a", '"b'), ("1", "2")]
     assert cells("a,%b,c%\n1,%2,3%\n", TextFormat(quote="%")) == [("a", "b,c"), ("1", "2,3")]

@@ -48,7 +48,7 @@ def test_a_delimiter_inside_of_quotes_is_none(tmp_path: Path, other: str) -> Non
     assert rows(write(tmp_path, f'"","{other}{other}"\r\n"","{other}{other}"\r\n')) == [("", other * 2)] * 2
 
 
-def test_a_stray_quote_does_not_hide_the_delimiter(tmp_path: Path) -> None:
+def test_unbalanced_quote_does_not_hide_the_delimiter(tmp_path: Path) -> None:
     found = rows(write(tmp_path, 'a;b\n"x"y;1\nz;2\n'))
     assert found[0] == ("a", "b")
     assert found[2] == ("z", "2")
@@ -136,7 +136,7 @@ CELLS = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=
 
 @settings(max_examples=examples(60), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(grid=st.lists(st.tuples(CELLS, CELLS, CELLS), min_size=2, max_size=12), size=st.integers(1, 5))
-def test_what_quotes_can_hold_comes_back(tmp_path: Path, grid: list[tuple[str, str, str]], size: int) -> None:
+def test_quoted_cells_round_trip(tmp_path: Path, grid: list[tuple[str, str, str]], size: int) -> None:
     def quoted(cell: str) -> str:
         return '"' + cell.replace('"', '""') + '"'
 

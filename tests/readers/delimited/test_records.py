@@ -83,7 +83,7 @@ CELLS = st.text(st.sampled_from('ab,;" \n'), max_size=6)
 
 
 @given(st.lists(st.tuples(CELLS, CELLS), min_size=1, max_size=20), st.integers(1, 7))
-def test_what_is_well_formed_comes_back(rows: list[tuple[str, str]], lines: int) -> None:
+def test_well_formed_records_round_trip(rows: list[tuple[str, str]], lines: int) -> None:
     file = io.StringIO()
     csv.writer(file, quoting=csv.QUOTE_ALL).writerows(rows)
     chunk, records_module._LINES = records_module._LINES, lines
@@ -121,7 +121,7 @@ def test_an_empty_text_is_told_from_nothing(text: str, cells: list[Cell]) -> Non
     assert [(type(cell), cell) for cell in record] == [(type(cell), cell) for cell in cells]
 
 
-def test_it_is_told_beside_a_malformed_line() -> None:
+def test_empty_text_is_distinguished_beside_a_malformed_line() -> None:
     text = '1,""\n2,"x"y\n3,""\n'
     records = list(Records(iter(text.splitlines(keepends=True)), Dialect(",", width=2)))
     assert [type(records[row][1]) for row in (0, 2)] == [EmptyText, EmptyText]
@@ -131,7 +131,7 @@ WRITTEN = st.none() | st.text(st.sampled_from('a",; \n'), max_size=5)
 
 
 @given(rows=st.lists(st.lists(WRITTEN, min_size=2, max_size=4), min_size=1, max_size=6))
-def test_whatever_is_quoted_comes_back(rows: list[list[str | None]]) -> None:
+def test_quoted_records_round_trip(rows: list[list[str | None]]) -> None:
     lines = [
         ",".join("" if cell is None else f'"{cell.replace(chr(34), chr(34) * 2)}"' for cell in row) for row in rows
     ]
