@@ -41,6 +41,7 @@ def check_backend(database: Database, folder: Path, *specs: BackendSpec, kills: 
     _keeps_transactions(database, folder, specs)
     _writes_rows_whose_key_is_there(database, specs)
     _imports_by_every_strategy(database, folder, specs)
+    _takes_rows_back(database, folder, specs)
     _survives_lost_connections(database, folder, specs)
     if kills:
         _survives_kills(database, folder, specs, kills)
@@ -216,6 +217,37 @@ def _imports_by_every_strategy(database: Database, folder: Path, specs: Sequence
     for strategy in STRATEGIES:
         oracle = _prepared(database, folder, f"check_{strategy}")
         oracle.check(database, _run(oracle, database.url, specs, strategy=strategy, batch_size=9, workers=3))
+
+
+def _takes_rows_back(database: Database, folder: Path, specs: Sequence[BackendSpec]) -> None:
+    """The rows of a run are taken out of the table, those of no other, and the import begins anew."""
+    oracle = _prepared(database, folder, "check_undo")
+    database.execute(f"ALTER TABLE {oracle.table} ADD COLUMN loaded_by varchar(100)")
+    database.execute(f"INSERT INTO {oracle.table} (n, amount, note) VALUES (1000, 0, 'another')")
+    options = {"set": {"loaded_by": "{run}"}, "batch_size": 7}
+    report = _run(oracle, database.url, specs, **options)
+    backend = _opened(database, specs)
+    try:
+        backend.connect()
+        ledger, table = backend.ledger(None), backend.catalog.reflect(oracle.table)
+        assert table is not None
+        try:
+            runs = ledger.generation_of(report.run_id)
+            _require([run.run_id for run in runs] == [report.run_id], "the ledger knows the runs of an import")
+            _require(not ledger.generation_of("no-run"), "the ledger knows no run that there never was")
+            counted = ledger.undo(runs, table, "loaded_by", commit=False)
+            _require(counted == len(oracle.accepted), "the rows of a run are counted")
+            _require(_count(database, oracle) == counted + 1, "counting the rows of a run changes nothing")
+            _require(
+                ledger.undo(runs, table, "loaded_by", commit=True) == counted, "undo() says how many rows are gone"
+            )
+        finally:
+            ledger.close()
+    finally:
+        backend.close()
+    _require(_count(database, oracle) == 1, "the rows of a run are taken back, and no others")
+    again = _run(oracle, database.url, specs, **options)
+    _require(again.stats.inserted == len(oracle.accepted), "an import that was undone begins anew")
 
 
 def _survives_lost_connections(database: Database, folder: Path, specs: Sequence[BackendSpec]) -> None:
