@@ -242,7 +242,10 @@ def test_view_shows_the_latest_active_import_and_all_at_the_end() -> None:
     for event in begun[:2]:
         builder.feed(Line(2.0, event))
     worker = WorkerSnapshot(1, WorkerState.RETRYING, 5, 0, 0, 0, 1, 0, 1.0, 0.1, None, None, source=2)
-    phases = several(Phase.READING, Phase.READING, Phase.WAITING)
+    builder.feed(Line(3.0, Snapshot(at=3.0, sources=several(Phase.READING, Phase.READING, Phase.WAITING))))
+    view = builder.view(3.0)  # both side by side
+    assert (view.source, view.file, view.source_counters) == (0, started.file, None)
+    phases = several(Phase.FINISHED, Phase.READING, Phase.WAITING)
     builder.feed(Line(3.0, Snapshot(at=3.0, workers=(worker,), sources=phases)))
     error = Retrying(
         source=1, worker=1, first_row=0, last_row=0, attempt=1, seconds=5, error="not of this one", sqlstate=None

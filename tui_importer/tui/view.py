@@ -89,9 +89,9 @@ class LogLine:
 class View:
     """A run at one moment. Times are seconds since the epoch; rates are rows per second.
 
-    In a run of several ``sources``, ``source`` is the number of the one that is being imported (0 before the first and
-    after the last), ``file``, ``sheet``, ``target`` and ``table`` are of it, and ``source_counters`` too. Everything
-    else is of the whole run.
+    In a run of several ``sources``, ``source`` is the number of the one that is being imported (0 before the first,
+    after the last, and while there are several), ``file``, ``sheet``, ``target`` and ``table`` are of it, and
+    ``source_counters`` too. Everything else is of the whole run.
     """
 
     run_id: str = ""

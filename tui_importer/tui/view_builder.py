@@ -99,9 +99,11 @@ class ViewBuilder:
     def view(self, now: float, *, ended: bool = False, report: Report | None = None) -> View:
         """Return the view at ``now``. ``ended`` means that no more lines will come."""
         counters = self._counters or Snapshot(at=self._began)
-        source, shown = self._shown(counters)
-        state = self._state(counters, shown, ended=ended, report=report)
-        if state.over and self._several:
+        active = self._active(counters)
+        source, shown = active[0] if active else self._latest_import()
+        leading = next((each for _, each in active if each.loading is not None), shown)
+        state = self._state(counters, leading, ended=ended, report=report)
+        if self._several and (state.over or len(active) > 1):
             source, shown = 0, _Import()
         until = self._latest if state.over else now
         mean = self._mean(counters, report)
@@ -127,7 +129,7 @@ class ViewBuilder:
             mean=mean,
             peak=max(self._history.peak, mean),
             seconds_left=None if state.over else self._rates.eta(),
-            bound=self._bound(state, shown),
+            bound=self._bound(state, leading),
             queue=self._mean_fill(),
             history=self._history.copy(),
             workers=tuple(self._worker(worker, now, rates.get(worker.key, 0.0)) for worker in counters.workers),
@@ -145,14 +147,17 @@ class ViewBuilder:
     def _dry_run(self) -> bool:
         return self._started is not None and self._started.dry_run
 
-    def _shown(self, counters: Snapshot) -> tuple[int, _Import]:
-        """The import to show, with the number of its source: the latest that is being carried out, or else that was."""
-        if not self._imports:
-            return 0 if self._several else 1, _Import()
+    def _active(self, counters: Snapshot) -> list[tuple[int, _Import]]:
+        """The imports that are being carried out, the latest first, each with the number of its source."""
         # The counters say it, too: a viewer that attaches late does not see every event.
         active = {each.source for each in counters.sources if each.active}
-        latest_first = list(reversed(self._imports.items()))
-        return next((item for item in latest_first if item[0] in active and not item[1].ended), latest_first[0])
+        return [item for item in reversed(self._imports.items()) if item[0] in active and not item[1].ended]
+
+    def _latest_import(self) -> tuple[int, _Import]:
+        """The import that was begun last; an empty one if there is none."""
+        if not self._imports:
+            return 0 if self._several else 1, _Import()
+        return next(reversed(self._imports.items()))
 
     def _add_event(self, at: float, event: AnyEvent) -> None:
         match event:

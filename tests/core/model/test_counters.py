@@ -102,4 +102,7 @@ def test_counters_of_several_sources() -> None:
     assert combined([ended, ended]).phase is Phase.FINISHED
     assert combined([ended, ended]).workers_wanted == 2
     assert combined([ended, waiting]).phase is Phase.WAITING
+    indexing = of(1, Phase.INDEXING, 5, 5)
+    assert combined([indexing, active]).phase is Phase.READING
+    assert combined([indexing, waiting]).phase is Phase.INDEXING
     assert combined([ended, active]).source_rows == 105

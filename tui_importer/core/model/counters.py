@@ -42,6 +42,8 @@ class WorkerState(StrEnum):
 
 #: The phases of an import that is not being carried out.
 _INACTIVE = (Phase.WAITING, Phase.FINISHED)
+#: The phases in which rows are written.
+_WRITING = (Phase.READING, Phase.READ)
 #: States in which a statement is in flight.
 _AT_WORK = (WorkerState.WRITING, WorkerState.COMMITTING, WorkerState.ISOLATING)
 
@@ -244,7 +246,7 @@ def combined(snapshots: Sequence[Snapshot]) -> Snapshot:
         source_rows=None if None in hints else sum(hint for hint in hints if hint is not None),
         queue_depth=sum(each.queue_depth for each in active),
         queue_size=sum(each.queue_size for each in active),
-        phase=active[0].phase if active else Phase.FINISHED if len(ended) == len(snapshots) else Phase.WAITING,
+        phase=_combined_phase(active, all_ended=len(ended) == len(snapshots)),
         all_read=all(each.all_read for each in snapshots),
         paused=any(each.paused for each in snapshots),
         workers_wanted=sum(each.workers_wanted for each in active) or max(each.workers_wanted for each in snapshots),
@@ -252,6 +254,14 @@ def combined(snapshots: Sequence[Snapshot]) -> Snapshot:
         ended_rows=sum(each.by_workers for each in ended),
         sources=tuple(_of_source(number, each) for number, each in enumerate(snapshots, start=1)),
     )
+
+
+def _combined_phase(active: Sequence[Snapshot], *, all_ended: bool) -> Phase:
+    """The phase of several imports: of those that are carried out side by side, that of the one which writes rows."""
+    if not active:
+        return Phase.FINISHED if all_ended else Phase.WAITING
+    phases = [each.phase for each in active]
+    return next((phase for phase in _WRITING if phase in phases), phases[0])
 
 
 def total(snapshot: Snapshot | SourceSnapshot) -> int | None:
