@@ -118,6 +118,7 @@ def test_patterns_choose_and_rejects_in_the_folder_are_no_files_to_import(progra
     assert names(place / "in") == ["a.csv", "a.rejects.xlsx", "b.tsv"]
 
 
+@pytest.mark.once
 def test_a_name_that_is_taken_gets_a_number(program: Program, place: Path) -> None:
     for number in (1, 2, 3):
         put(place, "a.csv", f"n,t\n{number},x\n")
@@ -126,6 +127,7 @@ def test_a_name_that_is_taken_gets_a_number(program: Program, place: Path) -> No
     assert fetch(place, "SELECT n FROM t ORDER BY n") == [(1,), (2,), (3,)]
 
 
+@pytest.mark.once
 def test_a_file_is_imported_when_it_has_settled_and_again_when_it_has_changed(
     place: Path, watching: Callable[..., Watching]
 ) -> None:
@@ -180,6 +182,7 @@ def test_a_signal_stops_the_run_and_the_next_watch_continues(
     assert fetch(place, "SELECT count(*), count(DISTINCT n) FROM t") == [(3_000, 3_000)]
 
 
+@pytest.mark.once
 def test_what_cannot_be_reached_is_tried_again(place: Path, watching: Callable[..., Watching]) -> None:
     put(place, "a.csv", "n\n1\n")
     unreachable = "postgresql://nobody@127.0.0.1:9/none"

@@ -143,6 +143,7 @@ def test_a_statement_that_takes_too_long(postgres: Database, importer: Importer)
     assert numbers(postgres) == Counter(range(300))
 
 
+@pytest.mark.once
 def test_a_real_deadlock(postgres: Database, importer: Importer) -> None:
     """Another transaction wants, in the other order, the two rows that a trigger of ours touches."""
     postgres.execute(

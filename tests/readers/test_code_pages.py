@@ -9,6 +9,7 @@ import pytest
 import xlwt
 
 from tests.readers.binary_workbooks import Xls5
+from tests.support.once import once, once_sets
 from tui_importer.errors import SourceError
 from tui_importer.readers.calamine import CalamineReader
 
@@ -49,7 +50,7 @@ def biff8(path: Path, code_page: int) -> Path:
     return path
 
 
-@pytest.mark.parametrize("code_page", [1200, 1252, 1251, 932, 437, 65001, 1])
+@pytest.mark.parametrize("code_page", [1252, *once(1200, 1251, 932, 437, 65001, 1)])
 def test_texts_of_biff8_are_unicode_whatever_the_code_page(tmp_path: Path, temporary: Path, code_page: int) -> None:
     name, rows, notes = read(biff8(tmp_path / "a.xls", code_page))
     assert (name, rows) == ("Größe", UNICODE)
@@ -60,21 +61,23 @@ def test_texts_of_biff8_are_unicode_whatever_the_code_page(tmp_path: Path, tempo
 @pytest.mark.parametrize(
     ("code_page", "encoding", "text"),
     [
-        (1252, "cp1252", "Größe – 5 €"),
-        (1251, "cp1251", "Москва"),
-        (10000, "mac_roman", "Größe"),
         (932, "cp932", "東京ﾜ"),
-        (936, "gbk", "北京"),
-        (949, "cp949", "서울"),
-        (950, "cp950", "臺北"),
-        (437, "cp437", "Größe ½"),
-        (850, "cp850", "Größe Ø"),
-        (32769, "cp1252", "5 €"),
         (None, "cp1252", "5 €"),
-        (1200, "cp1252", "5 €"),
+        *once_sets(
+            (1252, "cp1252", "Größe – 5 €"),
+            (1251, "cp1251", "Москва"),
+            (10000, "mac_roman", "Größe"),
+            (936, "gbk", "北京"),
+            (949, "cp949", "서울"),
+            (950, "cp950", "臺北"),
+            (437, "cp437", "Größe ½"),
+            (850, "cp850", "Größe Ø"),
+            (32769, "cp1252", "5 €"),
+            (1200, "cp1252", "5 €"),
+        ),
     ],
 )
-@pytest.mark.parametrize("rich", [False, True], ids=["plain", "rich"])
+@pytest.mark.parametrize("rich", [False, *once(True)], ids=["plain", "rich"])
 def test_texts_of_biff5_are_in_its_code_page(
     tmp_path: Path, temporary: Path, code_page: int | None, encoding: str, text: str, rich: bool
 ) -> None:

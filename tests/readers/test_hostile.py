@@ -90,6 +90,7 @@ def test_cells_too_far_apart_to_be_laid_out_are_refused(tmp_path: Path, form: st
     assert "--reader openpyxl" in ended.stdout
 
 
+@pytest.mark.once
 def test_the_streaming_reader_reads_them_in_little_memory(tmp_path: Path) -> None:
     path = package(tmp_path / "far.xlsx", sheet(NEAR + FAR["plain"]))
     assert read(OpenpyxlReader(), path) == [(1, 0, 1), (1_048_576, 16_383, 1)]
@@ -131,6 +132,7 @@ def test_the_reach_is_never_less_than_that_of_the_cells(
     assert max(extent.columns, 26) == max(26, *(column + 1 for _, column in cells))
 
 
+@pytest.mark.once
 def test_a_zip_bomb_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "bomb.xlsx"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive, archive.open("xl/worksheets/s.xml", "w") as part:

@@ -76,6 +76,7 @@ def test_a_format_is_in_the_plan_and_the_file_is_looked_at_with_it() -> None:
     assert plan.formats == Formats(all=ColumnFormat(null_if=("NA", "-")), columns={"Paid": own})
 
 
+@pytest.mark.once
 def test_a_wrong_format_is_said_at_its_field_until_it_is_typed_anew() -> None:
     setup = Setup()
 
@@ -100,6 +101,7 @@ def test_a_wrong_format_is_said_at_its_field_until_it_is_typed_anew() -> None:
     assert setup.begun[0].formats == Formats()
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("key", ["enter", "escape"])
 def test_what_was_given_stays_as_it_was(key: str) -> None:
     setup = Setup(given())
@@ -118,6 +120,7 @@ def test_what_was_given_stays_as_it_was(key: str) -> None:
     assert setup.begun[0].formats == GIVEN
 
 
+@pytest.mark.once
 def test_its_effect_on_some_cells_is_shown_while_it_is_typed() -> None:
     setup = Setup(given(Formats()))
 
@@ -146,6 +149,7 @@ def test_all_fields_are_on_the_screen(size: tuple[int, int]) -> None:
     run(setup.app(), look, size)
 
 
+@pytest.mark.once
 def test_a_chosen_type_stays_and_a_found_one_follows_the_format() -> None:
     setup = Setup(given(Formats()))
 

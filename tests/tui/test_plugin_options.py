@@ -107,6 +107,7 @@ def test_the_options_of_the_chosen_plugins_have_fields(size: tuple[int, int]) ->
     run(setup.app(), look, size)
 
 
+@pytest.mark.once
 def test_without_options_there_is_no_room_for_them() -> None:
     setup = Setup()
 
@@ -139,6 +140,7 @@ def test_what_is_typed_is_in_the_plan_and_the_rest_is_left_out() -> None:
     }
 
 
+@pytest.mark.once
 def test_nothing_typed_is_nothing_given() -> None:
     setup = SetupWithOptions(given("slow"))
 
@@ -165,6 +167,7 @@ def test_a_value_that_the_option_does_not_take_is_said_and_not_begun() -> None:
     assert setup.begun == []
 
 
+@pytest.mark.once
 def test_an_option_of_the_reader_looks_at_the_file_again_and_others_at_the_table(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -168,6 +168,7 @@ def test_keys_are_answered_while_a_file_is_still_being_opened() -> None:
     assert setup.looks.cancelled
 
 
+@pytest.mark.once
 def test_a_file_is_not_opened_twice(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tui_importer.tui.screens.setup._TYPING_PAUSE", 0.05)
     setup = Setup()
@@ -186,6 +187,7 @@ def test_a_file_is_not_opened_twice(monkeypatch: pytest.MonkeyPatch) -> None:
     run(setup.app(), look)
 
 
+@pytest.mark.once
 def test_inspection_ends_when_the_run_begins() -> None:
     setup = Setup()
 
@@ -355,6 +357,7 @@ def test_changes_are_in_the_plan() -> None:
     assert (plan.options.types, plan.options.skip) == ({"zip": "integer"}, ("Amount",))
 
 
+@pytest.mark.once
 def test_every_write_mode_that_is_available_can_be_chosen() -> None:
     setup = Setup()
 
@@ -369,6 +372,7 @@ def test_every_write_mode_that_is_available_can_be_chosen() -> None:
     run(setup.app(), look)
 
 
+@pytest.mark.once
 def test_type_choice_cycles() -> None:
     draft = Draft(Plan(source=Source(file="x"))).inspected(
         Inspected(plan=Plan(source=Source(file="x"), columns=COLUMNS), reader="", rows=1, evidence={}, notes=())
@@ -381,6 +385,7 @@ def test_type_choice_cycles() -> None:
     assert len(set(types)) == 10
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(
     ("field_name", "value", "complaint"),
     [
@@ -442,6 +447,7 @@ def test_setup_screen_shows_the_effect_on_the_table(mode: str, exists: bool, row
     run(setup.app(), look, (120, 40))
 
 
+@pytest.mark.once
 def test_another_sheet_is_looked_at_anew_and_old_answers_are_ignored() -> None:
     setup = Setup()
 
@@ -506,6 +512,7 @@ def test_a_plan_that_is_there_is_not_replaced(tmp_path: Path, monkeypatch: pytes
     assert Path("orders.plan.toml").read_text() == "changed by hand"
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("size", [(80, 24), *once((40, 12), (200, 50))], ids=str)
 def test_any_size_can_begin(size: tuple[int, int]) -> None:
     setup = Setup()

@@ -385,6 +385,7 @@ def test_a_strategy_that_never_asks_keeps_its_workers(postgres: Database, tmp_pa
         live.oracle.check(postgres, live.finish())
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("workers", [0, *once(-1, MAX_WORKERS + 1)])
 def test_invalid_worker_counts_are_refused(postgres: Database, tmp_path: Path, workers: int) -> None:
     live = Live(prepared(tmp_path, postgres), postgres, pause_at=3)
@@ -395,6 +396,7 @@ def test_invalid_worker_counts_are_refused(postgres: Database, tmp_path: Path, w
         live.oracle.check(postgres, live.finish())
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("strategy", SIDE_BY_SIDE)
 def test_workers_can_be_changed_once_the_first_has_started(postgres: Database, tmp_path: Path, strategy: str) -> None:
     """Whether a strategy asks for more is known before its first worker has a connection."""
@@ -409,6 +411,7 @@ def test_workers_can_be_changed_once_the_first_has_started(postgres: Database, t
     assert live.of(WorkersChanged) == [WorkersChanged(workers=2)]
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("moment", [LoadingStarted, *once(RunStarted, Stopping, RunFinished)])
 def test_workers_are_changed_only_while_rows_are_written(
     postgres: Database, tmp_path: Path, moment: type[AnyEvent]

@@ -107,6 +107,7 @@ def test_a_server_that_is_only_full_is_asked_again() -> None:
     assert server.link.why is None
 
 
+@pytest.mark.once
 def test_a_lock_is_waited_for_no_longer_once_the_run_is_being_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stalls, "STOPPING_PATIENCE", 2.5)  # after the first look
     server, stop = Server(Finding(Activity.LOCKED, "relation")), RunControl()
