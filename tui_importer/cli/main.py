@@ -22,9 +22,9 @@ from tui_importer.process.interpreter import no_collection
 COMMANDS = {
     "import": "tui_importer.cli.import_files",
     "inspect": "tui_importer.cli.inspect",
-    "undo": "tui_importer.cli.undo",
-    "watch": "tui_importer.cli.watch",
     "diff": "tui_importer.cli.diff",
+    "watch": "tui_importer.cli.watch",
+    "undo": "tui_importer.cli.undo",
     "bench": "tui_importer.cli.bench",
     "runs": "tui_importer.cli.runs",
     "attach": "tui_importer.cli.attach:attach",

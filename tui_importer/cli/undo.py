@@ -42,6 +42,7 @@ def command(*, run: str, db: str | None, ledger_schema: str | None, run_column: 
             for line in _lines(undoing, address.display):
                 say(line)
             if not yes and not _confirmed(undoing):
+                say("nothing was changed")
                 return ExitCode.OK
             rows = carry_out(ledger, undoing)
         finally:
