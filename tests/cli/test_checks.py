@@ -36,6 +36,7 @@ BAD: dict[str, list[str]] = {
     "--type": ["n", "n=", "=integer", "n=intger", "n=numeric(0,9)"],
     "--skip": [],
     "--executor": ["nope", ""],
+    "--plugin": ["missing.py", ""],
     "--jobs": ["0", "-1", "many", ""],
     "--rename": ["a", "a=", "=b", ""],
     "--set": ["a", "=b", ""],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -14,6 +15,7 @@ from tui_importer.core.model.plan import Plan, checked
 from tui_importer.core.model.standard_input import source_path
 from tui_importer.errors import ImporterError
 from tui_importer.plugins.choice import choose, options_of
+from tui_importer.plugins.files import plugin_files
 from tui_importer.plugins.registry import Registry
 from tui_importer.process.messages import ImportRequest
 from tui_importer.process.reports import write_report
@@ -60,7 +62,7 @@ def _request_for(plans: Sequence[Plan], given: Mapping[str, Any]) -> ImportReque
     """Return the request to the run's process."""
     return ImportRequest(
         plans=tuple(plans),
-        command=commands_of(plans, plan_file_of(given)),
+        command=commands_of(plans, plan_file_of(given), plugin_files(os.environ)),
         rejects_file=given["rejects"],
         report_file=None if given["report"] == "-" else given["report"],
     )

@@ -19,6 +19,7 @@ from tui_importer.core.model.plan import ExtraColumns, Options, Plan, Source, To
 from tui_importer.core.model.plugin_values import merged
 from tui_importer.core.model.write_mode import OnConflict, WriteKind
 from tui_importer.errors import PlanError, UsageError
+from tui_importer.plugins.files import add_plugin_file
 from tui_importer.plugins.registry import Registry, load_registry
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -115,11 +116,31 @@ class PluginOptionText(click.ParamType):  # type: ignore[type-arg]
         return plugin, option, text
 
 
+def plugin_file_option() -> click.Option:
+    """The option for plugins that are files, which are known before all other options are read."""
+
+    def add(ctx: click.Context, param: click.Parameter, files: Sequence[str]) -> Sequence[str]:
+        for file in files:
+            add_plugin_file(file, os.environ)
+        return files
+
+    return click.Option(
+        ["--plugin", "plugin_files"],
+        multiple=True,
+        metavar="FILE.py",
+        is_eager=True,
+        expose_value=False,
+        callback=add,
+        help="Use the plugin in this file (again and again).",
+    )
+
+
 class CommandWithPlugins(click.Command):
     """A command that takes options of plugins, and lists those of all installed plugins in its help."""
 
     def __init__(self, *args: Any, **more: Any) -> None:
         super().__init__(*args, **more)
+        self.params.append(plugin_file_option())
         self.params.append(
             click.Option(
                 ["-o", "plugin_options"],

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import click
 
+from tui_importer.cli.options import plugin_file_option
 from tui_importer.plugins.registry import load_registry
 
 
@@ -34,3 +35,6 @@ def _print_table(rows: Sequence[tuple[str, ...]]) -> None:
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         click.echo("  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip())
+
+
+command.params.append(plugin_file_option())

@@ -17,6 +17,7 @@ from tui_importer.core.model.plan import Plan
 from tui_importer.core.model.report import Report, SetReport
 from tui_importer.core.run.set_report import failures
 from tui_importer.core.source.opening import Opening
+from tui_importer.plugins.files import plugin_files
 from tui_importer.plugins.registry import Registry
 from tui_importer.process.library_warnings import show_log
 from tui_importer.process.signals import signals_stop
@@ -39,7 +40,7 @@ def import_files(plans: Sequence[Plan], given: Mapping[str, Any], registry: Regi
         rejects_file=given["rejects"],
         registry=registry,
         opening=opening,
-        command=commands_of(plans, plan_file_of(given)),
+        command=commands_of(plans, plan_file_of(given), plugin_files(os.environ)),
         recordings=recordings_folder(),
     )
     with signals_stop(run):

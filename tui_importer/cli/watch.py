@@ -25,6 +25,7 @@ from tui_importer.core.model.files import cannot_be_written
 from tui_importer.core.model.undecodable_names import escaped
 from tui_importer.core.run.set_report import worst_exit_code
 from tui_importer.errors import ExitCode, ImporterError, SourceError, UsageError
+from tui_importer.plugins.files import plugin_files
 from tui_importer.plugins.registry import Registry, load_registry
 from tui_importer.process.messages import ImportRequest
 from tui_importer.process.settled_files import SettledFiles, move_into
@@ -168,7 +169,9 @@ class _Watch:
     def _import(self, path: Path) -> tuple[int, bool]:
         """Import a file in a process of its own; returns the exit code, and whether the process died."""
         plans = check_request([escaped(str(path))], dict(self._given), self._registry)
-        request = ImportRequest(plans=plans, command=commands_of(plans, plan_file_of(self._given)))
+        request = ImportRequest(
+            plans=plans, command=commands_of(plans, plan_file_of(self._given), plugin_files(os.environ))
+        )
         recording = start_run(request, recordings_folder())
         self._recording = recording
         try:

@@ -22,6 +22,7 @@ from tui_importer.core.model.suggest import closest
 from tui_importer.core.source.content import head_of, may_be_packed, suffix_of
 from tui_importer.errors import ImporterError, PlanError, SourceError, UsageError
 from tui_importer.plugins import builtin, hookspecs
+from tui_importer.plugins.files import load_plugin_file, plugin_files
 from tui_importer.plugins.options import KnownOptions, declared
 from tui_importer.plugins.requirements import missing
 from tui_importer.plugins.specs import AnySpec, BackendSpec, ExecutorSpec, ReaderSpec, StrategySpec
@@ -243,7 +244,11 @@ class Registry:
 
 
 def load_registry(found: Iterable[EntryPoint] | None = None, environment: Mapping[str, str] = os.environ) -> Registry:
-    """Load the built-in plugin and those of the entry points ``found`` (default: all installed)."""
+    """Load the built-in plugin, those of the entry points ``found`` (default: all installed), and those that are files
+    (:mod:`tui_importer.plugins.files`).
+
+    Raises :class:`UsageError` for a file that is no plugin: it was asked for.
+    """
     registry = Registry()
     own = Owner("builtin", DISTRIBUTION, _version(DISTRIBUTION))
     _register(registry, builtin, own)
@@ -264,6 +269,13 @@ def load_registry(found: Iterable[EntryPoint] | None = None, environment: Mappin
             raise
         except BaseException as error:  # noqa: BLE001  # third-party code: a Rust panic and SystemExit are not Exceptions
             registry.exclude(owner, State.BROKEN, _error_text(error))
+    for path in plugin_files(environment):
+        try:
+            _register(registry, load_plugin_file(path), Owner(path.stem, path.name, "file"))
+        except (KeyboardInterrupt, GeneratorExit):
+            raise
+        except BaseException as error:
+            raise UsageError(f"{path}: cannot be used as a plugin: {_error_text(error)}") from error
     return registry
 
 
