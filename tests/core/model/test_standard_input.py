@@ -45,6 +45,16 @@ def test_standard_input_is_imported_once(tmp_path: Path) -> None:
     assert json.loads(other.stdout)["stats"]["inserted"] == 3
 
 
+@pytest.mark.once
+def test_standard_input_is_imported_beside_files(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_bytes(TEXT)
+    for files in (["a.csv", "-"], ["-", "a.csv"]):
+        options = ("--db", "o.db", "--table", "_".join(files).replace("-", "in").replace(".", "_"), "--jobs", "2")
+        ended = run(tmp_path, TEXT + b"3;Cy\n", *files, *options, "--no-ui", "--report", "-")
+        assert ended.returncode == 0, ended.stderr
+        assert json.loads(ended.stdout)["stats"]["inserted"] == 5
+
+
 def test_a_workbook_is_known_by_its_bytes(tmp_path: Path) -> None:
     ended = run(tmp_path, SAMPLE_PATH.read_bytes(), "-", "--db", "o.db", "-q", "--report", "-", "--rejects-ok")
     assert ended.returncode == 0, ended.stderr

@@ -16,7 +16,7 @@ from typing import Protocol, TypeVar
 from tui_importer.core.model.counters import Snapshot, combined
 from tui_importer.core.model.plan import Plan
 from tui_importer.core.model.report import Report
-from tui_importer.core.model.standard_input import shown_source
+from tui_importer.core.model.standard_input import STANDARD_INPUT, shown_source
 from tui_importer.core.run.context import Components, Rejects
 from tui_importer.core.run.dispatcher import EventDispatcher
 from tui_importer.core.run.elsewhere import EngineElsewhere
@@ -178,7 +178,10 @@ class ImportSet:
         self._end(number, self._carried_out(planned, engine))
 
     def carry_out_elsewhere(self, number: int, begin: Callable[[ImportSpec], ImportElsewhere]) -> None:
-        """Have one import carried out elsewhere and keep its report."""
+        """Have one import carried out elsewhere and keep its report; what is piped into this process stays here."""
+        if self._imports[number - 1].plan.source.file == STANDARD_INPUT:
+            self.carry_out(number)
+            return
         self._wait_for_turn(number)
         engine = self._engines[number - 1]
         if self._left_unbegun(engine):
