@@ -90,16 +90,32 @@ def test_imports_go_into_one_new_table_side_by_side(tmp_path: Path, database: Da
     assert ids(database) == list(range(4 * ROWS))
 
 
-def test_only_the_first_import_is_carried_out_here(tmp_path: Path, sqlite: Database) -> None:
+def test_processes_are_as_many_as_jobs_and_each_carries_out_several_imports(tmp_path: Path, sqlite: Database) -> None:
     seen: set[int] = set()
 
     def look(run: Run, event: AnyEvent) -> None:
-        if isinstance(event, BatchCommitted) and event.source == 1:
+        if isinstance(event, BatchCommitted):
             seen.update(each.pid for each in part_processes())
 
-    carried_out(plan_of(sources(tmp_path), sqlite, 3, rate=2_000), look)
+    report = carried_out(plan_of(sources(tmp_path, 9), sqlite, 3, rate=4_000), look)
+    assert outcomes(report) == ["complete"] * 9
     assert len(seen) == 2
     assert part_processes() == []
+
+
+def test_a_refused_import_costs_the_others_nothing(tmp_path: Path, sqlite: Database) -> None:
+    files = sources(tmp_path, 4)
+    removed: list[str] = []
+
+    def remove(run: Run, event: AnyEvent) -> None:
+        if isinstance(event, BatchCommitted) and not removed:
+            removed.append(files[2])
+            Path(files[2]).unlink()
+
+    report = carried_out(plan_of(files, sqlite, 2, rate=1_000), remove)
+    assert outcomes(report) == ["complete", "complete", "failed", "complete"]
+    assert "2.csv" in str(report.imports[2].error)
+    assert "Traceback" not in str(report.imports[2].error)
 
 
 def test_events_and_counters_are_those_of_all_imports(tmp_path: Path, sqlite: Database) -> None:

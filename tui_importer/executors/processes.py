@@ -6,15 +6,16 @@ import os
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from types import TracebackType
 
-from tui_importer.core.scheduling.executor import ImportQueue, PendingImport
+from tui_importer.core.scheduling.executor import ImportElsewhere, ImportQueue, ImportSpec, PendingImport
 from tui_importer.plugins.builtin import ProcessesOptions
 from tui_importer.process.part import PartProcess
 
 
 class Processes:
     """One import at a time in this process, whose reader has opened the first file already, and the others beside it,
-    each in a process of its own."""
+    each at a time in another process."""
 
     def __init__(self, *, options: ProcessesOptions) -> None:
         self._jobs = options.jobs or _processors()
@@ -35,8 +36,34 @@ class Processes:
 
     @staticmethod
     def _carry_out_elsewhere(imports: _Shared) -> None:
-        while (each := imports.take()) is not None:
-            each.carry_out_elsewhere(PartProcess)
+        with _Process() as process:
+            while (each := imports.take()) is not None:
+                each.carry_out_elsewhere(process.begin)
+
+
+class _Process:
+    """A process that is started for the first import, and again for the next one after it has died."""
+
+    def __init__(self) -> None:
+        self._process: PartProcess | None = None
+
+    def begin(self, spec: ImportSpec) -> ImportElsewhere:
+        """Have an import carried out."""
+        if self._process is not None and not self._process.alive:
+            self._process.close()
+            self._process = None
+        if self._process is None:
+            self._process = PartProcess()
+        return self._process.begin(spec)
+
+    def __enter__(self) -> _Process:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if self._process is not None:
+            self._process.close()
 
 
 class _Shared:

@@ -36,7 +36,7 @@ def main() -> NoReturn:
             case ImportRequest():
                 code = _import(request)
             case PartRequest(spec=spec):
-                code = _carry_out_part(spec)
+                _carry_out_parts(spec)
             case InspectRequest():
                 _inspect(request)
             case LookAtTargetRequest():
@@ -91,13 +91,13 @@ def _import(request: ImportRequest) -> ExitCode:
     return ExitCode(report.exit_code)
 
 
-def _carry_out_part(spec: ImportSpec) -> ExitCode:
+def _carry_out_parts(first: ImportSpec) -> None:
     from tui_importer.process.interpreter import prepare_to_import
 
     prepare_to_import()
-    from tui_importer.process.part import carry_out_part
+    from tui_importer.process.part import carry_out_parts
 
-    return carry_out_part(spec, sys.stdin.buffer, _send)
+    carry_out_parts(first, sys.stdin.buffer, _send)
 
 
 def _detach_from_terminal() -> None:

@@ -32,7 +32,8 @@ class ImportRequest(Message, frozen=True, kw_only=True, tag="import"):
 class PartRequest(Message, frozen=True, kw_only=True, tag="part"):
     """Carry out one import of a run: answered by :class:`Happened`, :class:`Counted` and at last :class:`PartEnded`.
 
-    What follows on standard input are orders, a line each; its end means that the run is gone, and aborts the import.
+    What follows on standard input, a line each, are orders, and further requests once this one has ended. The end of
+    standard input aborts the import: the run is gone.
     """
 
     spec: ImportSpec
@@ -97,7 +98,7 @@ class WorkersAnswer(Message, frozen=True, kw_only=True, tag="workers_answer"):
 
 
 class PartEnded(Message, frozen=True, kw_only=True, tag="part_ended"):
-    """The import has ended. This is the last message."""
+    """The import has ended."""
 
     report: Report
 
@@ -145,5 +146,6 @@ class Refused(Message, frozen=True, kw_only=True, tag="refused"):
 
 Request = ImportRequest | PartRequest | InspectRequest | LookAtTargetRequest
 PartOrder = StopOrder | PauseOrder | WorkersOrder
+PartMessage = PartRequest | PartOrder
 PartAnswer = Happened | Counted | WorkersAnswer | PartEnded | Refused
 Answer = RunBegun | Previewed | Inspected | TargetSeen | Refused

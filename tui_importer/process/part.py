@@ -1,6 +1,6 @@
-"""One import of a run that is carried out in a process of its own: both ends of it.
+"""Imports of a run that are carried out in another process: both ends of it.
 
-:class:`PartProcess` is the end in the process of the run, :func:`carry_out_part` the other one.
+:class:`PartProcess` is the end in the process of the run, :func:`carry_out_parts` the other one.
 """
 
 from __future__ import annotations
@@ -24,13 +24,14 @@ from tui_importer.core.scheduling.executor import ImportSpec
 from tui_importer.errors import ExitCode, ImporterError, UsageError
 from tui_importer.events import AnyEvent
 from tui_importer.plugins.choice import components_of
-from tui_importer.plugins.registry import load_registry
+from tui_importer.plugins.registry import Registry, load_registry
 from tui_importer.process.messages import (
     Counted,
     Happened,
     Message,
     PartAnswer,
     PartEnded,
+    PartMessage,
     PartOrder,
     PartRequest,
     PauseOrder,
@@ -45,83 +46,169 @@ from tui_importer.rejects.store import RejectStore
 
 #: How often the counters are told, in seconds: as often as a dashboard draws them.
 _COUNT_PERIOD = 0.1
+_GONE = "the run of this import is gone"
 #: How long the answer to an order is waited for, in seconds.
 _ANSWER_WITHIN = 5.0
 
 
 class PartProcess:
-    """Carries out an import in a new process. Implements
-    :class:`tui_importer.core.scheduling.executor.ImportElsewhere`.
+    """A process that carries out imports of a run, one after another. Used by one thread.
 
-    The spec, with the database's password, goes through a pipe. The process ignores the terminal's signals: it ends
-    when it is told to, or when this process is gone.
+    The specs, with the database's password, go through a pipe. The process ignores the terminal's signals: it ends when
+    it is told to, or when this process is gone.
     """
 
-    def __init__(self, spec: ImportSpec) -> None:
+    def __init__(self) -> None:
         try:
             self._process = start_process(own_session=True)
         except OSError as error:
             raise ImporterError(f"no process could be started: {error.strerror or error}") from error
         self._writing = threading.Lock()
-        self._answers: queue.SimpleQueue[WorkersAnswer] = queue.SimpleQueue()
-        self._send(PartRequest(spec=spec))
 
-    def told(self) -> Iterator[AnyEvent | Snapshot | Report]:
-        with self._process as process:
-            assert process.stdout is not None
-            assert process.stdin is not None
-            try:
-                for line in process.stdout:
-                    match _answer(line):
-                        case Happened(event=event):
-                            yield event
-                        case Counted(snapshot=snapshot):
-                            yield snapshot
-                        case WorkersAnswer() as answer:
-                            self._answers.put(answer)
-                        case PartEnded(report=report):
-                            yield report
-                            return
-                        case Refused() as refused:
-                            raise RefusedError(refused)
-                        case None:
-                            break
-            finally:
-                with self._writing, suppress(BrokenPipeError):  # an order that nobody has read
-                    process.stdin.close()
-        how = ended(process.returncode)
-        raise ImporterError(f"the process of this import {how}: the same command continues where it was")
+    @property
+    def alive(self) -> bool:
+        """Whether it can carry out another import."""
+        return self._process.poll() is None
 
-    def stop(self, reason: str, exit_code: ExitCode, *, aborting: bool) -> None:
-        self._send(StopOrder(reason=reason, exit_code=int(exit_code), aborting=aborting))
+    def begin(self, spec: ImportSpec) -> _Part:
+        """Have an import carried out."""
+        self.send(PartRequest(spec=spec))
+        return _Part(self)
 
-    def pause(self, *, paused: bool) -> None:
-        self._send(PauseOrder(paused=paused))
-
-    def change_workers(self, workers: int) -> None:
-        self._send(WorkersOrder(workers=workers))
-        try:
-            answer = self._answers.get(timeout=_ANSWER_WITHIN)
-        except queue.Empty as error:
-            raise UsageError("the process of the import does not answer") from error
-        if answer.refused is not None:
-            raise UsageError(answer.refused)
-
-    def _send(self, message: Message) -> None:
+    def send(self, message: Message) -> None:
+        """Send a message; nothing happens if the process has ended."""
         assert self._process.stdin is not None
         with self._writing:
             if self._process.stdin.closed:
-                return  # it has ended
+                return
             try:
                 self._process.stdin.write(encode_json(message) + b"\n")
                 self._process.stdin.flush()
             except BrokenPipeError:
                 return  # it has died, which is noticed where it is listened to
 
+    def answers(self) -> Iterator[PartAnswer]:
+        """What it says, until it ends."""
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            answer = _answer(line)
+            if answer is None:
+                return
+            yield answer
 
-def carry_out_part(spec: ImportSpec, orders: IO[bytes], send: Callable[[Message], None]) -> ExitCode:
-    """Carry out an import that the process at the other end of the pipes has begun; returns its exit code."""
+    def how_it_ended(self) -> str:
+        """Wait until it has ended, and say how."""
+        self.close()
+        return ended(self._process.returncode)
+
+    def close(self) -> None:
+        """Let it end, and wait for that."""
+        assert self._process.stdin is not None
+        with self._writing, suppress(BrokenPipeError):  # an order that nobody has read
+            self._process.stdin.close()
+        with self._process:
+            pass
+
+
+class _Part:
+    """Implements :class:`tui_importer.core.scheduling.executor.ImportElsewhere`."""
+
+    def __init__(self, process: PartProcess) -> None:
+        self._process = process
+        self._refusals: queue.SimpleQueue[WorkersAnswer] = queue.SimpleQueue()
+
+    def told(self) -> Iterator[AnyEvent | Snapshot | Report]:
+        for answer in self._process.answers():
+            match answer:
+                case Happened(event=event):
+                    yield event
+                case Counted(snapshot=snapshot):
+                    yield snapshot
+                case WorkersAnswer():
+                    self._refusals.put(answer)
+                case PartEnded(report=report):
+                    yield report
+                    return
+                case Refused():
+                    self._process.how_it_ended()  # it takes no other import
+                    raise RefusedError(answer)
+        how = self._process.how_it_ended()
+        raise ImporterError(f"the process of this import {how}: the same command continues where it was")
+
+    def stop(self, reason: str, exit_code: ExitCode, *, aborting: bool) -> None:
+        self._process.send(StopOrder(reason=reason, exit_code=int(exit_code), aborting=aborting))
+
+    def pause(self, *, paused: bool) -> None:
+        self._process.send(PauseOrder(paused=paused))
+
+    def change_workers(self, workers: int) -> None:
+        self._process.send(WorkersOrder(workers=workers))
+        try:
+            answer = self._refusals.get(timeout=_ANSWER_WITHIN)
+        except queue.Empty as error:
+            raise UsageError("the process of the import does not answer") from error
+        if answer.refused is not None:
+            raise UsageError(answer.refused)
+
+
+def carry_out_parts(first: ImportSpec, messages: IO[bytes], send: Callable[[Message], None]) -> None:
+    """Carry out imports that the process at the other end of the pipes begins, one after another, until that end is
+    closed. An error before an import is told, and its process ends."""
     registry = load_registry()
+    mailbox = _Mailbox(send)
+    threading.Thread(target=mailbox.listen, args=(messages,), name="orders", daemon=True).start()
+    spec: ImportSpec | None = first
+    while spec is not None:
+        _carry_out(spec, registry, mailbox, send)
+        spec = mailbox.specs.get()
+
+
+class _Mailbox:
+    """Takes messages: specs for later, and orders for the import that is being carried out."""
+
+    def __init__(self, send: Callable[[Message], None]) -> None:
+        self.specs: queue.SimpleQueue[ImportSpec | None] = queue.SimpleQueue()
+        self._send = send
+        self._engine: Engine | None = None
+        self._gone = False
+
+    def attach(self, engine: Engine | None) -> None:
+        """Name the import that is being carried out, if any."""
+        self._engine = engine
+        if engine is not None and self._gone:
+            engine.abort(_GONE, ExitCode.FAILED)
+
+    def listen(self, messages: IO[bytes]) -> None:
+        """Take messages until there are no more, which aborts the import: the run is gone."""
+        for line in messages:
+            message = decode_json(line, PartMessage)
+            if isinstance(message, PartRequest):
+                self.specs.put(message.spec)
+            else:
+                self._obey(message)
+        self._gone = True
+        if (engine := self._engine) is not None:
+            engine.abort(_GONE, ExitCode.FAILED)
+        self.specs.put(None)
+
+    def _obey(self, order: PartOrder) -> None:
+        engine = self._engine
+        match order:
+            case StopOrder(reason=reason, exit_code=code, aborting=aborting) if engine is not None:
+                (engine.abort if aborting else engine.stop)(reason, ExitCode(code))
+            case PauseOrder(paused=paused) if engine is not None:
+                engine.pause(paused=paused)
+            case WorkersOrder(workers=workers):
+                try:
+                    if engine is None:
+                        raise UsageError("the workers can be changed while rows are being written")
+                    engine.change_workers(workers)
+                    self._send(WorkersAnswer(refused=None))
+                except UsageError as error:
+                    self._send(WorkersAnswer(refused=str(error)))
+
+
+def _carry_out(spec: ImportSpec, registry: Registry, mailbox: _Mailbox, send: Callable[[Message], None]) -> None:
     plan = checked(spec.plan)
     opening = open_early(plan, registry)
     store = RejectStore(source_path(plan.source.file), None, dry_run=plan.options.dry_run)
@@ -137,8 +224,8 @@ def carry_out_part(spec: ImportSpec, orders: IO[bytes], send: Callable[[Message]
         opening=opening,
         command=spec.command,
     )
+    mailbox.attach(engine)
     done = threading.Event()
-    threading.Thread(target=_obey, args=(engine, orders, send), name="orders", daemon=True).start()
     counting = threading.Thread(target=_count, args=(engine, done, send), name="counters")
     counting.start()
     try:
@@ -147,26 +234,9 @@ def carry_out_part(spec: ImportSpec, orders: IO[bytes], send: Callable[[Message]
         done.set()
         counting.join()
         store.close()
+        mailbox.attach(None)
     send(Counted(snapshot=engine.snapshot()))
     send(PartEnded(report=report))
-    return ExitCode(report.exit_code)
-
-
-def _obey(engine: Engine, orders: IO[bytes], send: Callable[[Message], None]) -> None:
-    """Carry out the orders; the end of the pipe aborts the import."""
-    for line in orders:
-        match decode_json(line, PartOrder):
-            case StopOrder(reason=reason, exit_code=code, aborting=aborting):
-                (engine.abort if aborting else engine.stop)(reason, ExitCode(code))
-            case PauseOrder(paused=paused):
-                engine.pause(paused=paused)
-            case WorkersOrder(workers=workers):
-                try:
-                    engine.change_workers(workers)
-                    send(WorkersAnswer(refused=None))
-                except UsageError as error:
-                    send(WorkersAnswer(refused=str(error)))
-    engine.abort("the run of this import is gone", ExitCode.FAILED)
 
 
 def _count(engine: Engine, done: threading.Event, send: Callable[[Message], None]) -> None:
