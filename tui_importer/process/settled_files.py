@@ -7,10 +7,10 @@ import shutil
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import count
 from pathlib import Path
 from typing import NamedTuple
 
+from tui_importer.core.model.files import claim_free_name
 from tui_importer.errors import ImporterError
 
 
@@ -108,19 +108,13 @@ def move_into(path: Path, folder: Path) -> Path:
 
     Raises :class:`ImporterError` if that fails; the file then stays.
     """
-    for number in count(1):
-        place = folder / (path.name if number == 1 else f"{path.stem}-{number}{path.suffix}")
-        try:
-            os.close(os.open(place, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-        except FileExistsError:
-            continue
-        except OSError as error:
-            raise ImporterError(f"{path}: cannot be moved into {folder}: {error.strerror or error}") from error
-        break
+    place: Path | None = None
     try:
+        place = claim_free_name(folder, path.stem, path.suffix)
         shutil.move(path, place)
     except OSError as error:
-        place.unlink(missing_ok=True)
+        if place is not None:
+            place.unlink(missing_ok=True)
         raise ImporterError(f"{path}: cannot be moved into {folder}: {error.strerror or error}") from error
     return place
 

@@ -6,10 +6,9 @@ import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from itertools import count
 from pathlib import Path
 
-from tui_importer.core.model.files import cannot_be_written, check_new_file
+from tui_importer.core.model.files import cannot_be_written, check_new_file, claim_free_name
 from tui_importer.errors import ImporterError, UsageError
 
 #: The only suffix that is written. A CSV could keep a spreadsheet program from running a cell that begins with "=" only
@@ -79,15 +78,10 @@ def claimed_reject_path(source: Path, folder: Path) -> Iterator[Path]:
     stem = _REJECTS_ENDING.sub("", source.stem)
     while len(os.fsencode(stem)) > _MAX_STEM:
         stem = stem[:-1]
-    for number in count(1):
-        path = folder / f"{stem}.rejects{'' if number == 1 else f'-{number}'}{SUFFIX}"
-        try:
-            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-        except FileExistsError:
-            continue
-        except OSError as error:
-            raise ImporterError(f"{path}: cannot write the rejects: {error.strerror or error}") from error
-        break
+    try:
+        path = claim_free_name(folder, f"{stem}.rejects", SUFFIX)
+    except OSError as error:
+        raise ImporterError(f"{folder}: cannot write the rejects: {error.strerror or error}") from error
     try:
         yield path
     except BaseException:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tui_importer.core.model.files import cannot_be_written, check_new_file, check_source_file
+from tui_importer.core.model.files import cannot_be_written, check_new_file, check_source_file, claim_free_name
 from tui_importer.errors import SourceError, UsageError
 
 
@@ -65,3 +65,12 @@ def test_a_full_disk_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert cannot_be_written(tmp_path) == os.strerror(errno.ENOSPC)
     with pytest.raises(UsageError, match="takes no file for the report"):
         check_new_file(tmp_path / "report.json", "the report")
+
+
+def test_first_free_name_is_claimed(tmp_path: Path) -> None:
+    (tmp_path / "a-2.csv").symlink_to("gone")
+    names = [claim_free_name(tmp_path, "a", ".csv").name for _ in range(3)]
+    assert names == ["a.csv", "a-3.csv", "a-4.csv"]
+    assert (tmp_path / "a.csv").stat().st_mode & 0o777 == 0o600
+    with pytest.raises(FileNotFoundError):
+        claim_free_name(tmp_path / "gone", "a", ".csv")

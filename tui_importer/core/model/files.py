@@ -6,6 +6,7 @@ import errno
 import os
 import stat
 from contextlib import suppress
+from itertools import count
 from pathlib import Path
 
 from tui_importer.errors import SourceError, UsageError
@@ -73,3 +74,16 @@ def _probe(folder: Path) -> int:
     probe = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
     path.unlink()
     return probe
+
+
+def claim_free_name(folder: Path, stem: str, suffix: str) -> Path:
+    """Create an empty private file under the first name that is free, and return its path: the stem and the suffix,
+    with ``-2``, ``-3`` and so on between them. Raises ``OSError`` if no file can be created."""
+    for number in count(1):
+        path = folder / f"{stem}{'' if number == 1 else f'-{number}'}{suffix}"
+        try:
+            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+        except FileExistsError:
+            continue
+        break
+    return path
