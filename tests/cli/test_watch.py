@@ -57,9 +57,9 @@ def wait_until(condition: Callable[[], bool]) -> None:
 class Watching:
     """``watch in`` as a process that goes on."""
 
-    def __init__(self, program: Program, *options: str, database: str = "w.db") -> None:
+    def __init__(self, program: Program, *options: str, database: str, settle: str) -> None:
         self.log = program.folder / "log"
-        command = [*PROGRAM, "watch", "in", "--db", database, "--settle", "0.3", "--every", "0.05", *options]
+        command = [*PROGRAM, "watch", "in", "--db", database, "--settle", settle, "--every", "0.05", *options]
         with self.log.open("a") as log:
             self.process = subprocess.Popen(command, cwd=program.folder, env=program.environment, stderr=log)
 
@@ -75,8 +75,8 @@ class Watching:
 def watching(program: Program) -> Iterator[Callable[..., Watching]]:
     started: list[Watching] = []
 
-    def start(*options: str, database: str = "w.db") -> Watching:
-        started.append(Watching(program, *options, database=database))
+    def start(*options: str, database: str = "w.db", settle: str = "0.3") -> Watching:
+        started.append(Watching(program, *options, database=database, settle=settle))
         wait_until(lambda: started[-1].has_said("watching in"))
         return started[-1]
 
@@ -131,14 +131,14 @@ def test_a_name_that_is_taken_gets_a_number(program: Program, place: Path) -> No
 def test_a_file_is_imported_when_it_has_settled_and_again_when_it_has_changed(
     place: Path, watching: Callable[..., Watching]
 ) -> None:
-    watch = watching("--table", "t", "--key", "n")
+    watch = watching("--table", "t", "--key", "n", settle="2")
     path = place / "in" / "growing.csv"
     with path.open("w") as file:
         file.write("n,t\n")
         for number in range(20):
             file.write(f"{number},x\n")
             file.flush()
-            time.sleep(0.05)
+            time.sleep(0.02)
     wait_until(lambda: watch.has_said("inserted 20"))
     assert not watch.has_said("inserted 1 ")
     with path.open("a") as file:
@@ -171,7 +171,7 @@ def test_a_killed_watch_goes_on_where_it_was(program: Program, place: Path, watc
 def test_a_signal_stops_the_run_and_the_next_watch_continues(
     place: Path, watching: Callable[..., Watching], number: signal.Signals, code: int
 ) -> None:
-    put(place, "a.csv", "n,t\n" + "".join(f"{row},x\n" for row in range(3_000)))
+    put(place, "a.csv", "n,t\n" + "".join(f"{row},x\n" for row in range(10_000)))
     watch = watching("--table", "t", "--done", "done", "--batch-size", "50", "--max-rate", "1000")
     wait_until(lambda: watch.has_said("writing into t"))
     assert watch.ended(number) == code
@@ -179,7 +179,7 @@ def test_a_signal_stops_the_run_and_the_next_watch_continues(
     assert names(place / "done") == []
     watching("--table", "t", "--done", "done")
     wait_until(lambda: (place / "done" / "a.csv").exists())
-    assert fetch(place, "SELECT count(*), count(DISTINCT n) FROM t") == [(3_000, 3_000)]
+    assert fetch(place, "SELECT count(*), count(DISTINCT n) FROM t") == [(10_000, 10_000)]
 
 
 @pytest.mark.once
