@@ -59,7 +59,7 @@ def test_attach_shows_an_ended_run(program: Program, bad: Path, own_state: Path)
     assert program("attach", code=3).lines == program("attach", "--no-ui", code=3).lines, "there is no terminal"
 
 
-def test_a_run_that_is_not_there_is_refused(program: Program, orders: Path) -> None:
+def test_unknown_run_is_refused(program: Program, orders: Path) -> None:
     for command in ("attach", "replay", "rejects"):
         assert "no run is recorded yet" in program(command, code=2).err
     program("orders.xlsx", "-q", code=0)
@@ -90,7 +90,7 @@ def test_several_viewers_follow_a_live_run_to_its_end(program: Program, orders: 
         assert "to go on: tui-importer orders.xlsx --db o.db --max-rate 4 --no-ui" in err.splitlines()
 
 
-def test_a_viewer_that_is_stopped_stops_no_run(program: Program, orders: Path) -> None:
+def test_stopping_a_viewer_does_not_stop_the_run(program: Program, orders: Path) -> None:
     run = slow(program)
     until(run, "batch_committed")
     viewer = program.start("attach", "--no-ui")
@@ -143,7 +143,7 @@ def rows_of(path: Path) -> list[tuple[Any, ...]]:
     return [tuple(cell.value for cell in row) for row in sheet.iter_rows()]
 
 
-def test_rejects_are_written_as_they_were_at_the_end_of_the_run(program: Program, bad: Path) -> None:
+def test_rejects_command_writes_the_same_file_as_the_run(program: Program, bad: Path) -> None:
     program("bad.xlsx", "--no-ui", *INTEGERS, code=3)
     there = rows_of(program.folder / "bad.rejects.xlsx")
     assert len(there) == 1 + len(BAD)
@@ -156,7 +156,7 @@ def test_rejects_are_written_as_they_were_at_the_end_of_the_run(program: Program
     assert rows_of(program.folder / "bad.rejects.xlsx") == there
 
 
-def test_rejects_command_overwrites_no_other_file(program: Program, bad: Path, orders: Path) -> None:
+def test_rejects_command_does_not_overwrite_other_files(program: Program, bad: Path, orders: Path) -> None:
     before = bad.read_bytes()
     program("bad.xlsx", "-q", *INTEGERS, code=3)
     for where in ("bad.xlsx", "no/such/folder/x.xlsx", "x.docx"):
@@ -167,7 +167,7 @@ def test_rejects_command_overwrites_no_other_file(program: Program, bad: Path, o
     assert "has rejected no row" in program("rejects", code=2).err
 
 
-def test_rejects_of_a_live_run_and_of_one_that_died_and_of_one_that_went_on(program: Program, bad: Path) -> None:
+def test_rejects_command_works_for_live_crashed_and_resumed_runs(program: Program, bad: Path) -> None:
     options = ["bad.xlsx", "--db", "b.db", *INTEGERS, "--batch-size", "20"]
     run = program.start(*options, "--max-rate", "5", "--log-format", "json")
     until(run, "row_rejected")
@@ -190,7 +190,7 @@ def count(ended: Ended) -> int:
     return int(ended.lines[0].split()[0])
 
 
-def test_runs_are_listed_after_all_that(program: Program, bad: Path) -> None:
+def test_viewing_commands_are_not_listed_as_runs(program: Program, bad: Path) -> None:
     program("bad.xlsx", "-q", *INTEGERS, code=3)
     program("bad.xlsx", "-q", *INTEGERS, code=0)
     listed = program("runs", "--json", code=0).out
@@ -231,7 +231,7 @@ def tops(modules: set[str]) -> set[str]:
     return {name.partition(".")[0] for name in modules}
 
 
-def test_without_a_dashboard_nothing_of_it_is_loaded(program: Program, bad: Path) -> None:
+def test_headless_commands_do_not_import_the_dashboard(program: Program, bad: Path) -> None:
     for arguments, expected in (
         (["bad.xlsx", "--no-ui", *INTEGERS], 3),
         (["bad.xlsx", *INTEGERS], 0),
@@ -246,7 +246,7 @@ def test_without_a_dashboard_nothing_of_it_is_loaded(program: Program, bad: Path
         assert not {name for name in modules if name.startswith("tui_importer.tui")}, arguments
 
 
-def test_to_look_at_a_run_no_driver_and_no_reader_is_loaded(program: Program, bad: Path) -> None:
+def test_viewing_a_run_imports_no_driver_and_no_reader(program: Program, bad: Path) -> None:
     program("bad.xlsx", "-q", *INTEGERS, code=3)
     for command in (["attach", "--no-ui"], ["replay", "--no-ui", "--speed", "99"], ["runs"]):
         code, modules = loaded(program, *command)
@@ -254,7 +254,7 @@ def test_to_look_at_a_run_no_driver_and_no_reader_is_loaded(program: Program, ba
         assert tops(modules).isdisjoint({"sqlalchemy", "psycopg", "aiosqlite", "openpyxl", "python_calamine"}), command
 
 
-def test_the_version_needs_next_to_nothing(program: Program) -> None:
+def test_version_option_imports_few_modules(program: Program) -> None:
     code, modules = loaded(program, "--version")
     assert code == 0
     assert {name for name in modules if name.startswith("tui_importer")} <= {
@@ -278,7 +278,7 @@ def test_the_version_needs_next_to_nothing(program: Program) -> None:
     assert tops(modules).isdisjoint({"msgspec", "pluggy", "sqlalchemy", "psycopg", "openpyxl", "asyncio", *UI})
 
 
-def test_alone_and_without_a_terminal_it_says_how(program: Program) -> None:
+def test_without_arguments_or_terminal_usage_is_printed(program: Program) -> None:
     for terminal in ("", "dumb", "xterm-256color"):
         ended = program(TERM=terminal)
         assert "Usage: tui-importer" in ended.out + ended.err

@@ -80,7 +80,7 @@ def broken_files(folder: Path, good: Path) -> None:
         (["bench", "orders.xlsx", "--strategy", "zzz"], 2, "zzz"),
     ],
 )
-def test_impossible_requests_are_refused(
+def test_invalid_requests_are_refused(
     program: Program, orders: Path, arguments: list[str], code: int, said: str
 ) -> None:
     broken_files(program.folder, orders)
@@ -105,7 +105,7 @@ def test_quiet_failure_is_one_line(program: Program, orders: Path, name: str) ->
 
 
 @pytest.mark.once
-def test_a_file_of_several_that_cannot_be_read_costs_the_others_nothing(program: Program, orders: Path) -> None:
+def test_unreadable_file_does_not_affect_the_other_files(program: Program, orders: Path) -> None:
     broken_files(program.folder, orders)
     ended = program("text.xlsx", "orders.xlsx", "-q", code=2)
     assert "text.xlsx" in ended.err
@@ -120,7 +120,7 @@ TARGETS = {
 
 @pytest.mark.once
 @pytest.mark.parametrize("what", TARGETS)
-def test_a_table_that_cannot_take_the_columns(
+def test_table_with_incompatible_columns_is_refused(
     program: Program, orders: Path, sqlite: Database, postgres: Database, what: str
 ) -> None:
     for database in (sqlite, postgres):
@@ -132,15 +132,15 @@ def test_a_table_that_cannot_take_the_columns(
         assert program.files() == before
 
 
-def test_a_table_that_must_not_exist_but_does(program: Program, orders: Path, sqlite: Database) -> None:
+def test_create_mode_refuses_an_existing_table(program: Program, orders: Path, sqlite: Database) -> None:
     sqlite.execute("CREATE TABLE orders (number integer, customer text)")
     [line] = program("orders.xlsx", "--db", sqlite.url, "--mode", "create", "-q", code=2).lines
     assert "orders" in line
     assert sqlite.scalar("SELECT count(*) FROM orders") == 0
 
 
-def test_a_password_that_is_refused(program: Program, orders: Path, postgres: Database) -> None:
-    """A server of the suite's own trusts everybody, so a role without a login stands for it."""
+def test_failed_login_does_not_show_the_password(program: Program, orders: Path, postgres: Database) -> None:
+    """The suite's own server trusts every login, so a role without LOGIN stands in for a wrong password."""
     postgres.execute("DO $$ BEGIN CREATE ROLE nologin_role NOLOGIN; EXCEPTION WHEN duplicate_object THEN END $$")
     url = postgres.url.replace("://", "://nologin_role:canary-7f3a@", 1).replace("postgres@/", "/", 1)
     ended = program("orders.xlsx", "--db", url, "-q", code=5)
@@ -149,27 +149,25 @@ def test_a_password_that_is_refused(program: Program, orders: Path, postgres: Da
 
 
 @pytest.mark.parametrize("where", ["no/such/folder/report.json", "."])
-def test_a_report_that_cannot_be_written_is_said_before_anything_is_touched(
-    program: Program, orders: Path, where: str
-) -> None:
+def test_unwritable_report_path_is_refused_before_the_import(program: Program, orders: Path, where: str) -> None:
     [line] = program("orders.xlsx", "-q", "--report", where, code=2).lines
     assert "report" in line
     assert program.files() == {"orders.xlsx"}
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
-def test_a_report_that_no_longer_can_be_written_is_a_failure(program: Program, orders: Path) -> None:
+def test_report_write_error_fails_the_run(program: Program, orders: Path) -> None:
     [line] = program("orders.xlsx", "-q", "--report", "/dev/full", code=1).lines
     assert "/dev/full" in line
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
-def test_lost_output_is_a_failure(program: Program, orders: Path) -> None:
+def test_report_write_error_gives_a_nonzero_exit_code(program: Program, orders: Path) -> None:
     assert program("orders.xlsx", "-q", "--report", "/dev/full").code != 0
 
 
 @pytest.mark.once
-def test_nothing_is_made_when_the_database_refuses_the_table(
+def test_refused_table_leaves_no_files_and_no_tables(
     program: Program, workbook: Callable[..., Path], postgres: Database
 ) -> None:
     """More columns than a table can have (PostgreSQL manual, appendix K)."""

@@ -53,7 +53,7 @@ def eventually(wanted: Callable[[], object]) -> None:
 
 
 @pytest.mark.parametrize(("number", "code"), SIGNALS)
-def test_a_signal_ends_it_and_nothing_is_left(
+def test_signal_stops_bench_and_removes_its_tables(
     program: Program, many: Path, temporary: Path, postgres: Database, number: int, code: int
 ) -> None:
     process = begin(program, "--db", postgres.url)
@@ -70,7 +70,7 @@ def test_a_signal_ends_it_and_nothing_is_left(
 
 
 @pytest.mark.parametrize(("number", "code"), SIGNALS)
-def test_a_file_that_was_not_there_is_not_there_afterwards(
+def test_interrupted_bench_removes_the_database_file_it_created(
     program: Program, many: Path, temporary: Path, number: int, code: int
 ) -> None:
     process = begin(program, "--db", "new.db")
@@ -82,7 +82,7 @@ def test_a_file_that_was_not_there_is_not_there_afterwards(
     assert list(temporary.iterdir()) == []
 
 
-def test_a_second_signal_leaves_at_once_and_says_what_may_be_left(
+def test_second_signal_ends_bench_immediately_with_a_warning_about_leftovers(
     program: Program, many: Path, postgres: Database
 ) -> None:
     process = begin(program, "--db", postgres.url)

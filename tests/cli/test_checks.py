@@ -97,16 +97,14 @@ def refused(program: Program, *arguments: str) -> str:
 
 
 @pytest.mark.parametrize("option", BAD)
-def test_a_bad_value_of_any_option_is_refused_before_the_first_file_is_touched(
-    program: Program, folder: Path, option: str
-) -> None:
+def test_invalid_option_value_is_refused_before_any_file_is_opened(program: Program, folder: Path, option: str) -> None:
     for value in BAD[option]:
         files = ["a.csv"] if option == "--rejects" else ["a.csv", "b.csv"]
         line = refused(program, *files, option, value, *(["--schema", "plan.toml"] if value == "plan.toml" else []))
         assert "canary" not in line
 
 
-def test_every_option_has_bad_values_here() -> None:
+def test_every_option_has_invalid_values_in_this_test() -> None:
     command = group.get_command(click.Context(group), "import")
     assert command is not None
     taking = {
@@ -141,13 +139,13 @@ def test_unknown_word_is_refused_with_a_suggestion(
     assert "0 bytes" not in line
 
 
-def test_a_file_that_is_called_like_a_mistyped_command_is_imported(program: Program, folder: Path) -> None:
+def test_existing_file_named_like_a_mistyped_command_is_imported(program: Program, folder: Path) -> None:
     (folder / "inpsect").write_text("n\n1\n")
     program("inpsect", "--reader", "csv", "-q", code=0)
     assert "inpsect.db" in program.files()
 
 
-def test_all_missing_files_are_named_at_once_and_nothing_is_touched(program: Program, folder: Path) -> None:
+def test_all_missing_files_are_reported_together_before_the_import(program: Program, folder: Path) -> None:
     os.mkfifo(folder / "pipe.csv")
     line = refused(program, "a.csv", "missing.xlsx", "b.csv", "gone.csv", "folder.xlsx", "pipe.csv")
     for said in ("missing.xlsx: no such file", "gone.csv: no such file", "folder.xlsx: is a folder", "is a pipe"):
@@ -155,14 +153,14 @@ def test_all_missing_files_are_named_at_once_and_nothing_is_touched(program: Pro
     assert "a.csv: " not in line
 
 
-def test_a_file_that_no_reader_opens_stops_the_others(program: Program, folder: Path) -> None:
+def test_file_without_a_reader_refuses_the_whole_request(program: Program, folder: Path) -> None:
     (folder / "word.docx").write_text("x")
     assert "word.docx" in refused(program, "a.csv", "word.docx")
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_an_option_that_takes_one_value_is_not_given_twice(name: str) -> None:
-    """Of every command, whatever its options are: none of them is carried out for that."""
+def test_repeated_single_value_option_is_refused_by_every_command(name: str) -> None:
+    """Every command refuses a repeated single-value option before it does anything."""
     command = group.get_command(click.Context(group), name)
     assert command is not None
     single = [
@@ -181,7 +179,7 @@ def test_repeated_option_is_refused_in_one_line_and_flags_may_repeat(program: Pr
     program("a.csv", "-q", "-q", "--again", "--again", "--type", "n=text", "--type", "c=text", code=0)
 
 
-def test_a_refused_request_leaves_no_earlier_report_behind(program: Program, folder: Path) -> None:
+def test_refused_request_does_not_leave_an_earlier_report(program: Program, folder: Path) -> None:
     program("a.csv", "-q", "--report", "r.json", code=0)
     program("a.csv", "-q", "--report", "r.json", "--strategy", "nope", code=2)
     assert "unknown strategy 'nope'" in (folder / "r.json").read_text()
@@ -190,7 +188,7 @@ def test_a_refused_request_leaves_no_earlier_report_behind(program: Program, fol
     assert (folder / "a.db").read_bytes() == before
 
 
-def test_rejects_option_overwrites_no_other_file(program: Program, folder: Path) -> None:
+def test_rejects_option_does_not_overwrite_other_files(program: Program, folder: Path) -> None:
     assert "is there already, and no reject workbook" in refused(program, "a.csv", "--rejects", "taken.xlsx")
     assert "--rejects names one file" in refused(program, "a.csv", "b.csv", "--rejects", "r.xlsx")
     assert (folder / "taken.xlsx").read_text() == "somebody is mending it"
@@ -199,7 +197,7 @@ def test_rejects_option_overwrites_no_other_file(program: Program, folder: Path)
 
 
 @pytest.mark.skipif(not os.path.ismount("/proc"), reason="needs a folder that takes no file even from root")
-def test_a_folder_that_takes_no_rejects_is_found_before_the_load(program: Program, folder: Path) -> None:
+def test_unwritable_folder_for_rejects_is_refused_before_the_import(program: Program, folder: Path) -> None:
     database = folder / "t.db"
     here, program.folder = program.folder, Path("/proc/self")
     try:
@@ -213,7 +211,7 @@ def test_a_folder_that_takes_no_rejects_is_found_before_the_load(program: Progra
     assert "takes no file for the report" in refused(program, "a.csv", "--report", "/proc/self/report.json")
 
 
-def test_rejects_ok_turns_only_rejects_into_success(program: Program, folder: Path) -> None:
+def test_rejects_ok_changes_only_the_exit_code_for_rejects(program: Program, folder: Path) -> None:
     (folder / "bad.csv").write_text("n,c\n1,x\nno,y\n3,z\n")
     kinds = ("--type", "n=integer")
     assert program("bad.csv", *kinds, "-q", "--db", "t.db", code=3).lines == []
@@ -240,7 +238,7 @@ def test_inspect_does_not_save_over_a_changed_plan(program: Program, folder: Pat
     assert "--save" in refused(program, "inspect", "a.csv", "--force")
 
 
-def test_a_plan_without_the_sheet_serves_next_months_file(program: Program, folder: Path) -> None:
+def test_plan_saved_with_any_sheet_imports_other_files(program: Program, folder: Path) -> None:
     program("inspect", "a.csv", "--save", "named.toml", code=0)
     program("inspect", "a.csv", "--save", "any.toml", "--any-sheet", code=0)
     program("b.csv", "--schema", "named.toml", "-q", code=2)

@@ -52,7 +52,7 @@ def test_extra_columns_are_refused_or_left_out(program: Program, database: Datab
     assert database.fetch("SELECT * FROM t ORDER BY id") == [(1, None), (3, None)]
 
 
-def test_row_that_the_table_refuses_is_named_although_a_column_is_set(
+def test_row_rejected_by_the_table_is_reported_when_a_column_is_set(
     program: Program, database: Database, file: str
 ) -> None:
     database.execute("CREATE TABLE v (id INTEGER PRIMARY KEY, town TEXT, kind TEXT CHECK (kind <> 'row 4'))")
@@ -65,7 +65,7 @@ def test_row_that_the_table_refuses_is_named_although_a_column_is_set(
     assert database.fetch("SELECT id, kind FROM v") == [(1, "row 2")]
 
 
-def test_statements_are_printed_and_nothing_is_touched(program: Program, database: Database, file: str) -> None:
+def test_ddl_option_prints_statements_without_executing_them(program: Program, database: Database, file: str) -> None:
     before = program.files()
     out = program(
         file, "--ddl", "--db", database.url, "--table", "100 %", "--mode", "upsert", "--key", "id", code=0

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 HEAVY = ("sqlalchemy", "psycopg", "openpyxl", "textual", "rich", "python_calamine", "sqlite3", "asyncio", "aiosqlite")
 
 
-def test_the_version_and_what_it_loads(program: Program) -> None:
+def test_version_option_imports_no_heavy_module(program: Program) -> None:
     assert program.anew("--version", code=0).out == f"tui-importer, version {version('tui-importer')}\n"
     loaded = subprocess.run(
         [sys.executable, "-X", "importtime", "-m", "tui_importer", "--version"],
@@ -38,11 +38,11 @@ def test_help_fits_a_terminal(program: Program, command: list[str]) -> None:
     assert max(map(len, lines)) <= 80
 
 
-def test_without_arguments_it_says_how(program: Program) -> None:
+def test_usage_is_printed_without_arguments(program: Program) -> None:
     assert "Usage: tui-importer" in (ended := program()).out + ended.err
 
 
-def test_a_headless_import_loads_no_user_interface(program: Program, orders: Path) -> None:
+def test_headless_import_does_not_import_the_user_interface(program: Program, orders: Path) -> None:
     code = (
         "import sys, os; from tui_importer.cli import main; leave = os._exit\n"
         "def show(code): print(code, *{one.partition('.')[0] for one in sys.modules}, flush=True); leave(code)\n"
@@ -62,7 +62,7 @@ def test_a_headless_import_loads_no_user_interface(program: Program, orders: Pat
         assert module not in out.split()
 
 
-def test_inspect_shows_and_saves_what_an_import_does(program: Program, orders: Path, sqlite: Database) -> None:
+def test_inspect_shows_and_saves_the_plan_of_an_import(program: Program, orders: Path, sqlite: Database) -> None:
     ended = program("inspect", "orders.xlsx", "--save", "plan.toml", code=0)
     assert "number" in ended.out
     assert "integer" in ended.out
@@ -73,7 +73,7 @@ def test_inspect_shows_and_saves_what_an_import_does(program: Program, orders: P
     assert sqlite.scalar("SELECT count(*) FROM saved") == 300
 
 
-def test_a_plan_changed_by_hand_is_honoured(program: Program, orders: Path, sqlite: Database) -> None:
+def test_manually_edited_plan_is_applied(program: Program, orders: Path, sqlite: Database) -> None:
     program("inspect", "orders.xlsx", "--save", "plan.toml", code=0)
     plan = program.folder / "plan.toml"
     text = plan.read_text().replace('target = "customer"', 'target = "buyer", required = true')
@@ -85,8 +85,8 @@ def test_a_plan_changed_by_hand_is_honoured(program: Program, orders: Path, sqli
 
 
 @pytest.mark.once
-def test_a_column_called_id_keeps_its_name(program: Program, workbook: Callable[..., Path], database: Database) -> None:
-    """A table that is made for a sheet has the columns of the sheet and no other."""
+def test_column_named_id_keeps_its_name(program: Program, workbook: Callable[..., Path], database: Database) -> None:
+    """A table created for a sheet has exactly the columns of the sheet."""
     workbook("things.xlsx", [["ID", "Thing"], [7, "seven"], [8, "eight"]])
     for _ in range(2):
         ended = program("things.xlsx", "--db", database.url, "--again", code=0)
@@ -95,7 +95,7 @@ def test_a_column_called_id_keeps_its_name(program: Program, workbook: Callable[
 
 
 @pytest.mark.once
-def test_bench_compares_and_leaves_nothing(program: Program, orders: Path, postgres: Database) -> None:
+def test_bench_compares_strategies_and_removes_its_tables(program: Program, orders: Path, postgres: Database) -> None:
     for database in ([], ["--db", postgres.url]):
         out = program("bench", "orders.xlsx", *database, code=0).out
         for name in ("sequential", "threaded", "batched", "async"):
@@ -114,7 +114,7 @@ def test_plugins_are_listed(program: Program) -> None:
     ]
 
 
-def test_a_broken_plugin_is_named_and_stops_nobody(program: Program, orders: Path) -> None:
+def test_broken_plugin_is_reported_and_does_not_stop_the_import(program: Program, orders: Path) -> None:
     site = program.folder.parent / "site"
     info = site / "broken_thing-2.1.dist-info"
     info.mkdir(parents=True)
@@ -135,7 +135,7 @@ def test_a_broken_plugin_is_named_and_stops_nobody(program: Program, orders: Pat
 
 
 @pytest.mark.once
-def test_csv_and_openpyxl_go_the_same_way(program: Program, workbook: Callable[..., Path], orders: Path) -> None:
+def test_csv_and_openpyxl_imports_complete(program: Program, workbook: Callable[..., Path], orders: Path) -> None:
     (program.folder / "more.csv").write_text("a;b\n1;x\n2;y\n")
     program("more.csv", "orders.xlsx", "-q", code=0)
     program("orders.xlsx", "-q", "--reader", "openpyxl", "--db", "c.db", code=0)

@@ -54,7 +54,7 @@ def test_differences_are_listed_and_nothing_is_written(program: Program, databas
     assert (database.fetch("SELECT * FROM t ORDER BY id"), program.files()) == before
 
 
-def test_upsert_does_what_the_difference_says(program: Program, database: Database, file: str) -> None:
+def test_upsert_makes_the_changes_that_diff_reported(program: Program, database: Database, file: str) -> None:
     into = (file, "--db", database.url, "--table", "t")
     found: dict[str, Any] = json.loads(program("diff", *into, "--json", code=1).out)
     stats = json.loads(program(*into, "--mode", "upsert", "--no-ui", "-q", "--report", "-", code=3).out)["stats"]
@@ -74,7 +74,7 @@ def test_equal_tables_end_with_0(program: Program, database: Database, file: str
     assert "0 to insert, 0 to update, 4 unchanged, 0 missing in the sheet" in out
 
 
-def test_chosen_columns_alone_are_compared(program: Program, database: Database, file: str) -> None:
+def test_only_selected_columns_are_compared(program: Program, database: Database, file: str) -> None:
     out = program("diff", file, "--db", database.url, "--table", "t", "--update", "price", code=1).out
     assert "~ row 4  id='2'  price: NULL -> '2'" in out
 
@@ -87,13 +87,13 @@ def test_chosen_columns_alone_are_compared(program: Program, database: Database,
         (("--table", "t", "--sheet", "x*"), "there is no sheet that matches"),
     ],
 )
-def test_what_cannot_be_compared_is_refused(
+def test_invalid_comparisons_are_refused(
     program: Program, database: Database, file: str, arguments: tuple[str, ...], said: str
 ) -> None:
     assert said in program("diff", file, "--db", database.url, *arguments, code=2).lines[-1]
 
 
-def test_values_of_a_workbook_reach_no_terminal_unescaped(program: Program, database: Database) -> None:
+def test_control_characters_in_values_are_escaped_in_the_output(program: Program, database: Database) -> None:
     (program.folder / "evil.csv").write_text("id,name\n2,\x1b[2J\n")
     out = program("diff", "evil.csv", "--db", database.url, "--table", "t", code=1).out
     assert "\x1b" not in out

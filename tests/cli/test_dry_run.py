@@ -43,7 +43,7 @@ OPTIONS = ("bad.xlsx", "--db", "b.db", "--type", "n=integer", "--dry-run")
 
 @pytest.mark.once
 @pytest.mark.parametrize("style", [(), ("-v",), ("--plain",), ("--plain", "-v")])
-def test_every_line_of_a_dry_run_says_so(program: Program, bad: Path, style: tuple[str, ...]) -> None:
+def test_every_output_line_of_a_dry_run_is_marked(program: Program, bad: Path, style: tuple[str, ...]) -> None:
     ended = program(*OPTIONS, *style, code=3)
     assert ended.lines
     for line in ended.lines:
@@ -78,7 +78,7 @@ def test_report_recording_and_log_mark_a_dry_run(program: Program, bad: Path, ow
     assert made.lines == ["3 rows written to mend.xlsx"], "the workbook comes from the recording, when it is asked for"
 
 
-def test_an_import_is_no_dry_run(program: Program, bad: Path) -> None:
+def test_ordinary_import_is_not_marked_as_a_dry_run(program: Program, bad: Path) -> None:
     ended = program(*OPTIONS[:-1], "--log-format", "json", "--report", "-", code=3)
     assert json.loads(ended.out)["dry_run"] is False
     assert not any(json.loads(line).get("dry_run") for line in ended.lines)
@@ -86,7 +86,7 @@ def test_an_import_is_no_dry_run(program: Program, bad: Path) -> None:
 
 
 @pytest.mark.once
-def test_a_recording_of_before_can_be_read(program: Program, bad: Path, own_state: Path) -> None:
+def test_recording_without_the_dry_run_field_can_be_read(program: Program, bad: Path, own_state: Path) -> None:
     program(*OPTIONS[:-1], "-q", code=3)
     [folder] = own_state.iterdir()
     events, report = folder / "events.jsonl", folder / "report.json"
@@ -145,7 +145,7 @@ def test_dry_run_finds_what_an_import_would_find(database: Database, tmp_path: P
     assert database.scalar("SELECT count(*) FROM t") == 50
 
 
-def test_sqlite_is_not_touched(program: Program, orders: Path) -> None:
+def test_dry_run_does_not_change_the_sqlite_file(program: Program, orders: Path) -> None:
     program("orders.xlsx", "--db", "o.db", "-q", code=0)
     content = (program.folder / "o.db").read_bytes()
     program("orders.xlsx", "--db", "o.db", "--again", "--dry-run", "-q", code=0)

@@ -25,7 +25,7 @@ def sample(program: Program) -> str:
     return str(shutil.copy(SAMPLE_PATH, program.folder / "sample_data.xlsx"))
 
 
-def test_a_file_alone_goes_into_sqlite_beside_it(program: Program, sample: str) -> None:
+def test_file_without_options_is_imported_into_sqlite_in_the_same_folder(program: Program, sample: str) -> None:
     ended = program("sample_data.xlsx", code=3)
     assert ended.out == ""
     assert "read 10,000 = inserted 9,987 + rejected 13" in ended.err
@@ -42,7 +42,9 @@ def test_a_file_alone_goes_into_sqlite_beside_it(program: Program, sample: str) 
 
 
 @pytest.mark.parametrize("strategy", ["batched", *once("threaded", "async")])
-def test_postgresql_and_the_report_on_stdout(program: Program, sample: str, postgres: Database, strategy: str) -> None:
+def test_import_into_postgresql_writes_the_report_to_stdout(
+    program: Program, sample: str, postgres: Database, strategy: str
+) -> None:
     ended = program("import", sample, "--db", postgres.url, "--report", "-", "--strategy", strategy, "--no-ui", code=3)
     report = json.loads(ended.out)
     stats = report["stats"]
@@ -56,7 +58,7 @@ def test_postgresql_and_the_report_on_stdout(program: Program, sample: str, post
 
 
 @pytest.mark.once
-def test_a_second_file_of_rejects_never_replaces_the_first(program: Program, sample: str) -> None:
+def test_second_rejects_file_does_not_replace_the_first(program: Program, sample: str) -> None:
     program("sample_data.xlsx", "-q", "--limit", "300", code=3)
     first = (program.folder / "sample_data.rejects.xlsx").read_bytes()
     program("sample_data.xlsx", "-q", "--limit", "300", "--db", "other.db", code=3)

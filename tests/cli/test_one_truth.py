@@ -53,7 +53,7 @@ def died_and_resumed(program: Program, database: Database) -> tuple[list[dict[st
     return runs(program), runs(program, "--db", database.url)
 
 
-def test_runs_are_told_the_same_by_both(program: Program, orders: Path, database: Database) -> None:
+def test_runs_from_recordings_and_from_the_ledger_are_equal(program: Program, orders: Path, database: Database) -> None:
     recorded, of_ledger = died_and_resumed(program, database)
     assert recorded == of_ledger
     assert [run["state"] for run in recorded] == ["complete", "stopped, resumed", "died, resumed"]
@@ -63,8 +63,8 @@ def test_runs_are_told_the_same_by_both(program: Program, orders: Path, database
     assert program("runs", code=0).out == program("runs", "--db", database.url, code=0).out
 
 
-def test_the_ledger_alone_tells_what_the_recordings_do(program: Program, orders: Path, database: Database) -> None:
-    """What another machine, which has no recordings, is told."""
+def test_runs_from_the_ledger_without_recordings_match(program: Program, orders: Path, database: Database) -> None:
+    """As on another machine, which has no recordings."""
     recorded, _ = died_and_resumed(program, database)
     elsewhere = str(program.folder.parent / "elsewhere")
     alone = runs(program, "--db", database.url, XDG_STATE_HOME=elsewhere)
@@ -78,9 +78,7 @@ def test_the_ledger_alone_tells_what_the_recordings_do(program: Program, orders:
     assert alone[2]["read"] == alone[2]["inserted"]
 
 
-def test_a_run_that_is_alive_and_one_that_died_are_told_apart(
-    program: Program, orders: Path, database: Database
-) -> None:
+def test_running_and_crashed_runs_are_distinguished(program: Program, orders: Path, database: Database) -> None:
     options = ("orders.xlsx", "--db", database.url, "--max-rate", "20", "--batch-size", "10", "--log-format", "json")
     run = program.start(*options)
     until(run, "batch_committed")
@@ -96,7 +94,7 @@ def test_a_run_that_is_alive_and_one_that_died_are_told_apart(
         assert died["resume"].startswith("tui-importer orders.xlsx")
 
 
-def test_a_dry_run_is_called_one_and_a_second_import_too(program: Program, orders: Path) -> None:
+def test_dry_run_and_repeated_import_are_listed_with_their_states(program: Program, orders: Path) -> None:
     program("orders.xlsx", "--db", "o.db", "--dry-run", "-q", code=0)
     program("orders.xlsx", "--db", "o.db", "-q", code=0)
     program("orders.xlsx", "--db", "o.db", "-q", code=0)

@@ -34,26 +34,26 @@ def place(program: Program) -> Path:
     return program.folder
 
 
-def test_strategy_of_a_file_carries_out_the_import(program: Program, place: Path) -> None:
+def test_strategy_from_a_plugin_file_runs_the_import(program: Program, place: Path) -> None:
     ended = program("a.csv", "--plugin", "mine.py", "--strategy", "mine", "--no-ui", "--report", "-", code=0)
     report = json.loads(ended.out)
     assert (report["method"], report["stats"]["inserted"]) == ("mine", 2)
 
 
 @pytest.mark.once
-def test_processes_beside_know_it_too(program: Program, place: Path) -> None:
+def test_plugin_file_is_loaded_in_parallel_processes(program: Program, place: Path) -> None:
     options = ("--plugin", "mine.py", "--strategy", "mine", "--jobs", "2", "--table", "t", "--db", "t.db", "--no-ui")
     program("a.csv", "b.csv", *options, code=0)
     assert sqlite_database(place / "t.db").scalar("SELECT count(*) FROM t") == 4
 
 
-def test_command_that_repeats_the_run_names_the_file(program: Program, place: Path) -> None:
+def test_command_to_repeat_the_run_includes_the_plugin_file(program: Program, place: Path) -> None:
     options = ("--plugin", "mine.py", "--strategy", "mine", "--max-rejects", "0", "--type", "n=date", "--no-ui")
     ended = program("a.csv", *options)
     assert f"--plugin {place / 'mine.py'}" in " ".join(program("runs", code=0).out.split()), ended.err
 
 
-def test_it_is_listed(program: Program, place: Path) -> None:
+def test_plugin_file_is_listed(program: Program, place: Path) -> None:
     listed = json.loads(program("plugins", "--plugin", "mine.py", "--json", code=0).out)
     [mine] = [each for each in listed if each["name"] == "mine"]
     assert (mine["distribution"], mine["version"], mine["state"]) == ("mine.py", "file", "active")
@@ -68,7 +68,7 @@ def test_it_is_listed(program: Program, place: Path) -> None:
         ("def broken(:", "SyntaxError"),
     ],
 )
-def test_file_that_is_no_plugin_is_refused_in_one_line(program: Program, place: Path, code: str, why: str) -> None:
+def test_invalid_plugin_file_is_refused_in_one_line(program: Program, place: Path, code: str, why: str) -> None:
     (place / "mine.py").write_text(code)
     ended = program("a.csv", "--plugin", "mine.py", "--no-ui", code=2)
     assert len(ended.lines) == 1

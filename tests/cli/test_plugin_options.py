@@ -42,7 +42,7 @@ def test_options_reach_reader_and_strategy(program: Program) -> None:
 
 
 @pytest.mark.once
-def test_the_command_that_repeats_the_run_has_them(program: Program) -> None:
+def test_command_to_repeat_the_run_includes_the_plugin_options(program: Program) -> None:
     program.anew(*SLOW, "-o", "idle.pause=2", "-o", "lines.comment=a b", code=0)
     [recording] = (Path(program.environment["XDG_STATE_HOME"]) / "tui-importer" / "runs").iterdir()
     recorded = b"".join(path.read_bytes() for path in recording.iterdir() if path.is_file()).decode()
@@ -61,7 +61,7 @@ def test_the_command_that_repeats_the_run_has_them(program: Program) -> None:
         ("pause=1", "'pause=1' is not PLUGIN.OPTION=VALUE"),
     ],
 )
-def test_a_wrong_option_ends_it_before_the_first_file_is_touched(program: Program, given: str, said: str) -> None:
+def test_invalid_plugin_option_is_refused_before_any_file_is_opened(program: Program, given: str, said: str) -> None:
     before = program.files()
     ended = program.anew(*SLOW, "-o", given, code=2)
     assert said in ended.err
@@ -71,19 +71,19 @@ def test_a_wrong_option_ends_it_before_the_first_file_is_touched(program: Progra
 
 @pytest.mark.once
 @pytest.mark.parametrize("command", [("inspect", "words.lines"), ("bench", "words.lines"), ("serve", "--table", "t")])
-def test_other_commands_are_as_strict(program: Program, command: tuple[str, ...]) -> None:
+def test_other_commands_refuse_invalid_plugin_options(program: Program, command: tuple[str, ...]) -> None:
     ended = program.anew(*command, "-o", "slow.pause=long", code=2)
     assert "slow.pause must be a number from 0 to 9, not 'long'" in ended.err
     assert program.files() == {"words.lines"}
 
 
 @pytest.mark.once
-def test_an_option_that_is_given_twice_is_refused(program: Program) -> None:
+def test_repeated_plugin_option_is_refused(program: Program) -> None:
     ended = program.anew(*SLOW, "-o", "slow.pause=1", "-o", "idle.pause=2", code=2)
     assert "slow.pause takes one value and is given twice" in ended.err
 
 
-def test_they_stand_in_the_plan_and_may_be_overridden(program: Program) -> None:
+def test_plugin_options_are_saved_in_the_plan_and_can_be_overridden(program: Program) -> None:
     save = ("inspect", "words.lines", "--table", "words", "--save", "plan.toml")
     program.anew(*save, "-o", "lines.comment=#", "-o", "lines.upper=true", code=0)
     plan = tomllib.loads((program.folder / "plan.toml").read_text())
@@ -102,7 +102,7 @@ def test_they_stand_in_the_plan_and_may_be_overridden(program: Program) -> None:
         ("lines = 3", "plugin_options must be a table of plugins"),
     ],
 )
-def test_a_plan_file_is_as_strict(program: Program, line: str, said: str) -> None:
+def test_plan_file_with_invalid_plugin_options_is_refused(program: Program, line: str, said: str) -> None:
     (program.folder / "plan.toml").write_text(f'[source]\nfile = "words.lines"\n[options.plugin_options]\n{line}\n')
     before = program.files()
     assert said in program.anew("words.lines", "--schema", "plan.toml", "--no-ui", code=2).err
@@ -142,7 +142,7 @@ def test_plugins_are_listed_with_their_options(program: Program) -> None:
 
 
 @pytest.mark.once
-def test_a_comparison_gives_each_strategy_its_options(program: Program) -> None:
+def test_bench_passes_each_strategy_its_options(program: Program) -> None:
     note = program.folder / "seen"
     compared = ("bench", "words.lines", "--strategy", "slow", "--strategy", "async")
     program.anew(*compared, "-o", f"slow.note={note.name}", code=0)
@@ -150,6 +150,6 @@ def test_a_comparison_gives_each_strategy_its_options(program: Program) -> None:
 
 
 @pytest.mark.once
-def test_the_version_is_said_without_looking_for_plugins(program: Program, tmp_path: Path) -> None:
+def test_version_option_does_not_load_plugins(program: Program, tmp_path: Path) -> None:
     (tmp_path / "site" / "slow.py").write_text("raise RuntimeError('imported')")
     assert program.anew("--version", code=0).err == ""

@@ -32,7 +32,7 @@ def own_state(program: Program) -> None:
 
 @pytest.mark.once
 @pytest.mark.usefixtures("own_state")
-def test_runs_are_listed_with_state_counts_and_how_to_go_on(program: Program, orders: Path) -> None:
+def test_runs_are_listed_with_state_counts_and_resume_command(program: Program, orders: Path) -> None:
     assert program("runs", code=0).out == "no runs\n"
     program("orders.xlsx", "-q", code=0)
     died = slow(program)
@@ -59,7 +59,7 @@ def test_runs_are_listed_with_state_counts_and_how_to_go_on(program: Program, or
 
 
 @pytest.mark.once
-def test_the_ledger_can_be_asked_too(program: Program, orders: Path, database: Database) -> None:
+def test_runs_are_listed_from_the_ledger(program: Program, orders: Path, database: Database) -> None:
     program("orders.xlsx", "--db", database.url, "-q", "--table", "orders", code=0)
     [run] = json.loads(program("runs", "--db", database.url, "--json", code=0).out)
     assert (run["state"], run["inserted"], run["table"], run["resume"]) == ("complete", 300, "orders", None)
@@ -70,7 +70,7 @@ def test_a_database_without_a_ledger_has_no_runs(program: Program, database: Dat
     assert program("runs", "--db", database.url, code=0).out == "no runs\n"
 
 
-def test_a_password_is_not_kept(program: Program, orders: Path, postgres: Database) -> None:
+def test_password_is_not_stored_in_recording_or_ledger(program: Program, orders: Path, postgres: Database) -> None:
     url = postgres.url.replace("postgres@", "postgres:s3cr3t@")
     state = program.folder.parent / "state"
     program("orders.xlsx", "--db", url, "-q", code=0, XDG_STATE_HOME=str(state))
@@ -129,7 +129,7 @@ PLANS = [
 
 
 @pytest.mark.parametrize("plan", PLANS)
-def test_a_plan_is_what_its_command_makes(plan: Plan) -> None:
+def test_command_of_a_plan_builds_an_equal_plan(plan: Plan) -> None:
     words = shlex.split(command_of(plan, plan.target.database or "x.db"))
     context = import_command.make_context("import", words[1:])
     given = dict(context.params)
@@ -141,13 +141,13 @@ def test_a_plan_is_what_its_command_makes(plan: Plan) -> None:
     )
 
 
-def test_a_plan_file_whose_name_is_no_text_is_written_as_a_shell_reads_it() -> None:
+def test_undecodable_plan_file_name_is_quoted_for_the_shell() -> None:
     given = Plan(source=Source(file="a.csv"))
     [command] = {*commands_of([given], "it's \\ p\udce9.toml")}
     assert command == r"tui-importer a.csv --db a.db --schema $'it\'s \\ p\xe9.toml' --no-ui"
 
 
-def test_the_command_of_a_run_is_one_if_its_imports_differ_in_their_file_alone() -> None:
+def test_imports_that_differ_only_in_their_file_share_one_command() -> None:
     one = Plan(source=Source(file="a b.csv", delimiter=";"), target=Target(table="t"))
     other = Plan(source=Source(file="c.csv", delimiter=";"), target=Target(table="t"))
     own = [
@@ -173,7 +173,7 @@ def test_a_file_is_read_as_the_plan_file_describes_it(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("own_state")
-def test_a_run_of_several_files_is_one_run(program: Program, orders: Path, workbook: Callable[..., Path]) -> None:
+def test_several_files_are_listed_as_one_run(program: Program, orders: Path, workbook: Callable[..., Path]) -> None:
     for name in ("a.xlsx", "b.xlsx"):
         workbook(name, [["n"], *[[number] for number in range(9)], ["#"]])
     ended = program("a.xlsx", "orders.xlsx", "b.xlsx", "--db", "x.db", "--type", "n=integer", "--no-ui")
@@ -203,9 +203,7 @@ def test_a_run_of_several_files_is_one_run(program: Program, orders: Path, workb
 
 @pytest.mark.once
 @pytest.mark.usefixtures("own_state")
-def test_a_run_of_several_files_is_resumed_where_it_was_killed(
-    program: Program, orders: Path, workbook: Callable[..., Path]
-) -> None:
+def test_killed_run_of_several_files_is_resumed(program: Program, orders: Path, workbook: Callable[..., Path]) -> None:
     workbook("a.xlsx", [["a"], ["x"]])
     words = ("a.xlsx", "orders.xlsx", "--db", "o.db")
     died = program.start(*words, "--max-rate", "4", "--batch-size", "2", "--log-format", "json")

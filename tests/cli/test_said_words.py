@@ -48,7 +48,7 @@ def test_verification_is_shown_and_reported(program: Program, orders: Path, data
     assert json.loads((program.folder / "r.json").read_text())["verified"] is None
 
 
-def test_unverified_run_is_not_called_verified(program: Program, orders: Path) -> None:
+def test_unverified_run_is_not_reported_as_verified(program: Program, orders: Path) -> None:
     assert "verified" not in program("orders.xlsx", "--db", "o.db", code=0).err
     dry = program("orders.xlsx", "--db", "p.db", "--dry-run", "--verify", code=0)
     assert "dry run: note: nothing is written, so nothing is verified" in dry.lines
@@ -58,7 +58,7 @@ def test_unverified_run_is_not_called_verified(program: Program, orders: Path) -
 # Rows that are in, and rows that are not.
 
 
-def test_a_sheet_without_rows_is_not_in_a_database(program: Program, workbook: Callable[..., Path]) -> None:
+def test_sheet_without_rows_is_not_reported_as_imported(program: Program, workbook: Callable[..., Path]) -> None:
     workbook("empty.xlsx", [["n", "word"]])
     ended = program("empty.xlsx", "--db", "e.db", code=0)
     assert outcome(ended) == "finished: no rows below the header"
@@ -67,7 +67,9 @@ def test_a_sheet_without_rows_is_not_in_a_database(program: Program, workbook: C
     assert not any(re.search(r"\bis in\b|already imported", line) for line in (*ended.lines, *again.lines))
 
 
-def test_when_every_row_is_rejected_none_is_in(program: Program, workbook: Callable[..., Path]) -> None:
+def test_import_with_only_rejected_rows_is_not_reported_as_imported(
+    program: Program, workbook: Callable[..., Path]
+) -> None:
     workbook("bad.xlsx", [["n"], ["x"], ["y"]])
     options = ("bad.xlsx", "--db", "b.db", "--type", "n=integer")
     assert outcome(program(*options, code=3)) == "finished: 2 rows rejected, no row is in"
@@ -78,13 +80,13 @@ def test_when_every_row_is_rejected_none_is_in(program: Program, workbook: Calla
     assert (stats["total_records"], stats["skipped"], stats["error_count"]) == (2, 0, 2)
 
 
-def test_skipped_rows_are_not_called_imported(program: Program, workbook: Callable[..., Path]) -> None:
+def test_skipped_rows_are_not_reported_as_imported(program: Program, workbook: Callable[..., Path]) -> None:
     workbook("sums.xlsx", [["item", "amount"], ["a", 1], ["b", 2], ["Total", 3]])
     ended = program("sums.xlsx", "--db", "s.db", code=0)
     assert outcome(ended) == "finished: 1 row skipped, every other row is in"
 
 
-def test_after_a_crash_the_rows_of_both_runs_are_in(program: Program, orders: Path) -> None:
+def test_resumed_run_counts_the_rows_of_the_crashed_run(program: Program, orders: Path) -> None:
     run = slow(program)
     until(run, "batch_committed")
     run.kill()
@@ -100,7 +102,7 @@ def test_after_a_crash_the_rows_of_both_runs_are_in(program: Program, orders: Pa
 # Leaving a replay.
 
 
-def test_leaving_a_replay_is_no_failure(program: Program, orders: Path) -> None:
+def test_interrupted_replay_exits_with_0(program: Program, orders: Path) -> None:
     run = slow(program)
     until(run, "batch_committed")
     run.kill()
@@ -144,7 +146,7 @@ def test_warnings_of_libraries_do_not_reach_the_terminal(
     assert WARNING not in program.anew("inspect", "warned.xlsx", "--reader", "openpyxl", code=0).err
 
 
-def test_warnings_of_libraries_are_shown_when_more_is_wanted(program: Program, warned: Path) -> None:
+def test_warnings_of_libraries_are_shown_with_verbose(program: Program, warned: Path) -> None:
     [line] = [line for line in program.anew(*READ, "-v", code=0).lines if WARNING in line]
     assert line.startswith("debug: tui_importer.libraries: UserWarning: ")
     ended = program.anew(*READ, "--again", "-v", "--log-format", "json", code=0)

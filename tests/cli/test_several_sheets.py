@@ -40,7 +40,7 @@ def rows(program: Program, query: str, name: str = "m.db") -> list[tuple[object,
     return sqlite_database(program.folder / name).fetch(query)
 
 
-def test_sheets_go_into_one_table(program: Program, months: str) -> None:
+def test_several_sheets_are_imported_into_one_table(program: Program, months: str) -> None:
     program(months, "--sheet", "Feb", "--sheet", "1", "--table", "towns", "--db", "m.db", "--no-ui", code=0)
     assert rows(program, "SELECT id FROM towns ORDER BY rowid") == [(3,), (1,), (2,)]
     again = program(months, "--sheet", "[FJ]*", "--table", "towns", "--db", "m.db", "--no-ui", code=0)
@@ -48,7 +48,7 @@ def test_sheets_go_into_one_table(program: Program, months: str) -> None:
     assert rows(program, "SELECT count(*) FROM towns") == [(3,)]
 
 
-def test_all_sheets_go_into_tables_of_their_own(program: Program, months: str) -> None:
+def test_each_sheet_is_imported_into_its_own_table(program: Program, months: str) -> None:
     report = json.loads(program(months, "--sheet", "all", "--db", "m.db", "--no-ui", "-q", "--report", "-", code=0).out)
     assert [each["source"]["sheet"] for each in report["imports"]] == ["Jan", "Feb", None, "People"]
     assert "sheet 'Empty' is empty: passed over" in report["imports"][2]["notes"][0]
@@ -56,7 +56,7 @@ def test_all_sheets_go_into_tables_of_their_own(program: Program, months: str) -
     assert rows(program, tables) == [("feb",), ("jan",), ("people",)]
 
 
-def test_table_is_called_after_file_and_sheet(program: Program, months: str) -> None:
+def test_table_is_named_after_file_and_sheet(program: Program, months: str) -> None:
     program(months, "--sheet", "*n", "--table", "{file}_{sheet}_in", "--db", "m.db", "--no-ui", code=0)
     assert rows(program, "SELECT count(*) FROM months_jan_in") == [(2,)]
 
@@ -77,12 +77,12 @@ def test_contradictory_options_are_refused(
 
 
 @pytest.mark.parametrize("command", ["inspect", "bench"])
-def test_commands_that_look_at_one_sheet_take_one(program: Program, months: str, command: str) -> None:
+def test_single_sheet_commands_refuse_several_sheets(program: Program, months: str, command: str) -> None:
     assert "look at them one by one" in program(command, months, "--sheet", "all", code=2).err
     program(command, months, "--sheet", "J*", code=0)
 
 
-def test_folder_is_its_files(program: Program) -> None:
+def test_folder_is_expanded_to_its_files(program: Program) -> None:
     folder = program.folder / "in"
     folder.mkdir()
     for name in ("b.csv", "a.csv", "~$a.csv", ".hidden.csv", "notes.md"):

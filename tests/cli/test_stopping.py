@@ -116,7 +116,7 @@ def test_a_signal_ends_the_wait_for_a_locked_database(program: Program, orders: 
     assert sqlite.scalar("SELECT count(*) FROM orders") == 0
 
 
-def test_a_time_limit(program: Program, orders: Path) -> None:
+def test_time_limit_stops_the_run(program: Program, orders: Path) -> None:
     for seconds in ("2", "10", "50"):
         process = slow(program, "--timeout", seconds)
         process.communicate(timeout=90)
@@ -128,7 +128,7 @@ def test_a_time_limit(program: Program, orders: Path) -> None:
     assert report["stats"]["inserted"] == in_table(program) > 0
 
 
-def test_too_many_rejects(program: Program, workbook: Callable[..., Path]) -> None:
+def test_max_rejects_stops_the_run(program: Program, workbook: Callable[..., Path]) -> None:
     workbook("bad.xlsx", [["n"], *([number if number % 2 else f"x{number}"] for number in range(200))])
     options = ["--type", "n=integer", "--batch-size", "10", "-q", "--report", "-"]
     ended = program("bad.xlsx", *options, "--max-rejects", "20", code=4)
@@ -146,12 +146,12 @@ def test_dry_run_writes_nothing(program: Program, orders: Path, postgres: Databa
     assert postgres.fetch("SELECT * FROM pg_tables WHERE schemaname = 'public'") == []
 
 
-def test_a_limit(program: Program, orders: Path) -> None:
+def test_row_limit_is_applied(program: Program, orders: Path) -> None:
     stats = json.loads(program("orders.xlsx", "-q", "--limit", "42", "--report", "-", code=0).out)["stats"]
     assert (stats["total_records"], stats["inserted"]) == (42, 42)
 
 
-def test_killing_it_leaves_whole_batches(program: Program, orders: Path) -> None:
+def test_killed_run_leaves_only_complete_batches(program: Program, orders: Path) -> None:
     process = slow(program)
     until(process, "batch_committed")
     process.kill()
@@ -165,7 +165,7 @@ def test_killing_it_leaves_whole_batches(program: Program, orders: Path) -> None
 
 
 @pytest.mark.parametrize("strategy", ["sequential", "batched", "async"])
-def test_a_second_signal_cancels_on_the_server_and_leaves_within_two_seconds(
+def test_second_signal_cancels_statements_and_exits_within_two_seconds(
     program: Program, orders: Path, postgres: Database, strategy: str
 ) -> None:
     """A lock that somebody else holds keeps a statement waiting for ever."""

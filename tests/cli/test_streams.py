@@ -26,18 +26,18 @@ pytestmark = pytest.mark.once
 CANARY = "canary-7f3a"
 
 
-def test_quiet_says_nothing(program: Program, orders: Path) -> None:
+def test_quiet_option_prints_nothing(program: Program, orders: Path) -> None:
     ended = program("orders.xlsx", "-q", code=0)
     assert (ended.out, ended.err) == ("", "")
 
 
-def test_plain_says_sentences(program: Program, orders: Path) -> None:
+def test_plain_output_is_sentences(program: Program, orders: Path) -> None:
     ended = program("orders.xlsx", "--plain", code=0)
     assert "Created table orders." in ended.lines
     assert ended.lines[-1].startswith("read 300 = inserted 300")
 
 
-def test_json_is_one_object_a_line(program: Program, orders: Path) -> None:
+def test_json_output_is_one_object_per_line(program: Program, orders: Path) -> None:
     ended = program("orders.xlsx", "--log-format", "json", "--batch-size", "100", code=0)
     said = [json.loads(line) for line in ended.lines]
     assert {"ts", "level", "run_id", "event"} <= set(said[1])
@@ -47,7 +47,7 @@ def test_json_is_one_object_a_line(program: Program, orders: Path) -> None:
     assert sum(line.get("inserted", 0) for line in said if line["event"] == "batch_committed") == 300
 
 
-def test_verbose_says_every_batch(program: Program, orders: Path) -> None:
+def test_verbose_output_reports_every_batch(program: Program, orders: Path) -> None:
     quiet, verbose = program("orders.xlsx", code=0), program("orders.xlsx", "-v", "--batch-size", "50", "--db", "b.db")
     assert len(verbose.lines) >= len(quiet.lines) + 6
 
@@ -69,11 +69,11 @@ def test_cell_text_is_escaped_on_the_terminal(
         assert mark not in inspected.err + inspected.out
 
 
-def test_no_colours_into_a_pipe(program: Program, orders: Path) -> None:
+def test_output_to_a_pipe_has_no_colours(program: Program, orders: Path) -> None:
     assert "\x1b" not in program("orders.xlsx", code=0, TERM="xterm-256color").err
 
 
-def test_the_report_is_private_and_whole(program: Program, orders: Path) -> None:
+def test_report_is_complete_and_readable_only_by_its_owner(program: Program, orders: Path) -> None:
     program("orders.xlsx", "-q", "--report", "report.json", code=0)
     path = program.folder / "report.json"
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
@@ -97,7 +97,7 @@ def test_several_files_give_one_report_and_the_worst_exit_code(
     assert (ended.code, [each["exit_code"] for each in json.loads(ended.out)["imports"]]) == (0, [0, 0])
 
 
-def test_a_file_whose_import_is_refused_before_there_is_a_run_has_a_report_too(
+def test_import_refused_before_the_run_starts_is_in_the_report(
     program: Program, orders: Path, workbook: Callable[..., Path]
 ) -> None:
     program("orders.xlsx", "-q", "--strategy", "nope", "--report", "report.json", code=2)
@@ -122,7 +122,7 @@ def test_closed_stdout_pipe_gives_no_traceback(program: Program, orders: Path) -
 
 
 @pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
-def test_closed_streams_are_tolerated(program: Program, orders: Path, closed: str) -> None:
+def test_closed_standard_streams_do_not_stop_the_import(program: Program, orders: Path, closed: str) -> None:
     line = f"exec {shlex.join([*PROGRAM, 'orders.xlsx', '--report', '-'])} {closed}"
     ended = subprocess.run(
         ["sh", "-c", line], cwd=program.folder, env=program.environment, capture_output=True, text=True, check=False
@@ -192,7 +192,7 @@ def test_password_is_in_no_output(program: Program, orders: Path, postgres: Data
         f"oracle://u:{CANARY}@h/db?password={CANARY}",
     ],
 )
-def test_an_address_that_does_not_work_does_not_tell_its_password(program: Program, orders: Path, url: str) -> None:
+def test_connection_error_does_not_show_the_password(program: Program, orders: Path, url: str) -> None:
     ended = program("orders.xlsx", "--db", url, "--connect-timeout", "2")
     assert ended.code in (1, 2, 5)
     assert CANARY not in ended.out + ended.err
@@ -228,7 +228,7 @@ def test_password_is_removed_from_argv(option: str, address: str) -> None:
 
 
 @ON_LINUX
-def test_a_password_is_not_in_the_list_of_processes(program: Program, orders: Path, postgres: Database) -> None:
+def test_password_is_not_in_the_process_list(program: Program, orders: Path, postgres: Database) -> None:
     name, host = postgres.url.split("@/")[1].split("?host=")
     url = f"postgresql://postgres:{CANARY}@/{name}?host={host}"
     process = program.start("orders.xlsx", "--db", url, "--max-rate", "10")

@@ -22,7 +22,7 @@ def source(program: Program) -> str:
 
 
 @pytest.mark.parametrize("name", ['"Sales"."2026.Q1"', *once('"Sales"."Say ""hi"""', "Sales.Orders")])
-def test_a_table_in_quotes_is_that_table(program: Program, source: str, postgres: Database, name: str) -> None:
+def test_quoted_table_name_is_used_literally(program: Program, source: str, postgres: Database, name: str) -> None:
     postgres.execute('CREATE SCHEMA "Sales"')
     program(source, "--db", postgres.url, "--table", name, "--no-ui", code=0)
     quoted = name if '"' in name else '"Sales"."Orders"'
@@ -33,9 +33,7 @@ def test_a_table_in_quotes_is_that_table(program: Program, source: str, postgres
 
 
 @pytest.mark.parametrize("mode", ["append", *once("replace")])
-def test_rows_that_are_staged_find_a_table_in_quotes(
-    program: Program, source: str, postgres: Database, mode: str
-) -> None:
+def test_staged_rows_reach_a_quoted_table(program: Program, source: str, postgres: Database, mode: str) -> None:
     postgres.execute('CREATE SCHEMA "Sales"')
     options = ("--db", postgres.url, "--table", '"Sales"."a.b"', "--no-ui")
     atomic = ["--atomic"] if mode == "append" else []
@@ -44,7 +42,7 @@ def test_rows_that_are_staged_find_a_table_in_quotes(
     assert "already imported" in program(source, *options, "--mode", mode, *atomic, code=0).err
 
 
-def test_a_missing_schema_is_made_on_request_alone(program: Program, source: str, postgres: Database) -> None:
+def test_missing_schema_is_created_only_on_request(program: Program, source: str, postgres: Database) -> None:
     options = ("--db", postgres.url, "--table", "fresh.t", "--no-ui")
     refused = program(source, *options, code=1)
     assert "there is no schema 'fresh': --create-schema makes it" in refused.err
@@ -62,12 +60,12 @@ def test_a_missing_schema_is_made_on_request_alone(program: Program, source: str
     assert postgres.scalar("SELECT count(*) FROM fresh.t") == 4
 
 
-def test_a_dot_in_a_name_needs_the_schema(program: Program, source: str, postgres: Database) -> None:
+def test_table_name_with_a_dot_requires_a_schema(program: Program, source: str, postgres: Database) -> None:
     refused = program(source, "--db", postgres.url, "--table", '"a.b"', "--no-ui", code=2)
     assert "needs its schema before it" in refused.err
 
 
-def test_sqlite_has_no_schemas_to_make(program: Program, source: str) -> None:
+def test_create_schema_is_refused_for_sqlite(program: Program, source: str) -> None:
     refused = program(source, "--db", "t.db", "--table", "a.b", "--create-schema", "--no-ui", code=1)
     assert "schema 'a' cannot be created here: leave the schema out" in refused.err
     program(source, "--db", "t.db", "--table", '"Mixed"', "--no-ui", code=0)

@@ -67,7 +67,7 @@ def test_reports_and_databases_may_have_undecodable_names(program: Program, file
     ("option", "value", "field"),
     [("--table", "t\udce9", "table"), ("--rename", "id=\udce9", "rename"), ("--null-if", "\udce9", "null_if")],
 )
-def test_what_goes_into_the_database_has_to_be_text(
+def test_undecodable_database_values_are_refused(
     program: Program, file: str, option: str, value: str, field: str
 ) -> None:
     refused = program(file, "--no-ui", option, value, code=2)

@@ -24,7 +24,7 @@ def count(program: Program) -> int:
     return int(sqlite_database(program.folder / "u.db").scalar("SELECT count(*) FROM s"))
 
 
-def test_undo_shows_the_rows_first(program: Program, run_id: str) -> None:
+def test_undo_without_yes_only_shows_the_rows(program: Program, run_id: str) -> None:
     ended = program("undo", run_id, code=2)
     assert ended.lines[0].endswith(f"s.csv › s was imported into table s of u.db by run {run_id}")
     assert ended.lines[1] == "tui-importer: this takes 2 rows out of table s: --yes does it"
@@ -38,7 +38,7 @@ def test_undo_with_yes_removes_the_rows_once(program: Program, run_id: str) -> N
     assert "inserted 2" in program("s.csv", "--db", "u.db", "--lineage", "--no-ui", code=0).err
 
 
-def test_a_run_that_nobody_knows_needs_its_database(program: Program, run_id: str) -> None:
+def test_undo_of_an_unknown_run_asks_for_its_database(program: Program, run_id: str) -> None:
     assert "is not recorded here: name its database with --db" in program("undo", "20200101-000000-0000000", code=2).err
     assert "knows no run" in program("undo", "20200101-000000-0000000", "--db", "u.db", code=2).err
     assert count(program) == 2

@@ -86,7 +86,7 @@ def watching(program: Program) -> Iterator[Callable[..., Watching]]:
         each.process.wait()
 
 
-def test_once_imports_what_is_there_and_puts_it_where_it_belongs(program: Program, place: Path) -> None:
+def test_once_imports_existing_files_and_moves_them(program: Program, place: Path) -> None:
     put(place, "a.csv", "n,t\n1,x\n2,y\n")
     put(place, "b.csv", "n,t\n3,z\nx,9\n")
     put(place, "broken.xlsx", "not a workbook")
@@ -106,7 +106,7 @@ def test_once_imports_what_is_there_and_puts_it_where_it_belongs(program: Progra
     assert "not a workbook, whatever its name says" in ended.err
 
 
-def test_patterns_choose_and_rejects_in_the_folder_are_no_files_to_import(program: Program, place: Path) -> None:
+def test_patterns_select_files_and_reject_workbooks_are_ignored(program: Program, place: Path) -> None:
     put(place, "a.csv", "n,t\n1,x\nx,y\n")
     put(place, "b.tsv", "n\tt\n2\ty\n")
     options = ("--once", "--db", "../w.db", "--table", "t", "--type", "n=integer", "--pattern", "*.csv")
@@ -119,7 +119,7 @@ def test_patterns_choose_and_rejects_in_the_folder_are_no_files_to_import(progra
 
 
 @pytest.mark.once
-def test_a_name_that_is_taken_gets_a_number(program: Program, place: Path) -> None:
+def test_moved_file_gets_a_number_if_its_name_exists(program: Program, place: Path) -> None:
     for number in (1, 2, 3):
         put(place, "a.csv", f"n,t\n{number},x\n")
         program("watch", "in", "--once", "--db", "w.db", "--table", "t", "--done", "done", code=0)
@@ -128,9 +128,7 @@ def test_a_name_that_is_taken_gets_a_number(program: Program, place: Path) -> No
 
 
 @pytest.mark.once
-def test_a_file_is_imported_when_it_has_settled_and_again_when_it_has_changed(
-    place: Path, watching: Callable[..., Watching]
-) -> None:
+def test_file_is_imported_once_stable_and_again_after_a_change(place: Path, watching: Callable[..., Watching]) -> None:
     watch = watching("--table", "t", "--key", "n", settle="2")
     path = place / "in" / "growing.csv"
     with path.open("w") as file:
@@ -150,7 +148,7 @@ def test_a_file_is_imported_when_it_has_settled_and_again_when_it_has_changed(
 
 
 @pytest.mark.once
-def test_a_killed_watch_goes_on_where_it_was(program: Program, place: Path, watching: Callable[..., Watching]) -> None:
+def test_restarted_watch_resumes_after_a_kill(program: Program, place: Path, watching: Callable[..., Watching]) -> None:
     put(place, "a.csv", "n,t\n" + "".join(f"{number},x\n" for number in range(3_000)))
     options = ("--table", "t", "--done", "done", "--batch-size", "50", "--max-rate", "2000")
     watch = watching(*options)
@@ -183,7 +181,7 @@ def test_a_signal_stops_the_run_and_the_next_watch_continues(
 
 
 @pytest.mark.once
-def test_what_cannot_be_reached_is_tried_again(place: Path, watching: Callable[..., Watching]) -> None:
+def test_unreachable_database_is_retried(place: Path, watching: Callable[..., Watching]) -> None:
     put(place, "a.csv", "n\n1\n")
     unreachable = "postgresql://nobody@127.0.0.1:9/none"
     watch = watching("--failed", "failed", "--connect-timeout", "1", database=unreachable)
@@ -192,7 +190,7 @@ def test_what_cannot_be_reached_is_tried_again(place: Path, watching: Callable[.
     assert watch.ended(signal.SIGINT) == 130
 
 
-def test_wrong_requests_are_refused_before_anything_is_looked_at(program: Program, place: Path) -> None:
+def test_invalid_requests_are_refused_before_any_file_is_opened(program: Program, place: Path) -> None:
     workbook = Workbook()
     workbook.save(place / "in" / "a.xlsx")
     assert "is no folder" in program("watch", "nowhere", "--db", "w.db", code=2).err
