@@ -29,7 +29,7 @@ def until_it_has_ended(recording: Recording) -> None:
     assert not recording.alive
 
 
-def test_started_run_continues_alone_and_takes_orders(tmp_path: Path) -> None:
+def test_started_run_continues_independently_and_accepts_commands(tmp_path: Path) -> None:
     recording = begin(tmp_path, max_rate=5)
     assert recording.alive
     while recording.latest("batch_committed") is None:
@@ -41,7 +41,7 @@ def test_started_run_continues_alone_and_takes_orders(tmp_path: Path) -> None:
     assert report.outcome == "stopped"
 
 
-def test_run_works_in_the_given_folder(tmp_path: Path) -> None:
+def test_run_uses_the_given_working_directory(tmp_path: Path) -> None:
     recording = begin(tmp_path)
     until_it_has_ended(recording)
     report = recording.report()

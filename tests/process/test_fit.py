@@ -24,7 +24,7 @@ TABLES = {
 
 
 @pytest.mark.parametrize("table", TABLES)
-def test_what_the_table_does_not_take_is_known(
+def test_incompatible_table_is_reported_as_an_obstacle(
     tmp_path: Path, sqlite: Database, postgres: Database, table: str | None
 ) -> None:
     path = tmp_path / "orders.csv"
@@ -44,7 +44,7 @@ def test_what_the_table_does_not_take_is_known(
         assert (TABLES[table] or "") in (seen.obstacle or "")
 
 
-def test_leaving_a_column_out_may_be_what_the_table_wants(tmp_path: Path, sqlite: Database) -> None:
+def test_skipping_a_column_removes_the_obstacle(tmp_path: Path, sqlite: Database) -> None:
     path = tmp_path / "orders.csv"
     path.write_text("number,customer\n1,a\n")
     sqlite.execute("CREATE TABLE orders (number integer)")
@@ -56,7 +56,7 @@ def test_leaving_a_column_out_may_be_what_the_table_wants(tmp_path: Path, sqlite
     assert look_at_target(plan, layout=found.layout).obstacle is None
 
 
-def test_a_known_schema_wants_its_columns_before_there_is_a_table(tmp_path: Path, sqlite: Database) -> None:
+def test_known_schema_requires_its_columns_before_the_table_exists(tmp_path: Path, sqlite: Database) -> None:
     path = tmp_path / "directory.csv"
     header = "Name,Category,Phone,Email,Address,City,Country,Website,Description"
     path.write_text(f"{header}\na,b,c,d,e,f,g,h,i\n")

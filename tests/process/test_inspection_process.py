@@ -97,7 +97,7 @@ def test_inspection_answers_with_preview_then_result() -> None:
     assert set(known.evidence) == set("ABCDEFGHI")
 
 
-def test_what_is_no_workbook_has_no_rough_preview(tmp_path: Path) -> None:
+def test_preview_of_a_text_file_is_not_raw(tmp_path: Path) -> None:
     path = tmp_path / "rows.csv"
     path.write_text("n;word\n1;a\n2;b\n")
     fine, known = Ear(inspection(path)).to_the_end()
@@ -121,7 +121,7 @@ def test_unreadable_file_is_refused_in_one_line(tmp_path: Path, what: str) -> No
     assert "\n" not in refused.error
 
 
-def test_the_plan_that_comes_back_holds_no_password(tmp_path: Path) -> None:
+def test_inspected_plan_contains_no_password(tmp_path: Path) -> None:
     path = tmp_path / "rows.csv"
     path.write_text("n\n1\n")
     plan = Plan(source=Source(file=str(path)), target=Target(database=f"postgresql://a:{PASSWORD}@nowhere/x"))
@@ -140,7 +140,7 @@ def test_crash_of_the_reader_process_is_reported(tmp_path: Path, number: signal.
     assert refused == Refused(error=f"the reader's process ended by signal {number.value}", exit_code=2)
 
 
-def test_a_process_that_cannot_even_begin_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_inspection_process_that_fails_to_start_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(start, "_MODULE", "tui_importer.no_such_module")
     [refused] = Ear(inspection(tmp_path / "x.csv")).to_the_end()
     assert refused == Refused(error="the reader's process ended without a word", exit_code=2)
@@ -180,7 +180,7 @@ def test_closing_an_ended_inspection_is_harmless() -> None:
 
 
 @pytest.mark.once
-def test_a_table_is_looked_at(database: Database) -> None:
+def test_target_table_is_inspected_without_changes(database: Database) -> None:
     [seen] = Ear(target(database.url)).to_the_end()
     assert isinstance(seen, TargetSeen)
     assert (seen.exists, seen.rows, seen.table) == (False, 0, "t")
@@ -199,7 +199,7 @@ def tables(database: Database) -> list[tuple[Any, ...]]:
 
 
 @pytest.mark.once
-def test_looking_makes_no_sqlite_file(tmp_path: Path) -> None:
+def test_inspecting_the_target_creates_no_sqlite_file(tmp_path: Path) -> None:
     [seen] = Ear(target(str(tmp_path / "new.db"))).to_the_end()
     assert isinstance(seen, TargetSeen)
     assert not seen.exists
@@ -219,7 +219,7 @@ def test_looking_makes_no_sqlite_file(tmp_path: Path) -> None:
         ("nosuch://x/y", 2),
     ],
 )
-def test_a_database_that_does_not_answer_is_refused_in_a_line(url: str, code: int) -> None:
+def test_unreachable_database_is_refused_in_one_line(url: str, code: int) -> None:
     [refused] = Ear(target(url, connect_timeout=5.0)).to_the_end()
     assert isinstance(refused, Refused)
     assert refused.exit_code == code
@@ -227,15 +227,15 @@ def test_a_database_that_does_not_answer_is_refused_in_a_line(url: str, code: in
     assert PASSWORD not in refused.error
 
 
-def test_what_is_no_database_is_refused_in_a_line(tmp_path: Path) -> None:
+def test_invalid_database_is_refused_in_one_line(tmp_path: Path) -> None:
     (tmp_path / "x.db").write_text("no database" * 100)
     [refused] = Ear(target(str(tmp_path / "x.db"))).to_the_end()
     assert isinstance(refused, Refused)
     assert "\n" not in refused.error
 
 
-def test_a_run_is_no_look(tmp_path: Path) -> None:
-    """What a process refuses is told, whatever it was asked."""
+def test_refused_import_request_is_reported(tmp_path: Path) -> None:
+    """The process reports a refusal whichever request it was given."""
     [refused] = Ear(
         ImportRequest(plans=(Plan(source=Source(file="x.csv"), options=Options(strategy="telepathic")),), command="x")
     ).to_the_end()

@@ -91,7 +91,7 @@ def test_native_output_is_diverted_from_stderr(
     assert caplog.messages == [PANIC]
 
 
-def test_a_stream_that_is_not_descriptor_2_is_left_alone(capfd: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+def test_stderr_replaced_by_a_file_is_not_diverted(capfd: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     with (tmp_path / "err").open("w") as stderr, pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, "stderr", stderr)
         with native_output_logged():
@@ -114,12 +114,12 @@ def test_verbose_shows_native_output(program: Program) -> None:
 
 @pytest.mark.once
 @pytest.mark.parametrize("command", ["inspect", "bench"])
-def test_other_commands_that_read_show_none_of_it(program: Program, command: str) -> None:
+def test_inspect_and_bench_hide_native_output(program: Program, command: str) -> None:
     assert PANIC not in program.anew(command, "words.lines", code=0).err
 
 
 @pytest.mark.once
-def test_what_went_wrong_is_told_all_the_same(program: Program) -> None:
+def test_reader_error_is_shown_without_native_output(program: Program) -> None:
     (program.folder / "words.lines").write_text("word\nraise\n")
     ended = program.anew("words.lines")
     assert ended.code != 0

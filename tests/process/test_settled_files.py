@@ -51,7 +51,9 @@ def files(tmp_path: Path) -> SettledFiles:
     return SettledFiles(tmp_path, 2.0, lambda path: path.suffix == ".csv")
 
 
-def test_a_file_settles_when_it_does_not_change(files: SettledFiles, put: Callable[..., Path], clock: Clock) -> None:
+def test_file_is_offered_once_it_has_not_changed_for_a_while(
+    files: SettledFiles, put: Callable[..., Path], clock: Clock
+) -> None:
     path = put("a.csv", "1")
     assert files.look() == []
     clock.now += 1.5
@@ -67,7 +69,7 @@ def test_a_file_settles_when_it_does_not_change(files: SettledFiles, put: Callab
     assert not files.waiting
 
 
-def test_old_files_are_settled_at_once_and_come_in_order(files: SettledFiles, put: Callable[..., Path]) -> None:
+def test_old_files_are_offered_immediately_and_in_order_of_age(files: SettledFiles, put: Callable[..., Path]) -> None:
     first, second = put("z.csv", "1", 90), put("a.csv", "1", 60)
     put("new.csv", "1")
     put(".hidden.csv", "1", 60)
@@ -76,7 +78,7 @@ def test_old_files_are_settled_at_once_and_come_in_order(files: SettledFiles, pu
     assert files.look() == [first, second]
 
 
-def test_what_changes_while_it_is_imported_is_offered_again(
+def test_file_changed_during_its_import_is_offered_again(
     files: SettledFiles, put: Callable[..., Path], clock: Clock
 ) -> None:
     path = put("a.csv", "1", 60)
@@ -90,7 +92,7 @@ def test_what_changes_while_it_is_imported_is_offered_again(
     assert files.look() == [path]
 
 
-def test_a_postponed_file_comes_later_and_one_that_is_gone_no_more(
+def test_postponed_file_is_offered_later_unless_it_was_deleted(
     files: SettledFiles, put: Callable[..., Path], clock: Clock
 ) -> None:
     path = put("a.csv", "1", 60)
@@ -104,12 +106,12 @@ def test_a_postponed_file_comes_later_and_one_that_is_gone_no_more(
     assert files.look() == []
 
 
-def test_a_folder_that_is_gone_is_one_line(tmp_path: Path) -> None:
+def test_missing_folder_is_reported_in_one_line(tmp_path: Path) -> None:
     with pytest.raises(ImporterError, match=r"gone: cannot be read: No such file"):
         SettledFiles(tmp_path / "gone", 2.0, lambda path: True).look()
 
 
-def test_a_file_is_moved_under_a_name_that_is_free(tmp_path: Path, put: Callable[..., Path]) -> None:
+def test_moved_file_gets_a_free_name(tmp_path: Path, put: Callable[..., Path]) -> None:
     (tmp_path / "done").mkdir()
     (tmp_path / "done" / "a.csv").write_text("older")
     assert move_into(put("a.csv", "1"), tmp_path / "done") == tmp_path / "done" / "a-2.csv"
@@ -117,7 +119,7 @@ def test_a_file_is_moved_under_a_name_that_is_free(tmp_path: Path, put: Callable
     assert (tmp_path / "done" / "a-2.csv").read_text() == "1"
 
 
-def test_a_file_that_cannot_be_moved_stays(tmp_path: Path, put: Callable[..., Path]) -> None:
+def test_failed_move_keeps_the_file(tmp_path: Path, put: Callable[..., Path]) -> None:
     (tmp_path / "done").mkdir()
     with pytest.raises(ImporterError, match=r"gone.csv: cannot be moved into .*done: No such file"):
         move_into(tmp_path / "gone.csv", tmp_path / "done")

@@ -29,7 +29,7 @@ def arriving_signals(wanted: int) -> Iterator[tuple[list[signal.Signals], thread
         yield arrived, enough
 
 
-def test_signals_are_passed_on_in_their_order() -> None:
+def test_signals_are_forwarded_in_order() -> None:
     with arriving_signals(2) as (arrived, enough):
         os.kill(os.getpid(), signal.SIGUSR2)
         os.kill(os.getpid(), signal.SIGUSR1)
@@ -47,7 +47,7 @@ def test_a_signal_delivered_to_another_thread_does_not_wait_for_the_main_thread(
         enough.wait()  # without a timeout: nothing else brings the main thread back to Python
 
 
-def test_signals_of_other_kinds_are_not_passed_on() -> None:
+def test_other_signals_are_not_forwarded() -> None:
     before = signal.signal(signal.SIGWINCH, lambda number, frame: None)
     try:
         with arriving_signals(1) as (arrived, enough):

@@ -112,7 +112,7 @@ def ended(recording: Recording) -> Report:
     return report
 
 
-def test_it_is_a_process_of_its_own_that_is_recorded(folder: Path, rows: Path, sqlite: Database) -> None:
+def test_run_is_a_recorded_process_in_its_own_session(folder: Path, rows: Path, sqlite: Database) -> None:
     recording = start_run(request(rows, sqlite.url), folder)
     assert recording.alive
     assert recording.command == "tui-importer rows.csv --no-ui"
@@ -150,7 +150,7 @@ time.sleep(600)
 def test_run_survives_the_death_of_its_parent(
     folder: Path, rows: Path, sqlite: Database, number: signal.Signals
 ) -> None:
-    """A dashboard that is killed, and a terminal that goes: its whole process group is told."""
+    """Also when the parent's whole process group is signalled, as by a closed terminal."""
     import msgspec
 
     text = msgspec.json.encode(request(rows, sqlite.url)).decode()
@@ -209,17 +209,17 @@ def test_contradictory_requests_are_refused(folder: Path, rows: Path, plan: Call
         ("rows.csv", "no/such/folder/t.db", 5, "no folder"),
     ],
 )
-def test_errors_found_late_are_reported_by_the_run(
+def test_errors_after_the_start_are_in_the_report(
     folder: Path, rows: Path, file: str, database: str, code: int, says: str
 ) -> None:
-    """As in a headless run; the report says what came of it."""
+    """As in a headless run, the report has the result."""
     report = ended(start_run(request(rows.with_name(file), database), folder))
     assert (report.outcome, report.exit_code) == ("failed", code)
     assert says in (report.error or "")
 
 
-def test_a_place_that_cannot_be_written_to_is_no_place_to_begin(folder: Path, rows: Path, sqlite: Database) -> None:
-    """What is not recorded cannot be shown."""
+def test_run_is_refused_if_it_cannot_be_recorded(folder: Path, rows: Path, sqlite: Database) -> None:
+    """A run without a recording could not be shown."""
     folder.parent.parent.mkdir(parents=True)
     folder.parent.touch()
     with pytest.raises(RefusedError, match="cannot be recorded"):
@@ -227,17 +227,15 @@ def test_a_place_that_cannot_be_written_to_is_no_place_to_begin(folder: Path, ro
     assert not Path(sqlite.url).exists()
 
 
-def test_a_process_that_dies_before_it_says_anything_is_told(
-    folder: Path, rows: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_process_that_fails_to_start_is_reported(folder: Path, rows: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(start, "_MODULE", "tui_importer.no_such_module")
     with pytest.raises(ImporterError, match=r"the run could not be begun: .*no_such_module"):
         start_run(request(rows, "x.db"), folder)
 
 
 @pytest.mark.once
-def test_files_where_it_is_begun_are_not_programs(folder: Path, rows: Path, sqlite: Database) -> None:
-    """A folder of data may hold a file that is called like a module: it is neither run nor in the way."""
+def test_modules_in_the_working_directory_are_not_imported(folder: Path, rows: Path, sqlite: Database) -> None:
+    """A folder of data may hold a file named like a module: it must neither run nor shadow the module."""
     for name in ("json", "sqlite3", "msgspec", "tui_importer", "select"):
         Path(f"{name}.py").write_text("open('was-run', 'w'); raise SystemExit(9)")
     report = ended(start_run(request(rows, sqlite.url, options={"max_rate": None}), folder))
@@ -246,7 +244,7 @@ def test_files_where_it_is_begun_are_not_programs(folder: Path, rows: Path, sqli
 
 
 @pytest.mark.once
-def test_the_report_is_for_its_owner(folder: Path, rows: Path, sqlite: Database, tmp_path: Path) -> None:
+def test_report_is_readable_only_by_its_owner(folder: Path, rows: Path, sqlite: Database, tmp_path: Path) -> None:
     where = tmp_path / "report.json"
     before = os.umask(0)
     try:
@@ -264,7 +262,7 @@ def test_the_report_is_for_its_owner(folder: Path, rows: Path, sqlite: Database,
 
 
 @pytest.mark.once
-def test_names_of_files_that_are_no_text_are_handed_over(folder: Path, rows: Path, sqlite: Database) -> None:
+def test_undecodable_file_names_are_passed_to_the_process(folder: Path, rows: Path, sqlite: Database) -> None:
     names = [os.fsdecode(name) for name in (b"r\xe9.json", b"x\xe9.xlsx", b"n\xe9")]
     report, rejects, missing = (rows.parent / name for name in names)
     plan = Plan(
