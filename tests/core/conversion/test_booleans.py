@@ -20,7 +20,7 @@ def guess(*texts: str, given: ColumnFormat = PLAIN) -> GuessResult | None:
 
 
 @pytest.mark.parametrize("pair", PROVEN_PAIRS)
-def test_both_words_of_a_pair_prove_it(pair: tuple[str, str]) -> None:
+def test_column_with_both_words_of_a_pair_is_boolean(pair: tuple[str, str]) -> None:
     found = guess(pair[0], pair[1].upper(), pair[0].title())
     assert found is not None
     assert found.type == BOOLEAN
@@ -28,7 +28,7 @@ def test_both_words_of_a_pair_prove_it(pair: tuple[str, str]) -> None:
 
 
 @pytest.mark.parametrize("pair", OFFERED_PAIRS)
-def test_other_pairs_are_offered(pair: tuple[str, str]) -> None:
+def test_ambiguous_pairs_stay_text_with_a_hint(pair: tuple[str, str]) -> None:
     found = guess(*pair)
     assert found is not None
     assert found.type == TEXT
@@ -36,11 +36,11 @@ def test_other_pairs_are_offered(pair: tuple[str, str]) -> None:
 
 
 @pytest.mark.parametrize("texts", [["t"], ["no"], ["yes", "f"], ["y", "n", "?"], ["t", "f", "true"], ["m", "f"]])
-def test_half_a_pair_or_more_than_one_proves_nothing(texts: Sequence[str]) -> None:
+def test_incomplete_or_mixed_pairs_are_not_boolean(texts: Sequence[str]) -> None:
     assert guess(*texts) is None
 
 
-def test_given_words_are_read_ignoring_case() -> None:
+def test_configured_words_match_ignoring_case() -> None:
     given = ColumnFormat(true_words=("Ja", "X"), false_words=("Nein",))
     found = guess("ja", "JA", "x", given=given)
     assert found is not None

@@ -41,7 +41,7 @@ def guess(*texts: str, given: str | None = None) -> GuessResult | None:
         ("ymd", "2024.9.3", "2024-09-03"),
     ],
 )
-def test_a_date_is_rewritten(date_format: str, text: str, iso: str) -> None:
+def test_dates_are_rewritten_as_iso(date_format: str, text: str, iso: str) -> None:
     form = DateForm(date_format)
     assert form.matches([text])
     assert form.rewrite([text]) == [iso]
@@ -61,7 +61,7 @@ def test_a_date_is_rewritten(date_format: str, text: str, iso: str) -> None:
         ("DD MON YYYY", "3 Foo 2024"),
     ],
 )
-def test_no_date_in_this_format(date_format: str, text: str) -> None:
+def test_text_in_another_format_does_not_match(date_format: str, text: str) -> None:
     assert not DateForm(date_format).matches([text])
 
 
@@ -85,7 +85,7 @@ def test_no_date_in_this_format(date_format: str, text: str) -> None:
         (["15.01.99"], DATE, "DD.MM.YY"),
     ],
 )
-def test_a_column_proves_its_format(texts: Sequence[str], type_: ColumnType, date_format: str) -> None:
+def test_unambiguous_column_determines_its_format(texts: Sequence[str], type_: ColumnType, date_format: str) -> None:
     found = guess(*texts)
     assert found is not None
     assert (found.type, found.format.date_format) == (type_, date_format)
@@ -100,9 +100,7 @@ def test_a_column_proves_its_format(texts: Sequence[str], type_: ColumnType, dat
         (["31.12.24"], "DD.MM.YY", "YY.MM.DD"),
     ],
 )
-def test_an_ambiguous_column_stays_text_and_says_what_it_could_be(
-    texts: Sequence[str], first: str, second: str
-) -> None:
+def test_ambiguous_column_stays_text_with_a_hint(texts: Sequence[str], first: str, second: str) -> None:
     found = guess(*texts)
     assert found is not None
     assert found.type == TEXT
@@ -122,11 +120,11 @@ def test_an_ambiguous_column_stays_text_and_says_what_it_could_be(
         ["31.12.20245"],
     ],
 )
-def test_a_contradiction_leaves_no_format(texts: Sequence[str]) -> None:
+def test_contradictory_texts_have_no_format(texts: Sequence[str]) -> None:
     assert guess(*texts) is None
 
 
-def test_a_given_format_is_the_only_one() -> None:
+def test_configured_format_is_the_only_candidate() -> None:
     found = guess("01/02/2025", given="MM/DD/YYYY")
     assert found is not None
     assert (found.type, found.reading, found.hint) == (DATE, None, None)

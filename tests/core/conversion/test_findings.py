@@ -6,14 +6,14 @@ from tui_importer.core.conversion.findings import finding_notes
 from tui_importer.core.conversion.traits import Finding
 
 
-def test_one_column() -> None:
+def test_finding_of_one_column_is_one_note() -> None:
     finding = Finding("mixed content: 1 number among 3 texts", 1, 7)
     assert finding_notes([("a", [finding]), ("b", [])]) == (
         "column 'a': mixed content: 1 number among 3 texts, in row 7",
     )
 
 
-def test_several_columns_are_one_line_for_each_kind() -> None:
+def test_findings_of_several_columns_are_one_note_per_kind() -> None:
     mixed = [Finding(f"mixed content: {number} numbers among 3 texts", number, 9 - number) for number in (2, 3)]
     errors = [Finding("error cells (#N/A)", 2, 5), Finding("error cells (#REF!)", 1, 4)]
     assert finding_notes([("a", [mixed[0], errors[0]]), ("b", [mixed[1]]), ("c", [errors[1]])]) == (
@@ -22,7 +22,7 @@ def test_several_columns_are_one_line_for_each_kind() -> None:
     )
 
 
-def test_many_columns_are_not_all_named() -> None:
+def test_note_about_many_columns_names_only_the_first() -> None:
     (note,) = finding_notes([(f"c{number}", [Finding("NUL characters", 1, 2)]) for number in range(12)])
     assert note.startswith(
         "columns 'c0', 'c1', 'c2', 'c3', 'c4', 'c5', 'c6', 'c7' and 4 more: NUL characters, first in"

@@ -67,7 +67,7 @@ def infer(cells: Sequence[Cell], *, typed: bool = True, first_row: int = 2) -> I
         ([CellError("#N/A"), 1.0], "integer"),
     ],
 )
-def test_typed_cells(cells: list[Cell], type_: str) -> None:
+def test_type_is_inferred_from_typed_cells(cells: list[Cell], type_: str) -> None:
     assert str(infer(cells).type) == type_
 
 
@@ -108,11 +108,11 @@ def test_typed_cells(cells: list[Cell], type_: str) -> None:
         (["nan"], "text"),
     ],
 )
-def test_untyped_texts(cells: list[Cell], type_: str) -> None:
+def test_type_is_inferred_from_untyped_texts(cells: list[Cell], type_: str) -> None:
     assert str(infer(cells, typed=False).type) == type_
 
 
-def test_evidence_of_texts() -> None:
+def test_evidence_describes_texts() -> None:
     result = infer(["a", None, "ccc"])
     assert result.evidence == "2 texts, longest 3 characters; 1 blank"
     assert (result.cells, result.blanks, result.nullable) == (3, 1, True)
@@ -120,7 +120,7 @@ def test_evidence_of_texts() -> None:
     assert infer([None]).evidence == "no values; 1 blank"
 
 
-def test_evidence_of_values() -> None:
+def test_evidence_describes_values() -> None:
     assert infer([3.0, 1.0]).evidence == "2 whole numbers from 1 to 3"
     assert infer([0.5, -2]).evidence == "2 numbers from -2 to 0.5"
     assert infer([NOON, DAY]).evidence == "2 dates from 2024-02-29 to 2024-02-29, with a time of day"
@@ -142,11 +142,11 @@ def test_evidence_of_values() -> None:
         (["Ann", "1"], "2 texts, longest 3 characters"),
     ],
 )
-def test_evidence_of_untyped_texts(cells: list[Cell], evidence: str) -> None:
+def test_evidence_describes_untyped_texts(cells: list[Cell], evidence: str) -> None:
     assert infer(cells, typed=False).evidence == evidence
 
 
-def test_mixed_content_is_found_with_the_first_cell_of_the_minority() -> None:
+def test_mixed_content_finding_names_the_first_cell_of_the_minority() -> None:
     result = infer([1.0, 2.0, None, "n/a", 5, "x"])
     assert result.evidence == "text: 3 numbers and 2 texts; 1 blank"
     (finding,) = result.findings
@@ -154,7 +154,7 @@ def test_mixed_content_is_found_with_the_first_cell_of_the_minority() -> None:
     assert str(finding) == "mixed content: 2 texts among 3 numbers, first in row 5"
 
 
-def test_error_cells_and_uncalculated_formulas_are_found_and_decide_nothing() -> None:
+def test_error_cells_and_uncalculated_formulas_do_not_affect_the_type() -> None:
     result = infer([1.0, CellError("#N/A"), UncalculatedFormula(), CellError("#DIV/0!")])
     assert str(result.type) == "integer"
     assert result.nullable
@@ -175,7 +175,7 @@ def test_nul_characters_are_found() -> None:
     assert (finding.cells, finding.first_row) == (2, 3)
 
 
-def test_rows_need_not_follow_each_other() -> None:
+def test_evidence_uses_given_row_numbers() -> None:
     inference = ColumnInference(typed=False)
     inference.add(ListColumn(["1", "x"]), 2, rows=[2, 9])
     assert inference.result().evidence == "text: not a whole number in row 9 ('x')"

@@ -28,18 +28,18 @@ from tui_importer.core.conversion.parsing import as_text
         ("P-1DT-2H", dt.timedelta(days=-1, hours=-2)),
     ],
 )
-def test_a_duration(text: str, expected: dt.timedelta) -> None:
+def test_durations_are_parsed(text: str, expected: dt.timedelta) -> None:
     assert parse_interval(text) == expected
 
 
 @pytest.mark.parametrize(
     "text", ["", "P", "PT", "P1DT", "1 mon", "P1M", "P1Y", "day", "1", " 1:00", "1:60", "1:00 ", "١:00"]
 )
-def test_no_duration(text: str) -> None:
+def test_invalid_durations_are_not_parsed(text: str) -> None:
     assert parse_interval(text) is None
 
 
-def test_a_duration_that_is_too_long() -> None:
+def test_too_long_duration_is_refused() -> None:
     with pytest.raises(OverflowError):
         parse_interval("9999999999999:00")
 

@@ -26,7 +26,7 @@ from tui_importer.core.model.types import DATE, INTERVAL, TEXT, TIMESTAMP, TIMES
         (INTERVAL, "P1Y"),
     ],
 )
-def test_only_types_with_literals_take_them(type_: ColumnType, text: str) -> None:
+def test_only_types_with_literals_accept_them(type_: ColumnType, text: str) -> None:
     assert parser(replace(type_, literals=True))(f" {text} ") == text
     with pytest.raises(ConversionError, match=r"^is .*: only columns of PostgreSQL tables that are there already"):
         parser(type_)(text)
@@ -47,11 +47,11 @@ def test_only_types_with_literals_take_them(type_: ColumnType, text: str) -> Non
         (TEXT, "3 days"),
     ],
 )
-def test_other_texts_are_none(type_: ColumnType, text: str) -> None:
+def test_other_texts_are_not_literals(type_: ColumnType, text: str) -> None:
     assert literal(text, type_) is None
 
 
-def test_values_without_literals_are_converted_as_before() -> None:
+def test_ordinary_values_are_converted_by_types_with_literals() -> None:
     assert str(parser(replace(DATE, literals=True))("2024-02-29")) == "2024-02-29"
     with pytest.raises(ConversionError, match="a date is expected"):
         parser(replace(DATE, literals=True))("tomorrow")
@@ -76,5 +76,5 @@ def test_literals_do_not_change_type_equality() -> None:
         (" 1 year", None),
     ],
 )
-def test_calendar_intervals(text: str, expected: tuple[int, int, int] | None) -> None:
+def test_calendar_intervals_are_parsed(text: str, expected: tuple[int, int, int] | None) -> None:
     assert calendar_interval(text) == expected

@@ -22,15 +22,15 @@ from tui_importer.core.model.list_column import ListColumn
         (("nan",), [1.5, "nan"], [1.5, None]),
     ],
 )
-def test_what_stands_for_null(words: tuple[str, ...], cells: list[Cell], expected: list[Cell]) -> None:
+def test_null_words_become_null(words: tuple[str, ...], cells: list[Cell], expected: list[Cell]) -> None:
     assert list(NullWords(words).applied(ListColumn(cells)).values()) == expected
 
 
-def test_a_column_without_such_words_is_not_copied() -> None:
+def test_column_without_null_words_is_not_copied() -> None:
     for cells in (["a", None], ["a", "b"], [1.5, 2], [None]):
         column = ListColumn(cells)
         assert NullWords(("NA",)).applied(column) is column
 
 
-def test_words_of_spreadsheets_databases_and_statistics_are_offered() -> None:
+def test_common_null_words_are_offered() -> None:
     assert {"NA", "N/A", "--", "\\N", "null", "NULL", "None", "-"} <= OFFERED_WORDS

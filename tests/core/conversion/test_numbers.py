@@ -58,7 +58,7 @@ def guess(*texts: str, given: str | None = None) -> GuessResult | None:
         (NumberForm(",", currency="zł"), "12,50 zł", "12.5"),
     ],
 )
-def test_a_number_is_rewritten(form: NumberForm, text: str, number: str) -> None:
+def test_numbers_are_rewritten_as_plain_decimals(form: NumberForm, text: str, number: str) -> None:
     assert form.matches([text])
     assert Decimal(form.rewrite([text])[0]) == Decimal(number)
     assert form.rewrite([text, text]) == form.rewrite([text]) * 2
@@ -89,7 +89,7 @@ def test_a_number_is_rewritten(form: NumberForm, text: str, number: str) -> None
         (NumberForm(".", currency="$"), "5"),
     ],
 )
-def test_no_number_in_this_form(form: NumberForm, text: str) -> None:
+def test_text_in_another_form_does_not_match(form: NumberForm, text: str) -> None:
     assert not form.matches([text])
 
 
@@ -112,7 +112,7 @@ def test_no_number_in_this_form(form: NumberForm, text: str) -> None:
         (["1.234,0000000000001"], NUMERIC, ColumnFormat(decimal_mark=",")),
     ],
 )
-def test_a_column_proves_its_form(texts: Sequence[str], type_: ColumnType, format_: ColumnFormat) -> None:
+def test_unambiguous_column_determines_its_form(texts: Sequence[str], type_: ColumnType, format_: ColumnFormat) -> None:
     found = guess(*texts)
     assert found is not None
     assert (found.type, found.format) == (type_, format_)
@@ -149,11 +149,11 @@ def test_ambiguous_numbers_stay_text_with_a_hint(texts: Sequence[str], hint: str
         ["1 234", "007"],
     ],
 )
-def test_a_contradiction_leaves_no_form(texts: Sequence[str]) -> None:
+def test_contradictory_texts_have_no_form(texts: Sequence[str]) -> None:
     assert guess(*texts) is None
 
 
-def test_two_currencies_are_no_column_of_numbers() -> None:
+def test_column_with_several_currencies_stays_text() -> None:
     found = guess("€ 5", "$ 6")
     assert found is not None
     assert (found.type, found.reason) == (TEXT, "amounts in several currencies ($, €)")

@@ -47,8 +47,8 @@ def test_value_of_the_type_is_unchanged(kind: str, data: st.DataObject) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 @given(data=st.data())
-def test_text_of_a_value_is_read_as_the_same_value(kind: str, data: st.DataObject) -> None:
-    """What a reject workbook shows can be given back."""
+def test_text_of_a_value_parses_to_the_same_value(kind: str, data: st.DataObject) -> None:
+    """Values shown in a reject workbook can be imported again."""
     value = data.draw(KINDS[kind])
     text = as_text(value)
     assert text is not None
@@ -120,7 +120,7 @@ def test_values_are_shown_as_text(cell: Cell, text: str | None) -> None:
 
 
 @given(st.one_of(st.integers(), st.floats(), st.decimals(), st.text(), st.booleans()), st.sampled_from([16, 32, 64]))
-def test_an_integer_fits_its_column(cell: Any, bits: int) -> None:
+def test_parsed_integer_fits_its_column(cell: Any, bits: int) -> None:
     try:
         number = to_integer(cell, bits)
     except ConversionError:

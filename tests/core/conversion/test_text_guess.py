@@ -54,7 +54,7 @@ def guess(texts: Sequence[str], *, blocks: int = 1) -> tuple[ColumnType, str | N
         (["23:59", "01:02:03.5"], TIME),
     ],
 )
-def test_the_narrowest_type_that_all_have(texts: list[str], type_: ColumnType) -> None:
+def test_narrowest_common_type_is_chosen(texts: list[str], type_: ColumnType) -> None:
     assert guess(texts)[0] == type_
 
 
@@ -72,7 +72,7 @@ def test_the_narrowest_type_that_all_have(texts: list[str], type_: ColumnType) -
         (["x", "1"], None),
     ],
 )
-def test_text_says_why(texts: list[str], why: str | None) -> None:
+def test_text_type_has_a_reason(texts: list[str], why: str | None) -> None:
     assert guess(texts) == (TEXT, why)
 
 

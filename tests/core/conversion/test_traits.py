@@ -34,7 +34,7 @@ def look(values: Sequence[Any]) -> tuple[set[Trait], CellStats]:
 
 
 @given(st.lists(FLOATS, min_size=1))
-def test_floats(values: list[float]) -> None:
+def test_traits_and_range_of_floats(values: list[float]) -> None:
     traits, stats = look(values)
     finite = [value for value in values if math.isfinite(value)]
     assert (Trait.NOT_FINITE in traits) == (len(finite) < len(values))
@@ -46,7 +46,7 @@ def test_floats(values: list[float]) -> None:
 
 
 @given(st.lists(INTEGERS, min_size=1))
-def test_integers(values: list[int]) -> None:
+def test_traits_and_range_of_integers(values: list[int]) -> None:
     traits, stats = look(values)
     assert bool(traits) == any(abs(value) > MAX_FLOAT_INTEGER for value in values)
     assert (stats.low, stats.high) == (min(values), max(values))
@@ -59,7 +59,7 @@ def test_integers(values: list[int]) -> None:
 
 
 @given(st.lists(st.datetimes(timezones=st.none() | st.just(dt.UTC)), min_size=1))
-def test_moments(values: list[dt.datetime]) -> None:
+def test_traits_and_range_of_datetimes(values: list[dt.datetime]) -> None:
     traits, stats = look(values)
     assert (Trait.ZONED in traits) == any(value.tzinfo for value in values)
     assert (Trait.ZONELESS in traits) == any(value.tzinfo is None for value in values)
@@ -68,7 +68,7 @@ def test_moments(values: list[dt.datetime]) -> None:
 
 
 @given(st.lists(st.decimals(), min_size=1))
-def test_decimals(values: list[Decimal]) -> None:
+def test_traits_of_decimals(values: list[Decimal]) -> None:
     traits, _ = look(values)
     assert (Trait.NOT_FINITE in traits) == any(not value.is_finite() for value in values)
 
@@ -77,14 +77,14 @@ CELLS = st.one_of(st.none(), st.booleans(), st.integers(), st.text(max_size=3))
 
 
 @given(st.lists(CELLS), st.sampled_from([bool, int, str]))
-def test_the_cells_of_just_one_type(cells: list[Any], kind: type) -> None:
-    """A boolean is no integer here, though Python says that it is one."""
+def test_of_kind_selects_cells_of_exactly_one_type(cells: list[Any], kind: type) -> None:
+    """A boolean is not an integer here, although bool is a subclass of int."""
     column = ListColumn(cells)
     if kind in column.kinds:
         assert list(of_kind(column, kind)) == [cell for cell in cells if type(cell) is kind]
 
 
-def test_a_tally_keeps_the_first_row_of_all() -> None:
+def test_cell_stats_keep_the_lowest_row() -> None:
     stats = CellStats()
     stats.count(2, 900)
     stats.count(1, 17)

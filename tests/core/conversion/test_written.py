@@ -51,7 +51,9 @@ def infer(cells: list[Cell], *, typed: bool = False, given: ColumnFormat = PLAIN
         (FLOAT, ColumnFormat(null_if=("NA", "-")), ["1.5", "NA", "-"], [1.5, None, None]),
     ],
 )  # fmt: skip
-def test_values_in_a_form(type_: ColumnType, format_: ColumnFormat, cells: list[Cell], values: list[Cell]) -> None:
+def test_values_in_the_configured_form_are_converted(
+    type_: ColumnType, format_: ColumnFormat, cells: list[Cell], values: list[Cell]
+) -> None:
     assert convert(cells, type_, format_) == (values, {})
 
 
@@ -79,7 +81,7 @@ def test_values_in_a_form(type_: ColumnType, format_: ColumnFormat, cells: list[
         (SCALE_1, PLAIN, "1.25", "2 decimals; the column takes 1 (--round"),
     ],
 )
-def test_what_is_not_in_the_form_is_refused(type_: ColumnType, format_: ColumnFormat, cell: str, reason: str) -> None:
+def test_cells_in_another_form_are_refused(type_: ColumnType, format_: ColumnFormat, cell: str, reason: str) -> None:
     values, reasons = convert([cell, None], type_, format_)
     assert values == [None, None]
     assert reason in reasons[0]
@@ -96,7 +98,7 @@ def test_what_is_not_in_the_form_is_refused(type_: ColumnType, format_: ColumnFo
         (123456789012345.67, "numeric(20,2)", Decimal("123456789012345.67")),
     ],
 )
-def test_a_double_is_judged_as_it_is_shown(cell: float, type_: str, value: Cell) -> None:
+def test_float_is_rounded_to_its_displayed_digits(cell: float, type_: str, value: Cell) -> None:
     columns: list[list[Cell]] = [[cell], [cell, 1.0], [cell, None], [cell, "1"]]
     for cells in columns:
         values, reasons = convert(cells, ColumnType.parse(type_), PLAIN)
@@ -110,7 +112,7 @@ def test_a_double_with_more_decimals_is_refused_or_rounded(cell: float) -> None:
     assert convert([cell], type_, ColumnFormat(round=True)) == ([round(Decimal(cell), 2)], {})
 
 
-def test_texts_of_a_workbook_stay_text_and_numbers_among_them_are_said() -> None:
+def test_workbook_texts_stay_text_with_a_hint_about_numbers() -> None:
     found = infer(["1", "22"], typed=True)
     assert str(found.type) == "text"
     assert found.hint == "numbers are stored as text: --type {column=integer} reads them"
@@ -120,7 +122,7 @@ def test_texts_of_a_workbook_stay_text_and_numbers_among_them_are_said() -> None
     assert infer(["01.02.2024"], typed=True, given=ColumnFormat(date_format="dmy")).type == DATE
 
 
-def test_words_for_null_are_offered_with_their_number() -> None:
+def test_null_words_are_offered_with_their_counts() -> None:
     found = infer(["1", "NA", "-", "NA", None])
     assert str(found.type) == "text"
     assert found.hint == "would be integer but for 2 × 'NA', 1 × '-': --null-if NA --null-if=- reads them as NULL"
@@ -142,7 +144,7 @@ WRITERS: dict[str, tuple[st.SearchStrategy[Any], Callable[[Any], str], Callable[
 
 @pytest.mark.parametrize("form", WRITERS)
 @given(data=st.data())
-def test_a_column_in_a_proven_form_comes_back_or_stays_as_it_was(form: str, data: st.DataObject) -> None:
+def test_column_in_an_inferred_form_round_trips_or_stays_text(form: str, data: st.DataObject) -> None:
     values, write, stored = WRITERS[form]
     wanted = data.draw(st.lists(st.none() | values, min_size=1, max_size=12))
     cells: list[Cell] = [None if value is None else write(value) for value in wanted]
@@ -157,7 +159,7 @@ def test_a_column_in_a_proven_form_comes_back_or_stays_as_it_was(form: str, data
 
 @pytest.mark.parametrize("form", WRITERS)
 @given(data=st.data())
-def test_a_column_that_one_cell_contradicts_stays_as_it_was(form: str, data: st.DataObject) -> None:
+def test_column_with_one_contradicting_cell_stays_text(form: str, data: st.DataObject) -> None:
     values, write, _ = WRITERS[form]
     cells: list[Cell] = list(map(write, data.draw(st.lists(values, min_size=1, max_size=12))))
     at = data.draw(st.integers(0, len(cells)))
@@ -190,7 +192,7 @@ CELLS = (
 
 @pytest.mark.parametrize("type_", [FLOAT, NUMERIC, INTEGER, DATE, TIMESTAMP, BOOLEAN], ids=str)
 @given(cells=st.lists(CELLS, max_size=8) | st.lists(CELLS, min_size=1, max_size=1), format_=FORMATS)
-def test_a_whole_column_is_converted_as_cell_by_cell(
+def test_column_conversion_equals_conversion_per_cell(
     type_: ColumnType, cells: list[Cell], format_: ColumnFormat
 ) -> None:
     cells = [None if cell == "" else cell for cell in cells]
