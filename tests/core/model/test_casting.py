@@ -44,7 +44,7 @@ def test_a_cast_converts_every_cell(cells: list[Cell], type_: ColumnType, expect
         ([dt.timedelta(1)], ColumnType(Kind.INTERVAL)),
     ],
 )
-def test_a_column_that_fits_is_returned_as_it_is(cells: list[Cell], type_: ColumnType) -> None:
+def test_column_that_fits_is_returned_unchanged(cells: list[Cell], type_: ColumnType) -> None:
     column = ListColumn(cells)
     assert cast(column, type_) is column
 
@@ -65,5 +65,5 @@ def test_a_column_that_fits_is_returned_as_it_is(cells: list[Cell], type_: Colum
         ([1], ColumnType(Kind.BOOLEAN)),
     ],
 )
-def test_a_column_that_needs_a_closer_look_is_not_cast(cells: list[Cell], type_: ColumnType) -> None:
+def test_column_that_needs_per_cell_conversion_is_not_cast(cells: list[Cell], type_: ColumnType) -> None:
     assert cast(ListColumn(cells), type_) is None

@@ -175,7 +175,7 @@ def test_column_facts_match_a_scan_of_every_cell(cells: list[Any], data: st.Data
     ),
     data=st.data(),
 )
-def test_columns_over_rows_are_columns(grid: list[list[str]], data: st.DataObject) -> None:
+def test_row_backed_columns_equal_list_columns(grid: list[list[str]], data: st.DataObject) -> None:
     rows = Rows.read(iter(grid), len(grid))[1]
     assert rows is not None
     start = data.draw(st.integers(0, len(grid)))
@@ -210,7 +210,7 @@ def test_columns_over_rows_are_columns(grid: list[list[str]], data: st.DataObjec
 
 
 @pytest.mark.parametrize("grid", [[["a"], ["b", "c"]], [["a", 1.0]], [["a", None]], [[]]])
-def test_rows_with_other_values_than_texts_use_list_columns(grid: list[list[Cell]]) -> None:
+def test_rows_with_non_text_values_use_list_columns(grid: list[list[Cell]]) -> None:
     rows = Rows.read(iter(grid), len(grid))[1]
     assert rows is None or rows.width == 0
 
@@ -291,7 +291,7 @@ def batch_of(*rows: tuple[Cell, Cell, Cell], first_row: int = 10) -> Batch:
     return MAPPING.batch(1, block, range(first_row, first_row + len(rows)))
 
 
-def test_a_refused_row_leaves_the_batch_with_all_its_faults() -> None:
+def test_rejected_row_is_removed_from_the_batch_with_all_its_faults() -> None:
     batch = batch_of(("a", 1.0, "fine"), (None, 2.0, "too long"), ("b\0", 3.0, CellError("#REF!")), ("c", 4.0, None))
     assert list(batch.rows) == [10, 13]
     assert list(batch.records()) == [("a", "fine"), ("c", None)]
@@ -349,7 +349,7 @@ def test_blocks_are_cut_and_padded_to_the_extent() -> None:
         assert [column.values()[0] for column in fitted(block, first, width).columns] == expected
 
 
-def test_blank_rows_go_and_the_others_keep_their_numbers() -> None:
+def test_blank_rows_are_removed_and_other_rows_keep_their_numbers() -> None:
     block = Block(first_row=5, columns=(ListColumn([None, "a", None, None]), ListColumn([None, None, None, 0])))
     kept, rows = without_blank_rows(block)
     assert list(rows) == [6, 8]
@@ -390,7 +390,7 @@ def through(rows: int, note: Cell) -> int:
     return calls(prepare)
 
 
-def test_clean_columns_cost_no_call_a_cell() -> None:
+def test_clean_columns_need_no_call_per_cell() -> None:
     through(10, "note")  # what is called once only
     # Rows are read in pieces, each by two calls.
     pieces = 4_000 // PIECE_ROWS - 1
@@ -399,7 +399,7 @@ def test_clean_columns_cost_no_call_a_cell() -> None:
 
 
 def test_call_counter_detects_calls_per_cell() -> None:
-    """A column with one long text in it is walked, cell by cell."""
+    """A column with one long text is converted cell by cell."""
     assert through(4_000, "too long") - through(500, "too long") > 3_000
 
 
@@ -419,8 +419,8 @@ def test_call_counter_detects_calls_per_cell() -> None:
         ("numeric", 12.0),
     ],
 )
-def test_no_type_of_its_own_costs_a_python_call_a_cell(type_: str, cell: Cell) -> None:
-    """Calls of C functions by C functions (``map(int, cells)``) are not seen by Python, and not what is slow."""
+def test_conversion_needs_no_python_call_per_cell_for_any_type(type_: str, cell: Cell) -> None:
+    """Python does not count C functions called by C functions (``map(int, cells)``), and they are not slow."""
     conversion = Conversion(ColumnType.parse(type_), required=True)
     few, many = (calls(lambda size=size: conversion.apply(ListColumn([cell] * size))) for size in (10, 5_000))  # type: ignore[misc]
     assert many == few

@@ -14,7 +14,7 @@ INTERVALS = st.lists(st.tuples(ROWS, st.integers(0, 12)).map(lambda pair: Interv
 
 
 @given(INTERVALS)
-def test_merged_intervals_hold_the_same_rows_and_lie_apart(intervals: list[Interval]) -> None:
+def test_merged_intervals_hold_the_same_rows_and_are_not_adjacent(intervals: list[Interval]) -> None:
     result = merged(intervals)
     assert [row for first, last in result for row in range(first, last + 1)] == sorted(
         {row for first, last in intervals for row in range(first, last + 1)}
@@ -36,6 +36,6 @@ def test_pending_rows_are_in_no_interval(intervals: list[Interval], rows: set[in
 
 
 @given(INTERVALS, ROWS)
-def test_the_first_gap(intervals: list[Interval], start: int) -> None:
+def test_first_gap_is_the_first_row_in_no_interval(intervals: list[Interval], start: int) -> None:
     inside = {row for first, last in intervals for row in range(first, last + 1)}
     assert CompletedRows(intervals).first_gap(start) == next(row for row in range(start, 200) if row not in inside)

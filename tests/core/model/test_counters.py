@@ -44,7 +44,7 @@ def test_total_is_exact_after_reading() -> None:
     assert progress(Snapshot(at=0.0, all_read=True)) == 1.0
 
 
-def test_a_snapshot_adds_up_the_workers_and_does_not_change_afterwards() -> None:
+def test_snapshot_sums_the_workers_and_is_immutable() -> None:
     reader = ReaderCounters(rows_read=30, blank_rows=2, source_rows=40, phase=Phase.READING)
     workers = [
         WorkerCounters(1, inserted=10, rejected=1, state=WorkerState.WRITING, in_hand_first_row=22),
@@ -76,7 +76,7 @@ def test_phase_of_the_engine_overrides_the_reader() -> None:
     assert (snapshot.phase, snapshot.all_read) == (Phase.INDEXING, True)
 
 
-def test_counters_of_several_sources() -> None:
+def test_counters_of_several_sources_are_combined() -> None:
     def of(number: int, phase: Phase, inserted: int, source_rows: int | None, workers: int = 1) -> Snapshot:
         counters = [WorkerCounters(worker=each + 1, inserted=inserted) for each in range(workers)]
         reader = ReaderCounters(rows_read=inserted * workers, phase=phase, source_rows=source_rows)

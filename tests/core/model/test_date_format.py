@@ -26,12 +26,12 @@ from tui_importer.errors import PlanError
         ("ymd", "ymd"),
     ],
 )
-def test_a_format_has_one_spelling(text: str, format_: str) -> None:
+def test_date_formats_are_normalized(text: str, format_: str) -> None:
     assert parse_date_format(text) == format_
     assert parse_date_format(format_) == format_
 
 
 @pytest.mark.parametrize("text", ["", "DD.MM", "DD.DD.YYYY", "day.month.year", "%d.%m.%Q", "HH:MM", "YYYY", "d/m/y/z"])
-def test_anything_else_is_refused(text: str) -> None:
+def test_invalid_date_formats_are_refused(text: str) -> None:
     with pytest.raises(PlanError, match=r"date_format must be like DD\.MM\.YYYY"):
         parse_date_format(text)

@@ -34,7 +34,7 @@ def test_values_of_the_right_type_are_kept() -> None:
     assert (sample.count, sample.share, sample.flag, sample.mode, sample.columns) == (3, 0.5, True, "replace", ("x",))
 
 
-def test_a_path_becomes_text_and_a_list_a_tuple() -> None:
+def test_paths_become_text_and_lists_become_tuples() -> None:
     path: Any = Path("folder") / "a.csv"
     columns: Any = ["x", "y"]
     assert Sample(name=path).name == os.fspath(path)
@@ -54,13 +54,13 @@ def test_a_path_becomes_text_and_a_list_a_tuple() -> None:
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
 )
-def test_an_error_names_the_field_and_what_it_should_be(values: dict[str, Any], message: str) -> None:
+def test_error_names_the_field_and_the_expected_value(values: dict[str, Any], message: str) -> None:
     with pytest.raises(PlanError) as error:
         Sample(**values)
     assert str(error.value) == message
 
 
-def test_a_long_value_is_cut_in_its_error() -> None:
+def test_long_value_is_truncated_in_the_error() -> None:
     too_long: Any = "x" * 1000
     with pytest.raises(PlanError) as error:
         Sample(count=too_long)
@@ -71,7 +71,7 @@ def test_a_long_value_is_cut_in_its_error() -> None:
 
 
 @pytest.mark.parametrize("values", [{"name": "t\udce9"}, {"columns": ("a", "t\ud800")}])
-def test_text_that_no_database_stores_is_refused_without_showing_it(values: dict[str, Any]) -> None:
+def test_unstorable_text_is_refused_without_showing_it(values: dict[str, Any]) -> None:
     check_encodable(Sample(name="té", columns=("中",)))
     with pytest.raises(PlanError, match=f"^{next(iter(values))} has characters that are no UTF-8") as error:
         check_encodable(Sample(**values))

@@ -12,7 +12,7 @@ from tui_importer.core.model.files import cannot_be_written, check_new_file, che
 from tui_importer.errors import SourceError, UsageError
 
 
-def test_a_regular_file_passes(tmp_path: Path) -> None:
+def test_regular_file_is_accepted(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     path.write_text("a\n1\n")
     check_source_file(path)
@@ -28,14 +28,14 @@ def test_invalid_sources_are_refused_with_the_reason(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no named pipes")
-def test_a_pipe_is_refused_without_opening_it(tmp_path: Path) -> None:
-    """Nobody writes into the pipe: opening it would wait for ever."""
+def test_pipe_is_refused_without_opening_it(tmp_path: Path) -> None:
+    """Nothing writes to the pipe, so opening it would block for ever."""
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(SourceError, match="is a pipe or a device"):
         check_source_file(tmp_path / "pipe")
 
 
-def test_a_new_file_may_replace_a_file(tmp_path: Path) -> None:
+def test_output_file_may_replace_an_existing_file(tmp_path: Path) -> None:
     path = tmp_path / "report.json"
     check_new_file(path, "the report")
     path.write_text("kept")

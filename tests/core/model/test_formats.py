@@ -23,16 +23,16 @@ from tui_importer.errors import PlanError
         ({"round": 1}, "round must be True or False, not 1"),
     ],
 )
-def test_a_wrong_value_is_named(values: dict[str, Any], message: str) -> None:
+def test_invalid_value_is_named_in_the_error(values: dict[str, Any], message: str) -> None:
     with pytest.raises(PlanError, match=message):
         ColumnFormat(**values)
 
 
-def test_a_mark_may_be_a_word() -> None:
+def test_decimal_mark_may_be_given_as_a_word() -> None:
     assert [ColumnFormat(decimal_mark=word).decimal_mark for word in ("comma", "point", "dot")] == [",", ".", "."]  # type: ignore[arg-type]
 
 
-def test_words_are_added_and_other_values_replaced() -> None:
+def test_merging_formats_adds_words_and_replaces_other_values() -> None:
     general = ColumnFormat(date_format="dmy", null_if=("NA",), decimal_mark=",")
     column = ColumnFormat(date_format="mdy", null_if=("-", "NA"), round=True)
     merged = general.merged(column)
@@ -40,7 +40,7 @@ def test_words_are_added_and_other_values_replaced() -> None:
     assert PLAIN.merged(general) == general.merged(PLAIN) == general
 
 
-def test_what_was_typed_is_added_to_the_plan() -> None:
+def test_command_line_formats_are_merged_into_the_plan() -> None:
     base = Formats(all=ColumnFormat(null_if=("NA",)))
     formats = formats_given(
         base,
@@ -75,7 +75,7 @@ def test_plan_file_round_trips_formats(tmp_path: Path) -> None:
         ("-", (None, "-")),
     ],
 )
-def test_a_value_may_be_for_one_column(text: str, parsed: tuple[str | None, str]) -> None:
+def test_value_may_be_prefixed_with_a_column(text: str, parsed: tuple[str | None, str]) -> None:
     assert parse_value_of_column(text) == parsed
 
 
@@ -98,7 +98,7 @@ def test_format_without_a_value_is_refused(text: str) -> None:
         ),
     ],
 )
-def test_a_wrong_plan_file_is_refused(tmp_path: Path, text: str, message: str) -> None:
+def test_plan_file_with_invalid_formats_is_refused(tmp_path: Path, text: str, message: str) -> None:
     (tmp_path / "plan.toml").write_text(f'{text}\n[source]\nfile = "a.csv"\n')
     with pytest.raises(PlanError, match=message):
         load_plan(tmp_path / "plan.toml")

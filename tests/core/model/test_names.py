@@ -47,13 +47,13 @@ HEADERS = st.lists(st.none() | TEXT | WORDS, max_size=12)
         ("select", "select"),
     ],
 )
-def test_a_header_becomes_snake_case_without_a_word(header: str, name: str) -> None:
+def test_snake_case_conversion_adds_no_note(header: str, name: str) -> None:
     result = target_names([header])
     assert result.names == (name,)
     assert result.notes == ()
 
 
-def test_every_change_beyond_snake_case_is_told_by_letter() -> None:
+def test_other_changes_of_a_header_are_noted_with_the_column_letter() -> None:
     result = target_names(["Name", None, "NAME", "2019", "xmin", " ", "%", "ID"], taken=["id"])
     assert result.names == ("name", "column_b", "name_2", "_2019", "xmin_", "column_f", "column_g", "id_2")
     assert result.notes == (
@@ -66,13 +66,13 @@ def test_every_change_beyond_snake_case_is_told_by_letter() -> None:
     )
 
 
-def test_changes_of_one_kind_are_told_in_one_line() -> None:
+def test_changes_of_one_kind_share_one_note() -> None:
     assert target_names(["a", "a", "A", "b"]).notes == ("columns B 'a' and C 'A': header repeats, become a_2 and a_3",)
     (note,) = target_names([None] * 20).notes
     assert note.startswith("columns A, B, C, D, E, F, G, H and 12 more: header is blank, become column_a, ")
 
 
-def test_letters_are_those_of_the_sheet() -> None:
+def test_notes_use_the_column_letters_of_the_sheet() -> None:
     result = target_names(["a", None], positions=[2, 27])
     assert result.names == ("a", "column_ab")
     assert result.notes == ("column AB: header is blank, becomes column_ab",)
@@ -97,7 +97,7 @@ def test_long_names_are_cut_between_characters_and_stay_apart() -> None:
     assert len(result.notes) == 2
 
 
-def test_table_names() -> None:
+def test_table_names_are_derived_from_sheet_names() -> None:
     assert table_name("Sheet1") == "sheet1"
     assert table_name("2024 Sales (EU)") == "_2024_sales_eu"
     assert table_name("***") == "imported"
@@ -113,7 +113,7 @@ def test_headers_match_without_case_space_and_punctuation(one: str, other: str) 
     assert normalized(one) == normalized(other)
 
 
-def test_headers_of_signs_are_told_apart() -> None:
+def test_headers_of_different_symbols_do_not_match() -> None:
     assert normalized("%") != normalized("#")
     assert normalized(None) == normalized("  ") == ""
 
@@ -134,7 +134,7 @@ def test_names_are_valid_unique_and_within_the_limit(headers: list[str | None], 
 
 
 @given(HEADERS)
-def test_names_given_as_headers_stay(headers: list[str | None]) -> None:
+def test_target_names_is_idempotent(headers: list[str | None]) -> None:
     names = target_names(headers).names
     assert target_names(names).names == names
 
@@ -157,6 +157,6 @@ def test_table_names_are_valid(text: str) -> None:
 
 
 @given(TEXT)
-def test_a_header_matches_its_own_name(text: str) -> None:
+def test_header_matches_its_own_snake_case_name(text: str) -> None:
     if snake_case(text):
         assert normalized(snake_case(text)) == normalized(text)

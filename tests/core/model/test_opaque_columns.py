@@ -108,7 +108,7 @@ def mapping() -> ColumnMapping:
     return ColumnMapping("S", 0, ("Name", "Number"), columns, table)
 
 
-def test_a_clean_batch_goes_in_without_a_python_value(postgres: Database, mapping: ColumnMapping) -> None:
+def test_clean_opaque_batch_is_loaded_without_python_values(postgres: Database, mapping: ColumnMapping) -> None:
     postgres.execute("CREATE TABLE t (name text, number bigint CHECK (number <> 17))")
     block, rows = without_blank_rows(trimmed(opaque_block(), 0, 2))
     backend = PostgreSQL(ConnectionSettings(postgres.url, "test", 10))

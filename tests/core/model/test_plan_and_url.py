@@ -59,14 +59,14 @@ PLANS = st.builds(
 
 @settings(max_examples=examples(60), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(plan=PLANS)
-def test_a_saved_plan_comes_back(tmp_path: Path, plan: Plan) -> None:
+def test_saved_plan_round_trips(tmp_path: Path, plan: Plan) -> None:
     path = tmp_path / "plan.toml"
     save_plan(plan, path)
     assert load_plan(path) == plan
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
-def test_a_plan_file_of_one_source_is_as_it_always_was(tmp_path: Path) -> None:
+def test_plan_file_of_one_source_keeps_its_format(tmp_path: Path) -> None:
     save_plan(Plan(source=Source(file="a.xlsx", sheet="S")), tmp_path / "plan.toml")
     assert (tmp_path / "plan.toml").read_text() == '[source]\nfile = "a.xlsx"\nsheet = "S"\n\n[target]\n\n[options]\n'
 
@@ -102,7 +102,7 @@ def test_a_plan_file_may_name_several_sources(tmp_path: Path) -> None:
         ("\0", "TOML"),
     ],
 )
-def test_a_plan_that_is_wrong_names_the_key(tmp_path: Path, text: str, said: str) -> None:
+def test_invalid_plan_file_error_names_the_key(tmp_path: Path, text: str, said: str) -> None:
     path = tmp_path / "plan.toml"
     path.write_text(text)
     with pytest.raises(PlanError) as error:
@@ -125,7 +125,7 @@ def test_a_plan_that_is_wrong_names_the_key(tmp_path: Path, text: str, said: str
         ({"types": {"a": "intger"}}, "'a'"),
     ],
 )
-def test_values_that_make_no_sense_are_refused(options: dict[str, object], said: str) -> None:
+def test_invalid_option_values_are_refused(options: dict[str, object], said: str) -> None:
     with pytest.raises(PlanError, match=said):
         checked(Plan(source=Source(file="a.xlsx"), options=Options(**options)))  # type: ignore[arg-type]
 
@@ -160,7 +160,7 @@ def test_values_that_make_no_sense_are_refused(options: dict[str, object], said:
         ("mysql+pymysql://u:secret@h/d", "mysql+pymysql", "mysql+pymysql://u@h/d"),
     ],
 )
-def test_addresses(text: str, scheme: str, display: str) -> None:
+def test_addresses_are_parsed_and_displayed_without_passwords(text: str, scheme: str, display: str) -> None:
     address = parse_address(text)
     assert (address.scheme, address.display) == (scheme, display)
     assert "secret" not in repr(address)
@@ -169,7 +169,7 @@ def test_addresses(text: str, scheme: str, display: str) -> None:
     assert "secret" not in repr(plan) + repr(ConnectionSettings(text, "tui_importer/test", 10.0))
 
 
-def test_a_path_that_is_no_text_is_kept_as_a_url() -> None:
+def test_undecodable_database_path_is_kept_as_a_url() -> None:
     target = Target(database="a\udce9.db")
     assert target.database == "sqlite:///a%E9.db"
     assert sqlite_path(parse_address(target.database)) == "a\udce9.db"
@@ -185,7 +185,7 @@ def test_a_path_that_is_no_text_is_kept_as_a_url() -> None:
         {"formats": Formats(columns={"\udce9": ColumnFormat()})},
     ],
 )
-def test_a_plan_has_no_text_that_cannot_be_stored(part: dict[str, Any]) -> None:
+def test_plan_refuses_unstorable_text(part: dict[str, Any]) -> None:
     with pytest.raises(PlanError, match="no UTF-8") as error:
         checked(Plan(source=Source(file="a.csv"), **part))
     assert "secret" not in str(error.value)
@@ -239,7 +239,7 @@ def test_no_password_is_ever_shown(password: str) -> None:
         ("/srv/a?b.db", "sqlite:////srv/a%3Fb.db"),
     ],
 )
-def test_a_portable_address_is_the_same_without_its_password(text: str, portable: str) -> None:
+def test_portable_address_is_unchanged_except_for_the_password(text: str, portable: str) -> None:
     assert portable_address(text) == portable
     assert portable_address(portable) == portable
     assert parse_address(portable).scheme == parse_address(text).scheme
@@ -259,7 +259,7 @@ def test_no_password_is_left_in_a_portable_address(password: str, form: str) -> 
 
 
 @pytest.mark.parametrize("name", ["plain.db", "caf\udce9.db", "a:b@c ?.db"])
-def test_a_portable_file_is_the_same_from_another_folder(
+def test_portable_sqlite_address_works_from_another_folder(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)

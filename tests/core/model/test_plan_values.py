@@ -76,12 +76,12 @@ def test_invalid_plan_values_are_refused_by_field(part: type[Any], name: str, va
             assert said.startswith(f"{name} must be ")
 
 
-def test_every_plan_field_has_invalid_values_here() -> None:
+def test_every_plan_field_has_invalid_values_in_this_test() -> None:
     fields = {(part, name) for part in (Source, Target, Options) for name in part.__struct_fields__}
     assert fields == {(part, name) for part, name, _ in BAD}
 
 
-def test_a_mistyped_choice_names_what_was_meant() -> None:
+def test_mistyped_choice_gets_a_suggestion() -> None:
     with pytest.raises(PlanError, match=r"mode must be one of .*, not 'apend': did you mean 'append'\?"):
         Target(mode="apend")  # type: ignore[arg-type]
 
@@ -109,14 +109,14 @@ def test_plan_files_are_checked_like_plans(tmp_path: Path, line: str, said: str)
 
 
 @pytest.mark.parametrize("text", ["source = 3", '[source]\nfile = "a"\n[[target]]\ntable = "x"\n', "columns = [1]"])
-def test_a_plan_file_of_another_shape(tmp_path: Path, text: str) -> None:
+def test_plan_file_with_an_invalid_structure_is_refused(tmp_path: Path, text: str) -> None:
     path = tmp_path / "plan.toml"
     path.write_text(text)
     with pytest.raises(PlanError, match=r"plan\.toml"):
         load_plan(path)
 
 
-def test_paths_and_lists_are_taken(tmp_path: Path) -> None:
+def test_paths_and_lists_are_accepted(tmp_path: Path) -> None:
     source, target = Source(file=tmp_path / "a.csv"), Target(database=tmp_path / "a.db")
     assert source == Source(file=str(tmp_path / "a.csv"))
     assert target == Target(database=str(tmp_path / "a.db"))
@@ -141,7 +141,7 @@ def test_arbitrary_values_are_accepted_unchanged_or_refused(value: Any) -> None:
         assert getattr(options, name) == value
 
 
-def test_what_only_the_registry_knows_is_refused_before_the_run(tmp_path: Path) -> None:
+def test_unknown_plugin_names_are_refused_before_the_run(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     path.write_text("n\n1\n")
     good = Target(database=str(tmp_path / "a.db"))

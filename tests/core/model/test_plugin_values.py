@@ -8,14 +8,14 @@ from hypothesis import strategies as st
 from tui_importer.core.model.plugin_values import PluginValue, merged, value_text
 
 
-def test_merged_plugin_options_override_one_by_one() -> None:
+def test_merged_plugin_options_override_individually() -> None:
     lower: dict[str, dict[str, PluginValue]] = {"a": {"x": 1, "y": 2}, "b": {"z": 3}}
     upper: dict[str, dict[str, PluginValue]] = {"a": {"y": 5}, "c": {"w": True}}
     assert merged(lower, upper) == {"a": {"x": 1, "y": 5}, "b": {"z": 3}, "c": {"w": True}}
     assert lower["a"] == {"x": 1, "y": 2}
 
 
-def test_a_value_is_written_as_it_is_typed() -> None:
+def test_value_text_is_as_on_the_command_line() -> None:
     values: list[PluginValue] = [True, False, 3, 1.0, 0.5, 1e300, "a b", ""]
     assert [value_text(value) for value in values] == ["true", "false", "3", "1", "0.5", "1e+300", "a b", ""]
 

@@ -23,7 +23,7 @@ from tui_importer.errors import PlanError
         ("A5:F", CellRange(5, None, 0, 5)),
     ],
 )
-def test_ranges(text: str, found: CellRange) -> None:
+def test_ranges_are_parsed(text: str, found: CellRange) -> None:
     assert parse_range(text) == found
 
 
@@ -35,7 +35,7 @@ def test_invalid_ranges_are_refused(text: str) -> None:
         parse_range(text)
 
 
-def test_a_sheet_is_named_elsewhere() -> None:
+def test_range_with_a_sheet_name_is_refused() -> None:
     with pytest.raises(PlanError, match="--sheet"):
         parse_range("Sheet1!A1:B2")
 
@@ -44,7 +44,7 @@ ROWS, COLUMNS = st.integers(1, MAX_ROWS), st.integers(0, MAX_COLUMNS - 1)
 
 
 @given(st.tuples(ROWS, ROWS).map(sorted), st.tuples(COLUMNS, COLUMNS).map(sorted), st.sampled_from(range(4)))
-def test_a_range_is_read_back_as_it_is_shown(rows: list[int], columns: list[int], shape: int) -> None:
+def test_formatted_range_parses_to_the_same_range(rows: list[int], columns: list[int], shape: int) -> None:
     [first_row, last_row], [first_column, last_column] = rows, columns
     shown = (
         CellRange(first_row, last_row, first_column, last_column),

@@ -31,7 +31,7 @@ def test_rate_is_zero_if_no_time_passed() -> None:
     assert rate(snapshot_of(2.0), snapshot_of(1.0, inserted=5)) == 0.0
 
 
-def test_eta_leaves_out_blank_rows_of_the_hint() -> None:
+def test_eta_excludes_blank_rows_of_the_hint() -> None:
     now = dataclasses.replace(snapshot_of(2.0, read=60, inserted=50, source_rows=120), blank=20)
     assert eta(snapshot_of(0.0, source_rows=120), now) == 2.0
 
@@ -47,11 +47,11 @@ def test_eta_leaves_out_blank_rows_of_the_hint() -> None:
     ],
     ids=["no hint", "a wrong hint", "paused", "no row finished", "too early"],
 )
-def test_eta_is_none_if_it_would_be_a_guess(now: Snapshot) -> None:
+def test_eta_is_none_without_reliable_data(now: Snapshot) -> None:
     assert eta(snapshot_of(0.0), now) is None
 
 
-def test_eta_ignores_the_hint_once_everything_is_read() -> None:
+def test_eta_ignores_the_hint_after_reading() -> None:
     now = dataclasses.replace(snapshot_of(4.0, read=80, inserted=40, source_rows=1_048_576), all_read=True)
     assert eta(snapshot_of(0.0), now) == 4.0
     done = dataclasses.replace(now, inserted=80)
@@ -89,7 +89,7 @@ def test_each_worker_has_its_own_rate() -> None:
     assert window.worker_rates() == {(1, 1): 10.0, (1, 3): 4.0}
 
 
-def test_workers_of_different_sources_are_different_workers() -> None:
+def test_workers_of_different_sources_have_separate_rates() -> None:
     window = RateWindow()
     for second, source in enumerate([1, 1, 2, 2]):
         counters = [WorkerCounters(1, inserted=10 * second if source == 1 else 4 * (second - 2))]

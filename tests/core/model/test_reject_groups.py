@@ -60,7 +60,7 @@ def test_reasons_are_grouped_ignoring_row_values(reasons: Sequence[str], kind: s
     assert grouped(rejects) == [ReasonGroup("a", said, 2, ("S!A2", "S!A3"))]
 
 
-def test_columns_constraints_and_kinds_are_told_apart() -> None:
+def test_groups_differ_by_column_constraint_and_kind() -> None:
     faults = [
         fault(2, "x", kind="1"),
         fault(3, "x", kind="2"),
@@ -73,7 +73,7 @@ def test_columns_constraints_and_kinds_are_told_apart() -> None:
     assert [group.constraint for group in groups] == [None, None, "c", None, None]
 
 
-def test_sources_are_told_apart() -> None:
+def test_groups_differ_by_source() -> None:
     groups = RejectGroups()
     for source in (2, 1, 2):
         groups.add(reject(source, fault(source, "blank")), source)
@@ -83,7 +83,7 @@ def test_sources_are_told_apart() -> None:
     ]
 
 
-def test_overflow_groups_are_per_source_while_there_is_room() -> None:
+def test_overflow_groups_are_per_source_up_to_the_limit() -> None:
     groups, one_too_many = RejectGroups(), MAX_GROUPS + 1
     for number in range(MAX_GROUPS):
         groups.add(reject(number, fault(number, f"reason {chr(0x100 + number)}")))
@@ -109,7 +109,7 @@ some_rejects = st.builds(reject, st.integers(1, 9), some_faults)
 
 @given(rejects=st.lists(some_rejects, max_size=30, unique_by=lambda one: one.row), seed=st.integers(0, 99))
 def test_grouping_is_independent_of_order(rejects: list[Reject], seed: int) -> None:
-    """Workers side by side find them in any order, and whoever takes an import up reads them by row."""
+    """Parallel workers find rejects in any order, and a resumed import reads them by row."""
     shuffled = random.Random(seed).sample(rejects, len(rejects))
     one, other = grouped(rejects), grouped(shuffled)
     assert [(group.column, group.count, group.cells, group.constraint) for group in one] == [
@@ -148,7 +148,7 @@ def sheet(path: Path, *, raising: bool) -> Path:
 
 @pytest.mark.parametrize("strategy", ["batched", "sequential", "async"])
 @pytest.mark.parametrize("kind", ["postgres", "sqlite"])
-def test_a_hundred_duplicate_keys_are_one_line_everywhere(
+def test_many_duplicate_keys_form_one_group(
     request: pytest.FixtureRequest, kind: str, strategy: str, tmp_path: Path
 ) -> None:
     database: Database = request.getfixturevalue(kind)

@@ -51,7 +51,7 @@ def report(**changes: object) -> Report:
     return msgspec.structs.replace(base, **changes)
 
 
-def test_the_counts_of_the_founding_example() -> None:
+def test_stats_of_the_sample_file() -> None:
     counts = stats()
     assert (counts.total_records, counts.success_count, counts.error_count) == (10_000, 9_987, 13)
     assert counts.duration == "0.41s"
@@ -59,7 +59,7 @@ def test_the_counts_of_the_founding_example() -> None:
 
 
 @pytest.mark.parametrize("seconds", [0.0, -1.0, math.nan, math.inf])
-def test_a_duration_that_cannot_be_divided_by_gives_plain_numbers(seconds: float) -> None:
+def test_invalid_duration_gives_zero_duration_and_rate(seconds: float) -> None:
     counts = stats(seconds=seconds)
     assert (counts.duration_seconds, counts.records_per_second) == (0.0, 0.0)
     text = to_json(report(stats=counts)).decode()
@@ -69,13 +69,13 @@ def test_a_duration_that_cannot_be_divided_by_gives_plain_numbers(seconds: float
 @pytest.mark.parametrize(
     "counts", [(10, 9, 0, 0, 0), (10, 9, 1, 1, 0), (1, 2, 0, 0, -1)], ids=["lost", "doubled", "negative"]
 )
-def test_counts_that_do_not_add_up_are_an_error_with_the_numbers(counts: tuple[int, int, int, int, int]) -> None:
+def test_inconsistent_counts_raise_an_error_with_the_numbers(counts: tuple[int, int, int, int, int]) -> None:
     with pytest.raises(ReconciliationError, match=f"read {counts[0]}, but inserted {counts[1]} "):
         reconcile(*counts)
 
 
 @given(st.lists(st.integers(0, 10**6), min_size=4, max_size=4))
-def test_counts_that_add_up_pass_and_one_more_does_not(terms: list[int]) -> None:
+def test_only_consistent_counts_reconcile(terms: list[int]) -> None:
     reconcile(sum(terms), *terms)
     with pytest.raises(ReconciliationError):
         reconcile(sum(terms) + 1, *terms)
@@ -89,7 +89,7 @@ def test_inconsistent_stats_fail_reconciliation_with_their_numbers() -> None:
         wrong.reconcile()
 
 
-def test_a_rejected_row_is_one_entry_with_its_further_faults() -> None:
+def test_rejected_row_with_several_faults_is_one_entry() -> None:
     one = Reject(sheet="Sheet1", row=217, faults=(fault(),), values=("",))
     two = Reject(sheet="Sheet1", row=218, faults=(fault("Sheet1!A218"), fault("Sheet1!D218", "Email")), values=("",))
     entries = json.loads(to_json(report(rejects=(reported(one), reported(two)), rejects_total=2)))["rejects"]
@@ -106,7 +106,7 @@ def test_a_rejected_row_is_one_entry_with_its_further_faults() -> None:
     assert [more["cell"] for more in entries[1]["more"]] == ["Sheet1!D218"]
 
 
-def test_a_reject_without_a_reason_is_refused() -> None:
+def test_reject_without_a_reason_is_refused() -> None:
     with pytest.raises(ValueError, match="row 217"):
         reported(Reject(sheet="Sheet1", row=217, faults=(), values=()))
 
@@ -133,19 +133,19 @@ def test_report_keys_are_stable() -> None:
 
 @given(st.text(st.characters()))
 @example("half a pair: \ud800")
-def test_any_text_comes_back_from_the_json(text: str) -> None:
+def test_any_text_round_trips_through_the_json_report(text: str) -> None:
     entry = reported(Reject(sheet=text, row=2, faults=(fault(text, text, text),), values=()))
     written = report(notes=(text,), error=text, rejects=(entry,), rejects_total=1)
     assert from_json(to_json(written)) == written
 
 
 @pytest.mark.parametrize("data", [b"", b"[]", b'{"schema_version": 1}', b"\xff"])
-def test_what_is_not_a_report_is_a_value_error(data: bytes) -> None:
+def test_invalid_report_raises_value_error(data: bytes) -> None:
     with pytest.raises(ValueError):
         from_json(data)
 
 
-def test_a_reject_of_another_source_than_the_first_says_so() -> None:
+def test_reject_names_its_source_unless_it_is_the_first() -> None:
     fault = Fault(cell="S!A2", column=None, value=None, reason="blank")
     one = Reject(sheet="S", row=2, faults=(fault,), values=())
     assert msgspec.to_builtins(reported(one, 2))["source"] == 2

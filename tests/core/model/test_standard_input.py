@@ -26,7 +26,7 @@ def run(folder: Path, data: bytes, *arguments: str) -> subprocess.CompletedProce
     return ended
 
 
-def test_other_files_are_those_of_their_names() -> None:
+def test_ordinary_file_names_are_unchanged() -> None:
     assert source_path("a/b.csv") == Path("a/b.csv")
     assert source_path("./-") == Path("./-")
     assert shown_source("a.csv") == "a.csv"
@@ -55,7 +55,7 @@ def test_standard_input_is_imported_beside_files(tmp_path: Path) -> None:
         assert json.loads(ended.stdout)["stats"]["inserted"] == 5
 
 
-def test_a_workbook_is_known_by_its_bytes(tmp_path: Path) -> None:
+def test_workbook_on_standard_input_is_recognized(tmp_path: Path) -> None:
     ended = run(tmp_path, SAMPLE_PATH.read_bytes(), "-", "--db", "o.db", "-q", "--report", "-", "--rejects-ok")
     assert ended.returncode == 0, ended.stderr
     assert json.loads(ended.stdout)["stats"]["success_count"] == 9_987
@@ -69,7 +69,9 @@ def test_a_workbook_is_known_by_its_bytes(tmp_path: Path) -> None:
         (b"a,caf\xe9\n1,2\n", ["-"], "standard input: is not UTF-8, its encoding is unknown: name it with --encoding"),
     ],
 )
-def test_invalid_standard_input_is_one_line(tmp_path: Path, data: bytes, arguments: list[str], said: str) -> None:
+def test_invalid_standard_input_is_refused_in_one_line(
+    tmp_path: Path, data: bytes, arguments: list[str], said: str
+) -> None:
     ended = run(tmp_path, data, *arguments, "--db", "o.db", "-q")
     assert ended.returncode == 2
     (line,) = ended.stderr.decode().splitlines()

@@ -18,12 +18,12 @@ TABLE = Table(
 )
 
 
-def test_columns_that_are_not_null_are_constraints_too() -> None:
+def test_not_null_columns_are_constraints() -> None:
     not_null = [Constraint(ConstraintKind.NOT_NULL, (name,)) for name in ("id", "name")]
     assert TABLE.constraints == (KEY, NAMELESS, CHECK, NAMED_CHECK, *not_null)
 
 
-def test_a_table_to_be_created_has_the_key_that_it_will_have() -> None:
+def test_planned_table_has_its_key_constraint() -> None:
     table = Table("t", (TableColumn("id", INTEGER, nullable=False), TableColumn("name", TEXT)), identity="id")
     assert table.constraints == (NAMELESS, Constraint(ConstraintKind.NOT_NULL, ("id",)))
 

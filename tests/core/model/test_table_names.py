@@ -25,7 +25,7 @@ from tui_importer.core.model.table_names import joined_table_name, split_table_n
         ('a.we"ird', "a", 'we"ird'),
     ],
 )
-def test_names_are_split(text: str, schema: str | None, table: str) -> None:
+def test_table_names_are_split_into_schema_and_table(text: str, schema: str | None, table: str) -> None:
     assert split_table_name(text) == (schema, table)
 
 
@@ -38,7 +38,7 @@ PART = st.text(st.sampled_from('ab."X é'), min_size=1, max_size=6)
 
 
 @given(schema=PART, table=PART)
-def test_a_quoted_name_is_what_is_in_the_quotes(schema: str, table: str) -> None:
+def test_quoted_names_are_split_literally(schema: str, table: str) -> None:
     def quoted(name: str) -> str:
         return '"' + name.replace('"', '""') + '"'
 

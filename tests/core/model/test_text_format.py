@@ -12,12 +12,12 @@ from tui_importer.core.model.text_format import TextFormat, parse_delimiter, par
 @pytest.mark.parametrize(
     ("text", "delimiter"), [(",", ","), ("tab", "\t"), ("\\t", "\t"), ("\t", "\t"), ("Semicolon", ";"), (" ", " ")]
 )
-def test_delimiters_have_words(text: str, delimiter: str) -> None:
+def test_delimiters_may_be_given_as_words(text: str, delimiter: str) -> None:
     assert parse_delimiter(text) == delimiter
 
 
 @pytest.mark.parametrize(("text", "quote"), [('"', '"'), ("single", "'"), ("none", "none"), ("%", "%")])
-def test_quotes_have_words(text: str, quote: str) -> None:
+def test_quotes_may_be_given_as_words(text: str, quote: str) -> None:
     assert parse_quote(text) == quote
 
 
@@ -39,7 +39,7 @@ def test_non_text_encodings_are_refused(text: str) -> None:
         parse_encoding(text)
 
 
-def test_a_source_has_its_text_format() -> None:
+def test_source_options_give_its_text_format() -> None:
     source = Source(file="a.csv", encoding="windows-1251", delimiter="tab", quote="single")
     assert source.text_format == TextFormat("windows-1251", "\t", "'")
     assert Source(file="a.csv").text_format == TextFormat()

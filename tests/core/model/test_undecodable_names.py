@@ -29,14 +29,14 @@ def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     ("name", "text"),
     [("a.csv", "a.csv"), ("é.csv", "é.csv"), (NAME, r"caf\xe9 \xff.csv"), (r"a\xe9.csv", r"a\xe9.csv")],
 )
-def test_bytes_that_are_no_text_are_escaped(name: str, text: str) -> None:
+def test_undecodable_bytes_are_escaped(name: str, text: str) -> None:
     assert escaped(name) == text
     assert Source(file=name).file == text
     assert escaped(text) == text
 
 
 @pytest.mark.parametrize("folder", ["", "."])
-def test_escaped_name_is_that_of_the_file(file: Path, folder: str) -> None:
+def test_escaped_name_resolves_to_the_file(file: Path, folder: str) -> None:
     shown = os.path.join(folder, escaped(NAME))
     link = existing_path(shown)
     assert link.name == escaped(NAME)
@@ -50,7 +50,7 @@ def test_escaped_name_is_that_of_the_file(file: Path, folder: str) -> None:
     undecodable_names._link.cache_clear()
 
 
-def test_file_that_is_called_like_the_escapes_comes_first(file: Path) -> None:
+def test_file_literally_named_like_the_escaped_name_takes_precedence(file: Path) -> None:
     Path(escaped(NAME)).write_text("other")
     assert existing_path(escaped(NAME)) == Path(escaped(NAME))
 

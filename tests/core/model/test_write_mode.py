@@ -25,7 +25,7 @@ def test_defaults_follow_from_the_write_mode_kind() -> None:
     assert WriteMode(WriteKind.CREATE, ("id",)) == WriteMode(WriteKind.CREATE, ("id",), OnConflict.ERROR)
 
 
-def test_words_are_taken_for_their_values() -> None:
+def test_words_are_converted_to_enum_values() -> None:
     words: Any = {"kind": "upsert", "key": ["a", "b"], "on_conflict": "update"}
     assert WriteMode(**words) == WriteMode(UPSERT, ("a", "b"))
     assert type(WriteMode(**words).kind) is WriteKind
@@ -70,7 +70,7 @@ def test_properties_follow_from_the_write_mode(mode: WriteMode, new_table: bool,
     assert (mode.needs_new_table, mode.needs_stage, mode.order_matters) == (new_table, stage, order)
 
 
-def test_only_modes_that_add_the_same_rows_are_the_same_import() -> None:
+def test_modes_that_add_the_same_rows_have_the_same_identity() -> None:
     assert WriteMode().identity == WriteMode(WriteKind.CREATE).identity == ()
     skipping = [WriteMode(kind, (), OnConflict.SKIP) for kind in (APPEND, WriteKind.CREATE)]
     assert skipping[0].identity == skipping[1].identity
@@ -95,30 +95,30 @@ def test_columns_to_update_are_part_of_the_identity() -> None:
     ],
     ids=str,
 )
-def test_import_that_created_its_table_goes_on_in_the_same_way(mode: WriteMode, after: WriteMode) -> None:
+def test_mode_after_creation_keeps_the_semantics(mode: WriteMode, after: WriteMode) -> None:
     assert mode.after_creation == after
 
 
-def test_a_mode_is_a_plain_value() -> None:
+def test_write_mode_is_picklable_and_hashable() -> None:
     mode = WriteMode(UPSERT, ("id",))
     assert pickle.loads(pickle.dumps(mode)) == mode
     assert len({mode, WriteMode(UPSERT, ("id",)), WriteMode()}) == 2
 
 
-def test_every_choice_says_what_it_does() -> None:
+def test_every_choice_has_its_own_summary() -> None:
     summaries = [choice.summary for choices in (WriteKind, OnConflict) for choice in choices]
     assert len(set(summaries)) == len(summaries) == 8
 
 
 @pytest.mark.parametrize("kind", WriteKind)
-def test_the_plan_carries_every_kind_that_is_available(kind: WriteKindWord, tmp_path: Path) -> None:
+def test_plan_accepts_and_saves_every_available_kind(kind: WriteKindWord, tmp_path: Path) -> None:
     plan = Plan(source=Source(file="a.csv"), target=Target(table="t", mode=kind))
     assert plan.target.write_mode == WriteMode(WriteKind(kind))
     save_plan(plan, tmp_path / "plan.toml")
     assert load_plan(tmp_path / "plan.toml") == plan
 
 
-def test_plan_refuses_every_other_kind(tmp_path: Path) -> None:
+def test_plan_refuses_unknown_kinds(tmp_path: Path) -> None:
     words = ", ".join(get_args(WriteKindWord))
     with pytest.raises(PlanError, match=f"mode must be one of {words}, not 'merge'"):
         Target(mode="merge")  # type: ignore[arg-type]
@@ -128,13 +128,13 @@ def test_plan_refuses_every_other_kind(tmp_path: Path) -> None:
         load_plan(path)
 
 
-def test_the_words_are_those_of_the_kinds() -> None:
+def test_choice_words_match_the_enums() -> None:
     assert get_args(WriteKindWord) == tuple(kind.value for kind in WriteKind)
     assert get_args(OnConflictWord) == tuple(each.value for each in OnConflict)
 
 
 @pytest.mark.parametrize("command", [import_command, serve_command], ids=["import", "serve"])
-def test_commands_offer_the_available_kinds_and_say_what_they_do(command: click.Command) -> None:
+def test_commands_offer_and_describe_the_available_kinds(command: click.Command) -> None:
     [option] = [each for each in command.params if each.name == "mode"]
     assert isinstance(option, click.Option)
     assert isinstance(option.type, click.Choice)
