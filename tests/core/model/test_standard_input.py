@@ -55,7 +55,7 @@ def test_standard_input_is_imported_beside_files(tmp_path: Path) -> None:
         assert json.loads(ended.stdout)["stats"]["inserted"] == 5
 
 
-def test_workbook_on_standard_input_is_recognized(tmp_path: Path) -> None:
+def test_workbook_on_standard_input_is_recognised(tmp_path: Path) -> None:
     ended = run(tmp_path, SAMPLE_PATH.read_bytes(), "-", "--db", "o.db", "-q", "--report", "-", "--rejects-ok")
     assert ended.returncode == 0, ended.stderr
     assert json.loads(ended.stdout)["stats"]["success_count"] == 9_987

@@ -24,7 +24,7 @@ def no_sheets(plan: Plan) -> Sequence[SheetInfo]:
 A, B, C = (Source(file=f"{name}.csv") for name in "abc")
 
 
-def test_a_plan_of_one_source_is_that_of_its_import() -> None:
+def test_plan_of_one_source_is_not_expanded() -> None:
     plan = Plan(source=A, target=Target(table="t"))
     assert plan.sources == (A,)
     [only] = expand([plan], no_sheets)
@@ -32,7 +32,7 @@ def test_a_plan_of_one_source_is_that_of_its_import() -> None:
     assert only_import(plan, no_sheets) is plan
 
 
-def test_every_source_is_an_import_under_what_the_plan_says_of_all() -> None:
+def test_each_source_is_expanded_to_an_import_with_the_same_target_and_options() -> None:
     target, options = Target(table="t"), Options(workers=1)
     several = Plan(source=A, further_sources=(B, C), target=target, options=options)
     assert several.sources == (A, B, C)
@@ -41,7 +41,7 @@ def test_every_source_is_an_import_under_what_the_plan_says_of_all() -> None:
     assert expand(expand([several], no_sheets), no_sheets) == expand([several], no_sheets)
 
 
-def test_the_imports_of_several_plans_are_in_their_order() -> None:
+def test_imports_of_several_plans_keep_their_order() -> None:
     plans = [Plan(source=C), Plan(source=A, further_sources=(B,)), Plan(source=A)]
     assert [each.source for each in expand(plans, no_sheets)] == [C, A, B, A]
 
@@ -61,7 +61,7 @@ SHEETS = (SheetInfo("Jan"), SheetInfo("Feb"), SheetInfo("Jan (old)", hidden=True
         ("x*", []),
     ],
 )
-def test_pattern_names_the_sheets_that_are_not_hidden(wanted: str, names: list[str]) -> None:
+def test_pattern_matches_only_visible_sheets(wanted: str, names: list[str]) -> None:
     plan = Plan(source=Source(file="a.xlsx", sheet=wanted), further_sources=(B,))
     if not names:
         with pytest.raises(SourceError, match=r"there is no sheet that matches .*: there are 'Jan', 'Feb'"):
@@ -73,18 +73,18 @@ def test_pattern_names_the_sheets_that_are_not_hidden(wanted: str, names: list[s
 
 
 @pytest.mark.parametrize("wanted", ["Jan", 2, None])
-def test_name_and_number_are_one_sheet(wanted: str | int | None) -> None:
+def test_sheet_name_or_number_selects_one_sheet(wanted: str | int | None) -> None:
     plan = Plan(source=Source(file="a.xlsx", sheet=wanted))
     assert expand([plan], no_sheets) == (plan,)
 
 
-def test_sheet_called_all_is_that_sheet() -> None:
+def test_sheet_named_all_is_selected_by_its_name() -> None:
     plan = Plan(source=Source(file="a.xlsx", sheet="all"))
     [found] = expand([plan], lambda plan: [SheetInfo("First"), SheetInfo("All")])
     assert found.source.sheet == "All"
 
 
-def test_what_is_for_one_import_takes_no_plan_of_several() -> None:
+def test_single_import_functions_refuse_a_plan_of_several_sources() -> None:
     several = Plan(source=A, further_sources=(B, C))
     with pytest.raises(PlanError, match="the plan has 3 sources"):
         only_import(several, no_sheets)
@@ -92,7 +92,7 @@ def test_what_is_for_one_import_takes_no_plan_of_several() -> None:
         inspect_source(several)
 
 
-def test_a_plan_of_several_sources_is_one_run_and_each_is_the_import_that_it_is_alone(
+def test_plan_of_several_sources_is_one_run_with_the_same_import_ids(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)

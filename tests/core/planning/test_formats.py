@@ -55,7 +55,7 @@ def create(sql: str) -> None:
     connection.close()
 
 
-def test_a_column_s_own_format_comes_before_the_general_one() -> None:
+def test_column_format_overrides_the_general_format() -> None:
     formats = Formats(all=ColumnFormat(date_format="dmy"), columns={"Order Date": ColumnFormat(date_format="mdy")})
     assert given_format(formats, "order_date", "x").date_format == "mdy"
     assert given_format(formats, "other").date_format == "dmy"
@@ -65,7 +65,7 @@ def test_a_column_s_own_format_comes_before_the_general_one() -> None:
     assert effective_format(FLOAT, ColumnFormat(date_format="dmy"), COMMA) == COMMA
 
 
-def test_notes_of_one_kind_are_one_note() -> None:
+def test_notes_of_one_kind_are_combined() -> None:
     found = Inferred(DATE, 1, 0, False, "", format=ColumnFormat(date_format="dmy"), reading="dates are read as dmy")
     hint = Inferred(TEXT, 1, 0, False, "", hint="could be numbers: --decimal-mark {column=,} reads them")
     new = notes_on_texts([("a", DATE, found), ("b c", DATE, found), ("it's", TEXT, hint)], new=True)
@@ -81,7 +81,7 @@ def test_notes_of_one_kind_are_one_note() -> None:
 MIXED = "day;amount;share;ok\n31.12.2024;1.234,50 €;12 %;yes\n01.02.2025;3,00 €;5,5 %;no\n"
 
 
-def test_proven_formats_are_used_noted_and_saved() -> None:
+def test_inferred_formats_are_applied_noted_and_saved() -> None:
     plan = plan_of(MIXED)
     inspection = inspect(plan)
     assert [str(column.type) for column in inspection.plan.columns or ()] == ["date", "numeric", "float", "boolean"]
@@ -104,7 +104,7 @@ def test_proven_formats_are_used_noted_and_saved() -> None:
     assert len(rows()) == 2
 
 
-def test_a_saved_plan_keeps_the_form_for_files_that_do_not_prove_it() -> None:
+def test_saved_format_is_applied_to_ambiguous_files() -> None:
     plan = inspect(plan_of("day\n31.12.2024\n")).plan
     Path("t.csv").write_text("day\n01.02.2025\n")
     assert load(plan).exit_code == 0
@@ -125,14 +125,14 @@ def test_a_saved_plan_keeps_the_form_for_files_that_do_not_prove_it() -> None:
         ("boolean", "No", 0),
     ],
 )
-def test_proven_forms_go_into_columns_that_exist(type_: str, text: str, value: object) -> None:
+def test_inferred_forms_are_converted_for_existing_columns(type_: str, text: str, value: object) -> None:
     create(f"create table t (v {type_})")
     assert load(plan_of(f"v\n{text}\n")).exit_code == 0
     assert rows() == [(value,)]
     assert load(plan_of(f"v\n{text}\n")).outcome == "already_imported"
 
 
-def test_an_ambiguous_date_is_a_reject_that_names_the_option() -> None:
+def test_ambiguous_date_is_rejected_with_a_hint_about_the_option() -> None:
     create("create table t (v date)")
     report = load(plan_of("v\n01/02/2024\n"))
     assert report.exit_code == 3
@@ -143,7 +143,7 @@ def test_an_ambiguous_date_is_a_reject_that_names_the_option() -> None:
     assert rows() == [("2024-01-02",)]
 
 
-def test_a_text_column_takes_texts_as_they_are() -> None:
+def test_text_column_keeps_texts_unchanged() -> None:
     create("create table t (a text, b text)")
     formats = Formats(all=ColumnFormat(date_format="dmy", decimal_mark=",", null_if=("NA",)))
     assert load(plan_of('a,b\n31.12.2024,"1.234,50"\nNA, x \n', formats)).exit_code == 0
@@ -159,12 +159,12 @@ def test_thousands_mark_is_not_read_as_a_decimal_mark() -> None:
     assert any("--decimal-mark b=, reads its points as thousands marks" in note for note in alone.notes)
 
 
-def test_a_type_on_request_has_its_column_s_form() -> None:
+def test_requested_type_uses_the_inferred_form_of_its_column() -> None:
     assert load(plan_of('v\n"1,50"\n"2,25"\n', types={"v": "numeric(10,2)"})).exit_code == 0
     assert rows() == [(1.5,), (2.25,)]
 
 
-def test_other_formats_are_another_import_and_none_are_as_before() -> None:
+def test_different_formats_make_a_different_import() -> None:
     text = "id,v\n1,NA\n2,x\n"
     assert load(plan_of(text)).exit_code == 0
     assert load(plan_of(text, Formats())).outcome == "already_imported"
@@ -177,14 +177,14 @@ def test_a_format_of_no_column_is_refused() -> None:
         inspect(plan_of("day\n31.12.2024\n", Formats(columns={"dya": COMMA})))
 
 
-def test_a_form_that_begins_late_is_seen_in_a_column_that_exists() -> None:
+def test_form_in_a_late_row_is_inferred_for_an_existing_column() -> None:
     create("create table t (v numeric)")
     lines = "\n".join(["12"] * 10 + ['"1.234,5"'])
     assert load(plan_of(f"v\n{lines}\n")).exit_code == 0
     assert rows()[-1] == (1234.5,)
 
 
-def test_texts_of_a_workbook_go_into_columns_that_exist() -> None:
+def test_workbook_texts_are_converted_for_existing_columns() -> None:
     create("create table t (day date, amount numeric(10,2))")
     with xlsxwriter.Workbook("t.xlsx") as book:
         sheet = book.add_worksheet("t")
@@ -196,7 +196,7 @@ def test_texts_of_a_workbook_go_into_columns_that_exist() -> None:
     assert rows() == [("2024-12-31", 1234.5), ("2025-02-01", 3)]
 
 
-def test_an_empty_text_is_no_null_in_a_text_column() -> None:
+def test_empty_text_is_not_null_in_a_text_column() -> None:
     assert load(plan_of('n,name,day\n1,"",2024-01-01\n2,,\n3,x,""\n')).exit_code == 0
     assert rows() == [(1, "", "2024-01-01"), (2, None, None), (3, "x", None)]
 
@@ -217,7 +217,7 @@ def test_a_row_of_empty_texts_is_blank() -> None:
     assert rows() == [(1, "x"), (2, "")]
 
 
-def test_an_empty_text_can_be_made_null() -> None:
+def test_empty_text_can_be_configured_as_null() -> None:
     formats = Formats(all=ColumnFormat(null_if=('""',)))
     assert load(plan_of('n,name\n1,""\n2,x\n', formats)).exit_code == 0
     assert rows() == [(1, None), (2, "x")]

@@ -35,7 +35,7 @@ def test_rows_that_are_only_added_or_skipped_need_no_key() -> None:
 
 
 @pytest.mark.parametrize("names", [("ID", "e-mail, MAIN"), ("email,id",), ("id", "email")])
-def test_columns_are_named_as_in_the_sheet_or_in_the_table(names: tuple[str, ...]) -> None:
+def test_key_columns_may_be_named_by_header_or_table_column(names: tuple[str, ...]) -> None:
     unique = Constraint(ConstraintKind.UNIQUE, ("email", "id"))
     mode = resolved_mode(WriteMode(UPSERT, names, update=("NAME",)), ROUTES, table(unique), exists=True)
     assert set(mode.key) == {"id", "email"}

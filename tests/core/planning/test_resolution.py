@@ -54,12 +54,12 @@ def resolved(asked: Plan, found: OpenSource, existing: Table | None = None) -> R
         (plan(), "Tabelle 2", "price_list"),
     ],
 )
-def test_the_table_is_called_by_plan_sheet_or_file(asked: Plan, sheet: str, name: str) -> None:
+def test_table_is_named_by_plan_sheet_or_file(asked: Plan, sheet: str, name: str) -> None:
     found = source("a", sheet=sheet)
     assert choose_target(asked, found.layout, found).name == name
 
 
-def test_a_schema_is_known_by_its_header_and_can_be_refused() -> None:
+def test_known_schema_is_recognised_by_its_header_and_can_be_disabled() -> None:
     from tui_importer.core.model.schemas import BUSINESSES
 
     headers = [header for header, _ in BUSINESSES.headers]
@@ -73,7 +73,7 @@ def test_a_schema_is_known_by_its_header_and_can_be_refused() -> None:
     assert len(result.indexes) == len(BUSINESSES.table.indexes)
 
 
-def test_columns_go_where_they_are_called_alike() -> None:
+def test_columns_are_mapped_by_matching_names() -> None:
     result = resolved(plan("s.t"), source("unit_price", "N"), EXISTING)
     ways = [
         (column.header, column.position, column.target, column.conversion.type) for column in result.mapping.columns
@@ -107,12 +107,12 @@ def column(name: str, letter: str, target: str, type_: str = "text") -> ColumnPl
         (plan(skip=("n",)), ["n"], EXISTING, "no column is left to import"),
     ],
 )
-def test_there_is_no_way(asked: Plan, headers: list[str], existing: Table | None, said: str) -> None:
+def test_unresolvable_plans_are_refused(asked: Plan, headers: list[str], existing: Table | None, said: str) -> None:
     with pytest.raises(PlanError, match=said):
         resolved(asked, source(*headers), existing)
 
 
-def test_columns_that_the_database_fills_take_nothing() -> None:
+def test_generated_columns_cannot_be_imported() -> None:
     table = Table(
         "t", (TableColumn("id", INTEGER, nullable=False, default=True, writable=False), TableColumn("n", TEXT))
     )
@@ -121,7 +121,7 @@ def test_columns_that_the_database_fills_take_nothing() -> None:
         resolved(plan(), source("id", "n"), table)
 
 
-def test_a_plan_names_columns_by_header_and_by_letter_where_headers_are_alike() -> None:
+def test_plan_columns_with_equal_headers_are_matched_by_letter() -> None:
     columns = (column("a", "B", "second", "date"), column("b", "Z", "third"))
     result = resolved(plan("new", columns=columns), source("a", "a", "b"))
     assert [(c.position, c.target, c.conversion.type) for c in result.mapping.columns] == [
@@ -132,13 +132,13 @@ def test_a_plan_names_columns_by_header_and_by_letter_where_headers_are_alike() 
     assert [(c.name, c.type) for c in result.mapping.table.columns] == [("second", DATE), ("third", TEXT)]
 
 
-def test_a_type_that_the_table_overrules_is_said_to_have_no_effect() -> None:
+def test_type_overridden_by_the_table_is_noted() -> None:
     result = resolved(plan(types={"n": "text"}), source("n"), EXISTING)
     assert result.mapping.columns[0].conversion.type == INTEGER
     assert result.notes == ("--type n=text has no effect: table 's.t' is there already and says integer",)
 
 
-def test_a_plan_of_a_joined_header_can_be_repeated(tmp_path: Path) -> None:
+def test_plan_with_a_joined_header_resolves_again(tmp_path: Path) -> None:
     path = tmp_path / "t.csv"
     path.write_text("region,2022,,2023,\n,male,female,male,female\nNorth,1,2,3,4\nSouth,5,6,7,8\n")
     plan = Plan(source=Source(file=path), target=Target(table="t"))

@@ -21,12 +21,12 @@ def plan(types: dict[str, str] | None = None, **values: str) -> Plan:
     ("value", "filled"),
     [("{file}!{sheet}", "a.csv!S"), ("{run}", "run-1"), ("{row}", "{row}"), ("", "")],
 )
-def test_places_name_where_rows_come_from(value: str, filled: str) -> None:
+def test_placeholders_are_filled_with_the_origin_of_the_rows(value: str, filled: str) -> None:
     _, columns = resolved_set_columns(plan(x=value), TABLE, sheet="S", run_id="run-1", exists=False)
     assert [column.value for column in columns] == [filled]
 
 
-def test_columns_of_a_table_are_found_by_their_names_and_have_its_types() -> None:
+def test_set_columns_match_table_columns_and_take_their_types() -> None:
     table, columns = resolved_set_columns(plan(origin="7"), TABLE, sheet="S", run_id="", exists=True)
     assert table == TABLE
     assert [(column.target, column.conversion.type, column.conversion.required) for column in columns] == [
@@ -43,14 +43,14 @@ def test_new_column_is_an_integer_only_for_a_whole_number(value: str, type_: obj
     assert table.columns[-1] == TableColumn("year", type_)  # type: ignore[arg-type]
 
 
-def test_type_of_a_new_column_may_be_given() -> None:
+def test_type_of_a_new_set_column_can_be_given() -> None:
     given = plan({"Year": "text", "id": "text"}, year="7")
     table, _ = resolved_set_columns(given, TABLE, sheet="S", run_id="", exists=False)
     assert table.columns[-1] == TableColumn("year", TEXT)
     assert other_types(given.options.types, ["year"]) == {"id": "text"}
 
 
-def test_unknown_columns_and_values_that_do_not_fit_are_refused() -> None:
+def test_unknown_columns_and_invalid_values_are_refused() -> None:
     with pytest.raises(PlanError, match="table 't' has no column 'origni': did you mean 'Origin'"):
         resolved_set_columns(plan(origni="a"), TABLE, sheet="S", run_id="", exists=True)
     with pytest.raises(PlanError, match="--set id=a: an integer is expected"):

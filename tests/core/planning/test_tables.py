@@ -17,14 +17,14 @@ def test_a_new_table_has_the_columns_of_the_routes() -> None:
     assert [(column.name, column.type, column.nullable) for column in table.columns] == [("name", TEXT, False)]
 
 
-def test_the_indexes_of_a_renamed_table_have_its_name() -> None:
+def test_indexes_of_a_renamed_table_are_renamed() -> None:
     table = renamed_table(BUSINESSES.table, "firms")
     assert table.name == "firms"
     assert {index.name for index in table.indexes} >= {"idx_firms_name", "idx_firms_city"}
     assert renamed_table(BUSINESSES.table, BUSINESSES.table.name) is BUSINESSES.table
 
 
-def test_a_type_that_only_a_database_knows_cannot_be_created() -> None:
+def test_native_type_cannot_be_created() -> None:
     route = ColumnRoute("a", 0, "a", ColumnType(Kind.OTHER, native="uuid"), required=False)
     with pytest.raises(PlanError, match="cannot be created here"):
         with_types(new_table("t", [route]), [route])
