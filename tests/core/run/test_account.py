@@ -63,15 +63,14 @@ def test_totals_are_the_sums_of_the_outcomes(outcomes: list[BatchOutcome]) -> No
     assert account.defaults == sum((Counter(each.defaults) for each in outcomes), Counter())
 
 
-def test_too_many_rejects_are_a_reason_to_stop() -> None:
+def test_exceeding_the_reject_limit_returns_a_stop_reason() -> None:
     account = Account(Kept(), "1")
     outcome = BatchOutcome(worker=1, first_row=2, last_row=9, inserted=5, rejects=(REJECT,))
     assert account.add(outcome) is None
     assert account.add(outcome) == "more than 1 rows were rejected (--max-rejects)"
 
 
-def test_rows_are_counted_even_if_their_rejects_cannot_be_kept() -> None:
-    """They are committed."""
+def test_committed_rows_are_counted_even_if_storing_rejects_fails() -> None:
     account = Account(Kept(full=True), None)
     with pytest.raises(OSError, match="no space left"):
         account.add(BatchOutcome(worker=1, first_row=2, last_row=9, inserted=7, rejects=(REJECT,)))
@@ -79,14 +78,14 @@ def test_rows_are_counted_even_if_their_rejects_cannot_be_kept() -> None:
 
 
 @given(st.integers(0, 100), st.integers(0, 5_000), st.integers(0, 5_000))
-def test_limits(limit: int, rejected: int, completed: int) -> None:
+def test_reject_limit_as_count_and_as_percentage(limit: int, rejected: int, completed: int) -> None:
     assert not reject_limit(None)(rejected, completed)
     assert reject_limit(str(limit))(rejected, completed) == (rejected > limit)
     of_percent = reject_limit(f"{limit}%")(rejected, completed)
     assert of_percent == (completed >= MIN_ROWS_FOR_PERCENT and rejected > limit / 100 * completed)
 
 
-def test_a_percentage_of_rejects_is_of_all_rows_whatever_became_of_them() -> None:
+def test_percentage_limit_counts_rows_of_all_outcomes() -> None:
     account = Account(Kept(), "1%")
     rows = BatchOutcome(
         worker=1,

@@ -42,14 +42,16 @@ class Limited:
         (2, None, 1, 1, True),
     ],
 )
-def test_workers(asked: int | None, strategy: int | None, database: int | None, workers: int, fewer: bool) -> None:
+def test_worker_count_is_limited_by_strategy_and_database(
+    asked: int | None, strategy: int | None, database: int | None, workers: int, fewer: bool
+) -> None:
     backend: Any = Limited(database)
     plan = Plan(source=Source(file="a.csv"), options=Options(workers=asked))
     found = choose(plan, Limited(strategy), backend, None)
     assert (found.workers, found.fewer_than_asked, found.max_writers) == (workers, fewer, database)
 
 
-def test_one_worker_writes_where_the_order_of_rows_matters() -> None:
+def test_order_dependent_mode_uses_one_worker() -> None:
     backend: Any = Limited(None)
     target = Target(mode="upsert", key=("id",))
     plan = Plan(source=Source(file="a.csv"), target=target, options=Options(workers=4))
@@ -71,7 +73,7 @@ def test_one_worker_writes_where_the_order_of_rows_matters() -> None:
         (Options(max_rate=0.1), None, 1),
     ],
 )
-def test_batch_size(options: Options, rows: int | None, size: int) -> None:
+def test_batch_size_follows_options_and_row_count(options: Options, rows: int | None, size: int) -> None:
     assert choose_batch_size(options, 2, rows) == size
 
 

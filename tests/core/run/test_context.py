@@ -23,13 +23,13 @@ def test_a_note_is_emitted_and_kept_for_the_report(tmp_path: Path) -> None:
     assert (steps.context.notes, steps.events) == (["look"], [Noticed(message="look")])
 
 
-def test_a_run_begins_with_a_file_of_which_nothing_is_known(tmp_path: Path) -> None:
+def test_run_starts_at_the_initial_stage(tmp_path: Path) -> None:
     context = context_of(Steps(tmp_path))
     assert context.stage == Stage()
     assert not isinstance(context.stage, Opened)
 
 
-def test_an_operation_is_tried_again_and_each_failure_is_told(tmp_path: Path) -> None:
+def test_operation_is_retried_and_each_failure_is_reported(tmp_path: Path) -> None:
     steps = Steps(tmp_path, retry_for=60)
     faults = [TransientFault("busy", sqlstate="57P03"), UnreachableError("gone")]
 
@@ -44,7 +44,7 @@ def test_an_operation_is_tried_again_and_each_failure_is_told(tmp_path: Path) ->
     assert steps.context.retries == 2
 
 
-def test_what_is_not_transient_is_raised_at_once(tmp_path: Path) -> None:
+def test_permanent_error_is_raised_without_a_retry(tmp_path: Path) -> None:
     steps = Steps(tmp_path, retry_for=60)
 
     def operate() -> None:
@@ -55,7 +55,7 @@ def test_what_is_not_transient_is_raised_at_once(tmp_path: Path) -> None:
     assert steps.context.retries == 0
 
 
-def test_a_run_that_is_stopping_does_not_try_again(tmp_path: Path) -> None:
+def test_stopping_run_does_not_retry(tmp_path: Path) -> None:
     steps = Steps(tmp_path, retry_for=60)
     steps.context.control.stop("enough")
 

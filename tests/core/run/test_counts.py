@@ -13,20 +13,20 @@ from tui_importer.core.run.stages import Claimed, Published, after
 from tui_importer.core.writing.ledger import Counts, ResumePoint
 
 
-def test_before_anything_is_known_all_is_zero(tmp_path: Path) -> None:
+def test_counts_are_zero_initially(tmp_path: Path) -> None:
     steps = Steps(tmp_path)
     found = sample(steps.context)
     assert (found.read, found.finished, found.workers, found.workers_wanted) == (0, 0, (), 0)
     assert counts_before(steps.context.stage) == counts_of_import(steps.context, whole=False) == Counts()
 
 
-def test_workers_are_wanted_as_soon_as_they_are_chosen(tmp_path: Path, sqlite: Database) -> None:
+def test_workers_wanted_is_set_once_the_import_is_ready(tmp_path: Path, sqlite: Database) -> None:
     steps = Steps(tmp_path)
     with steps.ready():
         assert sample(steps.context).workers_wanted == 1
 
 
-def test_rows_of_earlier_runs_count_for_the_import_and_not_for_the_run(tmp_path: Path, sqlite: Database) -> None:
+def test_rows_of_earlier_runs_count_only_for_the_import(tmp_path: Path, sqlite: Database) -> None:
     steps = Steps(tmp_path)
     with steps.ready() as (ready, database):
         claimed, _ = claim(steps.context, ready, database.backend)
@@ -41,7 +41,7 @@ def test_rows_of_earlier_runs_count_for_the_import_and_not_for_the_run(tmp_path:
     assert counts_of_import(steps.context, whole=True) == Counts(5, 0, 3, 1)
 
 
-def test_rows_suppressed_when_they_were_moved_count_as_skipped(tmp_path: Path, sqlite: Database) -> None:
+def test_rows_suppressed_during_publication_count_as_skipped(tmp_path: Path, sqlite: Database) -> None:
     steps = Steps(tmp_path)
     with steps.ready() as (ready, database):
         loading = load(steps.context, ready, database.backend)

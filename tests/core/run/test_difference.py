@@ -63,10 +63,10 @@ def test_every_row_is_inserted_updated_unchanged_or_missing() -> None:
     )
 
 
-def test_column_whose_values_come_back_in_another_form_is_named() -> None:
+def test_column_with_incomparable_values_is_reported_as_not_compared() -> None:
     result = found(Sheet((1, "a", "x")), Known((1, "a", "y")))
     assert (result.not_compared, result.unchanged) == (("at",), 1)
 
 
-def test_columns_that_are_not_updated_do_not_count() -> None:
+def test_columns_excluded_from_the_update_are_not_compared() -> None:
     assert found(Sheet((1, "a", None)), Known((1, "b", None)), update=("at",)).changes == ()

@@ -13,7 +13,7 @@ END = RunFinished(
 )
 
 
-def test_what_a_listener_causes_it_hears_next_not_in_the_middle() -> None:
+def test_event_emitted_by_a_listener_is_delivered_afterwards() -> None:
     heard: list[tuple[str, AnyEvent]] = []
 
     def listen(event: AnyEvent) -> None:
@@ -28,7 +28,7 @@ def test_what_a_listener_causes_it_hears_next_not_in_the_middle() -> None:
     assert heard == [("begins", one), ("ends", one), ("begins", two), ("ends", two)]
 
 
-def test_nothing_comes_after_the_end() -> None:
+def test_no_event_is_delivered_after_run_finished() -> None:
     heard: list[AnyEvent] = []
     dispatcher = EventDispatcher(heard.append, lambda why: None)
     for event in (WorkerStarted(worker=1), END, WorkerStarted(worker=2), END):
@@ -36,7 +36,7 @@ def test_nothing_comes_after_the_end() -> None:
     assert heard == [WorkerStarted(worker=1), END]
 
 
-def test_a_listener_that_fails_is_told_of_once_and_not_called_again() -> None:
+def test_failing_listener_is_reported_once_and_not_called_again() -> None:
     calls = list[AnyEvent]()
     failed = list[str]()
 
@@ -51,7 +51,7 @@ def test_a_listener_that_fails_is_told_of_once_and_not_called_again() -> None:
     assert failed == [str(dispatcher.failure)] == ["the listener failed: LookupError: its defect"]
 
 
-def test_many_threads_speak_one_after_the_other() -> None:
+def test_events_of_several_threads_are_delivered_one_at_a_time() -> None:
     inside, most, heard = threading.Semaphore(1), [], []
 
     def listen(event: AnyEvent) -> None:

@@ -81,7 +81,7 @@ def some_report(tmp_path: Path, sqlite: Database) -> Report:
     return report.imports[0]
 
 
-def test_what_is_told_is_passed_on_and_the_report_is_kept(
+def test_events_of_remote_imports_are_forwarded_and_their_reports_kept(
     tmp_path: Path, sqlite: Database, some_report: Report
 ) -> None:
     parts: list[Scripted] = []
@@ -103,7 +103,7 @@ def test_what_is_told_is_passed_on_and_the_report_is_kept(
 
 
 @pytest.mark.parametrize("script", [[RuntimeError("gone")], []], ids=["an error", "no report"])
-def test_one_that_dies_fails_with_the_rows_that_are_known_to_be_in(
+def test_dead_remote_import_fails_with_its_last_known_counts(
     tmp_path: Path, sqlite: Database, script: list[Exception]
 ) -> None:
     def begin(spec: ImportSpec) -> ImportElsewhere:
@@ -120,7 +120,7 @@ def test_one_that_dies_fails_with_the_rows_that_are_known_to_be_in(
     assert [(each.total_records, each.inserted) for each in counts] == [(3, 3), (3, 3)]
 
 
-def test_orders_reach_it_even_those_given_before_it_was_begun(
+def test_commands_reach_a_remote_import_even_if_sent_before_its_start(
     tmp_path: Path, sqlite: Database, some_report: Report
 ) -> None:
     parts: list[Scripted] = []
@@ -149,7 +149,9 @@ def test_orders_reach_it_even_those_given_before_it_was_begun(
     assert len(part.orders) == 3
 
 
-def test_nothing_is_passed_on_after_its_end(tmp_path: Path, sqlite: Database, some_report: Report) -> None:
+def test_nothing_is_forwarded_after_a_remote_import_has_ended(
+    tmp_path: Path, sqlite: Database, some_report: Report
+) -> None:
     run = arranged(tmp_path, sqlite, lambda spec: Scripted(spec, []))
     [engine, _] = run.run._engines
     assert isinstance(engine, Engine)

@@ -21,7 +21,7 @@ def engine_for(folder: Path, heard: list[AnyEvent], source: int = 1) -> Engine:
     return Engine(parts.plan, parts.components, parts.rejects, dispatcher, run_id="now", source=source)
 
 
-def test_an_import_from_the_file_to_its_report(tmp_path: Path, sqlite: Database) -> None:
+def test_import_runs_from_the_file_to_the_report(tmp_path: Path, sqlite: Database) -> None:
     heard = list[AnyEvent]()
     engine = engine_for(tmp_path, heard)
     assert (engine.headers, engine.resolved_plan, engine.loading) == ((), None, False)
@@ -33,7 +33,7 @@ def test_an_import_from_the_file_to_its_report(tmp_path: Path, sqlite: Database)
     assert sqlite.scalar("SELECT count(*) FROM t") == 50
 
 
-def test_all_events_have_the_number_of_the_source(tmp_path: Path, sqlite: Database) -> None:
+def test_all_events_have_the_source_number(tmp_path: Path, sqlite: Database) -> None:
     heard = list[AnyEvent]()
     engine = engine_for(tmp_path, heard, source=7)
     engine.execute()
@@ -42,7 +42,7 @@ def test_all_events_have_the_number_of_the_source(tmp_path: Path, sqlite: Databa
     assert {worker.source for worker in engine.snapshot().workers} == {7}
 
 
-def test_an_import_that_is_not_carried_out_has_a_report(tmp_path: Path, sqlite: Database) -> None:
+def test_import_that_was_never_started_has_a_report(tmp_path: Path, sqlite: Database) -> None:
     failed = engine_for(tmp_path, [])
     report = failed.report_unbegun(ImporterError("no place"))
     assert (report.outcome, report.exit_code, report.error) == ("failed", ExitCode.FAILED, "no place")
@@ -55,6 +55,6 @@ def test_an_import_that_is_not_carried_out_has_a_report(tmp_path: Path, sqlite: 
     assert not Path(sqlite.url).exists()
 
 
-def test_workers_cannot_be_changed_unless_some_are_writing(tmp_path: Path) -> None:
+def test_workers_can_only_be_changed_while_rows_are_written(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="while rows are being written"):
         engine_for(tmp_path, []).change_workers(2)

@@ -23,7 +23,7 @@ def state(sqlite: Database) -> tuple[str, str | None]:
 
 @pytest.mark.parametrize("verify", [False, True])
 @pytest.mark.parametrize("atomic", [False, True])
-def test_an_import_to_its_recorded_end(tmp_path: Path, sqlite: Database, atomic: bool, verify: bool) -> None:
+def test_finished_import_is_recorded(tmp_path: Path, sqlite: Database, atomic: bool, verify: bool) -> None:
     steps = Steps(tmp_path, atomic=atomic, verify=verify)
     with steps.ready() as (ready, database):
         checked = finish(steps.context, load(steps.context, ready, database.backend), database.backend)
@@ -35,7 +35,7 @@ def test_an_import_to_its_recorded_end(tmp_path: Path, sqlite: Database, atomic:
     assert state(sqlite) == ("complete", None)
 
 
-def test_a_table_that_lost_rows_is_not_complete(tmp_path: Path, sqlite: Database) -> None:
+def test_missing_rows_in_the_table_fail_the_import(tmp_path: Path, sqlite: Database) -> None:
     steps = Steps(tmp_path)
     with steps.ready() as (ready, database):
         loading = load(steps.context, ready, database.backend)
@@ -45,7 +45,7 @@ def test_a_table_that_lost_rows_is_not_complete(tmp_path: Path, sqlite: Database
     assert not isinstance(steps.context.stage, Checked)
 
 
-def test_counts_that_do_not_add_up_publish_nothing(tmp_path: Path, sqlite: Database) -> None:
+def test_inconsistent_counts_prevent_publication(tmp_path: Path, sqlite: Database) -> None:
     steps = Steps(tmp_path, atomic=True)
     with steps.ready() as (ready, database):
         loading = load(steps.context, ready, database.backend)
@@ -55,7 +55,7 @@ def test_counts_that_do_not_add_up_publish_nothing(tmp_path: Path, sqlite: Datab
     assert sqlite.fetch("SELECT name FROM sqlite_master WHERE name = 't'") == []
 
 
-def test_rows_that_a_trigger_keeps_out_are_noted(tmp_path: Path, sqlite: Database) -> None:
+def test_rows_suppressed_by_a_trigger_are_noted(tmp_path: Path, sqlite: Database) -> None:
     sqlite.execute(
         "CREATE TABLE t (n integer);"
         "CREATE TRIGGER guard BEFORE INSERT ON t WHEN new.n = 7 BEGIN SELECT raise(IGNORE); END"
@@ -79,7 +79,7 @@ def test_rows_that_a_trigger_keeps_out_are_noted(tmp_path: Path, sqlite: Databas
         (LookupError("its\ndefect"), False, ("failed", "its defect")),
     ],
 )
-def test_an_end_before_the_end_is_recorded(
+def test_failed_or_stopped_import_is_recorded(
     tmp_path: Path, sqlite: Database, error: BaseException | None, aborts: bool, found: tuple[str, str]
 ) -> None:
     steps = Steps(tmp_path)
@@ -95,7 +95,7 @@ def test_an_end_before_the_end_is_recorded(
     assert type(steps.context.stage) is Loading
 
 
-def test_an_end_that_the_ledger_does_not_take_is_noted(tmp_path: Path, sqlite: Database) -> None:
+def test_failure_to_record_the_end_is_noted(tmp_path: Path, sqlite: Database) -> None:
     steps = Steps(tmp_path)
     with steps.ready() as (ready, database):
         load(steps.context, ready, database.backend)
@@ -109,7 +109,7 @@ def test_an_end_that_the_ledger_does_not_take_is_noted(tmp_path: Path, sqlite: D
     assert steps.notes == ["the ledger does not know how this run ended: not now"]
 
 
-def test_a_run_that_wrote_nothing_records_no_end(tmp_path: Path, sqlite: Database) -> None:
+def test_run_that_wrote_nothing_is_not_recorded_as_ended(tmp_path: Path, sqlite: Database) -> None:
     first = Steps(tmp_path, "first")
     record_end(first.context, LookupError("its defect"))  # nothing was opened
     with first.ready() as (ready, database):

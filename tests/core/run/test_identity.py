@@ -43,7 +43,7 @@ def plan(source: dict[str, Any] | None = None, **options: Any) -> Plan:
     ],
     ids=str,
 )
-def test_another_import(parts: dict[str, Any]) -> None:
+def test_relevant_changes_give_another_import_id(parts: dict[str, Any]) -> None:
     assert identity(**parts).import_id != identity().import_id
 
 
@@ -57,19 +57,19 @@ def test_another_import(parts: dict[str, Any]) -> None:
     ],
     ids=str,
 )
-def test_the_same_import(parts: dict[str, Any]) -> None:
-    """How it is carried out, how much of it, and under which name the file lies make no other one."""
+def test_irrelevant_changes_keep_the_import_id(parts: dict[str, Any]) -> None:
+    """Strategy, row limit and the location of the file do not affect the identity."""
     assert identity(**parts).import_id == identity().import_id
 
 
-def test_the_write_mode_is_part_of_it_unless_rows_are_only_added() -> None:
+def test_write_mode_affects_the_import_id_unless_rows_are_only_added() -> None:
     create = Plan(source=Source(file="x.csv"), target=Target(table="t", mode="create"))
     assert identity(create) == identity()
     modes = [WriteMode(WriteKind.UPSERT), WriteMode(WriteKind.UPSERT, ("a",)), WriteMode(WriteKind.REPLACE)]
     assert len({replace(identity(), mode=mode.identity).import_id for mode in (WriteMode(), *modes)}) == 4
 
 
-def test_what_was_asked_for_is_told_apart_from_what_came_of_it() -> None:
+def test_different_requests_may_have_the_same_import_id() -> None:
     asked = identity(plan(types={"A": "text"}))
     assert asked.request != identity().request
     assert asked.import_id == identity().import_id
@@ -83,11 +83,11 @@ JSON = st.recursive(
 
 
 @given(JSON, JSON)
-def test_digests_differ_where_values_do(one: object, other: object) -> None:
+def test_digests_differ_exactly_where_values_differ(one: object, other: object) -> None:
     assert (digest(one) == digest(other)) == (repr(one) == repr(other))
     assert len(digest(one)) == 32
 
 
-def test_the_identity_is_what_the_ledgers_of_version_0_1_hold() -> None:
-    """It must not change with the plan's fields: imports begun by older versions are found by it."""
+def test_import_id_is_compatible_with_ledgers_of_version_0_1() -> None:
+    """New plan fields must not change it: it is how imports started by older versions are found."""
     assert identity().import_id == "e856d9975e644bd04af65a4babfe785f"

@@ -105,7 +105,7 @@ def import_history(
     return ImportHistory(kept, kept, history, RunInfo("now", "batched", None), asked, sheet, "0", "t"), kept
 
 
-def test_what_is_in_is_not_imported_again_unless_it_is_asked_for() -> None:
+def test_completed_import_is_repeated_only_on_request() -> None:
     asked = plan()
     kept, _ = import_history(asked, [past(asked)])
     done = kept.done(resolution(asked), TABLE)
@@ -117,7 +117,7 @@ def test_what_is_in_is_not_imported_again_unless_it_is_asked_for() -> None:
     assert (ledger.began[0].generation, again.resumes) == (2, None)
 
 
-def test_what_was_stopped_is_gone_on_with() -> None:
+def test_stopped_import_is_resumed() -> None:
     asked = plan()
     goes_on, ledger = import_history(asked, [past(asked, RunState.STOPPED, created_table=True)])
     assert goes_on.done(resolution(asked), TABLE) is None
@@ -128,7 +128,7 @@ def test_what_was_stopped_is_gone_on_with() -> None:
 
 
 @pytest.mark.parametrize("existing", [TABLE, None])
-def test_a_table_that_was_emptied_or_dropped_is_filled_from_the_start(existing: Table | None) -> None:
+def test_import_into_an_emptied_or_dropped_table_starts_over(existing: Table | None) -> None:
     asked = plan()
     anew, ledger = import_history(asked, [past(asked)], rows=0)
     assert anew.done(resolution(asked), existing) is None
@@ -137,7 +137,7 @@ def test_a_table_that_was_emptied_or_dropped_is_filled_from_the_start(existing: 
     assert ledger.began[0].generation == 2
 
 
-def test_more_rows_of_the_same_go_on_and_fewer_are_in() -> None:
+def test_higher_row_limit_resumes_and_lower_limit_is_already_done() -> None:
     asked = plan()
     limited = past(asked, row_limit=5)
     for limit, is_done in ((3, True), (5, True), (6, False), (None, False)):
@@ -146,14 +146,14 @@ def test_more_rows_of_the_same_go_on_and_fewer_are_in() -> None:
         assert (found.done(resolution(wanted), TABLE) is not None) is is_done
 
 
-def test_an_import_that_began_in_one_way_goes_on_in_it() -> None:
+def test_resuming_with_a_different_atomic_option_is_refused() -> None:
     asked = plan(atomic=True)
     found, _ = import_history(asked, [past(asked, RunState.STOPPED)])
     with pytest.raises(PlanError, match="began this import without --atomic: go on without it"):
         found.done(resolution(asked), TABLE)
 
 
-def test_a_file_that_has_changed_is_another_import_and_is_said_to_be() -> None:
+def test_changed_file_is_a_new_import_with_a_note() -> None:
     asked = plan()
     found, _ = import_history(asked, [past(asked, sha256="1", counts=Counts(5))])
     assert found.done(resolution(asked), TABLE) is None
@@ -166,16 +166,14 @@ def test_a_file_that_has_changed_is_another_import_and_is_said_to_be() -> None:
     ("target", "inserted"),
     [(Target(table="t", key=("n",)), 5), (Target(table="t", mode="truncate"), 5), (Target(table="t"), 0)],
 )
-def test_rows_that_are_skipped_removed_or_not_there_are_not_said_to_be_there_twice(
-    target: Target, inserted: int
-) -> None:
+def test_note_on_changed_file_omits_duplicates_that_cannot_occur(target: Target, inserted: int) -> None:
     asked = msgspec.structs.replace(plan(), target=target)
     found, _ = import_history(asked, [past(asked, sha256="1", counts=Counts(inserted))])
     assert found.done(resolution(asked), TABLE) is None
     assert found.notes == ["the file has changed since run earlier: this is another import"]
 
 
-def test_columns_were_chosen_by_the_earlier_run_where_the_table_is_still_there() -> None:
+def test_columns_of_the_earlier_run_are_reused_while_the_table_exists() -> None:
     asked = plan()
     found, _ = import_history(asked, [past(asked, RunState.STOPPED, created_table=True)])
     assert found.plan(TABLE).columns == COLUMNS
@@ -183,7 +181,7 @@ def test_columns_were_chosen_by_the_earlier_run_where_the_table_is_still_there()
     assert found.plan(None) == asked
 
 
-def test_rows_that_are_missing_from_a_table_of_our_own_are_our_business() -> None:
+def test_rows_missing_from_a_table_created_by_the_import_are_an_error() -> None:
     asked = plan()
     for rows, fine in ((9, True), (10, True), (8, False)):
         found, _ = import_history(asked, [], rows=rows)
@@ -198,7 +196,7 @@ def test_rows_that_are_missing_from_a_table_of_our_own_are_our_business() -> Non
     others.check_count(TABLE)  # somebody else has written into it too
 
 
-def test_a_run_that_never_began_has_no_end() -> None:
+def test_only_a_started_run_is_recorded_as_finished() -> None:
     asked = plan()
     found, ledger = import_history(asked, [])
     found.finish(RunState.FAILED, Counts(), 0, "no")
@@ -208,7 +206,7 @@ def test_a_run_that_never_began_has_no_end() -> None:
     assert ledger.finished == [RunState.COMPLETE]
 
 
-def test_what_was_not_noted_before_cannot_be_verified() -> None:
+def test_resumed_import_started_without_verify_cannot_be_verified() -> None:
     asked = plan(verify=True)
     found, _ = import_history(asked, [past(asked, RunState.STOPPED)])
     assert found.done(resolution(asked), TABLE) is None

@@ -99,7 +99,7 @@ class Arranged:
         return report
 
 
-def test_a_run_from_the_file_to_the_report(tmp_path: Path, sqlite: Database) -> None:
+def test_run_executes_from_the_file_to_the_report(tmp_path: Path, sqlite: Database) -> None:
     arranged = Arranged(tmp_path, sqlite)
     report = arranged.execute()
     assert (report.outcome, report.exit_code, report.stats.inserted) == ("complete", ExitCode.OK, 50)
@@ -116,7 +116,7 @@ def test_dry_run_writes_nothing(tmp_path: Path, sqlite: Database) -> None:
     assert not Path(sqlite.url).exists()
 
 
-def test_a_stop_is_told_once_and_leaves_what_is_in(tmp_path: Path, sqlite: Database) -> None:
+def test_stop_is_reported_once_and_keeps_committed_rows(tmp_path: Path, sqlite: Database) -> None:
     arranged = Arranged(tmp_path, sqlite)
 
     def stop(event: AnyEvent) -> None:
@@ -133,13 +133,13 @@ def test_a_stop_is_told_once_and_leaves_what_is_in(tmp_path: Path, sqlite: Datab
     assert sqlite.scalar("SELECT count(*) FROM t") == 50
 
 
-def test_a_defect_of_a_stranger_s_strategy_is_a_line_in_the_report(tmp_path: Path, sqlite: Database) -> None:
+def test_error_in_a_third_party_strategy_is_one_line_in_the_report(tmp_path: Path, sqlite: Database) -> None:
     report = Arranged(tmp_path, sqlite, Panicking()).execute()
     assert (report.outcome, report.exit_code) == ("failed", ExitCode.FAILED)
     assert report.error == "strategy 'plain' failed: BaseException: out of its mind"
 
 
-def test_a_listener_that_fails_fails_the_run_and_costs_no_row_its_account(tmp_path: Path, sqlite: Database) -> None:
+def test_failing_listener_fails_the_run_without_losing_counts(tmp_path: Path, sqlite: Database) -> None:
     arranged = Arranged(tmp_path, sqlite)
 
     def fail(event: AnyEvent) -> None:
@@ -152,7 +152,7 @@ def test_a_listener_that_fails_fails_the_run_and_costs_no_row_its_account(tmp_pa
     assert sqlite.scalar("SELECT count(*) FROM t") == report.stats.inserted
 
 
-def test_workers_are_changed_only_while_there_are_some(tmp_path: Path, sqlite: Database) -> None:
+def test_workers_can_only_be_changed_while_some_are_active(tmp_path: Path, sqlite: Database) -> None:
     arranged = Arranged(tmp_path, sqlite)
     with pytest.raises(UsageError, match="while rows are being written"):
         arranged.run.change_workers(2)
@@ -200,7 +200,7 @@ def test_events_of_a_single_import_name_source_1(tmp_path: Path, sqlite: Databas
     assert {event.source for event in arranged.heard if isinstance(event, ImportEvent)} == {1}
 
 
-def test_an_import_that_fails_leaves_the_others_alone(tmp_path: Path, sqlite: Database) -> None:
+def test_failing_import_does_not_affect_the_others(tmp_path: Path, sqlite: Database) -> None:
     sqlite.execute("CREATE TABLE t1 (other integer)")
     arranged = Arranged(tmp_path, sqlite, imports=3)
     report = arranged.execute()
@@ -216,7 +216,7 @@ def test_an_import_that_fails_leaves_the_others_alone(tmp_path: Path, sqlite: Da
     assert [each.resumes for each in again.imports] == [f"{report.run_id}.1", None, f"{report.run_id}.3"]
 
 
-def test_a_stop_ends_the_import_in_hand_and_begins_no_other(tmp_path: Path, sqlite: Database) -> None:
+def test_stop_ends_the_current_import_and_starts_no_other(tmp_path: Path, sqlite: Database) -> None:
     arranged = Arranged(tmp_path, sqlite, imports=3)
 
     def stop(event: AnyEvent) -> None:
@@ -237,14 +237,14 @@ def test_a_stop_ends_the_import_in_hand_and_begins_no_other(tmp_path: Path, sqli
     assert [sqlite.scalar(f"SELECT count(*) FROM {table}") for table in ("t", "t1", "t2")] == [50, 50, 50]
 
 
-def test_an_abort_before_an_import_begins_leaves_no_thread(tmp_path: Path, sqlite: Database) -> None:
+def test_abort_before_the_first_import_leaves_no_thread(tmp_path: Path, sqlite: Database) -> None:
     arranged = Arranged(tmp_path, sqlite, imports=5)
     arranged.on_event = lambda event: arranged.run.abort("enough") if isinstance(event, RunStarted) else None
     assert arranged.execute().outcome == "stopped"
     assert not any(isinstance(event, ImportStarted) for event in arranged.heard)
 
 
-def test_a_pause_holds_whichever_import_is_in_hand(tmp_path: Path, sqlite: Database) -> None:
+def test_pause_applies_to_the_current_and_following_imports(tmp_path: Path, sqlite: Database) -> None:
     arranged = Arranged(tmp_path, sqlite, imports=2)
     paused = []
 
@@ -263,7 +263,7 @@ def test_a_pause_holds_whichever_import_is_in_hand(tmp_path: Path, sqlite: Datab
     assert [type(event) for event in arranged.heard if isinstance(event, (Paused, Unpaused))] == [Paused, Unpaused]
 
 
-def test_the_time_limit_is_that_of_each_import(tmp_path: Path, sqlite: Database) -> None:
+def test_time_limit_applies_to_each_import(tmp_path: Path, sqlite: Database) -> None:
     class Slow(OneByOne):
         def run(self, job: Job) -> None:
             for _ in job.batches():
@@ -298,9 +298,7 @@ class Broken(Lazy):
         (Broken(), "executor 'mine' failed: BaseException: out of its mind"),
     ],
 )
-def test_imports_that_an_executor_leaves_out_have_failed(
-    tmp_path: Path, sqlite: Database, executor: Any, why: str
-) -> None:
+def test_imports_not_executed_by_the_executor_fail(tmp_path: Path, sqlite: Database, executor: Any, why: str) -> None:
     report = Arranged(tmp_path, sqlite, executor=executor, imports=2).execute()
     assert isinstance(report, SetReport)
     assert [each.outcome for each in report.imports] == ["complete", "failed"]
@@ -322,7 +320,7 @@ class SideBySide:
                 future.result()
 
 
-def test_imports_may_be_carried_out_side_by_side(tmp_path: Path, sqlite: Database) -> None:
+def test_imports_can_run_concurrently(tmp_path: Path, sqlite: Database) -> None:
     arranged = Arranged(tmp_path, sqlite, executor=SideBySide(), imports=4, rows=30)
     report = arranged.execute()
     assert isinstance(report, SetReport)

@@ -82,7 +82,7 @@ class Arriving:
         return self._sessions.pop(0)
 
 
-def test_a_worker_writes_what_the_queue_has() -> None:
+def test_worker_writes_all_batches_of_the_queue() -> None:
     arranged = Arranged()
     for number in range(3):
         arranged.queue.put(batch(number))
@@ -111,7 +111,7 @@ def test_rejects_are_stored_before_their_event(*, each: bool) -> None:
     assert not arranged.stop.stopping
 
 
-def test_too_many_rejects_end_the_run() -> None:
+def test_exceeding_the_reject_limit_stops_the_run() -> None:
     arranged = Arranged("1", [Fake()])
     with arranged.job.writer() as writer:
         writer.write(batch_of([1, -1]))
@@ -147,7 +147,7 @@ def test_committed_rows_are_reported_before_a_worker_failure(*, asynchronous: bo
 
 
 @pytest.mark.parametrize("aborting", [False, True])
-def test_a_worker_that_fails_ends_the_others_unless_we_made_it_fail(aborting: bool) -> None:
+def test_failing_worker_stops_the_others_unless_the_run_is_aborting(aborting: bool) -> None:
     arranged = Arranged()
 
     def work() -> None:

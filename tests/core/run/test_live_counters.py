@@ -14,7 +14,7 @@ BATCH = Batch(number=1, sheet="S", first_row=2, last_row=9, rows=range(2, 10), c
 REJECT = Reject(sheet="S", row=2, faults=(), values=())
 
 
-def test_live_counters_end_with_the_account() -> None:
+def test_live_counters_match_the_account_at_the_end() -> None:
     counters = WorkerCounters(worker=1)
     live = LiveCounters(counters, lambda event: None)
     live.took(BATCH)
@@ -30,7 +30,7 @@ def test_live_counters_end_with_the_account() -> None:
     assert counters.in_hand_first_row is counters.in_hand_last_row is None
 
 
-def test_a_batch_of_which_nothing_is_committed_stays_in_hand() -> None:
+def test_batch_without_a_commit_stays_assigned_to_its_worker() -> None:
     counters = WorkerCounters(worker=1)
     live = LiveCounters(counters, lambda event: None)
     live.took(BATCH)
@@ -38,7 +38,7 @@ def test_a_batch_of_which_nothing_is_committed_stays_in_hand() -> None:
     assert (counters.in_hand_first_row, counters.retries, counters.batches) == (2, 3, 0)
 
 
-def test_retries_are_counted_and_passed_on() -> None:
+def test_retries_are_counted_and_emitted() -> None:
     counters, heard = WorkerCounters(worker=1), list[Retrying]()
     event = Retrying(worker=1, first_row=2, last_row=9, attempt=1, seconds=0.1, error="lost", sqlstate=None)
     LiveCounters(counters, heard.append).retrying(event)

@@ -41,7 +41,7 @@ def test_reading_thread_enforces_the_rate_limit(tmp_path: Path, sqlite: Database
     assert sqlite.scalar("SELECT count(*) FROM t") == 4
 
 
-def test_an_import_that_cannot_be_claimed_ends_the_reading(tmp_path: Path, sqlite: Database) -> None:
+def test_failed_claim_stops_the_reader(tmp_path: Path, sqlite: Database) -> None:
     steps = Steps(tmp_path)
     with steps.ready() as (ready, database):
         history: Any = ready.history
@@ -55,7 +55,7 @@ def test_an_import_that_cannot_be_claimed_ends_the_reading(tmp_path: Path, sqlit
     assert not isinstance(steps.context.stage, Claimed)
 
 
-def test_a_strategy_with_a_defect_is_named(tmp_path: Path, sqlite: Database) -> None:
+def test_failing_strategy_is_named(tmp_path: Path, sqlite: Database) -> None:
     class Broken:
         max_workers = None
 
@@ -72,7 +72,7 @@ def test_a_strategy_with_a_defect_is_named(tmp_path: Path, sqlite: Database) -> 
     assert steps.context.stage.job.ended
 
 
-def test_a_reader_that_fails_after_some_rows_is_named_with_the_row(tmp_path: Path, sqlite: Database) -> None:
+def test_reader_failure_names_the_reader_and_the_row(tmp_path: Path, sqlite: Database) -> None:
     steps = Steps(tmp_path)
     with steps.ready() as (ready, database):
         sheet: Any = ready.source.sheet
@@ -89,7 +89,9 @@ def test_a_reader_that_fails_after_some_rows_is_named_with_the_row(tmp_path: Pat
 
 
 @pytest.mark.parametrize("atomic", [False, True])
-def test_blanks_take_defaults_in_the_table_and_not_in_a_stage(tmp_path: Path, sqlite: Database, atomic: bool) -> None:
+def test_blanks_take_defaults_in_the_table_but_not_in_a_staging_table(
+    tmp_path: Path, sqlite: Database, atomic: bool
+) -> None:
     sqlite.execute("CREATE TABLE t (n integer NOT NULL DEFAULT 7)")
     steps = Steps(tmp_path, atomic=atomic)
     with steps.ready() as (ready, database):
@@ -104,7 +106,7 @@ def test_blanks_take_defaults_in_the_table_and_not_in_a_stage(tmp_path: Path, sq
 
 
 @pytest.mark.parametrize("mode", ["append", "create"])
-def test_sessions_are_told_the_write_mode(tmp_path: Path, sqlite: Database, mode: WriteKindWord) -> None:
+def test_sessions_receive_the_write_mode(tmp_path: Path, sqlite: Database, mode: WriteKindWord) -> None:
     steps = Steps(tmp_path, mode=mode)
     with steps.ready() as (ready, database):
         prepared = prepare_table(steps.context, claim(steps.context, ready, database.backend)[0], database.backend)

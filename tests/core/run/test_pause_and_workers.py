@@ -160,7 +160,7 @@ def prepared(folder: Path, database: Database, rows: int = 90) -> Oracle:
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
-def test_while_paused_nothing_is_committed_and_then_every_row_is_in_once(
+def test_paused_run_commits_nothing_and_unpaused_run_loads_each_row_once(
     database: Database, tmp_path: Path, strategy: str
 ) -> None:
     live = Live(prepared(tmp_path, database), database, pause_at=7, strategy=strategy, workers=1)
@@ -223,7 +223,7 @@ def test_paused_run_can_be_stopped_and_resumed(database: Database, tmp_path: Pat
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
-def test_a_run_can_be_paused_before_it_has_begun_to_write(sqlite: Database, tmp_path: Path, strategy: str) -> None:
+def test_run_can_be_paused_before_writing_starts(sqlite: Database, tmp_path: Path, strategy: str) -> None:
     def rest(live: Live, event: AnyEvent) -> None:
         if isinstance(event, RunStarted):
             live.run.pause()
@@ -237,8 +237,8 @@ def test_a_run_can_be_paused_before_it_has_begun_to_write(sqlite: Database, tmp_
 
 
 @pytest.mark.once
-def test_a_run_is_paused_again_and_again(database: Database, tmp_path: Path) -> None:
-    """Each time by one thread, while another lets it go on."""
+def test_run_can_be_paused_and_unpaused_repeatedly(database: Database, tmp_path: Path) -> None:
+    """One thread pauses the run while another unpauses it."""
     live = Live(prepared(tmp_path, database), database, strategy="threaded", batch_size=3)
     with started(live), ThreadPoolExecutor(1) as pool:
         over = threading.Event()
@@ -261,7 +261,7 @@ def test_a_run_is_paused_again_and_again(database: Database, tmp_path: Path) -> 
 
 
 def test_no_event_follows_run_finished(sqlite: Database, tmp_path: Path) -> None:
-    """An order that comes too late changes neither the report nor what is told."""
+    """A command that arrives too late changes neither the report nor the events."""
     late: list[str] = []
 
     def too_late(live: Live, event: AnyEvent) -> None:
@@ -325,7 +325,7 @@ def test_changing_workers_keeps_every_row_once(postgres: Database, tmp_path: Pat
 
 @pytest.mark.once
 @pytest.mark.parametrize("strategy", SIDE_BY_SIDE)
-def test_the_number_of_workers_is_changed_all_the_time(postgres: Database, tmp_path: Path, strategy: str) -> None:
+def test_worker_count_can_be_changed_repeatedly(postgres: Database, tmp_path: Path, strategy: str) -> None:
     numbers = iter([5, 1, 8, 2, 3, 1, 6, 4] * 50)
 
     def change(live: Live, event: AnyEvent) -> None:
@@ -344,7 +344,7 @@ def refused(live: Live, workers: int) -> str:
 
 
 @pytest.mark.parametrize("strategy", SIDE_BY_SIDE)
-def test_a_database_with_one_writer_keeps_one(sqlite: Database, tmp_path: Path, strategy: str) -> None:
+def test_single_writer_database_keeps_one_worker(sqlite: Database, tmp_path: Path, strategy: str) -> None:
     live = Live(prepared(tmp_path, sqlite), sqlite, pause_at=3, strategy=strategy)
     with started(live):
         wait_for(live.resting)
@@ -355,7 +355,7 @@ def test_a_database_with_one_writer_keeps_one(sqlite: Database, tmp_path: Path, 
     assert not live.of(WorkersChanged)
 
 
-def test_a_strategy_of_one_worker_keeps_one(postgres: Database, tmp_path: Path) -> None:
+def test_single_worker_strategy_keeps_one_worker(postgres: Database, tmp_path: Path) -> None:
     live = Live(prepared(tmp_path, postgres), postgres, pause_at=3, strategy="sequential")
     with started(live):
         wait_for(live.resting)
@@ -375,7 +375,7 @@ class Rigid:
                 writer.write(each)
 
 
-def test_a_strategy_that_never_asks_keeps_its_workers(postgres: Database, tmp_path: Path) -> None:
+def test_strategy_without_dynamic_workers_keeps_its_workers(postgres: Database, tmp_path: Path) -> None:
     spec = StrategySpec("rigid", "never asks", Rigid)
     live = Live(prepared(tmp_path, postgres), postgres, pause_at=3, specs=(spec,), strategy="rigid")
     with started(live):
@@ -399,7 +399,7 @@ def test_invalid_worker_counts_are_refused(postgres: Database, tmp_path: Path, w
 @pytest.mark.once
 @pytest.mark.parametrize("strategy", SIDE_BY_SIDE)
 def test_workers_can_be_changed_once_the_first_has_started(postgres: Database, tmp_path: Path, strategy: str) -> None:
-    """Whether a strategy asks for more is known before its first worker has a connection."""
+    """Before its first worker connects, it is known whether a strategy supports changing the number."""
 
     def change(live: Live, event: AnyEvent) -> None:
         if isinstance(event, WorkerStarted) and event.worker == 1:
@@ -413,7 +413,7 @@ def test_workers_can_be_changed_once_the_first_has_started(postgres: Database, t
 
 @pytest.mark.once
 @pytest.mark.parametrize("moment", [LoadingStarted, *once(RunStarted, Stopping, RunFinished)])
-def test_workers_are_changed_only_while_rows_are_written(
+def test_workers_can_only_be_changed_while_rows_are_written(
     postgres: Database, tmp_path: Path, moment: type[AnyEvent]
 ) -> None:
     reasons: list[str] = []
@@ -432,8 +432,8 @@ def test_workers_are_changed_only_while_rows_are_written(
     assert not live.of(WorkersChanged)
 
 
-def test_workers_are_not_changed_once_the_last_row_is_written(postgres: Database, tmp_path: Path) -> None:
-    """Indexes are still to be made then."""
+def test_workers_cannot_be_changed_after_the_last_row(postgres: Database, tmp_path: Path) -> None:
+    """Indexes are still to be created then."""
     path = tmp_path / "sample.csv"
     path.write_text("Name,Category,Phone,Email,Address,City,Country,Website,Description\n" + "a,b,c,d,e,f,g,h,i\n" * 20)
     reasons: list[str] = []
@@ -474,7 +474,7 @@ def test_end_of_a_pause_wakes_all_waiters() -> None:
         assert not control.paused
 
 
-def test_repeated_pause_is_no_change() -> None:
+def test_repeated_pause_changes_nothing() -> None:
     control, woken = RunControl(), threading.Semaphore(0)
     control.on_change(woken.release)
     assert [control.pause(paused=paused) for paused in (False, True, True, False, False)] == [
@@ -497,7 +497,7 @@ def test_ended_run_cannot_be_stopped() -> None:
     assert (control.paused, control.stopping, control.aborting, control.reason) == (False, False, False, None)
 
 
-def test_paused_queue_gives_out_every_batch_once_afterwards() -> None:
+def test_queue_delivers_each_batch_once_after_a_pause() -> None:
     control = RunControl()
     queue = queue_with(control, capacity=4)
     said: list[object] = []
@@ -526,7 +526,7 @@ def test_paused_queue_gives_out_every_batch_once_afterwards() -> None:
     assert sorted(taken) == list(range(9))
 
 
-def test_a_paused_queue_ends_once_it_is_empty_or_the_run_is_stopped() -> None:
+def test_paused_queue_ends_when_empty_or_stopped() -> None:
     control = RunControl()
     queue = queue_with(control)
     control.pause(paused=True)
@@ -546,7 +546,7 @@ def test_a_paused_queue_ends_once_it_is_empty_or_the_run_is_stopped() -> None:
 
 @given(wanted=st.integers(1, 9), changes=st.lists(st.tuples(st.integers(1, 9), st.integers(0, 12), st.integers(0, 12))))
 def test_worker_count_converges_to_the_wanted_number(wanted: int, changes: list[tuple[int, int, int]]) -> None:
-    """However often it is asked, in whatever order: who begins and who ends adds up."""
+    """Starts and stops balance, however often and in whichever order workers ask."""
     worker_count = WorkerCount(wanted)
     assert not worker_count.flexible
     present = wanted

@@ -34,7 +34,7 @@ def test_an_import_is_ready_once_its_columns_are_resolved(tmp_path: Path, sqlite
         assert sqlite.fetch("SELECT name FROM sqlite_master") == []
 
 
-def test_a_claimed_import_gets_its_table(tmp_path: Path, sqlite: Database) -> None:
+def test_table_is_created_for_a_claimed_import(tmp_path: Path, sqlite: Database) -> None:
     steps = Steps(tmp_path)
     with steps.ready() as (ready, database):
         claimed, completed = claim(steps.context, ready, database.backend)
@@ -47,7 +47,7 @@ def test_a_claimed_import_gets_its_table(tmp_path: Path, sqlite: Database) -> No
     assert sqlite.scalar("SELECT count(*) FROM t") == 0
 
 
-def test_an_atomic_import_gets_a_staging_table(tmp_path: Path, sqlite: Database) -> None:
+def test_staging_table_is_created_for_an_atomic_import(tmp_path: Path, sqlite: Database) -> None:
     steps = Steps(tmp_path, atomic=True)
     with steps.ready() as (ready, database):
         prepared = prepare_table(steps.context, claim(steps.context, ready, database.backend)[0], database.backend)
@@ -57,7 +57,7 @@ def test_an_atomic_import_gets_a_staging_table(tmp_path: Path, sqlite: Database)
     assert "t" not in tables
 
 
-def test_a_table_that_another_run_creates_meanwhile_is_used(tmp_path: Path, sqlite: Database) -> None:
+def test_table_created_concurrently_by_another_run_is_used(tmp_path: Path, sqlite: Database) -> None:
     steps = Steps(tmp_path)
     with steps.ready() as (ready, database):
         claimed, _ = claim(steps.context, ready, database.backend)
@@ -67,7 +67,7 @@ def test_a_table_that_another_run_creates_meanwhile_is_used(tmp_path: Path, sqli
     assert steps.notes == ["another run has made table 't' meanwhile: its rows go there too"]
 
 
-def test_a_table_that_another_run_creates_with_other_columns_is_not(tmp_path: Path, sqlite: Database) -> None:
+def test_table_created_concurrently_with_other_columns_is_refused(tmp_path: Path, sqlite: Database) -> None:
     steps = Steps(tmp_path)
     with steps.ready() as (ready, database):
         claimed, _ = claim(steps.context, ready, database.backend)
@@ -77,7 +77,7 @@ def test_a_table_that_another_run_creates_with_other_columns_is_not(tmp_path: Pa
     assert steps.context.stage is claimed
 
 
-def test_an_import_that_is_done_is_recognised(tmp_path: Path, sqlite: Database) -> None:
+def test_completed_import_is_recognised(tmp_path: Path, sqlite: Database) -> None:
     import_all(Steps(tmp_path, "first"))
     steps = Steps(tmp_path, "second")
     with steps.ready() as (ready, _):
@@ -88,7 +88,7 @@ def test_an_import_that_is_done_is_recognised(tmp_path: Path, sqlite: Database) 
         assert (counts.read, counts.skipped, counts.inserted, counts.all_read) == (50, 50, 0, True)
 
 
-def test_an_import_that_was_stopped_is_resumed(tmp_path: Path, sqlite: Database) -> None:
+def test_stopped_import_is_resumed(tmp_path: Path, sqlite: Database) -> None:
     stopped = Steps(tmp_path, "first")
     emit = stopped.context.emit
 
@@ -121,7 +121,7 @@ def test_failed_resolution_keeps_the_opened_stage(tmp_path: Path, sqlite: Databa
     assert stage.history is not None
 
 
-def test_a_reader_with_a_defect_is_named(tmp_path: Path) -> None:
+def test_failing_reader_is_named(tmp_path: Path) -> None:
     class Broken:
         def result(self) -> Any:
             raise LookupError("its defect")

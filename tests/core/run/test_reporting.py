@@ -23,14 +23,14 @@ def ending(error: ImporterError | None = None) -> Ending:
     return Ending(error, dt.datetime(2026, 1, 2, tzinfo=dt.UTC), 2.0)
 
 
-def test_a_file_that_was_never_open() -> None:
+def test_report_of_an_unopened_file_has_no_details() -> None:
     found = reported_source(Plan(source=Source(file="x.csv", range="A1:B2")), "csv", Stage(), None)
     assert (found.file, found.reader, found.range) == ("x.csv", "csv", "A1:B2")
     assert (found.sheet, found.header_row, found.first_row, found.last_row, found.rows, found.sha256) == (None,) * 6
     assert reported_columns(Stage()) == ()
 
 
-def test_a_run_that_failed_before_anything_was_known(tmp_path: Path) -> None:
+def test_report_of_a_run_that_failed_early(tmp_path: Path) -> None:
     steps = Steps(tmp_path, batch_size=None)
     report = build_report(steps.context, ending(SourceError("unreadable")))
     assert (report.outcome, report.exit_code, report.error) == ("failed", ExitCode.USAGE, "unreadable")
@@ -38,7 +38,7 @@ def test_a_run_that_failed_before_anything_was_known(tmp_path: Path) -> None:
     assert (report.started_at, report.stats.duration_seconds) == ("2026-01-02T00:00:00.000Z", 2.0)
 
 
-def test_a_run_to_its_end(tmp_path: Path, sqlite: Database) -> None:
+def test_report_of_a_completed_run(tmp_path: Path, sqlite: Database) -> None:
     steps = Steps(tmp_path, lines=[*range(9), "x"], types={"n": "integer"})
     with steps.ready() as (ready, database):
         finish(steps.context, load(steps.context, ready, database.backend), database.backend)
@@ -52,7 +52,7 @@ def test_a_run_to_its_end(tmp_path: Path, sqlite: Database) -> None:
     assert (report.stats.inserted, report.stats.error_count, report.rejects_total) == (9, 1, 1)
 
 
-def test_a_run_that_was_stopped_counts_only_completed_rows_as_read(tmp_path: Path, sqlite: Database) -> None:
+def test_stopped_run_counts_only_completed_rows_as_read(tmp_path: Path, sqlite: Database) -> None:
     steps = Steps(tmp_path)
     with steps.ready() as (ready, database):
         load(steps.context, ready, database.backend)
@@ -64,7 +64,7 @@ def test_a_run_that_was_stopped_counts_only_completed_rows_as_read(tmp_path: Pat
     assert (report.stats.total_records, report.source.rows) == (50, None)
 
 
-def test_counts_that_do_not_add_up_fail_the_run(tmp_path: Path, sqlite: Database) -> None:
+def test_inconsistent_counts_fail_the_run(tmp_path: Path, sqlite: Database) -> None:
     steps = Steps(tmp_path)
     with steps.ready() as (ready, database):
         load(steps.context, ready, database.backend)
@@ -76,7 +76,7 @@ def test_counts_that_do_not_add_up_fail_the_run(tmp_path: Path, sqlite: Database
 
 
 @pytest.mark.parametrize("rejects_ok", [False, True])
-def test_an_import_that_is_done_names_the_run_that_did_it(tmp_path: Path, sqlite: Database, rejects_ok: bool) -> None:
+def test_report_of_a_completed_import_names_the_earlier_run(tmp_path: Path, sqlite: Database, rejects_ok: bool) -> None:
     first = Steps(tmp_path, "first", rejects_ok=rejects_ok)
     with first.ready() as (ready, database):
         finish(first.context, load(first.context, ready, database.backend), database.backend)

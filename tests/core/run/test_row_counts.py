@@ -41,7 +41,9 @@ def recorded(database: Database, table: str) -> list[tuple[int, ...]]:
 
 
 @pytest.mark.parametrize("strategy", ["sequential", "batched"])
-def test_a_totals_row_a_suppressed_row_and_a_reject(sqlite: Database, tmp_path: Path, strategy: str) -> None:
+def test_totals_suppressed_and_rejected_rows_are_counted_separately(
+    sqlite: Database, tmp_path: Path, strategy: str
+) -> None:
     sqlite.execute(
         "CREATE TABLE t (item text, amount integer NOT NULL CHECK (amount <> 3));"
         "CREATE TRIGGER t_out BEFORE INSERT ON t WHEN NEW.amount = 2 BEGIN SELECT RAISE(IGNORE); END"

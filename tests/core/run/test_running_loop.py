@@ -61,7 +61,7 @@ def test_a_run_inside_a_running_loop_can_be_aborted(tmp_path: Path, postgres: Da
 
 
 def test_interrupt_cancels_the_event_loop_and_propagates() -> None:
-    """As Ctrl-C does: it reaches the thread that waits, whose loop cannot see it."""
+    """Ctrl-C interrupts the waiting thread, not the thread of the event loop."""
     began, cancelled = threading.Event(), threading.Event()
 
     async def work() -> None:
@@ -110,8 +110,8 @@ def test_errors_propagate_from_the_loop_thread() -> None:
         asyncio.run(handler())
 
 
-def test_an_interrupt_while_the_thread_starts_leaves_no_thread_behind() -> None:
-    """The signal may arrive before the starting thread is known to have started: no coroutine outlives the call."""
+def test_interrupt_while_the_thread_starts_leaves_no_thread() -> None:
+    """The signal may arrive before the thread is known to have started: no coroutine may outlive the call."""
     cancelled = threading.Event()
     start = threading.Thread.start
 

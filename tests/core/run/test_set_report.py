@@ -44,7 +44,7 @@ def report(
         ([1, 130], 130),
     ],
 )
-def test_the_worst_exit_code_is_that_of_the_run(codes: list[int], worst: int) -> None:
+def test_run_has_the_worst_exit_code_of_its_imports(codes: list[int], worst: int) -> None:
     assert worst_exit_code(codes) == worst_exit_code(reversed(codes)) == worst
 
 
@@ -60,12 +60,12 @@ def test_the_worst_exit_code_is_that_of_the_run(codes: list[int], worst: int) ->
         ([("failed", 1), ("stopped", 130)], "failed", 130),
     ],
 )
-def test_outcomes_that_differ(ends: list[tuple[Outcome, int]], outcome: str, code: int) -> None:
+def test_different_outcomes_are_combined(ends: list[tuple[Outcome, int]], outcome: str, code: int) -> None:
     found = report_of_set("run", [report("a.csv", *end) for end in ends], None, NOW, 1.0)
     assert (found.outcome, found.exit_code) == (outcome, code)
 
 
-def test_totals_add_up_and_every_import_is_listed() -> None:
+def test_report_sums_the_totals_and_lists_every_import() -> None:
     reports = [report("a.csv", inserted=5, rejected=1), report("b.csv", inserted=2, skipped=3)]
     found = report_of_set("run", reports, None, NOW, 2.0)
     assert isinstance(found, SetReport)
@@ -79,7 +79,7 @@ def test_totals_add_up_and_every_import_is_listed() -> None:
 
 
 def test_rows_of_earlier_runs_do_not_count_in_the_rate() -> None:
-    """However long the imports took: a rate is rounded, and 10,000 seconds of it are no number of rows."""
+    """The run's rate must not be derived from the imports' rounded rates and long durations."""
     reports = [
         report("a.csv", seconds=10_000.0, earlier=700, inserted=123, skipped=700),
         report("b.csv", seconds=10_000.0, inserted=456),
@@ -90,18 +90,18 @@ def test_rows_of_earlier_runs_do_not_count_in_the_rate() -> None:
     assert "completed_earlier" not in only
 
 
-def test_the_report_of_an_only_import_is_its_own() -> None:
+def test_report_of_a_single_import_is_not_wrapped() -> None:
     only = report("a.csv", inserted=5)
     assert report_of_set("run", [only], None, NOW, 2.0) is only
     assert b"imports" not in to_json(only)
 
 
-def test_an_error_of_the_run_itself_fails_it() -> None:
+def test_error_outside_the_imports_fails_the_run() -> None:
     found = report_of_set("run", [report("a.csv")], ImporterError("its defect"), NOW, 1.0)
     assert (found.outcome, found.exit_code, found.error) == ("failed", ExitCode.FAILED, "its defect")
 
 
-def test_errors_name_their_files() -> None:
+def test_combined_error_names_the_files() -> None:
     reports = [report("a.csv"), report("b.csv", "failed", 1), report("c.csv", "stopped", 4)]
     assert report_of_set("run", reports, None, NOW, 1.0).error == "b.csv: failed of it; c.csv: stopped of it"
     named = msgspec.structs.replace(reports[1], error="b.csv: unreadable")
@@ -114,7 +114,7 @@ def test_label_lists_the_first_names() -> None:
     assert label("abcabde") == "a, b, c and 2 more"
 
 
-def test_the_errors_of_a_run_name_the_files_of_several_imports() -> None:
+def test_failures_name_the_files_only_if_there_are_several_imports() -> None:
     good, bad, stopped = report("a.csv"), report("b.csv", "failed", 1), report("c.csv", "stopped", 4)
     assert failures(good) == []
     assert failures(bad) == ["failed of it"]
@@ -125,6 +125,6 @@ def test_the_errors_of_a_run_name_the_files_of_several_imports() -> None:
     assert reports_of_imports(good) == (good,)
 
 
-def test_a_run_that_failed_although_no_import_did_has_its_own_error() -> None:
+def test_run_failure_without_a_failed_import_is_reported() -> None:
     found = report_of_set("run", [report("a.csv"), report("b.csv")], ImporterError("the executor failed"), NOW, 1.0)
     assert failures(found) == ["the executor failed"]

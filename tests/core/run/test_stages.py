@@ -11,7 +11,7 @@ from tui_importer.core.run.stages import Claimed, Opened, PreparedImport, Stage,
 SOURCE: Any = object()
 
 
-def test_the_next_stage_keeps_what_was_known() -> None:
+def test_next_stage_keeps_the_fields_of_the_previous() -> None:
     opened = after(Stage(), Opened, source=SOURCE, sha256="0")
     assert (opened.source, opened.sha256) == (SOURCE, "0")
     assert isinstance(opened, Stage)
@@ -24,7 +24,7 @@ def test_stage_has_only_its_own_fields(facts: dict[str, Any]) -> None:
         after(Stage(), Opened, **facts)
 
 
-def test_no_stage_is_left_out() -> None:
+def test_stages_cannot_be_skipped() -> None:
     opened = after(Stage(), Opened, source=SOURCE, sha256="0")
     with pytest.raises(TypeError, match="resolved"):
         after(opened, PreparedImport, stage_table=None)

@@ -25,7 +25,7 @@ def test_the_likely_table_is_looked_up_when_connecting(tmp_path: Path, sqlite: D
         assert list(database.history(database.ledger, "t")) == []
 
 
-def test_a_dry_run_asks_the_ledger_only_about_a_table_that_exists(tmp_path: Path, sqlite: Database) -> None:
+def test_dry_run_queries_the_ledger_only_if_the_table_exists(tmp_path: Path, sqlite: Database) -> None:
     with Steps(tmp_path, dry_run=True).database() as database:
         assert isinstance(database.backend, DryBackend)
         assert (database.ledger, database.table("t")) == (None, None)

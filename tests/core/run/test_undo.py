@@ -54,7 +54,7 @@ def refused(database: Database, run_id: str, kind: type[ImporterError] = UsageEr
     return str(caught.value)
 
 
-def test_rows_of_the_run_alone_are_taken_out_and_may_come_again(
+def test_undo_removes_only_the_rows_of_the_run_and_allows_a_new_import(
     tmp_path: Path, source: Path, database: Database
 ) -> None:
     other = tmp_path / "other.csv"
@@ -74,7 +74,7 @@ def test_rows_of_the_run_alone_are_taken_out_and_may_come_again(
     assert second.stats.inserted == 1
 
 
-def test_an_import_that_was_resumed_is_taken_back_as_a_whole(source: Path, database: Database) -> None:
+def test_undo_of_a_resumed_import_removes_the_rows_of_all_its_runs(source: Path, database: Database) -> None:
     def stop(run: Run, event: AnyEvent) -> None:
         if isinstance(event, BatchCommitted):
             run.stop("enough")
@@ -88,7 +88,7 @@ def test_an_import_that_was_resumed_is_taken_back_as_a_whole(source: Path, datab
     assert database.scalar("SELECT count(*) FROM t") == 0
 
 
-def test_a_run_that_is_alive_is_not_undone(source: Path, database: Database) -> None:
+def test_undo_of_a_running_import_is_refused(source: Path, database: Database) -> None:
     said: list[str] = []
 
     def look(run: Run, event: AnyEvent) -> None:
@@ -102,7 +102,7 @@ def test_a_run_that_is_alive_is_not_undone(source: Path, database: Database) -> 
     assert said == [f"run {report.run_id} is not over: wait for it, or stop it"]
 
 
-def test_why_a_run_cannot_be_undone_is_said(source: Path, sqlite: Database) -> None:
+def test_refused_undo_names_the_reason(source: Path, sqlite: Database) -> None:
     report = imported(plan_of(source, sqlite, lineage=False))
     assert "has no column '_run'" in refused(sqlite, report.run_id)
     assert "--lineage" in refused(sqlite, report.run_id)
@@ -111,7 +111,7 @@ def test_why_a_run_cannot_be_undone_is_said(source: Path, sqlite: Database) -> N
     assert "there is no table 't' any more" in refused(sqlite, report.run_id)
 
 
-def test_updates_are_not_undone(source: Path, sqlite: Database) -> None:
+def test_undo_of_updates_is_refused(source: Path, sqlite: Database) -> None:
     sqlite.execute(
         "CREATE TABLE t (id integer PRIMARY KEY, t text, _file text, _sheet text, _row integer, _run text);"
         "INSERT INTO t (id, t) VALUES (1, 'old')"
@@ -123,13 +123,13 @@ def test_updates_are_not_undone(source: Path, sqlite: Database) -> None:
     assert "has updated 1 rows of table 't'" in refused(sqlite, report.run_id)
 
 
-def test_any_column_with_the_id_of_the_run_will_do(source: Path, sqlite: Database) -> None:
+def test_undo_accepts_any_column_with_the_run_id(source: Path, sqlite: Database) -> None:
     report = imported(plan_of(source, sqlite, lineage=False, set={"loaded_by": "{run}"}))
     with looked_up(sqlite, report.run_id, "LOADED_BY") as (ledger, undoing):
         assert carry_out(ledger, undoing) == 100
 
 
-def test_lineage_says_where_each_row_is_from(source: Path, database: Database) -> None:
+def test_lineage_columns_hold_the_origin_of_each_row(source: Path, database: Database) -> None:
     report = imported(plan_of(source, database))
     assert database.fetch("SELECT id, _file, _sheet, _row, _run FROM t ORDER BY id")[99] == (
         *(99, "s.csv", "s", 101),
