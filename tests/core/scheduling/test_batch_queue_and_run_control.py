@@ -28,7 +28,7 @@ def queue_with(control: RunControl, capacity: int = QUEUE_BATCHES) -> BatchQueue
     return queue
 
 
-def test_every_batch_is_given_out_once_and_never_more_than_the_queue_holds_wait() -> None:
+def test_queue_delivers_each_batch_once_and_respects_its_capacity() -> None:
     queue = queue_with(RunControl(), capacity=3)
     depths: list[int] = []
 
@@ -75,7 +75,7 @@ def test_stop_wakes_workers_waiting_for_a_batch(ending: str) -> None:
     control.close()
 
 
-def test_the_first_reason_stays() -> None:
+def test_first_stop_reason_is_kept() -> None:
     control = RunControl()
     assert control.stop("first", ExitCode.SIGINT)
     assert not control.stop("second", ExitCode.FAILED)
@@ -126,8 +126,8 @@ def test_end_of_the_run_wakes_all_waiters() -> None:
     rate=st.floats(1, 1e6),
     batches=st.lists(st.tuples(st.integers(1, 5_000), st.floats(0, 3)), min_size=1, max_size=30),
 )
-def test_the_rate_limit_is_kept_between_any_two_batches(rate: float, batches: list[tuple[int, float]]) -> None:
-    """Between any two batches, no more rows go than the rate allows in the time between them."""
+def test_rate_limit_holds_between_any_two_batches(rate: float, batches: list[tuple[int, float]]) -> None:
+    """The rows between any two batches never exceed the rate times the elapsed time."""
     now = 100.0
     sent: list[tuple[float, int]] = []
 
@@ -147,7 +147,7 @@ def test_the_rate_limit_is_kept_between_any_two_batches(rate: float, batches: li
             assert rows <= (sent[stop][0] - sent[start][0]) * rate * (1 + 1e-6) + 1e-6
 
 
-def test_rate_limiter_ends_with_the_run() -> None:
+def test_rate_limiter_stops_waiting_when_the_run_ends() -> None:
     clock: Callable[[], float] = lambda: 0.0  # noqa: E731
     limiter = RateLimiter(1.0, lambda seconds: True, clock)
     assert limiter.acquire(10)

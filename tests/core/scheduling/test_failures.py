@@ -16,14 +16,14 @@ def test_all_failures_are_named_and_the_first_decides_the_exit_code() -> None:
     assert failure.exit_code is ExitCode.UNREACHABLE
 
 
-def test_workers_that_were_stopped_did_not_fail() -> None:
+def test_stopped_workers_are_not_failures() -> None:
     stopped = StoppedError("enough")
     assert several(BaseExceptionGroup("", [stopped, stopped])) is None
     failure = several(BaseExceptionGroup("", [stopped, ValueError("x")]))
     assert str(failure) == "ValueError: x"
 
 
-def test_an_interrupt_is_no_failure_of_the_run() -> None:
+def test_keyboard_interrupt_is_raised_unchanged() -> None:
     group = BaseExceptionGroup("", [ValueError("x"), KeyboardInterrupt()])
     with pytest.raises(BaseExceptionGroup) as caught:
         several(group)

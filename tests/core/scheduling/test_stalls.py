@@ -88,27 +88,27 @@ def test_active_or_blocked_connection_is_reported_once_and_kept(activity: Activi
         Finding(Activity.WAITING, "", 0),
     ],
 )
-def test_idle_stalled_connection_is_given_up(finding: Finding | DatabaseError) -> None:
+def test_idle_stalled_connection_is_abandoned(finding: Finding | DatabaseError) -> None:
     server = Server(finding)
     assert watch(server, server.link.given_up) == []
     assert "it said nothing for" in (server.link.why or "")
 
 
-def test_a_copy_that_grows_is_kept_and_one_that_does_not_is_given_up() -> None:
+def test_copy_connection_is_abandoned_only_without_progress() -> None:
     sizes = (1000, 2000, 3000, 3000)
     server = Server(*(Finding(Activity.WAITING, "", size) for size in sizes))
     watch(server, server.link.given_up)
     assert server.looks == len(sizes)
 
 
-def test_a_server_that_is_only_full_is_asked_again() -> None:
+def test_stall_check_is_repeated_if_the_server_has_too_many_clients() -> None:
     server = Server(UnreachableError("too many clients", sqlstate="53300"))
     watch(server, server.looked_often)
     assert server.link.why is None
 
 
 @pytest.mark.once
-def test_a_lock_is_waited_for_no_longer_once_the_run_is_being_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_stopping_run_abandons_a_connection_waiting_for_a_lock(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stalls, "STOPPING_PATIENCE", 2.5)  # after the first look
     server, stop = Server(Finding(Activity.LOCKED, "relation")), RunControl()
     stop.stop("enough")

@@ -11,8 +11,8 @@ from tests.core.scheduling.test_worker_pool import Work
 from tui_importer.core.scheduling.task_pool import run_tasks
 
 
-def test_tasks_wait_side_by_side() -> None:
-    """Each waits for the other, which a worker after the other never could."""
+def test_tasks_run_concurrently() -> None:
+    """Each task waits for the other, which would deadlock if they ran one after another."""
 
     async def carry_out() -> Work:
         work: Any = Work(workers=2, batches=2)
@@ -28,7 +28,7 @@ def test_tasks_wait_side_by_side() -> None:
     assert sorted(asyncio.run(carry_out()).done) == [0, 1]
 
 
-def test_no_task_is_left_where_one_fails() -> None:
+def test_no_task_remains_after_one_fails() -> None:
     async def carry_out() -> int:
         work: Any = Work(workers=3, batches=9)
 

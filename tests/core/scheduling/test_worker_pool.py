@@ -85,7 +85,7 @@ ways = pytest.mark.parametrize("carry_out", [in_threads, in_tasks])
 
 
 @ways
-def test_every_batch_is_written_once_by_somebody(carry_out: Callable[[Any, Write], None]) -> None:
+def test_every_batch_is_written_exactly_once(carry_out: Callable[[Any, Write], None]) -> None:
     work = Work(workers=3, batches=40)
     carry_out(work, lambda writer, batch: writer.write(batch))
     assert sorted(work.done) == list(range(40))
@@ -93,7 +93,7 @@ def test_every_batch_is_written_once_by_somebody(carry_out: Callable[[Any, Write
 
 
 @ways
-def test_more_workers_begin_where_they_are_wanted(carry_out: Callable[[Any, Write], None]) -> None:
+def test_additional_workers_start_on_request(carry_out: Callable[[Any, Write], None]) -> None:
     work = Work(workers=1, batches=40, more=1)
     carry_out(work, lambda writer, batch: writer.write(batch))
     assert sorted(work.done) == list(range(40))
@@ -101,7 +101,7 @@ def test_more_workers_begin_where_they_are_wanted(carry_out: Callable[[Any, Writ
 
 
 @ways
-def test_a_worker_that_should_stop_ends_between_two_batches(carry_out: Callable[[Any, Write], None]) -> None:
+def test_worker_stops_between_two_batches_on_request(carry_out: Callable[[Any, Write], None]) -> None:
     work = Work(workers=1, batches=40, stop=1)
     carry_out(work, lambda writer, batch: writer.write(batch))
     assert work.done == [0]
@@ -123,7 +123,7 @@ def test_failing_worker_does_not_end_the_others(carry_out: Callable[[Any, Write]
     assert (work.opened, work.closed) == (2, 2)
 
 
-def test_several_failures_are_a_group() -> None:
+def test_several_failures_are_raised_as_a_group() -> None:
     raise_failures([None, None])
     errors = [ValueError("a"), KeyError("b")]
     with pytest.raises(BaseExceptionGroup) as caught:
