@@ -31,7 +31,7 @@ HEADS = [
 
 
 @pytest.mark.parametrize(("head", "content"), HEADS)
-def test_content(head: bytes, content: Content) -> None:
+def test_content_is_recognised_by_its_first_bytes(head: bytes, content: Content) -> None:
     assert recognize(head) is content
 
 
@@ -50,11 +50,11 @@ def test_content(head: bytes, content: Content) -> None:
         ("a.feather", b"a,b\n", ".feather"),
     ],
 )
-def test_the_suffix_that_a_file_should_have(name: str, head: bytes, suffix: str) -> None:
+def test_suffix_follows_from_name_and_content(name: str, head: bytes, suffix: str) -> None:
     assert suffix_of(name, head) == suffix
 
 
-def test_a_workbook_is_not_packed_and_an_archive_may_be() -> None:
+def test_archives_may_be_packed_but_workbooks_are_not() -> None:
     assert not may_be_packed("a.xlsx", b"PK\x03\x04")
     assert may_be_packed("a.zip", b"PK\x03\x04")
     assert may_be_packed("a.csv", b"\x1f\x8b")

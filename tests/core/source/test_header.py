@@ -38,7 +38,7 @@ def test_header_in_the_first_row() -> None:
     assert layout.notes == ()
 
 
-def test_titles_blank_rows_and_blank_columns_before_the_table() -> None:
+def test_titles_blank_rows_and_blank_columns_before_the_table_are_skipped() -> None:
     rows: list[tuple[Cell, ...]] = [
         ("Price list 2024",),
         ("Customer", "ACME"),
@@ -53,14 +53,14 @@ def test_titles_blank_rows_and_blank_columns_before_the_table() -> None:
     )
 
 
-def test_a_run_of_short_lines_above_is_no_table() -> None:
+def test_short_rows_above_the_table_are_not_a_table() -> None:
     preamble: list[tuple[Cell, ...]] = [("Customer", "ACME"), ("Date", dt.date(2024, 1, 1)), ("By", "Ann"), ("To", "B")]
     layout = find_layout(block([*preamble, ("a", "b", "c", "d", "e")]))
     assert (layout.header_row, layout.first_row) == (5, 6)
     assert "and left out: row 1 ('Customer'), row 2 ('Date'), row 3 ('By'), 1 more" in layout.notes[0]
 
 
-def test_many_blank_rows_above() -> None:
+def test_many_blank_rows_above_the_table_are_skipped() -> None:
     layout = find_layout(block([(), *[(None, None, None)] * 400, HEADER, *ROWS]))
     assert layout.header_row == 402
 
@@ -72,7 +72,7 @@ def test_blank_columns_inside_do_not_end_the_table() -> None:
     assert layout.columns({0, 2, 3, 4}) == (0, 2, 3, 4)
 
 
-def test_cells_found_later_beside_the_table_stretch_it() -> None:
+def test_cells_found_beside_the_table_extend_the_layout() -> None:
     layout = find_layout(block([HEADER, *ROWS], first_column=2))
     wider = layout.stretched({1, 2, 3, 7})
     assert wider.first_column == 1
@@ -83,7 +83,7 @@ def test_cells_found_later_beside_the_table_stretch_it() -> None:
     assert within.stretched({1, 2, 7}).headers == HEADER
 
 
-def test_all_texts() -> None:
+def test_first_row_of_a_sheet_of_texts_is_the_header() -> None:
     rows = [("code", "name", "note"), ("x", "y", None), ("x", "y", "z")]
     assert find_layout(block(rows)).header_row == 1
 
@@ -95,33 +95,33 @@ def test_an_empty_last_header_does_not_hide_the_header() -> None:
     assert find_layout(block(texts)).headers == ("a", "b", "c", None)
 
 
-def test_a_blank_header_over_the_labels() -> None:
+def test_header_may_be_blank_above_row_labels() -> None:
     layout = find_layout(block([(None, "Q1", "Q2"), ("North", 1.0, 2.0), ("South", 3.0, 4.0)]))
     assert (layout.header_row, layout.headers) == (1, (None, "Q1", "Q2"))
 
 
-def test_duplicate_headers_are_kept_for_the_names_to_resolve() -> None:
+def test_duplicate_headers_are_kept() -> None:
     assert find_layout(block([("a", "a", " a "), (1.0, 2.0, 3.0)])).headers == ("a", "a", "a")
 
 
-def test_group_headers_above_the_header() -> None:
+def test_group_headers_above_the_header_are_skipped() -> None:
     rows = [("2023", None, "2024", None), ("Q1", "Q2", "Q1", "Q2"), (1.0, 2.0, 3.0, 4.0)]
     assert find_layout(block(rows)).header_row == 2
 
 
-def test_a_header_without_rows() -> None:
+def test_header_without_rows_is_found() -> None:
     layout = find_layout(block([("Report",), (), HEADER]))
     assert (layout.header_row, layout.first_row, layout.headers) == (3, 4, HEADER)
     assert find_layout(block([HEADER])).headers == HEADER
 
 
-def test_one_column() -> None:
+def test_header_of_one_column_is_found() -> None:
     layout = find_layout(block([("Name",), ("Ann",), ("Bob",)]))
     assert (layout.header_row, layout.headers) == (1, ("Name",))
 
 
 @pytest.mark.parametrize("value", [2024.0, 7, True, dt.date(2024, 1, 1), dt.datetime(2024, 1, 1), CellError("#N/A")])
-def test_values_in_the_first_wide_row_are_no_header(value: Cell) -> None:
+def test_first_wide_row_with_values_is_not_a_header(value: Cell) -> None:
     layout = find_layout(block([(), ("Ann", "Oslo", value), ("n", "a", "t"), ("Bob", "Rome", value)]))
     assert (layout.header_row, layout.first_row, layout.headers) == (0, 2, (None, None, None))
     (note,) = layout.notes
@@ -129,7 +129,7 @@ def test_values_in_the_first_wide_row_are_no_header(value: Cell) -> None:
     assert "--header-row" in note
 
 
-def test_no_row_is_lost_where_there_is_no_header() -> None:
+def test_sheet_without_a_header_loses_no_row() -> None:
     layout = find_layout(block([("Report",), ("Ann", "Oslo", 1.0), ("Bob", "Rome", 2.0)]))
     assert (layout.header_row, layout.first_row) == (0, 1)
 
@@ -162,13 +162,13 @@ def test_no_row_is_lost_where_there_is_no_header() -> None:
         ),
     ],
 )
-def test_values_that_are_texts_are_no_header(value: str) -> None:
+def test_values_stored_as_text_are_not_a_header(value: str) -> None:
     rows = [("Ann", value), ("Bob", "2")]
     assert find_layout(block(rows)).header_row == 0
     assert find_layout(block([("Name", "Price"), *rows])).header_row == 1
 
 
-def test_a_known_header_wins() -> None:
+def test_known_header_takes_precedence() -> None:
     known = [frozenset({"name", "city", "price"})]
     rows = [("Sheet", "of", "all", "prices"), ("price", "NAME ", "City", "extra"), ("a", "b", "c", "d")]
     assert find_layout(block(rows)).header_row == 1
@@ -178,21 +178,21 @@ def test_a_known_header_wins() -> None:
     assert find_layout(block([("Name",), ("a", "b", "c"), ("d", "e", "f")]), known=known).header_row == 2
 
 
-def test_the_founding_header() -> None:
+def test_header_of_the_sample_file_is_found() -> None:
     known = [frozenset(target for _, target in BUSINESSES.headers)]
     header = tuple(text for text, _ in BUSINESSES.headers)
     layout = find_layout(block([header, *[("x",) * 9] * 20]), known=known)
     assert (layout.header_row, layout.headers) == (1, header)
 
 
-def test_no_cells() -> None:
+def test_sheet_without_cells_has_no_header() -> None:
     for empty in (Block(1, ()), block([(None, None)] * 3)):
         layout = find_layout(empty)
         assert (layout.header_row, layout.headers, layout.notes) == (0, (), ("there are no cells",))
     assert layout.stretched({2, 3}).headers == (None, None)
 
 
-def test_the_users_header_row_wins() -> None:
+def test_header_row_option_takes_precedence() -> None:
     rows = [("a", "b"), (2023.0, 2024.0), (1.0, 2.0)]
     layout = find_layout(block(rows), header_row=2)
     assert (layout.header_row, layout.first_row, layout.headers) == (2, 3, ("2023", "2024"))
@@ -203,12 +203,12 @@ def test_the_users_header_row_wins() -> None:
 
 
 @pytest.mark.parametrize(("row", "why"), [(9, "the last row with cells is row 3"), (2, "the row is blank")])
-def test_a_header_row_that_is_not_there(row: int, why: str) -> None:
+def test_missing_or_blank_header_row_is_refused(row: int, why: str) -> None:
     with pytest.raises(PlanError, match=why):
         find_layout(block([("a",), (None,), ("b",)]), header_row=row)
 
 
-def test_the_users_range_wins() -> None:
+def test_range_option_takes_precedence() -> None:
     rows: list[tuple[Cell, ...]] = [("junk",) * 6, *((None, "left", *row, "right") for row in [HEADER, *ROWS])]
     layout = find_layout(block(rows), within=parse_range("C2:E4"))
     assert (layout.header_row, layout.first_row, layout.last_row, layout.first_column) == (2, 3, 4, 2)
@@ -228,7 +228,7 @@ def test_the_users_range_wins() -> None:
     st.lists(st.booleans(), min_size=2, max_size=30),
     st.booleans(),
 )
-def test_a_full_header_is_found_wherever_it_stands(
+def test_complete_header_is_found_at_any_position(
     above: int, left: int, width: int, sparse: list[bool], titled: bool
 ) -> None:
     header = tuple(f"h{number}" for number in range(width))
@@ -255,7 +255,7 @@ def test_a_full_header_is_found_wherever_it_stands(
         (" XFD1048576 ", CellRange(MAX_ROWS, None, MAX_COLUMNS - 1, None)),
     ],
 )
-def test_ranges(text: str, expected: CellRange) -> None:
+def test_ranges_are_parsed(text: str, expected: CellRange) -> None:
     assert parse_range(text) == expected
 
 
@@ -266,7 +266,7 @@ def test_ranges(text: str, expected: CellRange) -> None:
         *("Sheet1!A5", "Ä5", "A٣", "A1:B2:C3", "A" + "9" * 5000, "A" * 5000 + "1", "A\nB"),
     ],
 )
-def test_invalid_range_is_one_line(text: str) -> None:
+def test_invalid_range_is_refused_in_one_line(text: str) -> None:
     with pytest.raises(PlanError) as caught:
         parse_range(text)
     assert "\n" not in str(caught.value)
@@ -277,7 +277,7 @@ EDGES = st.tuples(st.integers(0, MAX_COLUMNS - 1), st.integers(1, MAX_ROWS))
 
 
 @given(EDGES, st.none() | st.integers(0, 99), st.none() | st.integers(0, 99))
-def test_a_range_reads_as_it_prints(start: tuple[int, int], wide: int | None, high: int | None) -> None:
+def test_formatted_range_parses_to_the_same_range(start: tuple[int, int], wide: int | None, high: int | None) -> None:
     column, row = start
     last_column = None if wide is None else min(column + wide, MAX_COLUMNS - 1)
     last_row = None if high is None else min(row + high, MAX_ROWS)
@@ -300,7 +300,7 @@ def test_a_range_reads_as_it_prints(start: tuple[int, int], wide: int | None, hi
         ("Toplam", 1.0),
     ],
 )
-def test_totals_rows(cells: tuple[Cell, ...]) -> None:
+def test_totals_rows_are_recognised(cells: tuple[Cell, ...]) -> None:
     assert is_totals_row(cells)
 
 
@@ -320,11 +320,11 @@ def test_totals_rows(cells: tuple[Cell, ...]) -> None:
         (12.5, 3.0),
     ],
 )
-def test_rows_of_data_are_no_totals(cells: tuple[Cell, ...]) -> None:
+def test_data_rows_are_not_totals_rows(cells: tuple[Cell, ...]) -> None:
     assert not is_totals_row(cells)
 
 
-def test_totals_of_untyped_sheets() -> None:
+def test_totals_rows_of_untyped_sheets_are_recognised() -> None:
     assert is_totals_row(("Total", "", "1,234.50", "-3"), typed=False)
     assert not is_totals_row(("Total", "", "1,234.50", "EUR"), typed=False)
 
@@ -350,7 +350,7 @@ def test_totals_of_untyped_sheets() -> None:
         (("Name", "5"), ("Ann", "x"), ("Bob", "y")),
     ],
 )
-def test_years_months_dates_and_numbers_in_order_are_a_header(header: Row, first: Row, second: Row) -> None:
+def test_ordered_years_dates_and_numbers_are_a_header(header: Row, first: Row, second: Row) -> None:
     layout = find_layout(block([header, first, second]))
     assert (layout.header_row, layout.first_row) == (1, 2)
     assert find_layout(block([first, second, first])).header_row != 1 or not isinstance(first[-1], (float, int))
@@ -369,7 +369,7 @@ def test_years_months_dates_and_numbers_in_order_are_a_header(header: Row, first
         [("1", "2"), ("3", "5"), ("4", "4")],
     ],
 )
-def test_values_like_those_below_are_no_header(rows: list[Row]) -> None:
+def test_first_row_similar_to_the_rows_below_is_not_a_header(rows: list[Row]) -> None:
     layout = find_layout(block(rows))
     assert (layout.header_row, layout.first_row) == (0, 1)
 
@@ -415,7 +415,7 @@ def test_values_like_those_below_are_no_header(rows: list[Row]) -> None:
         ),
     ],
 )
-def test_a_header_of_two_rows_is_joined(upper: Row, lower: Row, row: Row, headers: tuple[str, ...]) -> None:
+def test_two_row_header_is_joined(upper: Row, lower: Row, row: Row, headers: tuple[str, ...]) -> None:
     for above in ([], [("Sales of the year",)], [("Sales",), ()]):
         layout = find_layout(block([*above, upper, lower, row, row]))
         assert (layout.header_row, layout.first_row) == (len(above) + 2, len(above) + 3)
@@ -433,7 +433,7 @@ def test_a_header_of_two_rows_is_joined(upper: Row, lower: Row, row: Row, header
         [("Name", "Amount"), ("Ann", 1), ("Bob", 2)],
     ],
 )
-def test_a_first_row_of_texts_is_no_second_header(rows: list[Row]) -> None:
+def test_first_data_row_of_texts_is_not_a_second_header_row(rows: list[Row]) -> None:
     layout = find_layout(block(rows))
     assert (layout.header_row, layout.first_row) == (1, 2)
 
@@ -471,14 +471,14 @@ def test_a_first_row_of_texts_is_no_second_header(rows: list[Row]) -> None:
         ),
     ],
 )
-def test_merged_cells_decide_how_far_a_group_reaches(
+def test_merged_cells_determine_the_extent_of_a_group_header(
     upper: Row, lower: Row, row: Row, merged: tuple[str, ...], headers: tuple[str, ...]
 ) -> None:
     layout = find_layout(block([upper, lower, row, row]), merged=[parse_range(each) for each in merged])
     assert (layout.header_row, layout.headers) == (2, headers)
 
 
-def test_merged_cells_of_other_rows_make_no_header() -> None:
+def test_merged_cells_of_other_rows_do_not_make_a_two_row_header() -> None:
     rows: list[Row] = [("name", "a", "b"), ("Ann", "x", None), ("Bob", "y", "z"), ("Cy", "u", "v")]
     for merged in ("B2:C2", "A1:B1", "A1:C1", "B1:C1"):
         assert find_layout(block(rows), merged=[parse_range(merged)]).header_row == 1
@@ -497,10 +497,10 @@ def test_a_title_is_not_joined_to_the_header() -> None:
         [("id", "name", "note"), (1, "x"), (2, "y"), (3, "z", "long", "more", "and", "more")],
     ],
 )
-def test_a_wide_last_row_is_no_header(rows: list[Row]) -> None:
+def test_wide_last_row_is_not_a_header(rows: list[Row]) -> None:
     assert find_layout(block(rows)).header_row == 1
 
 
-def test_below_titles_the_last_row_is_the_header_of_no_rows() -> None:
+def test_last_row_below_titles_is_a_header_without_rows() -> None:
     layout = find_layout(block([("Report",), ("2024",), ("id", "name", "city", "n")]))
     assert (layout.header_row, layout.first_row) == (3, 4)

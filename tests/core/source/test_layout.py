@@ -13,7 +13,9 @@ FILLED = st.sets(st.integers(0, 12), max_size=6)
 
 
 @given(first=st.integers(0, 6), headers=HEADERS, filled=FILLED, last=st.none() | st.integers(6, 12))
-def test_stretched(first: int, headers: tuple[str | None, ...], filled: set[int], last: int | None) -> None:
+def test_stretched_layout_covers_filled_columns_within_bounds(
+    first: int, headers: tuple[str | None, ...], filled: set[int], last: int | None
+) -> None:
     bounds = CellRange(
         first_column=min(first, 3), last_column=None if last is None else max(last, first + len(headers))
     )
@@ -31,7 +33,7 @@ def test_stretched(first: int, headers: tuple[str | None, ...], filled: set[int]
     assert grown.stretched(filled) == grown
 
 
-def test_columns_are_those_with_a_header_or_with_cells() -> None:
+def test_columns_have_a_header_or_cells() -> None:
     layout = Layout(1, 2, None, 2, ("a", None, None, "b"))
     assert layout.columns({3, 9}) == (2, 3, 5)
     assert layout.columns(()) == (2, 5)

@@ -48,7 +48,9 @@ def rows(path: Path) -> list[tuple[object, ...]]:
 
 
 @pytest.mark.parametrize("suffix", [".gz", ".zst", ".zip"])
-def test_a_packed_text(tmp_path: Path, suffix: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_packed_text_file_is_read_and_its_copy_removed(
+    tmp_path: Path, suffix: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     copies = tmp_path / "copies"
     copies.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(copies))
@@ -66,7 +68,7 @@ def test_a_packed_file_is_imported(tmp_path: Path, suffix: str, monkeypatch: pyt
     assert run_import(Plan(source=source, target=Target(database="out.db")), record=False).outcome == "already_imported"
 
 
-def test_a_packed_workbook_and_one_with_another_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_packed_and_misnamed_workbooks_are_imported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     sample = (Path(__file__).parents[3] / "sample_data.xlsx").read_bytes()
     (tmp_path / "really.csv").write_bytes(sample)
@@ -76,7 +78,7 @@ def test_a_packed_workbook_and_one_with_another_name(tmp_path: Path, monkeypatch
 
 
 @pytest.mark.parametrize("suffix", [".gz", ".zst", ".zip"])
-def test_a_damaged_file_is_one_line(tmp_path: Path, suffix: str) -> None:
+def test_damaged_archive_is_refused_in_one_line(tmp_path: Path, suffix: str) -> None:
     path = pack(tmp_path, suffix, TEXT * 500)
     data = bytearray(path.read_bytes())
     data[len(data) // 2 : len(data) // 2 + 8] = b"\xff" * 8
@@ -85,7 +87,7 @@ def test_a_damaged_file_is_one_line(tmp_path: Path, suffix: str) -> None:
         rows(path)
 
 
-def test_an_error_names_the_file_and_not_the_copy(tmp_path: Path) -> None:
+def test_decoding_error_names_the_packed_file(tmp_path: Path) -> None:
     path = pack(tmp_path, ".gz", b"a,b\n\xe9,\x81\n")
     with pytest.raises(SourceError, match=r"^.*data\.csv\.gz: is not UTF-8"):
         rows(path)
@@ -119,7 +121,7 @@ class TalkativeLines(Lines):
         return (f"{self._path}: begins in row {layout.first_row}",)
 
 
-def test_whatever_a_reader_says_names_the_file_and_not_the_copy(tmp_path: Path) -> None:
+def test_reader_messages_name_the_packed_file_instead_of_the_copy(tmp_path: Path) -> None:
     path = pack(tmp_path, ".gz")
     reader = UnpackingReader(Talkative())
     assert reader.limits(path) == Talkative().limits(path)  # before it has opened the file
@@ -137,7 +139,7 @@ def test_whatever_a_reader_says_names_the_file_and_not_the_copy(tmp_path: Path) 
         assert not merged_ranges(workbook.sheet("lines"), 9)
 
 
-def test_merged_cells_of_a_packed_workbook_are_known(tmp_path: Path) -> None:
+def test_merged_cells_of_a_packed_workbook_are_read(tmp_path: Path) -> None:
     workbook = tmp_path / "merged.xlsx"
     with xlsxwriter.Workbook(workbook) as book:
         sheet = book.add_worksheet("S")
@@ -148,7 +150,7 @@ def test_merged_cells_of_a_packed_workbook_are_known(tmp_path: Path) -> None:
         assert merged_ranges(opened.sheet("S"), 2) == [parse_range("B1:C1")]
 
 
-def test_a_note_about_a_packed_workbook_reaches_the_user(tmp_path: Path) -> None:
+def test_notes_on_a_packed_workbook_are_reported(tmp_path: Path) -> None:
     workbook = tmp_path / "escaped.xlsx"
     with xlsxwriter.Workbook(workbook) as book:
         book.add_worksheet().write_column(0, 0, ["text", "_x005F_x0041_"])
@@ -163,7 +165,7 @@ def test_a_note_about_a_packed_workbook_reaches_the_user(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("suffix", [".xlsx", ".ods"])
-def test_a_workbook_that_is_called_zip(tmp_path: Path, suffix: str) -> None:
+def test_workbook_with_a_zip_suffix_is_read(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / "book.zip"
     if suffix == ".xlsx":
         with xlsxwriter.Workbook(path) as book:
@@ -174,7 +176,7 @@ def test_a_workbook_that_is_called_zip(tmp_path: Path, suffix: str) -> None:
     assert run_import(plan, record=False).outcome == "complete"
 
 
-def test_an_archive_of_several_files_is_no_workbook(tmp_path: Path) -> None:
+def test_archive_of_several_files_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "two.zip"
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("a.csv", TEXT)
@@ -183,7 +185,7 @@ def test_an_archive_of_several_files_is_no_workbook(tmp_path: Path) -> None:
         load_registry(found=[]).reader_for(path)
 
 
-def test_a_bomb_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_decompression_bomb_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(packed_module, "_BASE_BYTES", 1 << 20)
     with pytest.raises(SourceError, match="unpacks to more than"):
         rows(pack(tmp_path, ".gz", b"a,b\n" + b"1,2\n" * (1 << 20)))

@@ -68,7 +68,7 @@ def _cell(number: int, line: str) -> Cell:
     return MalformedRecord(f"line {number}: begins with an exclamation mark", line) if line.startswith("!") else line
 
 
-def test_a_reader_of_lines(tmp_path: Path) -> None:
+def test_minimal_reader_implements_the_protocol(tmp_path: Path) -> None:
     path = tmp_path / "x.lines"
     path.write_text("n\n1\n2\n\n3\n")
     reader: Reader = LinesReader()
@@ -78,7 +78,7 @@ def test_a_reader_of_lines(tmp_path: Path) -> None:
         assert (str(inferred.type), inferred.cells, inferred.blanks) == ("integer", 4, 1)
 
 
-def test_a_line_that_is_no_record_is_a_reject(tmp_path: Path) -> None:
+def test_malformed_record_is_rejected(tmp_path: Path) -> None:
     path = tmp_path / "x.lines"
     path.write_text("n\n1\n!2\n3\n")
     plan = Plan(
@@ -93,5 +93,5 @@ def test_a_line_that_is_no_record_is_a_reject(tmp_path: Path) -> None:
     assert (reject.row, reject.value, reject.reason) == (3, "!2", "line 3: begins with an exclamation mark")
 
 
-def test_a_sheet_is_shown_unless_it_says_otherwise() -> None:
+def test_sheets_are_visible_by_default() -> None:
     assert SheetInfo("S") == SheetInfo("S", hidden=False)

@@ -70,7 +70,7 @@ def chosen(path: Path, sheet: str | int | None = None) -> tuple[str, tuple[str, 
         {"First": [("id", "name")], "Data": TABLE},
     ],
 )
-def test_the_sheet_with_a_clear_table_is_taken(sheets: Mapping[str, Rows], tmp_path: Path) -> None:
+def test_sheet_with_a_clear_table_is_chosen(sheets: Mapping[str, Rows], tmp_path: Path) -> None:
     name, notes = chosen(book(tmp_path, sheets))
     assert name == "Data"
     assert len(notes) == (len(sheets) > 1)
@@ -87,18 +87,18 @@ def test_the_sheet_with_a_clear_table_is_taken(sheets: Mapping[str, Rows], tmp_p
         {"Facts": FACTS, "Units": UNITS},
     ],
 )
-def test_without_a_clear_table_the_first_sheet_with_cells_is_taken(sheets: Mapping[str, Rows], tmp_path: Path) -> None:
+def test_first_sheet_with_cells_is_chosen_if_no_table_is_clear(sheets: Mapping[str, Rows], tmp_path: Path) -> None:
     assert chosen(book(tmp_path, sheets))[0] == next(iter(sheets))
 
 
 @pytest.mark.parametrize("name", ["Summary", "Resumen 2023", "Cover page", "Inhaltsverzeichnis"])
 @pytest.mark.parametrize("first", [COVER, FACTS, UNITS, [], [("name",), ("Ann",), ("Bob",)]])
-def test_the_only_table_is_taken_whatever_its_sheet_is_called(name: str, first: Rows, tmp_path: Path) -> None:
+def test_only_table_is_chosen_regardless_of_its_sheet_name(name: str, first: Rows, tmp_path: Path) -> None:
     assert chosen(book(tmp_path, {"First": first, name: TABLE}))[0] == name
     assert chosen(book(tmp_path, {name: TABLE, "Last": first}))[0] == name
 
 
-def test_the_others_are_named_in_one_line(tmp_path: Path) -> None:
+def test_note_lists_the_other_sheets_in_one_line(tmp_path: Path) -> None:
     path = book(tmp_path, {"Cover": COVER, "Data": TABLE, "Old": TABLE, "Secret": TABLE}, hidden=["Secret"])
     _, (note,) = chosen(path)
     assert note == (
@@ -119,7 +119,7 @@ def test_named_sheet_is_chosen_without_a_note(tmp_path: Path) -> None:
     assert chosen(path, 2) == ("Data", ())
 
 
-def test_hidden_sheets_are_not_taken(tmp_path: Path) -> None:
+def test_hidden_sheets_are_not_chosen(tmp_path: Path) -> None:
     name, notes = chosen(book(tmp_path, {"Cover": COVER, "Hidden": TABLE}, hidden=["Hidden"]))
     assert (name, len(notes)) == ("Cover", 1)
 
@@ -150,7 +150,7 @@ def test_a_workbook_of_empty_sheets_has_no_table(tmp_path: Path) -> None:
         ([], Shape.EMPTY),
     ],
 )
-def test_shapes(rows: Rows, shape: Shape, tmp_path: Path) -> None:
+def test_sheet_shape_follows_from_its_cells(rows: Rows, shape: Shape, tmp_path: Path) -> None:
     with CalamineReader().open(book(tmp_path, {"S": rows})) as workbook:
         assert shape_of(workbook.sheet("S")) is shape
 
@@ -179,12 +179,12 @@ def test_shapes(rows: Rows, shape: Shape, tmp_path: Path) -> None:
         ("Q1", Shape.TABLE),
     ],
 )
-def test_description_is_known_by_its_name(name: str, shape: Shape, tmp_path: Path) -> None:
+def test_description_sheet_is_recognised_by_its_name(name: str, shape: Shape, tmp_path: Path) -> None:
     with CalamineReader().open(book(tmp_path, {name: TABLE})) as workbook:
         assert shape_of(workbook.sheet(name)) is shape
 
 
-def test_one_clear_table_is_all_that_is_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_sheet_is_opened_after_a_clear_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path, opened, open_sheet = book(tmp_path, {"Data": TABLE, "Other": TABLE}), list[str](), CalamineWorkbookFile.sheet
 
     def noted(workbook: CalamineWorkbookFile, name: str) -> CalamineOpenSheet:

@@ -45,39 +45,39 @@ class Book:
         ("2024", "2024"),
     ],
 )
-def test_a_sheet(wanted: str | int | None, name: str) -> None:
+def test_sheet_is_chosen_by_name_or_number(wanted: str | int | None, name: str) -> None:
     assert choose_sheet(SHEETS, wanted, PATH) == name
 
 
-def test_where_all_are_hidden_the_first_is_meant() -> None:
+def test_first_sheet_is_chosen_if_all_are_hidden() -> None:
     assert choose_sheet([SheetInfo("a", hidden=True), SheetInfo("b", hidden=True)], None, PATH) == "a"
 
 
 @pytest.mark.parametrize("wanted", ["Order", 0, 4, -1])
-def test_a_sheet_that_is_not_there_is_told_with_those_that_are(wanted: str | int) -> None:
+def test_error_about_a_missing_sheet_lists_the_existing_sheets(wanted: str | int) -> None:
     with pytest.raises(SourceError, match=r"x\.xlsx: there is no sheet .*'Notes', 'Orders', '2024'"):
         choose_sheet(SHEETS, wanted, PATH)
 
 
-def test_no_sheet_at_all() -> None:
+def test_workbook_without_sheets_is_refused() -> None:
     with pytest.raises(SourceError, match="no sheet with cells"):
         choose_sheet([], None, PATH)
 
 
-def test_many_sheets_are_not_all_listed() -> None:
+def test_list_of_sheets_is_truncated() -> None:
     many = [SheetInfo(f"s{number}") for number in range(30)]
     with pytest.raises(SourceError, match=r"'s19', \.\.\.$"):
         choose_sheet(many, "x", PATH)
 
 
-def test_a_book_stays_open_with_its_sheet() -> None:
+def test_workbook_stays_open_with_its_sheet() -> None:
     book: Any = Book()
     opened: Any = open_sheet(PATH, book, Source(file="x.xlsx", sheet="orders"))
     assert opened == ("Orders", None)
     assert (book.opened, book.closed) == (["Orders"], False)
 
 
-def test_a_book_is_closed_where_its_sheet_cannot_be_opened() -> None:
+def test_workbook_is_closed_if_its_sheet_cannot_be_opened() -> None:
     book: Any = Book()
     with pytest.raises(SourceError):
         open_sheet(PATH, book, Source(file="x", sheet="nope"))

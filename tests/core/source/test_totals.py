@@ -21,7 +21,7 @@ from tui_importer.readers.delimited.reader import DelimitedReader
 
 
 @pytest.mark.parametrize("word", ["Total", "TOTAL:", " Grand  total ", "Summe", "Итого", "合计：", "Yhteensä"])
-def test_totals_rows(word: str) -> None:
+def test_totals_rows_are_recognised(word: str) -> None:
     assert is_totals_row([None, word, "", 12, 3.5])
 
 
@@ -41,23 +41,23 @@ def test_totals_rows(word: str) -> None:
     ],
     ids=repr,
 )
-def test_rows_of_data(cells: list[Cell]) -> None:
+def test_data_rows_are_not_totals_rows(cells: list[Cell]) -> None:
     assert not is_totals_row(cells)
 
 
 @pytest.mark.parametrize("number", ["12", "-1,234.50", "1 234,5", "1e5"])
-def test_where_all_is_text_a_number_is_one(number: str) -> None:
+def test_numbers_as_text_count_only_in_untyped_sheets(number: str) -> None:
     assert is_totals_row(["Total", number], typed=False)
     assert not is_totals_row(["Total", number])
 
 
 @given(st.text(max_size=12).filter(lambda text: " ".join(text.rstrip(":： ").split()).casefold() not in TOTAL_WORDS))
-def test_other_words_are_no_totals_label(text: str) -> None:
+def test_other_words_are_not_totals_labels(text: str) -> None:
     assert not is_totals_row([text, 1])
 
 
 @pytest.mark.parametrize(("last", "totals"), [("Total,3", 1), ("c,3", 0)])
-def test_the_reader_counts_the_totals_row_that_it_leaves_out(tmp_path: Path, last: str, totals: int) -> None:
+def test_skipped_totals_row_is_counted(tmp_path: Path, last: str, totals: int) -> None:
     file = tmp_path / "sums.csv"
     file.write_text(f"item,amount\na,1\nb,2\n{last}\n")
     plan = Plan(source=Source(file=str(file)), target=Target(table="t"))
@@ -72,7 +72,7 @@ def test_the_reader_counts_the_totals_row_that_it_leaves_out(tmp_path: Path, las
     assert len(notes) == totals
 
 
-def test_a_totals_row_is_kept_where_that_is_asked_for(tmp_path: Path) -> None:
+def test_totals_row_is_kept_on_request(tmp_path: Path) -> None:
     path = tmp_path / "t.csv"
     path.write_text("id,amount\n1,1.5\nTotal,15.5\n")
     plan = Plan(source=Source(file=path, totals="keep"), target=Target(table="t"))
@@ -87,7 +87,7 @@ def test_a_totals_row_is_kept_where_that_is_asked_for(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("end", ["", ",,\n,,\n"])
 @pytest.mark.parametrize("rows", [3, 10_000, 10_001])
-def test_a_totals_row_takes_no_part_in_typing(tmp_path: Path, rows: int, end: str) -> None:
+def test_totals_row_does_not_affect_type_inference(tmp_path: Path, rows: int, end: str) -> None:
     path = tmp_path / "t.csv"
     path.write_text(
         "id,customer,amount\n" + "".join(f"{row},c{row},1.5\n" for row in range(rows)) + "Total,,15.5\n" + end
@@ -96,7 +96,7 @@ def test_a_totals_row_takes_no_part_in_typing(tmp_path: Path, rows: int, end: st
         assert [str(found.type) for found in source.infer()] == ["integer", "text", "float"]
 
 
-def test_a_label_in_the_middle_takes_part(tmp_path: Path) -> None:
+def test_totals_label_in_the_middle_affects_type_inference(tmp_path: Path) -> None:
     path = tmp_path / "t.csv"
     path.write_text("id,amount\n1,1.5\nTotal,15.5\n2,3.5\n")
     with open_source(path, DelimitedReader(), Source(file=path)) as source:

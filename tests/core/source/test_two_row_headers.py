@@ -8,7 +8,7 @@ from tui_importer.core.source.two_row_headers import join_headers
 from tui_importer.core.source.value_headers import Cells
 
 
-def test_groups_precede_names_that_are_not_unique() -> None:
+def test_group_headers_are_prefixed_to_duplicate_names() -> None:
     upper: Cells = {0: "Region", 1: 2022.0, 3: 2023.0}
     lower: Cells = {1: "male", 2: "female", 3: "male", 4: "female"}
     assert join_headers(upper, lower, range(5)) == {
@@ -20,7 +20,7 @@ def test_groups_precede_names_that_are_not_unique() -> None:
     }
 
 
-def test_names_that_are_unique_stand_for_themselves() -> None:
+def test_unique_names_get_no_group_prefix() -> None:
     assert join_headers({0: "Person", 2: "Note"}, {0: "First", 1: "Last"}, range(3)) == {
         0: "First",
         1: "Last",
@@ -39,5 +39,5 @@ def test_names_that_are_unique_stand_for_themselves() -> None:
         ({0: "a", 3: "b"}, {0: "c", 1: "d"}),
     ],
 )
-def test_other_rows_are_no_header_together(upper: Cells, lower: Cells) -> None:
+def test_other_pairs_of_rows_are_not_a_two_row_header(upper: Cells, lower: Cells) -> None:
     assert join_headers(upper, lower, range(3)) is None
