@@ -6,6 +6,6 @@ from tui_importer.core.model.table import Table
 from tui_importer.core.writing.access import Access
 
 
-def test_nothing_beyond_inserting_is_asked_for_by_default() -> None:
+def test_only_insert_is_required_by_default() -> None:
     access = Access(Table("t", ()), ("a",))
     assert (access.creates_table, access.stages, access.reads) == (False, False, False)

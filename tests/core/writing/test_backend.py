@@ -15,7 +15,7 @@ TABLE = Table("t", (TableColumn("id", TYPES[0]), TableColumn("name", TYPES[1])))
 
 
 @pytest.mark.parametrize("mode", [WriteMode(), WriteMode(WriteKind.UPSERT, ("id",))], ids=str)
-def test_a_part_of_a_destination_is_written_in_its_mode_without_a_ledger(mode: WriteMode) -> None:
+def test_part_of_a_destination_keeps_the_mode_but_not_the_claim(mode: WriteMode) -> None:
     whole = Destination(TABLE, ("id", "name"), TYPES, Claim("i", 1, "r"), (1,), mode)
     assert whole.part((0,)) == Destination(TABLE, ("id",), TYPES[:1], mode=mode)
 

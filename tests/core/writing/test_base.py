@@ -64,7 +64,7 @@ class LeastBackend(BaseBackend):
         return Least()
 
 
-def test_a_session_inserts_as_it_loads_and_leaves_isolation_to_bisection() -> None:
+def test_default_session_inserts_by_load_and_does_not_isolate() -> None:
     session = Least()
     assert session.insert(BATCH, 1) == Loaded(1)
     assert session.loaded == [(1, 2)]
@@ -73,7 +73,7 @@ def test_a_session_inserts_as_it_loads_and_leaves_isolation_to_bisection() -> No
     session.cancel()
 
 
-def test_so_does_one_for_asyncio() -> None:
+def test_default_async_session_inserts_by_load_and_does_not_isolate() -> None:
     session = AsyncLeast()
     assert asyncio.run(session.insert(BATCH, 1)) == Loaded(1)
     assert session.loaded == [(1, 2)]
@@ -82,7 +82,7 @@ def test_so_does_one_for_asyncio() -> None:
     session.cancel()
 
 
-def test_a_backend_has_one_worker_and_lends_asyncio_a_thread() -> None:
+def test_default_backend_has_one_writer_and_threaded_async_sessions() -> None:
     backend = LeastBackend()
     assert backend.max_writers == 1
     assert "one worker writes" in backend.writer_note

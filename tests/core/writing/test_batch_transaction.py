@@ -63,7 +63,7 @@ def rows_from(first_row: int, count: int = 3) -> Batch:
     return replace(batch, first_row=first_row, last_row=first_row + count - 1, rows=range(first_row, first_row + count))
 
 
-def test_a_batch_that_follows_extends_the_entry_before() -> None:
+def test_adjacent_batch_extends_the_previous_entry() -> None:
     session = Fake()
     transactions, _ = transactions_on(session)
     for first_row in (2, 5, 11):
@@ -72,7 +72,7 @@ def test_a_batch_that_follows_extends_the_entry_before() -> None:
     assert entries == [(2, 4, None), (2, 7, 4), (11, 13, None)]
 
 
-def test_rows_written_one_by_one_extend_their_entry() -> None:
+def test_rows_written_individually_extend_their_entry() -> None:
     session, progress = Fake(), BatchProgress()
     transactions, _ = transactions_on(session)
     run(transactions.write_rows(rows_from(2), progress))
@@ -82,7 +82,7 @@ def test_rows_written_one_by_one_extend_their_entry() -> None:
 
 
 @pytest.mark.parametrize("committed", [False, True])
-def test_the_ledger_is_asked_about_a_commit_without_an_answer(*, committed: bool) -> None:
+def test_unacknowledged_commit_is_resolved_by_the_ledger(*, committed: bool) -> None:
     session, progress = Deaf(committed=committed), BatchProgress()
     transactions, _ = transactions_on(session)
     with pytest.raises(TransientFault):
@@ -96,7 +96,7 @@ def test_the_ledger_is_asked_about_a_commit_without_an_answer(*, committed: bool
     assert (session.stored, progress.loaded.inserted) == ([0, 1, 2], 3)
 
 
-def test_an_entry_that_the_ledger_refuses_means_that_the_claim_has_ended() -> None:
+def test_refused_ledger_entry_raises_superseded_error() -> None:
     session, progress = Full(), BatchProgress()
     transactions, _ = transactions_on(session)
     with pytest.raises(SupersededError):
@@ -104,7 +104,7 @@ def test_an_entry_that_the_ledger_refuses_means_that_the_claim_has_ended() -> No
     assert (session.stored, progress.last_row) == ([], None)
 
 
-def test_rows_that_are_in_already_are_refused() -> None:
+def test_rows_already_written_are_refused() -> None:
     session, progress = Full(), BatchProgress()
     session.last_row = 4
     transactions, _ = transactions_on(session)

@@ -184,7 +184,7 @@ NAMING: dict[str, Callable[[int, int], int | None]] = {
 @pytest.mark.parametrize("naming", NAMING)
 @given(numbers=st.lists(st.integers(-2, 10), min_size=1, max_size=40))
 @settings(max_examples=examples(40), deadline=None)
-def test_just_the_bad_rows_are_rejected(naming: str, numbers: list[int], *, asynchronous: bool) -> None:
+def test_only_bad_rows_are_rejected(naming: str, numbers: list[int], *, asynchronous: bool) -> None:
     session = Fake(NAMING[naming])
     outcome = write(session, numbers, asynchronous=asynchronous)
     assert session.stored == [number for number in numbers if number >= 0]
@@ -195,7 +195,7 @@ def test_just_the_bad_rows_are_rejected(naming: str, numbers: list[int], *, asyn
 
 @given(numbers=st.lists(st.integers(-2, 10), min_size=1, max_size=30))
 @settings(max_examples=examples(40), deadline=None)
-def test_row_by_row_gives_the_same(numbers: list[int]) -> None:
+def test_row_by_row_mode_gives_the_same_result(numbers: list[int]) -> None:
     one, other = Fake(), Fake()
     assert write(one, numbers, each=True).rejects == write(other, numbers).rejects
     assert one.stored == other.stored
@@ -203,7 +203,7 @@ def test_row_by_row_gives_the_same(numbers: list[int]) -> None:
 
 @pytest.mark.parametrize("size", [64, 1_024, 8_192])
 @pytest.mark.parametrize("naming", NAMING)
-def test_a_bad_row_costs_statements_by_the_logarithm_of_the_batch(naming: str, size: int) -> None:
+def test_statements_for_one_bad_row_are_logarithmic_in_the_batch_size(naming: str, size: int) -> None:
     clean = Fake()
     write(clean, range(size))
     for place in (0, 1, size // 3, size - 1):
@@ -218,7 +218,7 @@ def test_a_bad_row_costs_statements_by_the_logarithm_of_the_batch(naming: str, s
 
 
 @pytest.mark.parametrize("bad", [2, 10, 50])
-def test_several_bad_rows_cost_no_more_than_each_of_them(bad: int) -> None:
+def test_statements_for_several_bad_rows_are_at_most_the_sum(bad: int) -> None:
     size = 2_048
     numbers = [-1 if number % (size // bad) == 5 else number for number in range(size)]
     for naming, most in (("says nothing", 6 * (math.log2(size) + 2)), ("says the row", 10)):
@@ -276,7 +276,7 @@ def test_statement_error_ends_the_worker_with_its_rows() -> None:
     assert (writer.outcome.worker, writer.outcome.last_row, writer.outcome.inserted) == (3, None, 0)
 
 
-def test_row_by_row_keeps_what_is_committed_when_the_worker_fails() -> None:
+def test_row_by_row_keeps_committed_rows_when_the_worker_fails() -> None:
     class Breaking(Fake):
         def load(self, batch: Batch, start: int, stop: int) -> Loaded:
             if start == 4:
@@ -294,7 +294,7 @@ def test_row_by_row_keeps_what_is_committed_when_the_worker_fails() -> None:
     assert (outcome.first_row, outcome.last_row, outcome.inserted, len(outcome.rejects)) == (2, 5, 3, 1)
 
 
-def test_observers_see_rows_committed_one_by_one() -> None:
+def test_observers_see_individually_committed_rows() -> None:
     seen: list[tuple[int, int]] = []
     counters = WorkerCounters(worker=1)
 
@@ -309,7 +309,7 @@ def test_observers_see_rows_committed_one_by_one() -> None:
     assert [*seen, (counters.inserted, counters.rejected)] == [(0, 0), (1, 0), (1, 0), (1, 1), (2, 1)]
 
 
-def test_an_aborted_run_takes_no_further_statement() -> None:
+def test_no_statement_follows_an_abort() -> None:
     session, stop = Fake(), RunControl()
     stop.abort("enough")
     writer = BatchWriter(SPEC, 1, Given(session), stop, NoObserver())
@@ -321,7 +321,7 @@ def test_an_aborted_run_takes_no_further_statement() -> None:
     assert writer.outcome.last_row is None
 
 
-def test_an_outcome_counts_further_attempts() -> None:
+def test_outcome_counts_retries() -> None:
     class Flaky(Fake):
         faults = 2
 

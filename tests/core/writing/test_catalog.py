@@ -9,9 +9,9 @@ from tui_importer.core.writing.catalog import BaseCatalog
 TABLE = Table("t", ())
 
 
-def test_everything_is_permitted() -> None:
+def test_base_catalog_permits_everything() -> None:
     BaseCatalog().check_access(Access(TABLE, ("a",), creates_table=True))
 
 
-def test_sequences_are_left_alone() -> None:
+def test_base_catalog_does_not_advance_sequences() -> None:
     assert not BaseCatalog().advance_sequences(TABLE, ["a"])

@@ -66,7 +66,7 @@ def test_dry_run_only_queries_the_database() -> None:
     assert (backend.max_writers, backend.writer_note) == (3, "three")
 
 
-def test_a_session_takes_every_row_and_keeps_none() -> None:
+def test_dry_run_session_accepts_every_row_and_stores_none() -> None:
     column = ListColumn(["a", "b", "c"])
     batch = Batch(1, "S", 2, 4, range(2, 5), (column,), (column,))
     backend, destination = DryBackend(Asked()), Destination(Table("t", ()), ("a",), ())

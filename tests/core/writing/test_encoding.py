@@ -26,19 +26,19 @@ def backend(answer: object) -> Any:
     return Encoding()
 
 
-def test_the_batch_gets_what_the_backend_makes_of_it() -> None:
+def test_batch_gets_the_encoding_of_the_backend() -> None:
     rows: Any = object()
     made = encoded(BATCH, backend(rows), "x")
     assert made.encoded is rows
     assert (made.columns, made.rows, BATCH.encoded) == (BATCH.columns, BATCH.rows, None)
 
 
-def test_a_backend_that_makes_nothing_gets_the_batch_as_it_is() -> None:
+def test_batch_is_unchanged_if_the_backend_encodes_nothing() -> None:
     assert encoded(BATCH, backend(None), "x") == BATCH
 
 
 @pytest.mark.parametrize("defect", [ValueError("no such\nthing"), BaseException("a panic")])
-def test_a_defect_is_told_in_one_line(defect: BaseException) -> None:
+def test_unexpected_encoding_error_is_one_line(defect: BaseException) -> None:
     with pytest.raises(ImporterError, match=r"^backend 'x' failed: \w+: [^\n]+$"):
         encoded(BATCH, backend(defect), "x")
 

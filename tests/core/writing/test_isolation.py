@@ -253,7 +253,9 @@ class Heard:
 
 @pytest.mark.parametrize("bad", BAD)
 @pytest.mark.parametrize("name", POSTGRES_KINDS)
-def test_postgresql_is_sent_no_more_statements_for_many_bad_rows(postgres: Database, name: str, bad: int) -> None:
+def test_postgresql_statement_count_is_independent_of_the_number_of_bad_rows(
+    postgres: Database, name: str, bad: int
+) -> None:
     kind = POSTGRES_KINDS[name]
     postgres.execute(kind.ddl)
     before = postgres.scalar("SELECT count(*) FROM t")
@@ -274,7 +276,7 @@ def test_postgresql_is_sent_no_more_statements_for_many_bad_rows(postgres: Datab
 
 @pytest.mark.parametrize("bad", BAD)
 @pytest.mark.parametrize("name", SQLITE_KINDS)
-def test_sqlite_goes_back_no_more_often_for_many_bad_rows(sqlite: Database, name: str, bad: int) -> None:
+def test_sqlite_rollback_count_is_independent_of_the_number_of_bad_rows(sqlite: Database, name: str, bad: int) -> None:
     kind = SQLITE_KINDS[name]
     sqlite.execute(kind.ddl)
     before = sqlite.scalar("SELECT count(*) FROM t")
@@ -295,8 +297,8 @@ def test_sqlite_goes_back_no_more_often_for_many_bad_rows(sqlite: Database, name
 
 
 @pytest.mark.once
-def test_garbage_that_another_thread_collects_does_not_disturb_a_batch(sqlite: Database) -> None:
-    """Cursors share their statements, and whoever frees one resets its statement."""
+def test_garbage_collection_in_another_thread_does_not_disturb_a_batch(sqlite: Database) -> None:
+    """Cursors share prepared statements, and freeing one resets its statement."""
     sqlite.execute("CREATE TABLE t (n integer PRIMARY KEY)")
     ended = threading.Event()
 
@@ -320,7 +322,7 @@ def test_garbage_that_another_thread_collects_does_not_disturb_a_batch(sqlite: D
 
 
 @pytest.mark.parametrize("bad", [50, *once(1, 5_000)])
-def test_rows_of_an_open_transaction_are_waited_for_once_and_not_row_by_row(postgres: Database, bad: int) -> None:
+def test_conflicting_open_transaction_is_awaited_once_per_batch(postgres: Database, bad: int) -> None:
     kind = POSTGRES_KINDS["unique"]
     postgres.execute(kind.ddl)
     given, rows = records(kind, bad)

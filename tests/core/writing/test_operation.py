@@ -24,16 +24,16 @@ async def later(value: int) -> int:
     return value
 
 
-def test_a_result_is_sent_back() -> None:
+def test_result_is_sent_back_to_the_operation() -> None:
     assert run(double(4)) == 8
     assert asyncio.run(run_async(double(later(4)))) == 8
 
 
-def test_an_error_is_raised_where_the_operation_waits() -> None:
+def test_error_is_raised_inside_the_waiting_operation() -> None:
     assert asyncio.run(run_async(double(later(-1)))) == -1
 
 
-def test_a_cancellation_reaches_the_operation() -> None:
+def test_cancellation_reaches_the_operation() -> None:
     reached: list[BaseException] = []
 
     def waiting() -> Operation[None]:

@@ -142,7 +142,7 @@ def write_all(task: Task) -> None:
 @pytest.mark.parametrize("database", ["postgresql", "sqlite"], indirect=True)
 @pytest.mark.parametrize("each", [False, True])
 @pytest.mark.parametrize("failpoint", list(Failpoint), ids=lambda failpoint: failpoint.name.lower())
-def test_a_writer_that_is_killed_loses_and_doubles_nothing(
+def test_killed_writer_loses_and_duplicates_no_row(
     database: Database, tmp_path: Path, failpoint: Failpoint, *, each: bool
 ) -> None:
     with claimed(database) as run:
@@ -166,9 +166,7 @@ def test_a_writer_that_is_killed_loses_and_doubles_nothing(
 
 @pytest.mark.parametrize("begun_by_row", [False, *once(True)])
 @pytest.mark.parametrize("each", [False, True])
-def test_a_batch_that_another_writer_has_begun_is_finished(
-    database: Database, *, begun_by_row: bool, each: bool
-) -> None:
+def test_batch_started_by_another_writer_is_finished(database: Database, *, begun_by_row: bool, each: bool) -> None:
     with claimed(database) as run:
         batch, open_backend = run.batches[0], load_registry().make_backend
         with open_remote_writer(run.spec, open_backend, database=database.url) as writer:
@@ -188,8 +186,8 @@ def test_a_batch_that_another_writer_has_begun_is_finished(
         assert run.numbers() == [0, 1, 3, 5, 6, 7]
 
 
-def test_a_transaction_that_is_still_being_committed_is_waited_for(postgres: Database) -> None:
-    """Its process is gone, but the server has heard its COMMIT."""
+def test_commit_in_progress_is_awaited(postgres: Database) -> None:
+    """Its client process is gone, but the server has received the COMMIT."""
     with claimed(postgres) as run:
         columns = (ListColumn(list(range(8))),)
         batch = replace(run.batches[0], rejects=(), rows=range(2, 10), columns=columns, origin=columns)
@@ -224,7 +222,7 @@ def test_a_transaction_that_is_still_being_committed_is_waited_for(postgres: Dat
 
 
 @pytest.mark.parametrize("each", [False, True])
-def test_a_writer_whose_claim_has_ended_can_commit_nothing(database: Database, *, each: bool) -> None:
+def test_writer_with_an_ended_claim_cannot_commit(database: Database, *, each: bool) -> None:
     with claimed(database) as run:
         pickled = pickle.dumps(run.spec)
         run.ledger.finish(run.spec.destination.claim, RunState.SUPERSEDED, Counts(), 0, None)  # type: ignore[arg-type]
@@ -243,7 +241,7 @@ def test_a_writer_whose_claim_has_ended_can_commit_nothing(database: Database, *
             assert writer.write(run.batches[0]).inserted == 6
 
 
-def test_an_address_of_another_database_does_no_harm(sqlite: Database, tmp_path: Path) -> None:
+def test_writer_for_another_database_writes_nothing(sqlite: Database, tmp_path: Path) -> None:
     with claimed(sqlite) as run:
         other = tmp_path / "other.db"
         other.write_bytes(Path(sqlite.url).read_bytes())
@@ -278,7 +276,7 @@ def test_a_writer_can_be_stopped_from_another_thread(sqlite: Database, *, abort:
 
 
 def test_connections_of_two_processes_have_different_names(postgres: Database) -> None:
-    """A lost connection is ended at the server by its name."""
+    """A lost connection is terminated on the server by its name."""
     with claimed(postgres) as run:
         names = Counter[str]()
         for _ in range(2):

@@ -17,8 +17,8 @@ class Clock:
         return self.now
 
 
-def test_pauses_grow_and_are_bounded() -> None:
-    """Full jitter: between nothing and twice what it was before."""
+def test_delays_grow_up_to_a_bound() -> None:
+    """Full jitter: between zero and twice the previous upper bound."""
     for _ in range(200):
         attempts = Attempts(1e6, Clock())
         for number in range(1, 15):
@@ -46,7 +46,7 @@ def test_zero_budget_means_no_retry() -> None:
         Attempts(0.0).after(TransientFault("not now"))
 
 
-def test_an_action_is_repeated_until_it_works() -> None:
+def test_action_is_repeated_until_it_succeeds() -> None:
     on_retry: list[tuple[int, str]] = []
     faults: list[DatabaseError] = [TransientFault("one"), UnreachableError("two")]
 

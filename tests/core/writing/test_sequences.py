@@ -35,7 +35,7 @@ def mapping(*columns: TableColumn, imported: Sequence[str]) -> ColumnMapping:
     return ColumnMapping("Sheet1", 0, tuple(imported), tuple(mapped), table)
 
 
-def test_only_imported_numbers_with_a_default_are_advanced() -> None:
+def test_only_imported_number_columns_with_a_default_are_advanced() -> None:
     catalog: Any = Keeping()
     columns = (
         TableColumn("id", INTEGER, default=True),
@@ -49,7 +49,7 @@ def test_only_imported_numbers_with_a_default_are_advanced() -> None:
     assert catalog.asked == [("t", ["id", "number"])]
 
 
-def test_a_catalog_is_not_asked_when_nothing_is_numbered() -> None:
+def test_catalog_is_not_queried_without_sequence_columns() -> None:
     catalog: Any = Keeping()
     assert not advance(catalog, mapping(TableColumn("amount", INTEGER), imported=("amount",)))
     assert catalog.asked == []

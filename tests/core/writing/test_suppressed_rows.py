@@ -24,21 +24,21 @@ def rows(*batches: BatchOutcome) -> SuppressedRows:
     return suppressed
 
 
-def test_one_row_is_named() -> None:
+def test_single_suppressed_row_is_named() -> None:
     sentence = rows(batch(2, 9, 0), batch(10, 19, 1, 12)).sentence(1, "t")
     assert sentence.startswith("1 row was taken without an error")
     assert "table 't' kept it out" in sentence
     assert sentence.endswith("(row 12)")
 
 
-def test_the_first_rows_are_named_whichever_batch_came_first() -> None:
+def test_first_suppressed_rows_are_named_regardless_of_batch_order() -> None:
     suppressed = rows(batch(2_000, 2_999, 2, 2_000, 2_001), batch(2, 9, 2, 3, 5))
     sentence = suppressed.sentence(1_234, "t")
     assert sentence.startswith("1,234 rows were taken")
     assert sentence.endswith("(rows 3, 5, 2,000 ...)")
 
 
-def test_a_batch_written_at_once_is_named_as_a_whole() -> None:
+def test_suppressed_rows_of_a_bulk_batch_are_named_by_its_range() -> None:
     assert rows(batch(2, 1_001, 4)).sentence(4, "t").endswith("(among rows 2 to 1,001)")
 
 

@@ -44,14 +44,14 @@ def test_a_session_is_closed_once() -> None:
     assert (session.closed, session.cancelled) == (1, 1)
 
 
-def test_a_session_that_is_discarded_may_fail_to_close() -> None:
+def test_error_closing_a_discarded_session_is_ignored() -> None:
     opened = WorkerSession(Given(Closing(OSError("broken pipe"))), RunControl())
     run(opened.open())
     run(opened.discard())
     assert not opened.is_open
 
 
-def test_a_statement_that_an_abort_cancels_is_stopped_and_none_follows() -> None:
+def test_abort_cancels_the_current_statement_and_prevents_further_ones() -> None:
     control, statements = RunControl(), list[str]()
     opened = WorkerSession(Given(Fake()), control)
 

@@ -54,12 +54,12 @@ def test_a_password_is_in_neither_pickle_nor_repr(url: str) -> None:
     assert (spec.settings.connect_timeout, spec.settings.stall_timeout) == (10.0, 60.0)
 
 
-def test_an_sqlite_file_is_found_from_any_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_sqlite_path_is_absolute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert spec_of("rows.db").settings.url == f"sqlite:///{tmp_path}/rows.db"
 
 
-def test_the_claim_travels_with_the_destination() -> None:
+def test_claim_of_a_destination_can_be_pickled() -> None:
     spec = spec_of("rows.db")
     assert spec.destination.claim is None
     assert Claim("import", 1, "run") == pickle.loads(pickle.dumps(Claim("import", 1, "run")))
@@ -82,7 +82,7 @@ CELLS: list[Cell] = [
 ]
 
 
-def test_a_batch_of_lists_travels_with_whatever_is_in_its_cells() -> None:
+def test_batch_of_list_columns_can_be_pickled_with_any_cells() -> None:
     column = ListColumn(CELLS)
     fault = Fault(cell="Sheet1!A2", column="n", value="x", reason="not a number")
     rejects = (Reject(sheet="Sheet1", row=2, faults=(fault,), values=("x", None)),)
@@ -94,7 +94,7 @@ def test_a_batch_of_lists_travels_with_whatever_is_in_its_cells() -> None:
     assert (copied.rejects, len(copied)) == (rejects, len(CELLS))
 
 
-def test_a_batch_of_rows_travels_with_its_encoding() -> None:
+def test_batch_of_row_columns_can_be_pickled_with_its_encoding() -> None:
     _, read = Rows.read(iter([["a", "", "c"], ["d", "e", ""]]), 10)
     assert read is not None
     columns = read.columns()
