@@ -158,7 +158,7 @@ def load(path: Path, url: str, strategy: str) -> Report:
 
 
 @pytest.mark.parametrize("strategy", ["batched", "async"])
-def test_rejected_rows_are_the_same_without_copy_chunks(
+def test_rejected_rows_are_the_same_with_and_without_copy_chunks(
     postgres: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, strategy: str
 ) -> None:
     rows = [[f"c{number}", f"{number:08}-0000-0000-0000-000000000000", "fine\nand \\ well"] for number in range(300)]
@@ -222,7 +222,7 @@ def test_only_texts_outside_the_database_encoding_are_rejected(
             admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
-def test_send_buffer_is_enlarged_for_local_sockets_only() -> None:
+def test_send_buffer_is_enlarged_only_for_local_sockets() -> None:
     def grown(end: socket.socket) -> bool:
         before = end.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF)
         enlarge_send_buffer(end.fileno())

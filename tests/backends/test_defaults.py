@@ -82,7 +82,7 @@ def default_notes(report: Report) -> list[str]:
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
 @pytest.mark.parametrize("atomic", [False, True])
-def test_blanks_take_the_default(database: Database, tmp_path: Path, strategy: str, atomic: bool) -> None:
+def test_blanks_get_the_column_default(database: Database, tmp_path: Path, strategy: str, atomic: bool) -> None:
     database.execute(TABLES[database.kind])
     report = load(database, tmp_path, ROWS, strategy=strategy, atomic=atomic)
     assert (report.error, report.outcome, report.exit_code) == (None, "complete", 0)
@@ -93,10 +93,10 @@ def test_blanks_take_the_default(database: Database, tmp_path: Path, strategy: s
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
-def test_bad_rows_between_blanks_are_rejected_and_the_first_of_a_key_goes_in(
+def test_bad_rows_between_blanks_are_rejected_and_the_first_row_of_a_key_is_kept(
     database: Database, tmp_path: Path, strategy: str
 ) -> None:
-    """Row 4 comes before row 3 where rows are written in parts, and has its key: it stays out all the same."""
+    """Row 4 is written before row 3, in another part, and has the same key: it is rejected nevertheless."""
     database.execute(TABLES[database.kind])
     rows = [(1, "a", "old", 1, ""), (2, "same", "", 1, ""), (3, "same", "old", 1, ""), (4, "", "", 1, ""), *ROWS[4:]]
     report = load(database, tmp_path, rows, strategy=strategy, workers=1)
@@ -107,8 +107,10 @@ def test_bad_rows_between_blanks_are_rejected_and_the_first_of_a_key_goes_in(
 
 
 @pytest.mark.once
-def test_many_bad_rows_between_blanks(database: Database, tmp_path: Path) -> None:
-    """Those that are refused, and what the others take, are the same whether rows are written one by one or not."""
+def test_many_bad_rows_between_blanks_give_the_same_result_for_every_strategy(
+    database: Database, tmp_path: Path
+) -> None:
+    """Rejects and stored values are the same whether rows are written individually or in batches."""
     rows = [(n, f"n{n % 30 if n % 3 else n}", "" if n % 4 else "old", "" if n % 5 else 1, "") for n in range(1, 200)]
     found = []
     for strategy in STRATEGIES:
@@ -121,7 +123,7 @@ def test_many_bad_rows_between_blanks(database: Database, tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
-def test_many_bad_rows_between_rows_of_nothing_but_defaults(database: Database, tmp_path: Path, strategy: str) -> None:
+def test_bad_rows_between_rows_of_only_defaults_are_rejected(database: Database, tmp_path: Path, strategy: str) -> None:
     database.execute("CREATE TABLE t (n integer NOT NULL DEFAULT 7 CHECK (n > 0))")
     rows = [("" if n % 3 else -n, "x") for n in range(1, 31)]
     report = load(database, tmp_path, rows, ("n", "more"), strategy=strategy, skip=("more",))
@@ -131,7 +133,7 @@ def test_many_bad_rows_between_rows_of_nothing_but_defaults(database: Database, 
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
-def test_numbers_are_given_to_rows_without_one(database: Database, tmp_path: Path, strategy: str) -> None:
+def test_rows_without_a_number_get_one_from_the_sequence(database: Database, tmp_path: Path, strategy: str) -> None:
     database.execute(TABLES[database.kind])
     rows = [(1, "a"), ("", "b"), ("", "c"), (7, "d")]
     report = load(database, tmp_path, rows, ("id", "name"), strategy=strategy)
@@ -143,8 +145,8 @@ def test_numbers_are_given_to_rows_without_one(database: Database, tmp_path: Pat
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
-def test_a_row_of_nothing_but_defaults(database: Database, tmp_path: Path, strategy: str) -> None:
-    """A column that is left out keeps the row from being a blank one."""
+def test_row_of_only_defaults_is_inserted(database: Database, tmp_path: Path, strategy: str) -> None:
+    """The skipped column has a value, so the row is not blank."""
     database.execute("CREATE TABLE t (status text NOT NULL DEFAULT 'new', qty integer NOT NULL DEFAULT 2)")
     rows = [("", "", "x"), ("old", "", "x"), ("", "", "x"), ("", 7, "x")]
     for atomic in (False, True):
@@ -157,14 +159,14 @@ def test_a_row_of_nothing_but_defaults(database: Database, tmp_path: Path, strat
         database.execute("DELETE FROM t")
 
 
-def test_each_row_gets_a_default_of_its_own(postgres: Database, tmp_path: Path) -> None:
+def test_volatile_default_is_evaluated_per_row(postgres: Database, tmp_path: Path) -> None:
     postgres.execute("CREATE TABLE t (n integer, key uuid NOT NULL DEFAULT gen_random_uuid())")
     assert load(postgres, tmp_path, [(n, "") for n in range(50)], ("n", "key")).outcome == "complete"
     assert postgres.scalar("SELECT count(DISTINCT key) FROM t") == 50
 
 
-def test_types_that_go_as_text(postgres: Database, tmp_path: Path) -> None:
-    """A time with a zone makes the COPY a text one."""
+def test_defaults_work_with_a_text_format_copy(postgres: Database, tmp_path: Path) -> None:
+    """A timestamp with a time zone makes the COPY use the text format."""
     postgres.execute(
         "CREATE TABLE t (n integer, at timestamptz NOT NULL DEFAULT now(), doc jsonb NOT NULL DEFAULT '[]')"
     )
@@ -179,20 +181,20 @@ def test_types_that_go_as_text(postgres: Database, tmp_path: Path) -> None:
     assert len(default_notes(report)) == 2
 
 
-def test_a_blank_where_null_may_be_stays_null(database: Database, tmp_path: Path) -> None:
+def test_blank_in_a_nullable_column_stays_null(database: Database, tmp_path: Path) -> None:
     database.execute("CREATE TABLE t (n integer, note text DEFAULT 'unused')")
     report = load(database, tmp_path, [(1, ""), (2, "x")], ("n", "note"))
     assert (report.outcome, default_notes(report)) == ("complete", [])
     assert database.fetch("SELECT note FROM t ORDER BY n") == [(None,), ("x",)]
 
 
-def test_a_blank_without_a_default_is_a_reject(database: Database, tmp_path: Path) -> None:
+def test_blank_in_a_required_column_without_a_default_is_rejected(database: Database, tmp_path: Path) -> None:
     database.execute("CREATE TABLE t (n integer, note text NOT NULL)")
     report = load(database, tmp_path, [(1, ""), (2, "x")], ("n", "note"))
     assert [(reject.row, reject.reason) for reject in report.rejects] == [(2, "value required but blank")]
 
 
-def test_a_column_that_is_always_generated_is_one_clear_line(postgres: Database, tmp_path: Path) -> None:
+def test_generated_always_column_is_refused_in_one_line(postgres: Database, tmp_path: Path) -> None:
     postgres.execute("CREATE TABLE t (id integer GENERATED ALWAYS AS IDENTITY, name text)")
     report = load(postgres, tmp_path, [(1, "a")], ("id", "name"))
     assert report.exit_code == 2
@@ -201,7 +203,7 @@ def test_a_column_that_is_always_generated_is_one_clear_line(postgres: Database,
 
 
 @pytest.mark.parametrize("atomic", [False, True])
-def test_verify_says_what_it_could_not_compare(database: Database, tmp_path: Path, atomic: bool) -> None:
+def test_verification_reports_columns_it_could_not_compare(database: Database, tmp_path: Path, atomic: bool) -> None:
     database.execute(TABLES[database.kind])
     report = load(database, tmp_path, ROWS, verify=True, atomic=atomic)
     assert (report.error, report.outcome) == (None, "complete")
@@ -212,7 +214,7 @@ def test_verify_says_what_it_could_not_compare(database: Database, tmp_path: Pat
     ]
 
 
-def test_an_import_that_is_resumed_goes_on_with_defaults(database: Database, tmp_path: Path) -> None:
+def test_resumed_import_applies_defaults(database: Database, tmp_path: Path) -> None:
     database.execute(TABLES[database.kind])
     rows = [(n, f"n{n}", "" if n % 2 else "old", 1, "") for n in range(1, 60)]
 
@@ -233,10 +235,10 @@ def test_an_import_that_is_resumed_goes_on_with_defaults(database: Database, tmp
     assert [row[2] for row in stored(database)] == ["new" if n % 2 else "old" for n in range(1, 60)]
 
 
-def test_columns_without_blanks_are_written_as_ever(
+def test_columns_without_blanks_are_written_in_one_part(
     database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Their facts rule it out: no batch is taken apart, and nothing is said."""
+    """Their column facts exclude blanks: no batch is split, and nothing is noted."""
     made: list[object] = []
     monkeypatch.setattr("tui_importer.core.writing.defaults.Part", lambda *parts: made.append(parts))
     database.execute(TABLES[database.kind])
@@ -263,7 +265,7 @@ cells = st.one_of(st.none(), st.integers(0, 3))
 
 
 @given(st.lists(st.tuples(cells, cells, cells), min_size=1, max_size=12), st.data())
-def test_parts_by_defaults_hold_every_row_once_without_blanks(
+def test_parts_split_by_defaults_contain_each_row_once_and_no_blanks(
     rows: list[tuple[int | None, ...]], data: st.DataObject
 ) -> None:
     start = data.draw(st.integers(0, len(rows)))
@@ -292,8 +294,8 @@ def test_parts_by_defaults_hold_every_row_once_without_blanks(
 @given(
     st.lists(st.tuples(st.sampled_from(["a", "b", "c", "d", ""]), st.sampled_from(["", "s"])), min_size=1, max_size=9)
 )
-def test_the_outcome_is_that_of_the_rows_in_file_order(tmp_path_factory: Any, rows: list[tuple[str, str]]) -> None:
-    """Keys that are there already, blanks that are refused and blanks that are not: batches like single rows."""
+def test_outcome_is_as_if_rows_were_written_in_file_order(tmp_path_factory: Any, rows: list[tuple[str, str]]) -> None:
+    """With existing keys and blanks, whether required or not, batches give the same result as single rows."""
     found = []
     for strategy in ("sequential", "batched"):
         folder = tmp_path_factory.mktemp("order")

@@ -51,7 +51,7 @@ def record(backend: Backend, claim: Claim, *entries: Entry) -> None:
         session.close()
 
 
-def test_every_count_is_recorded_resumed_and_listed(database: Database, tmp_path: Path) -> None:
+def test_all_counts_are_recorded_resumed_and_listed(database: Database, tmp_path: Path) -> None:
     with opened(database) as (backend, ledger):
         claim = begin(ledger, "run-1").claim
         record(

@@ -70,7 +70,7 @@ def granted(report: Report, owner: Database) -> list[str]:
     return statements
 
 
-def test_no_right_to_make_the_ledger(postgres: Database, clerk: User, tmp_path: Path) -> None:
+def test_missing_privilege_to_create_the_ledger_is_named(postgres: Database, clerk: User, tmp_path: Path) -> None:
     postgres.execute(f"CREATE TABLE t (n integer, note text); GRANT INSERT ON t TO {clerk.quoted}")
     report = load(clerk.url, tmp_path)
     assert "--ledger-schema" in (report.error or "")
@@ -79,10 +79,10 @@ def test_no_right_to_make_the_ledger(postgres: Database, clerk: User, tmp_path: 
 
 
 @pytest.mark.parametrize("strategy", ["batched", *once("sequential", "threaded", "async")])
-def test_one_ledger_serves_several_users(
+def test_several_users_share_one_ledger(
     postgres: Database, clerk: User, colleague: User, tmp_path: Path, strategy: str
 ) -> None:
-    """It is the owner's, and who has the named rights does all of it: rows, rejects, resuming, merging."""
+    """The ledger has one owner; users with the named privileges can write, reject, resume and merge."""
     postgres.execute("CREATE TABLE t (n integer UNIQUE, note text)")
     assert load(postgres.url, tmp_path).outcome == "complete"
     for number, user in enumerate((clerk, colleague), start=1):
@@ -100,8 +100,8 @@ def test_one_ledger_serves_several_users(
     assert runs == [("complete", 3)]
 
 
-def test_some_rights_only(postgres: Database, clerk: User, tmp_path: Path) -> None:
-    """The last step of a run deletes: it is named before the first row goes in, not after the last."""
+def test_missing_privilege_for_the_last_step_is_named_first(postgres: Database, clerk: User, tmp_path: Path) -> None:
+    """The last step of a run deletes: the missing privilege is named before the first row is written."""
     assert load(postgres.url, tmp_path).outcome == "complete"
     postgres.execute(f"GRANT SELECT, INSERT, UPDATE ON ALL TABLES IN SCHEMA public TO {clerk.quoted}")
     report = load(clerk.url, tmp_path, range(9))
@@ -110,7 +110,7 @@ def test_some_rights_only(postgres: Database, clerk: User, tmp_path: Path) -> No
     assert load(clerk.url, tmp_path, range(9)).outcome == "complete"
 
 
-def test_a_ledger_schema_that_is_not_there(postgres: Database, clerk: User, tmp_path: Path) -> None:
+def test_missing_ledger_schema_is_named(postgres: Database, clerk: User, tmp_path: Path) -> None:
     postgres.execute(f"CREATE TABLE t (n integer, note text); GRANT INSERT ON t TO {clerk.quoted}")
     report = load(clerk.url, tmp_path, ledger_schema="the books")
     assert granted(report, postgres) == [f'CREATE SCHEMA "the books" AUTHORIZATION {clerk.quoted}']
@@ -118,7 +118,7 @@ def test_a_ledger_schema_that_is_not_there(postgres: Database, clerk: User, tmp_
 
 
 @pytest.mark.once
-def test_a_ledger_schema_of_somebody_else(postgres: Database, clerk: User, tmp_path: Path) -> None:
+def test_missing_privileges_on_the_ledger_schema_are_named(postgres: Database, clerk: User, tmp_path: Path) -> None:
     postgres.execute(f"CREATE TABLE t (n integer, note text); GRANT INSERT ON t TO {clerk.quoted}; CREATE SCHEMA books")
     report = load(clerk.url, tmp_path, ledger_schema="books")
     assert granted(report, postgres) == [f"GRANT USAGE, CREATE ON SCHEMA books TO {clerk.quoted}"]
@@ -131,7 +131,9 @@ def test_a_ledger_schema_of_somebody_else(postgres: Database, clerk: User, tmp_p
 
 
 @pytest.mark.parametrize("dry_run", [False, True])
-def test_no_right_to_write_the_table(postgres: Database, clerk: User, tmp_path: Path, dry_run: bool) -> None:
+def test_missing_privilege_to_write_the_table_is_named(
+    postgres: Database, clerk: User, tmp_path: Path, dry_run: bool
+) -> None:
     postgres.execute(
         f"CREATE TABLE t (id serial, n integer, note text); GRANT CREATE ON SCHEMA public TO {clerk.quoted}"
     )
@@ -143,7 +145,7 @@ def test_no_right_to_write_the_table(postgres: Database, clerk: User, tmp_path: 
     assert load(clerk.url, tmp_path, dry_run=dry_run).outcome == "complete"
 
 
-def test_rights_to_columns_are_enough(postgres: Database, clerk: User, tmp_path: Path) -> None:
+def test_column_privileges_are_sufficient(postgres: Database, clerk: User, tmp_path: Path) -> None:
     postgres.execute(
         f"CREATE TABLE t (n integer, note text, secret text); GRANT CREATE ON SCHEMA public TO {clerk.quoted}; "
         f"GRANT INSERT (n, note) ON t TO {clerk.quoted}"
@@ -151,7 +153,7 @@ def test_rights_to_columns_are_enough(postgres: Database, clerk: User, tmp_path:
     assert load(clerk.url, tmp_path).outcome == "complete"
 
 
-def test_a_schema_that_may_not_be_used(postgres: Database, clerk: User, tmp_path: Path) -> None:
+def test_missing_usage_privilege_on_the_schema_is_named(postgres: Database, clerk: User, tmp_path: Path) -> None:
     postgres.execute(
         f"CREATE SCHEMA shop; CREATE TABLE shop.t (n integer, note text); GRANT INSERT ON shop.t TO {clerk.quoted}; "
         f"GRANT CREATE ON SCHEMA public TO {clerk.quoted}"
@@ -163,7 +165,9 @@ def test_a_schema_that_may_not_be_used(postgres: Database, clerk: User, tmp_path
 
 @pytest.mark.once
 @pytest.mark.parametrize("atomic", [False, True])
-def test_no_right_to_make_the_table_or_its_stage(postgres: Database, clerk: User, tmp_path: Path, atomic: bool) -> None:
+def test_missing_privilege_to_create_the_table_or_staging_table_is_named(
+    postgres: Database, clerk: User, tmp_path: Path, atomic: bool
+) -> None:
     postgres.execute(f"CREATE SCHEMA books AUTHORIZATION {clerk.quoted}")
     if atomic:
         postgres.execute(f"CREATE TABLE t (n integer, note text); GRANT INSERT ON t TO {clerk.quoted}")
@@ -173,7 +177,7 @@ def test_no_right_to_make_the_table_or_its_stage(postgres: Database, clerk: User
 
 
 @pytest.mark.once
-def test_to_verify_and_to_resume_the_table_is_read(postgres: Database, clerk: User, tmp_path: Path) -> None:
+def test_verifying_and_resuming_require_the_select_privilege(postgres: Database, clerk: User, tmp_path: Path) -> None:
     postgres.execute(
         f"CREATE TABLE t (n integer, note text); GRANT INSERT ON t TO {clerk.quoted}; "
         f"GRANT CREATE ON SCHEMA public TO {clerk.quoted}"
@@ -205,7 +209,7 @@ def private() -> Iterator[Path]:
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
-def test_an_sqlite_file_that_may_only_be_read(private: Path, strategy: str) -> None:
+def test_read_only_sqlite_file_is_refused(private: Path, strategy: str) -> None:
     database = private / "shop.db"
     assert load(str(database), private).outcome == "complete"
     database.chmod(0o400)
@@ -218,7 +222,7 @@ def test_an_sqlite_file_that_may_only_be_read(private: Path, strategy: str) -> N
 
 
 @pytest.mark.parametrize("there", [False, True])
-def test_an_sqlite_file_in_a_folder_that_may_only_be_read(private: Path, there: bool) -> None:
+def test_sqlite_file_in_a_read_only_folder_is_refused(private: Path, there: bool) -> None:
     folder = private / "data"
     folder.mkdir()
     database = folder / "shop.db"

@@ -48,7 +48,7 @@ TABLES = {
 
 
 @pytest.mark.parametrize("table", TABLES)
-def test_the_next_number_is_free(postgres: Database, tmp_path: Path, table: str) -> None:
+def test_sequence_continues_after_the_imported_numbers(postgres: Database, tmp_path: Path, table: str) -> None:
     postgres.execute(TABLES[table])
     report = load(postgres, tmp_path, ROWS)
     assert report.outcome == "complete"
@@ -71,7 +71,7 @@ def test_sequence_is_advanced_for_every_strategy(
     postgres.execute("INSERT INTO s (name) VALUES ('x')")
 
 
-def test_a_resumed_run_moves_the_sequence_on(postgres: Database, tmp_path: Path) -> None:
+def test_resumed_run_advances_the_sequence(postgres: Database, tmp_path: Path) -> None:
     postgres.execute(TABLES["serial"])
     rows: list[tuple[object, ...]] = [(number, "n") for number in range(1, 10)]
     load(postgres, tmp_path, rows, max_rejects="0")
@@ -82,7 +82,7 @@ def test_a_resumed_run_moves_the_sequence_on(postgres: Database, tmp_path: Path)
     postgres.execute("INSERT INTO s (name) VALUES ('x')")
 
 
-def test_a_sequence_that_is_ahead_stays_where_it_is(postgres: Database, tmp_path: Path) -> None:
+def test_sequence_already_ahead_is_unchanged(postgres: Database, tmp_path: Path) -> None:
     postgres.execute(TABLES["serial"])
     postgres.execute("SELECT setval('s_id_seq', 500)")
     report = load(postgres, tmp_path, ROWS)
@@ -90,7 +90,7 @@ def test_a_sequence_that_is_ahead_stays_where_it_is(postgres: Database, tmp_path
     assert postgres.scalar("SELECT last_value FROM s_id_seq") == 500
 
 
-def test_a_sequence_that_counts_down(postgres: Database, tmp_path: Path) -> None:
+def test_descending_sequence_is_advanced_downwards(postgres: Database, tmp_path: Path) -> None:
     postgres.execute("CREATE SEQUENCE q INCREMENT -2; CREATE TABLE s (id int DEFAULT nextval('q') UNIQUE, name text)")
     load(postgres, tmp_path, [(-1, "a"), (-9, "b")])
     assert postgres.scalar("SELECT nextval('q')") == -11
@@ -111,7 +111,7 @@ def test_numbers_beyond_the_sequence_limit_are_ignored(postgres: Database, tmp_p
 
 
 def test_concurrent_inserts_get_unique_numbers(postgres: Database) -> None:
-    """Others draw numbers all the time while the sequence is being moved on."""
+    """Other sessions draw numbers while the sequence is being advanced."""
     postgres.execute("CREATE TABLE s (id serial, name text)")
     drawn: list[int] = []
     enough, begun = threading.Event(), threading.Event()

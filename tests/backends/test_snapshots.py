@@ -36,7 +36,7 @@ def test_import_lock_holds_no_snapshot(postgres: Database) -> None:
 
 
 @pytest.mark.parametrize("strategy", ["sequential", "threaded", "async", "batched"])
-def test_a_name_may_have_a_percent_sign(postgres: Database, tmp_path: Path, strategy: str) -> None:
+def test_table_and_column_names_may_contain_percent_signs(postgres: Database, tmp_path: Path, strategy: str) -> None:
     postgres.execute('CREATE TABLE "100 %s" ("a%b" text, "c %s" text)')
     file = tmp_path / "s.csv"
     file.write_text("a%b,c %s\nx,y\n")

@@ -41,13 +41,13 @@ def test_every_kind_of_constraint_is_reflected(database: Database) -> None:
     assert len([each for each in found if each.kind is UNIQUE]) == 2  # an index that implements one is not another
 
 
-def test_a_check_without_a_name_is_known_by_its_condition(sqlite: Database) -> None:
+def test_unnamed_check_is_identified_by_its_condition(sqlite: Database) -> None:
     sqlite.execute("CREATE TABLE t (a integer CHECK (a > 0))")
     assert constraints(sqlite) == [Constraint(CHECK, ("a",), None, "a > 0")]
 
 
 @pytest.mark.filterwarnings("ignore:Skipped unsupported reflection:sqlalchemy.exc.SAWarning")
-def test_unique_indexes_are_keys_and_those_of_some_rows_are_partial(database: Database) -> None:
+def test_unique_indexes_are_keys_and_filtered_ones_are_partial(database: Database) -> None:
     database.execute("CREATE TABLE t (a integer, b text)")
     database.execute("CREATE UNIQUE INDEX t_a ON t (a)")
     database.execute("CREATE UNIQUE INDEX t_b ON t (b) WHERE a > 0")
@@ -60,6 +60,6 @@ def test_unique_indexes_are_keys_and_those_of_some_rows_are_partial(database: Da
     assert partial == ({"t_b", "t_ab"} if database.kind == "postgresql" else {"t_b"})
 
 
-def test_a_table_without_constraints_has_none(database: Database) -> None:
+def test_no_constraints_are_reflected_for_a_table_without_any(database: Database) -> None:
     database.execute("CREATE TABLE t (a integer, b text)")
     assert constraints(database) == []

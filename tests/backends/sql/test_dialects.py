@@ -60,7 +60,7 @@ def test_unknown_database_has_no_assumed_capabilities() -> None:
     assert not dialect.numbers("id", sa.Integer(), ["id"])
 
 
-def test_only_hooks_depend_on_database_name() -> None:
+def test_only_dialect_hooks_depend_on_the_database_name() -> None:
     asks = re.compile(r"dialect\.name|drivername|with_variant|backend_name")
     asking = [
         f"{path.relative_to(BACKENDS)}: {line.strip()}"
