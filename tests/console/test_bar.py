@@ -43,7 +43,7 @@ def shown(out: io.StringIO) -> str:
         (40, "50 %  13 rejected"),
     ],
 )
-def test_the_line_fits_the_terminal(width: int, words: str) -> None:
+def test_progress_line_fits_the_terminal(width: int, words: str) -> None:
     out = Terminal()
     progress = bar(out, width)
     progress.start(lambda: Snapshot(at=0))
@@ -57,7 +57,7 @@ def test_the_line_fits_the_terminal(width: int, words: str) -> None:
     assert "…" not in shown(out)
 
 
-def test_the_cursor_comes_back_and_no_stream_is_taken_over() -> None:
+def test_cursor_is_restored_and_streams_are_not_replaced() -> None:
     out = Terminal()
     streams = sys.stdout, sys.stderr
     progress = bar(out)
@@ -68,7 +68,7 @@ def test_the_cursor_comes_back_and_no_stream_is_taken_over() -> None:
     assert out.getvalue().rfind("\x1b[?25h") > out.getvalue().rfind("\x1b[?25l") >= 0
 
 
-def test_markup_and_escapes_in_workbook_text_are_shown() -> None:
+def test_markup_and_control_characters_in_workbook_text_are_shown_literally() -> None:
     out = Terminal()
     progress = bar(out)
     progress.start(lambda: HALF)
@@ -98,7 +98,7 @@ def test_closed_terminal_does_not_affect_the_run() -> None:
     assert out.tries == 1
 
 
-def test_an_ascii_terminal_gets_ascii() -> None:
+def test_ascii_terminal_gets_only_ascii() -> None:
     raw = io.BytesIO()
 
     class Ascii(io.TextIOWrapper):

@@ -80,7 +80,7 @@ CASES: list[tuple[Outcome, dict[str, int], dict[str, Any], str]] = [
 
 
 @pytest.mark.parametrize(("outcome", "counts", "options", "sentence"), CASES)
-def test_the_sentence_follows_from_the_counts(
+def test_outcome_sentence_follows_from_the_counts(
     outcome: Outcome, counts: dict[str, int], options: dict[str, Any], sentence: str
 ) -> None:
     assert ended(outcome, stats(**counts), **options) == sentence
@@ -109,7 +109,7 @@ def test_summary_never_counts_missing_rows_as_imported(
     assert not (dry_run and (" is in" in said or " are in" in said))
 
 
-def test_the_equation_of_a_dry_run_is_what_would_be() -> None:
+def test_equation_of_a_dry_run_is_conditional() -> None:
     assert equation(10, 4, 3, 2, 1, dry_run=True) == (
         "read 10 = would insert 4 + would update 3 + would skip 2 + would reject 1"
     )

@@ -75,7 +75,7 @@ class Broken(io.StringIO):
         raise self.error
 
 
-def test_lines_without_a_terminal() -> None:
+def test_lines_are_printed_without_a_terminal() -> None:
     out = io.StringIO()
     progress = LineProgress(out, period=DAY)
     progress.start(lambda: at(0))
@@ -105,7 +105,7 @@ def test_many_rejects_are_summarised_unless_verbose() -> None:
     assert len(loud.getvalue().splitlines()) == 101
 
 
-def test_plain_says_a_sentence_for_each_change_and_nothing_in_between() -> None:
+def test_plain_output_is_one_sentence_per_event_without_progress_lines() -> None:
     out = io.StringIO()
     progress = PlainProgress(out)
     progress.start(lambda: at(0))
@@ -147,7 +147,7 @@ def test_json_lines_have_time_level_and_the_fields_of_the_event() -> None:
     assert (last["progress"], last["rows_per_second"], last["eta_seconds"]) == (0.5, 250.0, 2.0)
 
 
-def test_json_says_null_for_what_is_not_known() -> None:
+def test_unknown_values_are_null_in_json() -> None:
     out = io.StringIO()
     progress = JsonProgress(out, period=DAY)
     progress.sample(Snapshot(at=0.0))
@@ -179,14 +179,14 @@ def test_full_nonblocking_pipe_is_retried() -> None:
     assert out.tries == 2
 
 
-def test_text_that_the_stream_cannot_encode_is_written_out() -> None:
+def test_unencodable_text_is_escaped() -> None:
     raw = io.BytesIO()
     stream = io.TextIOWrapper(raw, encoding="ascii")
     SafeStream(stream).line("Zoë › 1")
     assert raw.getvalue() == b"Zo\\xeb > 1\n"
 
 
-def test_the_sampler_samples_until_it_is_stopped_and_leaves_no_thread() -> None:
+def test_sampler_runs_until_stopped_and_leaves_no_thread() -> None:
     seen: list[Snapshot] = []
     enough = threading.Event()
 
@@ -205,7 +205,7 @@ def test_the_sampler_samples_until_it_is_stopped_and_leaves_no_thread() -> None:
     assert [snapshot.at for snapshot in seen[:3]] == [0, 1, 2]
 
 
-def test_a_broken_view_does_not_end_the_sampling() -> None:
+def test_failing_callback_does_not_stop_the_sampler() -> None:
     calls = 0
     enough = threading.Event()
 
@@ -257,14 +257,14 @@ class Terminal(io.StringIO):
         (True, {"TERM": "xterm"}, {"json": True, "quiet": True}, "JsonProgress"),
     ],
 )
-def test_which_style_a_run_gets(
+def test_progress_style_follows_from_terminal_and_options(
     *, terminal: bool, environment: dict[str, str], options: dict[str, bool], style: str
 ) -> None:
     stream = Terminal() if terminal else io.StringIO()
     assert type(choose_progress(stream, environment, **options)).__name__ == style
 
 
-def test_rich_is_loaded_for_a_terminal_only() -> None:
+def test_rich_is_imported_only_for_a_terminal() -> None:
     program = (
         "import io, sys\n"
         "from tui_importer.console.choice import choose_progress\n"
@@ -296,7 +296,7 @@ def test_progress_names_the_sheet_or_the_current_source() -> None:
     assert names == ["3 sources", "2 of 3, b.csv", "2 of 3, b.csv"]
 
 
-def test_the_lines_of_a_run_of_several_sources_say_of_which_they_speak() -> None:
+def test_lines_of_a_run_of_several_sources_name_the_source() -> None:
     out = io.StringIO()
     progress = LineProgress(out)
     progress.on_event(msgspec.structs.replace(STARTED, sources=2))
