@@ -75,7 +75,7 @@ def test_staged_rows_are_kept_for_the_next_run(database: Database, importer: Imp
 
 
 @pytest.mark.once
-def test_a_staging_table_that_was_dropped_is_filled_anew(database: Database, importer: Importer) -> None:
+def test_dropped_staging_table_is_refilled(database: Database, importer: Importer) -> None:
     def stop(run: Run, event: AnyEvent) -> None:
         if isinstance(event, BatchCommitted):
             run.stop("enough")
@@ -87,7 +87,7 @@ def test_a_staging_table_that_was_dropped_is_filled_anew(database: Database, imp
     assert numbers(database) == Counter(range(300))
 
 
-def test_the_tables_own_rules_hold_while_rows_are_staged(database: Database, importer: Importer) -> None:
+def test_table_constraints_apply_to_staged_rows(database: Database, importer: Importer) -> None:
     database.execute(
         "CREATE TABLE t (id integer PRIMARY KEY, n integer NOT NULL UNIQUE CHECK (n < 290), note varchar(8))"
         if database.kind != "postgresql"
@@ -100,8 +100,8 @@ def test_the_tables_own_rules_hold_while_rows_are_staged(database: Database, imp
 
 
 @pytest.mark.once
-def test_unique_indexes_hold_while_rows_are_staged(database: Database, importer: Importer) -> None:
-    """Those for all rows; others cannot be told before the rows are moved."""
+def test_unique_indexes_apply_to_staged_rows(database: Database, importer: Importer) -> None:
+    """Partial unique indexes cannot be checked before the rows are moved."""
     database.execute("CREATE TABLE t (n integer, note text)")
     database.execute("CREATE UNIQUE INDEX t_n ON t (n)")
     database.execute("CREATE UNIQUE INDEX t_note ON t (note) WHERE n > 1000")
@@ -113,7 +113,7 @@ def test_unique_indexes_hold_while_rows_are_staged(database: Database, importer:
 
 
 @pytest.mark.once
-def test_rows_that_clash_with_the_tables_own_keep_everything_out(database: Database, importer: Importer) -> None:
+def test_conflict_with_existing_rows_prevents_publication(database: Database, importer: Importer) -> None:
     database.execute("CREATE TABLE t (n integer UNIQUE, note text); INSERT INTO t VALUES (7, 'old')")
     report = importer.run(database.url, atomic=True)
     assert (report.outcome, report.exit_code) == ("failed", 1)

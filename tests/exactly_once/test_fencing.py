@@ -49,7 +49,7 @@ class Paused:
         return self.report
 
 
-def test_a_second_run_is_refused_and_the_first_is_not_disturbed(database: Database, importer: Importer) -> None:
+def test_concurrent_second_run_is_refused_and_the_first_completes(database: Database, importer: Importer) -> None:
     first = Paused(Importer(importer.folder), database)
     second = importer.run(database.url)
     assert (second.outcome, second.exit_code) == ("failed", 4)
@@ -58,7 +58,7 @@ def test_a_second_run_is_refused_and_the_first_is_not_disturbed(database: Databa
     assert numbers(database) == Counter(range(300))
 
 
-def test_another_import_into_the_same_table_is_not_refused(postgres: Database, importer: Importer) -> None:
+def test_concurrent_different_import_into_the_same_table_is_allowed(postgres: Database, importer: Importer) -> None:
     other = Importer(importer.folder / "other")
     other.folder.mkdir()
     other.write([(number, "other") for number in range(1000, 1100)])
@@ -73,7 +73,7 @@ def test_another_import_into_the_same_table_is_not_refused(postgres: Database, i
 def test_superseded_run_cannot_commit(
     database: Database, importer: Importer, strategy: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A run that only seems to be dead: its connection is gone, or nobody knows its process."""
+    """The run only appears dead: its connection is lost, or its process cannot be found."""
     straggler = Paused(Importer(importer.folder), database, strategy=strategy)
     pretend_dead(database, monkeypatch)
     report = importer.run(database.url)
@@ -100,8 +100,8 @@ def pretend_dead(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.once
-def test_a_takeover_waits_for_transactions_in_flight(postgres: Database, importer: Importer) -> None:
-    """The dead run's last transaction has its entry, holds its lock, and commits while the next run waits."""
+def test_takeover_waits_for_transactions_in_flight(postgres: Database, importer: Importer) -> None:
+    """The dead run's last transaction holds its lock and commits its ledger entry while the next run waits."""
     importer.run(postgres.url, on_event=stop_at_once, batch_size=20)
     [[import_id]] = postgres.fetch("SELECT import_id FROM tui_importer_run")
     postgres.execute(f"UPDATE tui_importer_run SET claim = '{import_id}', state = 'running'")

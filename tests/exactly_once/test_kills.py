@@ -30,7 +30,7 @@ KILLS = 100
 def test_kill_at_every_failpoint_leaves_every_row_once(
     database: Database, tmp_path: Path, strategy: str, failpoint: Failpoint
 ) -> None:
-    """Killed a little later each time, the import gets on."""
+    """Each kill comes a little later, so that the import progresses."""
     oracle = Oracle(tmp_path, rows=30, refused_here=(7, 12), refused_there=(3, 20))
     oracle.prepare(database)
     kills = 0
@@ -48,7 +48,7 @@ def test_kill_at_every_failpoint_leaves_every_row_once(
 
 @pytest.mark.timeout(1_800)
 def test_hundred_random_kills_leave_every_row_once(database: Database, tmp_path: Path) -> None:
-    """Now at a failpoint, now at a random moment; with another strategy, batch size and worker count each time."""
+    """Kills at failpoints or random moments, with another strategy, batch size and worker count each time."""
     chosen, kills = random.Random(2026), 0
     for number in itertools.count():
         if kills >= KILLS:

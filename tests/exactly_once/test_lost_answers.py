@@ -20,7 +20,7 @@ pytestmark = pytest.mark.once
 
 @pytest.mark.parametrize("cut", list(Cut), ids=lambda cut: cut.name.lower())
 @pytest.mark.parametrize("strategy", ["sequential", "threaded", "batched", "async"])
-def test_every_row_once_whatever_became_of_the_commit(
+def test_lost_commit_acknowledgement_leaves_every_row_once(
     postgres: Database, importer: Importer, strategy: str, cut: Cut
 ) -> None:
     importer.write([(f"x{n}" if n % 40 == 9 else n, "") for n in range(200)])

@@ -40,7 +40,7 @@ def pooler(postgres: Database) -> Iterator[Pooler]:
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
-def test_the_sample_goes_in_through_the_pooler(
+def test_sample_file_is_imported_through_the_pooler(
     postgres: Database, pooler: Pooler, strategy: str, tmp_path: Path
 ) -> None:
     # Row by row, each row is a commit: 1,000 of them show what 10,000 would.
@@ -59,10 +59,10 @@ def test_the_sample_goes_in_through_the_pooler(
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
-def test_kills_are_resumed_through_the_pooler(
+def test_killed_runs_are_resumed_through_the_pooler(
     postgres: Database, pooler: Pooler, strategy: str, tmp_path: Path
 ) -> None:
-    """The pooler notices a client that is gone; its transaction ends, and with it the lock of the import."""
+    """The pooler notices the lost client and ends its transaction, which releases the import's lock."""
     oracle = Oracle(tmp_path, rows=30, refused_here=(7, 12), refused_there=(3, 20))
     oracle.prepare(postgres)
     for kills, failpoint in enumerate((Failpoint.AFTER_LOAD, Failpoint.AFTER_LEDGER, Failpoint.AFTER_COMMIT)):
@@ -76,7 +76,7 @@ def test_kills_are_resumed_through_the_pooler(
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
-def test_a_second_run_is_refused_while_the_first_lives(
+def test_second_run_is_refused_while_the_first_is_running(
     postgres: Database, pooler: Pooler, importer: Importer, strategy: str
 ) -> None:
     through = type(postgres)(postgres.kind, pooler.url, postgres.fetch)
@@ -103,8 +103,8 @@ def test_run_that_lost_its_lock_is_superseded_and_cannot_commit(
     assert numbers(postgres) == Counter(range(300))
 
 
-def test_a_pool_of_two_is_enough(postgres: Database, importer: Importer) -> None:
-    """One for the transaction that holds the lock, one for everybody else in turn."""
+def test_pool_of_two_connections_is_sufficient(postgres: Database, importer: Importer) -> None:
+    """One for the transaction that holds the lock, one shared by all other transactions."""
     with Pooler(postgres.url, pool_size=2) as pooler:
         report = importer.run(pooler.url, workers=4, batch_size=20)
     assert (report.outcome, report.stats.retries) == ("complete", 0)

@@ -31,7 +31,7 @@ def rows(database: Database) -> list[tuple[object, ...]]:
 OLD = [(-1, "old"), (5, "old")]
 
 
-def test_old_table_is_seen_until_all_rows_are_in(database: Database, importer: Importer) -> None:
+def test_old_table_is_visible_until_all_rows_are_written(database: Database, importer: Importer) -> None:
     seen: list[object] = []
 
     def look(run: Run, event: AnyEvent) -> None:
@@ -69,7 +69,7 @@ def test_killed_run_leaves_the_old_table_and_is_resumed(
     assert rows(database) == [(number, f"note {number}") for number in range(30)]
 
 
-def test_table_of_the_same_columns_keeps_all_that_belongs_to_it(database: Database, importer: Importer) -> None:
+def test_replacing_with_the_same_columns_keeps_dependent_objects(database: Database, importer: Importer) -> None:
     database.execute("CREATE INDEX by_old ON t (old)")
     database.execute("CREATE VIEW v AS SELECT old FROM t")
     importer.write([(1, "new")], header="N,Old")
@@ -80,7 +80,7 @@ def test_table_of_the_same_columns_keeps_all_that_belongs_to_it(database: Databa
     assert database.scalar(f"SELECT count(*) FROM {catalog} = 'by_old'") == 1
 
 
-def test_what_would_be_lost_is_named_and_nothing_is_touched(database: Database, importer: Importer) -> None:
+def test_replacement_that_would_lose_objects_is_refused_and_names_them(database: Database, importer: Importer) -> None:
     database.execute("CREATE UNIQUE INDEX by_old ON t (old, n)")
     wanted = ["index 'by_old'"]
     if database.kind == "postgresql":
@@ -100,7 +100,7 @@ def test_what_would_be_lost_is_named_and_nothing_is_touched(database: Database, 
     assert rows(database) == OLD
 
 
-def test_table_that_others_refer_to_is_not_replaced(database: Database, importer: Importer) -> None:
+def test_table_referenced_by_foreign_keys_is_not_replaced(database: Database, importer: Importer) -> None:
     database.execute("CREATE TABLE child (n INTEGER REFERENCES t ON DELETE CASCADE); INSERT INTO child VALUES (5)")
     report = importer.run(database.url, mode="replace")
     assert "rows of 'child' refer to it" in str(report.error)

@@ -60,7 +60,9 @@ def test_import_is_resumed_by_any_other_strategy(database: Database, importer: I
     assert database.fetch("SELECT first_row, last_row, inserted FROM tui_importer_batch") == [(2, 301, 300)]
 
 
-def test_rejects_of_earlier_runs_are_in_the_last_reports_files(database: Database, importer: Importer) -> None:
+def test_rejects_of_earlier_runs_are_in_the_report_and_workbook_of_the_last(
+    database: Database, importer: Importer
+) -> None:
     importer.write([(f"x{n}" if n % 50 == 7 else n, "") for n in range(300)])
     importer.run(database.url, on_event=stop_after(2), batch_size=60, types={"n": "integer"}, workers=1)  # type: ignore[arg-type]
     report = importer.run(database.url, batch_size=60, types={"n": "integer"}, workers=1)
@@ -77,7 +79,7 @@ def test_rejects_of_earlier_runs_are_in_the_last_reports_files(database: Databas
     assert rows == [reject.row for reject in report.rejects]
 
 
-def test_what_is_in_is_not_imported_again_unless_told_to(database: Database, importer: Importer) -> None:
+def test_completed_import_is_repeated_only_on_request(database: Database, importer: Importer) -> None:
     first = importer.run(database.url)
     again = importer.run(database.url, strategy="sequential", batch_size=7)
     assert (again.outcome, again.exit_code, again.resumes) == ("already_imported", 0, first.run_id)
@@ -100,7 +102,7 @@ def test_interrupted_second_import_is_resumed(database: Database, importer: Impo
     assert numbers(database) == Counter([*range(300), *range(300)])
 
 
-def test_a_changed_file_or_mapping_is_another_import_and_said(database: Database, importer: Importer) -> None:
+def test_changed_file_or_mapping_is_a_new_import_with_a_note(database: Database, importer: Importer) -> None:
     first = importer.run(database.url)
     importer.write([(number, f"note {number}") for number in range(301)])
     assert importer.run(database.url).outcome == "complete"
@@ -114,13 +116,13 @@ def test_a_changed_file_or_mapping_is_another_import_and_said(database: Database
 
 
 @pytest.mark.once
-def test_options_that_change_no_row_change_no_import(database: Database, importer: Importer) -> None:
+def test_options_that_do_not_affect_rows_keep_the_import_identity(database: Database, importer: Importer) -> None:
     importer.run(database.url)
     report = importer.run(database.url, max_rate=1e6, retry_for=1.0, error_cells="reject", workers=3, verify=True)
     assert report.outcome == "already_imported"
 
 
-def test_more_rows_of_the_same_are_the_same_import(database: Database, importer: Importer) -> None:
+def test_higher_row_limit_continues_the_same_import(database: Database, importer: Importer) -> None:
     assert importer.run(database.url, limit=100).stats.inserted == 100
     assert importer.run(database.url, limit=100).outcome == "already_imported"
     assert importer.run(database.url, limit=40).outcome == "already_imported"
@@ -132,9 +134,7 @@ def test_more_rows_of_the_same_are_the_same_import(database: Database, importer:
 @pytest.mark.once
 @pytest.mark.parametrize("way", ["DROP TABLE t", *once("DELETE FROM t")])
 @pytest.mark.parametrize("complete", [True, False])
-def test_a_table_that_was_emptied_is_filled_anew(
-    database: Database, importer: Importer, way: str, complete: bool
-) -> None:
+def test_emptied_table_is_refilled(database: Database, importer: Importer, way: str, complete: bool) -> None:
     if complete:
         importer.run(database.url)
     else:
@@ -146,7 +146,7 @@ def test_a_table_that_was_emptied_is_filled_anew(
 
 
 def test_names_and_types_chosen_by_the_first_run_are_kept(database: Database, importer: Importer) -> None:
-    """The table of the first run matches no header any more: ``order`` and ``select`` are reserved words."""
+    """The table's columns match no header: ``order`` and ``select`` are reserved words."""
     importer.write([(number, f"0{number}") for number in range(100)], header="order,select")
     stopped = importer.run(
         database.url,
@@ -160,7 +160,9 @@ def test_names_and_types_chosen_by_the_first_run_are_kept(database: Database, im
     assert (report.outcome, report.stats.inserted + report.stats.skipped) == ("complete", 100)
 
 
-def test_indexes_are_made_by_whoever_comes_to_the_end(database: Database, importer: Importer, tmp_path: Path) -> None:
+def test_indexes_are_created_by_the_run_that_completes_the_import(
+    database: Database, importer: Importer, tmp_path: Path
+) -> None:
     header = "Name,Category,Phone,Email,Address,City,Country,Website,Description"
     importer.write([(f"n{n}", *"abcdefgh") for n in range(90)], header=header)
     assert importer.run(database.url, table=None, on_event=stop_after(1), batch_size=20).outcome == "stopped"  # type: ignore[arg-type]
@@ -182,7 +184,7 @@ def test_a_file_with_only_bad_rows_counts_as_completed(database: Database, impor
 
 
 @pytest.mark.once
-def test_a_newer_ledger_is_left_alone(database: Database, importer: Importer) -> None:
+def test_newer_ledger_version_is_refused(database: Database, importer: Importer) -> None:
     importer.run(database.url)
     database.execute("UPDATE tui_importer_run SET ledger_version = 99")
     report = importer.run(database.url)
@@ -191,19 +193,19 @@ def test_a_newer_ledger_is_left_alone(database: Database, importer: Importer) ->
     assert "newer tui-importer" in (report.error or "")
 
 
-def test_the_ledger_may_live_in_another_schema(postgres: Database, importer: Importer) -> None:
+def test_ledger_can_be_in_another_schema(postgres: Database, importer: Importer) -> None:
     for outcome in ("complete", "already_imported"):
         assert importer.run(postgres.url, ledger_schema="Book Keeping").outcome == outcome
     tables = postgres.fetch("SELECT table_schema FROM information_schema.tables WHERE table_name LIKE 'tui_importer%'")
     assert tables == [("Book Keeping",)] * 3
 
 
-def test_sqlite_has_no_schemas(sqlite: Database, importer: Importer) -> None:
+def test_ledger_schema_is_refused_for_sqlite(sqlite: Database, importer: Importer) -> None:
     with pytest.raises(PlanError, match="sqlite has no schemas: leave --ledger-schema out"):
         importer.run(sqlite.url, ledger_schema="books")
 
 
-def test_who_may_not_make_tables_is_told_what_to_do(postgres: Database, importer: Importer) -> None:
+def test_user_without_create_privilege_gets_a_hint(postgres: Database, importer: Importer) -> None:
     name = f"plain_{os.urandom(4).hex()}"  # roles are the server's
     postgres.execute(f"CREATE TABLE t (n integer, note text); CREATE ROLE {name} LOGIN; GRANT ALL ON t TO {name}")
     try:
@@ -216,7 +218,7 @@ def test_who_may_not_make_tables_is_told_what_to_do(postgres: Database, importer
         postgres.execute(f"REVOKE ALL ON t FROM {name}; DROP ROLE {name}")
 
 
-def test_a_rehearsal_leaves_no_trace(database: Database, importer: Importer) -> None:
+def test_dry_run_leaves_the_database_unchanged(database: Database, importer: Importer) -> None:
     assert importer.run(database.url, dry_run=True).outcome == "complete"
     if database.kind == "postgresql":
         assert database.fetch("SELECT tablename FROM pg_tables WHERE schemaname = 'public'") == []

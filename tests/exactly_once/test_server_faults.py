@@ -38,8 +38,8 @@ def numbers(database: Database) -> Counter[int]:
 
 
 @pytest.mark.parametrize("sqlstate", [TRANSIENT_ERRORS[0], *once(*TRANSIENT_ERRORS[1:])])
-def test_what_may_pass_is_tried_again(postgres: Database, importer: Importer, sqlstate: str) -> None:
-    """A sequence is not undone with its transaction, so it can count the attempts."""
+def test_transient_error_is_retried(postgres: Database, importer: Importer, sqlstate: str) -> None:
+    """A sequence is not rolled back with its transaction, so it can count the attempts."""
     postgres.execute(
         f"""
         CREATE TABLE t (n integer, note text);
@@ -62,7 +62,7 @@ def test_what_may_pass_is_tried_again(postgres: Database, importer: Importer, sq
 
 
 @pytest.mark.once
-def test_what_may_pass_is_given_up_once_the_budget_is_spent(postgres: Database, importer: Importer) -> None:
+def test_transient_error_fails_the_run_once_the_retry_budget_is_spent(postgres: Database, importer: Importer) -> None:
     postgres.execute(
         """
         CREATE TABLE t (n integer, note text);
@@ -117,7 +117,7 @@ def test_permanent_error_stops_the_run_and_it_can_be_resumed(
         postgres.execute(f"DROP OWNED BY {name}; DROP ROLE {name}")
 
 
-def test_a_database_that_can_only_be_read(postgres: Database, importer: Importer) -> None:
+def test_read_only_database_fails_without_a_retry(postgres: Database, importer: Importer) -> None:
     postgres.execute("CREATE TABLE t (n integer, note text)")
     url = f"{postgres.url}&options=-cdefault_transaction_read_only%3Don"
     report = importer.run(url)
@@ -126,8 +126,8 @@ def test_a_database_that_can_only_be_read(postgres: Database, importer: Importer
     assert not importer.heard(Retrying)
 
 
-def test_a_statement_that_takes_too_long(postgres: Database, importer: Importer) -> None:
-    """The server's own statement_timeout, while a lock is held by somebody else."""
+def test_statement_timeout_is_retried(postgres: Database, importer: Importer) -> None:
+    """The server's own statement_timeout, while another session holds a lock."""
     postgres.execute("CREATE TABLE t (n integer, note text)")
     url = f"{postgres.url}&options=-cstatement_timeout%3D300"
     with psycopg.connect(postgres.url) as other:
@@ -144,8 +144,8 @@ def test_a_statement_that_takes_too_long(postgres: Database, importer: Importer)
 
 
 @pytest.mark.once
-def test_a_real_deadlock(postgres: Database, importer: Importer) -> None:
-    """Another transaction wants, in the other order, the two rows that a trigger of ours touches."""
+def test_deadlock_is_retried(postgres: Database, importer: Importer) -> None:
+    """Another transaction locks, in the opposite order, the two rows that a trigger updates."""
     postgres.execute(
         """
         CREATE TABLE t (n integer, note text);
@@ -189,8 +189,8 @@ def test_a_real_deadlock(postgres: Database, importer: Importer) -> None:
 
 
 @pytest.mark.once
-def test_real_serialization_failures(postgres: Database, importer: Importer) -> None:
-    """Workers at level SERIALIZABLE that all count the rows of the table they fill."""
+def test_serialization_failures_are_retried(postgres: Database, importer: Importer) -> None:
+    """Workers at isolation level SERIALIZABLE that all count the rows of the table they write."""
     postgres.execute(
         """
         CREATE TABLE t (n integer, note text);
@@ -221,7 +221,7 @@ def own_server() -> Iterator[Any]:
 @pytest.mark.once
 @pytest.mark.parametrize("how", [signal.SIGQUIT, signal.SIGKILL], ids=["immediate shutdown", "kill -9"])
 @pytest.mark.parametrize("strategy", ["threaded", "batched", "async"])
-def test_a_server_that_dies_and_comes_back(
+def test_run_survives_a_server_crash_and_restart(
     own_server: Any, importer: Importer, strategy: str, how: signal.Signals
 ) -> None:
     url = own_server.get_uri()
@@ -265,7 +265,7 @@ def cmdline(process: psutil.Process) -> list[str]:
 
 
 @pytest.mark.once
-def test_a_server_that_stays_away_ends_with_5(own_server: Any, importer: Importer) -> None:
+def test_run_fails_with_exit_code_5_if_the_server_stays_down(own_server: Any, importer: Importer) -> None:
     shot = threading.Event()
 
     def shoot(run: Run, event: AnyEvent) -> None:
@@ -281,7 +281,7 @@ def test_a_server_that_stays_away_ends_with_5(own_server: Any, importer: Importe
 
 
 @pytest.mark.once
-def test_an_sqlite_database_locked_for_longer_than_anybody_waits(sqlite: Database, importer: Importer) -> None:
+def test_sqlite_lock_longer_than_the_busy_timeout_is_retried(sqlite: Database, importer: Importer) -> None:
     importer.run(sqlite.url, limit=20)
     hold = (
         "import sqlite3, sys, time; c = sqlite3.connect(sys.argv[1], isolation_level=None); "
@@ -305,8 +305,8 @@ def test_an_sqlite_database_locked_for_longer_than_anybody_waits(sqlite: Databas
 
 
 @pytest.mark.once
-def test_an_import_goes_on_once_there_is_room_on_the_disk(tmp_path: Path) -> None:
-    """The limit on file sizes stands for the full disk: SQLite hears of both by a write that fails."""
+def test_import_resumes_once_the_disk_has_space(tmp_path: Path) -> None:
+    """A file size limit stands in for the full disk: SQLite sees both as a failed write."""
     importer = Importer(tmp_path)
     importer.write([(n, f"{n:04}" * 50) for n in range(4_000)])
 

@@ -50,8 +50,8 @@ class Silence:
 
 @pytest.mark.parametrize("what", ["rows", "COMMIT", "tui_importer_batch"])
 @pytest.mark.parametrize("strategy", STRATEGIES)
-def test_a_silent_network_is_outlived(postgres: Database, importer: Importer, strategy: str, what: str) -> None:
-    """Every connection there is falls silent; new ones work."""
+def test_run_survives_a_silent_network(postgres: Database, importer: Importer, strategy: str, what: str) -> None:
+    """All existing connections stop responding; new ones work."""
     rows = b'COPY "t"' if strategy in ("batched", "async") else b'INSERT INTO "t"'
     silence = Silence(rows if what == "rows" else what.encode())
     with Network(postgres.url, sees=silence) as network:
@@ -64,8 +64,8 @@ def test_a_silent_network_is_outlived(postgres: Database, importer: Importer, st
 
 @pytest.mark.parametrize("way", list(Way), ids=lambda way: way.name.lower())
 @pytest.mark.parametrize("strategy", STRATEGIES)
-def test_a_half_open_connection_is_outlived(postgres: Database, importer: Importer, strategy: str, way: Way) -> None:
-    """What is sent does not arrive, or the answers do not: among them that of a COMMIT that went well."""
+def test_run_survives_half_open_connections(postgres: Database, importer: Importer, strategy: str, way: Way) -> None:
+    """Data is lost in one direction, including the response to a successful COMMIT."""
     silence = Silence(b"COMMIT", ways=frozenset({way}))
     with Network(postgres.url, sees=silence) as network:
         report = importer.run(network.url, strategy=strategy, workers=2, batch_size=20, stall_timeout=1.0)
@@ -75,8 +75,8 @@ def test_a_half_open_connection_is_outlived(postgres: Database, importer: Import
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
-def test_a_slow_network_is_no_silence(postgres: Database, importer: Importer, strategy: str) -> None:
-    """Bytes that trickle are progress; so is what a buffer on the way lets through bit by bit."""
+def test_slow_network_is_not_treated_as_a_stall(postgres: Database, importer: Importer, strategy: str) -> None:
+    """Slowly arriving bytes are progress, as is a network buffer that drains bit by bit."""
     count = 1_500 if strategy in ("batched", "async") else 4
     importer.write([(n, "x" * 100) for n in range(count)])
     with Network(postgres.url, bandwidth=64_000, latency=0.02) as network:
@@ -88,7 +88,7 @@ def test_a_slow_network_is_no_silence(postgres: Database, importer: Importer, st
 
 @pytest.mark.parametrize("batch_size", [20, 1_000])
 @pytest.mark.parametrize("strategy", STRATEGIES)
-def test_a_signal_ends_a_run_on_a_slow_network(
+def test_signal_ends_a_run_on_a_slow_network(
     postgres: Database, importer: Importer, strategy: str, batch_size: int
 ) -> None:
     """While rows trickle in, of a batch that is soon in and of one that would take ten seconds. Row by row, all 1,000
@@ -114,7 +114,7 @@ def test_a_signal_ends_a_run_on_a_slow_network(
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
-def test_a_lock_of_others_is_waited_for_said_and_shown(postgres: Database, importer: Importer, strategy: str) -> None:
+def test_foreign_lock_is_awaited_and_reported(postgres: Database, importer: Importer, strategy: str) -> None:
     importer.run(postgres.url, limit=1)
     states: set[WorkerState] = set()
     delayed = threading.Event()
@@ -160,7 +160,7 @@ def test_a_run_that_waits_for_a_lock_can_be_stopped(postgres: Database, importer
     assert numbers(postgres) == Counter(range(300))
 
 
-def test_a_statement_that_works_is_waited_for(postgres: Database, importer: Importer) -> None:
+def test_long_running_statement_is_awaited(postgres: Database, importer: Importer) -> None:
     postgres.execute(
         """
         CREATE TABLE t (n integer, note text);
@@ -173,16 +173,14 @@ def test_a_statement_that_works_is_waited_for(postgres: Database, importer: Impo
     assert [event.locked for event in importer.heard(StatementDelayed)] == [False]
 
 
-def test_a_server_that_takes_connections_and_says_nothing_is_not_reached(
-    postgres: Database, importer: Importer
-) -> None:
+def test_unresponsive_server_is_reported_as_unreachable(postgres: Database, importer: Importer) -> None:
     with Network(postgres.url) as network:
         network.freeze()
         report = importer.run(network.url, connect_timeout=2.0)
     assert (report.outcome, report.exit_code) == ("failed", 5)
 
 
-def test_never_means_never_until_the_run_is_stopped(postgres: Database, importer: Importer) -> None:
+def test_disabled_stall_timeout_waits_until_the_run_is_stopped(postgres: Database, importer: Importer) -> None:
     silence = Silence(b"COMMIT", new=True)
     runs: list[Run] = []
     with Network(postgres.url, sees=silence) as network:
@@ -207,7 +205,7 @@ def test_never_means_never_until_the_run_is_stopped(postgres: Database, importer
 
 @pytest.mark.parametrize("signals", [1, 2])
 @pytest.mark.parametrize("strategy", STRATEGIES)
-def test_a_signal_ends_a_run_that_hears_nothing(
+def test_signal_ends_a_run_without_any_response(
     postgres: Database, importer: Importer, strategy: str, signals: int
 ) -> None:
     """While a COMMIT is on its way, everything falls silent, and nothing new is answered either. The server keeps what
@@ -233,8 +231,8 @@ def begin(folder: Path, url: str, strategy: str, batch_size: int = 20) -> subpro
     )
 
 
-def test_a_lost_session_does_not_keep_its_locks(postgres: Database, importer: Importer) -> None:
-    """What the server still has of a connection that was given up is ended before its rows are written again."""
+def test_abandoned_session_releases_its_locks(postgres: Database, importer: Importer) -> None:
+    """The abandoned connection's server session is terminated before its rows are written again."""
     silence = Silence(b"COMMIT", ways=frozenset({Way.TO_SERVER}))
     with Network(postgres.url, sees=silence) as network:
         assert importer.run(network.url, workers=1, batch_size=20, stall_timeout=1.0).outcome == "complete"

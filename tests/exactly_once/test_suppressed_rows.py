@@ -52,7 +52,7 @@ def said(report: Report) -> str:
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
 @pytest.mark.parametrize("atomic", [False, True])
-def test_rows_that_a_trigger_swallows_are_counted_and_said(
+def test_rows_suppressed_by_a_trigger_are_counted_and_reported(
     database: Database, importer: Importer, strategy: str, atomic: bool
 ) -> None:
     database.execute(SKIPPING[database.kind])
@@ -78,7 +78,7 @@ def test_rows_that_a_trigger_swallows_are_counted_and_said(
     assert importer.run(database.url, strategy=strategy, atomic=atomic).outcome == "already_imported"
 
 
-def test_when_every_row_is_swallowed_none_is_said_to_be_in(database: Database, importer: Importer) -> None:
+def test_run_with_only_suppressed_rows_reports_none_as_imported(database: Database, importer: Importer) -> None:
     database.execute(SKIPPING[database.kind])
     importer.write([(1, "skip"), (2, "skip")])
     report = importer.run(database.url)
@@ -88,7 +88,9 @@ def test_when_every_row_is_swallowed_none_is_said_to_be_in(database: Database, i
 
 
 @pytest.mark.once
-def test_rejected_and_swallowed_rows_are_told_apart(database: Database, importer: Importer, tmp_path: Path) -> None:
+def test_rejected_and_suppressed_rows_are_counted_separately(
+    database: Database, importer: Importer, tmp_path: Path
+) -> None:
     database.execute(SKIPPING[database.kind])
     importer.write([*ROWS, (1, "again")])
     report = importer.run(database.url)
@@ -99,7 +101,7 @@ def test_rejected_and_swallowed_rows_are_told_apart(database: Database, importer
 
 
 @pytest.mark.once
-def test_a_resumed_run_remembers_what_was_swallowed_before(database: Database, importer: Importer) -> None:
+def test_resumed_run_includes_rows_suppressed_earlier(database: Database, importer: Importer) -> None:
     database.execute(SKIPPING[database.kind])
     importer.write([*((n, "skip" if n == 0 else "x") for n in range(6))])
 
@@ -117,7 +119,9 @@ def test_a_resumed_run_remembers_what_was_swallowed_before(database: Database, i
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
-def test_a_conflict_clause_of_sqlite_swallows_too(sqlite: Database, importer: Importer, strategy: str) -> None:
+def test_rows_suppressed_by_an_sqlite_conflict_clause_are_counted(
+    sqlite: Database, importer: Importer, strategy: str
+) -> None:
     sqlite.execute("CREATE TABLE t (n integer UNIQUE ON CONFLICT IGNORE, note text)")
     importer.write([(1, "a"), (1, "b"), (2, "c")])
     report = importer.run(sqlite.url, strategy=strategy)
@@ -125,7 +129,7 @@ def test_a_conflict_clause_of_sqlite_swallows_too(sqlite: Database, importer: Im
     assert sqlite.fetch("SELECT n, note FROM t") == [(1, "a"), (2, "c")]
 
 
-def test_a_trigger_that_fills_partitions_is_not_called_a_loss(postgres: Database, importer: Importer) -> None:
+def test_rows_redirected_by_a_trigger_are_not_reported_as_lost(postgres: Database, importer: Importer) -> None:
     postgres.execute(
         """
         CREATE TABLE t (n integer, note text);
@@ -144,14 +148,16 @@ def test_a_trigger_that_fills_partitions_is_not_called_a_loss(postgres: Database
 
 
 @pytest.mark.parametrize(("strategy", "inserted"), [("sequential", 0), ("threaded", 0)])
-def test_a_rule_that_does_nothing_instead(postgres: Database, importer: Importer, strategy: str, inserted: int) -> None:
+def test_rows_suppressed_by_a_do_instead_nothing_rule_are_counted(
+    postgres: Database, importer: Importer, strategy: str, inserted: int
+) -> None:
     postgres.execute("CREATE TABLE t (n integer, note text); CREATE RULE r AS ON INSERT TO t DO INSTEAD NOTHING")
     importer.write(ROWS)
     report = importer.run(postgres.url, strategy=strategy)
     assert (report.exit_code, report.stats.inserted, report.stats.suppressed) == (3, inserted, 5)
 
 
-def test_without_triggers_nothing_is_said(database: Database, importer: Importer) -> None:
+def test_table_without_triggers_gets_no_note(database: Database, importer: Importer) -> None:
     importer.write(ROWS)
     report = importer.run(database.url)
     assert (report.outcome, report.exit_code, report.stats.suppressed) == ("complete", 0, 0)

@@ -31,7 +31,9 @@ def numbers(database: Database) -> list[int]:
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
-def test_old_rows_are_seen_until_all_new_ones_are_in(database: Database, importer: Importer, strategy: str) -> None:
+def test_old_rows_are_visible_until_all_new_rows_are_written(
+    database: Database, importer: Importer, strategy: str
+) -> None:
     seen: list[list[int]] = []
 
     def look(run: Run, event: AnyEvent) -> None:
@@ -78,7 +80,7 @@ def test_failure_leaves_the_old_rows(database: Database, importer: Importer) -> 
     assert numbers(database) == [-1, 5]
 
 
-def test_imports_whose_rows_were_removed_begin_anew(database: Database, importer: Importer) -> None:
+def test_imports_whose_rows_were_removed_start_over(database: Database, importer: Importer) -> None:
     first = [(number, "first") for number in range(10)]
     importer.write(first)
     assert importer.run(database.url, mode="truncate").stats.inserted == 10
@@ -94,9 +96,7 @@ def test_imports_whose_rows_were_removed_begin_anew(database: Database, importer
     assert numbers(database) == [*range(10), 20]
 
 
-def test_table_into_which_another_run_imports_is_not_emptied(
-    database: Database, importer: Importer, tmp_path: Path
-) -> None:
+def test_table_in_use_by_another_run_is_not_truncated(database: Database, importer: Importer, tmp_path: Path) -> None:
     other = Importer(tmp_path / "other")
     other.folder.mkdir()
     other.write([(1000, "other")])
@@ -116,7 +116,7 @@ def test_table_into_which_another_run_imports_is_not_emptied(
     assert numbers(database) == [1000]
 
 
-def test_table_that_others_refer_to_is_not_emptied(database: Database, importer: Importer) -> None:
+def test_table_referenced_by_foreign_keys_is_not_truncated(database: Database, importer: Importer) -> None:
     database.execute("CREATE TABLE child (n INTEGER REFERENCES t ON DELETE CASCADE); INSERT INTO child VALUES (5)")
     report = importer.run(database.url, mode="truncate")
     assert report.exit_code == 2

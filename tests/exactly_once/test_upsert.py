@@ -127,7 +127,7 @@ rows_of_files = st.lists(
     update=st.sampled_from([(), ("size",), ("note", "code")]),
 )
 @settings(max_examples=examples(60))
-def test_table_and_counts_are_those_of_a_loop(
+def test_upsert_equals_a_row_by_row_model(
     database: Database,
     importer: Importer,
     there: list[Row],
@@ -162,7 +162,7 @@ def test_table_and_counts_are_those_of_a_loop(
 @pytest.mark.once
 @pytest.mark.parametrize("strategy", STRATEGIES)
 @pytest.mark.parametrize("failpoint", list(Failpoint), ids=lambda failpoint: failpoint.name.lower())
-def test_last_row_of_a_key_wins_after_kills(
+def test_last_row_per_key_is_kept_after_kills(
     database: Database, importer: Importer, tmp_path: Path, strategy: str, failpoint: Failpoint
 ) -> None:
     rows: list[Row] = [(number % 7, None, number % 9, f"note {number}") for number in range(40)]

@@ -30,7 +30,7 @@ UPPER_SQLITE = """
 """
 
 
-def test_every_type_compares_equal_to_itself(database: Database, tmp_path: Path) -> None:
+def test_unchanged_values_of_every_type_verify(database: Database, tmp_path: Path) -> None:
     book = Workbook()
     sheet = book.active
     assert sheet is not None
@@ -62,7 +62,7 @@ def test_every_type_compares_equal_to_itself(database: Database, tmp_path: Path)
         assert (report.outcome, report.stats.inserted) == ("complete", 199), report.error
 
 
-def test_a_value_that_the_database_changed_is_found(database: Database, importer: Importer) -> None:
+def test_changed_value_fails_verification(database: Database, importer: Importer) -> None:
     database.execute("CREATE TABLE t (n integer, note text); INSERT INTO t VALUES (-1, 'old')")
     database.execute(UPPER if database.kind == "postgresql" else UPPER_SQLITE)
     report = importer.run(database.url, verify=True)
@@ -72,7 +72,7 @@ def test_a_value_that_the_database_changed_is_found(database: Database, importer
 
 
 @pytest.mark.once
-def test_rows_that_were_there_before_are_not_counted(database: Database, importer: Importer) -> None:
+def test_existing_rows_are_excluded_from_verification(database: Database, importer: Importer) -> None:
     database.execute("CREATE TABLE t (n integer, note text); INSERT INTO t VALUES (1, 'old'), (1, 'old'), (2, NULL)")
 
     def stop(run: Run, event: AnyEvent) -> None:
@@ -84,7 +84,7 @@ def test_rows_that_were_there_before_are_not_counted(database: Database, importe
 
 
 @pytest.mark.once
-def test_what_cannot_be_verified_any_more_is_said(database: Database, importer: Importer) -> None:
+def test_resumed_import_without_a_baseline_cannot_be_verified(database: Database, importer: Importer) -> None:
     def stop(run: Run, event: AnyEvent) -> None:
         if isinstance(event, LoadingStarted):
             run.stop("enough")
@@ -94,14 +94,14 @@ def test_what_cannot_be_verified_any_more_is_said(database: Database, importer: 
     assert (report.exit_code, "cannot be verified" in (report.error or "")) == (6, True)
 
 
-def test_rejected_rows_are_no_difference(database: Database, importer: Importer) -> None:
+def test_rejected_rows_do_not_fail_verification(database: Database, importer: Importer) -> None:
     database.execute("CREATE TABLE t (n integer CHECK (n <> 11), note text)")
     importer.write([(f"x{n}" if n == 7 else n, "") for n in range(40)])
     report = importer.run(database.url, verify=True)
     assert (report.outcome, report.exit_code, report.stats.error_count) == ("complete_with_rejects", 3, 2)
 
 
-def test_a_column_that_comes_back_in_another_form_is_named(postgres: Database, importer: Importer) -> None:
+def test_column_stored_in_another_form_is_reported_as_unverified(postgres: Database, importer: Importer) -> None:
     postgres.execute("CREATE TABLE t (n integer, note uuid)")
     importer.write([(n, f"0000000{n}-0000-0000-0000-000000000000") for n in range(9)])
     assert importer.run(postgres.url, verify=True).outcome == "complete"
@@ -109,8 +109,8 @@ def test_a_column_that_comes_back_in_another_form_is_named(postgres: Database, i
 
 
 @pytest.mark.once
-def test_rows_that_went_missing_are_noticed_without_being_asked(database: Database, importer: Importer) -> None:
-    """A table that only this import has written is counted."""
+def test_missing_rows_are_detected_without_verify(database: Database, importer: Importer) -> None:
+    """The rows of a table written only by this import are counted."""
     taken: list[None] = []
 
     def take(run: Run, event: AnyEvent) -> None:
@@ -141,7 +141,7 @@ def test_rows_that_went_missing_are_noticed_without_being_asked(database: Databa
         ("interval", dt.timedelta(hours=30), "30:00:00"),
     ],
 )
-def test_forms_of_one_value(type_: str, ours: object, theirs: object) -> None:
+def test_equivalent_forms_of_a_value_have_equal_checksums(type_: str, ours: object, theirs: object) -> None:
     one, other = Checksums([ColumnType.parse(type_)]), Checksums([ColumnType.parse(type_)])
     one.add([[ours, None]])
     other.add([[None]])
@@ -149,7 +149,7 @@ def test_forms_of_one_value(type_: str, ours: object, theirs: object) -> None:
     assert (one.rows, one.sums) == (other.rows, other.sums)
 
 
-def test_a_long_number_differs_in_its_last_digit() -> None:
+def test_long_numbers_that_differ_in_the_last_digit_have_different_checksums() -> None:
     one, other = (Checksums([ColumnType.parse("numeric")]) for _ in range(2))
     one.add([[Decimal("1" * 60 + "1")]])
     other.add([[Decimal("1" * 60 + "2")]])

@@ -90,10 +90,10 @@ def write_what_comes(
 
 @pytest.mark.parametrize("database", ["postgresql", "sqlite"], indirect=True)
 @pytest.mark.parametrize("failpoint", list(Failpoint), ids=lambda failpoint: failpoint.name.lower())
-def test_an_import_whose_writers_are_killed_is_complete(
+def test_import_with_killed_writer_processes_completes(
     database: Database, tmp_path: Path, failpoint: Failpoint
 ) -> None:
-    """Table, ledger, report and events say the same, though some outcomes were lost with their process."""
+    """Table, ledger, report and events agree, although some outcomes were lost with their process."""
     oracle = Oracle(tmp_path, rows=60)
     oracle.prepare(database)
     strategy = Elsewhere(failpoint, database.url)
