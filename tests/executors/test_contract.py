@@ -16,11 +16,11 @@ BUILT_IN = load_registry(found=[])
 
 
 @pytest.mark.parametrize("name", BUILT_IN.executor_names())
-def test_built_in_executors_keep_the_contract(name: str, tmp_path: Path) -> None:
+def test_built_in_executors_fulfil_the_contract(name: str, tmp_path: Path) -> None:
     check_executor(BUILT_IN.executor(name), tmp_path)
 
 
-def test_the_default_carries_out_one_import_after_another() -> None:
+def test_sequential_executor_is_built_in() -> None:
     executor: Executor = BUILT_IN.make_executor("sequential")
     assert isinstance(executor, Sequential)
 
@@ -40,10 +40,10 @@ class Eager:
             each.carry_out()
 
 
-def test_an_executor_that_leaves_one_out_is_found_out(tmp_path: Path) -> None:
+def test_executor_that_omits_an_import_fails_the_contract(tmp_path: Path) -> None:
     with pytest.raises(ContractError, match="has not come to its end"):
         check_executor(ExecutorSpec("forgetful", "", Forgetful), tmp_path)
 
 
-def test_an_executor_may_take_all_imports_at_once(tmp_path: Path) -> None:
+def test_executor_may_take_all_imports_first(tmp_path: Path) -> None:
     check_executor(ExecutorSpec("eager", "", Eager), tmp_path)

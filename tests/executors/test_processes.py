@@ -82,7 +82,7 @@ def ids(database: Database) -> list[int]:
     return [number for (number,) in database.fetch("SELECT id FROM t ORDER BY id")]
 
 
-def test_imports_go_into_one_new_table_side_by_side(tmp_path: Path, database: Database) -> None:
+def test_concurrent_imports_fill_one_new_table(tmp_path: Path, database: Database) -> None:
     report = carried_out(plan_of(sources(tmp_path, 4), database, 4))
     assert outcomes(report) == ["complete"] * 4
     assert [each.run_id for each in report.imports] == [f"{report.run_id}.{number}" for number in (1, 2, 3, 4)]
@@ -93,7 +93,7 @@ def test_imports_go_into_one_new_table_side_by_side(tmp_path: Path, database: Da
     assert ids(database) == list(range(4 * ROWS))
 
 
-def test_processes_are_as_many_as_jobs_and_each_carries_out_several_imports(tmp_path: Path, sqlite: Database) -> None:
+def test_worker_processes_match_jobs_and_run_several_imports_each(tmp_path: Path, sqlite: Database) -> None:
     seen: set[int] = set()
 
     def look(run: Run, event: AnyEvent) -> None:
@@ -106,7 +106,7 @@ def test_processes_are_as_many_as_jobs_and_each_carries_out_several_imports(tmp_
     assert part_processes() == []
 
 
-def test_a_refused_import_costs_the_others_nothing(tmp_path: Path, sqlite: Database) -> None:
+def test_refused_import_does_not_affect_the_others(tmp_path: Path, sqlite: Database) -> None:
     files = sources(tmp_path, 4)
     removed: list[str] = []
 
@@ -121,7 +121,7 @@ def test_a_refused_import_costs_the_others_nothing(tmp_path: Path, sqlite: Datab
     assert "Traceback" not in str(report.imports[2].error)
 
 
-def test_events_and_counters_are_those_of_all_imports(tmp_path: Path, sqlite: Database) -> None:
+def test_events_and_counters_cover_all_imports(tmp_path: Path, sqlite: Database) -> None:
     told: dict[int, int] = {}
     ended: list[int] = []
 
@@ -141,7 +141,7 @@ def test_events_and_counters_are_those_of_all_imports(tmp_path: Path, sqlite: Da
     assert report.exit_code == 0
 
 
-def test_a_killed_process_fails_its_import_alone_and_the_next_run_continues(tmp_path: Path, database: Database) -> None:
+def test_killed_process_fails_only_its_import_and_the_next_run_resumes_it(tmp_path: Path, database: Database) -> None:
     killed: list[int] = []
 
     def kill(run: Run, event: AnyEvent) -> None:
@@ -203,7 +203,7 @@ def wait_for_end(processes: Sequence[psutil.Process]) -> None:
 
 
 @pytest.mark.parametrize("kind", ["postgres", "sqlite"])
-def test_no_process_outlives_a_killed_run(tmp_path: Path, kind: str, request: pytest.FixtureRequest) -> None:
+def test_killed_run_leaves_no_process(tmp_path: Path, kind: str, request: pytest.FixtureRequest) -> None:
     database: Database = request.getfixturevalue(kind)
     files = sources(tmp_path, 2, LONG)
     process = begun(files, database, tmp_path)
@@ -218,7 +218,7 @@ def test_no_process_outlives_a_killed_run(tmp_path: Path, kind: str, request: py
     assert ids(database) == list(range(2 * LONG))
 
 
-def test_the_password_goes_through_a_pipe_alone(tmp_path: Path, postgres: Database) -> None:
+def test_password_is_passed_only_through_a_pipe(tmp_path: Path, postgres: Database) -> None:
     found: list[str] = []
 
     def look(run: Run, event: AnyEvent) -> None:
@@ -235,7 +235,7 @@ def test_the_password_goes_through_a_pipe_alone(tmp_path: Path, postgres: Databa
     assert "s3cret-word" not in repr(report)
 
 
-def test_an_order_that_a_dead_process_has_not_read_is_no_error(tmp_path: Path, sqlite: Database) -> None:
+def test_command_unread_by_a_dead_process_is_not_an_error(tmp_path: Path, sqlite: Database) -> None:
     def kill_and_stop(run: Run, event: AnyEvent) -> None:
         if isinstance(event, BatchCommitted) and event.source == 2:
             for each in part_processes():
@@ -267,7 +267,7 @@ def test_a_stop_reaches_every_import(tmp_path: Path, sqlite: Database, abort: bo
     assert ids(sqlite) == list(range(3 * LONG))
 
 
-def test_pauses_and_numbers_of_workers_reach_every_import(tmp_path: Path, postgres: Database) -> None:
+def test_pause_and_worker_count_reach_every_import(tmp_path: Path, postgres: Database) -> None:
     seen: set[int] = set()
     heard: list[AnyEvent] = []
     loading = threading.Event()
@@ -302,7 +302,7 @@ def test_pauses_and_numbers_of_workers_reach_every_import(tmp_path: Path, postgr
 
 
 @pytest.mark.parametrize("kind", ["postgres", "sqlite"])
-def test_the_last_file_wins_where_rows_update_rows(tmp_path: Path, kind: str, request: pytest.FixtureRequest) -> None:
+def test_last_file_takes_precedence_in_an_upsert(tmp_path: Path, kind: str, request: pytest.FixtureRequest) -> None:
     database: Database = request.getfixturevalue(kind)
     files = []
     for number, rows in enumerate([2_000, 20, 10]):
@@ -316,7 +316,7 @@ def test_the_last_file_wins_where_rows_update_rows(tmp_path: Path, kind: str, re
     assert found == [(0, 1_980), (1, 10), (2, 10)]
 
 
-def test_each_import_keeps_a_reject_workbook_of_its_own(
+def test_each_import_has_its_own_reject_workbook(
     tmp_path: Path, sqlite: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -334,7 +334,7 @@ def test_each_import_keeps_a_reject_workbook_of_its_own(
     assert names <= {path.name for path in tmp_path.iterdir()}
 
 
-def test_a_process_that_cannot_be_started_fails_its_import_alone(
+def test_process_start_failure_fails_only_its_import(
     tmp_path: Path, sqlite: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sys, "executable", str(tmp_path / "none"))
@@ -343,8 +343,8 @@ def test_a_process_that_cannot_be_started_fails_its_import_alone(
     assert "no process could be started: No such file" in str(report.imports[1].error)
 
 
-def test_ctrl_c_in_a_terminal_reaches_the_run_alone(tmp_path: Path, sqlite: Database) -> None:
-    """A terminal signals a whole process group, and an import is stopped by its run."""
+def test_ctrl_c_in_a_terminal_is_handled_only_by_the_run(tmp_path: Path, sqlite: Database) -> None:
+    """A terminal signals the whole process group, but an import is stopped by its run."""
     process = begun(sources(tmp_path, 2, LONG), sqlite, tmp_path)
     try:
         parts = psutil.Process(process.pid).children(recursive=True)
