@@ -56,7 +56,7 @@ def known(*sets: OptionSet) -> KnownOptions:
     return options
 
 
-def test_names_kinds_defaults_and_help_texts_are_those_of_the_struct() -> None:
+def test_options_have_the_names_kinds_defaults_and_help_of_the_struct() -> None:
     described = [(option.key, option.kind, option.default, option.metavar) for option in SAMPLE.options]
     assert described == [
         ("sample.share", ValueKind.NUMBER, 0.5, "NUMBER"),
@@ -80,7 +80,7 @@ def test_names_kinds_defaults_and_help_texts_are_those_of_the_struct() -> None:
     ]
 
 
-def test_the_schema_is_that_of_json() -> None:
+def test_option_schema_is_the_json_schema() -> None:
     generated = msgspec.json.schema(Sample)["$defs"]["Sample"]["properties"]
     for name in ("share", "size", "careful", "label", "note"):
         assert SAMPLE.schema[name] == generated[name]
@@ -106,7 +106,7 @@ def test_the_schema_is_that_of_json() -> None:
         ("note", "a=b.c", "a=b.c"),
     ],
 )
-def test_a_text_is_read_by_the_type(name: str, text: str, value: PluginValue) -> None:
+def test_text_is_parsed_according_to_the_option_type(name: str, text: str, value: PluginValue) -> None:
     parsed = SAMPLE.find(name).parse(text)
     assert parsed == value
     assert type(parsed) is type(value)
@@ -130,7 +130,7 @@ def test_a_text_is_read_by_the_type(name: str, text: str, value: PluginValue) ->
         ("label", "A", "sample.label must be a text of 1 or more characters, of"),
     ],
 )
-def test_a_text_that_is_no_value_names_the_option_and_what_it_takes(name: str, text: str, said: str) -> None:
+def test_invalid_text_error_names_the_option_and_accepted_values(name: str, text: str, said: str) -> None:
     with pytest.raises(PlanError) as error:
         SAMPLE.find(name).parse(text)
     assert str(error.value).startswith(said)
@@ -152,31 +152,31 @@ def test_a_text_that_is_no_value_names_the_option_and_what_it_takes(name: str, t
         ),
     ],
 )
-def test_values_of_a_plan_are_checked(values: dict[str, dict[str, PluginValue]], said: str) -> None:
+def test_invalid_plan_values_are_refused(values: dict[str, dict[str, PluginValue]], said: str) -> None:
     with pytest.raises(PlanError) as error:
         known(SAMPLE).check(values)
     assert str(error.value).startswith(said)
 
 
-def test_without_any_options_that_is_said() -> None:
+def test_error_says_that_no_plugin_has_options() -> None:
     with pytest.raises(PlanError, match="no plugin called 'x' has options: no installed plugin has any"):
         known().check({"x": {}})
 
 
-def test_texts_become_the_values_of_a_plan() -> None:
+def test_command_line_texts_become_plan_values() -> None:
     texts = [("also", "share", "1"), ("sample", "careful", "yes")]
     assert known(SAMPLE).read(texts) == {"sample": {"share": 1.0, "careful": True}}
     with pytest.raises(PlanError, match=r"sample\.share takes one value and is given twice"):
         known(SAMPLE).read([("sample", "share", "1"), ("also", "share", "1")])
 
 
-def test_the_plugin_gets_its_struct() -> None:
+def test_plugin_receives_its_options_struct() -> None:
     assert SAMPLE.make({"share": 1, "pace": "fast"}) == Sample(share=1.0, pace=Pace.FAST)
     assert SAMPLE.make({}) == Sample()
 
 
 @given(share=st.floats(0, 1), size=st.integers(1, 19), careful=st.booleans(), note=st.text(max_size=5))
-def test_what_the_struct_takes_is_taken(share: float, size: int, careful: bool, note: str) -> None:
+def test_values_valid_for_the_struct_are_accepted(share: float, size: int, careful: bool, note: str) -> None:
     values: dict[str, PluginValue] = {"share": share, "size": 5 * size, "careful": careful, "note": note}
     known(SAMPLE).check({"sample": values})
     assert SAMPLE.make(values) == Sample(share=share, size=5 * size, careful=careful, note=note)
@@ -197,7 +197,7 @@ STRUCTS = {
 
 
 @pytest.mark.parametrize("struct", STRUCTS)
-def test_a_struct_that_cannot_be_options_breaks_its_plugin_and_no_other(install: Install, struct: str) -> None:
+def test_unsupported_options_struct_breaks_only_its_plugin(install: Install, struct: str) -> None:
     code = (
         f"import msgspec\nfrom typing import Literal\n{struct}\n@hookimpl\ndef tui_importer_strategies():\n"
         "    return [StrategySpec('odd', '', object, options=Odd)]\n"
@@ -209,7 +209,7 @@ def test_a_struct_that_cannot_be_options_breaks_its_plugin_and_no_other(install:
     assert "odd" not in registry.strategy_names()
 
 
-def test_plugins_with_options_are_told_apart_across_kinds(install: Install) -> None:
+def test_plugins_of_different_kinds_with_options_need_unique_names(install: Install) -> None:
     reader = (
         "import msgspec\nclass Few(msgspec.Struct, frozen=True): a: int = 1\n@hookimpl\ndef tui_importer_readers():\n"
         "    return [ReaderSpec('idle', '', object, extensions=('.idle',), options=Few)]\n"
@@ -253,18 +253,18 @@ def test_options_reach_the_plugins_of_a_run_and_its_report(registry: Registry, w
     assert note.read_text().startswith("SlowOptions(pause=2.0, order=<Order.LAST: 'last'>, depth=None, careful=False")
 
 
-def test_without_options_the_plugins_have_their_defaults(registry: Registry, words: Path) -> None:
+def test_plugins_without_given_options_use_their_defaults(registry: Registry, words: Path) -> None:
     report = Run(plan(words), registry=registry).execute()
     assert (report.stats.inserted, report.plugin_options) == (3, {})
 
 
-def test_other_options_are_the_same_import(registry: Registry, words: Path) -> None:
+def test_plugin_options_do_not_affect_the_import_identity(registry: Registry, words: Path) -> None:
     assert Run(plan(words, slow={"pause": 1.0}), registry=registry).execute().outcome == "complete"
     again = Run(plan(words, slow={"pause": 2.0}), registry=registry).execute()
     assert (again.outcome, again.stats.inserted) == ("already_imported", 0)
 
 
-def test_options_of_a_plugin_that_is_not_used_are_noted(registry: Registry, words: Path) -> None:
+def test_options_of_an_unused_plugin_are_noted(registry: Registry, words: Path) -> None:
     events: list[AnyEvent] = []
     made = plan(words, strategy="batched", slow={"pause": 1.0})
     report = Run(made, registry=registry, listener=events.append).execute()
@@ -283,7 +283,7 @@ def test_options_of_a_plugin_that_is_not_used_are_noted(registry: Registry, word
         ({"slow": {"careful": True, "pause": 0}}, "careful needs a pause"),
     ],
 )
-def test_a_run_with_wrong_options_is_refused_before_anything_is_touched(
+def test_run_with_invalid_options_is_refused_before_the_database_is_created(
     registry: Registry, words: Path, options: dict[str, dict[str, PluginValue]], said: str
 ) -> None:
     with pytest.raises(PlanError) as error:
@@ -292,7 +292,7 @@ def test_a_run_with_wrong_options_is_refused_before_anything_is_touched(
     assert not words.with_name("w.db").exists()
 
 
-def test_the_options_of_what_a_plan_selects(registry: Registry, words: Path) -> None:
+def test_options_of_the_selected_plugins_are_found(registry: Registry, words: Path) -> None:
     def selected(made: Plan) -> list[str]:
         return [options.plugin for options in options_of(choose(made, registry), registry)]
 
@@ -308,6 +308,6 @@ def test_plugins_are_listed_with_their_options(registry: Registry) -> None:
     assert infos["slow"]["order"]["enum"] == ["first", "last"]
 
 
-def test_a_spec_with_options_goes_to_another_process() -> None:
+def test_spec_with_options_can_be_pickled() -> None:
     spec = StrategySpec("sample", "", "tui_importer.strategies.batched:Batched", options=Sample)
     assert pickle.loads(pickle.dumps(spec)) == spec

@@ -36,7 +36,7 @@ def names(registry: Registry) -> list[str]:
 BUILT_IN = ["sequential", "threaded", "batched", "async"]
 
 
-def test_the_built_in_ones_are_plugins_like_any_other() -> None:
+def test_built_in_components_are_registered_as_plugins() -> None:
     registry = load_registry(found=[])
     assert {(info.kind, info.name) for info in registry.plugins()} == {
         *(("reader", name) for name in ("calamine", "openpyxl", "csv")),
@@ -110,7 +110,7 @@ def test_name_conflict_names_both_plugins(install: Install) -> None:
 
 
 @pytest.mark.parametrize("disabled", ["friendly", "friendly_plugin", "*", "other, friendly"])
-def test_a_plugin_can_be_left_out(install: Install, disabled: str) -> None:
+def test_plugin_can_be_disabled(install: Install, disabled: str) -> None:
     entry_point = install("friendly", strategy("kind"))
     registry = load_registry(found=[entry_point], environment={"TUI_IMPORTER_DISABLE_PLUGINS": disabled})
     assert names(registry) == BUILT_IN
@@ -137,7 +137,7 @@ def test_failing_factory_names_the_plugin(install: Install, code: str, why: str)
     assert why in str(error.value)
 
 
-def test_unknown_names_come_with_the_known_ones() -> None:
+def test_error_about_an_unknown_name_lists_the_known_names() -> None:
     registry = load_registry(found=[])
     with pytest.raises(UsageError, match=r"did you mean 'sequential'\? known are async, batched, sequential, threaded"):
         registry.strategy("sequental")
@@ -176,7 +176,7 @@ def tui_importer_readers():
 
 
 @pytest.mark.parametrize(("priority", "chosen"), [(-1, "calamine"), (1, "lines")])
-def test_a_reader_of_a_stranger(install: Install, tmp_path: Path, priority: int, chosen: str) -> None:
+def test_third_party_reader_is_used(install: Install, tmp_path: Path, priority: int, chosen: str) -> None:
     registry = load_registry(found=[install("lines", READER.replace("PRIORITY", str(priority)))])
     assert registry.reader_for(Path("a.xlsx")).name == chosen
     path = tmp_path / "words.lines"
@@ -202,7 +202,7 @@ def tui_importer_backends():
 """
 
 
-def test_a_backend_of_a_stranger(install: Install, tmp_path: Path) -> None:
+def test_third_party_backend_is_used(install: Install, tmp_path: Path) -> None:
     registry = load_registry(found=[install("mine", BACKEND), install("friendly", strategy("kind"))])
     path = tmp_path / "words.csv"
     path.write_text("word\na\nb\n")
@@ -221,7 +221,7 @@ READER_THAT_BREAKS = READER.replace("PRIORITY", "0").replace(
 )
 
 
-def test_a_reader_that_breaks_in_the_middle_ends_the_run_and_loses_nothing(install: Install, tmp_path: Path) -> None:
+def test_reader_failing_midway_ends_the_run_without_losing_rows(install: Install, tmp_path: Path) -> None:
     registry = load_registry(found=[install("breaking", READER_THAT_BREAKS.replace('"lines", "a', '"breaking", "a'))])
     path = tmp_path / "words.lines"
     path.write_text("word\n" + "".join(f"w{number}\n" for number in range(50)))
@@ -237,7 +237,7 @@ def test_a_reader_that_breaks_in_the_middle_ends_the_run_and_loses_nothing(insta
     assert report.error == "reader 'breaking' failed after row 10: KeyError: 'a defect of the reader'"
 
 
-def test_a_strategy_that_breaks_is_said_in_one_line(install: Install, tmp_path: Path) -> None:
+def test_failing_strategy_is_reported_in_one_line(install: Install, tmp_path: Path) -> None:
     code = strategy("odd").replace(
         "run_workers(job, lambda writer, batch: writer.write(batch))", "raise LookupError('x')"
     )

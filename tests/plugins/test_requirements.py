@@ -36,19 +36,19 @@ class Nothing:
     """Has no member of any protocol."""
 
 
-def test_members_are_methods_properties_and_attributes_with_the_inherited_ones() -> None:
+def test_protocol_members_include_inherited_methods_properties_and_attributes() -> None:
     assert set(members(Contract)) == {"below", "value", "method", "shown"}
 
 
 @pytest.mark.parametrize("kind", PROTOCOLS)
-def test_everything_that_a_protocol_has_is_required(kind: str) -> None:
+def test_every_protocol_member_is_required(kind: str) -> None:
     lacking = missing(kind, Nothing())
     assert lacking == [*members(PROTOCOLS[kind])]
     assert lacking
 
 
 @pytest.mark.parametrize("kind", PROTOCOLS)
-def test_a_member_that_is_added_to_a_protocol_is_required(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_member_added_to_a_protocol_is_required(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     class Complete:
         def __getattr__(self, name: str) -> Any:
             if name == "added_later":
@@ -60,7 +60,7 @@ def test_a_member_that_is_added_to_a_protocol_is_required(kind: str, monkeypatch
     assert missing(kind, Complete()) == ["added_later"]
 
 
-def test_a_backend_s_catalog_is_checked_too() -> None:
+def test_catalog_of_a_backend_is_checked() -> None:
     class WithCatalog(Nothing):
         catalog = Nothing()
 
