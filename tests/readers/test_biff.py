@@ -34,20 +34,20 @@ def written(path: Path, strings: list[str]) -> Path:
 
 
 @pytest.mark.parametrize("before", range(ROOM - 3, ROOM + 2))
-def test_an_emoji_across_a_continue_record(tmp_path: Path, before: int) -> None:
+def test_emoji_split_by_a_continue_record_is_read(tmp_path: Path, before: int) -> None:
     strings = ["a" * before + "😀 end", "next", "😀"]
     assert list(cells(CalamineReader(), written(tmp_path / "w.xls", strings), "S").values()) == strings
 
 
 @settings(max_examples=examples(30), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(seed=st.integers(0, 10_000))
-def test_texts_over_many_records(tmp_path: Path, seed: int) -> None:
+def test_texts_spanning_many_records_are_read(tmp_path: Path, seed: int) -> None:
     chosen = random.Random(seed)
     strings = ["".join(chosen.choices("aé日😀", k=chosen.choice([1, 50, 5_000]))) for _ in range(chosen.randint(1, 12))]
     assert list(cells(CalamineReader(), written(tmp_path / "w.xls", strings), "S").values()) == strings
 
 
-def test_a_formulas_text_that_goes_on_in_another_record(tmp_path: Path) -> None:
+def test_formula_text_continued_in_another_record_is_read(tmp_path: Path) -> None:
     text = "x" * (MOST - 3) + "y" * 500
     book = Xls()
     book.formula(0, 0, bytes([0, 0, 0, 0, 0, 0, 0xFF, 0xFF]))
@@ -56,8 +56,8 @@ def test_a_formulas_text_that_goes_on_in_another_record(tmp_path: Path) -> None:
     assert cells(CalamineReader(), book.write(tmp_path / "w.xls"), "S") == {(1, 0): text}
 
 
-def test_formulas_that_may_never_have_been_calculated_are_said(tmp_path: Path) -> None:
-    """xls has no sign of them but an empty text as the result, or 0 with "calculate when opened"."""
+def test_possibly_uncalculated_formulas_are_noted(tmp_path: Path) -> None:
+    """xls marks them only by an empty text as the result, or 0 with "calculate when opened"."""
     book = Xls()
     book.formula(0, 0, struct.pack("<d", 1))
     book.formula(1, 0, bytes([3, 0, 0, 0, 0, 0, 0xFF, 0xFF]))
@@ -87,7 +87,7 @@ def test_uncalculated_formulas_are_noted_in_xlsb(tmp_path: Path) -> None:
     assert (found.cells, list(found.unsure)) == ({}, [(1, 0), (3, 0)])
 
 
-def test_cells_of_a_chart_within_the_sheet_are_not_its_own(tmp_path: Path) -> None:
+def test_cells_of_an_embedded_chart_are_ignored(tmp_path: Path) -> None:
     book = Xls()
     book.number(0, 0, 1)
     book.record(0x0809, struct.pack("<HHHHII", 0x0600, 0x0020, 0, 0, 0, 0))
@@ -97,8 +97,8 @@ def test_cells_of_a_chart_within_the_sheet_are_not_its_own(tmp_path: Path) -> No
     assert biff_cells(book.write(tmp_path / "w.xls"), "S", 0).cells == {2: [HiddenCell(2, 0, CellError("#DIV/0!"))]}
 
 
-def test_every_cell_is_found_wherever_it_stands(tmp_path: Path) -> None:
-    """Among records that are passed over in one go and records of unknown kinds and lengths."""
+def test_every_cell_is_found_at_any_position(tmp_path: Path) -> None:
+    """Among records skipped in one step and records of unknown kinds and lengths."""
     chosen = random.Random(1)
     xls, xlsb = Xls(["yyyy-mm-dd"], strings=["text"]), Xlsb(["yyyy-mm-dd"])
     expected: dict[tuple[int, int], str] = {}
@@ -132,7 +132,7 @@ def test_every_cell_is_found_wherever_it_stands(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("suffix", [".xls", ".xlsb"])
-def test_a_damaged_file_is_an_error_or_its_cells_and_soon(tmp_path: Path, suffix: str) -> None:
+def test_damaged_file_is_refused_or_read_without_delay(tmp_path: Path, suffix: str) -> None:
     chosen = random.Random(2)
     book, binary = Xls(["yyyy-mm-dd"], strings=["a" * (ROOM - 1) + "😀"]), Xlsb(["yyyy-mm-dd"])
     for row in range(50):

@@ -51,7 +51,7 @@ def biff8(path: Path, code_page: int) -> Path:
 
 
 @pytest.mark.parametrize("code_page", [1252, *once(1200, 1251, 932, 437, 65001, 1)])
-def test_texts_of_biff8_are_unicode_whatever_the_code_page(tmp_path: Path, temporary: Path, code_page: int) -> None:
+def test_biff8_texts_are_unicode_regardless_of_the_code_page(tmp_path: Path, temporary: Path, code_page: int) -> None:
     name, rows, notes = read(biff8(tmp_path / "a.xls", code_page))
     assert (name, rows) == ("Größe", UNICODE)
     assert [f"code page {code_page}" in note for note in notes] == [True] * (code_page != 1200)
@@ -78,7 +78,7 @@ def test_texts_of_biff8_are_unicode_whatever_the_code_page(tmp_path: Path, tempo
     ],
 )
 @pytest.mark.parametrize("rich", [False, *once(True)], ids=["plain", "rich"])
-def test_texts_of_biff5_are_in_its_code_page(
+def test_biff5_texts_use_the_code_page(
     tmp_path: Path, temporary: Path, code_page: int | None, encoding: str, text: str, rich: bool
 ) -> None:
     book = Xls5(text.encode(encoding), code_page=code_page)
@@ -93,7 +93,7 @@ def test_texts_of_biff5_are_in_its_code_page(
 
 @pytest.mark.parametrize("code_page", [1252, 932])
 @pytest.mark.parametrize(("text", "high"), [("Köln", False), ("Москва", True)])
-def test_byte_of_flags_in_biff5_is_no_text(tmp_path: Path, code_page: int, text: str, high: bool) -> None:
+def test_flags_byte_in_biff5_is_not_text(tmp_path: Path, code_page: int, text: str, high: bool) -> None:
     book = Xls5(code_page=code_page)
     book.text(0, 0, b"id")
     book.flagged_text(1, 0, text, high=high)
@@ -101,7 +101,7 @@ def test_byte_of_flags_in_biff5_is_no_text(tmp_path: Path, code_page: int, text:
     assert read(book.write(tmp_path / "a.xls"))[1] == [["id"], [text], ["x" * 20]]
 
 
-def test_text_that_is_not_in_the_code_page_is_refused(tmp_path: Path, temporary: Path) -> None:
+def test_text_outside_the_code_page_is_refused(tmp_path: Path, temporary: Path) -> None:
     book = Xls5(code_page=932)
     book.text(0, 0, b"a")
     book.text(1, 0, b"\x81")

@@ -124,7 +124,7 @@ def stored(database: Database) -> list[object]:
 
 
 @pytest.mark.parametrize("format_", FORMATS)
-def test_error_cells_are_rejects_with_cell_and_error(tmp_path: Path, sqlite: Database, format_: str) -> None:
+def test_error_cells_are_rejected_with_cell_and_error(tmp_path: Path, sqlite: Database, format_: str) -> None:
     report = load(errors(tmp_path / f"e.{format_}"), sqlite)
     assert (report.outcome, report.exit_code) == ("complete_with_rejects", 3)
     assert [(reject.cell, reject.reason) for reject in report.rejects] == [

@@ -36,13 +36,13 @@ def test_broken_files_are_imported_or_refused(first: int, tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("number", range(len(seeds())))
-def test_the_good_files_are_imported(number: int, tmp_path: Path) -> None:
+def test_valid_files_are_imported(number: int, tmp_path: Path) -> None:
     seed = seeds()[number]
     (finding,) = fuzzer.fuzz([fuzzer.Seed(seed.suffix, seed.data, _unchanged)], tmp_path, iter([0]))
     assert finding is None, finding
 
 
-def test_a_value_that_is_not_in_the_file_is_found(tmp_path: Path) -> None:
+def test_fuzzer_detects_values_that_are_not_in_the_file(tmp_path: Path) -> None:
     finding = fuzzer.altered_value(b"a,b\n1,x\n", _table(tmp_path, "INTEGER", 2), numbers=True)
     assert finding == "the number 2 is in the table, and not in the file"
     finding = fuzzer.altered_value(b"a,b\n1,x\n", _table(tmp_path, "TEXT", "y"), numbers=True)

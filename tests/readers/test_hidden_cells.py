@@ -139,7 +139,7 @@ AROUND = st.sampled_from(
 @given(
     rows=ROWS, numbered=st.booleans(), around=AROUND, chunk=st.sampled_from([1, 7, 64, 1 << 20]), prefix=st.booleans()
 )
-def test_every_hidden_cell_is_found_and_no_other(
+def test_exactly_the_hidden_cells_are_found(
     tmp_path: Path,
     rows: list[list[tuple[tuple[str, str], bool]]],
     around: tuple[str, str],
@@ -176,7 +176,7 @@ FOUND = {2: [HiddenCell(2, 0, CellError("#N/A"))]}
     ],
     ids=["plain", "byte order mark", "declared", "latin-1", "utf-16"],
 )
-def test_encodings(tmp_path: Path, xml: bytes) -> None:
+def test_hidden_cells_are_found_in_every_xml_encoding(tmp_path: Path, xml: bytes) -> None:
     assert hidden_cells(package(tmp_path / "w.xlsx", xml), "S", chunk=5) == FOUND
 
 
@@ -199,7 +199,7 @@ def test_the_sheet_is_found_through_relationships(tmp_path: Path, part: str, tar
 
 @pytest.mark.parametrize("where", ["sheet", "workbook"])
 def test_document_types_are_refused(tmp_path: Path, where: str) -> None:
-    """An entity that grows to gigabytes needs one."""
+    """An entity expansion attack requires one."""
     bomb = '<!DOCTYPE worksheet [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;">]>'
     path = package(tmp_path / "w.xlsx", (bomb + ONE_ERROR).encode() if where == "sheet" else ONE_ERROR.encode())
     if where == "workbook":
@@ -222,7 +222,7 @@ def test_damaged_sheets_are_reported(tmp_path: Path, sheet: str, xml: str) -> No
         hidden_cells(package(tmp_path / "w.xlsx", xml.encode()), sheet)
 
 
-def test_formats_that_cannot_be_searched_say_so(tmp_path: Path) -> None:
+def test_unsearchable_formats_are_recognised(tmp_path: Path) -> None:
     text = tmp_path / "a.xls"
     text.write_bytes(b"\xd0\xcf\x11\xe0" + bytes(600))
     assert not is_searchable(text)
@@ -231,7 +231,7 @@ def test_formats_that_cannot_be_searched_say_so(tmp_path: Path) -> None:
     assert not is_searchable(tmp_path / "a.ods")
 
 
-def test_memory_is_a_few_pieces_however_long_the_sheet(tmp_path: Path) -> None:
+def test_memory_is_independent_of_the_sheet_length(tmp_path: Path) -> None:
     def peak(rows: int) -> int:
         cells = "".join(
             f'<row r="{n}"><c r="A{n}" t="s"><v>{n}</v></c><c r="B{n}"><v>1</v></c></row>' for n in range(1, rows)
@@ -261,7 +261,7 @@ def test_memory_is_a_few_pieces_however_long_the_sheet(tmp_path: Path) -> None:
     ],
 )
 @pytest.mark.parametrize("content", ["<v>#VALUE!</v>", "<f>IMAGE(A1)</f><v>#VALUE!</v>", ""])
-def test_pictures_and_data_types_in_cells_are_no_errors(tmp_path: Path, attributes: str, content: str) -> None:
+def test_pictures_and_data_types_in_cells_are_not_error_cells(tmp_path: Path, attributes: str, content: str) -> None:
     row = [(attributes, content), (' t="e"', "<v>#N/A</v>"), (' vm="1"', "<v>5</v>")]
     xml = sheet_xml([[(cell, False) for cell in row]], numbered=True, around=("", ""))
     found = [HiddenCell(1, 0, None, rich=True), HiddenCell(1, 1, CellError("#N/A"))]

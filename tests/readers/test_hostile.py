@@ -75,8 +75,8 @@ def read(reader: Reader, path: Path) -> list[tuple[int, int, object]]:
 
 
 @pytest.mark.parametrize("form", FAR)
-def test_cells_too_far_apart_to_be_laid_out_are_refused(tmp_path: Path, form: str) -> None:
-    """In a process of its own: without the refusal python-calamine ends it."""
+def test_extremely_distant_cells_are_refused(tmp_path: Path, form: str) -> None:
+    """Runs in a separate process, because python-calamine crashes without the refusal."""
     path = package(tmp_path / "far.xlsx", sheet(NEAR + FAR[form]))
     program = (
         "import sys; from pathlib import Path; from tui_importer import SourceError\n"
@@ -91,21 +91,21 @@ def test_cells_too_far_apart_to_be_laid_out_are_refused(tmp_path: Path, form: st
 
 
 @pytest.mark.once
-def test_the_streaming_reader_reads_them_in_little_memory(tmp_path: Path) -> None:
+def test_streaming_reader_reads_distant_cells_in_little_memory(tmp_path: Path) -> None:
     path = package(tmp_path / "far.xlsx", sheet(NEAR + FAR["plain"]))
     assert read(OpenpyxlReader(), path) == [(1, 0, 1), (1_048_576, 16_383, 1)]
 
 
 @pytest.mark.parametrize("reader", [CalamineReader(), OpenpyxlReader()], ids=["calamine", "openpyxl"])
 @pytest.mark.parametrize("cell", ["A1048577", "A4294967290", "A99999999999999999999", "XFE1", "ZZZZZ1", "XFE1048576"])
-def test_cells_outside_of_sheet_limits_are_damage(tmp_path: Path, reader: Reader, cell: str) -> None:
+def test_cells_outside_the_sheet_limits_are_reported_as_damage(tmp_path: Path, reader: Reader, cell: str) -> None:
     row = cell.lstrip("ABCDEFGHIJKLMNOPQRSTUVWXYZ")
     path = package(tmp_path / "beyond.xlsx", sheet(f'{NEAR}<row r="{row}"><c r="{cell}"><v>1</v></c></row>'))
     with pytest.raises(SourceError, match="XFD1048576"):
         read(reader, path)
 
 
-def test_formatted_cells_and_rows_without_values_reach_nowhere(tmp_path: Path) -> None:
+def test_formatted_cells_without_values_do_not_extend_the_sheet(tmp_path: Path) -> None:
     forty = "".join(f'<c r="{column_letters(column)}2"><v>{column}</v></c>' for column in range(40))
     formats = '<row r="3" s="1"><c r="XFD3" s="1"/></row><row r="1048576" s="1" ht="15"/>'
     path = package(tmp_path / "formats.xlsx", sheet(f'{NEAR}<row r="2">{forty}</row>{formats}'))
@@ -117,7 +117,7 @@ def test_formatted_cells_and_rows_without_values_reach_nowhere(tmp_path: Path) -
     quote=st.sampled_from("\"'"),
     chunk=st.integers(5, 400),
 )
-def test_the_reach_is_never_less_than_that_of_the_cells(
+def test_cell_extent_covers_all_cells(
     tmp_path_factory: pytest.TempPathFactory, cells: list[tuple[int, int]], quote: str, chunk: int
 ) -> None:
     def rows() -> Iterator[str]:
@@ -143,7 +143,7 @@ def test_a_zip_bomb_is_refused(tmp_path: Path) -> None:
             reader.open(path)
 
 
-def test_a_part_that_unpacks_to_more_than_it_says_is_damage(tmp_path: Path) -> None:
+def test_part_larger_than_its_declared_size_is_reported_as_damage(tmp_path: Path) -> None:
     path = package(tmp_path / "w.xlsx", sheet(NEAR + " " * 100_000))
     size = len(sheet(NEAR + " " * 100_000)).to_bytes(4, "little")
     path.write_bytes(path.read_bytes().replace(size, (500).to_bytes(4, "little")))
@@ -151,7 +151,7 @@ def test_a_part_that_unpacks_to_more_than_it_says_is_damage(tmp_path: Path) -> N
         hidden_cells(path, "S")
 
 
-def test_more_shared_strings_than_there_is_room_for_are_damage(tmp_path: Path) -> None:
+def test_impossible_shared_string_count_is_reported_as_damage(tmp_path: Path) -> None:
     strings = f'<sst xmlns="{MAIN}" uniqueCount="9999999999"><si><t>a</t></si></sst>'
     path = package(tmp_path / "w.xlsx", sheet(NEAR), strings)
     with pytest.raises(SourceError, match="9,999,999,999 texts"):

@@ -40,7 +40,7 @@ class Workbook:
     def __exit__(self, *error: object) -> None: ...
 
 
-def test_notes_of_a_sheet_are_those_of_its_source() -> None:
+def test_source_has_the_notes_of_its_sheet() -> None:
     found = [
         find_source(Path("f.x"), Workbook(), sheet, Source(file="f.x"), None, typed=True, started=0).notes
         for sheet in (Silent(), Talking())

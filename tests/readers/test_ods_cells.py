@@ -103,8 +103,7 @@ def row(*cells: str, repeated: int = 1) -> str:
 
 @pytest.mark.parametrize("case", CASES)
 @pytest.mark.parametrize("quote", ['"', "'"])
-def test_a_cell(tmp_path: Path, case: str, quote: str) -> None:
-    """However its attributes are quoted."""
+def test_cell_value_is_read_with_either_quote_style(tmp_path: Path, case: str, quote: str) -> None:
     xml, value = CASES[case]
     path = ods(
         tmp_path / "w.ods",
@@ -121,8 +120,8 @@ def test_a_cell(tmp_path: Path, case: str, quote: str) -> None:
 
 
 @pytest.mark.parametrize("chunk", [7, 64, 1 << 20])
-def test_cells_stay_in_their_places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, chunk: int) -> None:
-    """Whatever is repeated, covered, grouped or in another table, and wherever the XML is cut."""
+def test_cells_keep_their_positions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, chunk: int) -> None:
+    """With repeated, covered, grouped and nested cells, and chunk boundaries anywhere in the XML."""
     original = Package.pieces
     monkeypatch.setattr(Package, "pieces", lambda self, part, size=chunk: original(self, part, chunk))
     chosen = random.Random(chunk)
@@ -157,7 +156,7 @@ def test_cells_stay_in_their_places(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert found == {place: value for place, value in expected.items() if value is not None}
 
 
-def test_more_hidden_cells_than_a_sheet_can_mean_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_too_many_hidden_cells_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_MAX_FOUND", 1000)
     repeated = ODS_ERROR.format("#N/A").replace(
         "<table:table-cell", '<table:table-cell table:number-columns-repeated="900"'
@@ -167,7 +166,7 @@ def test_more_hidden_cells_than_a_sheet_can_mean_are_refused(tmp_path: Path, mon
         module.ods_cells(path, "S", 0)
 
 
-def test_a_document_type_is_refused(tmp_path: Path) -> None:
+def test_document_type_is_refused(tmp_path: Path) -> None:
     path = ods(tmp_path / "w.ods", row(ODS_ERROR.format("#N/A")) + "<!-- unusual -->" + row(ODS_ERROR.format("#N/A")))
     with zipfile.ZipFile(path) as archive:
         parts = {name: archive.read(name).decode() for name in archive.namelist()}
@@ -179,7 +178,7 @@ def test_a_document_type_is_refused(tmp_path: Path) -> None:
         module.ods_cells(path, "S", 0)
 
 
-def test_spans_are_intervals(tmp_path: Path, sqlite: Database) -> None:
+def test_durations_become_intervals(tmp_path: Path, sqlite: Database) -> None:
     times = ["PT00H00M00S", "PT06H00M00S", "PT30H00M00S", "-PT18H00M00S"]
     head = row(*(f"<table:table-cell {STRING}><text:p>{name}</text:p></table:table-cell>" for name in ("id", "value")))
     body = "".join(
@@ -199,7 +198,7 @@ def test_spans_are_intervals(tmp_path: Path, sqlite: Database) -> None:
     ]
 
 
-def test_uncalculated_formulas_are_rejects(tmp_path: Path, sqlite: Database) -> None:
+def test_uncalculated_formulas_are_rejected(tmp_path: Path, sqlite: Database) -> None:
     head = row(*(f"<table:table-cell {STRING}><text:p>{name}</text:p></table:table-cell>" for name in ("id", "value")))
     number = '<table:table-cell office:value-type="float" office:value="1"/>'
     report = load(ods(tmp_path / "w.ods", head + row(number, number) + row(number, CASES["uncalculated"][0])), sqlite)
@@ -208,7 +207,7 @@ def test_uncalculated_formulas_are_rejects(tmp_path: Path, sqlite: Database) -> 
     ]
 
 
-def test_cells_that_are_merged_over_columns_of_the_first_rows(tmp_path: Path) -> None:
+def test_merged_cells_of_the_first_rows_are_found(tmp_path: Path) -> None:
     text = f"<table:table-cell {STRING}{{}}><text:p>{{}}</text:p></table:table-cell>"
     wide = text.format(' table:number-columns-spanned="2" table:number-rows-spanned="1"', "2022")
     covered = "<table:covered-table-cell/>"

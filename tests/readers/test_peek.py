@@ -70,7 +70,7 @@ def agrees(path: Path, sheet: str | int | None = None) -> Preview:
     return peeked
 
 
-def test_the_sample() -> None:
+def test_peek_of_the_sample_matches_the_reader() -> None:
     peeked = agrees(SAMPLE_PATH)
     assert len(peeked.rows) == PREVIEW_ROWS
     assert peeked.rows[0][0] == "Name"
@@ -125,14 +125,14 @@ MAKERS: dict[str, Callable[[Path], Path]] = {
 
 
 @pytest.mark.parametrize("maker", MAKERS)
-def test_workbooks_of_several_programs(tmp_path: Path, maker: str) -> None:
+def test_peek_of_workbooks_of_several_programs_matches_the_reader(tmp_path: Path, maker: str) -> None:
     path = MAKERS[maker](tmp_path / "book.xlsx")
     assert len(agrees(path).rows[3][0]) == PREVIEW_TEXT
     assert agrees(path, "two") == agrees(path, 2)
     assert agrees(path, "Two").first_row == 4
 
 
-def test_sparse_cells(tmp_path: Path) -> None:
+def test_peek_of_sparse_cells_matches_the_reader(tmp_path: Path) -> None:
     path = tmp_path / "sparse.xlsx"
     with xlsxwriter.Workbook(path) as book:
         sheet = book.add_worksheet()
@@ -145,8 +145,8 @@ def test_sparse_cells(tmp_path: Path) -> None:
     assert {len(row) for row in peeked.rows} == {PREVIEW_COLUMNS}
 
 
-def test_the_sheet_is_the_one_that_is_imported(tmp_path: Path) -> None:
-    """Not a hidden one, nor one of a chart alone."""
+def test_peek_shows_the_sheet_that_would_be_imported(tmp_path: Path) -> None:
+    """Neither a hidden sheet nor a chart sheet."""
     path = tmp_path / "hidden.xlsx"
     with xlsxwriter.Workbook(path) as book:
         chart = book.add_chartsheet("Chart")
@@ -190,7 +190,7 @@ def sheet_xml(rows: str) -> bytes:
 
 
 @pytest.mark.parametrize("what", SHEETS)
-def test_whatever_the_format_allows(tmp_path: Path, what: str) -> None:
+def test_peek_reads_every_valid_cell_form(tmp_path: Path, what: str) -> None:
     rows, shown = SHEETS[what]
     peeked = peek(Source(file=str(package(tmp_path / "x.xlsx", sheet_xml(rows))), sheet="S"))
     assert peeked is not None
@@ -232,7 +232,7 @@ PLAIN = st.text(st.characters(codec="utf-8", exclude_categories=("Cc", "Cs", "Cn
 
 @settings(max_examples=examples(25), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(rows=st.lists(st.lists(st.none() | PLAIN | st.integers(-999, 999), max_size=6), max_size=50))
-def test_any_rows(tmp_path: Path, rows: list[list[str | int | None]]) -> None:
+def test_peek_of_random_rows_matches_the_reader(tmp_path: Path, rows: list[list[str | int | None]]) -> None:
     path = tmp_path / "any.xlsx"
     with xlsxwriter.Workbook(path, {"strings_to_formulas": False, "strings_to_urls": False}) as book:
         sheet = book.add_worksheet()
@@ -244,7 +244,7 @@ def test_any_rows(tmp_path: Path, rows: list[list[str | int | None]]) -> None:
     agrees(path)
 
 
-def test_dates_are_numbers_still(tmp_path: Path) -> None:
+def test_peek_shows_dates_as_numbers(tmp_path: Path) -> None:
     path = tmp_path / "dates.xlsx"
     book = openpyxl.Workbook()
     assert book.active is not None
@@ -267,7 +267,7 @@ def none_of(path: Path, sheet: str | int | None = None) -> bool:
     return peek(Source(file=str(path), sheet=sheet)) is None
 
 
-def test_what_is_no_workbook(tmp_path: Path, good: Path) -> None:
+def test_peek_of_an_invalid_workbook_is_none(tmp_path: Path, good: Path) -> None:
     assert none_of(tmp_path / "missing.xlsx")
     assert none_of(tmp_path)
     for name, data in {
@@ -288,8 +288,8 @@ def test_what_is_no_workbook(tmp_path: Path, good: Path) -> None:
 
 
 @pytest.mark.parametrize("seed", range(40))
-def test_damage_is_either_seen_or_harmless(tmp_path: Path, good: Path, seed: int) -> None:
-    """A byte of the archive is another one; whatever comes of it, it comes as None or as rows."""
+def test_peek_of_a_damaged_workbook_is_none_or_rows(tmp_path: Path, good: Path, seed: int) -> None:
+    """One byte of the archive is changed; the result must be None or rows, never an exception."""
     data = bytearray(good.read_bytes())
     data[len(data) * seed // 40] ^= 0xFF
     path = tmp_path / "damaged.xlsx"
@@ -311,7 +311,7 @@ HOSTILE = {
 
 
 @pytest.mark.parametrize("what", HOSTILE)
-def test_sheets_that_are_not_plain(tmp_path: Path, what: str) -> None:
+def test_peek_of_a_hostile_sheet_is_none_or_empty(tmp_path: Path, what: str) -> None:
     path = shared(tmp_path / "x.xlsx", "<si><t>one</t></si>", HOSTILE[what])
     peeked = peek(Source(file=str(path), sheet="S"))
     assert peeked is None or (peeked.first_row, peeked.rows) == (1, (("",),))
@@ -343,7 +343,7 @@ def pieces(monkeypatch: pytest.MonkeyPatch) -> dict[str, int]:
 SHEET, STRINGS = "xl/worksheets/sheet1.xml", "xl/sharedStrings.xml"
 
 
-def test_of_a_large_sheet_only_the_beginning_is_read(tmp_path: Path, pieces: dict[str, int]) -> None:
+def test_peek_reads_only_the_beginning_of_a_large_sheet(tmp_path: Path, pieces: dict[str, int]) -> None:
     strings = "".join(f"<si><t>text {number}</t></si>" for number in range(200_000))
     rows = "".join(
         f'<row r="{n}"><c r="A{n}" t="s"><v>{n}</v></c><c r="B{n}"><v>{n}</v></c></row>' for n in range(1, 200_000)
@@ -376,6 +376,6 @@ def test_peek_reads_a_bounded_number_of_bytes(
     assert max(pieces.get(SHEET, 0), pieces.get(STRINGS, 0)) <= (1 << 20) + 2 * module._PIECE
 
 
-def test_a_copy_of_it_may_be_called_anything(tmp_path: Path, good: Path) -> None:
+def test_peek_ignores_the_file_suffix(tmp_path: Path, good: Path) -> None:
     shutil.copy(good, tmp_path / "good.download")
     assert peek(Source(file=str(tmp_path / "good.download"))) is not None

@@ -46,7 +46,7 @@ def run(path: Path) -> tuple[int, str, int]:
 
 @pytest.mark.once
 @pytest.mark.parametrize("name", HOSTILE)
-def test_a_small_file_that_claims_much_ends_in_one_line(tmp_path: Path, name: str) -> None:
+def test_small_file_with_huge_declared_sizes_is_refused_in_one_line(tmp_path: Path, name: str) -> None:
     path = HOSTILE[name](tmp_path / name)
     assert path.stat().st_size < 30_000
     code, words, memory = run(path)
@@ -66,12 +66,12 @@ HONEST: dict[str, Callable[[Path], Path]] = {
 
 @pytest.mark.once
 @pytest.mark.parametrize("name", HONEST)
-def test_honest_files_pass(tmp_path: Path, name: str) -> None:
+def test_valid_files_pass_the_probe(tmp_path: Path, name: str) -> None:
     with CalamineReader().open(HONEST[name](tmp_path / name)) as workbook:
         workbook.sheet(workbook.sheets[0].name)
 
 
-def test_the_file_that_is_open_and_the_child_beside_it_stay_within_2_gigabytes(tmp_path: Path) -> None:
+def test_memory_limits_of_parent_and_child_total_less_than_2_gigabytes(tmp_path: Path) -> None:
     path = xls(tmp_path / "small.xls", [FAR])
     assert limits(path).memory + limits(path, 1).memory < 2 * GIGABYTE
 
@@ -83,7 +83,7 @@ def bare(path: Path, size: int) -> Path:
     return path
 
 
-def test_limits_grow_with_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_limits_grow_with_the_file_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("os.sysconf", lambda name: 1 << 24)  # more memory than any file needs
     small, large = limits(bare(tmp_path / "small.xls", 25_000)), limits(bare(tmp_path / "large.xls", 100_000_000))
     assert small.memory < 1.1 * GIGABYTE
@@ -94,12 +94,12 @@ def test_limits_grow_with_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 
 def test_memory_limit_depends_on_the_packed_size(tmp_path: Path) -> None:
-    """A bomb of 500 MB in half a megabyte may not take twelve gigabytes."""
+    """A 500 MB bomb packed into half a megabyte must not get twelve gigabytes."""
     path = ods(tmp_path / "packed.ods", "<!-- -->" * 2_000_000)
     assert limits(path).memory < 1.1 * GIGABYTE
 
 
-def test_a_machine_with_less_memory_sets_the_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_memory_limit_is_at_most_the_physical_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("os.sysconf", {"SC_PAGE_SIZE": 4_096, "SC_PHYS_PAGES": 1_000}.__getitem__)
     assert limits(bare(tmp_path / "a.xls", 1)).memory == 4_096_000
 
@@ -131,10 +131,10 @@ def test_probe_times_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pause:
         probe(xls(tmp_path / "good.xls", [number(0, 0)]))
 
 
-def test_what_the_child_could_not_read_is_not_tried_again_without_limits(
+def test_file_that_fails_in_the_child_is_not_read_without_limits(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A library may say in an orderly way that there is no room, where there is some beyond the limit."""
+    """A library may report lack of memory as an ordinary error, which would not occur without the limit."""
     path = xls(tmp_path / "bad.xls", [biff(0x203, b"cut")])
     monkeypatch.setattr("tui_importer.readers.calamine.CalamineWorkbook.from_path", pytest.fail, raising=False)
     with pytest.raises(SourceError, match=r"bad\.xls: cannot be read as a workbook, it may be damaged \(.+\)"):

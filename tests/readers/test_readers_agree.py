@@ -100,7 +100,7 @@ def test_both_readers_return_the_written_cells(tmp_path: Path, grid: dict[tuple[
         assert {place: same(value) for place, value in cells(reader, path, "Data").items()} == expected, reader
 
 
-def test_an_escape_that_is_meant_literally_is_where_they_differ(tmp_path: Path) -> None:
+def test_readers_differ_only_in_literal_escapes(tmp_path: Path) -> None:
     path = written(tmp_path / "w.xlsx", {(1, 0): "_x0041_"})
     assert [cells(reader, path, "Data") for reader in READERS] == [{(1, 0): "_x0041_"}, {(1, 0): "A"}]
     assert [len(reader.limits(path)) for reader in READERS] == [0, 1]
@@ -108,7 +108,7 @@ def test_an_escape_that_is_meant_literally_is_where_they_differ(tmp_path: Path) 
 
 
 @pytest.mark.parametrize("rows", [1, 999, *once(10_000)])
-def test_both_read_the_sample_alike(rows: int) -> None:
+def test_both_readers_return_the_same_cells_of_the_sample(rows: int) -> None:
     first, second = (cells(reader, SAMPLE_PATH, "Sheet1", rows) for reader in READERS)
     assert first == second
     assert max(first)[0] == 10_001
@@ -117,13 +117,13 @@ def test_both_read_the_sample_alike(rows: int) -> None:
 
 
 @pytest.mark.parametrize("reader", READERS, ids=["calamine", "openpyxl"])
-def test_a_sheet_that_begins_far_from_the_corner_keeps_its_numbers(tmp_path: Path, reader: Reader) -> None:
+def test_offset_sheet_keeps_its_row_and_column_numbers(tmp_path: Path, reader: Reader) -> None:
     path = written(tmp_path / "w.xlsx", {(12, 3): "head", (13, 3): 1, (40, 5): "last", (41, 2): CellError("#N/A")})
     assert cells(reader, path, "Data", 5) == {(12, 3): "head", (13, 3): 1, (40, 5): "last", (41, 2): CellError("#N/A")}
 
 
 @pytest.mark.parametrize("reader", READERS, ids=["calamine", "openpyxl"])
-def test_hidden_sheets_are_marked_and_blank_ones_have_no_rows(tmp_path: Path, reader: Reader) -> None:
+def test_hidden_sheets_are_marked_and_blank_sheets_have_no_rows(tmp_path: Path, reader: Reader) -> None:
     path = tmp_path / "w.xlsx"
     with xlsxwriter.Workbook(path) as book:
         book.add_worksheet("Blank")

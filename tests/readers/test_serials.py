@@ -79,14 +79,14 @@ def types(report: Report) -> dict[str, str]:
         ("[Red]0;yyyy", None),
     ],
 )
-def test_what_a_number_format_shows(code: str, shown: Shown | None) -> None:
+def test_number_format_is_classified(code: str, shown: Shown | None) -> None:
     assert shown_by(code) is shown
 
 
 @settings(max_examples=examples(150), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(code=st.text('ymdhsGe0#."[]_*;-/ :AaPp', min_size=1, max_size=12))
-def test_a_format_shows_what_the_library_takes_it_for(tmp_path: Path, code: str) -> None:
-    """Otherwise a column's dates before the epoch would be of another kind than those after it."""
+def test_number_format_classification_matches_the_library(tmp_path: Path, code: str) -> None:
+    """Otherwise a column's dates before the epoch would have another type than those after it."""
     path = tmp_path / "w.xlsx"
     with xlsxwriter.Workbook(path) as book:
         book.add_worksheet("S").write_number(0, 0, 45352, book.add_format({"num_format": code}))
@@ -98,7 +98,7 @@ def test_a_format_shows_what_the_library_takes_it_for(tmp_path: Path, code: str)
 @pytest.mark.parametrize("reader", READERS, ids=["calamine", "openpyxl"])
 @pytest.mark.parametrize("formula", [False, True])
 @pytest.mark.parametrize("date1904", [False, True])
-def test_xlsx(tmp_path: Path, reader: Reader, *, date1904: bool, formula: bool) -> None:
+def test_serial_numbers_are_read_from_xlsx(tmp_path: Path, reader: Reader, *, date1904: bool, formula: bool) -> None:
     epoch = dt.date(1904, 1, 1) if date1904 else dt.date(1899, 12, 30)
     numbers = [
         (-33193, DAY),
@@ -134,7 +134,9 @@ def test_xlsx(tmp_path: Path, reader: Reader, *, date1904: bool, formula: bool) 
         ('<row r="2"', '<!-- a comment --><row r="2"'),
     ],
 )
-def test_however_the_xml_is_written(tmp_path: Path, reader: Reader, before: str, after: str) -> None:
+def test_serial_numbers_are_read_from_any_equivalent_xml(
+    tmp_path: Path, reader: Reader, before: str, after: str
+) -> None:
     path = column(tmp_path / "w.xlsx", [(-33193, DAY)])
     with zipfile.ZipFile(path) as archive:
         parts = {name: archive.read(name).decode() for name in archive.namelist()}
@@ -148,7 +150,7 @@ def test_however_the_xml_is_written(tmp_path: Path, reader: Reader, before: str,
 
 
 @pytest.mark.parametrize("date1904", [False, True])
-def test_xls(tmp_path: Path, *, date1904: bool) -> None:
+def test_serial_numbers_are_read_from_xls(tmp_path: Path, *, date1904: bool) -> None:
     epoch = dt.date(1904, 1, 1) if date1904 else dt.date(1899, 12, 30)
     book = Xls(FORMATS[1:], date1904=date1904)
     book.number(0, 0, -33193.0, 1)
@@ -177,8 +179,8 @@ def test_xls(tmp_path: Path, *, date1904: bool) -> None:
 
 
 @pytest.mark.parametrize("date1904", [False, True])
-def test_xlsb(tmp_path: Path, *, date1904: bool) -> None:
-    """Also whole numbers shown as moments, whose format python-calamine overlooks in xlsb."""
+def test_serial_numbers_are_read_from_xlsb(tmp_path: Path, *, date1904: bool) -> None:
+    """Including whole numbers with a date and time format, which python-calamine overlooks in xlsb."""
     epoch = dt.date(1904, 1, 1) if date1904 else dt.date(1899, 12, 30)
     book = Xlsb(FORMATS[1:], date1904=date1904)
     book.number(0, 0, -33193.0, 1)
@@ -203,8 +205,8 @@ def test_xlsb(tmp_path: Path, *, date1904: bool) -> None:
     ]
 
 
-def test_days_before_march_1900_are_those_that_excel_shows() -> None:
-    """It believes in a 29th of February 1900, so python-calamine and we count the days before it from one later."""
+def test_days_before_march_1900_are_shown_as_in_excel() -> None:
+    """Excel has a 29th of February 1900, so python-calamine and we count the earlier days from one day later."""
     serials = Serials({1: Shown.DATE})
     assert [serials.meaning(1, number) for number in (1, 59, 61)] == [
         dt.date(1900, 1, 1),
@@ -213,9 +215,7 @@ def test_days_before_march_1900_are_those_that_excel_shows() -> None:
     ]
 
 
-def test_dates_become_a_date_column_that_verifies_and_are_said(
-    tmp_path: Path, sqlite: Database, postgres: Database
-) -> None:
+def test_dates_become_a_verified_date_column_with_a_note(tmp_path: Path, sqlite: Database, postgres: Database) -> None:
     path = column(tmp_path / "w.xlsx", [(-33193, DAY), (-30701, DAY), (19355, DAY)])
     for database in (sqlite, postgres):
         report = load(path, database, verify=True)
@@ -229,7 +229,7 @@ def test_dates_become_a_date_column_that_verifies_and_are_said(
         )
 
 
-def test_negative_times_become_intervals_and_are_said(tmp_path: Path, sqlite: Database, postgres: Database) -> None:
+def test_negative_times_become_intervals_with_a_note(tmp_path: Path, sqlite: Database, postgres: Database) -> None:
     path = column(tmp_path / "w.xlsx", [(-1 / 48, CLOCK), (0.25, CLOCK)])
     for database, stored in ((sqlite, ["-0:30:00", "6:00:00"]), (postgres, [MINUS_HALF_HOUR, dt.timedelta(hours=6)])):
         report = load(path, database, verify=True)
@@ -255,7 +255,7 @@ CLOCKS: list[tuple[float, dt.time | dt.timedelta | dt.datetime]] = [
 
 @pytest.mark.parametrize("formula", [False, True])
 @pytest.mark.parametrize("reader", READERS)
-def test_spans_of_a_day_or_more_shown_as_a_time_of_day_in_xlsx(
+def test_durations_of_a_day_or_more_with_a_clock_format_in_xlsx(
     tmp_path: Path, reader: Reader, *, formula: bool
 ) -> None:
     path = column(tmp_path / "w.xlsx", [(number, CLOCK) for number, _ in CLOCKS], formula=formula)
@@ -264,7 +264,7 @@ def test_spans_of_a_day_or_more_shown_as_a_time_of_day_in_xlsx(
 
 
 @pytest.mark.parametrize("form", ["xls", "xlsb"])
-def test_spans_of_a_day_or_more_shown_as_a_time_of_day_in_other_formats(tmp_path: Path, form: str) -> None:
+def test_durations_of_a_day_or_more_with_a_clock_format_in_other_file_types(tmp_path: Path, form: str) -> None:
     book = Xls(FORMATS[1:]) if form == "xls" else Xlsb(FORMATS[1:])
     for row, (number, _) in enumerate(CLOCKS):
         book.number(row, 0, number, 2)
@@ -273,7 +273,7 @@ def test_spans_of_a_day_or_more_shown_as_a_time_of_day_in_other_formats(tmp_path
 
 
 @pytest.mark.parametrize("others", [SPAN, CLOCK])
-def test_a_column_of_them_is_one_of_intervals(tmp_path: Path, postgres: Database, others: str) -> None:
+def test_column_with_long_durations_is_inferred_as_interval(tmp_path: Path, postgres: Database, others: str) -> None:
     path = column(tmp_path / "w.xlsx", [(0.25, others), (25 / 24, CLOCK), (0.5, others), (30 / 24, CLOCK)])
     report = load(path, postgres, verify=True)
     assert (report.outcome, types(report)["value"]) == ("complete", "interval")
@@ -281,7 +281,7 @@ def test_a_column_of_them_is_one_of_intervals(tmp_path: Path, postgres: Database
     assert hours == [6, 25, 12, 30]
 
 
-def test_a_negative_time_does_not_fit_a_time_column(tmp_path: Path, postgres: Database) -> None:
+def test_negative_time_is_rejected_by_a_time_column(tmp_path: Path, postgres: Database) -> None:
     postgres.execute("CREATE TABLE t (number integer, value time)")
     report = load(column(tmp_path / "w.xlsx", [(-1 / 48, CLOCK), (0.25, CLOCK)]), postgres)
     assert [(reject.cell, reject.value) for reject in report.rejects] == [("S!B2", "-0:30:00")]
@@ -301,7 +301,7 @@ def test_dates_before_year_1_stay_numbers(tmp_path: Path, sqlite: Database) -> N
     assert any("before the year 1, stay numbers: 1 cell, the first S!B2 (-700000)" in note for note in report.notes)
 
 
-def test_cells_outside_of_the_table_are_not_noted(tmp_path: Path, sqlite: Database) -> None:
+def test_cells_outside_the_table_are_not_noted(tmp_path: Path, sqlite: Database) -> None:
     path = column(tmp_path / "w.xlsx", [(45352, DAY), (-5, DAY)])
     plan = Plan(source=Source(file=str(path), range="A1:B2"), target=Target(database=sqlite.url, table="t"))
     report = run_import(plan, rejects_file=tmp_path / "r.xlsx")
@@ -311,7 +311,7 @@ def test_cells_outside_of_the_table_are_not_noted(tmp_path: Path, sqlite: Databa
 
 @settings(max_examples=examples(40), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(days=st.lists(st.integers(-693_000, 100_000), min_size=1, max_size=20), date1904=st.booleans())
-def test_every_format_gives_the_same_days(tmp_path: Path, days: list[int], *, date1904: bool) -> None:
+def test_every_file_format_gives_the_same_days(tmp_path: Path, days: list[int], *, date1904: bool) -> None:
     xls, xlsb = Xls([DAY], date1904=date1904), Xlsb([DAY], date1904=date1904)
     for row, day in enumerate(days):
         xls.rk(row, 0, rk(day), 1)

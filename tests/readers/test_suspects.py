@@ -127,7 +127,7 @@ def prefixed(text: str) -> str:
     text=f'<worksheet xmlns="{MAIN}"><sheetData><row r="1"><c r="A1"><f>\x01</f></c></row></sheetData></worksheet>',
     chunk=9,
 )
-def test_the_search_finds_what_the_parser_finds(tmp_path: Path, text: str, chunk: int) -> None:
+def test_fast_search_finds_the_same_cells_as_the_parser(tmp_path: Path, text: str, chunk: int) -> None:
     path = package(tmp_path / "w.xlsx", text.encode())
     try:
         expected: object = by_row(parsed(path, Package(path).pieces(PART)))
@@ -187,7 +187,7 @@ WRITTEN: dict[str, tuple[str, object]] = {
 
 
 @pytest.mark.parametrize("program", WRITTEN)
-def test_what_programs_write_needs_no_parser(tmp_path: Path, parsers: list[Path], program: str) -> None:
+def test_output_of_common_programs_needs_no_xml_parser(tmp_path: Path, parsers: list[Path], program: str) -> None:
     cell, hidden = WRITTEN[program]
     rows = "".join(f'<row r="{row}">{cell.format(row)}</row>' for row in range(1, ROWS + 1))
     path = package(tmp_path / "w.xlsx", f'<worksheet xmlns="{MAIN}"><sheetData>{rows}</sheetData></worksheet>'.encode())
@@ -197,7 +197,7 @@ def test_what_programs_write_needs_no_parser(tmp_path: Path, parsers: list[Path]
 
 
 @pytest.mark.parametrize("program", WRITTEN)
-def test_prefixes_need_no_parser(tmp_path: Path, parsers: list[Path], program: str) -> None:
+def test_namespace_prefixes_need_no_xml_parser(tmp_path: Path, parsers: list[Path], program: str) -> None:
     """Microsoft's Open XML SDK writes them."""
     cell, hidden = WRITTEN[program]
     rows = "".join(f'<row r="{row}">{cell.format(row)}</row>' for row in range(1, ROWS + 1))
@@ -208,7 +208,7 @@ def test_prefixes_need_no_parser(tmp_path: Path, parsers: list[Path], program: s
     assert parsers == []
 
 
-def test_unusual_cells_go_through_one_parser_a_window(tmp_path: Path, parsers: list[Path]) -> None:
+def test_unusual_cells_use_one_parser_per_window(tmp_path: Path, parsers: list[Path]) -> None:
     rows = "".join(f"<row r='{row}'><c r='A{row}' t='e'><v>#N/A</v></c></row>" for row in range(1, ROWS + 1))
     xml = f'<worksheet xmlns="{MAIN}"><sheetData>{rows}</sheetData></worksheet>'.encode()
     path = package(tmp_path / "w.xlsx", xml)
@@ -216,7 +216,7 @@ def test_unusual_cells_go_through_one_parser_a_window(tmp_path: Path, parsers: l
     assert 1 <= len(parsers) <= 6
 
 
-def test_workbooks_of_openpyxl_and_xlsxwriter(tmp_path: Path) -> None:
+def test_hidden_cells_of_openpyxl_and_xlsxwriter_workbooks_are_found(tmp_path: Path) -> None:
     book = openpyxl.Workbook()
     sheet = book.active
     assert sheet is not None

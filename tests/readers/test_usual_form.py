@@ -107,7 +107,7 @@ def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.mark.parametrize("kind", UNUSUAL)
-def test_rows_are_those_of_the_usual_form(book: Path, temporary: Path, kind: str) -> None:
+def test_unusual_workbooks_give_the_same_rows(book: Path, temporary: Path, kind: str) -> None:
     edit, words = UNUSUAL[kind]
     report = imported(edited(book, edit))
     assert report.error is None
@@ -116,7 +116,7 @@ def test_rows_are_those_of_the_usual_form(book: Path, temporary: Path, kind: str
     assert list(temporary.iterdir()) == []
 
 
-def test_copy_is_private_and_inspect_says_it_too(book: Path, temporary: Path) -> None:
+def test_inspect_notes_the_copy_and_removes_it(book: Path, temporary: Path) -> None:
     edited(book, UNUSUAL["R1C1"][0])
     found = inspect_source(Plan(source=Source(file=str(book))))
     assert any("a dimension that is none" in note for note in found.notes)
@@ -130,7 +130,7 @@ def test_unneeded_part_may_use_any_compression(book: Path) -> None:
     assert sqlite_database(book.with_suffix(".db")).fetch("SELECT id, t, u FROM t") == ROWS
 
 
-def test_usual_workbook_is_not_copied(book: Path, tmp_path: Path) -> None:
+def test_ordinary_workbook_is_not_copied(book: Path, tmp_path: Path) -> None:
     assert copy_in_usual_form(book, tmp_path / "copy.xlsx") == ()
     assert not (tmp_path / "copy.xlsx").exists()
     assert not has_utf_16(Package(book))
@@ -145,7 +145,7 @@ def test_usual_workbook_is_not_copied(book: Path, tmp_path: Path) -> None:
     ],
     ids=["not closed", "cut off", "gone"],
 )
-def test_damaged_workbook_is_named_by_its_own_path(book: Path, temporary: Path, edit: Edit) -> None:
+def test_error_names_the_damaged_workbook_instead_of_the_copy(book: Path, temporary: Path, edit: Edit) -> None:
     edited(book, edit)
     report = imported(book)
     assert report.exit_code == 2
@@ -187,7 +187,7 @@ def text_cell(text: str, more: str = "", space: str = "\n  ") -> str:
 
 
 @pytest.mark.parametrize("space", ["\n  ", " ", "\r\n\t"])
-def test_white_space_between_the_cells_of_an_ods_file_is_no_text(tmp_path: Path, temporary: Path, space: str) -> None:
+def test_white_space_between_ods_cells_is_ignored(tmp_path: Path, temporary: Path, space: str) -> None:
     error = (
         f'{space}<table:table-cell office:value-type="string" office:string-value="" calcext:value-type="error">'
         f"<text:p>#N/A</text:p></table:table-cell>"
@@ -220,7 +220,7 @@ def test_entity_bomb_is_refused(tmp_path: Path, temporary: Path) -> None:
     assert list(temporary.iterdir()) == []
 
 
-def test_encrypted_workbooks_are_called_so(tmp_path: Path) -> None:
+def test_encrypted_workbooks_are_reported_as_encrypted(tmp_path: Path) -> None:
     import xlwt
 
     old = xlwt.Workbook()
@@ -253,7 +253,7 @@ def test_encrypted_workbooks_are_called_so(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "part", ["xl/workbook.xml", "xl/_rels/workbook.xml.rels", "xl/worksheets/sheet1.xml", "xl/sharedStrings.xml"]
 )
-def test_unknown_xml_encoding_is_damage(book: Path, part: str, encoding: str) -> None:
+def test_unknown_xml_encoding_is_reported_as_damage(book: Path, part: str, encoding: str) -> None:
     declaration = f'<?xml version="1.0" encoding="{encoding}"?>'.encode()
 
     def declared(name: str, data: bytes) -> bytes:

@@ -36,7 +36,7 @@ def cells(text: str, given: TextFormat = TextFormat()) -> list[tuple[str, ...]]:
         ("a,b\n", ",", 2),
     ],
 )
-def test_delimiters(text: str, delimiter: str, width: int) -> None:
+def test_delimiter_and_width_are_detected(text: str, delimiter: str, width: int) -> None:
     found = dialect(text)
     assert (found.delimiter, found.width) == (delimiter, width)
 
@@ -53,7 +53,7 @@ def test_delimiters(text: str, delimiter: str, width: int) -> None:
         "name\n",
     ],
 )
-def test_one_column_is_not_cut(text: str) -> None:
+def test_single_column_is_not_split(text: str) -> None:
     lines = text.splitlines()
     assert cells(text) == [(line.strip('"'),) for line in lines]
 
@@ -67,11 +67,11 @@ def test_one_column_is_not_cut(text: str) -> None:
         ("a\tb\nx\t1\t2\ny\t3\t4\n", [("", "a", "b"), ("x", "1", "2")]),
     ],
 )
-def test_row_names(text: str, rows: list[tuple[str, ...]]) -> None:
+def test_column_of_row_names_is_detected(text: str, rows: list[tuple[str, ...]]) -> None:
     assert cells(text)[:2] == rows
 
 
-def test_a_delimiter_at_the_end_of_each_row_is_no_row_name() -> None:
+def test_trailing_delimiters_are_not_row_names() -> None:
     assert not dialect("a,b\n1,2,\n3,4,\n").row_names
 
 
@@ -84,11 +84,11 @@ def test_a_delimiter_at_the_end_of_each_row_is_no_row_name() -> None:
         ('id,name,n\n1 ,"Doe, J" ,2\n2,"Bo",3\n', ("1 ", "Doe, J", "2")),
     ],
 )
-def test_blanks_around_quotes_and_cells(text: str, row: tuple[str, ...]) -> None:
+def test_blanks_around_quoted_cells_are_stripped(text: str, row: tuple[str, ...]) -> None:
     assert cells(text)[1] == row
 
 
-def test_a_blank_in_front_of_some_cells_is_text() -> None:
+def test_blank_before_only_some_cells_is_kept() -> None:
     assert cells("a,b\n1, x\n2,y\n")[1] == ("1", " x")
 
 
@@ -102,17 +102,17 @@ def test_a_blank_in_front_of_some_cells_is_text() -> None:
         ("a;b\nrock'n'roll;1\nit's;2\n", ("rock'n'roll", "1")),
     ],
 )
-def test_apostrophes(text: str, row: tuple[str, ...]) -> None:
+def test_apostrophes_are_quotes_only_where_consistent(text: str, row: tuple[str, ...]) -> None:
     assert cells(text)[1] == row
 
 
-def test_a_separator_line_names_the_delimiter_and_is_no_row() -> None:
+def test_separator_line_sets_the_delimiter_and_is_skipped() -> None:
     found = dialect("sep=|\na|b,c\n1|2,3\n")
     assert found.separator_line
     assert cells("sep=|\na|b,c\n1|2,3\n") == [("a", "b,c"), ("1", "2,3")]
 
 
-def test_comments_are_no_rows() -> None:
+def test_comment_lines_are_skipped() -> None:
     text = "# exported, today, by me\nid,n\n1,2\n# a note\n3,4\n"
     assert cells(text) == [("id", "n"), ("1", "2"), ("3", "4")]
     assert cells("#,name\n1,Ana\n2,Bo\n") == [("#", "name"), ("1", "Ana"), ("2", "Bo")]
@@ -133,10 +133,10 @@ def test_given_dialect_overrides_detection() -> None:
         ('id,title\n1,"a"\n', False),
     ],
 )
-def test_backslashes_are_escapes_only_where_nothing_else_is_possible(text: str, escapes: bool) -> None:
+def test_backslashes_are_escapes_only_if_otherwise_malformed(text: str, escapes: bool) -> None:
     assert are_escapes(lambda: nullcontext(iter(text.splitlines(keepends=True))), dialect(text)) is escapes
 
 
-def test_a_record_that_the_sample_cuts_off_is_not_malformed() -> None:
+def test_record_truncated_by_the_sample_is_not_malformed() -> None:
     lines = ["a,b\n", "1,2\n", '3,"begins\n']
     assert find_dialect(lines, TextFormat(), whole=False).delimiter == ","

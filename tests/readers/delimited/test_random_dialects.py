@@ -113,7 +113,7 @@ def files(draw: st.DrawFn) -> tuple[list[tuple[str, ...]], bytes, TextFormat]:
 
 @settings(max_examples=examples(300), deadline=None, suppress_health_check=[*HealthCheck])
 @given(written=files())
-def test_a_table_comes_back_or_is_refused(
+def test_random_table_round_trips_or_is_refused(
     written: tuple[list[tuple[str, ...]], bytes, TextFormat], tmp_path: Path
 ) -> None:
     table, data, given_format = written

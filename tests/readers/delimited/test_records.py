@@ -23,7 +23,7 @@ def read(text: str, width: int) -> list[tuple[str, ...] | str]:
     return found
 
 
-def test_a_quote_that_is_never_closed_takes_only_its_line() -> None:
+def test_unclosed_quote_makes_only_its_line_malformed() -> None:
     assert read('id,note,n\n1,fine,10\n2,"Box 24,11\n3,also fine,12\n4,ok,13\n', 3) == [
         ("id", "note", "n"),
         ("1", "fine", "10"),
@@ -33,7 +33,7 @@ def test_a_quote_that_is_never_closed_takes_only_its_line() -> None:
     ]
 
 
-def test_the_lines_of_a_text_that_is_cut_off_are_no_rows() -> None:
+def test_lines_of_an_unclosed_quoted_cell_are_malformed() -> None:
     assert (
         read('a,b,c\n1,"begins\nand goes, on\nwithout end', 3)[1:]
         == [
@@ -43,7 +43,7 @@ def test_the_lines_of_a_text_that_is_cut_off_are_no_rows() -> None:
     )
 
 
-def test_a_quote_that_is_closed_in_another_row_takes_both() -> None:
+def test_quote_closed_in_a_later_row_makes_both_rows_malformed() -> None:
     assert read('id,name,n\n2,"Alice,Doe",30\n1,"John, Doe,25\n5,x,6\n3,"Bob",35\n4,"Jo",45\n', 3)[1:] == [
         ("2", "Alice,Doe", "30"),
         "lines 3 to 5: text follows the end of a quote that is opened in line 3",
@@ -53,7 +53,7 @@ def test_a_quote_that_is_closed_in_another_row_takes_both() -> None:
     ]
 
 
-def test_text_after_a_closing_quote_is_not_joined_to_it() -> None:
+def test_text_after_a_closing_quote_is_malformed() -> None:
     assert read('a,b\n"x"y,1\n"x" ,2\n', 2)[1:] == ["line 2: text follows a closing quote", ("x", "2")]
 
 
@@ -61,7 +61,7 @@ def test_line_numbers_count_line_breaks_in_cells() -> None:
     assert read('a,b\n"x\ny",1\n"p"q,2\n', 2)[1:] == [("x\ny", "1"), "line 4: text follows a closing quote"]
 
 
-def test_malformed_records_in_every_chunk(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_malformed_records_are_found_in_every_chunk(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(records_module, "_LINES", 3)
     lines = ['"a"b,1\n', "c,2\n", '"d\ne",3\n'] * 20
     found = read("".join(lines), 2)
@@ -71,7 +71,7 @@ def test_malformed_records_in_every_chunk(monkeypatch: pytest.MonkeyPatch) -> No
     assert all(isinstance(record, str) for record in found[::3])
 
 
-def test_a_record_longer_than_any_limit_is_malformed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_record_over_the_length_limit_is_malformed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(records_module, "_LINES", 2)
     monkeypatch.setattr(records_module, "MAX_RECORD_CHARACTERS", 50)
     found = read('a,b\n"x,1\n' + "c,2\n" * 100, 2)
@@ -94,8 +94,8 @@ def test_well_formed_records_round_trip(rows: list[tuple[str, str]], lines: int)
 
 
 @given(st.text(st.sampled_from('ab," \n'), max_size=60))
-def test_no_line_gets_lost_and_no_text_changes(text: str) -> None:
-    """Whatever the text: a record is cut into its cells, or is malformed and has its line as it stands."""
+def test_no_line_is_lost_and_no_text_changes(text: str) -> None:
+    """Any text: a record is split into its cells, or is malformed and keeps its line unchanged."""
     found = Records(iter(text.splitlines(keepends=True)), Dialect(",", width=2))
     cells = [
         str(cell)
@@ -116,12 +116,12 @@ def test_no_line_gets_lost_and_no_text_changes(text: str) -> None:
         ('a"",\n', ['a""', ""]),
     ],
 )
-def test_an_empty_text_is_told_from_nothing(text: str, cells: list[Cell]) -> None:
+def test_quoted_empty_text_differs_from_a_blank(text: str, cells: list[Cell]) -> None:
     (record,) = Records(iter(text.splitlines(keepends=True)), Dialect(",", width=len(cells)))
     assert [(type(cell), cell) for cell in record] == [(type(cell), cell) for cell in cells]
 
 
-def test_empty_text_is_distinguished_beside_a_malformed_line() -> None:
+def test_empty_text_differs_from_a_blank_beside_a_malformed_line() -> None:
     text = '1,""\n2,"x"y\n3,""\n'
     records = list(Records(iter(text.splitlines(keepends=True)), Dialect(",", width=2)))
     assert [type(records[row][1]) for row in (0, 2)] == [EmptyText, EmptyText]
