@@ -91,8 +91,8 @@ def test_slow_network_is_not_treated_as_a_stall(postgres: Database, importer: Im
 def test_signal_ends_a_run_on_a_slow_network(
     postgres: Database, importer: Importer, strategy: str, batch_size: int
 ) -> None:
-    """While rows trickle in, of a batch that is soon in and of one that would take ten seconds. Row by row, all 1,000
-    would take a minute. What is in by then is not sent again."""
+    """The signal arrives while a batch is being sent, a short one and one that would take ten seconds. Row by row, all
+    1,000 rows would take a minute. Committed rows are not sent again."""
     importer.write([(n, "x" * 300) for n in range(1_000)])
     rows = b'COPY "t"' if strategy in ("batched", "async") else b'INSERT INTO "t"'
     loading = threading.Event()
@@ -208,8 +208,8 @@ def test_disabled_stall_timeout_waits_until_the_run_is_stopped(postgres: Databas
 def test_signal_ends_a_run_without_any_response(
     postgres: Database, importer: Importer, strategy: str, signals: int
 ) -> None:
-    """While a COMMIT is on its way, everything falls silent, and nothing new is answered either. The server keeps what
-    it has of the run; the next one, which reaches it, ends that and goes on."""
+    """All connections stop responding during a COMMIT, and new ones get no answer. The server keeps the run's sessions;
+    the next run, which reaches the server, terminates them and resumes the import."""
     silence = Silence(b"COMMIT", new=True)
     with Network(postgres.url, sees=silence) as network:
         program = begin(importer.folder, network.url, strategy)

@@ -255,7 +255,7 @@ CLOCKS: list[tuple[float, dt.time | dt.timedelta | dt.datetime]] = [
 
 @pytest.mark.parametrize("formula", [False, True])
 @pytest.mark.parametrize("reader", READERS)
-def test_durations_of_a_day_or_more_with_a_clock_format_in_xlsx(
+def test_long_durations_with_a_clock_format_are_read_from_xlsx(
     tmp_path: Path, reader: Reader, *, formula: bool
 ) -> None:
     path = column(tmp_path / "w.xlsx", [(number, CLOCK) for number, _ in CLOCKS], formula=formula)
@@ -264,7 +264,7 @@ def test_durations_of_a_day_or_more_with_a_clock_format_in_xlsx(
 
 
 @pytest.mark.parametrize("form", ["xls", "xlsb"])
-def test_durations_of_a_day_or_more_with_a_clock_format_in_other_file_types(tmp_path: Path, form: str) -> None:
+def test_long_durations_with_a_clock_format_are_read_from_xls_and_xlsb(tmp_path: Path, form: str) -> None:
     book = Xls(FORMATS[1:]) if form == "xls" else Xlsb(FORMATS[1:])
     for row, (number, _) in enumerate(CLOCKS):
         book.number(row, 0, number, 2)
