@@ -103,13 +103,13 @@ ORDERS: list[tuple[AnyOrder, str]] = [
 
 
 @pytest.mark.parametrize(("order", "told"), ORDERS, ids=lambda one: type(one).__name__)
-def test_each_order_is_carried_out(tmp_path: Path, order: AnyOrder, told: str) -> None:
+def test_each_command_is_executed(tmp_path: Path, order: AnyOrder, told: str) -> None:
     with served(tmp_path) as puppet:
         give_order(tmp_path, order)
         assert puppet.told == [told]
 
 
-def test_a_refusal_is_told_in_the_run_s_own_words(tmp_path: Path) -> None:
+def test_refusal_has_the_error_message_of_the_run(tmp_path: Path) -> None:
     with served(tmp_path) as puppet:
         with pytest.raises(UsageError) as caught:
             give_order(tmp_path, ChangeWorkers(workers=0))
@@ -117,7 +117,7 @@ def test_a_refusal_is_told_in_the_run_s_own_words(tmp_path: Path) -> None:
         assert puppet.told == []
 
 
-def test_only_its_owner_can_speak_with_it_and_nothing_is_left(tmp_path: Path) -> None:
+def test_control_socket_is_private_and_removed_at_the_end(tmp_path: Path) -> None:
     before = os.umask(0)
     try:
         with served(tmp_path):
@@ -133,7 +133,7 @@ ENDED = "the run does not answer: it has ended, or cannot be spoken to"
 
 
 @pytest.mark.parametrize("left", ["nothing", "no folder", "a socket that nobody has", "a file"])
-def test_a_run_that_has_ended_is_told_apart(tmp_path: Path, left: str) -> None:
+def test_command_to_an_ended_run_is_refused(tmp_path: Path, left: str) -> None:
     folder = tmp_path / "run"
     if left != "no folder":
         folder.mkdir()
@@ -199,7 +199,7 @@ def test_garbage_on_the_control_socket_is_refused(tmp_path: Path, garbage: bytes
 
 @settings(max_examples=examples(60), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(said=st.binary(max_size=60).filter(lambda said: b'"order"' not in said))
-def test_random_bytes_are_no_order(tmp_path: Path, said: bytes) -> None:
+def test_random_bytes_are_not_executed(tmp_path: Path, said: bytes) -> None:
     with served(tmp_path) as puppet:
         with caller(tmp_path) as connection:
             connection.sendall(said)
@@ -209,7 +209,7 @@ def test_random_bytes_are_no_order(tmp_path: Path, said: bytes) -> None:
         assert puppet.told == ["unpause"]
 
 
-def test_an_order_may_come_in_pieces(tmp_path: Path) -> None:
+def test_command_may_arrive_in_pieces(tmp_path: Path) -> None:
     with served(tmp_path) as puppet, caller(tmp_path) as connection:
         for letter in b'{"order": "pause"}\n':
             connection.sendall(bytes([letter]))
@@ -218,7 +218,7 @@ def test_an_order_may_come_in_pieces(tmp_path: Path) -> None:
 
 
 def test_silent_connection_does_not_block_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Neither those who have something to say nor the run's own end, however long the silent ones are borne with."""
+    """Neither other clients nor the end of the run, however long the timeout for silent connections is."""
     monkeypatch.setattr(control, "_TIMEOUT", 3_600.0)
     with served(tmp_path) as puppet, caller(tmp_path) as silent, caller(tmp_path) as slow:
         slow.sendall(b'{"order":')
@@ -256,7 +256,7 @@ def test_immediate_disconnect_is_harmless(tmp_path: Path) -> None:
         assert puppet.told in (["unpause"], ["pause", "unpause"])
 
 
-def test_concurrent_orders_are_all_answered(tmp_path: Path) -> None:
+def test_concurrent_commands_are_all_answered(tmp_path: Path) -> None:
     barrier = threading.Barrier(8)
 
     def speak(number: int) -> None:
@@ -271,8 +271,8 @@ def test_concurrent_orders_are_all_answered(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("length", [90, 103, 104, 108, 250, 3_000])
-def test_a_folder_may_have_a_path_of_any_length(tmp_path: Path, length: int) -> None:
-    """An address of a socket has room for 108 bytes at most."""
+def test_folder_path_may_have_any_length(tmp_path: Path, length: int) -> None:
+    """A socket address has room for 108 bytes at most."""
     folder = tmp_path
     while (missing := length - len(os.fsencode(folder))) > 1:
         folder /= "é" * (min(200, missing - 1) // 2) or "e"
@@ -337,7 +337,7 @@ def ended_by(recorded: Recorded, act: Callable[[], None]) -> tuple[str, int]:
     return report.outcome, report.exit_code
 
 
-def test_live_run_obeys_orders(tmp_path: Path, postgres: Database) -> None:
+def test_live_run_executes_commands(tmp_path: Path, postgres: Database) -> None:
     recorded = Recorded(tmp_path, postgres)
 
     def act() -> None:
@@ -360,7 +360,7 @@ def test_live_run_obeys_orders(tmp_path: Path, postgres: Database) -> None:
 
 
 @pytest.mark.parametrize(("order", "aborting"), [(Stop(), False), (Abort(), True)])
-def test_a_live_run_is_ended(tmp_path: Path, sqlite: Database, order: AnyOrder, *, aborting: bool) -> None:
+def test_live_run_is_stopped_or_aborted(tmp_path: Path, sqlite: Database, order: AnyOrder, *, aborting: bool) -> None:
     recorded = Recorded(tmp_path, sqlite)
 
     def act() -> None:
@@ -373,7 +373,7 @@ def test_a_live_run_is_ended(tmp_path: Path, sqlite: Database, order: AnyOrder, 
     assert stopping.reason == ("aborted on request" if aborting else "stopped on request")
 
 
-def test_a_silent_caller_does_not_keep_a_run_from_its_end(
+def test_silent_connection_does_not_delay_the_end_of_the_run(
     tmp_path: Path, sqlite: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(control, "_TIMEOUT", 3_600.0)

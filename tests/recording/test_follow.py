@@ -77,7 +77,7 @@ def test_recording_round_trips_events(tmp_path: Path) -> None:
 
 
 def test_only_complete_lines_are_returned(tmp_path: Path, growing: tuple[Recorder, Recording]) -> None:
-    """Wherever the writer stands: every place in some lines is one at which it might be looked at."""
+    """For any position of the writer: every prefix of some lines is tried."""
     _, recording = growing
     lines = told(Scene().begin().load())
     data = "".join(f"{text(line)}\n" for line in lines).encode()
@@ -222,15 +222,15 @@ def caught_up(recording: Recording, monkeypatch: pytest.MonkeyPatch) -> tuple[li
         follower.close()
 
 
-def test_counters_are_recorded_of_the_sources_that_are_being_imported(tmp_path: Path) -> None:
+def test_only_counters_of_active_sources_are_recorded(tmp_path: Path) -> None:
     scene = Scene().begin().load().go(1).second_of_three()
     before, after = samples(told(scene))[-1], samples(followed(write(scene, tmp_path)))[-1]
     assert [source.source for source in before.sources] == [1, 2, 3]
     assert after == dataclasses.replace(before, sources=before.sources[1:2])
 
 
-def test_of_a_long_recording_the_current_source_is_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Which one it is was said in the middle, which is not read."""
+def test_current_source_of_a_long_recording_is_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is announced in the middle of the recording, which is skipped."""
     scene = finished().second_of_three()
     recording, _ = long_recording(tmp_path, scene, 400)
     lines = recording.events_file.read_text().splitlines(keepends=True)
@@ -243,9 +243,7 @@ def test_of_a_long_recording_the_current_source_is_known(tmp_path: Path, monkeyp
     assert files == ["sales/february.xlsx", "4.csv"]
 
 
-def test_of_a_long_recording_little_is_read_and_nothing_is_wrong(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_long_recording_is_read_partially_with_correct_results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     scene = finished()
     recording, count = long_recording(tmp_path, scene, 400)
     size = recording.events_file.stat().st_size
@@ -270,10 +268,10 @@ def test_of_a_long_recording_little_is_read_and_nothing_is_wrong(
 
 
 @pytest.mark.parametrize("workers", [1, *once(32, 64)])
-def test_the_history_is_there_with_any_number_of_workers(
+def test_history_is_complete_for_any_number_of_workers(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, workers: int
 ) -> None:
-    """A line with the counters of sixty-four workers has eighteen thousand bytes."""
+    """A line with the counters of 64 workers is about 18,000 bytes long."""
     scene = Scene(workers=workers).begin().load().go(400 if workers == 1 else 120).finish()
     recording, _ = long_recording(tmp_path, scene, 20 if workers == 1 else 2)
     size = recording.events_file.stat().st_size
@@ -286,10 +284,8 @@ def test_the_history_is_there_with_any_number_of_workers(
     assert max(gaps) < whole / 20, "no part of the run is without a sample"
 
 
-def test_the_same_counters_are_not_told_twice_where_samples_and_end_meet(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Each moment is recorded once here, so it may be told once."""
+def test_counters_are_not_repeated_between_samples_and_tail(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each moment is recorded only once here, so it must be returned only once."""
     scene = Scene().begin().load().go(900).finish()
     recording = write(scene, tmp_path)
     size = recording.events_file.stat().st_size
@@ -300,8 +296,8 @@ def test_the_same_counters_are_not_told_twice_where_samples_and_end_meet(
         assert moments == sorted(set(moments))
 
 
-def test_a_line_longer_than_the_end_that_is_read_harms_nothing(tmp_path: Path) -> None:
-    """A row of cells as long as a cell can be, in a letter that takes six bytes each."""
+def test_line_longer_than_the_tail_is_handled(tmp_path: Path) -> None:
+    """A row of maximum-length cells, whose characters take six bytes each."""
     scene = finished()
     recording = write(scene, tmp_path)
     monster = Reject(sheet="S", row=2, faults=(), values=("é" * 32_767,) * 9)
@@ -320,7 +316,7 @@ def test_a_line_longer_than_the_end_that_is_read_harms_nothing(tmp_path: Path) -
     assert followed(recording)[-1] == scene.lines[-1]
 
 
-def test_what_comes_after_catching_up_is_told_once(growing: tuple[Recorder, Recording]) -> None:
+def test_lines_after_catching_up_are_returned_once(growing: tuple[Recorder, Recording]) -> None:
     recorder, recording = growing
     while recording.events_file.stat().st_size <= follow.WHOLE_SIZE:
         recorder.on_event(Noticed(message="x" * 10_000))
@@ -339,8 +335,8 @@ def test_what_comes_after_catching_up_is_told_once(growing: tuple[Recorder, Reco
         follower.close()
 
 
-def test_late_viewer_knows_early_rejects(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A run with a few rejects at its beginning, and megabytes of good news since; live, and once it has ended."""
+def test_late_viewer_gets_early_rejects(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A few rejects at the beginning, then megabytes of other events; for a live run and an ended one."""
     monkeypatch.setattr(recorder, "SAMPLE_PERIOD", 0.01)
     sampled = threading.Semaphore(0)
 
@@ -379,7 +375,7 @@ def counted(lines: list[Line]) -> dict[tuple[str | None, str], int]:
     return {(group.column, group.reason): group.count for group in groups[-1]}
 
 
-def test_the_last_counters_and_groups_are_those_at_the_end(growing: tuple[Recorder, Recording]) -> None:
+def test_final_counters_and_reject_groups_are_recorded(growing: tuple[Recorder, Recording]) -> None:
     one, recording = growing
     snapshots = iter([Snapshot(at=0.0, read=1)] * 10_000)
     final = Snapshot(at=9.0, read=30, inserted=28, rejected=2)
@@ -410,7 +406,7 @@ class Clock:
 
 
 @pytest.mark.parametrize("speed", [0.5, 1.0, 10.0])
-def test_a_run_is_replayed_at_its_pace(tmp_path: Path, speed: float) -> None:
+def test_replay_keeps_the_original_timing(tmp_path: Path, speed: float) -> None:
     scene = finished()
     recording, clock = write(scene, tmp_path), Clock()
     replay = Replay(recording, speed, clock)
@@ -430,7 +426,7 @@ def test_a_run_is_replayed_at_its_pace(tmp_path: Path, speed: float) -> None:
     assert heard == told(scene)
 
 
-def test_a_replay_of_nothing_is_over_at_once(tmp_path: Path) -> None:
+def test_replay_of_an_empty_recording_ends_immediately(tmp_path: Path) -> None:
     recording = write(Scene(), tmp_path)
     replay = Replay(recording, 1.0, Clock())
     assert replay.ended
@@ -440,7 +436,7 @@ def test_a_replay_of_nothing_is_over_at_once(tmp_path: Path) -> None:
     assert list(rejected_rows(recording)) == []
 
 
-def test_a_recording_is_found_by_its_id_or_the_beginning_of_one(tmp_path: Path) -> None:
+def test_recording_is_found_by_its_id_or_a_prefix(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no run is recorded yet"):
         find_recording(tmp_path, None)
     ids = ["20261123-101010-aaa1111", "20261124-101010-bbb2222", "20261124-101010-bbb2222x", "20261124-202020-ccc3333"]
@@ -466,7 +462,7 @@ def test_a_recording_is_found_by_its_id_or_the_beginning_of_one(tmp_path: Path) 
 
 
 def test_visible_recording_is_alive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Also somebody who looks just before the run has locked it, and by looking locks it for a moment."""
+    """Even to a reader that checks just before the run locks it, and thereby locks it for a moment."""
     real, seen = fcntl.flock, list[bool]()
 
     def look_and_lock(file: int, operation: int) -> None:
@@ -511,7 +507,7 @@ def test_rejects_are_grouped_by_column_and_reason() -> None:
     assert not groups.changed
 
 
-def test_more_reasons_than_a_screen_shows_are_counted_together() -> None:
+def test_reasons_over_the_limit_are_counted_together() -> None:
     groups = RejectGroups()
     for number in range(MAX_GROUPS + 50):
         groups.add(one_reject(fault(f"column {number}", "reason", number)))

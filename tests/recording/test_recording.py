@@ -39,7 +39,7 @@ def run(tmp_path: Path, heard: list[AnyEvent]) -> Recording:
     return recording
 
 
-def test_every_event_is_a_line_of_one_form(tmp_path: Path, folder: Path) -> None:
+def test_every_event_is_one_line_in_the_same_format(tmp_path: Path, folder: Path) -> None:
     heard: list[AnyEvent] = []
     lines = [line for line in run(tmp_path, heard).lines() if line["event"] not in ("progress", "reject_groups")]
     assert [line["event"] for line in lines] == [event.__struct_config__.tag for event in heard]
@@ -50,7 +50,7 @@ def test_every_event_is_a_line_of_one_form(tmp_path: Path, folder: Path) -> None
     assert len({line["run_id"] for line in lines}) == 1
 
 
-def test_only_its_owner_can_read_it(tmp_path: Path, folder: Path) -> None:
+def test_recording_is_readable_only_by_its_owner(tmp_path: Path, folder: Path) -> None:
     old = os.umask(0)
     try:
         recording = run(tmp_path, [])
@@ -60,7 +60,7 @@ def test_only_its_owner_can_read_it(tmp_path: Path, folder: Path) -> None:
     assert modes == {recording.run_id: 0o700, "events.jsonl": 0o600, "report.json": 0o600}
 
 
-def test_it_can_be_left_out(tmp_path: Path, folder: Path) -> None:
+def test_recording_can_be_disabled(tmp_path: Path, folder: Path) -> None:
     path = tmp_path / "rows.csv"
     path.write_text("n\n1\n")
     plan = Plan(source=Source(file=str(path)), target=Target(database=str(tmp_path / "t.db")))
@@ -68,7 +68,7 @@ def test_it_can_be_left_out(tmp_path: Path, folder: Path) -> None:
     assert recordings(folder) == []
 
 
-def test_a_disk_full_of_recordings_harms_no_import(
+def test_full_disk_for_recordings_does_not_affect_the_import(
     tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     real = os.write
@@ -86,7 +86,7 @@ def test_a_disk_full_of_recordings_harms_no_import(
 
 
 @pytest.mark.parametrize("place", ["a file is in the way", "read-only"])
-def test_no_place_for_recordings_harms_no_import(tmp_path: Path, place: str) -> None:
+def test_unwritable_recording_folder_does_not_affect_the_import(tmp_path: Path, place: str) -> None:
     root = tmp_path / "state"
     root.write_text("in the way")
     recorder = Recorder(root / "runs", "run-1")
@@ -96,7 +96,7 @@ def test_no_place_for_recordings_harms_no_import(tmp_path: Path, place: str) -> 
     assert recorder.trouble
 
 
-def test_a_run_is_alive_as_long_as_its_process_holds_the_recording(folder: Path) -> None:
+def test_run_is_alive_while_its_process_holds_the_recording(folder: Path) -> None:
     recorder = Recorder(folder, "run-1", "tui-importer x.csv")
     [recording] = recordings(folder)
     assert recording.alive is True
@@ -109,7 +109,7 @@ def test_a_run_is_alive_as_long_as_its_process_holds_the_recording(folder: Path)
     assert recordings(folder) == []
 
 
-def test_a_line_that_was_not_finished_is_passed_over(folder: Path) -> None:
+def test_incomplete_line_is_skipped(folder: Path) -> None:
     recorder = Recorder(folder, "run-1")
     recorder.on_event(Noticed(message="\x1b[2J é \ud800"))
     recorder.close(None)
@@ -121,7 +121,7 @@ def test_a_line_that_was_not_finished_is_passed_over(folder: Path) -> None:
     assert recording.events_file.read_bytes().isascii()
 
 
-def test_counters_are_written_down_meanwhile(folder: Path) -> None:
+def test_counters_are_recorded_during_the_run(folder: Path) -> None:
     recorder = Recorder(folder, "run-1")
     recorder.start(lambda: Snapshot(at=time.monotonic(), read=5, inserted=3))
     [recording] = recordings(folder)
