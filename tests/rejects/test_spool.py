@@ -46,7 +46,7 @@ def reject(row: int, reason: str = "blank", column: str | None = "Name") -> Reje
 
 
 @given(st.lists(rejects, max_size=8))
-def test_spooled_rejects_come_back_by_row(some: list[Reject]) -> None:
+def test_spooled_rejects_are_returned_in_row_order(some: list[Reject]) -> None:
     with RejectSpool() as spool:
         spool.add_many(some)
         assert list(spool) == sorted(some, key=lambda one: one.row)
@@ -54,14 +54,14 @@ def test_spooled_rejects_come_back_by_row(some: list[Reject]) -> None:
         assert sum(group.count for group in spool.by_reason()) == sum(len(one.faults) for one in some)
 
 
-def test_pages_neither_lose_nor_double_a_row(spool: RejectSpool) -> None:
+def test_paging_neither_loses_nor_duplicates_rows(spool: RejectSpool) -> None:
     rows = [row // 3 for row in range(3 * CHUNK_ROWS + 7, 3, -1)]  # every row several times, across the ends of pages
     spool.add_many(reject(row) for row in rows)
     assert [one.row for one in spool] == sorted(rows)
     assert [one.row for one in spool.first(4)] == sorted(rows)[:4]
 
 
-def test_threads_may_add_at_once(spool: RejectSpool) -> None:
+def test_threads_may_add_concurrently(spool: RejectSpool) -> None:
     def add(first: int) -> None:
         for row in range(first, 800, 4):
             spool.add(reject(row))
@@ -75,7 +75,7 @@ def test_threads_may_add_at_once(spool: RejectSpool) -> None:
     assert spool.count == 800
 
 
-def test_reasons_are_counted_with_the_first_cells_of_the_sheet(spool: RejectSpool) -> None:
+def test_reasons_are_counted_with_their_first_cells(spool: RejectSpool) -> None:
     spool.add_many(reject(row) for row in (9, 4, 7, 2))
     spool.add(reject(3, "too long", None))
     most, least = spool.by_reason()
@@ -84,7 +84,7 @@ def test_reasons_are_counted_with_the_first_cells_of_the_sheet(spool: RejectSpoo
     assert (least.column, least.reason, least.count, least.cells) == (None, "too long", 1, ("Sheet1!A3",))
 
 
-def test_only_the_owner_can_read_it_and_nothing_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_spool_is_private_and_removed_when_closed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     modes: list[int] = []
     cleanup = tempfile.TemporaryDirectory.cleanup
 
@@ -104,14 +104,14 @@ def test_only_the_owner_can_read_it_and_nothing_stays(tmp_path: Path, monkeypatc
     spool.close()
 
 
-def test_a_closed_spool_refuses_instead_of_forgetting(tmp_path: Path) -> None:
+def test_closed_spool_refuses_rejects(tmp_path: Path) -> None:
     spool = RejectSpool(tmp_path)
     spool.close()
     with pytest.raises(ImporterError, match="cannot keep rejected rows"):
         spool.add(reject(1))
 
 
-def test_no_folder_is_one_line(tmp_path: Path) -> None:
+def test_missing_folder_is_refused_in_one_line(tmp_path: Path) -> None:
     with pytest.raises(ImporterError, match="set TMPDIR"):
         RejectSpool(tmp_path / "missing")
 
@@ -140,7 +140,7 @@ except ImporterError as error:
 """
 
 
-def test_a_full_disk_is_said_and_what_was_kept_stays_whole(tmp_path: Path) -> None:
+def test_full_disk_is_reported_and_stored_rejects_stay_intact(tmp_path: Path) -> None:
     result = subprocess.run(
         [sys.executable, "-c", FULL_DISK, str(tmp_path)], capture_output=True, text=True, timeout=60, check=False
     )

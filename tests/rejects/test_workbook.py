@@ -69,9 +69,7 @@ def calamine(path: Path, sheet: int = 0) -> list[list[object]]:
 @settings(max_examples=examples(60), deadline=None)
 @given(st.lists(st.lists(texts, min_size=2, max_size=2), min_size=1, max_size=4), texts)
 @example([[text, text] for text in NASTY], "=cmd|' /C calc'!A0")
-def test_any_text_reads_back_as_it_was(
-    tmp_path_factory: pytest.TempPathFactory, rows: list[list[str]], header: str
-) -> None:
+def test_any_text_round_trips(tmp_path_factory: pytest.TempPathFactory, rows: list[list[str]], header: str) -> None:
     path = tmp_path_factory.mktemp("rejects") / "r.xlsx"
     headers = ["A", header]
     assert write_reject_workbook(path, headers, [reject(n, *row) for n, row in enumerate(rows, start=2)]) == len(rows)
@@ -97,7 +95,7 @@ def test_any_text_reads_back_as_it_was(
 
 @given(st.text(st.characters()))
 @example("\ud800_xD800_")
-def test_escaping_has_an_inverse(text: str) -> None:
+def test_escaping_is_reversible(text: str) -> None:
     assert unescaped(escaped(text)) == text
     escaped(text).encode()  # no half of a surrogate pair is left
 
@@ -111,7 +109,7 @@ def test_formula_like_texts_are_recognised(text: str) -> None:
 @pytest.mark.parametrize(
     "text", ["a" * 40_000, "😀" * 20_000, "a" + "😀" * 20_000, "x" * 32_766 + "😀", "\ud800" * 40_000]
 )
-def test_a_long_text_is_cut_where_a_cell_ends(text: str) -> None:
+def test_long_text_is_truncated_to_the_cell_limit(text: str) -> None:
     cut = fitting(text)
     units = len(cut.encode("utf-16-le", "surrogatepass")) // 2
     assert MAX_CELL_TEXT - 1 <= units <= MAX_CELL_TEXT
@@ -119,7 +117,7 @@ def test_a_long_text_is_cut_where_a_cell_ends(text: str) -> None:
     assert text.startswith(cut.removesuffix(CUT_MARK))
 
 
-def test_a_cut_value_is_said_in_the_reason(tmp_path: Path) -> None:
+def test_truncated_value_is_mentioned_in_the_reason(tmp_path: Path) -> None:
     path = tmp_path / "r.xlsx"
     write_reject_workbook(path, ["Name", "Notes"], [reject(2, "a", "b" * 40_000), reject(3, "a", "b" * MAX_CELL_TEXT)])
     _, cut, whole = calamine(path)
@@ -129,7 +127,7 @@ def test_a_cut_value_is_said_in_the_reason(tmp_path: Path) -> None:
     assert whole[5] == "value required but blank"
 
 
-def test_several_faults_of_a_row_stand_line_by_line(tmp_path: Path) -> None:
+def test_several_faults_of_a_row_are_on_separate_lines(tmp_path: Path) -> None:
     faults = (
         Fault(cell="Sheet1!A5", column="Name", value=None, reason="blank"),
         Fault(cell="Sheet1!5:5", column=None, value=None, reason="check failed", sqlstate="23514"),
@@ -139,7 +137,7 @@ def test_several_faults_of_a_row_stand_line_by_line(tmp_path: Path) -> None:
     assert calamine(path)[1] == ["", "5", "Sheet1!A5\nSheet1!5:5", "Name\n", "blank\ncheck failed", "\n23514"]
 
 
-def test_rows_shorter_and_longer_than_the_header_lose_nothing(tmp_path: Path) -> None:
+def test_rows_of_any_width_keep_all_cells(tmp_path: Path) -> None:
     path = tmp_path / "r.xlsx"
     write_reject_workbook(path, ["A", "B"], [reject(2, "a"), reject(3, "a", "b", "beyond")])
     header, short, long = calamine(path)
@@ -147,7 +145,7 @@ def test_rows_shorter_and_longer_than_the_header_lose_nothing(tmp_path: Path) ->
     assert (short[:3], long[:3], long[7]) == (["a", "", "2"], ["a", "b", "3"], "beyond")
 
 
-def test_more_rows_than_a_sheet_holds_go_on_in_the_next(tmp_path: Path) -> None:
+def test_rows_over_the_sheet_limit_continue_on_the_next_sheet(tmp_path: Path) -> None:
     path = tmp_path / "r.xlsx"
     assert write_reject_workbook(path, ["A"], (reject(n, "a") for n in range(2, 9)), rows_per_sheet=3) == 7
     book = CalamineWorkbook.from_path(str(path))
@@ -171,13 +169,13 @@ def test_reject_sheet_has_frozen_header_filter_and_widths(tmp_path: Path) -> Non
     book.close()
 
 
-def test_no_rejects_give_a_sheet_with_its_header(tmp_path: Path) -> None:
+def test_workbook_without_rejects_has_only_the_header(tmp_path: Path) -> None:
     path = tmp_path / "r.xlsx"
     assert write_reject_workbook(path, ["A"], []) == 0
     assert calamine(path) == [["A", *REASON_HEADERS]]
 
 
-def test_only_the_owner_can_read_it(tmp_path: Path) -> None:
+def test_workbook_is_readable_only_by_its_owner(tmp_path: Path) -> None:
     path = tmp_path / "r.xlsx"
     path.write_bytes(b"older")
     path.chmod(0o644)
@@ -186,7 +184,7 @@ def test_only_the_owner_can_read_it(tmp_path: Path) -> None:
     assert os.listdir(tmp_path) == ["r.xlsx"]
 
 
-def test_a_failure_on_the_way_leaves_the_former_file_and_no_other(
+def test_failed_write_keeps_the_previous_file_and_no_temporary_files(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = tmp_path / "out"
@@ -227,7 +225,7 @@ except ImporterError as error:
 """
 
 
-def test_a_full_disk_is_one_line_and_leaves_nothing(tmp_path: Path) -> None:
+def test_full_disk_is_reported_in_one_line_and_leaves_no_file(tmp_path: Path) -> None:
     result = subprocess.run(
         [sys.executable, "-W", "error", "-c", FULL_DISK, str(tmp_path)],
         capture_output=True,
@@ -239,12 +237,12 @@ def test_a_full_disk_is_one_line_and_leaves_nothing(tmp_path: Path) -> None:
     assert os.listdir(tmp_path) == []
 
 
-def test_a_folder_that_is_not_there_is_one_line(tmp_path: Path) -> None:
+def test_missing_folder_is_refused_in_one_line(tmp_path: Path) -> None:
     with pytest.raises(ImporterError, match="cannot write the rejects: No such file"):
         write_reject_workbook(tmp_path / "missing" / "r.xlsx", ["A"], [reject(2, "a")])
 
 
-def test_nothing_in_it_is_a_formula(tmp_path: Path) -> None:
+def test_workbook_contains_no_formulas(tmp_path: Path) -> None:
     path = tmp_path / "r.xlsx"
     write_reject_workbook(path, ["=HYPERLINK(1)"], [reject(2, "=1+1")])
     with zipfile.ZipFile(path) as archive:
@@ -253,7 +251,7 @@ def test_nothing_in_it_is_a_formula(tmp_path: Path) -> None:
     assert "=1+1" in xml
 
 
-def test_a_reject_file_of_somebody_else_is_not_overwritten(tmp_path: Path) -> None:
+def test_reject_workbook_of_another_import_is_not_overwritten(tmp_path: Path) -> None:
     source = Path("/data/sample_data.xlsx")
 
     def claimed(of: Path) -> str:
@@ -269,14 +267,14 @@ def test_a_reject_file_of_somebody_else_is_not_overwritten(tmp_path: Path) -> No
     assert claimed(Path("é" * 125 + ".xlsx")).endswith("é.rejects.xlsx")
 
 
-def test_a_claimed_path_is_given_back_if_nothing_is_written(tmp_path: Path) -> None:
+def test_claimed_path_is_released_if_nothing_is_written(tmp_path: Path) -> None:
     with pytest.raises(KeyError), claimed_reject_path(Path("a.xlsx"), tmp_path):
         raise KeyError
     assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("name", ["r.csv", "r", "missing/r.xlsx", "folder.xlsx", "source.xlsx"])
-def test_a_path_that_cannot_be_is_a_usage_error(tmp_path: Path, name: str) -> None:
+def test_invalid_path_is_a_usage_error(tmp_path: Path, name: str) -> None:
     (tmp_path / "folder.xlsx").mkdir()
     source = tmp_path / "source.xlsx"
     source.touch()
@@ -284,16 +282,16 @@ def test_a_path_that_cannot_be_is_a_usage_error(tmp_path: Path, name: str) -> No
         check_reject_path(tmp_path / name, source)
 
 
-def test_a_path_that_can_be_is_accepted(tmp_path: Path) -> None:
+def test_valid_path_is_accepted(tmp_path: Path) -> None:
     check_reject_path(tmp_path / "r.XLSX", tmp_path / "source.xlsx")
 
 
-def test_the_columns_of_the_user_are_told_from_the_reasons() -> None:
+def test_source_columns_are_distinguished_from_reason_columns() -> None:
     assert source_width(["A", "Reason", *REASON_HEADERS]) == 2
     assert source_width(["A", "Cell", "Reason"]) == 3
 
 
-def test_a_workbook_that_nobody_has_saved_since_may_be_replaced(tmp_path: Path) -> None:
+def test_only_an_unmodified_reject_workbook_may_be_replaced(tmp_path: Path) -> None:
     path = tmp_path / "r.xlsx"
     write_reject_workbook(path, ["A"], [reject(2, "a")])
     check_reject_path(path)

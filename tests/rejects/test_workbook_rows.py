@@ -13,7 +13,7 @@ from tui_importer.events import Fault, Reject
 from tui_importer.rejects.workbook import write_reject_workbook
 
 
-def test_openpyxl_is_given_the_header_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_the_header_is_written_by_openpyxl(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     appended: list[object] = []
     real = WriteOnlyWorksheet.append
 
