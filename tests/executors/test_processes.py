@@ -235,7 +235,7 @@ def test_password_is_passed_only_through_a_pipe(tmp_path: Path, postgres: Databa
     assert "s3cret-word" not in repr(report)
 
 
-def test_command_unread_by_a_dead_process_is_not_an_error(tmp_path: Path, sqlite: Database) -> None:
+def test_order_unread_by_a_dead_process_is_not_an_error(tmp_path: Path, sqlite: Database) -> None:
     def kill_and_stop(run: Run, event: AnyEvent) -> None:
         if isinstance(event, BatchCommitted) and event.source == 2:
             for each in part_processes():

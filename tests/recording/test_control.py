@@ -103,7 +103,7 @@ ORDERS: list[tuple[AnyOrder, str]] = [
 
 
 @pytest.mark.parametrize(("order", "told"), ORDERS, ids=lambda one: type(one).__name__)
-def test_each_command_is_executed(tmp_path: Path, order: AnyOrder, told: str) -> None:
+def test_each_order_is_executed(tmp_path: Path, order: AnyOrder, told: str) -> None:
     with served(tmp_path) as puppet:
         give_order(tmp_path, order)
         assert puppet.told == [told]
@@ -133,7 +133,7 @@ ENDED = "the run does not answer: it has ended, or cannot be spoken to"
 
 
 @pytest.mark.parametrize("left", ["nothing", "no folder", "a socket that nobody has", "a file"])
-def test_command_to_an_ended_run_is_refused(tmp_path: Path, left: str) -> None:
+def test_order_to_an_ended_run_is_refused(tmp_path: Path, left: str) -> None:
     folder = tmp_path / "run"
     if left != "no folder":
         folder.mkdir()
@@ -209,7 +209,7 @@ def test_random_bytes_are_not_executed(tmp_path: Path, said: bytes) -> None:
         assert puppet.told == ["unpause"]
 
 
-def test_command_may_arrive_in_pieces(tmp_path: Path) -> None:
+def test_order_may_arrive_in_pieces(tmp_path: Path) -> None:
     with served(tmp_path) as puppet, caller(tmp_path) as connection:
         for letter in b'{"order": "pause"}\n':
             connection.sendall(bytes([letter]))
@@ -256,7 +256,7 @@ def test_immediate_disconnect_is_harmless(tmp_path: Path) -> None:
         assert puppet.told in (["unpause"], ["pause", "unpause"])
 
 
-def test_concurrent_commands_are_all_answered(tmp_path: Path) -> None:
+def test_concurrent_orders_are_all_answered(tmp_path: Path) -> None:
     barrier = threading.Barrier(8)
 
     def speak(number: int) -> None:
@@ -337,7 +337,7 @@ def ended_by(recorded: Recorded, act: Callable[[], None]) -> tuple[str, int]:
     return report.outcome, report.exit_code
 
 
-def test_live_run_executes_commands(tmp_path: Path, postgres: Database) -> None:
+def test_live_run_executes_orders(tmp_path: Path, postgres: Database) -> None:
     recorded = Recorded(tmp_path, postgres)
 
     def act() -> None:

@@ -251,7 +251,7 @@ def test_workbook_contains_no_formulas(tmp_path: Path) -> None:
     assert "=1+1" in xml
 
 
-def test_reject_workbook_of_another_import_is_not_overwritten(tmp_path: Path) -> None:
+def test_existing_reject_workbook_is_not_overwritten(tmp_path: Path) -> None:
     source = Path("/data/sample_data.xlsx")
 
     def claimed(of: Path) -> str:

@@ -120,7 +120,7 @@ def test_dead_remote_import_fails_with_its_last_known_counts(
     assert [(each.total_records, each.inserted) for each in counts] == [(3, 3), (3, 3)]
 
 
-def test_commands_reach_a_remote_import_even_if_sent_before_its_start(
+def test_orders_reach_a_remote_import_even_if_sent_before_its_start(
     tmp_path: Path, sqlite: Database, some_report: Report
 ) -> None:
     parts: list[Scripted] = []

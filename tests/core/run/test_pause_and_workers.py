@@ -261,7 +261,7 @@ def test_run_can_be_paused_and_unpaused_repeatedly(database: Database, tmp_path:
 
 
 def test_no_event_follows_run_finished(sqlite: Database, tmp_path: Path) -> None:
-    """A command that arrives too late changes neither the report nor the events."""
+    """An order that arrives too late changes neither the report nor the events."""
     late: list[str] = []
 
     def too_late(live: Live, event: AnyEvent) -> None:
