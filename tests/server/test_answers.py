@@ -8,7 +8,7 @@ from tui_importer.core.model.rates import RateWindow
 from tui_importer.server.answers import progress_of
 
 
-def test_progress_says_of_which_source_rows_and_workers_are() -> None:
+def test_progress_names_the_source_of_rows_and_workers() -> None:
     counters = [line.what for line in Scene(workers=2).begin().load().go(1).second_of_three().lines]
     snapshot = next(each for each in reversed(counters) if isinstance(each, Snapshot))
     answer = progress_of(snapshot, RateWindow())

@@ -13,7 +13,7 @@ from tests.support.terminal import Terminal
 pytestmark = pytest.mark.once
 
 
-def test_attach_shows_an_uploaded_run_live_and_gives_it_orders(serve: Callable[..., Served], tmp_path: Path) -> None:
+def test_attach_shows_an_uploaded_run_live_and_sends_it_orders(serve: Callable[..., Served], tmp_path: Path) -> None:
     served = serve("--db", "t.db", "--table", "directory")
     id_ = served.begin(numbered(300), **SLOW)
     run = served.at_work(id_)

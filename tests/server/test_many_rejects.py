@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.once
 
 
-def test_rejects_are_handed_over_piece_by_piece(serve: Callable[..., Served], sqlite: Database) -> None:
+def test_rejects_are_streamed(serve: Callable[..., Served], sqlite: Database) -> None:
     sqlite.execute("CREATE TABLE t (n integer)")
     rows, served = 8_000, serve("--db", sqlite.url, "--table", "t")
     run = served.ended(served.begin(f"n\n{('x' * 4_000 + chr(10)) * rows}".encode()))

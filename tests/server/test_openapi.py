@@ -31,7 +31,7 @@ checks.positive_data_acceptance.expected-statuses = ["2xx", "400", "409", "429"]
 
 
 @pytest.mark.once
-def test_schemathesis_finds_nothing(serve: Callable[..., Served], tmp_path: Path) -> None:
+def test_schemathesis_finds_no_violations(serve: Callable[..., Served], tmp_path: Path) -> None:
     install_plugin(tmp_path / "site", "slow", WITH_OPTIONS)  # whose options are part of the document
     environment = {"PYTHONPATH": str(tmp_path / "site")}
     served = serve("--db", "t.db", "--table", "t", "--max-waiting", "1000", token=TOKEN, environment=environment)
@@ -57,7 +57,7 @@ def test_schemathesis_finds_nothing(serve: Callable[..., Served], tmp_path: Path
     assert not [line for line in served.lines() if line["level"] == "error"]
 
 
-def test_every_choice_is_a_parameter(shared: Served) -> None:
+def test_every_option_is_a_documented_parameter(shared: Served) -> None:
     document = shared.client.get("/openapi.json").json()
     for path in ("/upload", "/runs"):
         named = {parameter["name"] for parameter in document["paths"][path]["post"]["parameters"]}

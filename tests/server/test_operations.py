@@ -27,7 +27,7 @@ def metrics(served: Served) -> dict[str, float]:
 
 
 @pytest.mark.once
-def test_metrics_say_what_happened(serve: Callable[..., Served]) -> None:
+def test_metrics_count_requests_and_imports(serve: Callable[..., Served]) -> None:
     served = serve("--db", "t.db")
     served.post("/upload", SAMPLE_PATH, "sample.xlsx")
     served.post("/upload", SAMPLE_PATH, "sample.xlsx")
@@ -70,7 +70,7 @@ def test_metrics_have_gauges_and_count_rejects_once(serve: Callable[..., Served]
     assert found["tui_importer_rows_total inserted"] == 125
 
 
-def test_logs_are_lines_of_json_without_what_clients_send(shared: Served) -> None:
+def test_logs_are_json_lines_without_client_input(shared: Served) -> None:
     shared.client.get('/runs/"%0a{"ts":1}?secret=canary', headers={"X-Canary": "canary"})
     shared.post("/upload?dry_run=true", numbered(2), "canary.csv")
     request_id = shared.client.get("/health").headers["X-Request-Id"]

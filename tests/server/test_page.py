@@ -136,7 +136,7 @@ def test_page_controls_a_live_run(serve: Callable[..., Served], page: Page, tmp_
     assert page("resume").is_enabled()
 
 
-def test_options_of_plugins_have_fields(serve: Callable[..., Served], page: Page, tmp_path: Path) -> None:
+def test_page_has_fields_for_plugin_options(serve: Callable[..., Served], page: Page, tmp_path: Path) -> None:
     install_plugin(tmp_path / "site", "slow", WITH_OPTIONS)
     served = serve("--db", "t.db", "--table", "t", environment={"PYTHONPATH": str(tmp_path / "site")})
     rows = tmp_path / "rows.csv"
@@ -163,7 +163,7 @@ def test_options_of_plugins_have_fields(serve: Callable[..., Served], page: Page
     assert page.complaints() == []
 
 
-def test_nothing_of_a_workbook_is_markup(serve: Callable[..., Served], page: Page, tmp_path: Path) -> None:
+def test_page_escapes_markup_in_workbook_text(serve: Callable[..., Served], page: Page, tmp_path: Path) -> None:
     served = serve("--db", "t.db")
     evil = "<img src=x onerror=\"document.title='owned'\"><script>document.title='owned'</script>"
     book = Workbook()

@@ -31,7 +31,7 @@ def parameters(served: Served) -> dict[str, dict[str, Any]]:
     return {parameter["name"]: parameter for parameter in document["paths"]["/upload"]["post"]["parameters"]}
 
 
-def test_a_client_gives_them_as_parameters_of_the_query(served: Served) -> None:
+def test_plugin_options_are_query_parameters(served: Served) -> None:
     answer = served.post("/upload?method=slow&slow.order=last&slow.careful=true", numbered(30))
     assert answer.status_code == 200, answer.text
     report = served.recording(answer.json()["run_id"]).report()
@@ -41,7 +41,7 @@ def test_a_client_gives_them_as_parameters_of_the_query(served: Served) -> None:
     assert "pause=0.25, order=<Order.LAST: 'last'>, depth=None, careful=True" in seen.read_text()
 
 
-def test_they_are_described_with_the_values_that_the_server_was_given(served: Served) -> None:
+def test_openapi_describes_plugin_options_with_the_server_defaults(served: Served) -> None:
     found = parameters(served)
     assert found["slow.pause"] == {
         "name": "slow.pause",
@@ -53,7 +53,7 @@ def test_they_are_described_with_the_values_that_the_server_was_given(served: Se
     assert found["lines.upper"]["schema"] == {"type": "boolean", "default": False}
 
 
-def test_texts_are_not_the_clients_to_choose(served: Served) -> None:
+def test_clients_cannot_set_text_options(served: Served) -> None:
     """They might be paths."""
     assert not {"slow.note", "lines.comment", "plugin_options"} & {*parameters(served)}
 
@@ -72,14 +72,14 @@ def test_texts_are_not_the_clients_to_choose(served: Served) -> None:
         ("plugin_options=x", "unknown option 'plugin_options': known are"),
     ],
 )
-def test_wrong_ones_are_refused_in_one_sentence(served: Served, query: str, said: str) -> None:
+def test_invalid_plugin_options_are_refused_in_one_sentence(served: Served, query: str, said: str) -> None:
     answer = served.post(f"/upload?{query}", numbered(3))
     assert answer.status_code == 400
     assert answer.json()["error"].startswith(said)
 
 
 @pytest.mark.once
-def test_the_same_key_with_other_options_is_another_request(served: Served) -> None:
+def test_idempotency_key_with_other_options_is_refused(served: Served) -> None:
     headers = {"Idempotency-Key": "of-the-options"}
     rows = numbered(5, first=900)
     assert served.post("/upload?slow.depth=2", rows, headers=headers).status_code == 200
@@ -96,7 +96,7 @@ def test_the_same_key_with_other_options_is_another_request(served: Served) -> N
         ("[options.plugin_options.slwo]\npause = 1", "did you mean 'slow'?"),
     ],
 )
-def test_a_server_with_wrong_options_does_not_start(tmp_path: Path, given: str, said: str) -> None:
+def test_server_with_invalid_plugin_options_does_not_start(tmp_path: Path, given: str, said: str) -> None:
     install_plugin(tmp_path / "site", "slow", WITH_OPTIONS)
     (tmp_path / "plan.toml").write_text(f'[source]\nfile = "a.csv"\n{given}\n')
     ended = subprocess.run(
@@ -113,7 +113,7 @@ def test_a_server_with_wrong_options_does_not_start(tmp_path: Path, given: str, 
 
 
 @pytest.mark.once
-def test_an_upload_keeps_its_options_on_disk(served: Served) -> None:
+def test_upload_keeps_its_plugin_options_on_disk(served: Served) -> None:
     id_ = served.begin(numbered(4, first=500), **{"slow.depth": 4})
     served.ended(id_)
     record = served.state / "tui-importer" / "uploads" / id_ / "record.json"

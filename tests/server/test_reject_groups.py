@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
 
 @pytest.mark.once
-def test_http_returns_the_same_groups(serve: Callable[..., Served], sqlite: Database, tmp_path: Path) -> None:
+def test_http_api_returns_the_reject_groups_of_the_report(
+    serve: Callable[..., Served], sqlite: Database, tmp_path: Path
+) -> None:
     sqlite.execute(SQLITE)
     served = serve("--db", sqlite.url, "--table", "t")
     run = served.ended(served.begin(sheet(tmp_path / "t.csv", raising=False).read_bytes()))

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @pytest.mark.once
 @pytest.mark.parametrize("path", ["/runs", "/upload"])
-def test_idempotency_key_makes_a_request_repeatable(shared: Served, path: str) -> None:
+def test_request_with_idempotency_key_can_be_repeated(shared: Served, path: str) -> None:
     rows, key = numbered(20, first=2_000 if path == "/runs" else 2_100), {"Idempotency-Key": f"key-of{path}"}
     first = shared.post(path, rows, headers=key)
     second = shared.post(path, rows, headers=key)
@@ -68,7 +68,7 @@ def test_idempotency_key_is_reserved_during_upload(shared: Served) -> None:
 
 
 @pytest.mark.once
-def test_the_queue_is_bounded_and_says_when_to_come_again(serve: Callable[..., Served]) -> None:
+def test_full_queue_refuses_uploads_with_retry_after(serve: Callable[..., Served]) -> None:
     served = serve("--db", "t.db", "--table", "t", "--max-runs", "1", "--max-waiting", "2")
     ids = [served.begin(numbered(900, first=1000 * number), **SLOW) for number in range(3)]
     states = [served.run(id_)["state"] for id_ in ids]
@@ -92,7 +92,7 @@ def test_the_queue_is_bounded_and_says_when_to_come_again(serve: Callable[..., S
 
 @pytest.mark.once
 @pytest.mark.parametrize("query", ["", "?atomic=true"])
-def test_uploads_that_all_want_to_make_the_table(serve: Callable[..., Served], postgres: Database, query: str) -> None:
+def test_concurrent_uploads_create_one_table(serve: Callable[..., Served], postgres: Database, query: str) -> None:
     served = serve("--db", postgres.url, "--table", "t", "--max-runs", "4")
     with ThreadPoolExecutor(6) as pool:
         answers = list(pool.map(lambda one: served.post(f"/upload{query}", numbered(50, first=100 * one)), range(6)))
@@ -101,7 +101,7 @@ def test_uploads_that_all_want_to_make_the_table(serve: Callable[..., Served], p
 
 
 @pytest.mark.once
-def test_the_same_content_is_imported_one_after_the_other(serve: Callable[..., Served]) -> None:
+def test_concurrent_uploads_of_the_same_content_are_serialized(serve: Callable[..., Served]) -> None:
     served = serve("--db", "t.db", "--table", "t", "--max-runs", "4")
     with ThreadPoolExecutor(4) as pool:
         answers = list(pool.map(lambda _: served.post("/upload", numbered(500)).json(), range(4)))

@@ -37,7 +37,7 @@ def stream(served: Served, id_: str, last: str | None = None, query: str = "") -
     return [dict(line.split(": ", 1) for line in block.split("\n")) for block in blocks]
 
 
-def test_a_run_from_its_beginning_to_its_end(served: Served) -> None:
+def test_run_is_reported_from_start_to_end(served: Served) -> None:
     id_ = served.begin(numbered(300, bad=3), max_rejects=50, method="concurrent")
     run = served.ended(id_)
     assert (run["outcome"], run["exit_code"], run["error"], run["method"]) == ("complete", 0, None, "concurrent")
@@ -64,7 +64,7 @@ def test_event_stream_resumes_from_any_id(served: Served) -> None:
     assert stream(served, id_, "of another server")[1:] == whole[1:]
 
 
-def test_events_come_while_the_run_goes_on(served: Served) -> None:
+def test_events_are_streamed_during_the_run(served: Served) -> None:
     id_ = served.begin(numbered(900, first=5_000), **SLOW)
     seen: list[str] = []
     with served.client.stream("GET", f"/runs/{id_}/events") as answer:
@@ -81,7 +81,7 @@ def test_events_come_while_the_run_goes_on(served: Served) -> None:
 
 
 @pytest.mark.parametrize("query", ["", "?dry_run=true"])
-def test_rejects_as_json_and_as_a_workbook(serve: Callable[..., Served], query: str) -> None:
+def test_rejects_are_available_as_json_and_as_a_workbook(serve: Callable[..., Served], query: str) -> None:
     served = serve("--db", "t.db")
     answer = served.post(f"/runs{query}", SAMPLE_PATH, "sample.xlsx")
     run = served.ended(answer.json()["id"])
@@ -133,7 +133,7 @@ def test_run_can_be_paused_stopped_and_resumed(served: Served) -> None:
     assert ids == sorted(ids)
 
 
-def test_the_dashboard_finds_an_uploaded_run_and_it_obeys(serve: Callable[..., Served], postgres: Any) -> None:
+def test_dashboard_shows_and_controls_an_uploaded_run(serve: Callable[..., Served], postgres: Any) -> None:
     served = serve("--db", postgres.url, "--table", "t")
     id_ = served.begin(numbered(2_000), max_rate=40, batch_size=4, workers=2)
     run = served.wait(id_, lambda run: run["progress"] and run["progress"]["inserted"] >= 20)
@@ -171,7 +171,7 @@ def test_deleted_upload_leaves_no_file(served: Served) -> None:
     assert served.client.delete(f"/runs/{id_}").status_code == 404
 
 
-def test_the_uploaded_file_is_kept_only_as_long_as_it_is_needed(served: Served) -> None:
+def test_uploaded_file_is_deleted_when_no_longer_needed(served: Served) -> None:
     id_ = served.begin(numbered(3, first=990))
     served.ended(id_)
     [folder] = [path for path in served.uploads if path.name == id_]

@@ -43,7 +43,7 @@ def refused(tmp_path: Path, *options: str, **environment: str) -> str:
 
 
 @pytest.mark.once
-def test_no_other_address_without_a_token(tmp_path: Path) -> None:
+def test_public_address_requires_a_token(tmp_path: Path) -> None:
     assert "a token is required" in refused(tmp_path, "--host", "0.0.0.0")
     assert "a token is required" in refused(tmp_path, "--allow-host", "imports.example")
     assert "16 or more" in refused(tmp_path, TUI_IMPORTER_SERVER_TOKEN="short")
@@ -54,7 +54,7 @@ def test_no_other_address_without_a_token(tmp_path: Path) -> None:
 
 
 @pytest.mark.once
-def test_what_cannot_be_is_said_in_one_line(tmp_path: Path, shared: Served) -> None:
+def test_invalid_server_configuration_is_refused_in_one_line(tmp_path: Path, shared: Served) -> None:
     port = shared.url.rpartition(":")[2]
     assert f"cannot listen on 127.0.0.1 port {port}" in refused(tmp_path, "--port", port)
     uploads = shared.state / "tui-importer" / "uploads"
@@ -66,7 +66,7 @@ def test_what_cannot_be_is_said_in_one_line(tmp_path: Path, shared: Served) -> N
     assert "not the client's to choose" in refused(tmp_path, "--table", "{sheet}")
 
 
-def test_without_the_extra_it_says_what_to_install(tmp_path: Path) -> None:
+def test_missing_server_extra_is_reported_with_the_install_command(tmp_path: Path) -> None:
     (tmp_path / "starlette.py").write_text("raise ModuleNotFoundError('no starlette', name='starlette')")
     line = refused(tmp_path, PYTHONPATH=str(tmp_path))
     assert line.endswith("serving needs starlette, which is not installed: pip install 'tui-importer[server]'")
@@ -95,7 +95,7 @@ def test_runs_are_hidden_without_the_token(serve: Callable[..., Served]) -> None
         assert httpx.get(served.url + path).status_code == 200
 
 
-def test_other_names_and_other_sites_are_turned_away(shared: Served) -> None:
+def test_foreign_hosts_and_origins_are_refused(shared: Served) -> None:
     port = shared.url.rpartition(":")[2]
     for host, status in (("localhost", 200), (f"127.0.0.1:{port}", 200), ("[::1]:80", 200), ("evil.example", 403)):
         assert shared.client.get("/runs", headers={"Host": host}).status_code == status
@@ -114,7 +114,7 @@ def test_other_names_and_other_sites_are_turned_away(shared: Served) -> None:
     assert shared.post("/runs?dry_run=true", numbered(1), headers=ours).status_code == 202
 
 
-def test_every_answer_has_its_headers(shared: Served) -> None:
+def test_every_response_has_security_headers(shared: Served) -> None:
     for path in ("/", "/health", "/nothing", "/runs?x=1"):
         headers = shared.client.get(path).headers
         assert "default-src 'none'" in headers["Content-Security-Policy"]
@@ -123,7 +123,7 @@ def test_every_answer_has_its_headers(shared: Served) -> None:
         assert not [name for name in headers if name.lower().startswith("access-control")]
 
 
-def test_a_file_that_is_too_large_is_refused_before_and_while_it_comes(serve: Callable[..., Served]) -> None:
+def test_too_large_file_is_refused_before_and_during_the_upload(serve: Callable[..., Served]) -> None:
     served = serve("--db", "t.db", "--table", "t", "--max-upload", "0.05")
     large = numbered(10_000)
     assert served.post("/upload", large).status_code == 413
@@ -148,7 +148,7 @@ def test_a_file_that_is_too_large_is_refused_before_and_while_it_comes(serve: Ca
     assert served.uploads == []
 
 
-def test_a_file_that_comes_too_slowly_is_given_up(serve: Callable[..., Served]) -> None:
+def test_too_slow_upload_is_aborted(serve: Callable[..., Served]) -> None:
     served = serve("--db", "t.db", "--table", "t", "--idle-timeout", "0.3")
     with served.half_an_upload() as connection:
         answer = b""
@@ -159,7 +159,7 @@ def test_a_file_that_comes_too_slowly_is_given_up(serve: Callable[..., Served]) 
     assert served.uploads == []
 
 
-def test_a_connection_on_which_nothing_begins_is_closed(serve: Callable[..., Served]) -> None:
+def test_idle_connection_is_closed(serve: Callable[..., Served]) -> None:
     served = serve("--db", "t.db", "--table", "t", "--idle-timeout", "0.5")
     port = int(served.url.rpartition(":")[2])
     with socket.create_connection(("127.0.0.1", port), timeout=60) as silent:
@@ -184,7 +184,7 @@ def test_database_error_does_not_reveal_the_address(serve: Callable[..., Served]
     assert served.client.get("/health").status_code == 503
 
 
-def test_names_are_shown_and_never_opened(shared: Served) -> None:
+def test_client_file_names_are_shown_but_never_opened(shared: Served) -> None:
     for given, shown in (
         ("../../../etc/passwd.csv", "passwd.csv"),
         ("C:\\Users\\me\\b\u202egnp.csv", "b\\u202egnp.csv"),
@@ -199,7 +199,7 @@ def test_names_are_shown_and_never_opened(shared: Served) -> None:
     assert not [path for path in shared.state.rglob("*") if "passwd" in path.name or "gnp" in path.name]
 
 
-def test_uploads_can_be_read_by_their_owner_only(serve: Callable[..., Served]) -> None:
+def test_uploads_are_readable_only_by_their_owner(serve: Callable[..., Served]) -> None:
     old = os.umask(0)
     try:
         served = serve("--db", "t.db", "--table", "t")

@@ -30,7 +30,9 @@ def all_are_in(database: Database, rows: int) -> None:
     assert database.fetch("SELECT count(*), count(DISTINCT n) FROM t") == [(rows, rows)]
 
 
-def test_a_client_that_goes_while_it_waits_changes_nothing(serve: Callable[..., Served], sqlite: Database) -> None:
+def test_client_disconnect_while_waiting_does_not_affect_the_run(
+    serve: Callable[..., Served], sqlite: Database
+) -> None:
     served = serve("--db", "t.db", "--table", "t")
     rows = numbered(20)
     body = b'--x\r\nContent-Disposition: form-data; name="file"; filename="a.csv"\r\n\r\n' + rows + b"\r\n--x--\r\n"
@@ -48,7 +50,7 @@ def test_a_client_that_goes_while_it_waits_changes_nothing(serve: Callable[..., 
     all_are_in(sqlite, 20)
 
 
-def test_a_client_that_goes_in_the_middle_of_its_upload_leaves_nothing(serve: Callable[..., Served]) -> None:
+def test_client_disconnect_during_the_upload_leaves_no_file(serve: Callable[..., Served]) -> None:
     served = serve("--db", "t.db", "--table", "t")
     with served.half_an_upload():
         until(lambda: [path for path in served.uploads if path.name.endswith(".part")])
@@ -57,7 +59,7 @@ def test_a_client_that_goes_in_the_middle_of_its_upload_leaves_nothing(serve: Ca
     assert served.client.get("/runs").json()["runs"] == []
 
 
-def test_a_server_that_is_killed_finds_its_runs_again(serve: Callable[..., Served], sqlite: Database) -> None:
+def test_restarted_server_finds_the_runs_of_a_killed_server(serve: Callable[..., Served], sqlite: Database) -> None:
     served = serve("--db", "t.db", "--table", "t", "--max-runs", "1")
     first = served.begin(numbered(600), max_rate=40, batch_size=1)
     second = served.begin(numbered(20, first=600))
@@ -100,8 +102,10 @@ def test_server_shutdown_stops_its_runs(serve: Callable[..., Served], sqlite: Da
     all_are_in(sqlite, 420)
 
 
-def test_server_and_run_told_to_end_at_once(serve: Callable[..., Served], sqlite: Database) -> None:
-    """As systemd does it unless told otherwise."""
+def test_run_is_resumed_after_server_and_run_get_sigterm_together(
+    serve: Callable[..., Served], sqlite: Database
+) -> None:
+    """As systemd does by default."""
     served = serve("--db", "t.db", "--table", "t")
     id_ = served.begin(numbered(200), max_rate=40, batch_size=1)
     served.at_work(id_)
@@ -125,7 +129,7 @@ def test_expired_uploads_are_removed(serve: Callable[..., Served]) -> None:
     assert not served.recording(run["run_id"]).folder.exists()
 
 
-def test_a_run_that_is_killed_is_taken_up_again(serve: Callable[..., Served], sqlite: Database) -> None:
+def test_killed_run_is_resumed(serve: Callable[..., Served], sqlite: Database) -> None:
     served = serve("--db", "t.db", "--table", "t")
     id_ = served.begin(numbered(200), max_rate=40, batch_size=1)
     served.at_work(id_)
@@ -136,7 +140,9 @@ def test_a_run_that_is_killed_is_taken_up_again(serve: Callable[..., Served], sq
     all_are_in(sqlite, 200)
 
 
-def test_server_and_run_killed_at_once(serve: Callable[..., Served], sqlite: Database) -> None:
+def test_runs_are_resumed_after_server_and_run_are_killed_together(
+    serve: Callable[..., Served], sqlite: Database
+) -> None:
     served = serve("--db", "t.db", "--table", "t")
     id_ = served.begin(numbered(200), max_rate=40, batch_size=1)
     served.at_work(id_)
@@ -148,7 +154,7 @@ def test_server_and_run_killed_at_once(serve: Callable[..., Served], sqlite: Dat
     all_are_in(sqlite, 200)
 
 
-def test_a_run_whose_id_was_never_noted_is_found_by_its_file(serve: Callable[..., Served], sqlite: Database) -> None:
+def test_run_with_an_unrecorded_id_is_found_by_its_file(serve: Callable[..., Served], sqlite: Database) -> None:
     served = serve("--db", "t.db", "--table", "t")
     id_ = served.begin(numbered(600), max_rate=40, batch_size=1)
     run = served.at_work(id_)
@@ -161,7 +167,7 @@ def test_a_run_whose_id_was_never_noted_is_found_by_its_file(serve: Callable[...
     all_are_in(sqlite, 600)
 
 
-def test_file_that_crashes_every_run_is_given_up(serve: Callable[..., Served]) -> None:
+def test_file_that_crashes_every_run_is_abandoned(serve: Callable[..., Served]) -> None:
     served = serve("--db", "t.db", "--table", "t")
     id_ = served.begin(numbered(300), **SLOW)
     for times in range(1, 4):
@@ -178,7 +184,7 @@ def test_file_that_crashes_every_run_is_given_up(serve: Callable[..., Served]) -
     assert ended["resumable"]
 
 
-def test_a_database_that_is_not_there(serve: Callable[..., Served]) -> None:
+def test_unreachable_database_gives_503(serve: Callable[..., Served]) -> None:
     served = serve("--db", "postgresql://nobody@127.0.0.1:1/nothing", "--table", "t", "--connect-timeout", "2")
     answer = served.client.get("/health")
     assert (answer.status_code, answer.json()["database"]) == (503, "unavailable")
@@ -189,7 +195,7 @@ def test_a_database_that_is_not_there(serve: Callable[..., Served]) -> None:
     assert (run["outcome"], run["exit_code"], run["resumable"]) == ("failed", 5, True)
 
 
-def test_a_database_that_goes_away_in_the_middle(serve: Callable[..., Served], postgres: Database) -> None:
+def test_run_interrupted_by_a_database_outage_can_be_resumed(serve: Callable[..., Served], postgres: Database) -> None:
     served = serve("--db", postgres.url, "--table", "t", "--retry-for", "0.5")
     id_ = served.begin(numbered(200), workers=1, **SLOW)
     served.at_work(id_)
@@ -209,8 +215,8 @@ def test_a_database_that_goes_away_in_the_middle(serve: Callable[..., Served], p
     until(lambda: served.client.get("/health").status_code == 200)
 
 
-def test_a_disk_that_is_full(serve: Callable[..., Served]) -> None:
-    """A limit on the size of files stands for it: writing fails in the same places."""
+def test_upload_to_a_full_disk_gives_507(serve: Callable[..., Served]) -> None:
+    """A file size limit stands in for it: writes fail in the same places."""
     served = serve(
         "--db", "t.db", "--table", "t", limits=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (200_000,) * 2)
     )
@@ -224,7 +230,7 @@ def test_a_disk_that_is_full(serve: Callable[..., Served]) -> None:
     assert served.post("/upload?dry_run=true", numbered(50)).status_code == 200
 
 
-def test_a_database_whose_disk_is_full(serve: Callable[..., Served], sqlite: Database) -> None:
+def test_full_database_disk_gives_503_and_a_resumable_run(serve: Callable[..., Served], sqlite: Database) -> None:
     limit = [520_000]
     served = serve(
         *("--db", "t.db", "--table", "t", "--retry-for", "0.3"),

@@ -27,7 +27,7 @@ ROW_BY_ROW = ("concurrent", "sequential")
 
 @pytest.mark.once
 @pytest.mark.parametrize("kind", ["sqlite", "postgres"])
-def test_the_founding_example_by_every_method(
+def test_sample_file_is_uploaded_with_every_method(
     serve: Callable[..., Served], kind: str, request: pytest.FixtureRequest
 ) -> None:
     database: Database = request.getfixturevalue(kind)
@@ -53,7 +53,7 @@ def test_the_founding_example_by_every_method(
         assert database.scalar("SELECT count(*) FROM businesses") == inserted
 
 
-def test_as_curl_sends_it_to_a_server_without_options(serve: Callable[..., Served], tmp_path: Path) -> None:
+def test_upload_by_curl_to_a_server_without_options(serve: Callable[..., Served], tmp_path: Path) -> None:
     served = serve()
     port = served.url.rpartition(":")[2]
     ended = subprocess.run(
@@ -67,7 +67,7 @@ def test_as_curl_sends_it_to_a_server_without_options(serve: Callable[..., Serve
         assert database.execute("SELECT count(*) FROM businesses").fetchone() == (9_987,)
 
 
-def test_the_same_file_twice_is_recognised(shared: Served) -> None:
+def test_second_upload_of_the_same_file_is_recognised(shared: Served) -> None:
     rows = numbered(120, first=1_000)
     first = shared.post("/upload", rows).json()
     second = shared.post("/upload?method=sequential", rows, "another name.csv").json()
@@ -76,7 +76,7 @@ def test_the_same_file_twice_is_recognised(shared: Served) -> None:
     assert (second["stats"]["inserted"], second["stats"]["skipped"]) == (0, 120)
 
 
-def test_a_name_that_is_no_text_is_shown_by_escapes(shared: Served) -> None:
+def test_undecodable_file_name_is_shown_escaped(shared: Served) -> None:
     body = PART.replace(b"a.csv", b"caf\xe9.csv") + b"--x--\r\n"
     upload = shared.client.post("/upload?dry_run=true", content=body, headers=FORM).json()
     assert shared.client.get(f"/runs/{upload['id']}").json()["file"] == r"caf\xe9.csv"
@@ -131,21 +131,21 @@ def test_invalid_uploads_are_refused_in_one_sentence(shared: Served, path: str) 
 
 
 @pytest.mark.parametrize("content", [b"", b"not a workbook", b"PK\x03\x04 nor this"])
-def test_what_is_no_workbook_is_refused_without_a_word_about_the_server(shared: Served, content: bytes) -> None:
+def test_invalid_workbook_is_refused_without_server_details(shared: Served, content: bytes) -> None:
     answer = shared.post("/upload", content, "a.xlsx")
     assert answer.status_code == 400
     assert str(shared.state) not in answer.text
     assert shared.run(answer.json()["id"])["outcome"] == "failed"
 
 
-def test_a_limit_of_time_answers_with_where_to_look(serve: Callable[..., Served]) -> None:
+def test_answer_within_returns_202_with_the_run_location(serve: Callable[..., Served]) -> None:
     served = serve("--db", "t.db", "--table", "t", "--answer-within", "0.1")
     answer = served.post("/upload?max_rate=20&batch_size=1", numbered(40))
     assert answer.status_code == 202
     assert served.ended(answer.headers["Location"].rpartition("/")[2])["outcome"] == "complete"
 
 
-def test_a_dry_run_writes_nothing_and_a_sheet_can_be_chosen(shared: Served) -> None:
+def test_dry_run_writes_nothing_and_sheet_can_be_selected(shared: Served) -> None:
     answer = shared.post("/upload?dry_run=true&limit=5", numbered(9, first=5_000)).json()
     assert answer["stats"]["total_records"] == 5
     wrong = shared.post("/upload?sheet=Nowhere", SAMPLE_PATH, "sample.xlsx")
@@ -153,7 +153,7 @@ def test_a_dry_run_writes_nothing_and_a_sheet_can_be_chosen(shared: Served) -> N
     assert "Nowhere" in wrong.json()["error"]
 
 
-def test_a_client_says_how_values_are_written(serve: Callable[..., Served], tmp_path: Path) -> None:
+def test_value_formats_are_query_parameters(serve: Callable[..., Served], tmp_path: Path) -> None:
     served = serve("--db", "t.db", "--table", "t")
     content = b"day,amount,note\n01/02/2024,NA,NA\n03/04/2024,-,x\n05/06/2024,2.5,y\n"
     answer = served.client.post(
@@ -168,6 +168,6 @@ def test_a_client_says_how_values_are_written(serve: Callable[..., Served], tmp_
         ]
 
 
-def test_health_and_its_database(shared: Served) -> None:
+def test_health_includes_the_database(shared: Served) -> None:
     said = shared.client.get("/health")
     assert (said.status_code, said.json()["status"], said.json()["database"]) == (200, "ok", "ok")
