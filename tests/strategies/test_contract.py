@@ -67,7 +67,7 @@ def load(path: Path, database: Database, *, table: str | None = None, **options:
     # 10,000 commits each, once.
     ["batched", "async", *once(*ROW_BY_ROW)],
 )
-def test_the_founding_example(
+def test_sample_file_is_imported_by_every_strategy(
     database: Database, strategy: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -129,9 +129,7 @@ ITEMS: list[tuple[list[Any], bool]] = [
 ]
 
 
-def test_constraints_of_an_existing_table_name_the_row_and_cost_no_other(
-    database: Database, strategy: str, tmp_path: Path
-) -> None:
+def test_constraint_violations_reject_only_their_row(database: Database, strategy: str, tmp_path: Path) -> None:
     database.execute(CONSTRAINED[database.kind])
     path = workbook(tmp_path / "items.xlsx", [["id", "name", "price", "parent", "label"], *(row for row, _ in ITEMS)])
     report, _ = load(path, database, table="items", strategy=strategy, workers=1)
@@ -154,7 +152,7 @@ def test_constraints_of_an_existing_table_name_the_row_and_cost_no_other(
 @pytest.mark.once
 @pytest.mark.parametrize("atomic", [False, True])
 @pytest.mark.parametrize("kind", ["postgres", "sqlite", "generic"])
-def test_a_check_names_the_first_of_the_cells_that_it_speaks_of(
+def test_check_violation_names_the_first_cell_of_the_condition(
     request: pytest.FixtureRequest, kind: str, atomic: bool, strategy: str, tmp_path: Path
 ) -> None:
     database = request.getfixturevalue(kind)
@@ -173,7 +171,7 @@ def test_a_check_names_the_first_of_the_cells_that_it_speaks_of(
     assert database.fetch("SELECT note FROM spans") == [("fine",)]
 
 
-def test_a_dialect_that_cannot_be_asked_for_constraints_takes_rows(
+def test_dialect_without_constraint_reflection_imports_rows(
     generic: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def unknown(*arguments: Any, **options: Any) -> Any:
@@ -188,7 +186,7 @@ def test_a_dialect_that_cannot_be_asked_for_constraints_takes_rows(
     assert (report.error, report.stats.success_count) == (None, 1)
 
 
-def test_a_foreign_key_is_a_reject_of_its_row(postgres: Database, strategy: str, tmp_path: Path) -> None:
+def test_foreign_key_violation_rejects_its_row(postgres: Database, strategy: str, tmp_path: Path) -> None:
     postgres.execute(CONSTRAINED["postgresql"])
     path = workbook(
         tmp_path / "items.xlsx",
@@ -199,7 +197,7 @@ def test_a_foreign_key_is_a_reject_of_its_row(postgres: Database, strategy: str,
     assert postgres.scalar("SELECT count(*) FROM items") == 18
 
 
-def test_a_value_that_only_the_database_can_read_is_named_by_its_cell(
+def test_value_refused_by_the_database_is_reported_with_its_cell(
     postgres: Database, strategy: str, tmp_path: Path
 ) -> None:
     postgres.execute("CREATE TABLE orders (n integer, spec jsonb, key uuid)")
@@ -215,10 +213,10 @@ def test_a_value_that_only_the_database_can_read_is_named_by_its_cell(
 
 
 @pytest.mark.parametrize(("batch_size", "workers"), [(7, 3), *once_sets((1, 1), (100, 2), (100_000, 5))])
-def test_neither_batch_size_nor_workers_change_the_result(
+def test_result_is_independent_of_batch_size_and_workers(
     database: Database, strategy: str, tmp_path: Path, batch_size: int, workers: int
 ) -> None:
-    """Rows and rejects are the same, however they are cut and by however many they are written."""
+    """Rows and rejects are the same for any batch size and any number of workers."""
     # Some rows are refused by the conversion (no word), others by the database only (the CHECK).
     database.execute("CREATE TABLE t (number integer PRIMARY KEY CHECK (number % 17 <> 3), word varchar(4) NOT NULL)")
     rows = [(number, None if number % 23 == 0 else f"w{number}") for number in range(150)]
@@ -233,7 +231,7 @@ def test_neither_batch_size_nor_workers_change_the_result(
 
 
 @pytest.mark.parametrize("workers", [2, *once(5)])
-def test_workers_side_by_side_lose_and_double_nothing(
+def test_concurrent_workers_neither_lose_nor_duplicate_rows(
     database: Database, strategy: str, tmp_path: Path, workers: int
 ) -> None:
     path = workbook(tmp_path / "t.xlsx", [["number", "word"], *([number, f"w{number}"] for number in range(500))])
@@ -247,14 +245,14 @@ def test_workers_side_by_side_lose_and_double_nothing(
         assert report.workers == workers
 
 
-def test_nothing_but_a_header_makes_an_empty_table(database: Database, strategy: str, tmp_path: Path) -> None:
+def test_sheet_with_only_a_header_gives_an_empty_table(database: Database, strategy: str, tmp_path: Path) -> None:
     path = workbook(tmp_path / "empty.xlsx", [["a", "b"]])
     report, _ = load(path, database, strategy=strategy)
     assert (report.outcome, report.exit_code, report.stats.total_records) == ("complete", 0, 0)
     assert database.fetch("SELECT * FROM empty") == []
 
 
-def test_only_bad_rows_are_all_named(database: Database, strategy: str, tmp_path: Path) -> None:
+def test_sheet_of_only_bad_rows_reports_each_row(database: Database, strategy: str, tmp_path: Path) -> None:
     database.execute("CREATE TABLE t (n integer NOT NULL)")
     path = workbook(tmp_path / "t.xlsx", [["n"], *(["x"] for _ in range(20))])
     report, _ = load(path, database, table="t", strategy=strategy, batch_size=6)
@@ -263,8 +261,8 @@ def test_only_bad_rows_are_all_named(database: Database, strategy: str, tmp_path
     assert database.fetch("SELECT * FROM t") == []
 
 
-def test_no_connection_and_no_process_is_left(postgres: Database, strategy: str, tmp_path: Path) -> None:
-    """Threads are watched in every test of the suite."""
+def test_no_connection_and_no_process_remains(postgres: Database, strategy: str, tmp_path: Path) -> None:
+    """Leaked threads are checked in every test of the suite."""
     path = workbook(tmp_path / "t.xlsx", [["n"], *([number] for number in range(100))])
     report, _ = load(path, postgres, strategy=strategy, workers=3, batch_size=10)
     assert report.exit_code == 0
@@ -287,7 +285,7 @@ def test_no_connection_and_no_process_is_left(postgres: Database, strategy: str,
 
 
 @pytest.mark.parametrize(("alias", "name"), [("concurrent", "threaded"), ("batch", "batched")])
-def test_the_words_of_the_founding_program_are_accepted(
+def test_strategy_names_of_the_original_program_are_accepted(
     sqlite: Database, tmp_path: Path, alias: str, name: str
 ) -> None:
     path = workbook(tmp_path / "t.xlsx", [["n"], [1]])
