@@ -22,21 +22,21 @@ BUILT_IN = load_registry(found=[])
 
 
 @pytest.mark.parametrize("name", BUILT_IN.strategy_names())
-def test_built_in_strategies_keep_the_contract(name: str, tmp_path: Path) -> None:
+def test_built_in_strategies_fulfil_the_contract(name: str, tmp_path: Path) -> None:
     check_strategy(BUILT_IN.strategy(name), tmp_path)
 
 
 @pytest.mark.parametrize("spec", FAULTY_STRATEGIES, ids=lambda spec: spec.summary)
-def test_a_faulty_strategy_is_found_out(spec: StrategySpec, tmp_path: Path) -> None:
+def test_faulty_strategy_fails_the_contract(spec: StrategySpec, tmp_path: Path) -> None:
     with pytest.raises(ContractError):
         check_strategy(spec, tmp_path)
 
 
-def test_built_in_backends_keep_the_contract(database: Database, tmp_path: Path) -> None:
+def test_built_in_backends_fulfil_the_contract(database: Database, tmp_path: Path) -> None:
     check_backend(database, tmp_path)
 
 
-def test_a_backend_made_of_public_parts_keeps_the_contract(tmp_path: Path) -> None:
+def test_backend_of_public_classes_fulfils_the_contract(tmp_path: Path) -> None:
     inner = SQLiteDatabase(tmp_path / "own.db")
 
     class Own:
@@ -47,7 +47,7 @@ def test_a_backend_made_of_public_parts_keeps_the_contract(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("spec", FAULTY_BACKENDS, ids=lambda spec: spec.summary)
-def test_a_faulty_backend_is_found_out(spec: BackendSpec, tmp_path: Path) -> None:
+def test_faulty_backend_fails_the_contract(spec: BackendSpec, tmp_path: Path) -> None:
     inner = SQLiteDatabase(tmp_path / "faulty.db")
 
     class Faulty:

@@ -56,27 +56,27 @@ def write_csv(path: Path, sheets: Mapping[str, Sequence[Sequence[Cell]]]) -> Non
     ("name", "write", "several"),
     [("calamine", write_xlsx, True), ("openpyxl", write_xlsx, True), ("csv", write_csv, False)],
 )
-def test_built_in_readers_keep_the_contract(
+def test_built_in_readers_fulfil_the_contract(
     name: str, write: Callable[[Path, Mapping[str, Sequence[Sequence[Cell]]]], None], several: bool, tmp_path: Path
 ) -> None:
     check_reader(BUILT_IN.reader(name), write, tmp_path, several_sheets=several)
 
 
-def test_a_reader_made_of_public_parts_keeps_the_contract(tmp_path: Path) -> None:
+def test_reader_of_public_classes_fulfils_the_contract(tmp_path: Path) -> None:
     check_reader(own_reader.OWN, own_reader.write, tmp_path, kinds=own_reader.KINDS)
 
 
 @pytest.mark.parametrize("spec", own_reader.FAULTY, ids=lambda spec: spec.summary)
-def test_a_faulty_reader_is_found_out(spec: ReaderSpec, tmp_path: Path) -> None:
+def test_faulty_reader_fails_the_contract(spec: ReaderSpec, tmp_path: Path) -> None:
     with pytest.raises(ContractError):
         check_reader(spec, own_reader.write, tmp_path, kinds=own_reader.KINDS)
 
 
-def test_columns_of_lists_keep_the_contract() -> None:
+def test_list_columns_fulfil_the_contract() -> None:
     check_columns(ListColumn)
 
 
-def test_columns_of_rows_keep_the_contract() -> None:
+def test_row_columns_fulfil_the_contract() -> None:
     rows, texts = Rows.read(iter([("a", "x"), ("b", ""), ("é\n", "\N{GRINNING FACE}")]), 10)
     assert texts is not None
     for column, cells in zip(texts.columns(), zip(*rows, strict=True), strict=True):
@@ -108,7 +108,7 @@ class _Faulty(ListColumn):
         ("keep", lambda selected: ListColumn(["a"])),
     ],
 )
-def test_a_wrong_answer_of_a_column_is_found_out(name: str, answer: Any) -> None:
+def test_wrong_result_of_a_column_method_fails_the_contract(name: str, answer: Any) -> None:
     cells = ("a", None, "bb")
     check_column(ListColumn(cells), cells)
     with pytest.raises(ContractError):
