@@ -38,18 +38,18 @@ def test_visible_text_has_no_control_characters(text: str) -> None:
 
 
 @given(st.text(st.characters()), st.sampled_from(["ascii", "latin-1", "cp1252", "utf-8", None, "no-such-codec"]))
-def test_any_line_can_be_written_in_any_encoding(text: str, encoding: str | None) -> None:
+def test_any_line_can_be_encoded_in_any_encoding(text: str, encoding: str | None) -> None:
     line = encodable(visible(text), encoding)
     line.encode(encoding if encoding not in {None, "no-such-codec"} else "ascii")
 
 
-def test_punctuation_has_a_likeness_in_ascii() -> None:
+def test_unencodable_punctuation_is_replaced_by_ascii() -> None:
     assert encodable("a › b → c · d …", "ascii") == "a > b -> c / d ..."
     assert encodable("Zoë → 1", "latin-1") == "Zoë -> 1"
     assert encodable("Zoë", "ascii") == r"Zo\xeb"
     assert encodable("a › b", "utf-8") == "a › b"
 
 
-def test_a_long_text_is_shortened_before_it_is_shown() -> None:
+def test_long_text_is_truncated_for_display() -> None:
     assert shortened("\x1b" * 10, 3) == r"\x1b\x1b\x1b…"
     assert shortened("abc", 3) == "abc"

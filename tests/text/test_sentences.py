@@ -164,15 +164,15 @@ SENTENCES: list[tuple[AnyEvent, str | None]] = [
 
 
 @pytest.mark.parametrize(("event", "sentence"), SENTENCES, ids=[type(event).__name__ for event, _ in SENTENCES])
-def test_every_event_in_words(event: AnyEvent, sentence: str | None) -> None:
+def test_events_are_narrated(event: AnyEvent, sentence: str | None) -> None:
     assert narrate(event) == sentence
 
 
-def test_every_event_has_a_sentence() -> None:
+def test_every_event_type_has_a_tested_sentence() -> None:
     assert {type(event) for event, _ in SENTENCES} == set(typing.get_args(AnyEvent))
 
 
-def test_the_equation_leaves_out_what_is_zero() -> None:
+def test_equation_omits_zero_counts() -> None:
     assert equation(0, 0, 0, 0, 0) == "read 0 = inserted 0"
     assert equation(10, 4, 3, 2, 1) == "read 10 = inserted 4 + updated 3 + skipped 2 + rejected 1"
 
@@ -202,16 +202,18 @@ def test_the_equation_leaves_out_what_is_zero() -> None:
         ),
     ],
 )
-def test_how_far_a_run_is(snapshot: Snapshot, rate: float, seconds: float | None, line: str) -> None:
+def test_status_line_shows_progress_rate_and_eta(
+    snapshot: Snapshot, rate: float, seconds: float | None, line: str
+) -> None:
     assert status_line("S", snapshot, rate, seconds) == line
 
 
-def test_a_long_wait_is_said_in_hours() -> None:
+def test_long_remaining_time_is_shown_in_hours() -> None:
     snapshot = Snapshot(at=0, read=2, inserted=1, source_rows=9)
     assert status_line("S", snapshot, 1.0, 3_723).endswith("1:02:03 left")
 
 
-def test_a_sentence_about_one_of_several_sources_says_of_which() -> None:
+def test_sentence_names_its_source_if_there_are_several() -> None:
     assert narrate(Noticed(source=2, message="n"), several=True) == "source 2: note: n"
     assert narrate(Stopping(source=2, reason="r", aborting=True), several=True) == (
         "source 2: stopping (r): undoing what is in flight"

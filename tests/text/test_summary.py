@@ -33,7 +33,7 @@ def report(outcome: Outcome = "complete_with_rejects", **changes: object) -> Rep
     return msgspec.structs.replace(made, **changes)
 
 
-def test_the_whole_summary() -> None:
+def test_complete_summary() -> None:
     assert summary_lines(report(rejects_file="sample_data.rejects.xlsx", reject_groups=REASONS)) == [
         "sample_data.xlsx › Sheet1 → sample_data.db · businesses",
         "finished: 13 rows rejected, every other row is in",
@@ -45,14 +45,14 @@ def test_the_whole_summary() -> None:
     ]
 
 
-def test_where_all_rejects_are_error_cells_the_option_that_takes_them_is_named() -> None:
+def test_summary_of_only_error_cell_rejects_names_the_option() -> None:
     errors = (ReasonGroup("a", "error cell #N/A", 2, ("S!A2",)), ReasonGroup("b", "error cell #REF!", 1, ("S!B3",)))
     hint = "all of these are error cells: --error-cells null or text takes the rows"
     assert hint in summary_lines(report(reject_groups=errors))
     assert hint not in summary_lines(report(reject_groups=(*errors, *REASONS)))
 
 
-def test_the_summary_of_several_sources_has_that_of_each_and_the_totals() -> None:
+def test_summary_of_several_sources_lists_each_and_the_totals() -> None:
     unbegun = report("failed", read=0, inserted=0, rejected=0, source=SourceReport(file="b.xlsx", sheet=None))
     first = report("complete", inserted=10_000, rejected=0)
     several = SetReport(
@@ -65,7 +65,7 @@ def test_the_summary_of_several_sources_has_that_of_each_and_the_totals() -> Non
     ]
 
 
-def test_a_stream_without_unicode_gets_ascii() -> None:
+def test_summary_for_a_non_unicode_stream_is_ascii() -> None:
     lines = summary_lines(report(reject_groups=REASONS), "ascii")
     assert lines[0] == "sample_data.xlsx > Sheet1 -> sample_data.db / businesses"
     assert "".join(lines).isascii()
@@ -91,11 +91,11 @@ def test_a_stream_without_unicode_gets_ascii() -> None:
         ),
     ],
 )
-def test_the_outcome_in_a_sentence(made: Report, sentence: str) -> None:
+def test_summary_states_the_outcome(made: Report, sentence: str) -> None:
     assert summary_lines(made)[1] == sentence
 
 
-def test_blank_rows_and_retries_are_told_apart_from_the_equation() -> None:
+def test_blank_rows_and_retries_are_outside_the_equation() -> None:
     lines = summary_lines(report("complete", inserted=10_000, rejected=0, blank=5, retries=2))
     assert lines[2:] == [
         "read 10,000 = inserted 10,000    in 0.41 s (24,390 rows/s, 2 retries)",
@@ -103,20 +103,20 @@ def test_blank_rows_and_retries_are_told_apart_from_the_equation() -> None:
     ]
 
 
-def test_groups_of_rejects_are_listed_or_else_their_rows_counted() -> None:
+def test_reject_groups_are_listed_or_their_rows_counted() -> None:
     group = ReasonGroup("Name", "blank", 13, ("Sheet1!A5",))
     lines = summary_lines(report(reject_groups=(group,)))
     assert lines[3:] == ["rejected:", "  13  Name: blank  Sheet1!A5 …"]
     assert summary_lines(report())[3:] == ["rejected: 13 rows"]
 
 
-def test_many_reasons_are_cut_and_said_so() -> None:
+def test_long_list_of_reasons_is_truncated_with_a_note() -> None:
     groups = tuple(ReasonGroup("A", f"reason {number}", 1, ("S!A1",)) for number in range(MAX_GROUPS + 2))
     assert summary_lines(report(reject_groups=groups))[-1] == "  and 2 other reasons"
 
 
 @pytest.mark.parametrize("width", [200, 80, 60, 40, 30])
-def test_reasons_fit_the_terminal(width: int) -> None:
+def test_reasons_are_truncated_to_the_terminal_width(width: int) -> None:
     groups = (
         ReasonGroup("Name", "value required but blank", 5, ("Sheet1!A43", "Sheet1!A1024", "Sheet1!A4096")),
         ReasonGroup("Address", "holds a NUL character (U+0000, position 12), which SQL text", 1, ("Sheet1!E2718",)),
