@@ -47,8 +47,8 @@ def run(command: list[str], folder: Path, environment: dict[str, str]) -> subpro
     )
 
 
-def test_the_first_two_blocks_install_import_and_test() -> None:
-    """They are run, as they stand, by the project's CI script; here only that it takes them from the README."""
+def test_first_two_shell_blocks_install_import_and_test() -> None:
+    """The CI script runs them unchanged; this test only checks that it takes them from the README."""
     first, second, *_ = blocks("sh")
     assert first.splitlines()[0].endswith(".venv/bin/tui-importer sample_data.xlsx --rejects-ok")
     assert ".[test]" in second
@@ -70,7 +70,7 @@ def test_shell_blocks_run(number: int, tmp_path: Path, environment: dict[str, st
 
 
 @pytest.mark.once
-def test_what_the_first_command_says(tmp_path: Path, environment: dict[str, str]) -> None:
+def test_output_of_the_first_command_is_as_shown(tmp_path: Path, environment: dict[str, str]) -> None:
     ended = run([sys.executable, "-m", "tui_importer", "sample_data.xlsx", "--rejects-ok"], tmp_path, environment)
     assert ended.returncode == 0
     [shown] = blocks("text")
@@ -82,7 +82,7 @@ def test_what_the_first_command_says(tmp_path: Path, environment: dict[str, str]
 
 
 @pytest.mark.once
-def test_the_python_script_runs(tmp_path: Path, environment: dict[str, str]) -> None:
+def test_python_example_runs(tmp_path: Path, environment: dict[str, str]) -> None:
     script = next(block for block in blocks("python") if "run_import(" in block)
     ended = run([sys.executable, "-c", script], tmp_path, environment)
     assert (ended.returncode, ended.stderr) == (0, "")
@@ -91,7 +91,7 @@ def test_the_python_script_runs(tmp_path: Path, environment: dict[str, str]) -> 
 
 
 @pytest.mark.once
-def test_the_plugin_is_found_and_imports(tmp_path: Path, environment: dict[str, str]) -> None:
+def test_plugin_example_is_found_and_imports(tmp_path: Path, environment: dict[str, str]) -> None:
     module = next(block for block in blocks("python") if "hookimpl" in block)
     project = tomllib.loads(next(block for block in blocks("toml") if "entry-points" in block))
     (tmp_path / "backwards.py").write_text(module, encoding="utf-8")
@@ -114,20 +114,20 @@ def test_the_plugin_is_found_and_imports(tmp_path: Path, environment: dict[str, 
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
-def test_links_lead_to_files_that_are_there(page: Path) -> None:
+def test_links_lead_to_existing_files(page: Path) -> None:
     for target in re.findall(r"\]\((?!https?:)([^)#]+)\)", page.read_text(encoding="utf-8")):
         assert (page.parent / target).exists(), target
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
-def test_names_are_defined_where_their_links_lead(page: Path) -> None:
+def test_linked_names_are_defined_in_the_linked_files(page: Path) -> None:
     for name, target in re.findall(r"\[`([\w.]+)`\]\(([^)]+\.py)\)", page.read_text(encoding="utf-8")):
         source = (page.parent / target).read_text(encoding="utf-8")
         for part in name.split("."):
             assert re.search(rf"^ *(?:(?:async )?def|class) {part}\b|^{part}\b", source, re.MULTILINE), (name, target)
 
 
-def test_the_page_about_the_machinery_has_every_pattern() -> None:
+def test_concurrency_page_describes_every_pattern() -> None:
     page = (ROOT / "docs" / "concurrency.md").read_text(encoding="utf-8")
     headings = set(re.findall(r"^## (.+)$", page, re.MULTILINE))
     assert headings == {
@@ -155,19 +155,19 @@ def packages(folder: Path) -> set[str]:
     return {path.parent.name for path in folder.glob("*/__init__.py")}
 
 
-def test_every_part_of_the_package_is_in_its_table() -> None:
+def test_every_part_of_the_package_is_in_the_architecture_table() -> None:
     links = [f"[{name}](../tui_importer/{name})" for name in packages(ROOT / "tui_importer")]
     assert sorted(link for link, _ in rows_below("architecture.md", "Parts")) == sorted(links)
 
 
-def test_a_part_imports_only_parts_below_it_in_the_table() -> None:
+def test_parts_import_only_parts_below_them_in_the_table() -> None:
     order = [link.partition("]")[0][1:] for link, _ in rows_below("architecture.md", "Parts")]
     arrows = [pair for pair in imports_between(1) if {*pair} <= {*order}]
     assert len(arrows) > len(order)
     assert [pair for pair in arrows if order.index(pair[0]) > order.index(pair[1])] == []
 
 
-def test_the_rooms_of_the_core_are_in_their_table_in_order() -> None:
+def test_core_packages_are_in_the_architecture_table_in_order() -> None:
     contracts = (ROOT / ".importlinter").read_text(encoding="utf-8")
     layers = re.search(r"^layers =\n((?: +\w+\n)+)", contracts, re.MULTILINE)
     assert layers is not None
@@ -177,7 +177,7 @@ def test_the_rooms_of_the_core_are_in_their_table_in_order() -> None:
     assert {*rooms} == packages(ROOT / "tui_importer" / "core")
 
 
-def test_everything_to_look_for_has_a_name_and_a_file() -> None:
+def test_every_entry_of_the_index_links_a_name_in_a_file() -> None:
     """That the name is defined in the file is tested for the links of every page."""
     places = rows_below("architecture.md", "Where is what")
     assert len(places) >= 8
@@ -185,19 +185,19 @@ def test_everything_to_look_for_has_a_name_and_a_file() -> None:
         assert re.match(r"\[`[\w.]+`\]\(\.\./tui_importer/[\w/]+\.py\)", where), what
 
 
-def test_every_exit_code_is_in_the_table() -> None:
+def test_every_exit_code_is_in_the_readme_table() -> None:
     table = README.split("## Exit codes")[1].split("\n\n")[1]
     listed = {int(code) for row in table.splitlines()[2:] for code in re.findall(r"\d+", row.split("|")[1])}
     assert listed == set(map(int, ExitCode))
 
 
-def test_every_strategy_is_in_the_table() -> None:
+def test_every_strategy_is_in_the_readme_table() -> None:
     for name in load_registry(found=[]).strategy_names():
         assert f"| `{name}`" in README
 
 
 @pytest.mark.once
-def test_every_option_that_is_mentioned_exists(tmp_path: Path, environment: dict[str, str]) -> None:
+def test_every_mentioned_option_exists(tmp_path: Path, environment: dict[str, str]) -> None:
     program = [sys.executable, "-m", "tui_importer"]
     known = "".join(
         run([*program, command, "--help"], tmp_path, environment).stdout

@@ -37,12 +37,12 @@ from tui_importer.errors import (
     ],
     ids=lambda error: type(error).__name__,
 )
-def test_an_error_can_be_pickled(error: ImporterError) -> None:
+def test_errors_can_be_pickled(error: ImporterError) -> None:
     copied = pickle.loads(pickle.dumps(error))
     assert type(copied) is type(error)
     assert (str(copied), vars(copied), copied.exit_code) == (str(error), vars(error), error.exit_code)
 
 
-def test_the_exit_code_of_a_worker_is_that_of_its_cause() -> None:
+def test_worker_error_has_the_exit_code_of_its_cause() -> None:
     assert WorkerError(1, "S", 2, 3, UnreachableError("no answer")).exit_code is ExitCode.UNREACHABLE
     assert WorkerError(1, "S", 2, 3, ValueError("what")).exit_code is ExitCode.FAILED

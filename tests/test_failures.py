@@ -174,7 +174,7 @@ def failing(error: Callable[[Batch], None]) -> Registry:
 
 @pytest.mark.parametrize("workers", [1, 3])
 @pytest.mark.parametrize("strategy", STRATEGIES)
-def test_a_worker_that_raises_ends_the_run_and_is_named(
+def test_failing_worker_ends_the_run_and_is_named(
     numbers: Path, postgres: Database, strategy: str, workers: int
 ) -> None:
     def error(batch: Batch) -> None:
@@ -193,7 +193,7 @@ def test_a_worker_that_raises_ends_the_run_and_is_named(
 
 
 @pytest.mark.parametrize("strategy", ["threaded", "batched", "async"])
-def test_when_several_workers_raise_all_are_named(numbers: Path, postgres: Database, strategy: str) -> None:
+def test_all_failing_workers_are_named(numbers: Path, postgres: Database, strategy: str) -> None:
     together = threading.Barrier(3, timeout=60)
 
     def error(batch: Batch) -> None:
@@ -235,7 +235,7 @@ def strategy_of(run: Callable[[Job], None]) -> Registry:
     return registry_with(strategy=[StrategySpec("odd", "", Strategy)])
 
 
-def test_a_strategy_that_swallows_batches_is_found_out(numbers: Path, sqlite: Database) -> None:
+def test_strategy_that_drops_batches_fails_the_run(numbers: Path, sqlite: Database) -> None:
     def swallow(job: Job) -> None:
         with job.writer() as writer:
             for batch in job.batches():
@@ -273,7 +273,7 @@ class PanickingReader(DelimitedReader):
 
 
 @pytest.mark.parametrize("where", ["file", "sheet", "strategy"])
-def test_a_panic_is_a_failure_like_any_other(numbers: Path, sqlite: Database, where: str) -> None:
+def test_base_exception_fails_the_run(numbers: Path, sqlite: Database, where: str) -> None:
     def panic(job: Job) -> None:
         raise Panic("index out of bounds")
 
@@ -291,7 +291,7 @@ def test_a_panic_is_a_failure_like_any_other(numbers: Path, sqlite: Database, wh
 
 
 @pytest.mark.parametrize("batches", [0, 1])
-def test_a_strategy_that_ends_early_leaves_nobody_waiting(numbers: Path, sqlite: Database, batches: int) -> None:
+def test_strategy_that_returns_early_leaves_no_thread_waiting(numbers: Path, sqlite: Database, batches: int) -> None:
     def end_early(job: Job) -> None:
         with job.writer() as writer:
             for _, batch in zip(range(batches), job.batches(), strict=False):
@@ -304,7 +304,7 @@ def test_a_strategy_that_ends_early_leaves_nobody_waiting(numbers: Path, sqlite:
     assert sqlite.scalar("SELECT count(*) FROM numbers") == 9 * batches  # the header is a row of the first block
 
 
-def test_a_strategy_that_writes_a_batch_twice_is_found_out(numbers: Path, sqlite: Database) -> None:
+def test_strategy_that_writes_a_batch_twice_fails_the_run(numbers: Path, sqlite: Database) -> None:
     def twice(job: Job) -> None:
         with job.writer() as writer:
             for batch in job.batches():
@@ -335,7 +335,7 @@ def held(database: Database, table: str) -> Iterator[None]:
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
-def test_the_time_limit_reaches_a_worker_that_waits_for_the_database(
+def test_time_limit_interrupts_a_worker_waiting_for_the_database(
     postgres: Database, sqlite: Database, numbers: Path, strategy: str
 ) -> None:
     for database in (postgres, sqlite):
@@ -361,9 +361,7 @@ def test_the_time_limit_reaches_a_worker_that_waits_for_the_database(
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
-def test_cancelling_reaches_a_worker_that_waits_for_the_database(
-    postgres: Database, numbers: Path, strategy: str
-) -> None:
+def test_abort_interrupts_a_worker_waiting_for_the_database(postgres: Database, numbers: Path, strategy: str) -> None:
     postgres.execute("CREATE TABLE numbers (n integer)")
     locks: list[Any] = []
 
@@ -409,7 +407,7 @@ def test_released_lock_only_delays_the_run(sqlite: Database, numbers: Path) -> N
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
-def test_a_server_that_ends_connections_loses_and_doubles_nothing(
+def test_terminated_connections_neither_lose_nor_duplicate_rows(
     postgres: Database, numbers: Path, strategy: str
 ) -> None:
     def kill(run: Run, event: AnyEvent) -> None:
@@ -426,7 +424,7 @@ def test_a_server_that_ends_connections_loses_and_doubles_nothing(
     assert postgres.scalar("SELECT count(DISTINCT n) FROM numbers") == ROWS
 
 
-def test_a_table_that_is_dropped_meanwhile_fails_in_one_line(postgres: Database, numbers: Path) -> None:
+def test_table_dropped_during_the_run_fails_it_in_one_line(postgres: Database, numbers: Path) -> None:
     def drop(run: Run, event: AnyEvent) -> None:
         if isinstance(event, LoadingStarted):
             postgres.execute("DROP TABLE numbers")
@@ -437,8 +435,8 @@ def test_a_table_that_is_dropped_meanwhile_fails_in_one_line(postgres: Database,
     assert "\n" not in (report.error or "")
 
 
-def test_a_full_disk_fails_in_one_line_and_keeps_what_is_in(numbers: Path, tmp_path: Path) -> None:
-    """The limit on file sizes stands for the full disk: SQLite hears of both by a write that fails."""
+def test_full_disk_fails_in_one_line_and_keeps_committed_rows(numbers: Path, tmp_path: Path) -> None:
+    """A file size limit stands in for the full disk: SQLite sees both as a failed write."""
     book = Workbook(write_only=True)
     sheet = book.create_sheet("S")
     sheet.append(["n", "text"])
@@ -483,7 +481,7 @@ def test_a_full_disk_fails_in_one_line_and_keeps_what_is_in(numbers: Path, tmp_p
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
-def test_too_many_rejects_stop_the_run(sqlite: Database, numbers: Path, strategy: str) -> None:
+def test_exceeding_the_reject_limit_stops_the_run(sqlite: Database, numbers: Path, strategy: str) -> None:
     sqlite.execute("CREATE TABLE numbers (n integer CHECK (n % 10 <> 0))")
     report = Observed(numbers, sqlite.url, strategy=strategy, batch_size=10, max_rejects="5").execute()
     assert (report.outcome, report.exit_code) == ("stopped", 4)
@@ -493,7 +491,7 @@ def test_too_many_rejects_stop_the_run(sqlite: Database, numbers: Path, strategy
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
-def test_stop_finishes_batches_in_flight_and_takes_no_more(database: Database, numbers: Path, strategy: str) -> None:
+def test_stop_finishes_batches_in_flight_and_starts_no_other(database: Database, numbers: Path, strategy: str) -> None:
     def stop(run: Run, event: AnyEvent) -> None:
         if isinstance(event, BatchCommitted):
             run.stop("that will do")
@@ -514,8 +512,8 @@ def test_limit_bounds_rows_and_dry_run_writes_none(database: Database, numbers: 
     assert database.fetch("SELECT min(n), max(n), count(*) FROM numbers") == [(0, 119, 120)]
 
 
-def test_back_pressure_holds_a_stated_number_of_batches(sqlite: Database, numbers: Path) -> None:
-    """While a worker is stuck with the first batch, the reader gets no further than the queue is long."""
+def test_back_pressure_limits_the_number_of_batches_in_memory(sqlite: Database, numbers: Path) -> None:
+    """While a worker is blocked on the first batch, the reader gets ahead only by the queue's capacity."""
     reached: list[int] = []
 
     def observe(run: Run, event: AnyEvent) -> None:
@@ -542,7 +540,7 @@ def test_back_pressure_holds_a_stated_number_of_batches(sqlite: Database, number
         (60_000, {"batch_size": 7_000}, 7_000),
     ],
 )
-def test_batches_grow_with_the_rows_that_will_come(
+def test_default_batch_size_grows_with_the_expected_rows(
     tmp_path: Path, postgres: Database, rows: int, options: dict[str, Any], expected: int
 ) -> None:
     path = tmp_path / "many.xlsx"
@@ -556,7 +554,7 @@ def test_batches_grow_with_the_rows_that_will_come(
     assert (report.batch_size, report.stats.total_records) == (expected, rows)
 
 
-def test_a_listener_hears_one_event_at_a_time(postgres: Database, numbers: Path) -> None:
+def test_listener_receives_one_event_at_a_time(postgres: Database, numbers: Path) -> None:
     inside: list[int] = []
     overlaps: list[int] = []
 
@@ -571,7 +569,7 @@ def test_a_listener_hears_one_event_at_a_time(postgres: Database, numbers: Path)
     assert overlaps == []
 
 
-def test_a_listener_that_raises_ends_the_run_without_costing_a_row(sqlite: Database, numbers: Path) -> None:
+def test_failing_listener_ends_the_run_without_losing_rows(sqlite: Database, numbers: Path) -> None:
     def fail(run: Run, event: AnyEvent) -> None:
         if isinstance(event, BatchCommitted):
             raise LookupError("a defect of the listener")
@@ -582,8 +580,7 @@ def test_a_listener_that_raises_ends_the_run_without_costing_a_row(sqlite: Datab
     assert sqlite.scalar("SELECT count(*) FROM numbers") == report.stats.inserted > 0
 
 
-def test_memory_of_a_run_does_not_hold_its_rows(sqlite: Database, numbers: Path) -> None:
-    """Batches are let go once they are written."""
+def test_written_batches_are_released(sqlite: Database, numbers: Path) -> None:
 
     def living() -> int:
         return sum(isinstance(thing, Batch) for thing in gc.get_objects())

@@ -46,8 +46,8 @@ def show(arrows: Counter[tuple[str, str]], order: list[str]) -> None:
     print(f"  {arrows.total()} imports, {len(arrows)} arrows")
 
 
-def test_the_contracts_speak_of_modules_that_exist() -> None:
-    """A contract about a module that was renamed proves nothing."""
+def test_import_contracts_name_existing_modules() -> None:
+    """A contract about a renamed module checks nothing."""
     found = contracts()
     assert len(found) >= 10
     print("import contracts:")
@@ -59,7 +59,7 @@ def test_the_contracts_speak_of_modules_that_exist() -> None:
         assert named, sentence
 
 
-def test_the_rooms_of_the_core_import_only_those_below_them() -> None:
+def test_core_packages_import_only_those_below_them() -> None:
     [section] = [section for section in contracts().values() if section["type"] == "layers"]
     layers = listed(section, "layers")
     assert sorted(layers) == sorted(path.parent.name for path in PACKAGE.glob("core/*/__init__.py"))
@@ -71,7 +71,7 @@ def test_the_rooms_of_the_core_import_only_those_below_them() -> None:
     assert {source for source, _ in arrows} == {*layers} - {"model"}, "the imports were not found"
 
 
-def test_the_parts_of_the_package_form_no_cycle() -> None:
+def test_parts_of_the_package_form_no_cycle() -> None:
     arrows = imports_between(1)
     parts = {part for pair in arrows for part in pair}
     order: list[str] = []

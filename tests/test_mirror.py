@@ -30,8 +30,8 @@ def imported(path: Path) -> Iterator[str]:
 CORE = sorted(name_of(path) for path in (PACKAGE / "core").rglob("[a-z]*.py"))
 
 
-def test_the_modules_are_found() -> None:
-    """Nothing below would be proved of modules that nobody finds."""
+def test_core_modules_are_found() -> None:
+    """Without modules, the tests below would pass without checking anything."""
     assert {"tui_importer.core.run.engine", "tui_importer.core.model.cells"} <= {*CORE}
     assert len(CORE) > 40
 
@@ -49,5 +49,5 @@ def test_every_module_of_the_core_is_imported_by_a_test() -> None:
         for path in PACKAGE.glob(f"{pattern}/__init__.py")
     ),
 )
-def test_a_part_of_the_package_has_tests_of_its_own(folder: str) -> None:
+def test_every_part_of_the_package_has_its_own_tests(folder: str) -> None:
     assert list((ROOT / "tests" / folder).rglob("test_*.py"))

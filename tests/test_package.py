@@ -37,30 +37,30 @@ def core_modules() -> list[str]:
 
 
 @pytest.mark.parametrize("name", tui_importer.__all__)
-def test_public_names_are_there_and_documented(name: str) -> None:
+def test_public_names_exist_and_are_documented(name: str) -> None:
     thing = getattr(tui_importer, name)
     assert name in dir(tui_importer)
     if inspect.isclass(thing) or inspect.isfunction(thing):
         assert (thing.__doc__ or "").strip(), f"{name} has no docstring"
 
 
-def test_a_name_that_is_not_there_is_an_attribute_error() -> None:
+def test_unknown_name_raises_attribute_error() -> None:
     with pytest.raises(AttributeError, match="has no attribute 'nothing'"):
         tui_importer.nothing  # noqa: B018
 
 
-def test_the_package_alone_loads_nothing_else() -> None:
+def test_importing_the_package_imports_no_submodules() -> None:
     loaded = modules_after("import tui_importer")
     assert {name for name in loaded if name.startswith("tui_importer")} == {"tui_importer"}
     assert loaded.isdisjoint({"msgspec", "click", "pluggy", "sqlalchemy"})
 
 
-def test_every_room_of_the_core_has_modules() -> None:
+def test_every_core_package_has_modules() -> None:
     rooms = {name.split(".")[2] for name in core_modules()}
     assert rooms == {"model", "conversion", "scheduling", "source", "planning", "writing", "run"}
 
 
-def test_the_core_loads_no_driver_no_reader_and_no_user_interface() -> None:
+def test_core_imports_no_driver_no_reader_and_no_user_interface() -> None:
     loaded = modules_after("".join(f"import {name}\n" for name in core_modules()))
     forbidden = {
         "psycopg",
@@ -77,14 +77,14 @@ def test_the_core_loads_no_driver_no_reader_and_no_user_interface() -> None:
 
 
 @pytest.mark.parametrize("name", ["tui_importer.errors", "tui_importer.events"])
-def test_errors_and_events_need_nothing_of_the_package(name: str) -> None:
+def test_errors_and_events_import_nothing_else_of_the_package(name: str) -> None:
     loaded = {module for module in modules_after(f"import {name}") if module.startswith("tui_importer.")}
     assert loaded <= {"tui_importer.errors", "tui_importer.events"}
 
 
 @pytest.mark.once
 def test_every_module_can_be_imported_alone() -> None:
-    """No cycle is hidden by the order in which things happen to be imported."""
+    """Import order must not hide a cycle."""
     package = Path(tui_importer.__file__).parent
     names = sorted(
         ".".join(path.relative_to(package.parent).with_suffix("").parts)
@@ -136,7 +136,7 @@ def instances(kind: type[Any]) -> st.SearchStrategy[Any]:
 @pytest.mark.parametrize("kind", everyone(), ids=lambda kind: str(kind.__name__))
 @settings(max_examples=examples(20), suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data())
-def test_events_survive_json(kind: type[Any], data: st.DataObject) -> None:
+def test_events_round_trip_through_json(kind: type[Any], data: st.DataObject) -> None:
     event = data.draw(instances(kind))
     line = events.encode(event)
     assert b"\n" not in line
@@ -145,10 +145,10 @@ def test_events_survive_json(kind: type[Any], data: st.DataObject) -> None:
 
 
 @pytest.mark.parametrize("line", [b"", b"{}", b"[]", b'{"event":"nothing"}', b'{"event":"worker_started"}', b"\xff"])
-def test_what_is_no_event_is_refused(line: bytes) -> None:
+def test_invalid_events_are_refused(line: bytes) -> None:
     with pytest.raises(msgspec.MsgspecError):
         events.decode(line)
 
 
-def test_the_version_is_that_of_the_distribution() -> None:
+def test_version_is_that_of_the_distribution() -> None:
     assert tui_importer.__version__ == importlib.metadata.version("tui-importer")

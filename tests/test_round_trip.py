@@ -154,7 +154,9 @@ def equal(kind: str, found: Any, expected: Any) -> bool:
 )
 @settings(max_examples=examples(6), deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
-def test_by_type(kind: str, data: st.DataObject, tmp_path: Path, sqlite: Database, postgres: Database) -> None:
+def test_values_of_every_type_round_trip(
+    kind: str, data: st.DataObject, tmp_path: Path, sqlite: Database, postgres: Database
+) -> None:
     values = data.draw(st.lists(st.one_of(VALUES[kind], st.none()), min_size=1, max_size=60))
     path = workbook(tmp_path / "t.xlsx", kind, values)
     for database in (sqlite, postgres):
@@ -187,10 +189,10 @@ def test_by_type(kind: str, data: st.DataObject, tmp_path: Path, sqlite: Databas
         ([None, None], "text"),
     ],
 )
-def test_types_are_inferred_from_the_whole_column_and_lose_nothing(
+def test_types_are_inferred_from_the_whole_column_without_loss(
     tmp_path: Path, sqlite: Database, values: list[Any], kind: str
 ) -> None:
-    """Cells that are texts stay texts, whatever they look like."""
+    """Text cells stay text, whatever their content."""
     moments = {dt.datetime: "timestamp", dt.date: "date", dt.time: "time"}
     shown = next((moments[type(value)] for value in values if type(value) in moments), "text")
     report = load(workbook(tmp_path / "t.xlsx", shown, values), sqlite)
@@ -200,7 +202,7 @@ def test_types_are_inferred_from_the_whole_column_and_lose_nothing(
         assert stored(sqlite) == [str(v) if kind == "text" and v is not None else v for v in values]
 
 
-def test_a_csv_gets_types_only_where_nothing_is_lost(tmp_path: Path, sqlite: Database) -> None:
+def test_csv_types_are_inferred_only_without_loss(tmp_path: Path, sqlite: Database) -> None:
     path = tmp_path / "t.csv"
     path.write_text(
         "number,zip,long,price,day,flag,mixed\n1,007,1234567890123456,1.50,2024-02-29,true,1\n2,10115,1,2,2024-03-01,false,x\n"
@@ -219,7 +221,7 @@ def test_a_csv_gets_types_only_where_nothing_is_lost(tmp_path: Path, sqlite: Dat
 def test_rows_are_the_same_for_every_strategy_reader_and_database(
     tmp_path: Path, sqlite: Database, postgres: Database, generic: Database, seed: int
 ) -> None:
-    """Readers, databases, strategies, batch sizes and worker counts are ways, not results."""
+    """The result must not depend on reader, database, strategy, batch size or worker count."""
     chosen = random.Random(seed)
     drawn: list[Callable[[], Any]] = [
         lambda: chosen.choice(["a", "0042", "x\ny", None, "é", "12"]),

@@ -50,7 +50,7 @@ def reference(number: int, column: str) -> str:
     return f"{'ABCDEFGHI'[HEADER.index(column)]}{number}"
 
 
-def test_the_committed_sample_is_what_the_script_makes(tmp_path: Path) -> None:
+def test_committed_sample_is_reproduced_by_the_script(tmp_path: Path) -> None:
     again = tmp_path / "again.xlsx"
     write_sample(again)
     made, committed = parts(again), parts(SAMPLE_PATH)
@@ -58,7 +58,7 @@ def test_the_committed_sample_is_what_the_script_makes(tmp_path: Path) -> None:
     assert [name for name in made if made[name] != committed[name]] == []
 
 
-def test_thirteen_rows_are_bad_in_four_ways_and_some_of_the_last_hundred() -> None:
+def test_thirteen_rows_have_four_kinds_of_faults_some_near_the_end() -> None:
     assert len(BAD_ROWS) == 13
     assert Counter(bad.fault for bad in BAD_ROWS.values()) == {
         Fault.NO_NAME: 5,
@@ -69,9 +69,7 @@ def test_thirteen_rows_are_bad_in_four_ways_and_some_of_the_last_hundred() -> No
     assert sum(number > 9_901 for number in BAD_ROWS) == 2
 
 
-def test_bad_cells_are_physically_what_they_claim(
-    cells: dict[str, ElementTree.Element], shared_strings: list[str]
-) -> None:
+def test_bad_cells_are_stored_as_real_faults(cells: dict[str, ElementTree.Element], shared_strings: list[str]) -> None:
     for number, bad in BAD_ROWS.items():
         where = reference(number, bad.column)
         cell = cells.get(where)
@@ -90,7 +88,7 @@ def test_bad_cells_are_physically_what_they_claim(
                 assert shared_strings[int(content["v"] or "")].count("_x0000_") == 1
 
 
-def test_a_bad_row_has_no_second_fault(cells: dict[str, ElementTree.Element]) -> None:
+def test_bad_rows_have_exactly_one_fault(cells: dict[str, ElementTree.Element]) -> None:
     for number, bad in BAD_ROWS.items():
         for column in HEADER:
             if column != bad.column:
@@ -108,7 +106,7 @@ def test_every_other_cell_is_text(cells: dict[str, ElementTree.Element], shared_
     assert len([text for text in shared_strings if re.search("_x[0-9A-Fa-f]{4}_", text)]) == 2
 
 
-def test_cells_stand_in_the_order_of_their_columns(cells: dict[str, ElementTree.Element]) -> None:
+def test_cells_are_in_column_order(cells: dict[str, ElementTree.Element]) -> None:
     places = [(int(where[1:]), where[0]) for where in cells]
     assert places == sorted(places)
 
@@ -155,7 +153,7 @@ def test_openpyxl_reads_the_good_rows_and_the_faults() -> None:
                 assert cell.data_type == "s"
 
 
-def test_good_rows_hold_nothing_that_could_be_taken_for_a_fault() -> None:
+def test_good_rows_contain_nothing_resembling_a_fault() -> None:
     for row in good_rows():
         assert row[HEADER.index("Name")]
         for value in filter(None, row):
@@ -189,18 +187,18 @@ def test_good_rows_hold_nothing_that_could_be_taken_for_a_fault() -> None:
         ("City", "[\uac00-\ud7af]"),
     ],
 )
-def test_good_rows_hold_what_makes_text_hard(column: str, pattern: str) -> None:
+def test_good_rows_contain_difficult_text(column: str, pattern: str) -> None:
     values = (row[HEADER.index(column)] or "" for row in good_rows())
     assert any(re.search(pattern, value) for value in values)
 
 
-def test_a_longer_directory_begins_with_the_shorter_one() -> None:
+def test_longer_directory_starts_with_the_shorter_one() -> None:
     assert list(business_rows(300))[:200] == list(business_rows(200))
     assert list(business_rows(50, seed=1)) != list(business_rows(50, seed=2))
 
 
 @pytest.mark.parametrize("inline_strings", [False, True])
-def test_a_clean_workbook_has_just_the_rows(tmp_path: Path, *, inline_strings: bool) -> None:
+def test_clean_workbook_contains_only_good_rows(tmp_path: Path, *, inline_strings: bool) -> None:
     path = tmp_path / "clean.xlsx"
     write_workbook(path, business_rows(100), inline_strings=inline_strings)
     with python_calamine.load_workbook(path) as workbook:
@@ -208,13 +206,13 @@ def test_a_clean_workbook_has_just_the_rows(tmp_path: Path, *, inline_strings: b
     assert [tuple(row) for row in rows] == [HEADER, *business_rows(100)]
 
 
-def test_more_rows_than_a_sheet_holds_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_more_rows_than_the_sheet_limit_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(business_data, "MOST_ROWS", 5)
     with pytest.raises(ValueError, match="at most 5 rows"):
         write_workbook(tmp_path / "long.xlsx", business_rows(6))
 
 
-def test_a_clean_workbook_never_replaces_the_sample(
+def test_clean_workbook_does_not_replace_the_sample(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(sys, "argv", ["make_sample", "--rows", "5"])

@@ -36,7 +36,7 @@ def load(folder: Path, name: str, plan: Plan | None = None) -> tuple[Report, lis
 
 
 @pytest.mark.parametrize("run", RUNS, ids=lambda run: str(run.name))
-def test_every_line_of_its_recordings_is_understood(run: Path) -> None:
+def test_recordings_of_0_1_can_be_read(run: Path) -> None:
     lines = lines_of(run)
     assert len(lines) > 5
     assert (run / "report.json").exists() == any(isinstance(line.what, RunFinished) for line in lines)
@@ -48,7 +48,7 @@ def test_cancelled_runs_of_0_1_are_read_as_aborted() -> None:
 
 
 @pytest.mark.parametrize(("name", "rows"), [("stopped", 19), ("killed", 39)])
-def test_an_interrupted_import_is_resumed(tmp_path: Path, name: str, rows: int) -> None:
+def test_import_interrupted_in_0_1_is_resumed(tmp_path: Path, name: str, rows: int) -> None:
     report, heard = load(tmp_path, name)
     assert [event.rows for event in heard if isinstance(event, Resumed)] == [rows]
     assert (report.exit_code, report.stats.success_count, report.stats.error_count) == (3, 117 - rows, 3)
@@ -56,13 +56,13 @@ def test_an_interrupted_import_is_resumed(tmp_path: Path, name: str, rows: int) 
     assert stored == [(age, 1) for age in range(1, 121) if age % 40]
 
 
-def test_a_finished_import_is_known(tmp_path: Path) -> None:
+def test_import_finished_in_0_1_is_recognised(tmp_path: Path) -> None:
     report, _ = load(tmp_path, "complete")
     assert (report.exit_code, report.outcome) == (0, "already_imported")
     assert sqlite_database(tmp_path / "target.db").fetch("SELECT count(*) FROM people") == [(117,)]
 
 
-def test_its_plan_file_is_the_same_import(tmp_path: Path) -> None:
+def test_plan_file_of_0_1_can_be_loaded(tmp_path: Path) -> None:
     shutil.copy(DATA / "people.xlsx", tmp_path)
     plan = load_plan(DATA / "plan.toml")
     assert [column.target for column in plan.columns or ()] == ["name", "age", "email"]
