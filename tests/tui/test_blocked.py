@@ -29,7 +29,7 @@ def test_blocked_worker_shows_what_it_waits_for(folder: Path) -> None:
     Playing(scene, folder).act(look)
 
 
-def test_a_worker_is_blocked_only_while_a_statement_is_in_flight() -> None:
+def test_worker_is_blocked_only_while_a_statement_is_in_flight() -> None:
     worker = WorkerCounters(worker=1, state=WorkerState.COMMITTING, blocked=True)
     assert take_snapshot(0.0, ReaderCounters(), [worker]).workers[0].state is WorkerState.BLOCKED
     worker.state = WorkerState.RETRYING

@@ -14,7 +14,7 @@ GLYPHS = st.sampled_from([UNICODE, ASCII])
 
 
 @given(st.one_of(st.none(), st.floats(-1, 2)), st.integers(0, 200), GLYPHS)
-def test_a_bar_is_as_wide_as_it_is_told(share: float | None, width: int, glyphs: Glyphs) -> None:
+def test_bar_has_the_requested_width(share: float | None, width: int, glyphs: Glyphs) -> None:
     pieces = bar(share, width, glyphs, "$bar", "$bar-empty")
     assert length(pieces) == width
     if width and share is not None:
@@ -28,9 +28,7 @@ def test_a_bar_is_as_wide_as_it_is_told(share: float | None, width: int, glyphs:
     st.integers(1, 60),
     GLYPHS,
 )
-def test_a_chart_fills_its_space_and_no_more(
-    rates: list[float], seconds: float, width: int, height: int, glyphs: Glyphs
-) -> None:
+def test_chart_fits_its_space(rates: list[float], seconds: float, width: int, height: int, glyphs: Glyphs) -> None:
     rates = (rates * 200)[: max(0, chart_columns(width))] if rates else []
     lines = chart(rates, seconds, (width, height), glyphs).plain.split("\n")
     assert len(lines) <= max(1, height)
@@ -48,7 +46,7 @@ def test_chart_labels_its_peak_and_times() -> None:
 
 
 @given(st.lists(st.floats(0, 1e9), max_size=50), st.integers(0, 40), GLYPHS)
-def test_a_sparkline_hides_no_value_above_none(values: list[float], width: int, glyphs: Glyphs) -> None:
+def test_sparkline_shows_every_positive_value(values: list[float], width: int, glyphs: Glyphs) -> None:
     line = spark(values, width, glyphs)
     assert len(line) == width
     if width:
@@ -57,12 +55,12 @@ def test_a_sparkline_hides_no_value_above_none(values: list[float], width: int, 
 
 
 @given(st.floats(-1, 2), st.integers(0, 60), GLYPHS)
-def test_a_gauge_is_as_wide_as_it_is_told(share: float, width: int, glyphs: Glyphs) -> None:
+def test_gauge_has_the_requested_width(share: float, width: int, glyphs: Glyphs) -> None:
     assert len(gauge(share, width, glyphs)) == width
 
 
 @given(st.floats(0, 1e12))
-def test_a_short_number_is_short_and_close(number: float) -> None:
+def test_short_number_is_short_and_accurate(number: float) -> None:
     said = short(number)
     assert len(said) <= 5
     factor = {"k": 1e3, "M": 1e6, "G": 1e9}.get(said[-1], 1.0)
@@ -70,7 +68,7 @@ def test_a_short_number_is_short_and_close(number: float) -> None:
 
 
 @given(st.text(max_size=60), st.integers(0, 60))
-def test_fitted_text_fits(text: str, width: int) -> None:
+def test_fitted_text_has_at_most_the_given_width(text: str, width: int) -> None:
     assert Content(fitted(text, width, "…")).cell_length <= max(width, 0)
 
 
@@ -94,7 +92,7 @@ def test_padding_fills_the_line(left: str, right: str, width: int) -> None:
         ({"LANG": "en_US.ISO-8859-1"}, False, ASCII),
     ],
 )
-def test_lines_and_blocks_where_the_locale_is_utf8(
+def test_unicode_glyphs_are_used_only_in_a_utf8_locale(
     environment: dict[str, str], utf8_mode: bool, glyphs: Glyphs
 ) -> None:
     assert glyphs_for(environment, utf8_mode=utf8_mode) is glyphs
@@ -111,11 +109,13 @@ def test_lines_and_blocks_where_the_locale_is_utf8(
         ({"TERM": "xterm-256color", "NO_COLOR": "1"}, 256, "ansi-dark"),
     ],
 )
-def test_colours_are_those_the_terminal_has(environment: dict[str, str], colours: int | None, theme: str) -> None:
+def test_theme_follows_from_the_colours_of_the_terminal(
+    environment: dict[str, str], colours: int | None, theme: str
+) -> None:
     assert colours_of(environment) == colours
     assert theme_for(environment, colours) == theme
 
 
-def test_text_from_outside_is_written_out() -> None:
+def test_external_text_is_escaped() -> None:
     assert UNICODE.text("a\x1b[2J") == r"a\x1b[2J"
     assert ASCII.text("Čapek → 漢") == r"\u010capek -> \u6f22"

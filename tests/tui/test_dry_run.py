@@ -35,7 +35,7 @@ STATES: dict[str, Callable[[Scene], Scene]] = {
 
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("state", STATES)
-def test_the_top_line_says_dry_run(folder: Path, state: str, size: tuple[int, int]) -> None:
+def test_heading_marks_a_dry_run(folder: Path, state: str, size: tuple[int, int]) -> None:
     async def look(pilot: Pilot[DashboardResult]) -> None:
         assert f"DRY RUN {state}" in text(pilot.app, "heading")
         shown = page(pilot.app)
@@ -49,7 +49,7 @@ def test_the_top_line_says_dry_run(folder: Path, state: str, size: tuple[int, in
 
 
 @pytest.mark.parametrize("size", SIZES[1:])
-def test_its_report_says_that_nothing_was_written(folder: Path, size: tuple[int, int]) -> None:
+def test_report_screen_of_a_dry_run_says_that_nothing_was_written(folder: Path, size: tuple[int, int]) -> None:
     async def look(pilot: Pilot[DashboardResult]) -> None:
         await pilot.press("e")
         await until(pilot, lambda: isinstance(pilot.app.screen, ReportScreen))
@@ -62,7 +62,7 @@ def test_its_report_says_that_nothing_was_written(folder: Path, size: tuple[int,
     Playing(STATES["DONE WITH REJECTS"](Scene(dry_run=True)), folder).act(look, size)
 
 
-def test_a_report_without_rows_and_one_that_was_verified(folder: Path) -> None:
+def test_report_screen_shows_verification_and_empty_imports(folder: Path) -> None:
     scene = Scene().begin().load().go(4).finish()
     assert scene.report is not None
     verified = Verification(rows=36_000, columns=9)
@@ -105,7 +105,7 @@ def replayed(scene: Scene, folder: Path, key: str) -> DashboardResult | None:
 
 @pytest.mark.parametrize("key", ["q", "escape", "ctrl+c"])
 @pytest.mark.parametrize("state", ["LOADING", "DONE WITH REJECTS", "DIED"])
-def test_leaving_a_replay_is_no_failure(folder: Path, state: str, key: str) -> None:
+def test_leaving_a_replay_exits_with_0(folder: Path, state: str, key: str) -> None:
     ending = replayed(STATES[state](Scene()), folder, key)
     assert ending is not None
     assert (ending.exit_code, ending.error, ending.live) == (ExitCode.OK, None, False)
@@ -120,7 +120,7 @@ def test_escape_does_not_leave_a_live_run(folder: Path) -> None:
     assert Playing(STATES["LOADING"](Scene()), folder).act(press) is None
 
 
-def test_a_dry_run_is_shown_from_setup_to_its_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_dry_run_is_marked_from_setup_to_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     with Terminal([str(SAMPLE), "--db", "here.db", "--dry-run"], tmp_path) as terminal:
         terminal.until("DRY RUN")

@@ -52,7 +52,7 @@ def field(pilot: Pilot[DashboardResult], name: str) -> Input:
     return pilot.app.screen.query_one(f"#format-{name}", Input)
 
 
-def test_a_format_is_in_the_plan_and_the_file_is_looked_at_with_it() -> None:
+def test_changed_format_is_in_the_plan_and_the_file_is_inspected_again() -> None:
     setup = Setup(given(Formats()))
 
     async def look(pilot: Pilot[DashboardResult]) -> None:
@@ -77,7 +77,7 @@ def test_a_format_is_in_the_plan_and_the_file_is_looked_at_with_it() -> None:
 
 
 @pytest.mark.once
-def test_a_wrong_format_is_said_at_its_field_until_it_is_typed_anew() -> None:
+def test_invalid_format_is_reported_at_its_field_until_edited() -> None:
     setup = Setup()
 
     async def look(pilot: Pilot[DashboardResult]) -> None:
@@ -103,7 +103,7 @@ def test_a_wrong_format_is_said_at_its_field_until_it_is_typed_anew() -> None:
 
 @pytest.mark.once
 @pytest.mark.parametrize("key", ["enter", "escape"])
-def test_what_was_given_stays_as_it_was(key: str) -> None:
+def test_given_formats_are_unchanged_without_edits(key: str) -> None:
     setup = Setup(given())
 
     async def look(pilot: Pilot[DashboardResult]) -> None:
@@ -121,7 +121,7 @@ def test_what_was_given_stays_as_it_was(key: str) -> None:
 
 
 @pytest.mark.once
-def test_its_effect_on_some_cells_is_shown_while_it_is_typed() -> None:
+def test_effect_of_a_format_is_previewed_while_typing() -> None:
     setup = Setup(given(Formats()))
 
     async def look(pilot: Pilot[DashboardResult]) -> None:
@@ -137,7 +137,7 @@ def test_its_effect_on_some_cells_is_shown_while_it_is_typed() -> None:
 
 @pytest.mark.once
 @pytest.mark.parametrize("size", [(80, 24), (40, 12), (200, 50)])
-def test_all_fields_are_on_the_screen(size: tuple[int, int]) -> None:
+def test_all_fields_are_visible(size: tuple[int, int]) -> None:
     setup = Setup()
 
     async def look(pilot: Pilot[DashboardResult]) -> None:
@@ -150,7 +150,7 @@ def test_all_fields_are_on_the_screen(size: tuple[int, int]) -> None:
 
 
 @pytest.mark.once
-def test_a_chosen_type_stays_and_a_found_one_follows_the_format() -> None:
+def test_chosen_type_is_kept_and_inferred_types_follow_the_format() -> None:
     setup = Setup(given(Formats()))
 
     async def look(pilot: Pilot[DashboardResult]) -> None:
@@ -177,11 +177,13 @@ def test_a_chosen_type_stays_and_a_found_one_follows_the_format() -> None:
         ([], ColumnFormat(), None, ("text", [])),
     ],
 )
-def test_effects(cells: list[str], format_: ColumnFormat, type_: str | None, expected: tuple[str, list[str]]) -> None:
+def test_effect_shows_the_type_and_converted_cells(
+    cells: list[str], format_: ColumnFormat, type_: str | None, expected: tuple[str, list[str]]
+) -> None:
     assert effect(cells, format_, None if type_ is None else ColumnType.parse(type_)) == expected
 
 
-def test_a_format_replaces_what_was_given_under_any_of_the_columns_names() -> None:
+def test_format_replaces_one_given_under_header_or_target_name() -> None:
     formats = Formats(columns={"order_date": ColumnFormat(date_format="mdy"), "other": ColumnFormat(round=True)})
     assert own_format(formats, "Order date", "order_date").date_format == "mdy"
     changed = with_format(

@@ -27,7 +27,7 @@ def ended(folder: Path) -> Playing:
     return Playing(Scene().begin().load().go(5, 13).finish(), folder)
 
 
-def test_rejects_are_listed_by_row_filtered_and_written(
+def test_rejects_screen_lists_filters_and_writes_rejects(
     ended: Playing, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -57,7 +57,7 @@ def test_rejects_are_listed_by_row_filtered_and_written(
     assert len(rows) == 14
 
 
-def test_a_run_without_rejects_has_nothing_to_write(folder: Path) -> None:
+def test_run_without_rejects_writes_no_workbook(folder: Path) -> None:
     async def look(pilot: Pilot[DashboardResult]) -> None:
         await pilot.press("r")
         await until(pilot, lambda: "0 rows rejected" in page(pilot.app))
@@ -67,7 +67,7 @@ def test_a_run_without_rejects_has_nothing_to_write(folder: Path) -> None:
     Playing(Scene().begin().load().go(2).finish(), folder).act(look, (120, 30))
 
 
-def test_more_rejects_than_a_screen_takes(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rejects_screen_limits_the_listed_rejects(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tui_importer.tui.screens.rejects.MAX_LISTED", 10)
 
     async def look(pilot: Pilot[DashboardResult]) -> None:
@@ -79,7 +79,7 @@ def test_more_rejects_than_a_screen_takes(folder: Path, monkeypatch: pytest.Monk
     Playing(Scene().begin().load().go(10, 30), folder).act(look)
 
 
-def test_the_report_has_all_that_is_to_be_kept(ended: Playing) -> None:
+def test_report_screen_shows_the_complete_report(ended: Playing) -> None:
     async def look(pilot: Pilot[DashboardResult]) -> None:
         await pilot.press("enter")
         await until(pilot, lambda: "to repeat it" in page(pilot.app))
@@ -99,7 +99,7 @@ def test_the_report_has_all_that_is_to_be_kept(ended: Playing) -> None:
     ended.act(look, (140, 60))
 
 
-def test_the_report_of_a_run_that_died_says_how_to_go_on(folder: Path) -> None:
+def test_report_screen_of_a_dead_run_shows_how_to_resume(folder: Path) -> None:
     async def look(pilot: Pilot[DashboardResult]) -> None:
         await pilot.press("e")
         await until(pilot, lambda: "gone without a report" in page(pilot.app))
@@ -109,7 +109,7 @@ def test_the_report_of_a_run_that_died_says_how_to_go_on(folder: Path) -> None:
     Playing(Scene().begin().load().go(4).die(), folder).act(look, (140, 60))
 
 
-def test_the_log_screen_follows_until_it_is_scrolled(folder: Path) -> None:
+def test_log_screen_follows_until_scrolled(folder: Path) -> None:
     scene = Scene().begin().load().go(30)
 
     async def look(pilot: Pilot[DashboardResult]) -> None:
@@ -126,7 +126,7 @@ def test_the_log_screen_follows_until_it_is_scrolled(folder: Path) -> None:
     Playing(scene, folder).act(look, (100, 24))
 
 
-def test_runs_are_listed_opened_and_played_again(ended: Playing) -> None:
+def test_runs_screen_lists_opens_and_replays_runs(ended: Playing) -> None:
     async def look(pilot: Pilot[DashboardResult]) -> None:
         await pilot.press("u")
         await until(pilot, lambda: RUN_ID in page(pilot.app))
@@ -149,7 +149,7 @@ def test_runs_are_listed_opened_and_played_again(ended: Playing) -> None:
     ended.act(look, (180, 30))
 
 
-def test_a_file_is_picked_or_typed(tmp_path: Path) -> None:
+def test_file_is_selected_or_typed(tmp_path: Path) -> None:
     (tmp_path / "orders.xlsx").touch()
     (tmp_path / "notes.txt").touch()
     (tmp_path / ".hidden.xlsx").touch()
@@ -169,7 +169,7 @@ def test_a_file_is_picked_or_typed(tmp_path: Path) -> None:
     assert chosen == [str(tmp_path / "orders.xlsx")]
 
 
-def test_a_defect_of_the_screen_shows_no_values(
+def test_screen_error_shows_no_values(
     folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken(*drawn: object) -> None:
@@ -195,7 +195,7 @@ def test_a_defect_of_the_screen_shows_no_values(
     assert "canary" not in said
 
 
-def test_rejects_of_several_sources_are_told_apart_and_each_written_to_its_workbook(
+def test_rejects_of_several_sources_are_written_to_separate_workbooks(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)

@@ -31,14 +31,14 @@ def said(picture: Path) -> list[str]:
     ]
 
 
-def test_each_picture_says_what_the_program_shows(made: Path) -> None:
+def test_each_picture_matches_the_program(made: Path) -> None:
     names = {picture.name for picture in (DOCS / "pictures").iterdir()}
     assert names == {picture.name for picture in made.iterdir()}
     for name in sorted(names):
         assert said(DOCS / "pictures" / name) == said(made / name), name
 
 
-def test_each_picture_is_shown_and_loads_nothing_from_elsewhere() -> None:
+def test_each_picture_is_referenced_and_self_contained() -> None:
     pages = "".join(page.read_text(encoding="utf-8") for page in (DOCS / "dashboard.md", DOCS.parent / "README.md"))
     for picture in (DOCS / "pictures").iterdir():
         text = picture.read_text(encoding="utf-8")

@@ -86,7 +86,7 @@ def field(pilot: Pilot[DashboardResult], name: str) -> Input | Select[str]:
 
 
 @pytest.mark.parametrize("size", [(80, 24), *once((40, 30), (200, 50))], ids=str)
-def test_the_options_of_the_chosen_plugins_have_fields(size: tuple[int, int]) -> None:
+def test_options_of_the_selected_plugins_have_fields(size: tuple[int, int]) -> None:
     setup = SetupWithOptions()
 
     async def look(pilot: Pilot[DashboardResult]) -> None:
@@ -108,7 +108,7 @@ def test_the_options_of_the_chosen_plugins_have_fields(size: tuple[int, int]) ->
 
 
 @pytest.mark.once
-def test_without_options_there_is_no_room_for_them() -> None:
+def test_plugin_options_take_no_space_if_there_are_none() -> None:
     setup = Setup()
 
     async def look(pilot: Pilot[DashboardResult]) -> None:
@@ -118,7 +118,7 @@ def test_without_options_there_is_no_room_for_them() -> None:
     run(setup.app(), look)
 
 
-def test_what_is_typed_is_in_the_plan_and_the_rest_is_left_out() -> None:
+def test_only_changed_plugin_options_are_in_the_plan() -> None:
     setup = SetupWithOptions(given("slow", slow={"careful": True, "note": "x", "pause": 2.0}, other={"a": 1}))
 
     async def look(pilot: Pilot[DashboardResult]) -> None:
@@ -141,7 +141,7 @@ def test_what_is_typed_is_in_the_plan_and_the_rest_is_left_out() -> None:
 
 
 @pytest.mark.once
-def test_nothing_typed_is_nothing_given() -> None:
+def test_unchanged_plugin_options_are_not_in_the_plan() -> None:
     setup = SetupWithOptions(given("slow"))
 
     async def look(pilot: Pilot[DashboardResult]) -> None:
@@ -153,7 +153,7 @@ def test_nothing_typed_is_nothing_given() -> None:
 
 
 @pytest.mark.once
-def test_a_value_that_the_option_does_not_take_is_said_and_not_begun() -> None:
+def test_invalid_option_value_is_reported_and_the_run_is_not_started() -> None:
     setup = SetupWithOptions(given("slow"))
 
     async def look(pilot: Pilot[DashboardResult]) -> None:
@@ -168,7 +168,7 @@ def test_a_value_that_the_option_does_not_take_is_said_and_not_begun() -> None:
 
 
 @pytest.mark.once
-def test_an_option_of_the_reader_looks_at_the_file_again_and_others_at_the_table(
+def test_reader_option_reinspects_the_file_and_other_options_the_table(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("tui_importer.tui.screens.setup._TYPING_PAUSE", 0.05)
@@ -188,7 +188,7 @@ def test_an_option_of_the_reader_looks_at_the_file_again_and_others_at_the_table
 
 
 @pytest.mark.once
-def test_another_database_has_other_options(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_option_fields_follow_the_database(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tui_importer.tui.screens.setup._TYPING_PAUSE", 0.05)
     setup = SetupWithOptions()
 
@@ -211,7 +211,7 @@ def test_another_database_has_other_options(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 @pytest.mark.once
-def test_they_are_saved_with_the_plan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_plugin_options_are_saved_with_the_plan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     setup = SetupWithOptions(given("slow", slow={"pause": 2.0}))
 

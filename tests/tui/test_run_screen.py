@@ -48,7 +48,7 @@ STATES: dict[str, Callable[[Scene], Scene]] = {
 
 
 @pytest.mark.parametrize("state", STATES)
-def test_each_state_is_said_in_a_word_and_nothing_is_cut_off(state: str, folder: Path) -> None:
+def test_each_state_is_shown_as_a_word_without_truncation(state: str, folder: Path) -> None:
     playing = Playing(STATES[state](Scene()), folder)
 
     async def look(pilot: Pilot[DashboardResult]) -> None:
@@ -91,7 +91,7 @@ def test_run_screen_shows_progress_rate_eta_and_rejects(folder: Path) -> None:
     Playing(scene, folder).act(look)
 
 
-def test_size_unknown_is_said_and_not_guessed(folder: Path) -> None:
+def test_unknown_size_is_shown_as_unknown(folder: Path) -> None:
     async def look(pilot: Pilot[DashboardResult]) -> None:
         assert text(pilot.app, "progress").strip() == "reading, size unknown"
 
@@ -112,7 +112,7 @@ def test_size_unknown_is_said_and_not_guessed(folder: Path) -> None:
     Playing(unknown, folder.parent / "other").act(look_again)
 
 
-def test_a_database_that_is_not_there_yet_is_said_at_the_top(folder: Path) -> None:
+def test_unavailable_database_is_shown_in_the_heading(folder: Path) -> None:
     scene = Scene().begin()
     error = "the database system is starting up"
     scene.say(Retrying(worker=0, first_row=0, last_row=0, attempt=1, seconds=4.0, error=error, sqlstate="57P03"))
@@ -137,7 +137,7 @@ def test_worker_panes_are_reserved_only_when_workers_are_expected(folder: Path) 
     Playing(Scene().begin().end("failed", 1, "no such table"), folder.parent / "other").act(look_again)
 
 
-def test_a_worker_that_retries_says_when_and_why(folder: Path) -> None:
+def test_retrying_worker_shows_delay_and_reason(folder: Path) -> None:
     async def look(pilot: Pilot[DashboardResult]) -> None:
         pane = text(pilot.app, "worker-3")
         assert "try 3 in 4 s" in pane
@@ -149,7 +149,7 @@ def test_a_worker_that_retries_says_when_and_why(folder: Path) -> None:
     Playing(Scene().begin().load().go(4).retry(), folder).act(look)
 
 
-def test_a_worker_that_failed_says_why(folder: Path) -> None:
+def test_failed_worker_shows_the_reason(folder: Path) -> None:
     async def look(pilot: Pilot[DashboardResult]) -> None:
         assert "failed" in text(pilot.app, "worker-2")
         assert "permission deni" in text(pilot.app, "worker-2")
@@ -161,7 +161,7 @@ def test_a_worker_that_failed_says_why(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("workers", "size"), [(1, (80, 24)), (5, (80, 24)), (32, (80, 24)), (32, (200, 50)), (8, (120, 40))], ids=str
 )
-def test_one_worker_or_thirty_two(workers: int, size: tuple[int, int], folder: Path) -> None:
+def test_worker_panes_fit_for_any_number_of_workers(workers: int, size: tuple[int, int], folder: Path) -> None:
     async def look(pilot: Pilot[DashboardResult]) -> None:
         panes = list(pilot.app.screen.query(WorkerPane))
         assert len(panes) == workers
@@ -180,7 +180,7 @@ def test_one_worker_or_thirty_two(workers: int, size: tuple[int, int], folder: P
 
 @pytest.mark.parametrize("size", [(40, 12), (20, 6), (200, 50), (300, 90), (60, 24), (119, 20)], ids=str)
 @pytest.mark.parametrize("state", ["READING", "DONE WITH REJECTS"])
-def test_any_size_shows_the_state_and_the_rows(size: tuple[int, int], state: str, folder: Path) -> None:
+def test_any_terminal_size_shows_state_and_rows(size: tuple[int, int], state: str, folder: Path) -> None:
     scene = STATES[state](Scene())
 
     async def look(pilot: Pilot[DashboardResult]) -> None:
@@ -206,7 +206,7 @@ def test_repeated_resizes_are_handled(folder: Path) -> None:
     Playing(STATES["LOADING"](Scene()), folder).act(storm)
 
 
-def test_ascii_where_the_locale_knows_no_more(folder: Path) -> None:
+def test_ascii_is_used_in_a_non_utf8_locale(folder: Path) -> None:
     scene = STATES["LOADING"](Scene())
 
     async def look(pilot: Pilot[DashboardResult]) -> None:
@@ -231,7 +231,7 @@ def test_ascii_where_the_locale_knows_no_more(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("theme", ["importer-dark", "importer-light", "ansi-dark", "ansi-light", "nord"])
-def test_every_theme_shows_everything(theme: str, folder: Path) -> None:
+def test_every_theme_can_be_rendered(theme: str, folder: Path) -> None:
     async def look(pilot: Pilot[DashboardResult]) -> None:
         assert "LOADING" in page(pilot.app)
         assert pilot.app.theme == theme
@@ -239,7 +239,7 @@ def test_every_theme_shows_everything(theme: str, folder: Path) -> None:
     Playing(STATES["LOADING"](Scene()), folder).act(look, theme=theme)
 
 
-def test_without_colour_words_are_enough(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_states_are_readable_without_colour(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_COLOR", "1")
 
     async def look(pilot: Pilot[DashboardResult]) -> None:
@@ -284,7 +284,7 @@ def test_keys_send_orders(state: str, key: str, order: str, live: Callable[[str]
     live(state).act(press)
 
 
-def test_an_order_that_is_refused_is_said_so(live: Callable[[str], Playing], controls: Controls) -> None:
+def test_refused_order_is_reported(live: Callable[[str], Playing], controls: Controls) -> None:
     async def press(pilot: Pilot[DashboardResult]) -> None:
         screen = pilot.app.screen
         assert isinstance(screen, RunScreen)
@@ -307,7 +307,7 @@ def test_unreachable_run_is_reported(folder: Path) -> None:
     ("key", "screen"),
     [("r", RejectsScreen), ("l", LogScreen), ("question_mark", HelpScreen), ("u", RunsScreen), ("e", ReportScreen)],
 )
-def test_keys_open_screens_and_escape_comes_back(key: str, screen: type, folder: Path) -> None:
+def test_keys_open_screens_and_escape_returns(key: str, screen: type, folder: Path) -> None:
     async def press(pilot: Pilot[DashboardResult]) -> None:
         await pilot.press(key)
         await until(pilot, lambda: isinstance(pilot.app.screen, screen))
@@ -331,7 +331,7 @@ def test_leaving_a_live_run_detaches(key: str, folder: Path) -> None:
     assert ending.recording.run_id == RUN_ID
 
 
-def test_leaving_a_run_that_is_about_to_begin_leaves_it_begun(folder: Path) -> None:
+def test_leaving_a_run_during_its_start_does_not_stop_it(folder: Path) -> None:
     playing = Playing(STATES["LOADING"](Scene()), folder)
     asked, may = threading.Event(), threading.Event()
 
@@ -356,7 +356,7 @@ def test_leaving_a_run_that_is_about_to_begin_leaves_it_begun(folder: Path) -> N
 @pytest.mark.parametrize(
     ("state", "code"), [("DONE", 0), ("DONE WITH REJECTS", 3), ("FAILED", 1), ("STOPPED", 4), ("DIED", 4)]
 )
-def test_an_ended_run_is_left_with_its_exit_code(state: str, code: int, folder: Path) -> None:
+def test_leaving_an_ended_run_returns_its_exit_code(state: str, code: int, folder: Path) -> None:
     async def leave(pilot: Pilot[DashboardResult]) -> None:
         await pilot.press("q")
 
@@ -365,7 +365,7 @@ def test_an_ended_run_is_left_with_its_exit_code(state: str, code: int, folder: 
     assert (ending.live, ending.exit_code) == (False, code)
 
 
-def test_keys_that_mean_nothing_now_are_not_shown(folder: Path) -> None:
+def test_unavailable_keys_are_hidden(folder: Path) -> None:
     async def look(pilot: Pilot[DashboardResult]) -> None:
         await until(pilot, lambda: "Report" in page(pilot.app).splitlines()[-1])
         footer = page(pilot.app).splitlines()[-1]
@@ -376,9 +376,7 @@ def test_keys_that_mean_nothing_now_are_not_shown(folder: Path) -> None:
     Playing(STATES["DONE"](Scene()), folder).act(look)
 
 
-def test_the_footer_is_drawn_anew_only_where_other_keys_mean_something(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_footer_is_redrawn_only_if_the_available_keys_change(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     playing, drawn = Playing(Scene().begin(), folder), list[RunScreen]()
     anew = RunScreen.refresh_bindings
 
@@ -420,7 +418,7 @@ def test_cell_text_is_shown_escaped(folder: Path) -> None:
     Playing(scene, folder).act(look, size=(200, 50))
 
 
-def test_the_command_palette_knows_what_the_keys_do(folder: Path) -> None:
+def test_command_palette_offers_the_key_commands(folder: Path) -> None:
     async def look(pilot: Pilot[DashboardResult]) -> None:
         names = {command.title for command in pilot.app.get_system_commands(pilot.app.screen)}
         assert {"Pause or go on", "Stop", "One worker more", "One worker less", "Rejects", "Log", "Leave"} <= names
@@ -432,7 +430,7 @@ def test_the_command_palette_knows_what_the_keys_do(folder: Path) -> None:
 
 
 def test_unchanged_screen_is_not_redrawn(folder: Path) -> None:
-    """What costs the terminal nothing is proved by counting."""
+    """Refreshes of the panes are counted."""
 
     async def look(pilot: Pilot[DashboardResult]) -> None:
         screen = pilot.app.screen
@@ -488,7 +486,7 @@ def _later(view: View) -> View:
     return replace(view, seconds=view.seconds + 0.25)
 
 
-def test_of_several_sources_the_current_one_is_named_and_all_are_counted(folder: Path) -> None:
+def test_current_source_of_several_is_named_and_all_are_counted(folder: Path) -> None:
     scene = Scene(workers=2).begin().load().go(4, 5).second_of_three()
     done = int(scene.written)
 
@@ -504,7 +502,7 @@ def test_of_several_sources_the_current_one_is_named_and_all_are_counted(folder:
     Playing(scene, folder).act(look)
 
 
-def test_while_the_next_of_several_sources_is_read_its_size_is_not_known(folder: Path) -> None:
+def test_size_of_the_next_source_is_unknown_while_it_is_opened(folder: Path) -> None:
     scene = Scene().begin().second_of_three()
 
     async def look(pilot: Pilot[DashboardResult]) -> None:
@@ -513,7 +511,7 @@ def test_while_the_next_of_several_sources_is_read_its_size_is_not_known(folder:
     Playing(scene, folder).act(look)
 
 
-def test_at_the_end_of_several_sources_none_of_them_is_named(folder: Path) -> None:
+def test_ended_run_of_several_sources_shows_only_their_number(folder: Path) -> None:
     scene = Scene().begin().load().go(4).second_of_three().die()
 
     async def look(pilot: Pilot[DashboardResult]) -> None:

@@ -150,7 +150,7 @@ def test_setup_screen_shows_results_as_they_arrive() -> None:
     run(setup.app(), look, (120, 40))
 
 
-def test_keys_are_answered_while_a_file_is_still_being_opened() -> None:
+def test_keys_work_while_a_file_is_being_opened() -> None:
     setup = Setup()
 
     async def look(pilot: Pilot[DashboardResult]) -> None:
@@ -169,7 +169,7 @@ def test_keys_are_answered_while_a_file_is_still_being_opened() -> None:
 
 
 @pytest.mark.once
-def test_a_file_is_not_opened_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unchanged_file_is_not_inspected_again(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tui_importer.tui.screens.setup._TYPING_PAUSE", 0.05)
     setup = Setup()
 
@@ -188,7 +188,7 @@ def test_a_file_is_not_opened_twice(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.once
-def test_inspection_ends_when_the_run_begins() -> None:
+def test_inspection_ends_when_the_run_starts() -> None:
     setup = Setup()
 
     async def look(pilot: Pilot[DashboardResult]) -> None:
@@ -201,7 +201,7 @@ def test_inspection_ends_when_the_run_begins() -> None:
 
 
 @pytest.mark.once
-def test_escape_leaves_a_field_first() -> None:
+def test_escape_first_leaves_the_focused_field() -> None:
     setup = Setup()
     app = setup.app()
 
@@ -224,7 +224,7 @@ def test_escape_leaves_a_field_first() -> None:
 @pytest.mark.parametrize(
     "obstacle", ["table 'orders' needs a value in 'vat'", "table 'orders' has no column for 'Amount' (column B)"]
 )
-def test_a_plan_that_the_table_does_not_take_cannot_be_begun(obstacle: str) -> None:
+def test_plan_incompatible_with_the_table_cannot_be_started(obstacle: str) -> None:
     setup = Setup()
 
     async def look(pilot: Pilot[DashboardResult]) -> None:
@@ -246,7 +246,7 @@ def test_a_plan_that_the_table_does_not_take_cannot_be_begun(obstacle: str) -> N
 
 
 @pytest.mark.once
-def test_a_database_that_does_not_answer_is_asked_again_at_each_enter() -> None:
+def test_enter_retries_an_unreachable_database() -> None:
     setup = Setup()
 
     async def look(pilot: Pilot[DashboardResult]) -> None:
@@ -263,7 +263,7 @@ def test_a_database_that_does_not_answer_is_asked_again_at_each_enter() -> None:
 
 
 @pytest.mark.once
-def test_a_file_that_cannot_be_read_is_looked_at_again_at_enter() -> None:
+def test_enter_retries_an_unreadable_file() -> None:
     setup = Setup()
 
     async def look(pilot: Pilot[DashboardResult]) -> None:
@@ -279,7 +279,7 @@ def test_a_file_that_cannot_be_read_is_looked_at_again_at_enter() -> None:
 
 
 @pytest.mark.once
-def test_a_table_that_must_not_exist_but_does_cannot_be_begun() -> None:
+def test_create_mode_with_an_existing_table_cannot_be_started() -> None:
     setup = Setup()
 
     async def look(pilot: Pilot[DashboardResult]) -> None:
@@ -310,7 +310,7 @@ def test_escape_cancels_a_pending_start() -> None:
     assert setup.begun == []
 
 
-def test_enter_begins_what_was_given() -> None:
+def test_enter_starts_the_given_plan() -> None:
     setup = Setup(
         Plan(
             source=Source(file="orders.xlsx", header_row=3),
@@ -331,7 +331,7 @@ def test_enter_begins_what_was_given() -> None:
     )
 
 
-def test_changes_are_in_the_plan() -> None:
+def test_changes_are_applied_to_the_plan() -> None:
     setup = Setup()
 
     async def look(pilot: Pilot[DashboardResult]) -> None:
@@ -358,7 +358,7 @@ def test_changes_are_in_the_plan() -> None:
 
 
 @pytest.mark.once
-def test_every_write_mode_that_is_available_can_be_chosen() -> None:
+def test_every_available_write_mode_can_be_selected() -> None:
     setup = Setup()
 
     async def look(pilot: Pilot[DashboardResult]) -> None:
@@ -407,7 +407,7 @@ def test_invalid_setup_is_explained_and_not_started(field_name: str, value: str,
 
 
 @pytest.mark.once
-def test_with_no_column_left_there_is_nothing_to_begin() -> None:
+def test_plan_without_columns_cannot_be_started() -> None:
     setup = Setup()
 
     async def look(pilot: Pilot[DashboardResult]) -> None:
@@ -448,7 +448,7 @@ def test_setup_screen_shows_the_effect_on_the_table(mode: str, exists: bool, row
 
 
 @pytest.mark.once
-def test_another_sheet_is_looked_at_anew_and_old_answers_are_ignored() -> None:
+def test_changing_the_sheet_reinspects_it_and_ignores_old_answers() -> None:
     setup = Setup()
 
     async def look(pilot: Pilot[DashboardResult]) -> None:
@@ -472,7 +472,7 @@ def test_another_sheet_is_looked_at_anew_and_old_answers_are_ignored() -> None:
     assert setup.begun[0].source.sheet == "Old"
 
 
-def test_a_file_that_cannot_be_read_is_said_in_a_line() -> None:
+def test_unreadable_file_is_reported_in_one_line() -> None:
     setup = Setup()
 
     async def look(pilot: Pilot[DashboardResult]) -> None:
@@ -498,7 +498,7 @@ def test_the_plan_is_saved_without_a_password(tmp_path: Path, monkeypatch: pytes
 
 
 @pytest.mark.once
-def test_a_plan_that_is_there_is_not_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_existing_plan_file_is_not_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     Path("orders.plan.toml").write_text("changed by hand")
     setup = Setup()
@@ -514,7 +514,7 @@ def test_a_plan_that_is_there_is_not_replaced(tmp_path: Path, monkeypatch: pytes
 
 @pytest.mark.once
 @pytest.mark.parametrize("size", [(80, 24), *once((40, 12), (200, 50))], ids=str)
-def test_any_size_can_begin(size: tuple[int, int]) -> None:
+def test_run_can_be_started_at_any_terminal_size(size: tuple[int, int]) -> None:
     setup = Setup()
 
     async def look(pilot: Pilot[DashboardResult]) -> None:
@@ -551,7 +551,7 @@ def test_sheet_text_is_shown_escaped() -> None:
 
 
 @pytest.mark.parametrize(("place", "key"), [((2, 3), "Next file"), ((3, 3), "Start")])
-def test_of_several_files_all_but_the_last_go_on_to_the_next(place: tuple[int, int], key: str) -> None:
+def test_enter_continues_to_the_next_file_and_starts_at_the_last(place: tuple[int, int], key: str) -> None:
     setup = Setup(place=place)
 
     async def look(pilot: Pilot[DashboardResult]) -> None:

@@ -73,7 +73,7 @@ def finished(recording: Recording) -> int:
     return counters[-1].finished if counters else 0
 
 
-def test_from_the_file_to_the_rows_and_what_is_left_on_the_screen(tmp_path: Path) -> None:
+def test_file_is_imported_and_the_summary_stays_on_the_terminal(tmp_path: Path) -> None:
     with Terminal([str(SAMPLE), "--db", "here.db"], tmp_path) as terminal:
         terminal.until("10,000 rows, 9 columns, header in row 1")
         terminal.until("characters, which SQL text cannot hold")
@@ -105,7 +105,7 @@ def test_from_the_file_to_the_rows_and_what_is_left_on_the_screen(tmp_path: Path
     assert (again.returncode, "already imported" in again.stderr) == (0, True), again.stderr
 
 
-def test_changes_on_the_setup_screen_are_carried_out(tmp_path: Path, rows: Path, sqlite: Database) -> None:
+def test_changes_on_the_setup_screen_are_applied(tmp_path: Path, rows: Path, sqlite: Database) -> None:
     with Terminal([str(rows), "--db", sqlite.url, "--strategy", "concurrent"], tmp_path) as terminal:
         terminal.until("will be created")
         assert "strategy threaded" in terminal.text
@@ -168,7 +168,7 @@ def test_run_survives_a_killed_dashboard(tmp_path: Path, rows: Path, death: sign
         assert terminal.wait() == 4
 
 
-def test_a_headless_run_is_shown_cancelled_and_resumed(tmp_path: Path, rows: Path, postgres: Database) -> None:
+def test_headless_run_is_attached_stopped_and_resumed(tmp_path: Path, rows: Path, postgres: Database) -> None:
     command = [sys.executable, "-m", "tui_importer", *slow(rows, postgres.url, 100), "--no-ui"]
     with subprocess.Popen(command, cwd=tmp_path, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE) as headless:
         gone(lambda: not recordings(recordings_folder()))
@@ -214,7 +214,7 @@ def test_run_is_replayed_on_the_dashboard(tmp_path: Path, rows: Path) -> None:
         assert terminal.wait() == 0, "whoever leaves a replay has failed in nothing"
 
 
-def test_a_request_that_makes_no_sense_never_takes_the_screen(tmp_path: Path) -> None:
+def test_invalid_request_does_not_open_the_dashboard(tmp_path: Path) -> None:
     for arguments, words in (
         (["no.xlsx"], "no.xlsx: no such file"),
         ([str(SAMPLE), "--strategy", "parallel"], "parallel"),
@@ -226,7 +226,7 @@ def test_a_request_that_makes_no_sense_never_takes_the_screen(tmp_path: Path) ->
             assert b"\x1b[?1049h" not in terminal.output
 
 
-def test_a_database_that_is_not_there_is_said_on_the_setup_screen(tmp_path: Path) -> None:
+def test_unreachable_database_is_reported_on_the_setup_screen(tmp_path: Path) -> None:
     url = "postgresql://nobody:canary-7d1f@127.0.0.1:1/nowhere"
     with Terminal([str(SAMPLE)], tmp_path, environment={"TUI_IMPORTER_DB": url}) as terminal:
         terminal.until("127.0.0.1")
@@ -238,7 +238,7 @@ def test_a_database_that_is_not_there_is_said_on_the_setup_screen(tmp_path: Path
     assert recordings(recordings_folder()) == []
 
 
-def test_nothing_but_the_name_asks_for_a_file(tmp_path: Path, rows: Path) -> None:
+def test_file_screen_opens_without_arguments(tmp_path: Path, rows: Path) -> None:
     with Terminal([], tmp_path) as terminal:
         terminal.until("rows.csv")
         terminal.type("\x1b[B\x1b[B")
@@ -279,7 +279,7 @@ def test_dashboard_works_in_common_terminals(
 
 
 @pytest.mark.parametrize("environment", [{"TERM": "dumb"}, {"CI": "true"}], ids=str)
-def test_a_terminal_that_cannot_draw_gets_lines(environment: dict[str, str], tmp_path: Path, rows: Path) -> None:
+def test_unsupported_terminal_gets_line_output(environment: dict[str, str], tmp_path: Path, rows: Path) -> None:
     with Terminal([str(rows), "--db", "x.db"], tmp_path, environment=environment) as terminal:
         assert terminal.wait() == 3
         assert "read 4,000 = inserted 3,999 + rejected 1" in terminal.text
@@ -316,7 +316,7 @@ def test_continuous_resizing_is_handled(tmp_path: Path, rows: Path) -> None:
         assert terminal.wait() == 4
 
 
-def test_several_files_are_set_up_one_after_another_and_are_one_run(tmp_path: Path, sqlite: Database) -> None:
+def test_several_files_are_set_up_in_turn_and_imported_as_one_run(tmp_path: Path, sqlite: Database) -> None:
     for name in ("one", "two", "three"):
         (tmp_path / f"{name}.csv").write_text(f"number\n{len(name)}\n")
     with Terminal(["one.csv", "two.csv", "three.csv", "--db", sqlite.url], tmp_path) as terminal:
@@ -339,7 +339,7 @@ def test_several_files_are_set_up_one_after_another_and_are_one_run(tmp_path: Pa
     assert (recording.command or "").count("; tui-importer ") == 2
 
 
-def test_several_files_begin_at_once_if_asked(tmp_path: Path, sqlite: Database) -> None:
+def test_several_files_start_immediately_with_yes(tmp_path: Path, sqlite: Database) -> None:
     for name in ("one", "two"):
         (tmp_path / f"{name}.csv").write_text("number\n1\n")
     with Terminal(["one.csv", "two.csv", "--db", sqlite.url, "--yes", "--table", "t"], tmp_path) as terminal:

@@ -38,7 +38,7 @@ def test_view_of_a_run_without_events() -> None:
     assert (view.state, view.seconds, view.workers, view.bound) == (State.STARTING, 0.0, (), Bound.UNKNOWN)
 
 
-def test_rates_are_those_of_rows_written_now_and_on_average() -> None:
+def test_view_has_current_and_average_rates() -> None:
     scene = Scene(pace=8_000).begin().load().go(8)
     view = seen(scene)
     assert view.state is State.LOADING
@@ -92,7 +92,7 @@ def test_view_names_the_bottleneck() -> None:
     assert seen(held).bound is Bound.LIMIT
 
 
-def test_a_retry_counts_down_and_is_over_once_the_worker_writes_again() -> None:
+def test_retry_counts_down_and_ends_when_the_worker_writes_again() -> None:
     scene = Scene().begin().load().go(4).retry()
     worker = seen(scene, scene.at + 1).workers[2]
     assert (worker.state, worker.attempt, worker.retry_in) == (WorkerState.RETRYING, 2, 3.0)
@@ -101,7 +101,7 @@ def test_a_retry_counts_down_and_is_over_once_the_worker_writes_again() -> None:
     assert all(worker.retry_in is None and worker.trouble is None for worker in seen(scene).workers)
 
 
-def test_the_engines_own_retries_are_said_too() -> None:
+def test_retries_of_the_engine_are_shown() -> None:
     scene = Scene().begin()
     scene.say(
         Retrying(worker=0, first_row=0, last_row=0, attempt=1, seconds=5, error="the server starts", sqlstate="57P03")
@@ -110,7 +110,7 @@ def test_the_engines_own_retries_are_said_too() -> None:
     assert seen(scene, scene.at + 6).trouble is None
 
 
-def test_a_retry_of_the_engine_is_over_once_its_time_has_come() -> None:
+def test_retry_of_the_engine_ends_after_its_delay() -> None:
     scene = Scene().begin()
     scene.say(
         Retrying(worker=0, first_row=0, last_row=0, attempt=1, seconds=0.5, error="the server starts", sqlstate="57P03")
@@ -122,7 +122,7 @@ def test_a_retry_of_the_engine_is_over_once_its_time_has_come() -> None:
     assert seen(scene).state is State.LOADING
 
 
-def test_a_pause_leaves_no_time_to_guess() -> None:
+def test_paused_run_has_no_eta() -> None:
     view = seen(Scene().begin().load().go(4).pause())
     assert (view.state, view.seconds_left) == (State.PAUSED, None)
 
@@ -134,7 +134,7 @@ def test_vanished_process_is_shown_as_dead() -> None:
     assert seen(finished).state is State.DONE
 
 
-def test_each_phase_has_its_word() -> None:
+def test_each_phase_has_its_state() -> None:
     assert seen(Scene().begin()).state is State.READING
     assert seen(Scene().begin().load().index()).state is State.INDEXING
     scene = Scene().begin().load().go(1).count(Phase.FINISHED, [WorkerState.DONE] * 4)
@@ -148,7 +148,7 @@ def test_log_marks_repeated_lines() -> None:
 
 
 @given(st.lists(st.tuples(st.floats(0.01, 30), st.integers(0, 50_000)), max_size=2_000), st.integers(1, 200))
-def test_a_history_of_any_length_is_bounded_and_adds_up(steps: list[tuple[float, int]], columns: int) -> None:
+def test_history_is_bounded_and_keeps_the_total(steps: list[tuple[float, int]], columns: int) -> None:
     history, at, finished = History(), 1_000.0, 0
     history.add(at, 0)
     for seconds, rows in steps:
@@ -163,7 +163,7 @@ def test_a_history_of_any_length_is_bounded_and_adds_up(steps: list[tuple[float,
         assert abs(total - finished) <= 1e-6 * finished + 1e-6
 
 
-def test_a_peak_is_over_a_second_at_least() -> None:
+def test_peak_rate_is_measured_over_at_least_one_second() -> None:
     history = History()
     history.add(0.0, 0)
     history.add(0.1, 5_000)  # a burst of one batch
@@ -267,7 +267,7 @@ def test_view_shows_the_latest_active_import_and_all_at_the_end() -> None:
     assert (view.state, view.source, view.file, view.sheet) == (State.DIED, 0, started.file, None)
 
 
-def test_the_chart_of_several_imports_goes_on() -> None:
+def test_chart_continues_across_several_imports() -> None:
     scene = Scene(workers=1).begin().load().go(4)
     before = seen(scene).history.seconds
     scene.say(LoadingStarted(source=2, table="t", strategy="batched", workers=1, batch_size=9))
