@@ -66,7 +66,7 @@ def run(orders: Path) -> Report:
     return report
 
 
-def test_every_good_row_is_in_and_the_bad_one_is_named(orders: Path) -> None:
+def test_good_rows_are_imported_and_the_bad_row_is_reported(orders: Path) -> None:
     report = run(orders)
     assert (report.outcome, report.exit_code, report.method, report.workers) == (
         "complete_with_rejects",
@@ -78,7 +78,7 @@ def test_every_good_row_is_in_and_the_bad_one_is_named(orders: Path) -> None:
     assert imported(orders) == [(number,) for number in range(300) if number != 5]
 
 
-def test_stopping_ends_a_rest_and_keeps_what_is_in(orders: Path) -> None:
+def test_stop_interrupts_a_rest_and_keeps_committed_rows(orders: Path) -> None:
     def listener(event: AnyEvent) -> None:
         if isinstance(event, BatchCommitted):
             run_.stop("enough")
@@ -115,7 +115,7 @@ class FakeJob:
 
 
 @pytest.mark.parametrize("rest", [0.0, 1.0, 30.0])
-def test_it_rests_after_each_batch_for_a_multiple_of_its_time(rest: float) -> None:
+def test_strategy_rests_after_each_batch_in_proportion_to_its_duration(rest: float) -> None:
     job = FakeJob()
     Polite(options=PoliteOptions(rest=rest)).run(job)  # type: ignore[arg-type]
     assert job.written == ["first", "second", "third"]
@@ -124,18 +124,18 @@ def test_it_rests_after_each_batch_for_a_multiple_of_its_time(rest: float) -> No
     assert max(job.rests) == 0 or rest
 
 
-def test_its_option_is_checked(orders: Path) -> None:
+def test_invalid_option_value_is_refused(orders: Path) -> None:
     options = Options(strategy="polite", plugin_options={"polite": {"rest": -1}})
     with pytest.raises(PlanError, match=r"polite\.rest must be a number from 0 to 1000, not -1"):
         Run(Plan(source=Source(file=orders), options=options))
 
 
-def test_it_keeps_the_contract_of_strategies(tmp_path: Path) -> None:
+def test_strategy_fulfils_the_contract(tmp_path: Path) -> None:
     [spec] = tui_importer_strategies()
     check_strategy(spec, tmp_path, kills=4)
 
 
-def test_it_is_listed_with_its_distribution_and_version() -> None:
+def test_plugin_is_listed_with_its_distribution_and_version() -> None:
     listed = subprocess.run(
         [sys.executable, "-m", "tui_importer", "plugins"], capture_output=True, text=True, check=True
     ).stdout
@@ -150,7 +150,7 @@ def test_it_is_listed_with_its_distribution_and_version() -> None:
     assert option.split()[:2] == ["polite.rest", "NUMBER"]
 
 
-def test_the_command_line_runs_it(orders: Path) -> None:
+def test_command_line_uses_the_strategy(orders: Path) -> None:
     ended = subprocess.run(
         [
             *(sys.executable, "-m", "tui_importer", "orders.xlsx", "--db", "shop.db", "--strategy", "polite", "-q"),
@@ -165,7 +165,7 @@ def test_the_command_line_runs_it(orders: Path) -> None:
     assert len(imported(orders)) == 299
 
 
-def test_the_readme_shows_the_whole_code() -> None:
+def test_readme_shows_the_complete_code() -> None:
     readme = (HERE / "README.md").read_text(encoding="utf-8")
     code = (HERE / "tui_importer_polite" / "__init__.py").read_text(encoding="utf-8")
     assert f"```python\n{code}```" in readme
