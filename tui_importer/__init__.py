@@ -90,6 +90,7 @@ if TYPE_CHECKING:
     from tui_importer.events import AnyEvent, Fault, Listener, Reject
     from tui_importer.plugins.hookspecs import hookimpl
     from tui_importer.plugins.specs import BackendSpec, ExecutorSpec, ReaderSpec, StrategySpec
+    from tui_importer.rejects.mended import mended_plan
 
 #: The module of each public name.
 _HOMES = {
@@ -103,6 +104,7 @@ _HOMES = {
         "tui_importer.backends.sql.ledger_tables": ("LedgerStatements", "text_for", "worker_statements"),
         "tui_importer.backends.sql.session": ("AsyncSqlSession", "SessionOperations", "SqlSession"),
         "tui_importer.core.model.batch": ("Batch", "Block"),
+        "tui_importer.rejects.mended": ("mended_plan",),
         "tui_importer.core.model.batch_outcome": ("BatchOutcome",),
         "tui_importer.core.model.cells": ("Cell", "CellError", "MalformedRecord", "UncalculatedFormula"),
         "tui_importer.core.model.column": ("Column", "ColumnStore", "common_store"),
@@ -285,6 +287,7 @@ __all__ = [
     "hookimpl",
     "inspect_source",
     "load_plan",
+    "mended_plan",
     "open_writer",
     "progress",
     "rate",

@@ -86,7 +86,10 @@ class Run:
         elif not all(each.options.dry_run for each in plans):
             check_default_place()
         stores = [
-            RejectStore(source_path(each.source.file), rejects_path, dry_run=each.options.dry_run) for each in plans
+            RejectStore(
+                source_path(each.source.file), rejects_path, dry_run=each.options.dry_run, mends=each.source.mends
+            )
+            for each in plans
         ]
         executor = executor or plans[0].options.executor
         self._listener = listener
@@ -102,7 +105,7 @@ class Run:
         stores[0].open()  # a missing place for rejects is found before anything begins
         self._recorder: Recorder | None = None
         if recordings is not None:
-            self._recorder = Recorder(recordings, self._imports.run_id, whole)
+            self._recorder = Recorder(recordings, self._imports.run_id, whole, plans)
 
     @property
     def run_id(self) -> str:

@@ -29,13 +29,17 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True):
     kind: str | None = None
 
 
-class Reject(msgspec.Struct, frozen=True, kw_only=True):
-    """A row that was rejected. ``row`` is its sheet row (from 1), ``values`` its cells as text in sheet order."""
+class Reject(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A row that was rejected. ``row`` is its sheet row (from 1), ``values`` its cells as text in sheet order.
+
+    ``mends`` is the sheet row of the earlier reject that it was to mend, if its sheet is one of mended rejects.
+    """
 
     sheet: str
     row: int
     faults: tuple[Fault, ...]
     values: tuple[str | None, ...]
+    mends: int | None = None
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="event"):

@@ -332,7 +332,7 @@ def ended_by(recorded: Recorded, act: Callable[[], None]) -> tuple[str, int]:
             recorded.run.abort()
     with pytest.raises(UsageError, match="has ended"):
         give_order(recorded.folder, Unpause())
-    assert sorted(path.name for path in recorded.folder.iterdir()) == ["events.jsonl", "report.json"]
+    assert sorted(path.name for path in recorded.folder.iterdir()) == ["events.jsonl", "plans.json", "report.json"]
     assert recordings(recorded.runs)[0].alive is False
     return report.outcome, report.exit_code
 

@@ -57,7 +57,7 @@ def test_recording_is_readable_only_by_its_owner(tmp_path: Path, folder: Path) -
     finally:
         os.umask(old)
     modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in [recording.folder, *recording.folder.iterdir()]}
-    assert modes == {recording.run_id: 0o700, "events.jsonl": 0o600, "report.json": 0o600}
+    assert modes == {recording.run_id: 0o700, "events.jsonl": 0o600, "plans.json": 0o600, "report.json": 0o600}
 
 
 def test_recording_can_be_disabled(tmp_path: Path, folder: Path) -> None:

@@ -15,11 +15,12 @@ from hypothesis import strategies as st
 from python_calamine import CalamineWorkbook
 
 from tests.support.examples import examples
+from tui_importer.core.model.mending import REASON_HEADERS, source_width
 from tui_importer.errors import ImporterError, UsageError
 from tui_importer.events import Fault, Reject
 from tui_importer.rejects.paths import check_reject_path, claimed_reject_path
 from tui_importer.rejects.text import CUT_MARK, MAX_CELL_TEXT, escaped, fitting, is_formula_like, unescaped
-from tui_importer.rejects.workbook import REASON_HEADERS, source_width, write_reject_workbook
+from tui_importer.rejects.workbook import write_reject_workbook
 
 NASTY = [
     "=1+1",

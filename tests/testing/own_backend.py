@@ -14,7 +14,6 @@ from tui_importer import (
     DatabaseError,
     DataFault,
     Destination,
-    Entry,
     ErrorTranslation,
     LedgerStatements,
     Loaded,
@@ -77,9 +76,6 @@ class OwnOperations(SessionOperations[sa.Insert]):
         rows = [dict(zip(names, record, strict=True)) for record in batch.records(start, stop)]
         yield from self._execute(statement, rows)
         return Loaded(len(rows))
-
-    def _write_rejects(self, ledger: LedgerStatements[Any], entry: Entry) -> Operation[None]:
-        yield from self._execute(ledger.reject, ledger.rejects(entry))
 
 
 def insert(destination: Destination) -> sa.Insert:

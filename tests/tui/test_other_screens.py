@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -10,13 +11,17 @@ from textual.pilot import Pilot
 from textual.widgets import DataTable, Input
 
 from tests.support.scenes import COMMAND, HEADERS, RUN_ID, Scene
-from tests.tui.conftest import Playing, page, run, until
+from tests.tui.conftest import PERIOD, Playing, page, run, until
+from tui_importer import Plan, Source, UsageError
 from tui_importer.events import RowRejected
+from tui_importer.process.messages import ImportRequest
 from tui_importer.tui.app import Dashboard
+from tui_importer.tui.importing import Importing
 from tui_importer.tui.messages import DashboardResult
 from tui_importer.tui.screens.files import FilesScreen
 from tui_importer.tui.screens.rejects import RejectsScreen
 from tui_importer.tui.screens.run import RunScreen
+from tui_importer.tui.terminal import UNICODE
 
 pytestmark = pytest.mark.once
 
@@ -55,6 +60,44 @@ def test_rejects_screen_lists_filters_and_writes_rejects(
     rows = list(sheet.iter_rows(values_only=True))
     assert rows[0][: len(HEADERS)] == HEADERS
     assert len(rows) == 14
+
+
+def test_mended_rejects_are_imported_from_the_rejects_screen(
+    ended: Playing, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "other.csv").write_text("a\n1\n")
+    (tmp_path / "mend.csv").write_text("a\n1\n")
+    begun: list[Sequence[Plan]] = []
+
+    def plan_for(file: str) -> Plan:
+        return Plan(source=Source(file=file, mends=RUN_ID if Path(file).name == "mend.csv" else None))
+
+    def request_for(plans: Sequence[Plan]) -> ImportRequest:
+        begun.append(plans)
+        raise UsageError("no run begins here")
+
+    importing = Importing(["batched"], request_for, lambda plan: (), plan_for)
+
+    async def look(pilot: Pilot[DashboardResult]) -> None:
+        await pilot.press("r")
+        await until(pilot, lambda: "13 rows rejected" in page(pilot.app))
+        assert "Import mended" in page(pilot.app)
+        await pilot.press("m")
+        await until(pilot, lambda: "which workbook of mended rejects?" in page(pilot.app))
+        await pilot.press("tab", *"other.csv", "enter")
+        await until(pilot, lambda: "other.csv: is no workbook of rejected rows" in page(pilot.app))
+        await pilot.press("escape")
+        await until(pilot, lambda: "13 rows rejected" in page(pilot.app))
+        await pilot.press("m")
+        await until(pilot, lambda: "which workbook of mended rejects?" in page(pilot.app))
+        await pilot.press("tab", *"mend.csv", "enter")
+        await until(pilot, lambda: "no run begins here" in page(pilot.app))
+
+    screen = RunScreen(ended.shown, UNICODE, PERIOD, mend=lambda: importing.mend(UNICODE))
+    run(Dashboard(lambda found: screen), look, (120, 30))
+    [[plan]] = begun
+    assert plan.source.mends == RUN_ID
 
 
 def test_run_without_rejects_writes_no_workbook(folder: Path) -> None:

@@ -44,14 +44,13 @@ def import_on_screen(plans: Sequence[Plan], given: Mapping[str, Any], registry: 
         registry.strategy_names(),
         lambda plans: _request_for(plans, given),
         lambda plan: options_of(choose(plan, registry), registry),
+        lambda file: named(checked(build_plan([file], given, registry))),
     )
     if plans:
         screen = importing.begin if given["yes"] else importing.set_up
         result = show(lambda glyphs: screen([named(plan) for plan in plans], glyphs))
     else:
-        result = show(
-            lambda glyphs: importing.pick(lambda file: named(checked(build_plan([file], given, registry))), glyphs)
-        )
+        result = show(importing.pick)
     code = print_result(result)
     if given["report"] == "-" and result.report is not None:
         write_report("-", result.report)

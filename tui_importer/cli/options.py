@@ -17,6 +17,8 @@ from tui_importer.core.model.files import check_new_file
 from tui_importer.core.model.formats import GIVEN_FIELDS, formats_given, parse_value_of_column
 from tui_importer.core.model.plan import ExtraColumns, Options, Plan, Source, Totals, UnknownCells, load_plan
 from tui_importer.core.model.plugin_values import merged
+from tui_importer.core.model.standard_input import STANDARD_INPUT, source_path
+from tui_importer.core.model.url import portable_address
 from tui_importer.core.model.write_mode import OnConflict, WriteKind
 from tui_importer.errors import PlanError, UsageError
 from tui_importer.plugins.files import add_plugin_file
@@ -302,6 +304,7 @@ def build_plan(files: Sequence[str], given: Mapping[str, Any], registry: Registr
     """
     plan_file = plan_file_of(given)
     plan = Plan(source=Source(file=files[0])) if plan_file is None else load_plan(Path(plan_file))
+    plan = _for_mended(plan, files, given)
     sheets = given.get("sheets") or (None,)
     source, *further_sources = (_source(file, sheet, plan, given) for file in files for sheet in sheets)
     environment = database_in_environment(os.environ)
@@ -309,7 +312,7 @@ def build_plan(files: Sequence[str], given: Mapping[str, Any], registry: Registr
     target = _typed(
         plan.target,
         # An empty address that was typed is an unset variable, and refused.
-        database=(plan.target.database or environment) if typed is None else typed,
+        database=_database(plan, environment) if typed is None else typed,
         table=given.get("table"),
         mode=given.get("mode"),
         key=given.get("key") or None,
@@ -336,6 +339,41 @@ def build_plan(files: Sequence[str], given: Mapping[str, Any], registry: Registr
     return msgspec.structs.replace(
         plan, source=source, further_sources=further_sources, target=target, options=options, formats=formats
     )
+
+
+def _for_mended(plan: Plan, files: Sequence[str], given: Mapping[str, Any]) -> Plan:
+    """The plan for a file of mended rejects: that of the run that rejected them. For any other file, the given plan.
+
+    Raises :class:`UsageError` if the run is not recorded here, and no database is named.
+    """
+    from tui_importer.recording.recordings import recordings_folder
+    from tui_importer.rejects.mended import check_alone, mended_run, mended_source, recorded_plan
+
+    for file in files:
+        run_id = None if file == STANDARD_INPUT else mended_run(source_path(file))
+        if run_id is None:
+            continue
+        check_alone(len(files), file)
+        source = _source(file, None, plan, given)
+        recorded = recorded_plan(source, run_id, recordings_folder())
+        if recorded is not None:
+            return recorded
+        if not (given.get("db") or plan.target.database or database_in_environment(os.environ)):
+            raise UsageError(
+                f"{file}: run {run_id}, which rejected these rows, is not recorded here: name its database with --db "
+                "and its table with --table"
+            )
+        return msgspec.structs.replace(plan, source=mended_source(source, run_id))
+    return plan
+
+
+def _database(plan: Plan, environment: str | None) -> str | None:
+    """The database of the plan, or that of the environment if there is none. A recorded one has no password: the same
+    in the environment may have."""
+    planned = plan.target.database
+    if plan.source.mends is not None and environment and portable_address(environment) == planned:
+        return environment
+    return planned or environment
 
 
 def database_in_environment(environment: Mapping[str, str]) -> str | None:

@@ -211,7 +211,7 @@ class _Mailbox:
 def _carry_out(spec: ImportSpec, registry: Registry, mailbox: _Mailbox, send: Callable[[Message], None]) -> None:
     plan = checked(spec.plan)
     opening = open_early(plan, registry)
-    store = RejectStore(source_path(plan.source.file), None, dry_run=plan.options.dry_run)
+    store = RejectStore(source_path(plan.source.file), None, dry_run=plan.options.dry_run, mends=plan.source.mends)
     store.open()
     dispatcher = EventDispatcher(lambda event: send(Happened(event=event)), lambda why: engine.stop(why))
     engine = Engine(

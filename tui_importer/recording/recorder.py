@@ -7,17 +7,22 @@ import fcntl
 import logging
 import os
 import threading
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import msgspec
+
 from tui_importer.core.model.counters import Snapshot
+from tui_importer.core.model.plan import Plan, database_of
 from tui_importer.core.model.rates import RateWindow
 from tui_importer.core.model.reject_groups import RejectGroups
 from tui_importer.core.model.report import Report, to_json
+from tui_importer.core.model.url import portable_address
 from tui_importer.events import AnyEvent, RowRejected, RunStarted
 from tui_importer.recording.control import Controlled, ControlServer
 from tui_importer.recording.lines import event_line, groups_line, progress_line
-from tui_importer.recording.recordings import COMMAND_FILE, EVENTS_FILE, REPORT_FILE
+from tui_importer.recording.recordings import COMMAND_FILE, EVENTS_FILE, PLANS_FILE, REPORT_FILE
 from tui_importer.recording.sampler import Sampler, SnapshotSource
 
 #: Seconds between counters in a recording: a dashboard draws ten times a second and reads four times.
@@ -40,7 +45,8 @@ class Recorder:
     stopped (a full disk), else None.
     """
 
-    def __init__(self, folder: Path, run_id: str, command: str | None = None) -> None:
+    def __init__(self, folder: Path, run_id: str, command: str | None = None, plans: Sequence[Plan] = ()) -> None:
+        """``command`` is the command line that repeats the run, and ``plans`` are those of its imports."""
         self.trouble: str | None = None
         self._folder = folder / run_id
         self._run_id = run_id
@@ -64,6 +70,8 @@ class Recorder:
             nameless.rename(self._folder / EVENTS_FILE)
             if command is not None:
                 _write_new(self._folder / COMMAND_FILE, command.encode("utf-8", "replace") + b"\n")
+            if plans:
+                _write_new(self._folder / PLANS_FILE, msgspec.json.encode([_kept(plan) for plan in plans]))
         except OSError as error:
             self._stop_recording(error)
 
@@ -153,6 +161,12 @@ class Recorder:
         """Stop recording; the file stays locked, because the run lives."""
         _log.debug("the run is not recorded", exc_info=error)
         self.trouble = error.strerror or str(error)
+
+
+def _kept(plan: Plan) -> Plan:
+    """The plan as it is of use later: from any folder, and without a password."""
+    target = msgspec.structs.replace(plan.target, database=portable_address(database_of(plan)))
+    return msgspec.structs.replace(plan, target=target)
 
 
 def _open_new(path: Path) -> int:

@@ -12,13 +12,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
+from tui_importer.core.model.plan import Plan
 from tui_importer.core.model.report import Report, from_json
 from tui_importer.core.run.run_id import run_id_of
-from tui_importer.errors import UsageError
+from tui_importer.errors import PlanError, UsageError
 
 EVENTS_FILE = "events.jsonl"
 REPORT_FILE = "report.json"
 COMMAND_FILE = "command"
+PLANS_FILE = "plans.json"
 
 #: Bytes at the end of a recording that are searched for the last counters.
 _TAIL = 64 << 10
@@ -69,6 +73,14 @@ class Recording:
             return (self.folder / COMMAND_FILE).read_text(encoding="utf-8", errors="replace").strip()
         except OSError:
             return None
+
+    def plan(self, source: int = 1) -> Plan | None:
+        """The plan that was given for one of the sources (from 1), without a password; None if it is not recorded."""
+        try:
+            plans = msgspec.json.decode((self.folder / PLANS_FILE).read_bytes(), type=list[Plan])
+        except (OSError, msgspec.MsgspecError, PlanError):
+            return None
+        return plans[source - 1] if 0 < source <= len(plans) else None
 
     def report(self) -> Report | None:
         """The report; None if the run has not ended, or died."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import nullcontext
 from pathlib import Path
 
+from tui_importer.core.run.run_id import import_run_id
 from tui_importer.errors import UsageError
 from tui_importer.recording.follow import headers, rejected_rows, sources_with_rejects
 from tui_importer.recording.recordings import Recording
@@ -32,7 +33,18 @@ def write_rejects_of(recording: Recording, path: Path | None = None, source: int
             of_source = "" if source is None else f" of source {source}"
             raise UsageError(f"run {recording.run_id} has rejected no row{of_source}")
         with claimed_reject_path(file, Path.cwd()) if path is None else nullcontext(path) as where:
-            return where, write_reject_workbook(where, headers(recording, number), spool)
+            run_id = rejecting_run(recording, number)
+            return where, write_reject_workbook(where, headers(recording, number), spool, run_id=run_id)
+
+
+def rejecting_run(recording: Recording, number: int = 1) -> str:
+    """The id of the import that rejected the rows of a source (from 1) first: that which they were to mend, if they
+    were mended rejects."""
+    plan = recording.plan(number)
+    if plan is not None and plan.source.mends is not None:
+        return plan.source.mends
+    sources = (recording.first("run_started") or {}).get("sources", 1)
+    return import_run_id(recording.run_id, number, sources)
 
 
 def _source_with_rejects(recording: Recording) -> int:

@@ -20,11 +20,13 @@ class RejectStore:
     """Implements :class:`tui_importer.core.run.import_set.RejectStore`.
 
     The workbook of the rejects of ``source`` is ``workbook``, by default one in the current folder; a ``dry_run``
-    writes none.
+    writes none. ``mends`` is the run whose rejects come back mended in the source, if they do: what is rejected again
+    is still a reject of that run.
     """
 
-    def __init__(self, source: Path, workbook: Path | None, *, dry_run: bool) -> None:
+    def __init__(self, source: Path, workbook: Path | None, *, dry_run: bool, mends: str | None = None) -> None:
         self._source = source
+        self._mends = mends
         self._workbook = workbook
         self._dry_run = dry_run
         self._spool: RejectSpool | None = None  # while the store is not open
@@ -51,15 +53,15 @@ class RejectStore:
         # Imported here: it takes a tenth of a second, and runs without rejects do not need it.
         from tui_importer.rejects.workbook import write_reject_workbook
 
-        given = self._workbook
+        given, run_id = self._workbook, self._mends or report.run_id
         try:
             if given is not None and not os.path.lexists(given):
                 path = given
-                write_reject_workbook(path, headers, spool)
+                write_reject_workbook(path, headers, spool, run_id=run_id)
             else:  # none was given, or it was created while the rows were being loaded
                 source, folder = (self._source, Path.cwd()) if given is None else (given, given.parent)
                 with claimed_reject_path(source, folder) as path:
-                    write_reject_workbook(path, headers, spool)
+                    write_reject_workbook(path, headers, spool, run_id=run_id)
         except ImporterError as error:
             return msgspec.structs.replace(
                 report, outcome="failed", exit_code=int(ExitCode.FAILED), error=report.error or str(error)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
+from dataclasses import dataclass
 from functools import lru_cache
 from io import BytesIO
 from itertools import chain, islice
@@ -17,16 +18,16 @@ from zipfile import ZIP_DEFLATED, ZipFile
 
 from openpyxl import Workbook
 from openpyxl.cell import WriteOnlyCell
-from openpyxl.styles import Alignment, Font
+from openpyxl.comments.comment_sheet import CommentRecord
+from openpyxl.styles import Alignment, Font, PatternFill
 
 from tui_importer.core.model.cells import MAX_COLUMNS, MAX_ROWS, column_letters
+from tui_importer.core.model.mending import KEY_HEADER, REASON_HEADERS, RejectKey
 from tui_importer.errors import ImporterError
 from tui_importer.events import Reject
 from tui_importer.rejects.paths import MARK, SUFFIX
 from tui_importer.rejects.text import MAX_CELL_TEXT, escaped, fitting, is_formula_like
 
-#: The headers of the rightmost columns, which say what was wrong; a file that is imported again still has them.
-REASON_HEADERS = ("Rejected row", "Cell", "Column", "Reason", "SQLSTATE")
 #: The name of the first sheet; the others are called "Rejects 2" and so on.
 SHEET_NAME = "Rejects"
 #: Rows measured for the column widths, which a streamed sheet needs before its rows.
@@ -38,34 +39,43 @@ _TEXT_FORMAT = "@"
 #: Rejects are corrected soon, not archived: zlib's fastest level takes a third of the usual one's time.
 _COMPRESSION = 1
 _PIECE = 1 << 20
+#: Light red: black text on it has a contrast of more than 14 (WCAG 2.2, 1.4.3).
+_FAULTY_COLOUR = "FFFFC7CE"
+#: Comments are for people, who do not read more than these; the reasons of all rows are in a column.
+_COMMENTED_ROWS = 2_000
+_COMMENT_LENGTH = 1_000
+_AUTHOR = "tui-importer"
 
 #: A sheet that openpyxl streams; openpyxl has no types and no public name for it.
 Sheet = Any
 
 
-def source_width(headers: Sequence[str | None]) -> int:
-    """The number of columns that are the user's own: in a reject workbook, all but the reasons at its right."""
-    width = len(headers)
-    return width - len(REASON_HEADERS) if tuple(headers[-len(REASON_HEADERS) :]) == REASON_HEADERS else width
-
-
 def write_reject_workbook(
-    path: Path, headers: Sequence[str], rejects: Iterable[Reject], *, rows_per_sheet: int = MAX_ROWS - 1
+    path: Path,
+    headers: Sequence[str],
+    rejects: Iterable[Reject],
+    *,
+    run_id: str | None = None,
+    rows_per_sheet: int = MAX_ROWS - 1,
 ) -> int:
     """Write the rejects and return their number. The file appears completely or not at all, readable by its owner only.
 
-    Every cell is text that reads back exactly; one that is too long for a cell is cut, and its reason says so. Rejects
-    beyond ``rows_per_sheet`` are written to further sheets. Raises :class:`ImporterError` if the file cannot be
-    written, and whatever ``rejects`` raises; an existing file is then unchanged.
+    A cell with a fault is coloured, and the reason is its comment. With ``run_id``, that of the import, a hidden column
+    says which row of which import each row was, so that it can come back mended
+    (:mod:`tui_importer.core.model.mending`). Every cell is text that reads back exactly; one that is too long for a
+    cell is cut, and its reason says so. Rejects beyond ``rows_per_sheet`` are written to further sheets. Raises
+    :class:`ImporterError` if the file cannot be written, and whatever ``rejects`` raises; an existing file is then
+    unchanged.
     """
-    if len(headers) + len(REASON_HEADERS) > MAX_COLUMNS:
+    added = REASON_HEADERS if run_id is None else (*REASON_HEADERS, KEY_HEADER)
+    if len(headers) + len(added) > MAX_COLUMNS:
         raise ImporterError(f"{path}: {len(headers):,} columns leave no room for the reasons in a worksheet")
     temporary: str | None = None
     try:
         # In the same folder, so that it can be renamed; created with mode 0600.
         handle, temporary = tempfile.mkstemp(prefix=".tui_importer-", suffix=SUFFIX, dir=path.parent)
         os.close(handle)
-        count = _write(temporary, headers, rejects, rows_per_sheet)
+        count = _write(temporary, _Columns(tuple(headers), added, run_id), rejects, rows_per_sheet)
         os.replace(temporary, path)
     except OSError as error:
         raise ImporterError(f"{path}: cannot write the rejects: {error.strerror or error}") from error
@@ -77,7 +87,28 @@ def write_reject_workbook(
             Path(temporary).unlink(missing_ok=True)
 
 
-def _write(path: str, headers: Sequence[str], rejects: Iterable[Reject], rows_per_sheet: int) -> int:
+@dataclass(frozen=True, slots=True)
+class _Columns:
+    """The columns of the workbook: the user's, those ``added`` at their right, and the run that the keys are of."""
+
+    headers: tuple[str, ...]
+    added: tuple[str, ...]
+    run_id: str | None
+
+    @property
+    def all(self) -> tuple[str, ...]:
+        return (*self.headers, *self.added)
+
+    def faulty(self, reject: Reject) -> dict[int, str]:
+        """The reasons at each cell that is to be marked: the first one for a reason that no column is named in."""
+        reasons: dict[int, str] = {}
+        for fault in reject.faults:
+            place = self.headers.index(fault.column) if fault.column in self.headers else 0
+            reasons[place] = f"{reasons[place]}\n{fault.reason}" if place in reasons else fault.reason
+        return reasons
+
+
+def _write(path: str, columns: _Columns, rejects: Iterable[Reject], rows_per_sheet: int) -> int:
     workbook = Workbook(write_only=True)
     remaining = iter(rejects)
     count = 0
@@ -92,7 +123,7 @@ def _write(path: str, headers: Sequence[str], rejects: Iterable[Reject], rows_pe
             sheet = workbook.create_sheet(SHEET_NAME if number == 1 else f"{SHEET_NAME} {number}")
             bodies.append(stack.enter_context(tempfile.TemporaryFile(prefix="tui_importer-")))
             rows = islice(remaining, rows_per_sheet - len(sample))
-            count += _write_sheet(sheet, bodies[-1], headers, sample, rows)
+            count += _write_sheet(sheet, bodies[-1], columns, sample, rows)
         frame = BytesIO()
         workbook.save(frame)
         _assemble(path, frame, bodies)
@@ -100,22 +131,27 @@ def _write(path: str, headers: Sequence[str], rejects: Iterable[Reject], rows_pe
 
 
 def _write_sheet(
-    sheet: Sheet, body: BinaryIO, headers: Sequence[str], sample: Sequence[Reject], rest: Iterable[Reject]
+    sheet: Sheet, body: BinaryIO, columns: _Columns, sample: Sequence[Reject], rest: Iterable[Reject]
 ) -> int:
     """Write the header to the sheet and the XML of the rows below it to ``body``; returns the number of rows."""
-    all_headers = (*headers, *REASON_HEADERS)
-    lines = [_texts(reject, headers) for reject in sample]
-    for index, header in enumerate(all_headers):
+    lines = [_texts(reject, columns) for reject in sample]
+    for index, header in enumerate(columns.all):
         texts = chain((header,), (line[index] or "" for line in lines))
         longest = max(len(part) for text in texts for part in text.split("\n"))
-        sheet.column_dimensions[column_letters(index)].width = min(max(longest + 2, _MIN_WIDTH), _MAX_WIDTH)
+        dimension = sheet.column_dimensions[column_letters(index)]
+        dimension.width = min(max(longest + 2, _MIN_WIDTH), _MAX_WIDTH)
+        dimension.hidden = header == KEY_HEADER and index >= len(columns.headers)
     sheet.freeze_panes = "A2"
     writer = _CellWriter(sheet)
-    sheet.append(writer.header([fitting(header) for header in all_headers]))
+    sheet.append(writer.header([fitting(header) for header in columns.all]))
     last_row = 1
-    for last_row, line in enumerate(chain(lines, (_texts(reject, headers) for reject in rest)), start=2):
-        body.write(writer.row(last_row, line))
-    sheet.auto_filter.ref = f"A1:{column_letters(len(all_headers) - 1)}{last_row}"
+    for last_row, reject in enumerate(chain(sample, rest), start=2):
+        faulty = columns.faulty(reject)
+        body.write(writer.row(last_row, _texts(reject, columns), faulty.keys()))
+        if last_row <= _COMMENTED_ROWS:
+            writer.comment(last_row, faulty)
+    shown = len(columns.headers) + len(REASON_HEADERS)
+    sheet.auto_filter.ref = f"A1:{column_letters(shown - 1)}{last_row}"
     sheet.close()
     return last_row - 1
 
@@ -143,13 +179,18 @@ class _CellWriter:
     """
 
     def __init__(self, sheet: Sheet) -> None:
-        plain, formula_like, self._header = (WriteOnlyCell(sheet) for _ in range(3))
-        for cell in (plain, formula_like, self._header):
+        self._sheet = sheet
+        self._header, *cells = (WriteOnlyCell(sheet) for _ in range(5))
+        for cell in (self._header, *cells):
             cell.number_format = _TEXT_FORMAT
             cell.alignment = Alignment(vertical="top")
-        formula_like.quotePrefix = True
         self._header.font = Font(bold=True)
-        self._plain, self._formula_like = plain.style_id, formula_like.style_id
+        for number, cell in enumerate(cells):
+            if number & 1:
+                cell.quotePrefix = True
+            if number & 2:
+                cell.fill = PatternFill("solid", start_color=_FAULTY_COLOUR)
+        self._styles = [cell.style_id for cell in cells]  # by whether it looks like a formula, and has a fault
 
     def header(self, texts: Sequence[str]) -> Iterator[WriteOnlyCell | None]:
         """The cells of the header."""
@@ -162,23 +203,40 @@ class _CellWriter:
             self._header.data_type = "s"
             yield self._header
 
-    def row(self, number: int, texts: Sequence[str | None]) -> bytes:
-        """A row's XML (ECMA-376 part 1, 18.3.1.73): inline strings, blanks left out."""
-        cells = [
-            f'<c r="{_letters(index)}{number}" s="{self._formula_like if is_formula_like(text) else self._plain}" '
-            f't="inlineStr"><is><t xml:space="preserve">{xml_escaped(escaped(text))}</t></is></c>'
-            for index, text in enumerate(texts)
-            if text
-        ]
+    def row(self, number: int, texts: Sequence[str | None], faulty: Collection[int] = ()) -> bytes:
+        """A row's XML (ECMA-376 part 1, 18.3.1.73): inline strings, blanks left out unless they are ``faulty``."""
+        cells = []
+        for index, text in enumerate(texts):
+            if text:
+                style = self._styles[is_formula_like(text) + 2 * (index in faulty)]
+                cells.append(
+                    f'<c r="{_letters(index)}{number}" s="{style}" t="inlineStr">'
+                    f'<is><t xml:space="preserve">{xml_escaped(escaped(text))}</t></is></c>'
+                )
+            elif index in faulty:
+                cells.append(f'<c r="{_letters(index)}{number}" s="{self._styles[2]}"/>')
         return f'<row r="{number}">{"".join(cells)}</row>'.encode()
+
+    def comment(self, number: int, reasons: Mapping[int, str]) -> None:
+        """Put the reasons on the cells of a row, by their places."""
+        for index, reason in reasons.items():
+            record = CommentRecord(ref=f"{_letters(index)}{number}", author=_AUTHOR)
+            record.text.t = escaped(_shortened(reason))
+            # As openpyxl notes the comment of a cell that is appended to a sheet; it has no other way for ours.
+            self._sheet._comments.append(record)
 
 
 _letters = lru_cache(1 << 10)(column_letters)
 
 
-def _texts(reject: Reject, headers: Sequence[str]) -> list[str | None]:
-    """A reject's row: its cells, its reasons, and at the far right cells without a header, so that nothing is lost."""
-    width = len(headers)
+def _shortened(text: str) -> str:
+    return text if len(text) <= _COMMENT_LENGTH else f"{text[: _COMMENT_LENGTH - 1]}…"
+
+
+def _texts(reject: Reject, columns: _Columns) -> list[str | None]:
+    """A reject's row: its cells, its reasons, its key, and at the far right cells without a header, so that nothing is
+    lost."""
+    headers, width = columns.headers, len(columns.headers)
     cells = [None if value is None else fitting(value) for value in reject.values]
     cells += [None] * (width - len(cells))
     reasons = [fault.reason for fault in reject.faults]
@@ -194,7 +252,8 @@ def _texts(reject: Reject, headers: Sequence[str]) -> list[str | None]:
         "\n".join(fault.sqlstate or "" for fault in reject.faults),
     ]
     said = [text if text is None or text.strip("\n") else None for text in said]
-    return [*cells[:width], *said, *cells[width:]]
+    key = [] if columns.run_id is None else [str(RejectKey(columns.run_id, reject.mends or reject.row))]
+    return [*cells[:width], *said, *key, *cells[width:]]
 
 
 def _abandon(workbook: Workbook) -> None:

@@ -17,6 +17,7 @@ from starlette.responses import FileResponse, Response, StreamingResponse
 from tui_importer.errors import ExitCode, ImporterError
 from tui_importer.recording.follow import headers
 from tui_importer.recording.recordings import Recording, recordings_folder
+from tui_importer.rejects.rebuilt import rejecting_run
 from tui_importer.rejects.workbook import write_reject_workbook
 from tui_importer.server.answers import HealthAnswer, HealthWord, RunAnswer, RunsAnswer, json_response, refused
 from tui_importer.server.health import DatabaseCheck
@@ -216,7 +217,10 @@ class Routes:
         recordings = self._view.recordings(upload)
         shown = next((found for recording in recordings if (found := headers(recording))), ())
         try:
-            write_reject_workbook(Path(name), shown, (event.reject for event in self._view.rejects(upload)))
+            rejects = (event.reject for event in self._view.rejects(upload))
+            write_reject_workbook(
+                Path(name), shown, rejects, run_id=rejecting_run(recordings[-1]) if recordings else None
+            )
         except ImporterError as error:
             Path(name).unlink()
             raise HttpError(507, "the workbook cannot be written: there is no room for it") from error

@@ -19,6 +19,7 @@ from tui_importer.recording.control import CONTROL_SOCKET, AnyOrder, Stop, give_
 from tui_importer.recording.follow import Follower
 from tui_importer.recording.recordings import Recording, recordings, recordings_folder
 from tui_importer.server.http_error import HttpError
+from tui_importer.server.mended_uploads import plan_for_file
 from tui_importer.server.settings import Settings
 from tui_importer.server.upload_options import plan_of
 from tui_importer.server.upload_registry import FINAL_OUTCOMES, UploadRegistry
@@ -102,8 +103,10 @@ class UploadRunner:
         await self._uploads.save(upload)  # the state on disk must be right before the run does anything
         database = parse_address(self._settings.database).display
         try:
+            plan = plan_of(upload.options, self._settings, upload.file)
+            plan = await asyncio.to_thread(plan_for_file, plan, store.file(upload), recordings_folder())
             request = ImportRequest(
-                plans=(plan_of(upload.options, self._settings, upload.file),),
+                plans=(plan,),
                 command=command_of(plan_of(upload.options, self._settings, str(store.file(upload))), database),
                 rejects_file=store.rejects_file(upload, len(upload.run_ids) + 1).name,
             )

@@ -9,6 +9,7 @@ from textual.app import App
 from textual.screen import Screen
 
 from tui_importer.core.model.plan import Plan
+from tui_importer.errors import SourceError
 from tui_importer.process.messages import ImportRequest
 from tui_importer.process.start import InspectionProcess
 from tui_importer.tui.messages import DashboardResult
@@ -24,20 +25,43 @@ RequestFor = Callable[[Sequence[Plan]], ImportRequest]
 
 class Importing:
     """Creates the screens from files to the run that imports them. ``options_for`` returns the options of the plugins
-    that a plan selects."""
+    that a plan selects, ``plan_for`` the plan of a file."""
 
-    def __init__(self, strategies: list[str], request_for: RequestFor, options_for: OptionsFor) -> None:
+    def __init__(
+        self,
+        strategies: list[str],
+        request_for: RequestFor,
+        options_for: OptionsFor,
+        plan_for: Callable[[str], Plan],
+    ) -> None:
+        self._plan_for = plan_for
         self._strategies = strategies
         self._options_for = options_for
         self._request_for = request_for
 
-    def pick(self, plan_for: Callable[[str], Plan], glyphs: Glyphs) -> Screen[None]:
-        """Return the screen that asks for a file, of which ``plan_for`` returns the plan."""
+    def pick(self, glyphs: Glyphs) -> Screen[None]:
+        """Return the screen that asks for a file."""
 
         def chosen(file: str) -> None:
-            screen.app.switch_screen(self.set_up([plan_for(file)], glyphs))
+            screen.app.switch_screen(self.set_up([self._plan_for(file)], glyphs))
 
         screen = FilesScreen(Path.cwd(), chosen, glyphs)
+        return screen
+
+    def mend(self, glyphs: Glyphs) -> Screen[None]:
+        """Return the screen that asks for a workbook of mended rejects, and imports it at once: how is known."""
+
+        def chosen(file: str) -> None:
+            plan = self._plan_for(file)
+            if plan.source.mends is None:
+                raise SourceError(f"{file}: is no workbook of rejected rows")
+            screen.app.switch_screen(self.begin([plan], glyphs))
+
+        def leave() -> None:
+            screen.app.pop_screen()
+
+        title = "which workbook of mended rejects? choose one, or type its path"
+        screen = FilesScreen(Path.cwd(), chosen, glyphs, title=title, leave=leave)
         return screen
 
     def set_up(self, plans: Sequence[Plan], glyphs: Glyphs, ready: Sequence[Plan] = ()) -> Screen[None]:
@@ -56,7 +80,7 @@ class Importing:
             if others:
                 app.switch_screen(self.set_up(others, glyphs, done))
             else:
-                app.push_screen(RunScreen(begun(self._request_for(done)), glyphs, refused=refused))
+                app.push_screen(self._run(done, glyphs, refused))
 
         screen = SetupScreen(
             plan,
@@ -71,4 +95,7 @@ class Importing:
 
     def begin(self, plans: Sequence[Plan], glyphs: Glyphs) -> Screen[None]:
         """Return the screen that begins the run at once."""
-        return RunScreen(begun(self._request_for(plans)), glyphs)
+        return self._run(plans, glyphs)
+
+    def _run(self, plans: Sequence[Plan], glyphs: Glyphs, refused: Callable[[str], None] | None = None) -> Screen[None]:
+        return RunScreen(begun(self._request_for(plans)), glyphs, refused=refused, mend=lambda: self.mend(glyphs))

@@ -38,6 +38,7 @@ BAD: list[tuple[type[Any], str, list[Any]]] = [
     (Options, "schema", ["nosuch", "", None]),
     (Options, "types", [{"a": "intger"}, {"a": 3}, [], {1: "text"}]),
     (Source, "may_be_empty", [1, "yes"]),
+    (Source, "mends", ["", 1]),
     (Options, "executor", ["", None, 1]),
     (Options, "skip", ["abc", [3], 3]),
     (Options, "rename", ["abc", {"a": ""}, {"": "a"}, {"a": 1}]),

@@ -87,9 +87,6 @@ class GenericOperations(SessionOperations[Insert]):
         except DataFault:
             return False  # the key exists, and the dialect has no INSERT that skips existing keys
 
-    def _write_rejects(self, ledger: LedgerStatements[sa.Executable], entry: Entry) -> Operation[None]:
-        yield from self._execute(ledger.reject, ledger.rejects(entry))
-
 
 def _insert_into(dialect: SqlDialect) -> Callable[[Destination], Insert]:
     def build(destination: Destination) -> Insert:

@@ -178,12 +178,15 @@ class PostgreSQLOperations(SessionOperations[Statements]):
     def _write_rejects(self, ledger: LedgerStatements[bytes], entry: Entry) -> Operation[None]:
         yield from self._send(rejects_copy(self._ledger_schema), (), ledger.reject_records(entry))
 
+    def _write_ledger(self, statement: bytes, parameters: Sequence[dict[str, Any]]) -> Operation[None]:
+        yield from self._insert_many(statement, parameters)
+
     def _fetch(self, statement: sql.Composed) -> Operation[list[Any]]:
         with self._errors:
             cursor = yield self._connection.execute(statement, prepare=False)
             return (yield cursor.fetchall()) if cursor.description else []
 
-    def _insert_many(self, statement: bytes, records: Iterable[Sequence[Any]]) -> Operation[int]:
+    def _insert_many(self, statement: bytes, records: Iterable[Sequence[Any] | dict[str, Any]]) -> Operation[int]:
         with self._errors:
             cursor = self._connection.cursor()
             yield cursor.executemany(statement, records)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Protocol
 
@@ -11,7 +11,7 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
-from tui_importer.backends.sql import processes, tables
+from tui_importer.backends.sql import mended, processes, tables
 from tui_importer.backends.sql.dialects import SqlDialect
 from tui_importer.backends.sql.ledger_tables import COUNTS, RUN_TABLE, UTF_8, LedgerTables, storable
 from tui_importer.backends.sql.run_rows import new_row, past_run, utc
@@ -22,6 +22,7 @@ from tui_importer.core.writing.ledger import (
     Claim,
     Counts,
     Entry,
+    Generation,
     NewRun,
     PastRun,
     ResumePoint,
@@ -106,6 +107,9 @@ class SqlLedger:
             # Check now, not when the first batch is committed or the run finished.
             self._check_rights()
         self._make_tables()
+        if run.mends is not None:
+            with self._transaction("make the ledger's tables") as connection:
+                self._tables.mended.create(connection, checkfirst=True)
         if self._locks is not None:
             self._hold_lock(run, self._locks)
         run_table, claimed = self._tables.run, False
@@ -140,7 +144,7 @@ class SqlLedger:
             raise
         processes.run_began(run.run_id)
         self._run_id = run.run_id
-        claim = Claim(run.import_id, run.generation, run.run_id, self._schema)
+        claim = Claim(run.import_id, run.generation, run.run_id, self._schema, run.mends)
         return self._resume_point(claim, None if before is None else before.run_id)
 
     def counts(self, import_id: str, generation: int) -> Counts:
@@ -182,6 +186,15 @@ class SqlLedger:
             if len(chunk) < _PAGE:
                 return
             last = chunk[-1].sheet_row
+
+    def rejected_rows(self, generation: Generation) -> Mapping[int, bool]:
+        with self._reading("read the rejects in the ledger") as connection:
+            return mended.rejected_rows(connection, self._tables, generation)
+
+    def skip(self, claim: Claim, intervals: Sequence[Interval]) -> ResumePoint:
+        with self._transaction("write the ledger") as connection:
+            mended.record_skipped(connection, self._tables, self._dialect, claim, intervals)
+        return self._resume_point(claim, None)
 
     def note_before(self, claim: Claim, before: str) -> None:
         run = self._tables.run
@@ -230,6 +243,7 @@ class SqlLedger:
                 query = sa.select(sa.func.count()).select_from(target).where(written_by.in_(ids))
                 return int(connection.execute(query).scalar_one())
             connection.execute(sa.update(run).where(ours).values(claim=None, state=RunState.EMPTIED.value))
+            mended.reopen(connection, self._tables, ids)
             return connection.execute(sa.delete(target).where(written_by.in_(ids))).rowcount
 
     def forget(self, table: str) -> None:
@@ -238,11 +252,14 @@ class SqlLedger:
             if not self._tables_exist(connection):
                 return
             imports = sa.select(run.c.import_id).where(run.c.target_table == table)
-            for written in (self._tables.batch, self._tables.reject):
+            closed = [self._tables.mended] if mended.exists(connection, self._tables) else []
+            for written in (self._tables.batch, self._tables.reject, *closed):
                 connection.execute(sa.delete(written).where(written.c.import_id.in_(imports)))
             connection.execute(sa.delete(run).where(run.c.target_table == table))
             if connection.execute(sa.select(run.c.run_id).limit(1)).first() is None:
                 run.metadata.drop_all(connection)
+                for written in closed:
+                    written.drop(connection)
 
     def publish(self, claim: Claim, stage: Table, table: Table, columns: Sequence[str], change: TableChange) -> None:
         run = self._tables.run

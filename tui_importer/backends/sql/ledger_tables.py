@@ -20,6 +20,7 @@ from tui_importer.events import Reject
 RUN_TABLE = "tui_importer_run"
 BATCH_TABLE = "tui_importer_batch"
 REJECT_TABLE = "tui_importer_reject"
+MENDED_TABLE = "tui_importer_mended"
 
 #: The columns of counts, in the order of :class:`tui_importer.core.writing.ledger.Counts`.
 COUNTS = ("inserted", "updated", "skipped", "rejected")
@@ -38,6 +39,9 @@ REJECT_COLUMNS = (
     "body",
 )
 
+#: The columns of a closed reject that are written.
+_CLOSING = ("import_id", "round", "sheet_row", "run_id")
+
 UTF_8 = "utf-8"
 
 S = TypeVar("S")
@@ -45,11 +49,12 @@ S = TypeVar("S")
 
 @dataclass(frozen=True, slots=True)
 class LedgerTables:
-    """The three tables as SQLAlchemy objects."""
+    """The tables as SQLAlchemy objects. ``mended`` is not there before the first reject comes back mended."""
 
     run: sa.Table
     batch: sa.Table
     reject: sa.Table
+    mended: sa.Table
 
     @classmethod
     def of(cls, schema: str | None, dialect: SqlDialect) -> LedgerTables:
@@ -123,7 +128,16 @@ class LedgerTables:
             # All faults and cells as JSON in ASCII: it carries every text, including NUL.
             sa.Column("body", sa.Text, nullable=False),
         )
-        return cls(run, batch, reject)
+        mended = sa.Table(
+            MENDED_TABLE,
+            sa.MetaData(schema=schema),
+            sa.Column("import_id", key, primary_key=True),
+            sa.Column("round", sa.Integer, primary_key=True, autoincrement=False),
+            sa.Column("sheet_row", number, primary_key=True, autoincrement=False),
+            sa.Column("run_id", key, nullable=False),
+            sa.Column("mended_at", moment, nullable=False, server_default=sa.func.now()),
+        )
+        return cls(run, batch, reject, mended)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +148,7 @@ class WorkerStatements(Generic[S]):
     lengthen: S
     recorded: S
     reject: S
+    close: S
 
 
 def worker_statements(
@@ -171,6 +186,7 @@ def worker_statements(
         lengthen=written(lengthened),
         recorded=written(sa.select(sa.func.count()).where(of_claim, batch.c.last_row >= _parameter("last_row"))),
         reject=written(sa.insert(ledger.reject)),
+        close=written(sa.insert(ledger.mended).values({name: _parameter(name) for name in _CLOSING})),
     )
 
 
@@ -220,6 +236,22 @@ class LedgerStatements(Generic[S]):
     def rejects(self, entry: Entry) -> list[dict[str, Any]]:
         """The parameters of :attr:`reject`, one dictionary per reject."""
         return [_reject_row(self._claim, reject, self._codec) for reject in entry.rejects]
+
+    @property
+    def close(self) -> S:
+        """The statement to execute with each of :meth:`closings`. It fails for a reject that is closed already."""
+        return self._statements.close
+
+    def closings(self, entry: Entry) -> list[dict[str, Any]]:
+        """The parameters of :attr:`close`, one dictionary per reject that the entry closes."""
+        claim = self._claim
+        if claim.mends is None:
+            return []
+        values = (*claim.mends, claim.run_id)
+        return [
+            {"given_import_id": values[0], "given_round": values[1], "given_sheet_row": row, "given_run_id": values[2]}
+            for row in entry.closes
+        ]
 
     def reject_records(self, entry: Entry) -> list[list[Any]]:
         """The rejects as rows of :data:`REJECT_COLUMNS`."""

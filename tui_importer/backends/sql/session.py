@@ -8,7 +8,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Generic, TypeVar
 
@@ -97,6 +97,8 @@ class SessionOperations(ABC, Generic[S]):
         made = yield from self._add_entry(ledger, entry)
         if made and entry.rejects:
             yield from self._write_rejects(ledger, entry)
+        if made and entry.closes:
+            yield from self._write_ledger(ledger.close, ledger.closings(entry))
         return made
 
     def recorded(self, entry: Entry) -> Operation[bool]:
@@ -118,9 +120,13 @@ class SessionOperations(ABC, Generic[S]):
     def _write(self, statements: S, batch: Batch, start: int, stop: int) -> Operation[Loaded]:
         """Write rows none of which has a blank that takes a default."""
 
-    @abstractmethod
     def _write_rejects(self, ledger: LedgerStatements[Any], entry: Entry) -> Operation[None]:
         """Write the entry's rejects to the ledger."""
+        yield from self._write_ledger(ledger.reject, ledger.rejects(entry))
+
+    def _write_ledger(self, statement: Any, parameters: Sequence[dict[str, Any]]) -> Operation[None]:
+        """Execute a statement of the ledger with each of the parameters."""
+        yield from self._execute(statement, parameters)
 
     def _add_entry(self, ledger: LedgerStatements[Any], entry: Entry) -> Operation[bool]:
         """Write the entry to the ledger; False if it must not be made."""

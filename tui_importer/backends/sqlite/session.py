@@ -32,7 +32,6 @@ from tui_importer.core.model.types import Kind
 from tui_importer.core.model.write_mode import OnConflict
 from tui_importer.core.writing.backend import Destination, IsolatedRows
 from tui_importer.core.writing.defaults import PartStatements
-from tui_importer.core.writing.ledger import Entry
 from tui_importer.core.writing.loaded import NOTHING_LOADED, Loaded
 from tui_importer.core.writing.operation import Operation
 from tui_importer.errors import DataFault, TransientFault
@@ -241,9 +240,9 @@ class SQLiteOperations(SessionOperations[Statements]):
             cursor = yield self._connection.executemany(statement, pending)
         return int(cursor.rowcount)
 
-    def _write_rejects(self, ledger: LedgerStatements[str], entry: Entry) -> Operation[None]:
+    def _write_ledger(self, statement: str, parameters: Sequence[dict[str, Any]]) -> Operation[None]:
         with self._errors:
-            yield self._connection.executemany(ledger.reject, ledger.rejects(entry))
+            yield self._connection.executemany(statement, parameters)
 
 
 _DIALECT = sqlite_dialect.dialect(paramstyle="named")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import chain, compress
 
 from msgspec.structs import replace
@@ -40,6 +40,9 @@ class ColumnMapping:
 
     The sheet's extent is ``headers``, one for each of its columns from ``first_column`` (from 0) on; ``columns`` are
     those that are imported. ``set_columns`` are filled besides; a batch has them after the others.
+
+    In a sheet of mended rejects, ``mended`` is the row of the first sheet that each row mends, and ``earlier_faults``
+    are what was wrong with it: a cell that is as it was is still wrong, even if it is a text now that could go in.
     """
 
     sheet: str
@@ -48,6 +51,8 @@ class ColumnMapping:
     columns: tuple[MappedColumn, ...]
     table: Table
     set_columns: tuple[SetColumn, ...] = ()
+    mended: Mapping[int, int] = field(default_factory=dict)
+    earlier_faults: Mapping[int, Sequence[Fault]] = field(default_factory=dict)
 
     @property
     def targets(self) -> tuple[str, ...]:
@@ -74,6 +79,9 @@ class ColumnMapping:
                     continue  # it is the same line in every column
                 fault = self._fault(rows[offset], column, cell, reason)
                 refused.setdefault(offset, []).append(fault)
+        for offset, fault in self._unmended(block, rows):
+            if all(known.cell != fault.cell for known in refused.get(offset, ())):
+                refused.setdefault(offset, []).append(fault)
         origin = block.columns
         rejects: tuple[Reject, ...] = ()
         kept = rows
@@ -92,7 +100,7 @@ class ColumnMapping:
             first_row=rows[0],
             last_row=rows[-1],
             rows=kept,
-            columns=(*converted, *(column.column(kept) for column in self.set_columns)),
+            columns=(*converted, *(column.column(self._first_rows(kept)) for column in self.set_columns)),
             origin=origin,
             rejects=rejects,
         )
@@ -102,7 +110,13 @@ class ColumnMapping:
         values = list(cells)
         if values and isinstance(values[0], MalformedRecord):
             values[1:] = [None] * (len(values) - 1)
-        return Reject(sheet=self.sheet, row=row, faults=tuple(faults), values=tuple(map(as_text, values)))
+        return Reject(
+            sheet=self.sheet,
+            row=row,
+            faults=tuple(faults),
+            values=tuple(map(as_text, values)),
+            mends=self.mended.get(row),
+        )
 
     def database_fault(self, batch: Batch, offset: int, fault: DataFault) -> Fault:
         """The database's error about row ``offset`` of the batch, in terms of the sheet."""
@@ -126,6 +140,24 @@ class ColumnMapping:
             constraint=fault.constraint,
             kind=kind,
         )
+
+    def _unmended(self, block: Block, rows: Sequence[int]) -> Iterator[tuple[int, Fault]]:
+        """The faults of cells that did not change since they were rejected, by their offsets in the block."""
+        if not self.earlier_faults:
+            return
+        by_header = {column.header: column for column in self.columns}
+        for offset, row in enumerate(rows):
+            for fault in self.earlier_faults.get(row, ()):
+                column = by_header.get(fault.column or "")
+                if column is None:
+                    continue
+                (cell,) = block.columns[column.position - self.first_column].take((offset,))
+                if cell is not None and as_text(cell) == fault.value:
+                    yield offset, self._fault(row, column, cell, fault.reason)
+
+    def _first_rows(self, rows: Sequence[int]) -> Sequence[int]:
+        """The rows of the first sheet in which these rows were, before some of them were mended."""
+        return [self.mended.get(row, row) for row in rows] if self.mended else rows
 
     def _fault(self, row: int, column: MappedColumn, cell: Cell, reason: str) -> Fault:
         return Fault(

@@ -86,7 +86,8 @@ class Source(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_
 
     A ``file`` whose name is no text is named with escapes (:mod:`tui_importer.core.model.undecodable_names`).
     ``totals`` says whether a totals row below the table is left out or imported. ``may_be_empty``: a sheet without
-    cells is passed over, where it is an error otherwise.
+    cells is passed over, where it is an error otherwise. ``mends``: the rows are rejects of the import with this run id
+    that come back mended (:mod:`tui_importer.core.model.mending`).
 
     ``encoding``, ``delimiter`` and ``quote`` say how delimited text is written, where the file does not tell
     (:mod:`tui_importer.core.model.text_format`).
@@ -103,6 +104,7 @@ class Source(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_
     quote: str | None = None
     totals: Totals = "skip"
     may_be_empty: bool = False
+    mends: _Name | None = None
 
     if TYPE_CHECKING:
 
@@ -120,6 +122,7 @@ class Source(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_
             quote: str | None = None,
             totals: Totals = "skip",
             may_be_empty: bool = False,
+            mends: str | None = None,
         ) -> None: ...
 
     def __post_init__(self) -> None:
@@ -311,6 +314,8 @@ class Plan(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_de
                         f"--{name.replace('_', '-')} is for rows that are only added: leave it out, or reject rows "
                         "whose key is there already (on_conflict error)"
                     )
+        if any(source.mends for source in self.sources) and self.stages:
+            raise PlanError("mended rejects are added to their table: they cannot replace its rows, nor be --atomic")
         if self.formats == NO_FORMATS:  # the default is left out of plan files, and known by its identity
             msgspec.structs.force_setattr(self, "formats", NO_FORMATS)
 

@@ -14,7 +14,7 @@ from tui_importer.core.model.formats import NO_FORMATS
 from tui_importer.core.model.plan import ColumnPlan, Plan
 from tui_importer.core.model.standard_input import STANDARD_INPUT
 from tui_importer.core.source.layout import Layout
-from tui_importer.core.writing.ledger import PastRun
+from tui_importer.core.writing.ledger import Generation, PastRun
 
 _DIGITS = 32
 
@@ -26,7 +26,8 @@ class Identity:
     ``extent`` is the part of the sheet, ``request`` a digest of the options given for the columns, and ``mapping`` a
     digest of the resulting columns. ``mode`` is what distinguishes the write mode from appending
     (:attr:`tui_importer.core.model.write_mode.WriteMode.identity`). ``row_limit`` is not part of it: more rows of the
-    same sheet are the same import.
+    same sheet are the same import. ``mends`` is the import whose mended rejects are imported: then they are the same
+    import, whatever file they come in.
     """
 
     file: str
@@ -37,10 +38,13 @@ class Identity:
     mapping: str
     table: str
     mode: tuple[Any, ...] = ()
+    mends: Generation | None = None
 
     @property
     def import_id(self) -> str:
         """The key of the import in the ledger."""
+        if self.mends is not None:
+            return digest(["mends", *self.mends])
         return digest([self.sha256, self.sheet, self.extent, self.mapping, self.table, *self.mode])
 
     def same_request(self, past: PastRun) -> bool:
@@ -68,7 +72,14 @@ class Identity:
 
 
 def identify(
-    plan: Plan, *, sha256: str, sheet: str, layout: Layout, columns: Sequence[ColumnPlan] | None, table: str
+    plan: Plan,
+    *,
+    sha256: str,
+    sheet: str,
+    layout: Layout,
+    columns: Sequence[ColumnPlan] | None,
+    table: str,
+    mends: Generation | None = None,
 ) -> Identity:
     """The identity of a plan; ``columns`` are the resolved columns, or None if they are not known yet."""
     options, mode = plan.options, plan.target.write_mode.identity
@@ -100,6 +111,7 @@ def identify(
         mapping=digest([unknown, [(column.letter, column.target) for column in columns or ()], *formats, *constants]),
         table=table,
         mode=mode,
+        mends=mends,
     )
 
 

@@ -2,25 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import compress
 
 import msgspec
 
 from tui_importer.core.conversion.mapping import ColumnMapping
+from tui_importer.core.model.completed_rows import CompletedRows, Interval, merged
 from tui_importer.core.model.plan import Plan
 from tui_importer.core.model.report import Verification
 from tui_importer.core.model.table import Table
 from tui_importer.core.model.table_names import split_table_name
 from tui_importer.core.model.write_mode import WriteMode
+from tui_importer.core.planning.mending import resolved_by
 from tui_importer.core.planning.resolution import ResolvedPlan
 from tui_importer.core.run.identity import Identity, identify
 from tui_importer.core.source.open_source import OpenSource
 from tui_importer.core.writing import verification as verify
 from tui_importer.core.writing.catalog import Catalog
-from tui_importer.core.writing.ledger import Claim, Counts, Ledger, NewRun, PastRun, ResumePoint, RunState, TableChange
+from tui_importer.core.writing.ledger import (
+    Claim,
+    Counts,
+    Generation,
+    Ledger,
+    NewRun,
+    PastRun,
+    ResumePoint,
+    RunState,
+    TableChange,
+)
 from tui_importer.errors import PlanError, VerificationError
-from tui_importer.events import Reject
+from tui_importer.events import Fault, Reject
 
 #: Rows read at a time when source and table are compared.
 _VERIFIED_ROWS = 5_000
@@ -66,12 +79,18 @@ class ImportHistory:
         self._resume_point: ResumePoint | None = None
         self._creates = False
         self._before: str | None = None
+        #: The import whose mended rejects are imported.
+        self._mends: Generation | None = None
 
     def plan(self, existing: Table | None) -> Plan:
         """The plan, with the columns of an earlier run with the same request if its table still exists.
 
-        The names and types of the columns were resolved then.
+        The names and types of the columns were resolved then. Mended rejects are imported as the rows were that they
+        mend; raises :class:`~tui_importer.errors.PlanError` if the ledger does not know that import.
         """
+        if self._plan.source.mends is not None:
+            self._plan = self._mending(self._plan, self._plan.source.mends)
+            return self._plan
         request = self._identity(None)
         for past in self._history if existing is not None else ():
             if request.same_request(past):
@@ -89,9 +108,15 @@ class ImportHistory:
             self.notes += _changes(identity, self._history, self._plan.target.write_mode)
             return None
         self._generation = max(past.generation for past in runs)
+        if identity.mends is not None:
+            # Another file with mended rows begins anew; what is closed is left out of it.
+            same = [past.generation for past in runs if past.sha256 == identity.sha256]
+            self._generation = max(same, default=self._generation + 1)
         self._earlier = [past for past in runs if past.generation == self._generation]
         done = next((past for past in self._earlier if self._covers(past)), None)
         latest = self._history[0]
+        if not self._earlier:
+            return None
         if self._earlier[0].state is RunState.EMPTIED:
             self.notes.append(
                 f"the rows of run {runs[0].run_id} were taken out of table {self._table!r} since: starting over"
@@ -130,8 +155,11 @@ class ImportHistory:
                 created_table=self.made_table,
                 strategy=self._run.strategy,
                 command=self._run.command,
+                mends=self._mends,
             )
         )
+        if self._mends is not None:
+            self._resume_point = self._without_closed(self._resume_point, self._mends, resolved.mapping.mended)
         return self._resume_point
 
     @property
@@ -231,6 +259,45 @@ class ImportHistory:
         if self._resume_point is not None:
             self._ledger.finish(self._resume_point.claim, state, counts, blank_rows, error)
 
+    def _mending(self, plan: Plan, run_id: str) -> Plan:
+        """The plan of the import whose rejects come back, for the sheet that they come in."""
+        past = next(iter(self._ledger.generation_of(run_id)), None)
+        if past is None:
+            raise PlanError(f"the ledger of this database knows no run {run_id}, whose rejects these are")
+        if past.table != self._table:
+            raise PlanError(f"run {run_id} was into table {past.table!r}: its rejects cannot go into {self._table!r}")
+        if past.state is RunState.EMPTIED:
+            raise PlanError(f"the rows of run {run_id} were taken out of table {past.table!r} since: import it anew")
+        self._mends = Generation(past.import_id, past.generation)
+        return resolved_by(past, plan, self._source.layout)
+
+    def faults_before(self, mended: Mapping[int, int]) -> dict[int, tuple[Fault, ...]]:
+        """What was wrong with the cells of each row that comes back; the database's refusals may have gone since."""
+        if self._mends is None:
+            return {}
+        rows, found = {first: row for row, first in mended.items()}, {}
+        claim = Claim(*self._mends, run_id="")
+        for reject in self._ledger.rejects(claim):
+            if reject.row in rows:
+                faults = tuple(fault for fault in reject.faults if fault.sqlstate is None and fault.value is not None)
+                found[rows[reject.row]] = faults
+        return found
+
+    def _without_closed(self, resume_point: ResumePoint, mends: Generation, mended: Mapping[int, int]) -> ResumePoint:
+        """Skip the rows that mend rejects which are closed already."""
+        rejected = self._ledger.rejected_rows(mends)
+        for row, first in mended.items():
+            if first not in rejected:
+                raise PlanError(f"row {row:,} says that it mends row {first:,}, which was not rejected")
+        completed = CompletedRows(resume_point.intervals)
+        closed = [row for row, first in sorted(mended.items()) if rejected[first]]
+        mask = completed.pending_mask(closed) if closed else ()
+        pending = closed if mask is None else list(compress(closed, mask))
+        if not pending:
+            return resume_point
+        self.notes.append(f"{len(pending):,} of these rows came back mended before, and are in: left out")
+        return self._ledger.skip(resume_point.claim, merged(Interval(row, row) for row in pending))
+
     @property
     def _claim(self) -> Claim:
         assert self._resume_point is not None
@@ -244,6 +311,7 @@ class ImportHistory:
             layout=self._source.layout,
             columns=resolved.plan.columns if resolved else None,
             table=self._table,
+            mends=self._mends,
         )
 
     def _covers(self, past: PastRun) -> bool:

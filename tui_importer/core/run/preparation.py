@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from tui_importer.core.conversion.mapping import ColumnMapping
@@ -9,6 +10,7 @@ from tui_importer.core.model.completed_rows import CompletedRows
 from tui_importer.core.model.counters import Phase
 from tui_importer.core.model.table import Table
 from tui_importer.core.model.write_mode import OnConflict
+from tui_importer.core.planning.mending import rows_that_mend
 from tui_importer.core.planning.resolution import choose_target, resolve
 from tui_importer.core.run.choices import choose
 from tui_importer.core.run.context import RunContext
@@ -69,7 +71,10 @@ def claim(context: RunContext, ready: Ready, backend: Backend) -> tuple[Claimed,
     _check_access(context, ready, backend)
     if history is None:
         return context.reach(after(ready, Claimed, resume_point=None, created=resolved.create)), CompletedRows()
+    said = len(history.notes)
     resume_point = context.retried(lambda: history.begin(resolved))
+    for note in history.notes[said:]:
+        context.notice(note)
     claimed = context.reach(after(ready, Claimed, resume_point=resume_point, created=history.made_table))
     completed = CompletedRows(resume_point.intervals, resume_point.rejected_rows)
     if completed and history.resumes is not None:
@@ -121,6 +126,11 @@ def _resolve(context: RunContext, opened: Opened, database: TargetDatabase) -> t
     choice = choose_target(plan, source.layout, source)
     existing = database.table(choice.name)
     history = None
+    mended: Mapping[int, int] = {}
+    if plan.source.mends is not None:
+        if ledger is None:
+            raise PlanError(f"there is no ledger in this database, so nothing is known of run {plan.source.mends}")
+        mended = rows_that_mend(source.mended_rows(), plan.source.mends)
     if ledger is not None:
         past_runs = database.history(ledger, choice.name)
         run = RunInfo(context.run_id, context.components.strategy_name, context.command)
@@ -129,15 +139,17 @@ def _resolve(context: RunContext, opened: Opened, database: TargetDatabase) -> t
         plan = history.plan(existing)
     dry_run = plan.options.dry_run  # a dry run reads the history but records nothing
     identified = context.reach(after(opened, Identified, history=None if dry_run else history))
-    resolved = context.reach(
-        after(identified, Resolved, resolved=resolve(plan, source, choice, existing, context.run_id))
-    )
+    found = resolve(plan, source, choice, existing, context.run_id)
+    if mended and history is not None:
+        mapping = replace(found.mapping, mended=mended, earlier_faults=history.faults_before(mended))
+        found = replace(found, mapping=mapping)
+    resolved = context.reach(after(identified, Resolved, resolved=found))
     for note in resolved.resolved.notes:
         context.notice(note)
     done = None
     if history is not None:
-        found = history
-        done = context.retried(lambda: found.done(resolved.resolved, existing))
+        known = history
+        done = context.retried(lambda: known.done(resolved.resolved, existing))
         for note in history.notes:
             context.notice(note)
         if dry_run and history.resumes is not None:

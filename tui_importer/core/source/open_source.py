@@ -19,6 +19,7 @@ from tui_importer.core.model.column import Column
 from tui_importer.core.model.completed_rows import CompletedRows
 from tui_importer.core.model.counters import ReaderCounters
 from tui_importer.core.model.formats import PLAIN, ColumnFormat
+from tui_importer.core.model.mending import RejectKey
 from tui_importer.core.model.names import normalized
 from tui_importer.core.model.plan import Source, Totals
 from tui_importer.core.model.ranges import parse_range
@@ -26,6 +27,7 @@ from tui_importer.core.model.schemas import SCHEMAS
 from tui_importer.core.model.types import Kind
 from tui_importer.core.scheduling.batch_queue import QUEUE_BATCHES
 from tui_importer.core.source.header import LAYOUT_ROWS, Layout, find_layout
+from tui_importer.core.source.mended_rows import mended_rows, without_reasons
 from tui_importer.core.source.reader import NotedSheet, OpenSheet, Reader, Workbook, merged_ranges
 from tui_importer.core.source.sheets import open_sheet
 from tui_importer.core.source.totals import is_totals_row
@@ -52,7 +54,11 @@ Notice = Callable[[str], None]
 
 @dataclass
 class OpenSource:
-    """An open file with its table. Leaving a ``with`` block closes the file."""
+    """An open file with its table. Leaving a ``with`` block closes the file.
+
+    ``key_column`` is the sheet column (from 0) of the keys of mended rejects, if the table is one of them; it and the
+    reasons are not part of the ``layout``.
+    """
 
     path: Path
     workbook: Workbook
@@ -63,6 +69,7 @@ class OpenSource:
     opened: SourceOpened
     sheet_note: str | None = None
     totals: Totals = "skip"
+    key_column: int | None = None
     last_row: int | None = field(default=None, init=False)
 
     @property
@@ -89,6 +96,15 @@ class OpenSource:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.workbook.close()
+
+    def mended_rows(self) -> dict[int, RejectKey]:
+        """The key of each row of mended rejects; none if the table is not one of them.
+
+        Raises :class:`SourceError` for a row without a key, and for the key of another row.
+        """
+        if self.key_column is None:
+            return {}
+        return mended_rows(self.path, self.name, self.sheet.blocks(PROOF_ROWS), self.layout, self.key_column)
 
     def infer(self, given: GivenFormat = lambda column: PLAIN) -> list[Inferred]:
         """The type of each column of the extent, decided by all of its cells.
@@ -205,7 +221,7 @@ class OpenSource:
                 if self.layout.last_row is not None and whole.first_row > self.layout.last_row:
                     break
                 continue
-            if not beyond and (outside := _outside(block, self.layout.first_column, width)):
+            if not beyond and self.key_column is None and (outside := _outside(block, self.layout.first_column, width)):
                 beyond = True
                 notice(outside)
             between = len(block)
@@ -268,6 +284,9 @@ def find_source(
         )
         if not layout.headers:
             raise SourceError(f"{path}: sheet {sheet.name!r} has no cells in the range {bounds}")
+        key_column = None
+        if source.mends is not None:
+            layout, key_column = without_reasons(path, sheet.name, layout)
         rows = None if sheet.row_hint is None else max(0, sheet.row_hint - layout.first_row + 1)
         if rows is not None and layout.last_row is not None:
             rows = min(rows, layout.last_row - layout.first_row + 1)
@@ -278,7 +297,7 @@ def find_source(
             rows=rows if source.limit is None or rows is None else min(rows, source.limit),
             seconds=time.perf_counter() - started,
         )
-        return OpenSource(path, workbook, sheet, layout, typed, source.limit, opened, note, source.totals)
+        return OpenSource(path, workbook, sheet, layout, typed, source.limit, opened, note, source.totals, key_column)
     except BaseException:
         workbook.close()
         raise

@@ -10,7 +10,7 @@ second writer finds the first one's entry in the same way, takes over what is co
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from tui_importer.core.model.batch import Batch
@@ -86,13 +86,16 @@ class BatchTransactions:
         control: RunControl,
         observer: WriteObserver,
         find_entry: FindEntry | None = None,
+        mended: Mapping[int, int] | None = None,
     ) -> None:
+        """``mended`` is the row of the first sheet that each row mends, if the sheet is one of mended rejects."""
         self._session = session
         self._isolation = isolation
         self._sessions = sessions
         self._control = control
         self._observer = observer
         self._find_entry = find_entry
+        self._mended = mended or {}
         # The worker's latest ledger entry, which the next one may extend.
         self._latest: Interval | None = None
         # The transaction whose COMMIT was sent but not acknowledged.
@@ -164,7 +167,8 @@ class BatchTransactions:
             try:
                 yield from call(session.begin)
                 loaded = yield from call(session.insert, batch, row)
-                entry = self._entry(batch, progress.last_row, last_row, loaded, known)
+                written = batch.rows[row : row + 1]
+                entry = self._entry(batch, progress.last_row, last_row, loaded, known, written)
                 yield from self._commit(batch, CommittedPart(entry, 1, row=batch.rows[row]), progress)
             except DataFault as fault:
                 self._commit_unacknowledged = None
@@ -179,7 +183,9 @@ class BatchTransactions:
             yield from self._commit(batch, CommittedPart(entry, 0), progress)
 
     def _whole_part(self, batch: Batch, loaded: Loaded, refused: list[Reject]) -> CommittedPart:
-        entry = self._entry(batch, None, batch.last_row, loaded, [*batch.rejects, *refused])
+        bad = {reject.row for reject in refused}
+        written = [row for row in batch.rows if row not in bad] if self._mended else ()
+        entry = self._entry(batch, None, batch.last_row, loaded, [*batch.rejects, *refused], written)
         return CommittedPart(entry, len(batch))
 
     def _entry(
@@ -189,8 +195,10 @@ class BatchTransactions:
         last_row: int,
         loaded: Loaded,
         rejects: Sequence[Reject],
+        written: Sequence[int] = (),
     ) -> Entry:
-        """The ledger entry for the batch's rows after ``completed`` (None: from the first) up to ``last_row``."""
+        """The ledger entry for the batch's rows after ``completed`` (None: from the first) up to ``last_row``, of which
+        the ``written`` ones close the rejects that they mend."""
         first_row, previous = batch.first_row, self._latest
         follows = previous is not None and self._find_entry is None and previous.last + 1 == first_row
         if previous is not None and (completed is not None or follows):
@@ -205,6 +213,7 @@ class BatchTransactions:
             updated=loaded.updated,
             skipped=loaded.skipped,
             rejects=rejects,
+            closes=[self._mended[row] for row in written] if self._mended else (),
         )
 
     def _commit(self, batch: Batch, part: CommittedPart, progress: BatchProgress) -> Operation[None]:

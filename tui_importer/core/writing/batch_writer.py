@@ -56,7 +56,9 @@ class BatchWriter:
         self._defaults = default_places(spec.mapping.table, columns), columns
         self._session = WorkerSession(sessions, control)
         isolation = BadRowIsolation(self._session, spec.mapping)
-        self._transactions = BatchTransactions(self._session, isolation, sessions, control, observer, find_entry)
+        self._transactions = BatchTransactions(
+            self._session, isolation, sessions, control, observer, find_entry, spec.mapping.mended
+        )
 
     def connect(self) -> Operation[None]:
         """Open the first session. If that fails with a transient error, the first batch tries again."""

@@ -9,10 +9,10 @@ refused or takes over.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, StrEnum, auto
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from tui_importer.core.model.completed_rows import Interval
 from tui_importer.core.model.plan import ColumnPlan
@@ -43,17 +43,26 @@ class TableChange(Enum):
     EMPTY = auto()
 
 
+class Generation(NamedTuple):
+    """An import, and how often it was started from scratch."""
+
+    import_id: str
+    generation: int
+
+
 @dataclass(frozen=True, slots=True)
 class Claim:
     """A run's right to write the rows of an import.
 
-    ``generation`` counts how often the import was started from scratch.
+    ``generation`` counts how often the import was started from scratch. ``mends`` is the import whose rejects come back
+    mended: they are closed in the transactions that write them.
     """
 
     import_id: str
     generation: int
     run_id: str
     schema: str | None = None
+    mends: Generation | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +70,8 @@ class Entry:
     """What one transaction completes: the sheet rows ``first_row`` to ``last_row``.
 
     ``previous_last_row`` is the last row of the existing entry that this one extends (the one that begins at
-    ``first_row``); None creates a new entry. The counts and ``rejects`` are of this transaction only.
+    ``first_row``); None creates a new entry. The counts and ``rejects`` are of this transaction only, and so are the
+    rows of ``closes``: the rejects of another import that are in now.
     """
 
     first_row: int
@@ -71,6 +81,7 @@ class Entry:
     updated: int = 0
     skipped: int = 0
     rejects: Sequence[Reject] = ()
+    closes: Sequence[int] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +117,7 @@ class NewRun:
     """A run as it begins: what it imports (see :class:`tui_importer.core.run.identity.Identity`), and how.
 
     ``columns`` are the resolved columns. ``created_table``: this import creates its table. ``command`` is the command
-    line that repeats the run.
+    line that repeats the run. ``mends`` is the import whose mended rejects it imports.
     """
 
     run_id: str
@@ -125,6 +136,7 @@ class NewRun:
     created_table: bool
     strategy: str
     command: str | None
+    mends: Generation | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -195,6 +207,12 @@ class Ledger(Protocol):
 
     def rejects(self, claim: Claim) -> Iterator[Reject]:
         """The rejects of the claimed import so far, ordered by sheet row."""
+
+    def rejected_rows(self, generation: Generation) -> Mapping[int, bool]:
+        """The sheet rows that were rejected, and whether each is closed: it came back mended and is in."""
+
+    def skip(self, claim: Claim, intervals: Sequence[Interval]) -> ResumePoint:
+        """Record rows as skipped before any is written; returns what is completed then."""
 
     def note_before(self, claim: Claim, before: str) -> None:
         """Store the checksums of what the table held before this generation (for ``--verify``)."""

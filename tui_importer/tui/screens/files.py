@@ -11,6 +11,7 @@ from textual.binding import Binding, BindingType
 from textual.screen import Screen
 from textual.widgets import DirectoryTree, Footer, Input, Static
 
+from tui_importer.errors import ImporterError
 from tui_importer.tui.messages import DashboardResult
 from tui_importer.tui.terminal import Glyphs
 
@@ -28,18 +29,30 @@ class SpreadsheetTree(DirectoryTree):
 
 
 class FilesScreen(Screen[None]):
-    """Asks for a file; ``chosen`` is called with its path."""
+    """Asks for a file; ``chosen`` is called with its path, and says with an
+    :class:`~tui_importer.errors.ImporterError` what is wrong with it. ``leave`` is called if there is none, by default
+    the application exits."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,q", "leave", "Quit", key_display="esc")]
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,q", "leave", "Leave", key_display="esc")]
 
-    def __init__(self, folder: Path, chosen: Callable[[str], None], glyphs: Glyphs) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        chosen: Callable[[str], None],
+        glyphs: Glyphs,
+        *,
+        title: str = "which spreadsheet? choose one, or type its path",
+        leave: Callable[[], object] | None = None,
+    ) -> None:
         super().__init__()
+        self._title = title
+        self._leave = leave
         self._folder = folder
         self._chosen = chosen
         self._glyphs = glyphs
 
     def compose(self) -> ComposeResult:
-        yield Static("which spreadsheet? choose one, or type its path", id="files-title", markup=False)
+        yield Static(self._title, id="files-title", markup=False)
         yield Input(placeholder="path of a file", id="files-path", compact=True)
         yield SpreadsheetTree(self._folder, id="files-tree")
         yield Footer(show_command_palette=False)
@@ -55,14 +68,23 @@ class FilesScreen(Screen[None]):
             self._choose(Path(event.value.strip()).expanduser())
 
     def action_leave(self) -> None:
-        """Exit without importing anything."""
-        self.app.exit(DashboardResult())
+        """Leave without importing anything."""
+        if self._leave is not None:
+            self._leave()
+        else:
+            self.app.exit(DashboardResult())
 
     def _choose(self, path: Path) -> None:
-        if path.is_file():
+        if not path.is_file():
+            self._say(f"{path}: no such file")
+            return
+        try:
             self._chosen(str(path))
-        else:
-            self.query_one("#files-title", Static).update(self._glyphs.text(f"{path}: no such file"))
+        except ImporterError as error:
+            self._say(str(error))
+
+    def _say(self, text: str) -> None:
+        self.query_one("#files-title", Static).update(self._glyphs.text(text))
 
 
 def _folder(path: Path) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import ClassVar
 
 from rich.text import Text
@@ -26,19 +27,27 @@ _SOURCE = "source"
 _WIDTHS = {"cell": 20, "column": 16, "reason": 60, "value": 32, "SQLSTATE": 8}
 
 
+#: Makes a screen.
+MakeScreen = Callable[[], Screen[None]]
+
+
 class RejectsScreen(Screen[None]):
-    """Lists the rejects of a run from its recording; ``/`` filters, ``w`` writes the workbook."""
+    """Lists the rejects of a run from its recording; ``/`` filters, ``w`` writes the workbook, and ``m`` imports it
+    once it is mended."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "back", "Back", key_display="esc"),
         Binding("q,r", "back", "Back", show=False),
         Binding("slash", "filter", "Filter"),
         Binding("w", "write", "Write workbook"),
+        Binding("m", "mend", "Import mended"),
         Binding("u", "search", "Update"),
     ]
 
-    def __init__(self, recording: Recording, glyphs: Glyphs) -> None:
+    def __init__(self, recording: Recording, glyphs: Glyphs, mend: MakeScreen | None = None) -> None:
+        """``mend`` returns the screen that imports mended rejects, if runs can be begun here."""
         super().__init__()
+        self._mend = mend
         self._recording = recording
         self._glyphs = glyphs
         self._search = 0
@@ -65,6 +74,14 @@ class RejectsScreen(Screen[None]):
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         self._table.focus()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        return self._mend is not None if action == "mend" else super().check_action(action, parameters)
+
+    def action_mend(self) -> None:
+        """Import a workbook of rejects that was mended."""
+        if self._mend is not None:
+            self.app.push_screen(self._mend())
 
     def action_back(self) -> None:
         """Close the filter if it is open, else the screen."""

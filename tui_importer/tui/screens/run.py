@@ -25,7 +25,7 @@ from tui_importer.tui.messages import (
 )
 from tui_importer.tui.run_follower import PERIOD, RunFollower
 from tui_importer.tui.screens.log import LogScreen
-from tui_importer.tui.screens.rejects import RejectsScreen
+from tui_importer.tui.screens.rejects import MakeScreen, RejectsScreen
 from tui_importer.tui.screens.report import ReportScreen
 from tui_importer.tui.terminal import Glyphs
 from tui_importer.tui.view import State, View
@@ -55,10 +55,17 @@ class RunScreen(Screen[None]):
     view: reactive[View] = reactive(View, layout=False, repaint=False)
 
     def __init__(
-        self, open_run: OpenRun, glyphs: Glyphs, period: float = PERIOD, refused: Callable[[str], None] | None = None
+        self,
+        open_run: OpenRun,
+        glyphs: Glyphs,
+        period: float = PERIOD,
+        refused: Callable[[str], None] | None = None,
+        mend: MakeScreen | None = None,
     ) -> None:
-        """``refused`` is called with the reason if there is no run to show; without it the application exits."""
+        """``refused`` is called with the reason if there is no run to show; without it the application exits. ``mend``
+        returns the screen that imports mended rejects, if runs can be begun here."""
         super().__init__()
+        self._mend = mend
         self._refused = refused
         self.shown: ShownRun | None = None
         self._open_run = open_run
@@ -146,7 +153,7 @@ class RunScreen(Screen[None]):
     def action_rejects(self) -> None:
         """Show rejected rows."""
         if self.shown is not None:
-            self.app.push_screen(RejectsScreen(self.shown.recording, self._glyphs))
+            self.app.push_screen(RejectsScreen(self.shown.recording, self._glyphs, self._mend))
 
     def action_log(self) -> None:
         """Show the whole log."""
