@@ -44,8 +44,9 @@ if TYPE_CHECKING:
     from tui_importer.core.model.report import Report, SetReport
     from tui_importer.core.model.table import Constraint, ConstraintKind, Index, Table, TableColumn
     from tui_importer.core.model.types import ColumnType, Kind
+    from tui_importer.core.model.url import portable_address
     from tui_importer.core.model.write_mode import OnConflict, WriteKind, WriteMode
-    from tui_importer.core.scheduling.executor import Executor, ImportQueue, PendingImport
+    from tui_importer.core.scheduling.executor import Executor, ImportElsewhere, ImportQueue, ImportSpec, PendingImport
     from tui_importer.core.scheduling.strategy import AsyncWriter, Job, Strategy, Writer
     from tui_importer.core.scheduling.task_pool import run_tasks
     from tui_importer.core.scheduling.worker_pool import run_workers
@@ -87,9 +88,10 @@ if TYPE_CHECKING:
         VerificationError,
         WorkerError,
     )
-    from tui_importer.events import AnyEvent, Fault, Listener, Reject
+    from tui_importer.events import AnyEvent, Fault, Listener, Noticed, Reject
     from tui_importer.plugins.hookspecs import hookimpl
     from tui_importer.plugins.specs import BackendSpec, ExecutorSpec, ReaderSpec, StrategySpec
+    from tui_importer.process.part import ImportProcess
     from tui_importer.rejects.mended import mended_plan
 
 #: The module of each public name.
@@ -145,11 +147,18 @@ _HOMES = {
             "IsolatedRows",
             "Session",
         ),
-        "tui_importer.core.scheduling.executor": ("Executor", "ImportQueue", "PendingImport"),
+        "tui_importer.core.scheduling.executor": (
+            "Executor",
+            "ImportElsewhere",
+            "ImportQueue",
+            "ImportSpec",
+            "PendingImport",
+        ),
         "tui_importer.core.scheduling.strategy": ("AsyncWriter", "Job", "Strategy", "Writer"),
         "tui_importer.core.model.table": ("Constraint", "ConstraintKind", "Index", "Table", "TableColumn"),
         "tui_importer.core.scheduling.task_pool": ("run_tasks",),
         "tui_importer.core.model.types": ("ColumnType", "Kind"),
+        "tui_importer.core.model.url": ("portable_address",),
         "tui_importer.core.model.write_mode": ("OnConflict", "WriteKind", "WriteMode"),
         "tui_importer.errors": (
             "BusyError",
@@ -170,9 +179,10 @@ _HOMES = {
             "VerificationError",
             "WorkerError",
         ),
-        "tui_importer.events": ("AnyEvent", "Fault", "Listener", "Reject"),
+        "tui_importer.events": ("AnyEvent", "Fault", "Listener", "Noticed", "Reject"),
         "tui_importer.plugins.hookspecs": ("hookimpl",),
         "tui_importer.plugins.specs": ("BackendSpec", "ExecutorSpec", "ReaderSpec", "StrategySpec"),
+        "tui_importer.process.part": ("ImportProcess",),
     }.items()
     for name in names
 }
@@ -218,7 +228,10 @@ __all__ = [
     "ExitCode",
     "Fault",
     "Formats",
+    "ImportElsewhere",
+    "ImportProcess",
     "ImportQueue",
+    "ImportSpec",
     "ImporterError",
     "Index",
     "Inspection",
@@ -234,6 +247,7 @@ __all__ = [
     "MalformedRecord",
     "MergedSheet",
     "NotedSheet",
+    "Noticed",
     "OnConflict",
     "OpenSheet",
     "Operation",
@@ -289,6 +303,7 @@ __all__ = [
     "load_plan",
     "mended_plan",
     "open_writer",
+    "portable_address",
     "progress",
     "rate",
     "run_import",

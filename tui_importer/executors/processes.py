@@ -10,7 +10,7 @@ from types import TracebackType
 
 from tui_importer.core.scheduling.executor import ImportElsewhere, ImportQueue, ImportSpec, PendingImport
 from tui_importer.plugins.builtin import ProcessesOptions
-from tui_importer.process.part import PartProcess
+from tui_importer.process.part import ImportProcess
 
 
 class Processes:
@@ -45,7 +45,7 @@ class _Process:
     """A process that is started for the first import, and again for the next one after it has died."""
 
     def __init__(self) -> None:
-        self._process: PartProcess | None = None
+        self._process: ImportProcess | None = None
 
     def begin(self, spec: ImportSpec) -> ImportElsewhere:
         """Have an import carried out."""
@@ -53,7 +53,7 @@ class _Process:
             self._process.close()
             self._process = None
         if self._process is None:
-            self._process = PartProcess()
+            self._process = ImportProcess()
         return self._process.begin(spec)
 
     def __enter__(self) -> _Process:

@@ -1,6 +1,6 @@
 """Imports of a run that are carried out in another process: both ends of it.
 
-:class:`PartProcess` is the end in the process of the run, :func:`carry_out_parts` the other one.
+:class:`ImportProcess` is the end in the process of the run, :func:`carry_out_parts` the other one.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from tui_importer.core.model.report import Report
 from tui_importer.core.model.standard_input import source_path
 from tui_importer.core.run.dispatcher import EventDispatcher
 from tui_importer.core.run.engine import Engine
-from tui_importer.core.scheduling.executor import ImportSpec
+from tui_importer.core.scheduling.executor import ImportElsewhere, ImportSpec
 from tui_importer.errors import ExitCode, ImporterError, UsageError
 from tui_importer.events import AnyEvent
 from tui_importer.plugins.choice import components_of
@@ -51,11 +51,12 @@ _GONE = "the run of this import is gone"
 _ANSWER_WITHIN = 5.0
 
 
-class PartProcess:
+class ImportProcess:
     """A process that carries out imports of a run, one after another. Used by one thread.
 
     The specs, with the database's password, go through a pipe. The process ignores the terminal's signals: it ends when
-    it is told to, or when this process is gone.
+    it is told to, or when this process is gone. Raises :class:`~tui_importer.errors.ImporterError` if it cannot be
+    started.
     """
 
     def __init__(self) -> None:
@@ -70,8 +71,8 @@ class PartProcess:
         """Whether it can carry out another import."""
         return self._process.poll() is None
 
-    def begin(self, spec: ImportSpec) -> _Part:
-        """Have an import carried out."""
+    def begin(self, spec: ImportSpec) -> ImportElsewhere:
+        """Have an import carried out; what it tells has to be taken to its end before the next one begins."""
         self.send(PartRequest(spec=spec))
         return _Part(self)
 
@@ -113,7 +114,7 @@ class PartProcess:
 class _Part:
     """Implements :class:`tui_importer.core.scheduling.executor.ImportElsewhere`."""
 
-    def __init__(self, process: PartProcess) -> None:
+    def __init__(self, process: ImportProcess) -> None:
         self._process = process
         self._refusals: queue.SimpleQueue[WorkersAnswer] = queue.SimpleQueue()
 
@@ -211,7 +212,7 @@ class _Mailbox:
 def _carry_out(spec: ImportSpec, registry: Registry, mailbox: _Mailbox, send: Callable[[Message], None]) -> None:
     plan = checked(spec.plan)
     opening = open_early(plan, registry)
-    store = RejectStore(source_path(plan.source.file), None, dry_run=plan.options.dry_run, mends=plan.source.mends)
+    store = RejectStore(source_path(plan.source.file), None, dry_run=True)  # the run writes the workbook
     store.open()
     dispatcher = EventDispatcher(lambda event: send(Happened(event=event)), lambda why: engine.stop(why))
     engine = Engine(
@@ -229,7 +230,7 @@ def _carry_out(spec: ImportSpec, registry: Registry, mailbox: _Mailbox, send: Ca
     counting = threading.Thread(target=_count, args=(engine, done, send), name="counters")
     counting.start()
     try:
-        report = store.save(engine.execute(), engine.headers)
+        report = engine.execute()
     finally:
         done.set()
         counting.join()

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 import msgspec
 import pytest
 
 from tests.conftest import Database
+from tests.core.run.steps import KeptRejects
 from tests.core.run.test_import_set import Arranged
 from tui_importer.core.model.counters import Phase, Snapshot
 from tui_importer.core.model.report import Report, SetReport, Stats
@@ -17,7 +18,15 @@ from tui_importer.core.run.elsewhere import EngineElsewhere
 from tui_importer.core.run.engine import Engine
 from tui_importer.core.scheduling.executor import ImportElsewhere, ImportQueue, ImportSpec
 from tui_importer.errors import ExitCode, ImporterError, UsageError
-from tui_importer.events import AnyEvent, BatchCommitted, Noticed
+from tui_importer.events import (
+    AnyEvent,
+    BatchCommitted,
+    LoadingStarted,
+    Noticed,
+    ReadingStarted,
+    Reject,
+    RowRejected,
+)
 
 
 def committed(source: int, rows: int) -> BatchCommitted:
@@ -157,8 +166,71 @@ def test_nothing_is_forwarded_after_a_remote_import_has_ended(
     assert isinstance(engine, Engine)
     part = Scripted(run.run.spec(1), [some_report])
     heard: list[AnyEvent] = []
-    elsewhere = EngineElsewhere(engine, heard.append, part)
+    elsewhere = EngineElsewhere(engine, heard.append, part, KeptRejects())
     assert elsewhere.execute() == some_report
     assert not elsewhere.stop("too late")
     assert not elsewhere.pause(paused=True)
     assert (part.orders, heard) == ([], [])
+
+
+def rejected(row: int) -> RowRejected:
+    return RowRejected(worker=1, reject=Reject(sheet="s", row=row, faults=(), values=("?",)))
+
+
+LOADING = LoadingStarted(table="t", strategy="plain", workers=1, batch_size=10, headers=("n",))
+
+
+def begun_alone(
+    folder: Path, database: Database, rejects: KeptRejects, script: Sequence[AnyEvent | Snapshot | Report | Exception]
+) -> tuple[EngineElsewhere, Scripted, list[AnyEvent]]:
+    run = Arranged(folder, database)
+    [engine] = run.run._engines
+    assert isinstance(engine, Engine)
+    heard: list[AnyEvent] = []
+    part = Scripted(run.run.spec(1), script)
+    return EngineElsewhere(engine, heard.append, part, rejects), part, heard
+
+
+@pytest.mark.parametrize("dies", [False, True], ids=["ends", "dies"])
+def test_its_rejects_are_kept_where_the_run_is(
+    tmp_path: Path, sqlite: Database, some_report: Report, dies: bool
+) -> None:
+    rejects = KeptRejects()
+    last: Report | Exception = ImporterError("gone") if dies else some_report
+    script = [LOADING, committed(1, 3), rejected(2), committed(1, 3), rejected(7), rejected(9), last]
+    elsewhere, part, heard = begun_alone(tmp_path, sqlite, rejects, script)
+    elsewhere.execute()
+    assert [reject.row for reject in rejects.first(9)] == [2, 7, 9]
+    assert elsewhere.headers == ("n",)
+    assert heard == script[:-1]
+    assert part.orders == []
+
+
+class FullDisk(KeptRejects):
+    def add_many(self, rejects: Iterable[Reject]) -> None:
+        if list(rejects):
+            raise ImporterError("no room for rejects")
+
+
+def test_rejects_that_cannot_be_kept_stop_it(tmp_path: Path, sqlite: Database, some_report: Report) -> None:
+    script: list[AnyEvent | Report] = [committed(1, 3), rejected(2), committed(1, 3), rejected(7), some_report]
+    elsewhere, part, heard = begun_alone(tmp_path, sqlite, FullDisk(), script)
+    elsewhere.execute()
+    assert part.orders == [("no room for rejects", ExitCode.FAILED, False)]
+    assert heard == script[:-1]
+
+
+def test_file_and_database_are_called_as_the_run_calls_them(
+    tmp_path: Path, sqlite: Database, some_report: Report, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there = msgspec.structs.replace(
+        some_report,
+        source=msgspec.structs.replace(some_report.source, file="/there/numbers.lines"),
+        target=msgspec.structs.replace(some_report.target, database="/there/target.db"),
+    )
+    reading = ReadingStarted(file="/there/numbers.lines", reader="lines", bytes=9)
+    elsewhere, _, heard = begun_alone(tmp_path, sqlite, KeptRejects(), [reading, there])
+    report = elsewhere.execute()
+    here = str(tmp_path / "numbers.lines")
+    assert (report.source.file, report.target.database) == (here, sqlite.url)
+    assert heard == [msgspec.structs.replace(reading, file=here)]

@@ -326,3 +326,19 @@ def test_imports_can_run_concurrently(tmp_path: Path, sqlite: Database) -> None:
     assert isinstance(report, SetReport)
     assert (report.outcome, report.error, report.stats.inserted) == ("complete", None, 120)
     assert [Path(each.source.file).stem for each in report.imports] == ["numbers", "numbers1", "numbers2", "numbers3"]
+
+
+def test_an_executor_sees_that_the_run_is_being_stopped(tmp_path: Path, sqlite: Database) -> None:
+    seen: list[bool] = []
+
+    class Looking(Lazy):
+        def run(self, queue: ImportQueue) -> None:
+            imports = queue.imports()
+            next(imports).carry_out()
+            seen.append(queue.stopping)
+            arranged.run.stop("enough")
+            seen.append(queue.stopping)
+
+    arranged = Arranged(tmp_path, sqlite, imports=2, executor=Looking())
+    assert arranged.execute().outcome == "stopped"
+    assert seen == [False, True]

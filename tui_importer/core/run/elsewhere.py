@@ -1,4 +1,5 @@
-"""An import of the run that is carried out elsewhere: in this process there are its control and what is known of it."""
+"""An import of the run that is carried out elsewhere: in this process there are its control, its rejects and what else
+is known of it."""
 
 from __future__ import annotations
 
@@ -12,11 +13,12 @@ import msgspec
 from tui_importer.core.model.counters import Phase, Snapshot
 from tui_importer.core.model.report import Report, Stats
 from tui_importer.core.model.times import rfc3339
+from tui_importer.core.run.account import RejectSink
 from tui_importer.core.run.engine import Engine
 from tui_importer.core.scheduling.executor import ImportElsewhere
 from tui_importer.core.scheduling.failures import INTERRUPTS, as_error
 from tui_importer.errors import ExitCode, ImporterError
-from tui_importer.events import AnyEvent, BatchCommitted
+from tui_importer.events import AnyEvent, BatchCommitted, LoadingStarted, ReadingStarted, Reject, RowRejected
 
 #: What both the counters and each batch say.
 _COUNTS = ("inserted", "updated", "skipped", "rejected")
@@ -24,15 +26,24 @@ _COUNTS = ("inserted", "updated", "skipped", "rejected")
 
 class EngineElsewhere:
     """Takes the place of ``engine``, which never begins. :meth:`execute` is called once; other threads may call the
-    other methods meanwhile."""
+    other methods meanwhile.
+
+    Its rows that are rejected go to ``rejects``: their workbook is the user's, who is where the run is. ``headers`` are
+    the sheet's, empty until they are known.
+    """
 
     resolved_plan = None
 
-    def __init__(self, engine: Engine, emit: Callable[[AnyEvent], None], elsewhere: ImportElsewhere) -> None:
+    def __init__(
+        self, engine: Engine, emit: Callable[[AnyEvent], None], elsewhere: ImportElsewhere, rejects: RejectSink
+    ) -> None:
         self._engine = engine
         self._control = engine.hand_over()
         self._emit = emit
         self._elsewhere = elsewhere
+        self._rejects = rejects
+        self._rejected: list[Reject] = []
+        self.headers: tuple[str, ...] = ()
         self._last = engine.snapshot()
         self._committed = dict.fromkeys(_COUNTS, 0)
         self._started_at, self._started = dt.datetime.now(dt.UTC), time.perf_counter()
@@ -104,14 +115,45 @@ class EngineElsewhere:
             elif isinstance(told, Snapshot):
                 self._last = replace(told, at=time.monotonic())  # the clock of another machine says nothing here
             else:
-                self._count(told)
-                self._emit(told)
+                self._take(told)
+        self._keep_rejects()
         if report is None:
             raise ImporterError("the import ended elsewhere without a report")
-        return report
+        file, database = self._engine.names
+        return msgspec.structs.replace(
+            report,
+            source=msgspec.structs.replace(report.source, file=file),
+            target=msgspec.structs.replace(report.target, database=database),
+        )
+
+    def _take(self, event: AnyEvent) -> None:
+        """Pass an event on, after whatever is done with it here."""
+        match event:
+            case RowRejected(reject=reject):
+                self._rejected.append(reject)
+            case BatchCommitted():
+                self._keep_rejects()
+                for name in _COUNTS:
+                    self._committed[name] += getattr(event, name)
+            case LoadingStarted(headers=headers):
+                self.headers = headers
+            case ReadingStarted():
+                event = msgspec.structs.replace(event, file=self._engine.names[0])
+            case _:
+                pass
+        self._emit(event)
+
+    def _keep_rejects(self) -> None:
+        """Store the rejects of the batches that were told; one that cannot be stored stops the import."""
+        rejected, self._rejected = self._rejected, []
+        try:
+            self._rejects.add_many(rejected)
+        except ImporterError as error:
+            self.stop(str(error), ExitCode.FAILED)
 
     def _report_without_end(self, error: ImporterError) -> Report:
         """The report of an import that came to no end of its own: with the rows that are known to be completed."""
+        self._keep_rejects()
         last = self._counted()
         self._last = replace(last, phase=Phase.FINISHED, workers=())
         report = self._engine.report_unbegun(error)
@@ -127,11 +169,6 @@ class EngineElsewhere:
         )
         started_at = rfc3339(self._started_at)
         return msgspec.structs.replace(report, stats=stats, started_at=started_at, rejects_total=last.rejected)
-
-    def _count(self, event: AnyEvent) -> None:
-        if isinstance(event, BatchCommitted):
-            for name in _COUNTS:
-                self._committed[name] += getattr(event, name)
 
     def _counted(self) -> Snapshot:
         """The counters as they were told last, or by the batches that were told since."""

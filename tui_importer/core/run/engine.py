@@ -79,6 +79,11 @@ class Engine:
         return stage.resolved.mapping.headers if isinstance(stage, Resolved) else ()
 
     @property
+    def names(self) -> tuple[str, str]:
+        """What the source and the database are called in events and reports."""
+        return shown_source(self._context.plan.source.file), self._context.components.address.display
+
+    @property
     def resolved_plan(self) -> Plan | None:
         """The plan with all defaults resolved; None until it is known."""
         stage = self._context.stage

@@ -159,6 +159,13 @@ class ImportSet:
         self._emit(_finished(RunFinished, report, dry_run=report.dry_run))
         return report
 
+    @property
+    def stopping(self) -> bool:
+        """Implements :attr:`tui_importer.core.scheduling.executor.ImportQueue.stopping`."""
+        return all(
+            engine.stopping for number, engine in enumerate(self._engines, start=1) if number not in self._reports
+        )
+
     def imports(self) -> Iterator[PendingImport]:
         """Implements :meth:`tui_importer.core.scheduling.executor.ImportQueue.imports`."""
         for number, engine in enumerate(self._engines, start=1):
@@ -188,17 +195,20 @@ class ImportSet:
             return
         assert isinstance(engine, Engine)
         self._announce(number)
+        planned = self._imports[number - 1]
         try:
+            planned.rejects.open()  # before anything begins elsewhere
             elsewhere = begin(self.spec(number))
         except INTERRUPTS:
             raise
         except BaseException as error:  # noqa: BLE001  # third-party code may raise anything
+            planned.rejects.close()
             self._end(number, engine.report_unbegun(as_error(error)))
             return
         with self._orders:  # an order reaches either
-            replacement = EngineElsewhere(engine, self._emit, elsewhere)
+            replacement = EngineElsewhere(engine, self._emit, elsewhere, planned.rejects)
             self._engines[number - 1] = replacement
-        self._end(number, replacement.execute())
+        self._end(number, self._carried_out(planned, replacement))
 
     def spec(self, number: int) -> ImportSpec:
         """One import as a value."""
@@ -234,7 +244,7 @@ class ImportSet:
         return len(self._imports) > 1
 
     @staticmethod
-    def _carried_out(planned: PlannedImport, engine: Engine) -> Report:
+    def _carried_out(planned: PlannedImport, engine: Engine | EngineElsewhere) -> Report:
         try:
             planned.rejects.open()
         except ImporterError as error:

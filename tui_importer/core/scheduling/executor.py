@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Protocol
 
 import msgspec
 
 from tui_importer.core.model.counters import Snapshot
-from tui_importer.core.model.plan import Plan
+from tui_importer.core.model.plan import Plan, database_of
 from tui_importer.core.model.report import Report
+from tui_importer.core.model.url import portable_address
 from tui_importer.errors import ExitCode
 from tui_importer.events import AnyEvent
 
@@ -26,6 +28,15 @@ class ImportSpec(msgspec.Struct, frozen=True, kw_only=True):
     run_id: str
     source: int
     command: str | None = None
+
+    def portable(self) -> ImportSpec:
+        """The same import for a process in another folder or on another machine: the paths of its file and of an SQLite
+        database are absolute, and the database's address has no password
+        (:func:`~tui_importer.core.model.url.portable_address`)."""
+        source, target = self.plan.source, self.plan.target
+        source = msgspec.structs.replace(source, file=str(Path(source.file).absolute()))
+        target = msgspec.structs.replace(target, database=portable_address(database_of(self.plan)))
+        return msgspec.structs.replace(self, plan=msgspec.structs.replace(self.plan, source=source, target=target))
 
 
 class ImportElsewhere(Protocol):
@@ -70,6 +81,10 @@ class PendingImport(Protocol):
 
 class ImportQueue(Protocol):
     """The imports that an executor is given."""
+
+    @property
+    def stopping(self) -> bool:
+        """Whether the run is being stopped: no further import begins."""
 
     def imports(self) -> Iterator[PendingImport]:
         """The imports in their order, each once. Ends early once the run begins to stop."""
