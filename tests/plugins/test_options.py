@@ -170,6 +170,20 @@ def test_command_line_texts_become_plan_values() -> None:
         known(SAMPLE).read([("sample", "share", "1"), ("also", "share", "1")])
 
 
+def test_option_name_of_two_words_accepts_a_dash() -> None:
+    class Dashed(msgspec.Struct, frozen=True):
+        two_words: bool = False
+
+    options = known(declared("strategy", ("dashed",), Dashed))
+    assert options.read([("dashed", "two-words", "yes")]) == {"dashed": {"two_words": True}}
+    with pytest.raises(PlanError, match="is given twice"):
+        options.read([("dashed", "two-words", "yes"), ("dashed", "two_words", "yes")])
+    options.check({"dashed": {"two-words": True}})
+    found = options.of("strategy", "dashed")
+    assert found is not None
+    assert found.make({"two-words": True}) == Dashed(two_words=True)
+
+
 def test_plugin_receives_its_options_struct() -> None:
     assert SAMPLE.make({"share": 1, "pace": "fast"}) == Sample(share=1.0, pace=Pace.FAST)
     assert SAMPLE.make({}) == Sample()

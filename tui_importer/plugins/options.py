@@ -131,8 +131,10 @@ class OptionSet:
         return {option.name: option.schema for option in self.options}
 
     def find(self, name: str) -> PluginOption:
-        """The option with that name. Raises :class:`PlanError` with a similar name."""
+        """The option with that name, in which users may write - for _ as in all other options. Raises
+        :class:`PlanError` with a similar name."""
         known = {option.name: option for option in self.options}
+        name = name.replace("-", "_")
         if name not in known:
             close = closest(name, known)
             hint = f"did you mean {close!r}? " if close else ""
@@ -145,7 +147,7 @@ class OptionSet:
 
     def make(self, values: Mapping[str, PluginValue]) -> msgspec.Struct:
         """The plugin's struct with these values. Raises :class:`PlanError` if they are not valid."""
-        converted = {name: self.find(name).convert(value) for name, value in values.items()}
+        converted = {(option := self.find(name)).name: option.convert(value) for name, value in values.items()}
         try:
             return self._struct(**converted)
         except ImporterError:
@@ -192,9 +194,9 @@ class KnownOptions:
             options = self.named(plugin)
             option = options.find(name)
             own = values.setdefault(options.plugin, {})
-            if name in own:
+            if option.name in own:
                 raise PlanError(f"{option.key} takes one value and is given twice: leave the others out")
-            own[name] = option.parse(text)
+            own[option.name] = option.parse(text)
         return values
 
     def check(self, values: PluginValues) -> None:

@@ -1,0 +1,194 @@
+"""The imports of a run, spread over the places that a dask cluster has for them."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Any, NoReturn
+
+from tui_importer import ImporterError, ImportQueue, ImportSpec, PendingImport
+from tui_importer_dask import DaskOptions
+from tui_importer_dask.remote import LostError, Place, RemoteImport
+
+#: How often dask workers that have come are looked for while there is no place, in seconds.
+_LOOK_SECONDS = 1.0
+#: How long the cluster is waited for at the end, in seconds.
+_CLOSE_SECONDS = 5.0
+
+
+class Dask:
+    """Carries each import out on a dask worker that has a place for it."""
+
+    def __init__(self, *, options: DaskOptions) -> None:
+        self._options = options
+
+    def run(self, queue: ImportQueue) -> None:
+        try:
+            with _connected(self._options) as client:
+                self._spread(queue, _Places(client, self._options))
+        except LostError as error:  # before the first import
+            for each in queue.imports():
+                _fail(each, error)
+
+    def _spread(self, queue: ImportQueue, places: _Places) -> None:
+        threads: list[threading.Thread] = []
+        try:
+            for each in queue.imports():
+                try:
+                    place = places.take(queue)
+                except ImporterError as error:
+                    _fail(each, error)
+                    continue
+                if place is None:
+                    return  # the run is being stopped
+                thread = threading.Thread(target=self._carry_out, args=(each, place, places), name="import")
+                threads.append(thread)
+                thread.start()
+        finally:
+            for thread in threads:
+                thread.join()
+            places.close()
+
+    def _carry_out(self, each: PendingImport, place: Place, places: _Places) -> None:
+        def begin(spec: ImportSpec) -> RemoteImport:
+            return RemoteImport(spec, place, send_password=self._options.send_password)
+
+        try:
+            each.carry_out_elsewhere(begin)
+        finally:
+            places.give_back(place)
+
+
+class _Places:
+    """The places of all dask workers, as they come and go. One thread takes places, several give them back."""
+
+    def __init__(self, client: Any, options: DaskOptions) -> None:
+        self._client = client
+        self._options = options
+        self._idle: list[Place] = []
+        self._busy = Counter[str]()
+        self._given_back = threading.Condition()
+        self._last_seen = time.monotonic()
+
+    def take(self, queue: ImportQueue) -> Place | None:
+        """A place on the dask worker with the fewest imports; waits for one. None once the run is being stopped.
+
+        Raises :class:`~tui_importer.ImporterError` if the cluster is gone or has no dask worker.
+        """
+        while not queue.stopping:
+            capacities = self._capacities()
+            with self._given_back:
+                free = [worker for worker, capacity in capacities.items() if self._busy[worker] < capacity]
+                if free:
+                    return self._place_on(min(free, key=lambda worker: self._busy[worker]))
+                if not capacities and time.monotonic() - self._last_seen > self._options.timeout:
+                    raise ImporterError("the dask cluster has no worker")
+                self._given_back.wait(_LOOK_SECONDS)
+        return None
+
+    def give_back(self, place: Place) -> None:
+        """Take a place back, for the next import unless it is lost."""
+        with self._given_back:
+            self._busy[place.worker] -= 1
+            if place.lost:
+                place.close()
+            else:
+                self._idle.append(place)
+            self._given_back.notify_all()
+
+    def close(self) -> None:
+        """Let go of all places; none may be busy."""
+        for place in self._idle:
+            place.close()
+
+    def _place_on(self, worker: str) -> Place:
+        self._busy[worker] += 1
+        for place in self._idle:
+            if place.worker == worker and not place.lost:
+                self._idle.remove(place)
+                return place
+        return Place(self._client, worker, self._options.timeout)
+
+    def _capacities(self) -> dict[str, int]:
+        """The number of places of each dask worker that is there."""
+        try:
+            if self._client.status != "running":
+                raise OSError
+            workers = self._client.scheduler_info(n_workers=-1)["workers"]
+        except (OSError, RuntimeError) as error:
+            raise ImporterError("the dask scheduler is gone: the same command continues where it was") from error
+        running = {address: each for address, each in workers.items() if each["status"] == "running"}
+        if running:
+            self._last_seen = time.monotonic()
+        return {address: self._options.jobs or each["nthreads"] for address, each in running.items()}
+
+
+@contextmanager
+def _connected(options: DaskOptions) -> Iterator[Any]:
+    """A client of the cluster. Raises :class:`LostError` if it cannot be reached."""
+    with _quiet():
+        import dask
+        from distributed import Client
+
+    address = options.scheduler or dask.config.get("scheduler-address", None)
+    if not address:
+        raise LostError("which dask cluster? -o dask.scheduler=tcp://HOST:8786")
+    client = None
+    try:
+        client = Client(
+            address,
+            security=_security(options),
+            timeout=options.timeout,
+            set_as_default=False,
+            direct_to_workers=options.direct,
+            name="tui-importer",
+        )
+    except (OSError, ValueError, RuntimeError, TypeError) as error:
+        reason = str(error.__cause__ or error) or type(error).__name__
+        raise LostError(f"dask scheduler {address} cannot be reached: {reason}") from error
+    try:
+        yield client
+    finally:
+        with suppress(OSError):  # TimeoutError, too: it has gone by itself
+            client.close(timeout=_CLOSE_SECONDS)
+
+
+def _security(options: DaskOptions) -> Any:
+    """What dask takes to show who one is; None for what it is set up with."""
+    if not (options.tls_ca or options.tls_cert or options.tls_key):
+        return None
+    from distributed.security import Security
+
+    return Security(
+        require_encryption=True,
+        tls_ca_file=options.tls_ca,
+        tls_client_cert=options.tls_cert,
+        tls_client_key=options.tls_key,
+    )
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Leave the log records of dask to whoever logs in this process: at its import, dask sets up a log of its own on
+    standard error, which is the screen of a run. A process that has imported dask itself has made its choice."""
+    theirs = "distributed" in sys.modules
+    yield
+    if theirs:
+        return
+    for name in ("distributed", "tornado", "tornado.application", "distributed.client", "distributed.gc"):
+        logger = logging.getLogger(name)
+        for handler in list(logger.handlers):
+            logger.removeHandler(handler)
+        logger.propagate = True
+
+
+def _fail(each: PendingImport, error: ImporterError) -> None:
+    def begin(spec: ImportSpec) -> NoReturn:
+        raise error
+
+    each.carry_out_elsewhere(begin)
