@@ -8,12 +8,12 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from typing import Any, NoReturn
 
-from tui_importer import ImporterError, ImportQueue, ImportSpec, PendingImport
+from tui_importer import ImporterError, ImportQueue, ImportSpec, PendingImport, UsageError
 from tui_importer_dask import DaskOptions
-from tui_importer_dask.remote import LostError, Place, RemoteImport
+from tui_importer_dask.remote import LostError, Place, RemoteImport, innermost
 
 #: How often dask workers that have come are looked for while there is no place, in seconds.
 _LOOK_SECONDS = 1.0
@@ -28,12 +28,14 @@ class Dask:
         self._options = options
 
     def run(self, queue: ImportQueue) -> None:
-        try:
-            with _connected(self._options) as client:
-                self._spread(queue, _Places(client, self._options))
-        except LostError as error:  # before the first import
-            for each in queue.imports():
-                _fail(each, error)
+        with ExitStack() as opened:
+            try:
+                client = opened.enter_context(_connected(self._options))
+            except ImporterError as error:
+                for each in queue.imports():
+                    _fail(each, error)
+                return
+            self._spread(queue, _Places(client, self._options))
 
     def _spread(self, queue: ImportQueue, places: _Places) -> None:
         threads: list[threading.Thread] = []
@@ -130,17 +132,17 @@ class _Places:
 
 @contextmanager
 def _connected(options: DaskOptions) -> Iterator[Any]:
-    """A client of the cluster. Raises :class:`LostError` if it cannot be reached."""
+    """A client of the cluster. Raises :class:`~tui_importer.ImporterError` if there is none."""
     with _quiet():
         import dask
         from distributed import Client
 
     address = options.scheduler or dask.config.get("scheduler-address", None)
     if not address:
-        raise LostError("which dask cluster? -o dask.scheduler=tcp://HOST:8786")
-    client = None
+        raise UsageError("which dask cluster? -o dask.scheduler=tcp://HOST:8786")
+    client = Client.__new__(Client)
     try:
-        client = Client(
+        client.__init__(
             address,
             security=_security(options),
             timeout=options.timeout,
@@ -148,9 +150,11 @@ def _connected(options: DaskOptions) -> Iterator[Any]:
             direct_to_workers=options.direct,
             name="tui-importer",
         )
-    except (OSError, ValueError, RuntimeError, TypeError) as error:
-        reason = str(error.__cause__ or error) or type(error).__name__
-        raise LostError(f"dask scheduler {address} cannot be reached: {reason}") from error
+    except Exception as error:  # of dask, its transports and TLS
+        with suppress(Exception):
+            client.close(timeout=_CLOSE_SECONDS)
+            client._loop_runner.stop()  # otherwise a client that could not connect leaves its thread
+        raise LostError(f"dask scheduler {address} cannot be reached: {innermost(error)}") from error
     try:
         yield client
     finally:

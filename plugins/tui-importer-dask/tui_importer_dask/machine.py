@@ -21,11 +21,9 @@ _PORT = re.compile(r":\d*$")
 
 @dataclass(frozen=True, slots=True)
 class Sight:
-    """What is seen from a process: the ``versions`` of the program and of this plugin, its ``machine``, the ``size`` of
-    the source in bytes or the ``error`` that keeps it from being read, and the identity of the database's ``folder``,
-    None if there is no such folder."""
+    """What is seen from a process: its ``machine``, the ``size`` of the source in bytes or the ``error`` that keeps it
+    from being read, and the identity of the database's ``folder``, None if there is no such folder."""
 
-    versions: tuple[str, str]
     machine: str
     size: int | None
     error: str | None
@@ -40,7 +38,7 @@ def look(file: str, folder: str | None) -> Sight:
             size = os.fstat(opened.fileno()).st_size
     except (OSError, ValueError) as failure:
         error = "no such file" if isinstance(failure, FileNotFoundError) else _reason(failure)
-    return Sight(_versions(), _machine(), size, error, None if folder is None else _identity(folder))
+    return Sight(_machine(), size, error, None if folder is None else _identity(folder))
 
 
 def database_folder(address: str) -> str | None:
@@ -88,12 +86,6 @@ def _machine() -> str:
         return f"{boot} {Path('/proc/self/ns/net').stat().st_ino}"
     except OSError:  # not Linux
         return platform.node()
-
-
-def _versions() -> tuple[str, str]:
-    from importlib.metadata import version
-
-    return version("tui-importer"), version("tui-importer-dask")
 
 
 def _reason(error: OSError | ValueError) -> str:

@@ -6,6 +6,7 @@ import threading
 import time
 import uuid
 from collections.abc import Iterator
+from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import msgspec
@@ -31,6 +32,9 @@ _LOOK_SECONDS = 0.5
 _ANSWER_SECONDS = 10.0
 #: The import's actor goes before other tasks of the cluster: somebody waits for it.
 _PRIORITY = 100
+#: What has to be the same here and there.
+_DISTRIBUTIONS = ("tui-importer-dask", "tui-importer")
+_INSTALL = "install the same where the dask scheduler and its workers run"
 _RESUMABLE = "the same command continues where it was"
 
 
@@ -62,27 +66,42 @@ class Place:
         """Have dask create the actor, unless it is there. Raises :class:`~tui_importer.ImporterError`."""
         if self._future is not None:
             return
-        # Bound to this very worker and never tried again: a place that is lost is lost.
-        future = self._client.submit(
-            Seat,
-            actor=True,
-            key=f"tui-importer-{uuid.uuid4().hex}",
+        try:
+            # First, since a class that it does not have ends a dask worker, of which others may make use.
+            self._compare_versions()
+            future = self._submit(Seat, actor=True, key=f"tui-importer-{uuid.uuid4().hex}")
+            self._seat = future.result(timeout=self.timeout)
+        except ImporterError:
+            raise
+        except TimeoutError as error:
+            self._silent = True
+            raise LostError(f"{self} has not begun the import within {self.timeout:g} s") from error
+        except Exception as error:
+            raise LostError(f"{self} cannot carry out an import: {innermost(error)}") from error
+        self._future = future
+
+    def _compare_versions(self) -> None:
+        for name in _DISTRIBUTIONS:
+            here = version(name)
+            try:
+                there = self._submit(version, name).result(timeout=self.timeout)
+            except PackageNotFoundError as error:
+                raise UsageError(f"{self} has no {name}: {_INSTALL}") from error
+            if there != here:
+                raise UsageError(f"{self} has {name} {there}, and the run has {here}: {_INSTALL}")
+
+    def _submit(self, function: Any, *arguments: object, **options: object) -> Any:
+        """Have dask call something on this very dask worker, and never again."""
+        return self._client.submit(
+            function,
+            *arguments,
             workers=[self.worker],
             allow_other_workers=False,
             retries=0,
             pure=False,
             priority=_PRIORITY,
+            **options,
         )
-        try:
-            self._seat = future.result(timeout=self.timeout)
-        except TimeoutError as error:
-            future.release()
-            raise LostError(f"{self} has not begun the import within {self.timeout:g} s") from error
-        except ModuleNotFoundError as error:
-            raise ImporterError(f"{self}: {error}: install tui-importer-dask where dask workers run") from error
-        except Exception as error:
-            raise LostError(f"{self} cannot carry out an import: {type(error).__name__}: {error}") from error
-        self._future = future
 
     def ask(self, method: str, *arguments: object, within: float | None = None) -> Any:
         """Call a method of the actor, again if the answer is lost. Raises :class:`LostError` if there is none within so
@@ -103,7 +122,7 @@ class Place:
                 except RuntimeError:  # dask says so of an actor that is lost
                     raise self._loss() from None
                 except Exception as error:
-                    raise ImporterError(f"{self}: {type(error).__name__}: {error}") from error
+                    raise ImporterError(f"{self}: {type(error).__name__}: {innermost(error)}") from error
             time.sleep(_LOOK_SECONDS)
 
     def send(self, method: str, *arguments: object) -> Any:
@@ -148,7 +167,7 @@ class RemoteImport:
             raise PlanError("a dask worker needs the absolute path of the database")
         folder = database_folder(address)
         place.open()
-        _compare(place, look(portable.plan.source.file, folder), portable, folder)
+        _compare(place, look(portable.plan.source.file, folder), portable)
         self._without_password = not send_password and spec.plan.target.database != address and folder is None
         sent = _complete(portable, spec) if send_password else portable
         place.ask("begin", self._name, Sealed(sent), place.timeout)
@@ -205,15 +224,10 @@ class RemoteImport:
         return msgspec.structs.replace(report, error=f"{report.error}; {hint}")
 
 
-def _compare(place: Place, here: Sight, spec: ImportSpec, folder: str | None) -> None:
+def _compare(place: Place, here: Sight, spec: ImportSpec) -> None:
     """Check that the import means the same at the place. Raises :class:`~tui_importer.UsageError`."""
     file, address = spec.plan.source.file, spec.plan.target.database or ""
-    there: Sight = place.ask("look", file, folder)
-    if there.versions != here.versions:
-        raise UsageError(
-            f"{place} has tui-importer {there.versions[0]} with tui-importer-dask {there.versions[1]}, and the run "
-            f"{here.versions[0]} with {here.versions[1]}: install the same there"
-        )
+    there: Sight = place.ask("look", file, database_folder(address))
     if there.error is not None:
         raise SourceError(f"{file}: {there.error} on {place}")
     if there.size != here.size:
@@ -236,3 +250,12 @@ def _error(message: str, exit_code: int) -> ImporterError:
     error = ImporterError(message)
     error.exit_code = ExitCode(exit_code)
     return error
+
+
+def innermost(error: BaseException) -> str:
+    """What an error of dask comes from, in the words of the innermost error that has any."""
+    reason = " ".join(str(error).split()) or type(error).__name__
+    while error.__cause__ is not None:
+        error = error.__cause__
+        reason = getattr(error, "strerror", None) or " ".join(str(error).split()) or reason
+    return reason

@@ -1,0 +1,398 @@
+"""Imports that are spread over a dask cluster: nothing is lost or doubled, whatever becomes of its processes."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import dask
+import msgspec
+import pytest
+from clusters import Cluster, FileDatabase, PostgresDatabase, running_cluster, wait_until
+from runs import LONG, RATE, AnyDatabase, Begun, carried_out, oracles, outcomes, plans, wait_for_end, worker_of
+from tui_importer_dask import tui_importer_executors
+
+from tui_importer import AnyEvent, Plan, SetReport
+from tui_importer.events import Paused, RowRejected, WorkersChanged
+from tui_importer.testing import Database, Oracle, check_executor
+
+
+def relative(given: Sequence[Plan]) -> list[Plan]:
+    """The same plans with the names of files in the current folder."""
+    return [
+        msgspec.structs.replace(each, source=msgspec.structs.replace(each.source, file=Path(each.source.file).name))
+        for each in given
+    ]
+
+
+def comparable(report: SetReport) -> list[dict[str, Any]]:
+    """What is the same whoever has carried the imports out."""
+    found = []
+    for each in report.imports:
+        fields: dict[str, Any] = msgspec.to_builtins(each)
+        for name in ("run_id", "started_at", "finished_at", "plugin_options"):
+            fields.pop(name)
+        for name in ("duration", "duration_seconds", "records_per_second"):
+            fields["stats"].pop(name)
+        fields["rejects_file"] = Path(fields["rejects_file"]).name
+        found.append(fields)
+    return found
+
+
+def test_a_whole_set_is_in_and_its_report_is_that_of_one_machine(
+    tmp_path: Path, database: AnyDatabase, shared: Cluster
+) -> None:
+    sources = oracles(tmp_path, database, 200, 300, 60, 100)
+    events: list[AnyEvent] = []
+    report = carried_out(relative(plans(sources, database, shared)), lambda run, event: events.append(event))
+    assert [each.run_id for each in report.imports] == [f"{report.run_id}.{number}" for number in (1, 2, 3, 4)]
+    for source, each in zip(sources, report.imports, strict=True):
+        source.check(database, each)
+    assert {worker_of(shared, events, source).address for source in (1, 2)} == {each.address for each in shared.workers}
+    assert sum(isinstance(each, RowRejected) for each in events) == report.stats.error_count
+    assert outcomes(carried_out(plans(sources, database, shared))) == ["already_imported"] * 4
+
+    for path in tmp_path.glob("*.rejects.xlsx"):
+        path.unlink()
+    database.empty()
+    for each in sources:
+        each.prepare(database)
+    assert comparable(carried_out(relative(plans(sources, database, None)))) == comparable(report)
+
+
+def test_it_keeps_the_contract_of_executors(tmp_path: Path, shared: Cluster) -> None:
+    [spec] = tui_importer_executors()
+    with dask.config.set({"scheduler-address": shared.address}):
+        check_executor(spec, tmp_path)
+
+
+def test_a_killed_dask_worker_fails_its_import_alone_and_the_same_command_continues(
+    tmp_path: Path, database: AnyDatabase, cluster: Cluster
+) -> None:
+    sources = oracles(tmp_path, database, LONG, 100, 60, 60)
+    begun = Begun([*plans(sources[:1], database, cluster, RATE), *plans(sources[1:], database, cluster)])
+    begun.wait(1)
+    worker = worker_of(cluster, begun.events, 1)
+    processes = worker.imports()
+    assert processes
+    worker.process.kill()
+    report = begun.report()
+    assert outcomes(report) == ["failed", *["complete_with_rejects"] * 3]
+    assert report.imports[0].error == (
+        f"dask worker {worker.address} was lost: the same command continues where it was"
+    )
+    assert 0 < report.imports[0].stats.total_records < LONG
+    wait_for_end(processes)
+    again = carried_out(plans(sources, database, cluster))
+    assert outcomes(again) == ["complete_with_rejects", *["already_imported"] * 3]
+    assert again.imports[0].resumes == report.imports[0].run_id
+    for each in sources:
+        each.check(database)
+
+
+def test_a_dask_worker_that_its_nanny_has_started_again_takes_the_next_import(tmp_path: Path) -> None:
+    database = FileDatabase(tmp_path / "target.db")
+    sources = oracles(tmp_path, database, LONG, 60)
+    with running_cluster(tmp_path / "cluster", 1, nanny=True) as cluster:
+        begun = Begun(plans(sources, database, cluster, RATE))
+        begun.wait(1)
+        [worker] = cluster.workers
+        assert worker.itself is not None
+        processes = worker.imports()
+        worker.itself.kill()
+        report = begun.report()
+        assert outcomes(report) == ["failed", "complete_with_rejects"]
+        wait_for_end(processes)
+        carried_out(plans(sources, database, cluster))
+    for each in sources:
+        each.check(database)
+
+
+def test_a_lost_scheduler_fails_every_import_and_leaves_none_alive(
+    tmp_path: Path, database: AnyDatabase, cluster: Cluster
+) -> None:
+    sources = oracles(tmp_path, database, LONG, LONG, 60)
+    begun = Begun(plans(sources, database, cluster, RATE, timeout=5.0))
+    begun.wait(1, 2)
+    processes = cluster.imports()
+    assert len(processes) == 2
+    cluster.scheduler.kill()
+    report = begun.report()
+    assert outcomes(report) == ["failed"] * 3
+    assert {each.error for each in report.imports[:2]} == {
+        "the connection to the dask scheduler was lost: the same command continues where it was"
+    }
+    assert report.imports[2].error == "the dask scheduler is gone: the same command continues where it was"
+    wait_for_end(processes)
+    carried_out(plans(sources, database, None))
+    for each in sources:
+        each.check(database)
+
+
+def test_a_dask_worker_that_says_nothing_is_given_up_and_gives_its_import_up(tmp_path: Path, cluster: Cluster) -> None:
+    """As when the network is cut: neither end hears of the other, and both live."""
+    database = FileDatabase(tmp_path / "target.db")
+    sources = oracles(tmp_path, database, LONG)
+    sources += [Oracle(tmp_path, rows=60, table="other")]
+    sources[1].prepare(database)
+    begun = Begun([*plans(sources[:1], database, cluster, RATE, timeout=2.0), *plans(sources[1:], database, cluster)])
+    begun.wait(1)
+    worker = worker_of(cluster, begun.events, 1)
+    processes = worker.imports()
+    worker.process.suspend()
+    report = begun.report()
+    assert outcomes(report) == ["failed", "complete_with_rejects"]
+    assert report.imports[0].error == (
+        f"dask worker {worker.address} has not answered for 2 s: the same command continues where it was"
+    )
+    worker.process.resume()
+    wait_until(lambda: all(not each.is_running() for each in processes))
+    carried_out(plans(sources, database, cluster))
+    for each in sources:
+        each.check(database)
+
+
+@pytest.mark.parametrize("abort", [False, True], ids=["stop", "abort"])
+def test_a_stop_reaches_every_import(tmp_path: Path, database: AnyDatabase, shared: Cluster, abort: bool) -> None:
+    sources = oracles(tmp_path, database, LONG, LONG, 60)
+    begun = Begun(plans(sources, database, shared, RATE))
+    begun.wait(1, 2)
+    (begun.run.abort if abort else begun.run.stop)("enough")
+    report = begun.report()
+    assert outcomes(report) == ["stopped"] * 3
+    assert {each.error for each in report.imports} == {"enough"}
+    wait_until(lambda: not shared.imports())
+    carried_out(plans(sources, database, shared))
+    for each in sources:
+        each.check(database)
+
+
+def test_pauses_and_numbers_of_workers_reach_every_import(
+    tmp_path: Path, postgres: PostgresDatabase, shared: Cluster
+) -> None:
+    sources = oracles(tmp_path, postgres, LONG, LONG)
+    begun = Begun(plans(sources, postgres, shared, RATE))
+    begun.wait(1, 2)
+    run = begun.run
+    wait_until(lambda: {each.source for each in run.snapshot().workers} == {1, 2})
+    run.change_workers(3)
+    wait_until(lambda: {each.source for each in begun.events if isinstance(each, WorkersChanged)} == {1, 2})
+    run.pause()
+    wait_until(lambda: {each.state for each in run.snapshot().workers} == {"idle"})
+    assert any(isinstance(each, Paused) for each in begun.events)
+
+    def rows() -> int:
+        return sum(postgres.fetch(f"SELECT count(*) FROM {each.table}")[0][0] for each in sources)
+
+    before = rows()
+    time.sleep(0.3)
+    assert rows() == before < 2 * LONG
+    run.unpause()
+    wait_until(lambda: rows() > before)
+    run.stop("enough")
+    assert outcomes(begun.report()) == ["stopped"] * 2
+    carried_out(plans(sources, postgres, shared))
+    for each in sources:
+        each.check(postgres)
+
+
+def in_own_folder(source: Oracle, database: Database, cluster: Cluster) -> list[Plan]:
+    """The plan of a source whose path means another file in each process, as it does on each machine: that of the same
+    name in its current folder."""
+    return [
+        msgspec.structs.replace(
+            each, source=msgspec.structs.replace(each.source, file=f"/proc/self/cwd/{source.file.name}")
+        )
+        for each in plans([source], database, cluster)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("there", "said"), [(None, "no such file"), (b"n\n1\n", "is another file")], ids=["none", "another"]
+)
+def test_a_file_that_a_dask_worker_does_not_see_fails_its_import_before_the_database_is_touched(
+    tmp_path: Path, shared: Cluster, there: bytes | None, said: str
+) -> None:
+    database = FileDatabase(tmp_path / "target.db")
+    unseen, seen = oracles(tmp_path, database, 60, 60)
+    database.execute("DROP TABLE oracle_0")
+    copy = shared.folder / unseen.file.name
+    if there is not None:
+        copy.write_bytes(there)
+    try:
+        report = carried_out([*in_own_folder(unseen, database, shared), *plans([seen], database, shared)])
+    finally:
+        copy.unlink(missing_ok=True)
+    assert outcomes(report) == ["failed", "complete_with_rejects"]
+    error = report.imports[0].error or ""
+    assert error.startswith(f"/proc/self/cwd/{unseen.file.name}: ")
+    assert said in error
+    assert any(f"on dask worker {each.address}" in error for each in shared.workers)
+    assert report.imports[0].exit_code == 2
+    assert database.fetch("SELECT count(*) FROM tui_importer_run") == [(1,)]
+
+
+def program(*arguments: str) -> list[str]:
+    return [sys.executable, "-m", "tui_importer", *arguments]
+
+
+def test_a_killed_run_leaves_no_import_alive_and_the_same_command_continues(
+    tmp_path: Path, database: AnyDatabase, shared: Cluster
+) -> None:
+    sources = oracles(tmp_path, database, LONG, LONG)
+    files = [each.file.name for each in sources]
+    options = ("--db", database.url, "--table", "{file}", "--executor", "dask", "--no-ui", "--batch-size", "20")
+    command = program(*files, *options, "-o", f"dask.scheduler={shared.address}")
+    process = subprocess.Popen([*command, "--max-rate", str(RATE)], stderr=subprocess.DEVNULL)
+    try:
+        wait_until(lambda: all(database.fetch(f"SELECT count(*) FROM {each.table}")[0][0] for each in sources))
+        processes = shared.imports()
+        assert len(processes) == 2
+    finally:
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    wait_for_end(processes)
+    assert subprocess.run(command, capture_output=True, check=False).returncode == 3
+    for each in sources:
+        each.check(database)
+
+
+def test_what_is_said_is_shown_to_whoever_attaches(tmp_path: Path, shared: Cluster) -> None:
+    database = FileDatabase(tmp_path / "target.db")
+    sources = oracles(tmp_path, database, 60, 60)
+    files = [each.file.name for each in sources]
+    options = ("--db", database.url, "--table", "{file}", "--executor", "dask", "--no-ui")
+    ended = subprocess.run(
+        program(*files, *options, "-o", f"dask.scheduler={shared.address}"), capture_output=True, text=True, check=False
+    )
+    assert ended.returncode == 3
+    assert "distributed" not in ended.stderr
+    shown = subprocess.run(program("replay", "--speed", "1000", "--no-ui"), capture_output=True, text=True, check=False)
+    for output in (ended.stderr, shown.stderr + shown.stdout):
+        for source in (1, 2):
+            assert f"source {source}: note: carried out by dask worker tcp://127.0.0.1:" in output
+
+
+def lines(report: SetReport) -> set[str | None]:
+    return {each.error for each in report.imports}
+
+
+def test_a_cluster_that_is_not_there_fails_every_import_with_a_line(tmp_path: Path) -> None:
+    database = FileDatabase(tmp_path / "target.db")
+    sources = oracles(tmp_path, database, 60, 60)
+    given = [
+        msgspec.structs.replace(
+            each, options=msgspec.structs.replace(each.options, executor="dask", plugin_options=options)
+        )
+        for options in [{"dask": {"scheduler": "tcp://127.0.0.1:1", "timeout": 1.0}}]
+        for each in plans(sources, database, None)
+    ]
+    report = carried_out(given)
+    assert outcomes(report) == ["failed"] * 2
+    assert lines(report) == {"dask scheduler tcp://127.0.0.1:1 cannot be reached: Connection refused"}
+
+
+def test_which_cluster_is_asked(tmp_path: Path) -> None:
+    database = FileDatabase(tmp_path / "target.db")
+    sources = oracles(tmp_path, database, 60, 60)
+    given = [
+        msgspec.structs.replace(each, options=msgspec.structs.replace(each.options, executor="dask"))
+        for each in plans(sources, database, None)
+    ]
+    assert lines(carried_out(given)) == {"which dask cluster? -o dask.scheduler=tcp://HOST:8786"}
+
+
+def test_a_cluster_without_dask_workers_is_not_waited_for_forever(tmp_path: Path) -> None:
+    database = FileDatabase(tmp_path / "target.db")
+    sources = oracles(tmp_path, database, 60, 60)
+    with running_cluster(tmp_path / "cluster", 0) as cluster:
+        report = carried_out(plans(sources, database, cluster, timeout=1.0))
+    assert lines(report) == {"the dask cluster has no worker"}
+
+
+def certificate(folder: Path) -> dict[str, Path]:
+    """A certificate that signs itself, for all ends of a cluster."""
+    files = {"cert": folder / "cert.pem", "key": folder / "key.pem"}
+    subprocess.run(
+        [
+            *("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=cluster"),
+            *("-out", files["cert"], "-keyout", files["key"]),
+        ],
+        check=True,
+        capture_output=True,
+    )
+    return {**files, "ca": files["cert"]}
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl makes the certificate")
+@pytest.mark.parametrize("direct", [False, True], ids=["through the scheduler", "direct"])
+def test_a_cluster_that_uses_tls(tmp_path: Path, direct: bool) -> None:
+    database = FileDatabase(tmp_path / "target.db")
+    sources = oracles(tmp_path, database, 60, 60)
+    files = certificate(tmp_path)
+    options = {f"tls-{name}": str(path) for name, path in files.items()}
+    environment = {"DASK_DISTRIBUTED__COMM__REQUIRE_ENCRYPTION": "true"}
+    environment["DASK_DISTRIBUTED__COMM__TLS__CA_FILE"] = str(files["ca"])
+    for end in ("SCHEDULER", "WORKER"):
+        environment[f"DASK_DISTRIBUTED__COMM__TLS__{end}__CERT"] = str(files["cert"])
+        environment[f"DASK_DISTRIBUTED__COMM__TLS__{end}__KEY"] = str(files["key"])
+    with running_cluster(tmp_path / "cluster", 1, tls=files, **environment) as cluster:
+        assert cluster.address.startswith("tls://")
+        report = carried_out(plans(sources, database, cluster, direct=direct, **options))
+        for source, each in zip(sources, report.imports, strict=True):
+            source.check(database, each)
+        refused = carried_out(plans(sources, database, cluster, timeout=2.0))
+    [error] = lines(refused)
+    assert (error or "").startswith(f"dask scheduler {cluster.address} cannot be reached: ")
+    assert "\n" not in (error or "")
+
+
+WITHOUT = """
+import importlib.metadata
+found = importlib.metadata.version
+def version(name):
+    if name == "tui-importer-dask":
+        raise importlib.metadata.PackageNotFoundError(name)
+    return found(name)
+importlib.metadata.version = version
+"""
+
+
+def worker_with(cluster: Cluster, folder: Path, name: str, text: str) -> str:
+    """Start a dask worker that finds this file among its modules; returns its address."""
+    file = folder / "modules" / name
+    file.parent.mkdir(parents=True)
+    file.write_text(text)
+    worker = cluster.start_worker(PYTHONPATH=str(folder / "modules"))
+    cluster.wait_for_workers()
+    return worker.address
+
+
+def test_a_dask_worker_without_the_plugin_is_named_and_stays_alive(tmp_path: Path) -> None:
+    database = FileDatabase(tmp_path / "target.db")
+    sources = oracles(tmp_path, database, 60, 60)
+    with running_cluster(tmp_path / "cluster", 0) as cluster:
+        address = worker_with(cluster, tmp_path, "sitecustomize.py", WITHOUT)
+        report = carried_out(plans(sources, database, cluster))
+        assert cluster.workers[0].process.poll() is None
+    assert lines(report) == {
+        f"dask worker {address} has no tui-importer-dask: install the same where the dask scheduler and its workers run"
+    }
+
+
+def test_a_dask_worker_of_another_version_is_named(tmp_path: Path) -> None:
+    database = FileDatabase(tmp_path / "target.db")
+    sources = oracles(tmp_path, database, 60, 60)
+    with running_cluster(tmp_path / "cluster", 0) as cluster:
+        metadata = "Metadata-Version: 2.1\nName: tui-importer-dask\nVersion: 99\n"
+        worker_with(cluster, tmp_path, "tui_importer_dask-99.dist-info/METADATA", metadata)
+        report = carried_out(plans(sources, database, cluster))
+    [error] = lines(report)
+    assert "has tui-importer-dask 99, and the run has " in (error or "")
+    assert database.fetch("SELECT count(*) FROM oracle_0") == [(0,)]
