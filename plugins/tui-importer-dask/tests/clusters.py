@@ -63,12 +63,21 @@ class Cluster:
         self.scheduler = self._started(
             "scheduler", *("scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard"), *self._by_file
         )
-        wait_until(self._file.exists)
-        self.address: str = json.loads(self._file.read_text())["address"]
+        self.address = ""
 
     @property
     def _by_file(self) -> tuple[str, ...]:
         return ("--scheduler-file", str(self._file))
+
+    def wait_for_scheduler(self) -> None:
+        """Wait until the scheduler is there."""
+
+        def said() -> bool:
+            with suppress(FileNotFoundError, ValueError):  # not yet, or not yet all of it
+                self.address = json.loads(self._file.read_text())["address"]
+            return bool(self.address)
+
+        wait_until(said)
 
     def start_worker(self, *, nanny: bool = False, **environment: str) -> DaskWorker:
         """Start a dask worker; does not wait until it is there."""
@@ -151,6 +160,7 @@ def running_cluster(
     """A cluster of one's own."""
     cluster = Cluster(folder, tls, **environment)
     try:
+        cluster.wait_for_scheduler()
         for _ in range(workers):
             cluster.start_worker(nanny=nanny)
         if workers:

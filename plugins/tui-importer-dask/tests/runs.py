@@ -15,8 +15,8 @@ from tui_importer.events import BatchCommitted
 from tui_importer.testing import Database, Oracle
 
 #: Rows that take far longer at a low rate than anything that happens to them meanwhile.
-LONG = 20_000
-RATE = 400.0
+LONG = 6_000
+RATE = 60.0
 
 AnyDatabase: TypeAlias = PostgresDatabase | FileDatabase
 

@@ -115,10 +115,10 @@ def test_a_dask_worker_that_its_nanny_has_started_again_takes_the_next_import(tm
 
 
 def test_a_lost_scheduler_fails_every_import_and_leaves_none_alive(
-    tmp_path: Path, database: AnyDatabase, cluster: Cluster
+    tmp_path: Path, postgres: PostgresDatabase, cluster: Cluster
 ) -> None:
-    sources = oracles(tmp_path, database, LONG, LONG, 60)
-    begun = Begun(plans(sources, database, cluster, RATE, timeout=5.0))
+    sources = oracles(tmp_path, postgres, LONG, LONG, 60)
+    begun = Begun(plans(sources, postgres, cluster, RATE, timeout=5.0))
     begun.wait(1, 2)
     processes = cluster.imports()
     assert len(processes) == 2
@@ -130,9 +130,9 @@ def test_a_lost_scheduler_fails_every_import_and_leaves_none_alive(
     }
     assert report.imports[2].error == "the dask scheduler is gone: the same command continues where it was"
     wait_for_end(processes)
-    carried_out(plans(sources, database, None))
+    carried_out(plans(sources, postgres, None))
     for each in sources:
-        each.check(database)
+        each.check(postgres)
 
 
 def test_a_dask_worker_that_says_nothing_is_given_up_and_gives_its_import_up(tmp_path: Path, cluster: Cluster) -> None:
@@ -295,7 +295,9 @@ def test_a_cluster_that_is_not_there_fails_every_import_with_a_line(tmp_path: Pa
     ]
     report = carried_out(given)
     assert outcomes(report) == ["failed"] * 2
-    assert lines(report) == {"dask scheduler tcp://127.0.0.1:1 cannot be reached: Connection refused"}
+    [error] = lines(report)
+    assert (error or "").startswith("dask scheduler tcp://127.0.0.1:1 cannot be reached: ")
+    assert "\n" not in (error or "")
 
 
 def test_which_cluster_is_asked(tmp_path: Path) -> None:

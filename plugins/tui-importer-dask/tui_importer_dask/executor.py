@@ -88,7 +88,8 @@ class _Places:
                 free = [worker for worker, capacity in capacities.items() if self._busy[worker] < capacity]
                 if free:
                     return self._place_on(min(free, key=lambda worker: self._busy[worker]))
-                if not capacities and time.monotonic() - self._last_seen > self._options.timeout:
+                waited = time.monotonic() - self._last_seen
+                if not (capacities or self._busy.total()) and waited > self._options.timeout:
                     raise ImporterError("the dask cluster has no worker")
                 self._given_back.wait(_LOOK_SECONDS)
         return None
@@ -97,6 +98,7 @@ class _Places:
         """Take a place back, for the next import unless it is lost."""
         with self._given_back:
             self._busy[place.worker] -= 1
+            self._last_seen = time.monotonic()
             if place.lost:
                 place.close()
             else:

@@ -16,6 +16,7 @@ import os
 import threading
 import time
 from collections import deque
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
@@ -205,8 +206,10 @@ class _Session:
                 await asyncio.wait_for(self._arrived.wait(), POLL_SECONDS)
             except TimeoutError:
                 return received, []
-        if not self._ended:
-            await asyncio.sleep(_GATHER_SECONDS)
+        ends = time.monotonic() + _GATHER_SECONDS
+        while not self._ended and (left := ends - time.monotonic()) > 0:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._arrived.wait(), left)
         with self._changed:
             self._asked = time.monotonic()
             return self._before, [each for each, _ in zip(self._told, range(_MAX_ANSWER), strict=False)]
@@ -233,6 +236,7 @@ class _Session:
                 self._ended = True
                 given_up = self._given_up
                 self._changed.notify_all()
+            self._wake()
             if given_up:
                 self._process.close()
 
@@ -242,11 +246,15 @@ class _Session:
             if self._given_up:
                 return
             self._told.append(told)
-        self._loop.call_soon_threadsafe(self._wake)
+        self._wake()
 
     def _wake(self) -> None:
-        arrived, self._arrived = self._arrived, asyncio.Event()
-        arrived.set()
+        def wake() -> None:
+            arrived, self._arrived = self._arrived, asyncio.Event()
+            arrived.set()
+
+        with suppress(RuntimeError):  # the dask worker is ending
+            self._loop.call_soon_threadsafe(wake)
 
     def _watch(self) -> None:
         """Abort the import once nobody asks any more."""
