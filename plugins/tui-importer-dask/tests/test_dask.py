@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import shutil
 import signal
 import subprocess
@@ -18,7 +19,7 @@ from clusters import Cluster, FileDatabase, PostgresDatabase, running_cluster, w
 from runs import LONG, RATE, AnyDatabase, Begun, carried_out, oracles, outcomes, plans, wait_for_end, worker_of
 from tui_importer_dask import tui_importer_executors
 
-from tui_importer import AnyEvent, Plan, SetReport
+from tui_importer import AnyEvent, Plan, Run, SetReport
 from tui_importer.events import Paused, RowRejected, WorkersChanged
 from tui_importer.testing import Database, Oracle, check_executor
 
@@ -158,7 +159,7 @@ def test_a_dask_worker_that_says_nothing_is_given_up_and_gives_its_import_up(tmp
         each.check(database)
 
 
-@pytest.mark.parametrize("abort", [False, True], ids=["stop", "abort"])
+@pytest.mark.parametrize(("database", "abort"), [("sqlite", False), ("postgresql", True)], indirect=["database"])
 def test_a_stop_reaches_every_import(tmp_path: Path, database: AnyDatabase, shared: Cluster, abort: bool) -> None:
     sources = oracles(tmp_path, database, LONG, LONG, 60)
     begun = Begun(plans(sources, database, shared, RATE))
@@ -242,6 +243,7 @@ def program(*arguments: str) -> list[str]:
     return [sys.executable, "-m", "tui_importer", *arguments]
 
 
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
 def test_a_killed_run_leaves_no_import_alive_and_the_same_command_continues(
     tmp_path: Path, database: AnyDatabase, shared: Cluster
 ) -> None:
@@ -310,14 +312,6 @@ def test_which_cluster_is_asked(tmp_path: Path) -> None:
     assert lines(carried_out(given)) == {"which dask cluster? -o dask.scheduler=tcp://HOST:8786"}
 
 
-def test_a_cluster_without_dask_workers_is_not_waited_for_forever(tmp_path: Path) -> None:
-    database = FileDatabase(tmp_path / "target.db")
-    sources = oracles(tmp_path, database, 60, 60)
-    with running_cluster(tmp_path / "cluster", 0) as cluster:
-        report = carried_out(plans(sources, database, cluster, timeout=1.0))
-    assert lines(report) == {"the dask cluster has no worker"}
-
-
 def certificate(folder: Path) -> dict[str, Path]:
     """A certificate that signs itself, for all ends of a cluster."""
     files = {"cert": folder / "cert.pem", "key": folder / "key.pem"}
@@ -333,8 +327,7 @@ def certificate(folder: Path) -> dict[str, Path]:
 
 
 @pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl makes the certificate")
-@pytest.mark.parametrize("direct", [False, True], ids=["through the scheduler", "direct"])
-def test_a_cluster_that_uses_tls(tmp_path: Path, direct: bool) -> None:
+def test_a_cluster_that_uses_tls(tmp_path: Path) -> None:
     database = FileDatabase(tmp_path / "target.db")
     sources = oracles(tmp_path, database, 60, 60)
     files = certificate(tmp_path)
@@ -346,9 +339,13 @@ def test_a_cluster_that_uses_tls(tmp_path: Path, direct: bool) -> None:
         environment[f"DASK_DISTRIBUTED__COMM__TLS__{end}__KEY"] = str(files["key"])
     with running_cluster(tmp_path / "cluster", 1, tls=files, **environment) as cluster:
         assert cluster.address.startswith("tls://")
-        report = carried_out(plans(sources, database, cluster, direct=direct, **options))
-        for source, each in zip(sources, report.imports, strict=True):
-            source.check(database, each)
+        ways = [plans(sources[place:][:1], database, cluster, direct=bool(place), **options) for place in (0, 1)]
+        for source, [plan] in zip(sources, ways, strict=True):
+            rejects = tmp_path / f"{source.table}-rejects.xlsx"
+            report = Run(plan, rejects_file=rejects).execute()  # of one import, whose rejects may be given a place
+            source.check(database, report)
+            assert report.rejects_file == str(rejects)
+            assert rejects.exists()
         refused = carried_out(plans(sources, database, cluster, timeout=2.0))
     [error] = lines(refused)
     assert (error or "").startswith(f"dask scheduler {cluster.address} cannot be reached: ")
@@ -366,35 +363,25 @@ importlib.metadata.version = version
 """
 
 
-def worker_with(cluster: Cluster, folder: Path, name: str, text: str) -> str:
-    """Start a dask worker that finds this file among its modules; returns its address."""
-    file = folder / "modules" / name
-    file.parent.mkdir(parents=True)
-    file.write_text(text)
-    worker = cluster.start_worker(PYTHONPATH=str(folder / "modules"))
-    cluster.wait_for_workers()
-    return worker.address
-
-
-def test_a_dask_worker_without_the_plugin_is_named_and_stays_alive(tmp_path: Path) -> None:
+def test_dask_workers_that_cannot_carry_out_imports_are_named_and_stay_alive(tmp_path: Path) -> None:
     database = FileDatabase(tmp_path / "target.db")
     sources = oracles(tmp_path, database, 60, 60)
+    without, other = tmp_path / "without", tmp_path / "other"
+    info = other / "tui_importer_dask-99.dist-info"
+    for folder in (without, info):
+        folder.mkdir(parents=True)
+    (without / "sitecustomize.py").write_text(WITHOUT)
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: tui-importer-dask\nVersion: 99\n")
     with running_cluster(tmp_path / "cluster", 0) as cluster:
-        address = worker_with(cluster, tmp_path, "sitecustomize.py", WITHOUT)
-        report = carried_out(plans(sources, database, cluster))
-        assert cluster.workers[0].process.poll() is None
-    assert lines(report) == {
-        f"dask worker {address} has no tui-importer-dask: install the same where the dask scheduler and its workers run"
+        assert lines(carried_out(plans(sources, database, cluster, timeout=1.0))) == {"the dask cluster has no worker"}
+        workers = [cluster.start_worker(PYTHONPATH=str(folder)) for folder in (without, other)]
+        cluster.wait_for_workers()
+        found = lines(carried_out(plans(sources, database, cluster)))
+        assert [each.process.poll() for each in workers] == [None, None]
+    install = "install the same where the dask scheduler and its workers run"
+    here = importlib.metadata.version("tui-importer-dask")
+    assert found == {
+        f"dask worker {workers[0].address} has no tui-importer-dask: {install}",
+        f"dask worker {workers[1].address} has tui-importer-dask 99, and the run has {here}: {install}",
     }
-
-
-def test_a_dask_worker_of_another_version_is_named(tmp_path: Path) -> None:
-    database = FileDatabase(tmp_path / "target.db")
-    sources = oracles(tmp_path, database, 60, 60)
-    with running_cluster(tmp_path / "cluster", 0) as cluster:
-        metadata = "Metadata-Version: 2.1\nName: tui-importer-dask\nVersion: 99\n"
-        worker_with(cluster, tmp_path, "tui_importer_dask-99.dist-info/METADATA", metadata)
-        report = carried_out(plans(sources, database, cluster))
-    [error] = lines(report)
-    assert "has tui-importer-dask 99, and the run has " in (error or "")
     assert database.fetch("SELECT count(*) FROM oracle_0") == [(0,)]

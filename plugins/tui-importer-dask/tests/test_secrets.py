@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import pickle
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
 from clusters import PATIENCE, Cluster, PostgresDatabase, running_cluster
-from runs import LONG, RATE, Begun, carried_out, oracles, outcomes, plans
+from runs import LONG, RATE, Begun, carried_out, oracles, outcomes, plans, worker_of
 from tui_importer_dask.remote import Place
-
-from tui_importer.testing import Oracle
 
 SECRET = "s3cret-word"
 #: Everything that dask may say of itself.
@@ -99,15 +97,19 @@ def test_the_password_is_not_sent_by_default(tmp_path: Path, guarded: PostgresDa
     assert not any(SECRET.encode() in each for each in sent)
 
 
-@pytest.mark.parametrize("variable", ["PGPASSWORD", "TUI_IMPORTER_DB"])
-def test_a_dask_worker_has_its_own_password(
-    tmp_path: Path, guarded: PostgresDatabase, sent: list[bytes], variable: str
-) -> None:
+def test_dask_workers_have_their_own_password(tmp_path: Path, guarded: PostgresDatabase, sent: list[bytes]) -> None:
     sources = oracles(tmp_path, guarded, 60, 60)
-    own = guarded.url if variable == "TUI_IMPORTER_DB" else SECRET
-    with running_cluster(tmp_path / "cluster", 1, **{variable: own}) as cluster:
-        report = carried_out(plans(sources, guarded, cluster))
-    check(sources, guarded, report)
+    with running_cluster(tmp_path / "cluster", 0) as cluster:
+        cluster.start_worker(PGPASSWORD=SECRET)
+        cluster.start_worker(TUI_IMPORTER_DB=guarded.url)
+        cluster.wait_for_workers()
+        begun = Begun(plans(sources, guarded, cluster))
+        report = begun.report()
+        assert {worker_of(cluster, begun.events, source).address for source in (1, 2)} == {
+            each.address for each in cluster.workers
+        }
+    for source, each in zip(sources, report.imports, strict=True):
+        source.check(guarded, each)
     assert not any(SECRET.encode() in each for each in sent)
 
 
@@ -130,8 +132,3 @@ def test_a_password_that_is_sent_is_shown_nowhere(tmp_path: Path, guarded: Postg
     assert SECRET not in repr(report) + repr(begun.events)
     for each in sources:
         each.check(guarded)
-
-
-def check(sources: Sequence[Oracle], database: PostgresDatabase, report: Any) -> None:
-    for source, each in zip(sources, report.imports, strict=True):
-        source.check(database, each)
