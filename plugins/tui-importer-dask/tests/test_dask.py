@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import re
 import shutil
 import signal
 import subprocess
@@ -17,10 +18,10 @@ import msgspec
 import pytest
 from clusters import Cluster, FileDatabase, PostgresDatabase, running_cluster, wait_until
 from runs import LONG, RATE, AnyDatabase, Begun, carried_out, oracles, outcomes, plans, wait_for_end, worker_of
-from tui_importer_dask import tui_importer_executors
+from tui_importer_dask import DaskOptions, tui_importer_executors
 
 from tui_importer import AnyEvent, Plan, Run, SetReport
-from tui_importer.events import Paused, RowRejected, WorkersChanged
+from tui_importer.events import ImportFinished, Paused, RowRejected, WorkersChanged
 from tui_importer.testing import Database, Oracle, check_executor
 
 
@@ -136,21 +137,31 @@ def test_a_lost_scheduler_fails_every_import_and_leaves_none_alive(
         each.check(postgres)
 
 
-def test_a_dask_worker_that_says_nothing_is_given_up_and_gives_its_import_up(tmp_path: Path, cluster: Cluster) -> None:
+@pytest.mark.parametrize("stopped", [False, True], ids=["after a time", "sooner once the run is stopped"])
+def test_a_dask_worker_that_says_nothing_is_given_up_and_gives_its_import_up(
+    tmp_path: Path, cluster: Cluster, stopped: bool
+) -> None:
     """As when the network is cut: neither end hears of the other, and both live."""
     database = FileDatabase(tmp_path / "target.db")
     sources = oracles(tmp_path, database, LONG)
     sources += [Oracle(tmp_path, rows=60, table="other")]
     sources[1].prepare(database)
-    begun = Begun([*plans(sources[:1], database, cluster, RATE, timeout=2.0), *plans(sources[1:], database, cluster)])
+    timeout = 600.0 if stopped else 2.0
+    begun = Begun(
+        [*plans(sources[:1], database, cluster, RATE, timeout=timeout), *plans(sources[1:], database, cluster)]
+    )
     begun.wait(1)
     worker = worker_of(cluster, begun.events, 1)
     processes = worker.imports()
     worker.process.suspend()
+    if stopped:
+        wait_until(lambda: any(isinstance(each, ImportFinished) and each.source == 2 for each in list(begun.events)))
+        begun.run.stop("enough")
     report = begun.report()
     assert outcomes(report) == ["failed", "complete_with_rejects"]
-    assert report.imports[0].error == (
-        f"dask worker {worker.address} has not answered for 2 s: the same command continues where it was"
+    assert re.fullmatch(
+        rf"dask worker {worker.address} has not answered for \d+ s: the same command continues where it was",
+        report.imports[0].error or "",
     )
     worker.process.resume()
     wait_until(lambda: all(not each.is_running() for each in processes))
@@ -385,3 +396,9 @@ def test_dask_workers_that_cannot_carry_out_imports_are_named_and_stay_alive(tmp
         f"dask worker {workers[1].address} has tui-importer-dask 99, and the run has {here}: {install}",
     }
     assert database.fetch("SELECT count(*) FROM oracle_0") == [(0,)]
+
+
+def test_the_readme_has_every_option() -> None:
+    readme = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
+    for name in DaskOptions.__struct_fields__:
+        assert f"dask.{name.replace('_', '-')}" in readme

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tui_importer_dask.machine import Sight, database_folder, is_on_this_machine, is_relative_file, look
+from tui_importer_dask import machine
+from tui_importer_dask.machine import Sight, database_folder, is_on_this_machine, is_relative_file
 from tui_importer_dask.remote import Place, _compare
 
 from tui_importer import ImportSpec, Plan, PlanError, Source, SourceError, Target
@@ -64,6 +66,10 @@ def test_databases_that_are_files(address: str, folder: str | None, relative: bo
 def test_what_is_seen_of_a_file_and_a_folder(tmp_path: Path) -> None:
     file = tmp_path / "a.csv"
     file.write_text("n\n1\n")
+
+    def look(path: str, folder: str | None) -> Sight:
+        return machine.look(ImportSpec(plan=Plan(source=Source(file=path)), run_id="r", source=1), folder)
+
     seen = look(str(file), str(tmp_path))
     assert (seen.size, seen.error) == (4, None)
     assert seen.folder == look(str(file), str(tmp_path / ".." / tmp_path.name)).folder is not None
@@ -80,7 +86,7 @@ class Elsewhere(Place):
         super().__init__(None, "tcp://elsewhere:1", 1.0)
         self._sight = sight
 
-    def ask(self, method: str, *arguments: object, within: float | None = None) -> Sight:
+    def ask(self, method: str, *arguments: object, within: Callable[[], float] | None = None) -> Sight:
         assert method == "look"
         return self._sight
 
@@ -101,8 +107,8 @@ def test_what_must_be_the_same_elsewhere(
 ) -> None:
     file = tmp_path / "a.csv"
     file.write_text("n\n1\n")
-    here = dataclasses.replace(look(str(file), None), folder=(3, 4))
     spec = ImportSpec(plan=Plan(source=Source(file=file), target=Target(database=address)), run_id="r", source=1)
+    here = dataclasses.replace(machine.look(spec, None), folder=(3, 4))
     place = Elsewhere(dataclasses.replace(here, **there))
     if kind is None:
         _compare(place, here, spec)

@@ -121,10 +121,10 @@ class _Places:
     def _capacities(self) -> dict[str, int]:
         """The number of places of each dask worker that is there."""
         try:
-            if self._client.status != "running":
-                raise OSError
-            workers = self._client.scheduler_info(n_workers=-1)["workers"]
-        except (OSError, RuntimeError) as error:
+            # As Client.scheduler_info, which may wait forever.
+            identity = self._client.scheduler.identity
+            workers = self._client.sync(identity, n_workers=-1, callback_timeout=self._options.timeout)["workers"]
+        except Exception as error:  # whatever a client says that is not connected any more
             raise ImporterError("the dask scheduler is gone: the same command continues where it was") from error
         running = {address: each for address, each in workers.items() if each["status"] == "running"}
         if running:

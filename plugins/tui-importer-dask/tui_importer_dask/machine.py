@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote
 
+from tui_importer import ImportSpec
+
 _URL = re.compile(r"(?P<scheme>[^:/]+)://(?:[^/?#]*@)?(?P<host>[^/?#]*)(?:/(?P<path>[^?#]*))?(?:\?(?P<query>.*))?")
 #: Other ways to name a host, in a URL's query or in a libpq keyword string.
 _HOST = re.compile(r"(?:^|[\s&])(?:host|hostaddr)\s*=\s*'?([^\s&']+)")
@@ -30,11 +32,11 @@ class Sight:
     folder: tuple[int, int] | None
 
 
-def look(file: str, folder: str | None) -> Sight:
-    """Look at the source ``file``, and at the database's ``folder`` if it is a file."""
+def look(spec: ImportSpec, folder: str | None) -> Sight:
+    """Look at the source of an import, and at the database's ``folder`` if it is a file."""
     size, error = None, None
     try:
-        with Path(file).open("rb") as opened:
+        with spec.path.open("rb") as opened:
             size = os.fstat(opened.fileno()).st_size
     except (OSError, ValueError) as failure:
         error = "no such file" if isinstance(failure, FileNotFoundError) else _reason(failure)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
@@ -30,6 +30,9 @@ from tui_importer_dask.seat import ADDRESS_VARIABLES, POLL_SECONDS, Failed, Seal
 _LOOK_SECONDS = 0.5
 #: How long the answer to a change of the number of workers is waited for, in seconds.
 _ANSWER_SECONDS = 10.0
+#: How long the answer to a question is waited for once the run is being stopped, in seconds: a run that is stopped ends
+#: within ten, also without a network.
+_STOP_SECONDS = 5.0
 #: The import's actor goes before other tasks of the cluster: somebody waits for it.
 _PRIORITY = 100
 #: What has to be the same here and there.
@@ -77,6 +80,8 @@ class Place:
             self._silent = True
             raise LostError(f"{self} has not begun the import within {self.timeout:g} s") from error
         except Exception as error:
+            if self._client.status != "running":
+                raise self._loss() from None
             raise LostError(f"{self} cannot carry out an import: {innermost(error)}") from error
         self._future = future
 
@@ -103,10 +108,13 @@ class Place:
             **options,
         )
 
-    def ask(self, method: str, *arguments: object, within: float | None = None) -> Any:
-        """Call a method of the actor, again if the answer is lost. Raises :class:`LostError` if there is none within so
-        many seconds, and the :class:`~tui_importer.ImporterError` that the method raises."""
-        ends = time.monotonic() + (self.timeout if within is None else within)
+    def ask(self, method: str, *arguments: object, within: Callable[[], float] | None = None) -> Any:
+        """Call a method of the actor, again if the answer is lost.
+
+        Raises :class:`LostError` if there is none ``within`` so many seconds, which may change meanwhile, and the
+        :class:`~tui_importer.ImporterError` that the method raises.
+        """
+        asked = time.monotonic()
         while True:
             answer = self.send(method, *arguments)
             while True:
@@ -115,8 +123,9 @@ class Place:
                 except ImporterError as error:
                     raise ImporterError(f"{self}: {error}") from error
                 except OSError:  # TimeoutError, too: here or there
-                    if self._gone or time.monotonic() > ends:
-                        raise self._loss() from None
+                    waited = time.monotonic() - asked
+                    if self._gone or waited > (self.timeout if within is None else within()):
+                        raise self._loss(waited) from None
                     if answer.done():
                         break
                 except RuntimeError:  # dask says so of an actor that is lost
@@ -141,13 +150,14 @@ class Place:
     def __str__(self) -> str:
         return f"dask worker {self.worker}"
 
-    def _loss(self) -> LostError:
+    def _loss(self, waited: float | None = None) -> LostError:
         self._silent = True
         if self._client.status != "running":
             return LostError(f"the connection to the dask scheduler was lost: {_RESUMABLE}")
         if self._gone:
             return LostError(f"{self} was lost: {_RESUMABLE}")
-        return LostError(f"{self} has not answered for {self.timeout:g} s: {_RESUMABLE}")
+        seconds = "" if waited is None else f" for {waited:.0f} s"
+        return LostError(f"{self} has not answered{seconds}: {_RESUMABLE}")
 
 
 class RemoteImport:
@@ -167,7 +177,7 @@ class RemoteImport:
             raise PlanError("a dask worker needs the absolute path of the database")
         folder = database_folder(address)
         place.open()
-        _compare(place, look(portable.plan.source.file, folder), portable)
+        _compare(place, look(portable, folder), portable)
         self._without_password = not send_password and spec.plan.target.database != address and folder is None
         sent = _complete(portable, spec) if send_password else portable
         place.ask("begin", self._name, Sealed(sent), place.timeout)
@@ -176,9 +186,7 @@ class RemoteImport:
         yield Noticed(source=self._source, message=f"carried out by {self._place}")
         received = 0
         while True:
-            # A question is kept waiting while there is nothing to tell.
-            within = self._place.timeout + POLL_SECONDS
-            before, told = self._place.ask("exchange", self._name, received, self._wanted, within=within)
+            before, told = self._place.ask("exchange", self._name, received, self._wanted, within=self._patience)
             for each in told[received - before :]:
                 received += 1
                 if isinstance(each, Failed):
@@ -200,11 +208,16 @@ class RemoteImport:
 
     def change_workers(self, workers: int) -> None:
         try:
-            refused = self._place.ask("change_workers", self._name, workers, within=_ANSWER_SECONDS)
+            refused = self._place.ask("change_workers", self._name, workers, within=lambda: _ANSWER_SECONDS)
         except ImporterError as error:
             raise UsageError(str(error)) from error
         if refused is not None:
             raise UsageError(refused)
+
+    def _patience(self) -> float:
+        """How long a question may go unanswered, in seconds. It is kept waiting while there is nothing to tell."""
+        timeout = self._place.timeout
+        return POLL_SECONDS + (timeout if self._wanted.stop is None else min(timeout, _STOP_SECONDS))
 
     def _hurry(self) -> None:
         """Say what is wanted at once; should that be lost, the next question says it again."""
@@ -227,7 +240,7 @@ class RemoteImport:
 def _compare(place: Place, here: Sight, spec: ImportSpec) -> None:
     """Check that the import means the same at the place. Raises :class:`~tui_importer.UsageError`."""
     file, address = spec.plan.source.file, spec.plan.target.database or ""
-    there: Sight = place.ask("look", file, database_folder(address))
+    there: Sight = place.ask("look", Sealed(spec), database_folder(address))
     if there.error is not None:
         raise SourceError(f"{file}: {there.error} on {place}")
     if there.size != here.size:

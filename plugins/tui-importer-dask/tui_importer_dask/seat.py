@@ -96,9 +96,9 @@ class Seat:
         self._session: _Session | None = None
         self._beginning = asyncio.Lock()
 
-    async def look(self, file: str, folder: str | None) -> Sight:
+    async def look(self, sealed: Sealed, folder: str | None) -> Sight:
         """What is seen from here (:func:`tui_importer_dask.machine.look`)."""
-        return await asyncio.to_thread(look, file, folder)
+        return await asyncio.to_thread(look, sealed.spec, folder)
 
     async def begin(self, name: str, sealed: Sealed, timeout: float) -> None:
         """Begin an import, to which the run gives a ``name``; it is aborted once the run has not asked for ``timeout``

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 from pathlib import Path
 
@@ -22,6 +23,17 @@ def test_paths_of_a_portable_spec_are_absolute(tmp_path: Path, monkeypatch: pyte
     assert portable.plan.target.database == f"sqlite:///{tmp_path}/a%20b.db"
     assert (portable.run_id, portable.source) == ("r.2", 2)
     assert portable.portable() == portable
+
+
+def test_a_file_whose_name_is_no_text_is_found_from_another_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path(os.fsdecode(b"caf\xe9.csv")).write_text("n\n1\n")
+    portable = spec(os.fsdecode(b"caf\xe9.csv")).portable()
+    monkeypatch.chdir("/")
+    assert portable.plan.source.file == str(tmp_path / r"caf\xe9.csv")
+    assert portable.path.read_text() == "n\n1\n"
 
 
 def test_a_portable_spec_holds_no_password() -> None:

@@ -11,6 +11,7 @@ import msgspec
 from tui_importer.core.model.counters import Snapshot
 from tui_importer.core.model.plan import Plan, database_of
 from tui_importer.core.model.report import Report
+from tui_importer.core.model.standard_input import source_path
 from tui_importer.core.model.url import portable_address
 from tui_importer.errors import ExitCode
 from tui_importer.events import AnyEvent
@@ -28,6 +29,12 @@ class ImportSpec(msgspec.Struct, frozen=True, kw_only=True):
     run_id: str
     source: int
     command: str | None = None
+
+    @property
+    def path(self) -> Path:
+        """The file that is read, as this process opens it
+        (:func:`~tui_importer.core.model.standard_input.source_path`)."""
+        return source_path(self.plan.source.file)
 
     def portable(self) -> ImportSpec:
         """The same import for a process in another folder or on another machine: the paths of its file and of an SQLite
