@@ -19,6 +19,7 @@ import pytest
 from clusters import Cluster, FileDatabase, PostgresDatabase, running_cluster, wait_until
 from runs import LONG, RATE, AnyDatabase, Begun, carried_out, oracles, outcomes, plans, wait_for_end, worker_of
 from tui_importer_dask import DaskOptions, tui_importer_executors
+from tui_importer_dask.remote import Place
 
 from tui_importer import AnyEvent, Plan, Run, SetReport
 from tui_importer.events import ImportFinished, Paused, RowRejected, WorkersChanged
@@ -114,6 +115,27 @@ def test_a_dask_worker_that_its_nanny_has_started_again_takes_the_next_import(tm
         carried_out(plans(sources, database, cluster))
     for each in sources:
         each.check(database)
+
+
+def test_a_dask_worker_that_dies_before_it_has_begun_leaves_its_import_to_another(
+    tmp_path: Path, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database = FileDatabase(tmp_path / "target.db")
+    sources = oracles(tmp_path, database, 60, 60, 60)
+    open_ = Place.open
+    killed: list[str] = []
+
+    def opening(place: Place) -> None:
+        if not killed:
+            killed.append(place.worker)
+            cluster.at(place.worker).process.kill()
+        open_(place)
+
+    monkeypatch.setattr(Place, "open", opening)
+    report = carried_out(plans(sources, database, cluster))
+    assert len(killed) == 1
+    for source, each in zip(sources, report.imports, strict=True):
+        source.check(database, each)
 
 
 def test_a_lost_scheduler_fails_every_import_and_leaves_none_alive(

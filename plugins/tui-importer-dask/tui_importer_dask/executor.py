@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import sys
 import threading
 import time
@@ -13,7 +14,7 @@ from typing import Any, NoReturn
 
 from tui_importer import ImporterError, ImportQueue, ImportSpec, PendingImport, UsageError
 from tui_importer_dask import DaskOptions
-from tui_importer_dask.remote import LostError, Place, RemoteImport, innermost
+from tui_importer_dask.remote import LostError, Place, RemoteImport, UnbegunError, innermost, known_workers
 
 #: How often dask workers that have come are looked for while there is no place, in seconds.
 _LOOK_SECONDS = 1.0
@@ -48,7 +49,7 @@ class Dask:
                     continue
                 if place is None:
                     return  # the run is being stopped
-                thread = threading.Thread(target=self._carry_out, args=(each, place, places), name="import")
+                thread = threading.Thread(target=self._carry_out, args=(each, place, places, queue), name="import")
                 threads.append(thread)
                 thread.start()
         finally:
@@ -56,18 +57,30 @@ class Dask:
                 thread.join()
             places.close()
 
-    def _carry_out(self, each: PendingImport, place: Place, places: _Places) -> None:
+    def _carry_out(self, each: PendingImport, place: Place, places: _Places, queue: ImportQueue) -> None:
+        taken = place
+
         def begin(spec: ImportSpec) -> RemoteImport:
-            return RemoteImport(spec, place, send_password=self._options.send_password)
+            nonlocal taken
+            while True:
+                try:
+                    return RemoteImport(spec, taken, send_password=self._options.send_password)
+                except UnbegunError:
+                    # Not for long: the others may all be waiting for this very import to end.
+                    other = places.take(queue, within=self._options.timeout)
+                    if other is None:
+                        raise
+                    places.give_back(taken)
+                    taken = other
 
         try:
             each.carry_out_elsewhere(begin)
         finally:
-            places.give_back(place)
+            places.give_back(taken)
 
 
 class _Places:
-    """The places of all dask workers, as they come and go. One thread takes places, several give them back."""
+    """The places of all dask workers, as they come and go. Threads take them and give them back."""
 
     def __init__(self, client: Any, options: DaskOptions) -> None:
         self._client = client
@@ -77,12 +90,14 @@ class _Places:
         self._given_back = threading.Condition()
         self._last_seen = time.monotonic()
 
-    def take(self, queue: ImportQueue) -> Place | None:
-        """A place on the dask worker with the fewest imports; waits for one. None once the run is being stopped.
+    def take(self, queue: ImportQueue, within: float = math.inf) -> Place | None:
+        """A place on the dask worker with the fewest imports; waits for one. None if there is none ``within`` so many
+        seconds, and once the run is being stopped.
 
         Raises :class:`~tui_importer.ImporterError` if the cluster is gone or has no dask worker.
         """
-        while not queue.stopping:
+        ends = time.monotonic() + within
+        while not queue.stopping and time.monotonic() < ends:
             capacities = self._capacities()
             with self._given_back:
                 free = [worker for worker, capacity in capacities.items() if self._busy[worker] < capacity]
@@ -120,12 +135,7 @@ class _Places:
 
     def _capacities(self) -> dict[str, int]:
         """The number of places of each dask worker that is there."""
-        try:
-            # As Client.scheduler_info, which may wait forever.
-            identity = self._client.scheduler.identity
-            workers = self._client.sync(identity, n_workers=-1, callback_timeout=self._options.timeout)["workers"]
-        except Exception as error:  # whatever a client says that is not connected any more
-            raise ImporterError("the dask scheduler is gone: the same command continues where it was") from error
+        workers = known_workers(self._client, self._options.timeout)
         running = {address: each for address, each in workers.items() if each["status"] == "running"}
         if running:
             self._last_seen = time.monotonic()

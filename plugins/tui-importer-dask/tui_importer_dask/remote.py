@@ -45,6 +45,10 @@ class LostError(ImporterError):
     """A dask worker, or the way to it, is gone."""
 
 
+class UnbegunError(LostError):
+    """A dask worker is gone, before the import was begun on it: another one may take it."""
+
+
 class Place:
     """A place on a dask worker for one import at a time. Used by one thread."""
 
@@ -73,7 +77,7 @@ class Place:
             # First, since a class that it does not have ends a dask worker, of which others may make use.
             self._compare_versions()
             future = self._submit(Seat, actor=True, key=f"tui-importer-{uuid.uuid4().hex}")
-            self._seat = future.result(timeout=self.timeout)
+            self._seat = self._result(future)
         except ImporterError:
             raise
         except TimeoutError as error:
@@ -82,6 +86,7 @@ class Place:
         except Exception as error:
             if self._client.status != "running":
                 raise self._loss() from None
+            self._check_presence()
             raise LostError(f"{self} cannot carry out an import: {innermost(error)}") from error
         self._future = future
 
@@ -89,11 +94,31 @@ class Place:
         for name in _DISTRIBUTIONS:
             here = version(name)
             try:
-                there = self._submit(version, name).result(timeout=self.timeout)
+                there = self._result(self._submit(version, name))
             except PackageNotFoundError as error:
                 raise UsageError(f"{self} has no {name}: {_INSTALL}") from error
             if there != here:
                 raise UsageError(f"{self} has {name} {there}, and the run has {here}: {_INSTALL}")
+
+    def _result(self, future: Any) -> Any:
+        """The result of what was submitted.
+
+        Raises :class:`UnbegunError` once the dask worker is gone. dask says nothing of that: it waits for one at the
+        same address.
+        """
+        ends = time.monotonic() + self.timeout
+        while True:
+            try:
+                return future.result(timeout=_LOOK_SECONDS)
+            except TimeoutError:
+                if time.monotonic() > ends:
+                    raise
+                self._check_presence()
+
+    def _check_presence(self) -> None:
+        if self.worker not in known_workers(self._client, self.timeout):
+            self._silent = True
+            raise UnbegunError(f"{self} was lost: {_RESUMABLE}")
 
     def _submit(self, function: Any, *arguments: object, **options: object) -> Any:
         """Have dask call something on this very dask worker, and never again."""
@@ -235,6 +260,19 @@ class RemoteImport:
             f"PGPASSWORD or {ADDRESS_VARIABLES[0]} where it runs"
         )
         return msgspec.structs.replace(report, error=f"{report.error}; {hint}")
+
+
+def known_workers(client: Any, timeout: float) -> dict[str, dict[str, Any]]:
+    """The dask workers of the cluster by their addresses, with what the scheduler says of each. Raises
+    :class:`LostError`."""
+    try:
+        # As Client.scheduler_info, which may wait forever.
+        workers: dict[str, dict[str, Any]] = client.sync(
+            client.scheduler.identity, n_workers=-1, callback_timeout=timeout
+        )["workers"]
+    except Exception as error:  # whatever a client says that is not connected any more
+        raise LostError(f"the dask scheduler is gone: {_RESUMABLE}") from error
+    return workers
 
 
 def _compare(place: Place, here: Sight, spec: ImportSpec) -> None:
