@@ -53,6 +53,9 @@ BAD: dict[str, list[str]] = {
     "--key": [""],
     "--on-conflict": ["ignore", ""],
     "--update": ["", "a"],
+    "--before": ["missing.sql", "commit.sql", "folder.xlsx", ""],
+    "--after": ["missing.sql", "commit.sql", ""],
+    "--comment": [""],
     "--ledger-schema": ["", " ", "books"],
     "--connect-timeout": ["0", "-1", "nan", "inf", "x", "1e300"],
     "--strategy": ["bathced", ""],
@@ -77,6 +80,7 @@ def folder(program: Program) -> Path:
     (program.folder / "folder.xlsx").mkdir()
     (program.folder / "taken.xlsx").write_text("somebody is mending it")
     (program.folder / "plan.toml").write_text(PLAN)
+    (program.folder / "commit.sql").write_text("DELETE FROM t;\ncommit;\n")
     (program.folder / "broken.toml").write_text("[source\n")
     (program.folder / "typo.toml").write_text(PLAN + "[options]\nworkrs = 2\n")
     (program.folder / "value.toml").write_text(PLAN + "[options]\nworkers = 0\n")

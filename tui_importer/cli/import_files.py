@@ -22,6 +22,7 @@ from tui_importer.cli.options import (
 from tui_importer.cli.run_options import run_options
 from tui_importer.console.print_error import print_error
 from tui_importer.core.model.plan import Plan, checked, database_of
+from tui_importer.core.model.scripts import read_scripts
 from tui_importer.core.model.standard_input import STANDARD_INPUT, source_path
 from tui_importer.core.model.url import parse_address, sqlite_path
 from tui_importer.errors import ExitCode, ImporterError, UsageError
@@ -103,6 +104,7 @@ def check_request(files: Sequence[str], given: dict[str, Any], registry: Registr
     plans = imports_of([plan], registry) if files else (plan,)
     for plan in plans:
         choose(plan, registry)
+        read_scripts(plan.options.before, plan.options.after)
     registry.executor(plans[0].options.executor)
     if len(plans) > 1 and given["rejects"]:
         raise UsageError("--rejects names one file: import the sheets one by one, or leave it out")

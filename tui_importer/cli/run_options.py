@@ -48,6 +48,11 @@ def run_options(command: Command) -> Command:
                 "--verify", is_flag=True, default=None, help="Compare checksums of source and table at the end."
             ),
             click.option(
+                "--before", metavar="FILE.sql", help="Execute a script once, before the first row (see the manual)."
+            ),
+            click.option("--after", metavar="FILE.sql", help="Execute a script once, after the last row."),
+            click.option("--comment", metavar="TEXT", help="Comment of a table that is created."),
+            click.option(
                 "--rejects-ok", is_flag=True, default=None, help="End with 0 instead of 3 where rows were rejected."
             ),
         )

@@ -18,6 +18,8 @@ class SqlDialect:
     integer_bits: int | None = None
     #: Whether tables may have CHECK constraints of the same name as those of other tables.
     checks_named_per_table = False
+    #: Whether the driver executes several statements in one text.
+    takes_scripts = False
 
     def prepare(self, engine: sa.Engine) -> None:
         """Prepare an engine that was made from a URL alone."""
@@ -59,6 +61,7 @@ class OnConflictDialect(SqlDialect, ABC):
 class PostgreSQLDialect(OnConflictDialect):
     """PostgreSQL."""
 
+    takes_scripts = True
     checks_named_per_table = True
 
     def _insert(self, table: sa.Table) -> Any:

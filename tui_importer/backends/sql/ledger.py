@@ -15,7 +15,9 @@ from tui_importer.backends.sql import mended, processes, tables
 from tui_importer.backends.sql.dialects import SqlDialect
 from tui_importer.backends.sql.ledger_tables import COUNTS, RUN_TABLE, UTF_8, LedgerTables, storable
 from tui_importer.backends.sql.run_rows import new_row, past_run, utc
+from tui_importer.backends.sql.scripts import execute_once
 from tui_importer.core.model.completed_rows import Interval
+from tui_importer.core.model.scripts import NO_SCRIPTS, ScriptMoment, Scripts
 from tui_importer.core.model.table import Table
 from tui_importer.core.writing.ledger import (
     LEDGER_VERSION,
@@ -261,7 +263,19 @@ class SqlLedger:
                 for written in closed:
                     written.drop(connection)
 
-    def publish(self, claim: Claim, stage: Table, table: Table, columns: Sequence[str], change: TableChange) -> None:
+    def run_script(self, claim: Claim, moment: ScriptMoment, script: str) -> bool:
+        with self._transaction(f"execute the script of {moment.option}") as connection:
+            return execute_once(connection, self._tables, self._dialect, claim, moment, script)
+
+    def publish(
+        self,
+        claim: Claim,
+        stage: Table,
+        table: Table,
+        columns: Sequence[str],
+        change: TableChange,
+        scripts: Scripts = NO_SCRIPTS,
+    ) -> None:
         run = self._tables.run
         names: list[sa.ColumnClause[Any]] = [sa.column(name) for name in columns]
         staged: list[sa.ColumnClause[Any]] = [sa.column(name) for name in columns]
@@ -274,6 +288,7 @@ class SqlLedger:
                 if connection.execute(sa.select(run.c.run_id).where(ours)).first() is not None:
                     return  # already done: only the answer to its COMMIT was lost
                 raise SupersededError("another run has taken this import over: this one may write no more")
+            self._run_scripts(connection, claim, scripts, ScriptMoment.BEFORE)
             if change is TableChange.REPLACE:
                 tables.drop(connection, table)
             elif change is TableChange.EMPTY:
@@ -282,10 +297,17 @@ class SqlLedger:
                 # Afterwards, since from now on no other run can commit rows that would be lost.
                 self._end_other_imports(connection, claim)
             if change in (TableChange.REPLACE, TableChange.CREATE):
-                connection.execute(sa.schema.CreateTable(tables.sql_table(table, self._dialect)))
+                for statement in tables.creation(connection.dialect, self._dialect, table):
+                    connection.execute(statement)
             defaults = [name for name in columns if table.takes_default(name)]
             self._count_suppressed(connection, claim, tables.move_rows(connection, source, target, columns, defaults))
             tables.drop(connection, stage)
+            self._run_scripts(connection, claim, scripts, ScriptMoment.AFTER)
+
+    def _run_scripts(self, connection: sa.Connection, claim: Claim, scripts: Scripts, moment: ScriptMoment) -> None:
+        if (script := scripts.at(moment)) is not None:
+            with tables.one_line_errors(f"execute the script of {moment.option}"):
+                execute_once(connection, self._tables, self._dialect, claim, moment, script)
 
     def _end_other_imports(self, connection: sa.Connection, claim: Claim) -> None:
         """Record that the rows of all other imports into the claim's table are gone."""
@@ -356,7 +378,9 @@ class SqlLedger:
         batch, reject = self._tables.batch, self._tables.reject
         counted = [batch.c[name] for name in COUNTS]
         with self._reading("read the ledger") as connection:
-            query = sa.select(batch.c.first_row, batch.c.last_row, *counted).where(_of_generation(batch, claim))
+            # Rows below 1 are no rows: they are scripts.
+            of_rows = sa.and_(_of_generation(batch, claim), batch.c.first_row > 0)
+            query = sa.select(batch.c.first_row, batch.c.last_row, *counted).where(of_rows)
             entries = connection.execute(query).all()
             rejected: Sequence[int] = ()
             if entries:

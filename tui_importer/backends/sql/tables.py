@@ -89,7 +89,17 @@ def reflect(engine: sa.Engine, dialect: SqlDialect, name: str, *, schemas: bool 
 def create_table(engine: sa.Engine, dialect: SqlDialect, table: Table) -> None:
     """Create the table without its indexes."""
     with one_line_errors(f"create table {table.qualified_name!r}"), engine.begin() as connection:
-        connection.execute(CreateTable(sql_table(table, dialect)))
+        for statement in creation(connection.dialect, dialect, table):
+            connection.execute(statement)
+
+
+def creation(driver: sa.Dialect, dialect: SqlDialect, table: Table) -> list[sa.schema.ExecutableDDLElement]:
+    """The statements that create the table, without its indexes; its comment is left out where there are none."""
+    described = sql_table(table, dialect)
+    statements: list[sa.schema.ExecutableDDLElement] = [CreateTable(described)]
+    if table.comment is not None and driver.supports_comments and not driver.inline_comments:
+        statements.append(sa.schema.SetTableComment(described))
+    return statements
 
 
 def add_columns(engine: sa.Engine, dialect: SqlDialect, table: Table, columns: Sequence[TableColumn]) -> None:
@@ -117,7 +127,7 @@ def definition_statements(
     if not create:
         return list(_alterations(shown, dialect, table, added))
     described = sql_table(table, dialect)
-    made: list[sa.schema.ExecutableDDLElement] = [CreateTable(described)]
+    made = creation(shown, dialect, table)
     if table.schema is not None and table.schema not in sa.inspect(engine).get_schema_names():
         made.insert(0, sa.schema.CreateSchema(table.schema))
     for index in indexes:
@@ -259,7 +269,7 @@ def sql_table(table: Table, dialect: SqlDialect) -> sa.Table:
         columns.append(sa.Column(column.name, type_, nullable=nullable, server_default=default, autoincrement=False))
     keys = {ConstraintKind.PRIMARY: sa.PrimaryKeyConstraint, ConstraintKind.UNIQUE: sa.UniqueConstraint}
     declared = [keys[each.kind](*each.columns) for each in table.declared if each.kind in keys]
-    return sa.Table(table.name, sa.MetaData(), *columns, *declared, schema=table.schema)
+    return sa.Table(table.name, sa.MetaData(), *columns, *declared, schema=table.schema, comment=table.comment)
 
 
 def _keys(inspector: Inspector, table: str, schema: str | None) -> Iterator[Constraint]:

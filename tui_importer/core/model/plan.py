@@ -239,10 +239,12 @@ class Options(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit
     ``max_rejects`` is ``"N"`` rows or ``"P%"`` of the completed rows. ``max_rate`` is in rows per second; all times are
     in seconds. ``retry_for`` is how long an operation is retried after a transient error (0: not at all).
     ``stall_timeout`` is the silence of a connection after which it is checked and, if lost, given up (0: never).
-    ``create_schema``: create the schema of a new table if it is not there. ``rejects_ok``: a run with rejected rows but
-    no other problem exits with code 0. ``again``: import again what has already been imported. ``atomic``: all rows
-    become visible in one commit or not at all. ``verify``: compare checksums of source and table at the end.
-    ``plugin_options`` are the options of plugins, by plugin and option; the run checks that they exist.
+    ``create_schema``: create the schema of a new table if it is not there. ``before`` and ``after`` are files of SQL
+    that are executed once, before the first row and after the last (:mod:`tui_importer.core.model.scripts`).
+    ``comment`` is that of a table that is created. ``rejects_ok``: a run with rejected rows but no other problem exits
+    with code 0. ``again``: import again what has already been imported. ``atomic``: all rows become visible in one
+    commit or not at all. ``verify``: compare checksums of source and table at the end. ``plugin_options`` are the
+    options of plugins, by plugin and option; the run checks that they exist.
     """
 
     strategy: _Name = "batched"
@@ -267,6 +269,9 @@ class Options(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit
     stall_timeout: _SecondsOrNone = 60.0
     ledger_schema: _SchemaName | None = None
     create_schema: bool = False
+    before: _Name | None = None
+    after: _Name | None = None
+    comment: _Name | None = None
     plugin_options: _PluginOptions = {}
     again: bool = False
     atomic: bool = False
@@ -314,6 +319,8 @@ class Plan(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_de
                         f"--{name.replace('_', '-')} is for rows that are only added: leave it out, or reject rows "
                         "whose key is there already (on_conflict error)"
                     )
+        if self.options.verify and (self.options.before or self.options.after):
+            raise PlanError("--verify compares the table before and after: leave out --before and --after, or --verify")
         if any(source.mends for source in self.sources) and self.stages:
             raise PlanError("mended rejects are added to their table: they cannot replace its rows, nor be --atomic")
         if self.formats == NO_FORMATS:  # the default is left out of plan files, and known by its identity

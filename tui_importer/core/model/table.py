@@ -75,7 +75,7 @@ class Table:
 
     ``identity`` names a 64-bit primary key that the database numbers; ``timestamps`` are columns that it fills with the
     current time. ``declared`` are the keys, foreign keys and checks of a table that exists, or the key of one to be
-    created.
+    created. ``comment`` is that of one to be created.
     """
 
     name: str
@@ -85,6 +85,7 @@ class Table:
     timestamps: tuple[str, ...] = ()
     indexes: tuple[Index, ...] = ()
     declared: tuple[Constraint, ...] = ()
+    comment: str | None = None
 
     def column(self, name: str) -> TableColumn | None:
         """The column with this name, or None."""

@@ -34,10 +34,12 @@ class RejectingImport(Protocol):
 def plan_of_mended(plan: Plan, source: Source) -> Plan:
     """The plan of an import of mended rejects from a ``source``, by the plan of the import that rejected them.
 
-    The rows are added to a table that is there now, and is not emptied for them.
+    The rows are added to a table that is there now, and is not emptied for them; no script is executed again.
     """
     target = plan.target.in_mode(_mode_of_mended(plan.target.write_mode))
-    options = msgspec.structs.replace(plan.options, atomic=False, verify=False, again=False, dry_run=False)
+    options = msgspec.structs.replace(
+        plan.options, atomic=False, verify=False, again=False, dry_run=False, before=None, after=None
+    )
     return msgspec.structs.replace(plan, source=source, further_sources=(), target=target, options=options)
 
 

@@ -220,7 +220,7 @@ def resolve(
     mode = resolved_mode(plan.target.write_mode, routes, table, exists=existing is not None)
     routes = with_required_key(routes, mode)
     if existing is None:
-        table = with_key(with_types(table, routes), mode)
+        table = replace(with_key(with_types(table, routes), mode), comment=plan.options.comment)
     table, set_columns = resolved_set_columns(
         plan, table, sheet=source.name, run_id=run_id, exists=existing is not None
     )

@@ -7,9 +7,11 @@ import time
 from tui_importer.core.conversion.mapping import ColumnMapping
 from tui_importer.core.model.counters import Phase
 from tui_importer.core.model.report import Verification, reconcile
+from tui_importer.core.model.scripts import ScriptMoment
 from tui_importer.core.run.context import RunContext
 from tui_importer.core.run.counts import counts_of_import, sample, suppressed
 from tui_importer.core.run.import_history import ImportHistory
+from tui_importer.core.run.scripts import run_script, scripts_of
 from tui_importer.core.run.stages import AlreadyDone, Checked, Identified, Loading, Published, Recorded, after
 from tui_importer.core.writing.backend import Backend
 from tui_importer.core.writing.defaults import sentences
@@ -35,6 +37,7 @@ def finish(context: RunContext, loading: Loading, backend: Backend) -> Checked:
     checked = context.reach(after(published, Checked, verification=_check(context, published)))
     _advance_sequences(context, checked.resolved.mapping, backend)
     _create_indexes(context, checked, backend)
+    run_script(context, checked, ScriptMoment.AFTER)
     return checked
 
 
@@ -83,7 +86,8 @@ def _publish(context: RunContext, loading: Loading) -> Published:
     """Move the rows of an atomic import into their table."""
     history, stage_table, late = loading.history, loading.stage_table, 0
     if history is not None and stage_table is not None:
-        context.retried(lambda: history.publish(stage_table, loading.resolved))
+        scripts = scripts_of(context)
+        context.retried(lambda: history.publish(stage_table, loading.resolved, scripts))
         late = context.retried(history.counts).skipped - suppressed(loading)
         late = min(late, sample(context).inserted)
     return context.reach(after(loading, Published, suppressed_late=late))
@@ -94,6 +98,8 @@ def _check(context: RunContext, published: Published) -> Verification | None:
     history, mapping = published.history, published.resolved.mapping
     if history is None:
         return None
+    if published.stage_table is not None and context.plan.options.after:
+        return None  # the script may have changed the rows
     if not context.plan.options.verify:
         context.retried(lambda: history.check_count(mapping.table))
         return None

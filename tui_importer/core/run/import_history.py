@@ -12,6 +12,7 @@ from tui_importer.core.conversion.mapping import ColumnMapping
 from tui_importer.core.model.completed_rows import CompletedRows, Interval, merged
 from tui_importer.core.model.plan import Plan
 from tui_importer.core.model.report import Verification
+from tui_importer.core.model.scripts import ScriptMoment, Scripts
 from tui_importer.core.model.table import Table
 from tui_importer.core.model.table_names import split_table_name
 from tui_importer.core.model.write_mode import WriteMode
@@ -193,8 +194,12 @@ class ImportHistory:
             declared=mapping.table.declared,
         )
 
-    def publish(self, stage: Table, resolved: ResolvedPlan) -> None:
-        """Move the staged rows into the table."""
+    def run_script(self, moment: ScriptMoment, script: str) -> bool:
+        """Execute a script of the import, unless an earlier run has."""
+        return self._ledger.run_script(self._claim, moment, script)
+
+    def publish(self, stage: Table, resolved: ResolvedPlan, scripts: Scripts) -> None:
+        """Move the staged rows into the table, between the scripts."""
         change = TableChange.NONE
         if resolved.replaces:
             change = TableChange.REPLACE
@@ -202,7 +207,7 @@ class ImportHistory:
             change = TableChange.CREATE
         elif self._plan.target.write_mode.empties:
             change = TableChange.EMPTY
-        self._ledger.publish(self._claim, stage, resolved.mapping.table, resolved.mapping.targets, change)
+        self._ledger.publish(self._claim, stage, resolved.mapping.table, resolved.mapping.targets, change, scripts)
 
     def counts(self) -> Counts:
         """The ledger's counts of this import, by earlier runs and this one."""

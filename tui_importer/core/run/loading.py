@@ -6,10 +6,12 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 from tui_importer.core.model.completed_rows import CompletedRows
 from tui_importer.core.model.counters import Phase
+from tui_importer.core.model.scripts import ScriptMoment
 from tui_importer.core.run.account import Account
 from tui_importer.core.run.context import RunContext
 from tui_importer.core.run.job import ImportJob
 from tui_importer.core.run.preparation import claim, prepare_table
+from tui_importer.core.run.scripts import run_script
 from tui_importer.core.run.stages import Loading, PreparedImport, Ready, after
 from tui_importer.core.scheduling.batch_queue import RateLimiter
 from tui_importer.core.scheduling.failures import INTERRUPTS, unexpected
@@ -29,6 +31,7 @@ def load(context: RunContext, ready: Ready, backend: Backend) -> Loading:
         try:
             claimed_import, completed = claim(context, ready, backend)
             prepared = prepare_table(context, claimed_import, backend)
+            run_script(context, prepared, ScriptMoment.BEFORE)
             claimed.set_result(completed)
             loading = _write(context, prepared, backend)
         finally:

@@ -16,6 +16,7 @@ from typing import NamedTuple, Protocol
 
 from tui_importer.core.model.completed_rows import Interval
 from tui_importer.core.model.plan import ColumnPlan
+from tui_importer.core.model.scripts import NO_SCRIPTS, ScriptMoment, Scripts
 from tui_importer.core.model.table import Table
 from tui_importer.events import Reject
 
@@ -235,8 +236,20 @@ class Ledger(Protocol):
     def forget(self, table: str) -> None:
         """Delete every run into this table, and the ledger itself if nothing else is in it."""
 
-    def publish(self, claim: Claim, stage: Table, table: Table, columns: Sequence[str], change: TableChange) -> None:
-        """Change the table, move the rows of a staging table into it and drop the staging table, in one transaction.
+    def run_script(self, claim: Claim, moment: ScriptMoment, script: str) -> bool:
+        """Execute a script of the claimed import in a transaction, unless an earlier run has: then return False."""
+
+    def publish(
+        self,
+        claim: Claim,
+        stage: Table,
+        table: Table,
+        columns: Sequence[str],
+        change: TableChange,
+        scripts: Scripts = NO_SCRIPTS,
+    ) -> None:
+        """Change the table, move the rows of a staging table into it and drop the staging table, in one transaction,
+        which begins and ends with the scripts.
 
         All other imports into a table that is replaced or emptied begin anew afterwards; raises
         :class:`~tui_importer.errors.BusyError` if one of them is being carried out. The transaction cannot commit once
