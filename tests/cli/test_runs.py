@@ -75,7 +75,7 @@ def test_password_is_not_stored_in_recording_or_ledger(program: Program, orders:
     state = program.folder.parent / "state"
     program("orders.xlsx", "--db", url, "-q", code=0, XDG_STATE_HOME=str(state))
     texts = [path.read_bytes() for path in state.rglob("*") if path.is_file()]
-    assert len(texts) == 3
+    assert len(texts) == 4
     assert not any(b"s3cr3t" in text for text in texts)
     assert not any("s3cr3t" in str(row) for row in postgres.fetch("SELECT * FROM tui_importer_run"))
 

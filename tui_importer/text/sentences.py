@@ -190,7 +190,7 @@ def ended(
 def fate(stats: Stats, *, dry_run: bool = False, header: bool = True, brief: bool = False) -> str:
     """Say what happened to the rows of a completed run, or would happen; ``brief`` leaves out verbs."""
     sentence = _fate(stats, dry_run=dry_run, header=header, brief=brief)
-    return f"{sentence}; nothing was written, nor were the table's constraints tried" if dry_run else sentence
+    return f"{sentence}; nothing was written" if dry_run else sentence
 
 
 def _fate(stats: Stats, *, dry_run: bool, header: bool, brief: bool) -> str:

@@ -1,4 +1,4 @@
-"""A rehearsal asks the database and writes nothing: what would write never reaches it."""
+"""A dry run of a database without nested savepoints only asks it: what would write never reaches it."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ QUESTIONS = (
 class Asked:
     """A backend and its catalog, which note what they are asked for; anything that is not here would fail."""
 
-    max_writers, writer_note = 3, "three"
+    max_writers, writer_note, nested_savepoints = 3, "three", False
 
     def __init__(self) -> None:
         self.calls: list[str] = []

@@ -34,6 +34,7 @@ class PostgreSQL(BaseBackend):
 
     max_writers = None
     writer_note = ""
+    nested_savepoints = True
 
     def __init__(self, settings: ConnectionSettings) -> None:
         self._connector = Connector(settings)

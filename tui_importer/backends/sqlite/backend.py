@@ -39,6 +39,7 @@ class SQLite(BaseBackend):
 
     max_writers = 1
     writer_note = "SQLite takes one writer at a time: one worker writes, the others would only wait"
+    nested_savepoints = True
 
     def __init__(self, settings: ConnectionSettings) -> None:
         self._path = Path(sqlite_path(parse_address(settings.url)))

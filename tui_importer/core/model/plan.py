@@ -313,7 +313,7 @@ class Plan(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_de
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.target.write_mode.order_matters:
-            for name in ("atomic", "dry_run", "verify"):
+            for name in ("atomic", "verify"):
                 if getattr(self.options, name):
                     raise PlanError(
                         f"--{name.replace('_', '-')} is for rows that are only added: leave it out, or reject rows "

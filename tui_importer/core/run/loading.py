@@ -74,12 +74,15 @@ def _read(context: RunContext, ready: Ready, backend: Backend, claimed: Future[C
 def _write(context: RunContext, prepared: PreparedImport, backend: Backend) -> Loading:
     """Run the strategy, which writes all batches into the table."""
     plan, choices, mapping = context.plan, prepared.choices, prepared.resolved.mapping
+    spec = writer_spec(context, prepared)
+    if plan.options.dry_run:
+        _note_whether_tried(context, spec, backend)
     job = ImportJob(
         workers=choices.workers,
         queue=context.queue,
         control=context.control,
         backend=backend,
-        spec=writer_spec(context, prepared),
+        spec=spec,
         account=Account(context.rejects, plan.options.max_rejects),
         emit=context.emit,
     )
@@ -100,6 +103,24 @@ def _write(context: RunContext, prepared: PreparedImport, backend: Backend) -> L
     finally:
         job.close()
     return loading
+
+
+def _note_whether_tried(context: RunContext, spec: WriterSpec, backend: Backend) -> None:
+    """Say if a dry run does not try the rows in the table."""
+    from tui_importer.core.writing.dry_run import DryBackend  # few runs need it
+
+    if not isinstance(backend, DryBackend):
+        return
+    table = spec.destination.table.qualified_name
+    if not context.retried(lambda: backend.tries(spec.destination)):
+        context.notice(
+            f"the rows are not tried in table {table!r}: what it would refuse is known during the import only"
+        )
+    elif context.plan.options.atomic:
+        context.notice(
+            f"the import would fail as a whole if rows conflict with those in table {table!r}, or miss rows that they "
+            "refer to (--atomic): here, such rows are rejected"
+        )
 
 
 def _run_strategy(context: RunContext, job: ImportJob) -> None:

@@ -21,6 +21,8 @@ class BaseBackend(ABC):
 
     max_writers: int | None = 1
     writer_note: str = "one worker writes: nothing is known here about how this database shares a table"
+    #: Whether a session's savepoint may be set again inside itself, as in SQL: a dry run then tries every row.
+    nested_savepoints: bool = False
 
     def encode(self, batch: Batch) -> EncodedBatch | None:
         """Return None: sessions take Python values."""
