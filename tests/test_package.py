@@ -152,3 +152,10 @@ def test_invalid_events_are_refused(line: bytes) -> None:
 
 def test_version_is_that_of_the_distribution() -> None:
     assert tui_importer.__version__ == importlib.metadata.version("tui-importer")
+
+
+def test_a_plugin_can_build_upon_the_built_in_reader() -> None:
+    """A reader of some workbooks leaves the others to it; a compiled plugin knows which interface it was made for."""
+    with tui_importer.CalamineReader().open(ROOT / "sample_data.xlsx") as workbook:
+        assert [sheet.name for sheet in workbook.sheets] == ["Sheet1"]
+    assert tui_importer.PLUGIN_API_VERSION == 1

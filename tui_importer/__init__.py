@@ -89,9 +89,10 @@ if TYPE_CHECKING:
         WorkerError,
     )
     from tui_importer.events import AnyEvent, Fault, Listener, Noticed, Reject
-    from tui_importer.plugins.hookspecs import hookimpl
+    from tui_importer.plugins.hookspecs import PLUGIN_API_VERSION, hookimpl
     from tui_importer.plugins.specs import BackendSpec, ExecutorSpec, ReaderSpec, StrategySpec
     from tui_importer.process.part import ImportProcess
+    from tui_importer.readers.calamine import CalamineReader
     from tui_importer.rejects.mended import mended_plan
 
 #: The module of each public name.
@@ -180,14 +181,16 @@ _HOMES = {
             "WorkerError",
         ),
         "tui_importer.events": ("AnyEvent", "Fault", "Listener", "Noticed", "Reject"),
-        "tui_importer.plugins.hookspecs": ("hookimpl",),
+        "tui_importer.plugins.hookspecs": ("PLUGIN_API_VERSION", "hookimpl"),
         "tui_importer.plugins.specs": ("BackendSpec", "ExecutorSpec", "ReaderSpec", "StrategySpec"),
         "tui_importer.process.part": ("ImportProcess",),
+        "tui_importer.readers.calamine": ("CalamineReader",),
     }.items()
     for name in names
 }
 
 __all__ = [
+    "PLUGIN_API_VERSION",
     "Access",
     "AnyEvent",
     "AsyncSession",
@@ -203,6 +206,7 @@ __all__ = [
     "BatchOutcome",
     "Block",
     "BusyError",
+    "CalamineReader",
     "Catalog",
     "Cell",
     "CellError",

@@ -9,6 +9,10 @@ from tui_importer.plugins.specs import BackendSpec, ExecutorSpec, ReaderSpec, St
 
 PROJECT = "tui_importer"
 
+#: The version of the interface for plugins. It is raised when plugins made for the one before would break or, worse, do
+#: something wrong without breaking; compiled plugins compare it with theirs.
+PLUGIN_API_VERSION = 1
+
 hookspec = pluggy.HookspecMarker(PROJECT)
 hookimpl = pluggy.HookimplMarker(PROJECT)
 
