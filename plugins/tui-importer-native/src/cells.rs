@@ -1,0 +1,349 @@
+//! The cells of a sheet, compactly: for each chunk of rows the filled columns, and for each cell a kind and 64 bits, or 32
+//! bits where a column holds nothing but shared strings.
+
+use std::sync::Arc;
+
+use crate::unusual::{unusual, Result};
+
+/// Rows of a chunk.
+pub const CHUNK_ROWS: u32 = 1024;
+/// The limits of a worksheet.
+pub const MAX_ROWS: u32 = 1_048_576;
+pub const MAX_COLUMNS: u32 = 16_384;
+/// A sheet with more cells in its rectangle than this, and fewer than two bytes of XML for each, is nearly empty: the
+/// built-in reader says so.
+const MANY_CELLS: u64 = 32 << 20;
+const BYTES_PER_CELL: u64 = 2;
+/// The built-in reader counts at least so many columns.
+const NEAR_COLUMNS: u64 = 26;
+/// A shared string that is none: a blank cell.
+const NO_STRING: u32 = u32::MAX;
+
+/// The kinds of cells. They are bits, so that a byte or two hold a set of them.
+pub mod kind {
+    pub const BLANK: u16 = 1;
+    pub const TEXT: u16 = 1 << 1;
+    pub const FLOAT: u16 = 1 << 2;
+    pub const BOOL: u16 = 1 << 3;
+    pub const DATETIME: u16 = 1 << 4;
+    pub const DATE: u16 = 1 << 5;
+    pub const TIME: u16 = 1 << 6;
+    pub const SPAN: u16 = 1 << 7;
+    pub const ERROR: u16 = 1 << 8;
+    pub const FORMULA: u16 = 1 << 9;
+}
+
+/// A cell.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Value {
+    Blank,
+    /// A text of the shared strings, by its number.
+    Shared(u32),
+    /// A text of the chunk's own, by its place.
+    Text(u32, u32),
+    Float(f64),
+    Bool(bool),
+    /// Microseconds since 0001-01-01.
+    Datetime(i64),
+    /// Days since 0001-01-01.
+    Date(i64),
+    /// Microseconds since midnight.
+    Time(i64),
+    /// Microseconds.
+    Span(i64),
+    /// An error, whose code is a text of the chunk's own.
+    Error(u32, u32),
+    /// A formula that was never calculated; its text is one of the chunk's own.
+    Formula(u32, u32),
+}
+
+impl Value {
+    /// The cell's kind.
+    pub fn kind(self) -> u16 {
+        match self {
+            Value::Blank => kind::BLANK,
+            Value::Shared(_) | Value::Text(..) => kind::TEXT,
+            Value::Float(_) => kind::FLOAT,
+            Value::Bool(_) => kind::BOOL,
+            Value::Datetime(_) => kind::DATETIME,
+            Value::Date(_) => kind::DATE,
+            Value::Time(_) => kind::TIME,
+            Value::Span(_) => kind::SPAN,
+            Value::Error(..) => kind::ERROR,
+            Value::Formula(..) => kind::FORMULA,
+        }
+    }
+
+    /// The cell as a tag and 64 bits.
+    fn packed(self) -> (u8, u64) {
+        let place = |start: u32, length: u32| (u64::from(start) << 32) | u64::from(length);
+        match self {
+            Value::Blank => (0, 0),
+            Value::Shared(number) => (1, number.into()),
+            Value::Text(start, length) => (2, place(start, length)),
+            Value::Float(number) => (3, number.to_bits()),
+            Value::Bool(truth) => (4, truth.into()),
+            Value::Datetime(moment) => (5, moment as u64),
+            Value::Date(day) => (6, day as u64),
+            Value::Time(time) => (7, time as u64),
+            Value::Span(span) => (8, span as u64),
+            Value::Error(start, length) => (9, place(start, length)),
+            Value::Formula(start, length) => (10, place(start, length)),
+        }
+    }
+
+    fn unpacked(tag: u8, bits: u64) -> Self {
+        let (start, length) = ((bits >> 32) as u32, bits as u32);
+        match tag {
+            1 => Value::Shared(length),
+            2 => Value::Text(start, length),
+            3 => Value::Float(f64::from_bits(bits)),
+            4 => Value::Bool(bits != 0),
+            5 => Value::Datetime(bits as i64),
+            6 => Value::Date(bits as i64),
+            7 => Value::Time(bits as i64),
+            8 => Value::Span(bits as i64),
+            9 => Value::Error(start, length),
+            10 => Value::Formula(start, length),
+            _ => Value::Blank,
+        }
+    }
+}
+
+/// The shared strings of a workbook, decoded.
+#[derive(Debug, Default)]
+pub struct Strings {
+    text: String,
+    /// Where each begins, and where the last one ends.
+    starts: Vec<u32>,
+    /// Whether any of them holds a NUL.
+    pub has_nul: bool,
+}
+
+impl Strings {
+    /// Strings that follow one another in `text`. More than 4 GB are unusual, and so is what is not UTF-8.
+    pub fn new(text: Vec<u8>, starts: Vec<u32>) -> Result<Self> {
+        let Ok(text) = String::from_utf8(text) else {
+            return unusual("the shared strings are not in UTF-8");
+        };
+        if !starts.iter().all(|&start| text.is_char_boundary(start as usize)) {
+            return unusual("the shared strings are not in UTF-8");
+        }
+        let has_nul = memchr::memchr(0, text.as_bytes()).is_some();
+        Ok(Self { text, starts, has_nul })
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.starts.len().saturating_sub(1)
+    }
+
+    /// Whether the string with this number is empty.
+    #[inline]
+    pub fn is_empty_string(&self, number: u32) -> bool {
+        let number = number as usize;
+        matches!(self.starts.get(number..number + 2), Some(&[start, end]) if start == end)
+    }
+
+    /// The string with this number; empty if there is none.
+    #[inline]
+    pub fn get(&self, number: u32) -> &str {
+        let number = number as usize;
+        match self.starts.get(number..number + 2) {
+            Some(&[start, end]) => self.text.get(start as usize..end as usize).unwrap_or(""),
+            _ => "",
+        }
+    }
+}
+
+/// A column of a chunk. It is as long as its last filled cell needs.
+#[derive(Debug)]
+pub enum ChunkColumn {
+    Shared(Vec<u32>),
+    Mixed(Vec<u8>, Vec<u64>),
+}
+
+impl ChunkColumn {
+    fn len(&self) -> usize {
+        match self {
+            ChunkColumn::Shared(numbers) => numbers.len(),
+            ChunkColumn::Mixed(tags, _) => tags.len(),
+        }
+    }
+
+    /// The cell in a row of the chunk.
+    #[inline]
+    pub fn get(&self, row: usize) -> Value {
+        match self {
+            ChunkColumn::Shared(numbers) => match numbers.get(row) {
+                None | Some(&NO_STRING) => Value::Blank,
+                Some(&number) => Value::Shared(number),
+            },
+            ChunkColumn::Mixed(tags, bits) => match (tags.get(row), bits.get(row)) {
+                (Some(&tag), Some(&bits)) => Value::unpacked(tag, bits),
+                _ => Value::Blank,
+            },
+        }
+    }
+
+    /// Append a cell in a row that is not before the end.
+    fn push(&mut self, row: usize, value: Value) {
+        if let (ChunkColumn::Shared(numbers), Value::Shared(number)) = (&mut *self, value) {
+            numbers.resize(row, NO_STRING);
+            numbers.push(number);
+            return;
+        }
+        if let ChunkColumn::Shared(_) = self {
+            let (tags, bits) = (0..self.len()).map(|row| self.get(row).packed()).unzip();
+            *self = ChunkColumn::Mixed(tags, bits);
+        }
+        if let ChunkColumn::Mixed(tags, all_bits) = self {
+            let (tag, bits) = value.packed();
+            tags.resize(row, 0);
+            tags.push(tag);
+            all_bits.resize(row, 0);
+            all_bits.push(bits);
+        }
+    }
+}
+
+/// Rows that follow one another.
+#[derive(Debug, Default)]
+pub struct Chunk {
+    columns: Vec<Option<ChunkColumn>>,
+    /// The texts that are not shared strings.
+    pub text: String,
+}
+
+impl Chunk {
+    /// The column with this number; None if none of its cells is filled.
+    #[inline]
+    pub fn column(&self, column: u32) -> Option<&ChunkColumn> {
+        self.columns.get(column as usize).and_then(Option::as_ref)
+    }
+
+    /// A text of the chunk's own.
+    #[inline]
+    pub fn text(&self, start: u32, length: u32) -> &str {
+        let start = start as usize;
+        self.text.get(start..start + length as usize).unwrap_or("")
+    }
+}
+
+/// The cells of a sheet. Rows and columns are counted from 0.
+#[derive(Debug, Default)]
+pub struct Cells {
+    pub strings: Arc<Strings>,
+    chunks: Vec<Chunk>,
+    /// The number of rows up to the last one with a cell.
+    pub rows: u32,
+    /// The first column with a cell, and the one after the last.
+    pub first_column: u32,
+    pub end_column: u32,
+    /// Whether a text that is no shared string holds a NUL.
+    pub has_nul: bool,
+}
+
+impl Cells {
+    /// The chunk with this row.
+    #[inline]
+    pub fn chunk(&self, row: u32) -> Option<&Chunk> {
+        self.chunks.get((row / CHUNK_ROWS) as usize)
+    }
+
+    /// The cell in this place, and its chunk.
+    #[inline]
+    pub fn get(&self, row: u32, column: u32) -> (Value, Option<&Chunk>) {
+        let chunk = self.chunk(row);
+        let cells = chunk.and_then(|chunk| chunk.column(column));
+        (cells.map_or(Value::Blank, |cells| cells.get((row % CHUNK_ROWS) as usize)), chunk)
+    }
+}
+
+/// Collects the cells of a sheet, row by row and from left to right.
+pub struct Builder {
+    cells: Cells,
+    slots: u64,
+}
+
+impl Builder {
+    pub fn new(strings: Arc<Strings>) -> Self {
+        Self { cells: Cells { strings, first_column: u32::MAX, ..Cells::default() }, slots: 0 }
+    }
+
+    /// How many shared strings there are.
+    pub fn shared_strings(&self) -> usize {
+        self.cells.strings.len()
+    }
+
+    /// Whether the shared string with this number is empty.
+    #[inline]
+    pub fn is_empty_string(&self, number: u32) -> bool {
+        self.cells.strings.is_empty_string(number)
+    }
+
+    /// Add a cell. An empty text is blank, but it belongs to the rectangle of cells.
+    pub fn add(&mut self, row: u32, column: u32, value: Value) {
+        self.cells.rows = self.cells.rows.max(row + 1);
+        self.cells.first_column = self.cells.first_column.min(column);
+        self.cells.end_column = self.cells.end_column.max(column + 1);
+        if let Value::Blank | Value::Text(_, 0) = value {
+            return;
+        }
+        let chunk = self.chunk(row);
+        if chunk.columns.len() <= column as usize {
+            chunk.columns.resize_with(column as usize + 1, || None);
+        }
+        let cells = chunk.columns[column as usize].get_or_insert_with(|| ChunkColumn::Shared(Vec::new()));
+        let before = cells.len();
+        cells.push((row % CHUNK_ROWS) as usize, value);
+        let slots = cells.len() - before;
+        self.slots += slots as u64;
+    }
+
+    /// Keep a text that is no shared string; returns its place.
+    pub fn keep(&mut self, row: u32, text: &[u8]) -> Result<(u32, u32)> {
+        let Ok(text) = std::str::from_utf8(text) else {
+            return unusual("a text is not in UTF-8");
+        };
+        self.cells.has_nul |= text.contains('\0');
+        let chunk = self.chunk(row);
+        let start = chunk.text.len();
+        if start + text.len() > u32::MAX as usize {
+            return unusual("texts are very long");
+        }
+        chunk.text.push_str(text);
+        Ok((start as u32, text.len() as u32))
+    }
+
+    /// Stop before the cells take much more memory than their XML.
+    pub fn check_memory(&self, xml_bytes: u64) -> Result<()> {
+        self.check_density(self.slots, xml_bytes)
+    }
+
+    /// The cells of a sheet with so many bytes of XML.
+    pub fn finish(mut self, xml_bytes: u64) -> Result<Cells> {
+        let columns = u64::from(self.cells.end_column).max(NEAR_COLUMNS);
+        self.check_density(u64::from(self.cells.rows) * columns, xml_bytes)?;
+        for chunk in &mut self.cells.chunks {
+            chunk.text.shrink_to_fit();
+        }
+        self.cells.first_column = self.cells.first_column.min(self.cells.end_column);
+        Ok(self.cells)
+    }
+
+    fn check_density(&self, cells: u64, xml_bytes: u64) -> Result<()> {
+        if cells > MANY_CELLS && cells * BYTES_PER_CELL > xml_bytes {
+            return unusual("the sheet is nearly empty");
+        }
+        Ok(())
+    }
+
+    fn chunk(&mut self, row: u32) -> &mut Chunk {
+        let number = (row / CHUNK_ROWS) as usize;
+        if self.cells.chunks.len() <= number {
+            self.cells.chunks.resize_with(number + 1, Chunk::default);
+        }
+        &mut self.cells.chunks[number]
+    }
+}
