@@ -16,7 +16,7 @@ import pytest
 import xlsxwriter
 from tui_importer_native import _native, tui_importer_readers
 from tui_importer_native.reader import NativeReader
-from workbooks import ONE, SHARED, STRINGS, check_same, contents, parts, sheet_xml, strings_xml, write
+from workbooks import OFFICE, ONE, SHARED, STRINGS, check_same, contents, parts, sheet_xml, strings_xml, write
 
 from tui_importer import CalamineReader, Cell, CellError, SourceError
 from tui_importer.testing import WORKBOOK_KINDS, check_reader
@@ -160,8 +160,7 @@ def test_several_sheets_of_which_one_is_left(tmp_path: Path) -> None:
         (
             "xl/_rels/workbook.xml.rels",
             "</Relationships>",
-            '<Relationship Id="odd" Type="http://schemas.openxmlformats.org/officeDocument/2006/relationships/worksheet" '
-            'Target="worksheets/sheet2.xml"/></Relationships>',
+            f'<Relationship Id="odd" Type="{OFFICE}/worksheet" Target="worksheets/sheet2.xml"/></Relationships>',
         ),
     ):
         members[part] = str(members[part]).replace(old, new)
