@@ -132,6 +132,8 @@ def test_serial_numbers_are_read_from_xlsx(tmp_path: Path, reader: Reader, *, da
         ('<c r="B2" s="1">', '<c r="B2" t="n" s="1">'),
         ('<c r="B2" s="1">', '<c\nr="B2"\ns="1">'),
         ('<row r="2"', '<!-- a comment --><row r="2"'),
+        ("<v>-33193</v>", "\n  <v>-33193</v>\n"),
+        ("<v>-33193</v>", "\n  <f>A1</f>\n  <v>-33193</v>\n"),
     ],
 )
 def test_serial_numbers_are_read_from_any_equivalent_xml(

@@ -265,3 +265,11 @@ def test_unknown_xml_encoding_is_reported_as_damage(book: Path, part: str, encod
     else:
         assert report.exit_code == 2
         assert "may be damaged" in str(report.error)
+
+
+def test_a_member_without_a_name_is_left_out(tmp_path: Path, book: Path) -> None:
+    """Damage may make one, in a workbook that is looked at because a library refuses it."""
+    edited(book, of_sheet('r="A2"', 'r="$A$2"'))
+    with zipfile.ZipFile(book, "a") as archive:
+        archive.writestr(zipfile.ZipInfo(""), b"")
+    assert copy_in_usual_form(book, tmp_path / "copy.xlsx") == ("references like $A$1",)

@@ -271,7 +271,7 @@ def _cells_of(styles: Sequence[int], value: bytes) -> re.Pattern[bytes] | None:
         return None
     # The pattern begins with the style, which few cells have; the cell's start is near and is found backwards.
     return re.compile(
-        rb""" s="(?:%b)"[^<>]*>(?:<f[^<>]*/>|<f[^<]*</f>)?<v>(?P<value>%b)</v>"""
+        rb""" s="(?:%b)"[^<>]*>\s*(?:(?:<f[^<>]*/>|<f[^<]*</f>)\s*)?<v>(?P<value>%b)</v>"""
         % (b"|".join(b"%d" % style for style in styles), value)
     )
 

@@ -36,7 +36,7 @@ def copy_in_usual_form(path: Path, copy: Path) -> tuple[str, ...]:
     rewriting = _Rewriting(package)
     with zipfile.ZipFile(copy, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
         for member in package.members():
-            if member.is_dir():
+            if not member.filename or member.is_dir():  # is_dir() fails for a member without a name
                 continue
             with archive.open(member.filename, "w", force_zip64=True) as out:
                 rewriting.write(member.filename, out)

@@ -127,7 +127,7 @@ def _members(path: Path) -> list[str]:
     """The names of the files in a ZIP archive; none if it is damaged, and whatever reads workbooks says how."""
     try:
         with zipfile.ZipFile(path) as archive:
-            return [info.filename for info in archive.infolist() if not info.is_dir()]
+            return [info.filename for info in archive.infolist() if info.filename and not info.is_dir()]
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
         return []
 
