@@ -105,7 +105,7 @@ fn head(buffer: &[u8]) -> Result<Option<(Vec<u8>, usize)>> {
             }
             Some(Token::Start { name: b"worksheet", empty: false, .. }) if !root => root = true,
             Some(Token::Start { name: b"dimension", attributes, .. }) => {
-                if !attribute(attributes, b"ref")?.is_some_and(|range| range_of(range).is_some()) {
+                if attribute(attributes, b"ref")?.is_none_or(|range| range_of(range).is_none()) {
                     return unusual("the dimension is none");
                 }
             }
@@ -226,6 +226,9 @@ impl<'a> Reading<'a> {
 
     /// Read whole rows, and stop after the end of all of them; returns how many bytes were read.
     fn rows(&mut self, window: &[u8]) -> Result<usize> {
+        if std::str::from_utf8(window).is_err() {
+            return unusual("the sheet is not in UTF-8");
+        }
         let mut place = 0;
         loop {
             while window.get(place).is_some_and(u8::is_ascii_whitespace) {
@@ -397,10 +400,10 @@ impl<'a> Reading<'a> {
                 Some(Token::Text(text)) if text.iter().all(u8::is_ascii_whitespace) => {}
                 Some(Token::End { name: b"c" }) => break,
                 Some(Token::Start { name: b"f", empty, .. }) if formula.is_none() && value.is_none() && !inline => {
-                    formula = Some(if empty { b"" } else { text_until(tokens, b"f")? });
+                    formula = Some(if empty { b"" } else { tokens.text_of(b"f")? });
                 }
                 Some(Token::Start { name: b"v", empty, .. }) if value.is_none() && !inline => {
-                    value = Some(if empty { b"" } else { text_until(tokens, b"v")? });
+                    value = Some(if empty { b"" } else { tokens.text_of(b"v")? });
                 }
                 Some(Token::Start { name: b"is", empty, .. }) if tag.kind == b"inlineStr" && formula.is_none() && value.is_none() && !inline => {
                     inline = true;
@@ -516,18 +519,6 @@ impl<'a> Reading<'a> {
             None => None,
         };
         shown.map_or(Ok(Value::Float(number)), |shown| formats::value(number, shown, self.date1904))
-    }
-}
-
-/// The text of an element that holds nothing else.
-fn text_until<'t>(tokens: &mut Tokens<'t>, element: &[u8]) -> Result<&'t [u8]> {
-    let mut found: &[u8] = b"";
-    loop {
-        match tokens.next()? {
-            Some(Token::Text(text)) => found = text,
-            Some(Token::End { name }) if name == element => return Ok(found),
-            _ => return unusual("a value holds elements"),
-        }
     }
 }
 

@@ -62,7 +62,7 @@ fn head(buffer: &[u8], size: u64) -> Result<(Vec<u8>, usize)> {
     };
     if let Some(count) = attribute(root, b"uniqueCount")? {
         let count: Option<u64> = std::str::from_utf8(count).ok().and_then(|count| count.parse().ok());
-        if count.map_or(true, |count| count.saturating_mul(SHORTEST) > size) {
+        if count.is_none_or(|count| count.saturating_mul(SHORTEST) > size) {
             return unusual("there are fewer shared strings than the part says");
         }
     }
@@ -172,32 +172,28 @@ fn trimmed(text: &[u8]) -> &[u8] {
 
 /// Append the text of a string, plain or rich, up to the end of its element: phonetic runs are no part of it (18.4.6).
 pub fn read_string(tokens: &mut Tokens<'_>, element: &[u8], out: &mut Vec<u8>, scratch: &mut Vec<u8>) -> Result<()> {
-    let mut phonetic = false;
+    let mut open: Vec<&[u8]> = Vec::new();
     loop {
         match tokens.next()? {
             Some(Token::Start { name: b"t", attributes, empty }) => {
-                if empty {
-                    continue;
-                }
                 let keep = attribute(attributes, b"xml:space")? == Some(b"preserve");
-                let mut raw: &[u8] = b"";
-                loop {
-                    match tokens.next()? {
-                        Some(Token::Text(text)) => raw = text,
-                        Some(Token::End { name: b"t" }) => break,
-                        _ => return unusual("a text holds elements"),
-                    }
-                }
-                if !phonetic {
+                let raw = if empty { b"" } else { tokens.text_of(b"t")? };
+                if !open.contains(&&b"rPh"[..]) {
                     push_text(raw, keep, out, scratch)?;
                 }
             }
-            Some(Token::Start { name: b"rPh", empty: false, .. }) if !phonetic => phonetic = true,
-            Some(Token::End { name: b"rPh" }) if phonetic => phonetic = false,
-            Some(Token::Start { name: b"rPh" | b"si" | b"is", .. }) => return unusual("strings hold one another"),
-            Some(Token::End { name }) if name == element && !phonetic => return Ok(()),
-            Some(Token::End { name: b"si" | b"is" | b"rPh" | b"c" | b"t" }) | None => return unusual("a string does not end"),
+            Some(Token::Start { name: b"si" | b"is" | b"c", .. }) => return unusual("strings hold one another"),
+            Some(Token::Start { name: b"rPh", .. }) if open.contains(&&b"rPh"[..]) => {
+                return unusual("phonetic runs hold one another");
+            }
+            Some(Token::Start { name, empty: false, .. }) => open.push(name),
+            Some(Token::End { name }) => match open.pop() {
+                None if name == element => return Ok(()),
+                Some(last) if last == name => {}
+                _ => return unusual("a string does not end"),
+            },
             Some(_) => {}
+            None => return unusual("a string does not end"),
         }
     }
 }

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use crate::formats::{self, Shown};
 use crate::package::Package;
 use crate::unusual::{unusual, Result};
-use crate::xml::{self, attribute, decoded, Token, Tokens};
+use crate::xml::{self, attribute, decoded};
 
 /// A worksheet.
 #[derive(Debug, Clone)]
@@ -68,10 +68,10 @@ fn relationships(package: &Package, part: &str) -> Result<HashMap<String, Relati
     let (folder, name) = part.rfind('/').map_or(("", part), |place| part.split_at(place + 1));
     let bytes = package.small_part(&format!("{folder}_rels/{name}.rels"))?;
     let mut found = HashMap::new();
-    for_each_start(&bytes, |element, attributes| {
-        if element != b"Relationship" {
+    xml::for_each_tag(&bytes, |element, attributes| {
+        let (b"Relationship", Some(attributes)) = (element, attributes) else {
             return Ok(());
-        }
+        };
         if attribute(attributes, b"TargetMode")?.is_some_and(|mode| mode == b"External") {
             return Ok(());
         }
@@ -112,7 +112,8 @@ fn read_sheets(
 ) -> Result<(Vec<SheetPart>, bool)> {
     let bytes = package.small_part(workbook)?;
     let (mut sheets, mut date1904, mut names) = (Vec::new(), None, Vec::new());
-    for_each_start(&bytes, |element, attributes| {
+    xml::for_each_tag(&bytes, |element, attributes| {
+        let Some(attributes) = attributes else { return Ok(()) };
         match element {
             b"workbookPr" => {
                 if let Some(value) = attribute(attributes, b"date1904")? {
@@ -165,30 +166,27 @@ fn identity(attributes: &[u8]) -> Result<String> {
 fn read_styles(bytes: &[u8]) -> Result<Vec<Option<Shown>>> {
     let mut codes: HashMap<u32, Option<Shown>> = HashMap::new();
     let mut styles = Vec::new();
-    let mut tokens = Tokens::new(xml::body(bytes)?, 0);
-    let mut section: &[u8] = b"";
-    while let Some(token) = tokens.next()? {
-        match token {
-            Token::Start { name, attributes, empty } => match (section, name) {
-                (b"", b"numFmts" | b"cellXfs") if !empty => section = name,
-                (b"numFmts", b"numFmt") => {
-                    let (id, code) = (attribute(attributes, b"numFmtId")?, attribute(attributes, b"formatCode")?);
-                    if let (Some(id), Some(code)) = (id, code) {
-                        if codes.insert(number(id)?, formats::shown_by(&decoded(code)?)).is_some() {
-                            return unusual("a number format is there twice");
-                        }
+    let mut section: Option<&[u8]> = None;
+    xml::for_each_tag(bytes, |element, attributes| {
+        match (section, element, attributes) {
+            (None, b"numFmts", Some(_)) => section = Some(b"numFmts"),
+            (None, b"cellXfs", Some(_)) => section = Some(b"cellXfs"),
+            (Some(name), _, None) if name == element => section = None,
+            (Some(b"numFmts"), b"numFmt", Some(attributes)) => {
+                let (id, code) = (attribute(attributes, b"numFmtId")?, attribute(attributes, b"formatCode")?);
+                if let (Some(id), Some(code)) = (id, code) {
+                    if codes.insert(number(id)?, formats::shown_by(&decoded(code)?)).is_some() {
+                        return unusual("a number format is there twice");
                     }
                 }
-                (b"cellXfs", b"xf") => {
-                    let id = attribute(attributes, b"numFmtId")?.map_or(Ok(0), number)?;
-                    styles.push(id);
-                }
-                _ => {}
-            },
-            Token::End { name } if !section.is_empty() && name == section => section = b"",
+            }
+            (Some(b"cellXfs"), b"xf", Some(attributes)) => {
+                styles.push(attribute(attributes, b"numFmtId")?.map_or(Ok(0), number)?);
+            }
             _ => {}
         }
-    }
+        Ok(())
+    })?;
     let shown = |id: u32| codes.get(&id).copied().unwrap_or_else(|| formats::builtin(id));
     Ok(styles.into_iter().map(shown).collect())
 }
@@ -200,25 +198,4 @@ fn number(digits: &[u8]) -> Result<u32> {
         Ok(number) if number.to_string() == text => Ok(number),
         _ => unusual("a number is unusual"),
     }
-}
-
-/// Call a function for each start tag of a part.
-fn for_each_start(bytes: &[u8], mut call: impl FnMut(&[u8], &[u8]) -> Result<()>) -> Result<()> {
-    let mut tokens = Tokens::new(xml::body(bytes)?, 0);
-    let mut depth = 0_u64;
-    while let Some(token) = tokens.next()? {
-        match token {
-            Token::Start { name, attributes, empty } => {
-                call(name, attributes)?;
-                depth += u64::from(!empty);
-            }
-            Token::End { .. } if depth == 0 => return unusual("a part has more ends than beginnings"),
-            Token::End { .. } => depth -= 1,
-            Token::Text(_) => {}
-        }
-    }
-    if depth > 0 {
-        return unusual("a part does not end");
-    }
-    Ok(())
 }

@@ -48,6 +48,7 @@ impl<'a> Tokens<'a> {
         match tag.first() {
             Some(b'!' | b'?') | None => unusual("there is a comment, CDATA, an instruction or a document type"),
             Some(b'/') => Ok(Some(Token::End { name: local(tag[1..].trim_ascii_end())? })),
+            Some(first) if !first.is_ascii_alphabetic() && *first != b'_' => unusual("a name is unusual"),
             Some(_) => {
                 let (tag, empty) = tag.strip_suffix(b"/").map_or((tag, false), |tag| (tag, true));
                 let name_end = tag.iter().position(u8::is_ascii_whitespace).unwrap_or(tag.len());
@@ -55,6 +56,68 @@ impl<'a> Tokens<'a> {
                 Ok(Some(Token::Start { name: local(name)?, attributes, empty }))
             }
         }
+    }
+
+    /// The text of an element that holds nothing else, up to its end.
+    pub fn text_of(&mut self, element: &[u8]) -> Result<&'a [u8]> {
+        let mut found: &[u8] = b"";
+        loop {
+            match self.next()? {
+                Some(Token::Text(text)) => found = text,
+                Some(Token::End { name }) if name == element => return Ok(found),
+                _ => return unusual("a text holds elements"),
+            }
+        }
+    }
+}
+
+/// Call a function for each start tag of a whole part, with its name and attributes, and for each end tag, without any.
+/// What is not well-formed is unusual, as far as tags, attributes and UTF-8 go.
+pub fn for_each_tag(bytes: &[u8], mut call: impl FnMut(&[u8], Option<&[u8]>) -> Result<()>) -> Result<()> {
+    if std::str::from_utf8(bytes).is_err() || has_control_characters(bytes) {
+        return unusual("a part is not in UTF-8");
+    }
+    let mut tokens = Tokens::new(body(bytes)?, 0);
+    let mut open: Vec<&[u8]> = Vec::new();
+    let mut ended = false;
+    let mut names: Vec<&[u8]> = Vec::new();
+    while let Some(token) = tokens.next()? {
+        match token {
+            Token::Start { .. } if ended => return unusual("a part has two roots"),
+            Token::Start { name, attributes, empty } => {
+                names.clear();
+                let mut all = Attributes(attributes);
+                while let Some((name, _)) = all.next()? {
+                    if names.contains(&name) {
+                        return unusual("an attribute is there twice");
+                    }
+                    names.push(name);
+                }
+                call(name, Some(attributes))?;
+                if empty {
+                    call(name, None)?;
+                    ended = open.is_empty();
+                } else {
+                    open.push(name);
+                }
+            }
+            Token::End { name } => {
+                if open.pop() != Some(name) {
+                    return unusual("a part has other ends than beginnings");
+                }
+                call(name, None)?;
+                ended = open.is_empty();
+            }
+            Token::Text(text) if open.is_empty() && !text.iter().all(u8::is_ascii_whitespace) => {
+                return unusual("there is text outside of the root");
+            }
+            Token::Text(_) => {}
+        }
+    }
+    if ended {
+        Ok(())
+    } else {
+        unusual("a part does not end")
     }
 }
 
