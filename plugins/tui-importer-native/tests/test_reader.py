@@ -191,3 +191,12 @@ def test_an_archive_of_many_members(tmp_path: Path) -> None:
         for number in range(70_000):  # more than the directory of a small archive can count
             archive.writestr(f"x/{number}", "")
     check_same(path, native=False)
+
+
+def test_the_program_says_why_a_file_is_left(tmp_path: Path) -> None:
+    write(tmp_path / "w.xlsx", parts(sheet_xml('<row r="1"><!-- odd --><c r="A1"><v>1</v></c></row>')))
+    command = [sys.executable, "-m", "tui_importer", "w.xlsx", "--no-header", "--no-ui"]
+    for option, lines in ((["-v"], 1), ([], 0)):
+        ended = subprocess.run([*command, *option], cwd=tmp_path, capture_output=True, text=True, check=True)
+        said = [line for line in ended.stderr.splitlines() if "left to the built-in reader: there is a comment" in line]
+        assert len(said) == lines

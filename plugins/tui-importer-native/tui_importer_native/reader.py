@@ -10,7 +10,8 @@ from types import TracebackType
 from tui_importer import Block, CalamineReader, CellRange, OpenSheet, SheetInfo, Workbook
 from tui_importer_native import _native
 
-_log = logging.getLogger(__name__)
+#: Below the logger of libraries, whose records are kept from the beginning and shown with ``-v``.
+_log = logging.getLogger("tui_importer.libraries.native")
 
 
 class NativeReader:
