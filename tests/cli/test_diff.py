@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from openpyxl import load_workbook
 
 if TYPE_CHECKING:
     from tests.cli.conftest import Program
@@ -65,6 +66,24 @@ def test_upsert_makes_the_changes_that_diff_reported(program: Program, database:
     assert insert == {"kind": "insert", "row": 6, "key": {"id": "4"}, "values": []}
     again = json.loads(program("diff", *into, "--json", code=1).out)
     assert (again["changes"], again["unchanged"]) == ([], 4)
+
+
+def test_workbook_has_every_difference_as_text(program: Program, database: Database, file: str) -> None:
+    (program.folder / file).write_text(FILE + "5,=1+1,,\n")
+    into = (file, "--db", database.url, "--table", "t", "--output", "d.xlsx")
+    program("diff", *into, code=1)
+    path = program.folder / "d.xlsx"
+    assert path.stat().st_mode & 0o777 == 0o600
+    sheet = load_workbook(path).worksheets[0]
+    assert list(sheet.iter_rows(values_only=True)) == [
+        ("Change", "Row", "id", "Column", "Old", "New"),
+        ("update", "4", "2", "name", "two", "deux"),
+        ("update", "4", "2", "price", None, "2"),
+        ("insert", "6", "4", None, None, None),
+        ("insert", "8", "5", None, None, None),
+    ]
+    assert "is there already" in program("diff", *into, code=2).err
+    assert "has to end in .xlsx" in program("diff", *into[:-1], "d.ods", code=2).err
 
 
 def test_equal_tables_end_with_0(program: Program, database: Database, file: str) -> None:

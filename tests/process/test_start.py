@@ -296,6 +296,6 @@ def test_password_is_not_visible_in_the_process(folder: Path, rows: Path, postgr
     wait_for(where.exists)
     psutil.wait_procs([process], timeout=60)
     files = [path for place in (tmp_path / "state", tmp_path / "here") for path in place.rglob("*") if path.is_file()]
-    assert {path.name for path in files} == {"events.jsonl", "report.json", "command"}
+    assert {path.name for path in files} == {"events.jsonl", "plans.json", "report.json", "command"}
     assert not any(PASSWORD.encode() in path.read_bytes() for path in [*files, where])
     assert not any(PASSWORD in str(row) for row in postgres.fetch("SELECT * FROM tui_importer_run"))

@@ -33,8 +33,10 @@ def write_rejects_of(recording: Recording, path: Path | None = None, source: int
             of_source = "" if source is None else f" of source {source}"
             raise UsageError(f"run {recording.run_id} has rejected no row{of_source}")
         with claimed_reject_path(file, Path.cwd()) if path is None else nullcontext(path) as where:
-            run_id = rejecting_run(recording, number)
-            return where, write_reject_workbook(where, headers(recording, number), spool, run_id=run_id)
+            known = headers(recording, number)
+            # Without headers, nothing can be given back: the run died while it took up what an earlier one rejected.
+            run_id = rejecting_run(recording, number) if known else None
+            return where, write_reject_workbook(where, known, spool, run_id=run_id)
 
 
 def rejecting_run(recording: Recording, number: int = 1) -> str:

@@ -1,0 +1,106 @@
+"""A nightly load: many files of several sheets that update a table, killed again and again, and mended at the end."""
+
+from __future__ import annotations
+
+import random
+import sqlite3
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import openpyxl
+import psycopg
+import pytest
+
+from tui_importer import Options, Plan, Source, Target, mended_plan, run_import
+from tui_importer.recording.follow import headers, sources_with_rejects
+from tui_importer.recording.recordings import recordings, recordings_folder
+from tui_importer.rejects.rebuilt import write_rejects_of
+
+if TYPE_CHECKING:
+    from tests.conftest import Database
+
+FILES, SHEETS, ROWS, KEYS = 30, ("north", "south", "west"), 17, 400
+#: One row of so many has an amount that is no number.
+BAD = 50
+
+
+@pytest.mark.once
+@pytest.mark.parametrize("kind", ["postgres", "sqlite"])
+def test_killed_and_mended_load_ends_with_the_table_of_a_loop(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    database: Database = request.getfixturevalue(kind)
+    monkeypatch.chdir(tmp_path)
+    database.execute("CREATE TABLE stock (id INTEGER PRIMARY KEY, place TEXT, amount INTEGER)")
+    chosen = random.Random(27)
+    expected: dict[int, tuple[str, int]] = {}
+    rejected: set[int] = set()
+    number = 0
+    for file in range(FILES):
+        book = openpyxl.Workbook()
+        book.remove(book.worksheets[0])
+        for name in SHEETS:
+            sheet = book.create_sheet(name)
+            sheet.append(["id", "place", "amount"])
+            for _ in range(ROWS):
+                number += 1
+                id_ = chosen.randrange(KEYS)
+                if number % BAD:
+                    sheet.append([id_, f"{name} {number}", number])
+                    expected[id_] = f"{name} {number}", number
+                else:
+                    sheet.append([-number, f"{name} {number}", f"about {number}"])
+                    rejected.add(number)
+        book.save(f"{file:02}.xlsx")
+    first, *others = (Source(file=f"{file:02}.xlsx", sheet="all") for file in range(FILES))
+    plan = Plan(
+        source=first,
+        further_sources=tuple(others),
+        target=Target(database=database.url, table="stock", mode="upsert", key=["id"]),
+        options=Options(batch_size=5, executor="processes", rejects_ok=True),
+    )
+    command = [sys.executable, "-m", "tui_importer", *(f"{file:02}.xlsx" for file in range(FILES)), "--sheet", "all"]
+    command += ["--db", database.url, "--table", "stock", "--mode", "upsert", "--key", "id"]
+    command += ["--batch-size", "5", "--jobs", "2", "--no-ui", "-q"]
+    for share in (0.1, 0.3, 0.5, 0.7):
+        with subprocess.Popen(command, start_new_session=True) as process:
+            while process.poll() is None and _completed(database) < share * number:
+                time.sleep(0.01)
+            assert process.poll() is None
+            process.kill()
+    report = run_import(plan)
+    assert (report.exit_code, report.error) == (0, None)
+    assert _table(database) == expected
+
+    for recording in recordings(recordings_folder()):
+        for source in sources_with_rejects(recording):
+            if not headers(recording, source):
+                continue  # killed where it had only taken up what an earlier run had rejected
+            path = tmp_path / f"{recording.run_id}-{source}.xlsx"
+            write_rejects_of(recording, path, source)
+            book = openpyxl.load_workbook(path)
+            sheet = book.worksheets[0]
+            for row in range(2, sheet.max_row + 1):
+                cell = sheet.cell(row, 3)
+                cell.value = str(cell.value).removeprefix("about ")
+            book.save(path)
+            mended = run_import(mended_plan(path, database=database.url))
+            assert (mended.exit_code, mended.stats.error_count) == (0, 0), mended.error
+    table = _table(database)
+    assert {-id_ for id_ in table if id_ < 0} == rejected
+    assert {id_: row for id_, row in table.items() if id_ >= 0} == expected
+
+
+def _completed(database: Database) -> int:
+    """The number of rows that the ledger counts; 0 if there is none yet, or it is being written."""
+    try:
+        return int(database.scalar("SELECT sum(inserted + updated + skipped + rejected) FROM tui_importer_batch") or 0)
+    except (psycopg.Error, sqlite3.Error):
+        return 0
+
+
+def _table(database: Database) -> dict[int, tuple[str, int]]:
+    return {id_: (place, amount) for id_, place, amount in database.fetch("SELECT id, place, amount FROM stock")}
