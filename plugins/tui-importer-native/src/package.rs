@@ -23,6 +23,10 @@ const MAX_SMALL_PART: u64 = 64 << 20;
 const BOMB_BYTES: u64 = 512 << 20;
 const BOMB_RATIO: u64 = 100;
 
+/// The bytes of a part that show its encoding, and of how many parts they are looked at.
+const FIRST_BYTES: usize = 16;
+const MAX_ENCODINGS: usize = 256;
+
 const END_SIGNATURE: &[u8] = b"PK\x05\x06";
 const END_SIZE: usize = 22;
 const MAX_COMMENT: usize = 0xffff;
@@ -46,10 +50,13 @@ struct Entry {
     header: u64,
 }
 
+/// The entries of an archive by the names of their parts, in lower case.
+type Entries = HashMap<String, Entry>;
+
 /// An open workbook file.
 pub struct Package {
     file: File,
-    entries: HashMap<String, Entry>,
+    entries: Entries,
 }
 
 impl Package {
@@ -65,7 +72,26 @@ impl Package {
             return unusual("no ZIP archive");
         }
         let entries = read_directory(&mut file)?;
-        Ok(Self { file, entries })
+        let package = Self { file, entries };
+        package.check_encodings()?;
+        Ok(package)
+    }
+
+    /// Check that no part is in UTF-16, not even one that is not read: the built-in reader has something to say of that.
+    fn check_encodings(&self) -> Result<()> {
+        let is_xml = |part: &&String| part.ends_with(".xml") || part.ends_with(".rels");
+        for part in self.entries.keys().filter(is_xml).take(MAX_ENCODINGS) {
+            let begins: &[&[u8]] = &[b"\xff\xfe", b"\xfe\xff", b"<\0", b"\0<"];
+            let mut begin = Vec::new();
+            let mut pieces = self.pieces(part)?;
+            if pieces.entry.size > 0 {
+                pieces.step(&mut begin, FIRST_BYTES)?;
+            }
+            if begins.iter().any(|bytes| begin.starts_with(bytes)) {
+                return unusual("a part is in UTF-16");
+            }
+        }
+        Ok(())
     }
 
     /// Whether the archive has a part of this name.
@@ -223,7 +249,7 @@ impl Pieces {
     }
 }
 
-fn read_directory(file: &mut File) -> Result<HashMap<String, Entry>> {
+fn read_directory(file: &mut File) -> Result<Entries> {
     let length = file.seek(SeekFrom::End(0))?;
     let tail_length = length.min((END_SIZE + MAX_COMMENT) as u64);
     file.seek(SeekFrom::End(-(tail_length as i64)))?;
@@ -247,7 +273,7 @@ fn read_directory(file: &mut File) -> Result<HashMap<String, Entry>> {
     parse_directory(&directory, count)
 }
 
-fn parse_directory(mut rest: &[u8], count: u16) -> Result<HashMap<String, Entry>> {
+fn parse_directory(mut rest: &[u8], count: u16) -> Result<Entries> {
     let mut entries = HashMap::new();
     for _ in 0..count {
         if rest.len() < ENTRY_SIZE || !rest.starts_with(ENTRY_SIGNATURE) {

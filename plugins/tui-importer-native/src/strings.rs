@@ -18,6 +18,7 @@ const SHORTEST: u64 = 5;
 pub fn read(package: &Package, part: &str) -> Result<Strings> {
     let mut pieces = package.pieces(part)?;
     let mut reading = Reading { text: Vec::new(), starts: vec![0], scratch: Vec::new() };
+    let mut empty = false;
     let mut buffer = Vec::new();
     let mut end_tag: Option<Vec<u8>> = None;
     loop {
@@ -30,11 +31,19 @@ pub fn read(package: &Package, part: &str) -> Result<Strings> {
             if more && buffer.len() < HEAD {
                 continue;
             }
-            let (prefix, length) = head(&buffer, package.size(part))?;
+            let (prefix, length);
+            (prefix, length, empty) = head(&buffer, package.size(part))?;
             buffer.drain(..length);
             end_tag = Some([b"</", &prefix[..], b"si>"].concat());
         }
         let Some(end_tag) = &end_tag else { continue };
+        if empty {
+            return if more || !buffer.iter().all(u8::is_ascii_whitespace) {
+                unusual("something follows the shared strings")
+            } else {
+                Strings::new(reading.text, reading.starts)
+            };
+        }
         let cut = if more { memmem::rfind(&buffer, end_tag).map(|place| place + end_tag.len()) } else { Some(buffer.len()) };
         if let Some(cut) = cut {
             reading.window(&buffer[..cut], !more)?;
@@ -49,14 +58,14 @@ pub fn read(package: &Package, part: &str) -> Result<Strings> {
     }
 }
 
-/// The prefix of the elements, with its colon, and the length of what precedes the first string.
-fn head(buffer: &[u8], size: u64) -> Result<(Vec<u8>, usize)> {
+/// The prefix of the elements, with its colon, the length of what precedes the first string, and whether there is none.
+fn head(buffer: &[u8], size: u64) -> Result<(Vec<u8>, usize, bool)> {
     let body = xml::body(buffer)?;
     let mut tokens = Tokens::new(body, 0);
-    let root = loop {
+    let (root, empty) = loop {
         match tokens.next()? {
             Some(Token::Text(text)) if text.iter().all(u8::is_ascii_whitespace) => {}
-            Some(Token::Start { name: b"sst", attributes, empty: false }) => break attributes,
+            Some(Token::Start { name: b"sst", attributes, empty }) => break (attributes, empty),
             _ => return unusual("the shared strings are none"),
         }
     };
@@ -68,7 +77,7 @@ fn head(buffer: &[u8], size: u64) -> Result<(Vec<u8>, usize)> {
     }
     let begin = memmem::find(body, b"sst").unwrap_or_default();
     let prefix = body[..begin].rsplit(|&byte| byte == b'<').next().unwrap_or_default();
-    Ok((prefix.to_vec(), buffer.len() - body.len() + tokens.place))
+    Ok((prefix.to_vec(), buffer.len() - body.len() + tokens.place, empty))
 }
 
 struct Reading {

@@ -170,7 +170,7 @@ def test_shared_strings(tmp_path: Path) -> None:
         (STRINGS.replace('uniqueCount="21"', ""), True),
         (STRINGS.replace("plain", "\udc80plain").encode("utf-8", "surrogateescape"), False),
         (f"<x:sst xmlns:x='{MAIN}'>{'<x:si><x:t>a</x:t></x:si>' * 21}</x:sst>", True),
-        (f'<sst xmlns="{MAIN}"/>', False),
+        (f'<sst xmlns="{MAIN}"/>', False),  # there is no such string
     ],
 )  # fmt: skip
 def test_other_ways_to_write_shared_strings(strings: str | bytes, native: bool, tmp_path: Path) -> None:
@@ -354,3 +354,16 @@ def test_rows_over_several_pieces(tmp_path: Path) -> None:
         for n in range(9_000)
     )
     check_same(write(tmp_path / "w.xlsx", parts(sheet_xml(rows), strings=strings)))
+
+
+@pytest.mark.parametrize(
+    ("strings", "native"), [("<sst/>", True), ("<sst></sst>", True), ("<sst/>\n", True), ("<sst/><sst/>", False)]
+)
+def test_no_shared_strings(strings: str, native: bool, tmp_path: Path) -> None:
+    check_same(write(tmp_path / "w.xlsx", parts(sheet_xml(ONE), strings=strings)), native=native)
+
+
+def test_a_part_in_utf_16_that_is_not_read(tmp_path: Path) -> None:
+    """The built-in reader has a note about it."""
+    members = {**parts(sheet_xml(ONE)), "customXml/item1.xml": "<x/>".encode("utf-16")}
+    check_same(write(tmp_path / "w.xlsx", members), native=False)
