@@ -263,12 +263,17 @@ impl Cells {
 /// Collects the cells of a sheet, row by row and from left to right.
 pub struct Builder {
     cells: Cells,
+    /// Places for cells that take memory, filled or not, and how many are allowed.
     slots: u64,
+    max_slots: u64,
 }
+
+/// The places for cells that an unfilled column of a chunk takes.
+const COLUMN_SLOTS: u64 = (size_of::<Option<ChunkColumn>>() / size_of::<u64>()) as u64;
 
 impl Builder {
     pub fn new(strings: Arc<Strings>) -> Self {
-        Self { cells: Cells { strings, first_column: u32::MAX, ..Cells::default() }, slots: 0 }
+        Self { cells: Cells { strings, first_column: u32::MAX, ..Cells::default() }, slots: 0, max_slots: MANY_CELLS }
     }
 
     /// How many shared strings there are.
@@ -282,23 +287,31 @@ impl Builder {
         self.cells.strings.is_empty_string(number)
     }
 
-    /// Add a cell. An empty text is blank, but it belongs to the rectangle of cells.
-    pub fn add(&mut self, row: u32, column: u32, value: Value) {
+    /// Add a cell. An empty text is blank, but it belongs to the rectangle of cells. Cells that would take much more memory
+    /// than their XML are unusual.
+    #[inline]
+    pub fn add(&mut self, row: u32, column: u32, value: Value) -> Result<()> {
         self.cells.rows = self.cells.rows.max(row + 1);
         self.cells.first_column = self.cells.first_column.min(column);
         self.cells.end_column = self.cells.end_column.max(column + 1);
         if let Value::Blank | Value::Text(_, 0) = value {
-            return;
+            return Ok(());
         }
+        let mut slots = 0;
         let chunk = self.chunk(row);
         if chunk.columns.len() <= column as usize {
+            slots += (u64::from(column) + 1 - chunk.columns.len() as u64) * COLUMN_SLOTS;
             chunk.columns.resize_with(column as usize + 1, || None);
         }
         let cells = chunk.columns[column as usize].get_or_insert_with(|| ChunkColumn::Shared(Vec::new()));
         let before = cells.len();
         cells.push((row % CHUNK_ROWS) as usize, value);
-        let slots = cells.len() - before;
-        self.slots += slots as u64;
+        slots += (cells.len() - before) as u64;
+        self.slots += slots;
+        if self.slots > self.max_slots {
+            return unusual("the sheet is nearly empty");
+        }
+        Ok(())
     }
 
     /// Keep a text that is no shared string; returns its place.
@@ -316,27 +329,23 @@ impl Builder {
         Ok((start as u32, text.len() as u32))
     }
 
-    /// Stop before the cells take much more memory than their XML.
-    pub fn check_memory(&self, xml_bytes: u64) -> Result<()> {
-        self.check_density(self.slots, xml_bytes)
+    /// So many bytes of XML are about to be read, all in all.
+    pub fn expect(&mut self, xml_bytes: u64) {
+        self.max_slots = MANY_CELLS.max(xml_bytes / BYTES_PER_CELL);
     }
 
     /// The cells of a sheet with so many bytes of XML.
     pub fn finish(mut self, xml_bytes: u64) -> Result<Cells> {
         let columns = u64::from(self.cells.end_column).max(NEAR_COLUMNS);
-        self.check_density(u64::from(self.cells.rows) * columns, xml_bytes)?;
+        let cells = u64::from(self.cells.rows) * columns;
+        if cells > MANY_CELLS && cells > xml_bytes / BYTES_PER_CELL {
+            return unusual("the sheet is nearly empty");
+        }
         for chunk in &mut self.cells.chunks {
             chunk.text.shrink_to_fit();
         }
         self.cells.first_column = self.cells.first_column.min(self.cells.end_column);
         Ok(self.cells)
-    }
-
-    fn check_density(&self, cells: u64, xml_bytes: u64) -> Result<()> {
-        if cells > MANY_CELLS && cells * BYTES_PER_CELL > xml_bytes {
-            return unusual("the sheet is nearly empty");
-        }
-        Ok(())
     }
 
     fn chunk(&mut self, row: u32) -> &mut Chunk {

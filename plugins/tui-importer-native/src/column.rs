@@ -340,10 +340,11 @@ impl Column {
     #[pyo3(signature = (cells, cast = None))]
     fn from_cells(cells: &Bound<'_, PyAny>, cast: Option<(u8, Option<u32>)>) -> PyResult<Self> {
         let mut builder = Builder::new(Arc::default());
+        builder.expect(u64::MAX);
         let mut count = 0;
         for cell in cells.try_iter()? {
             let value = value_of(&cell?, count, &mut builder)?;
-            builder.add(count, 0, value);
+            builder.add(count, 0, value).map_err(|error| PyTypeError::new_err(error.to_string()))?;
             count += 1;
         }
         let cells = builder.finish(u64::MAX).map_err(|error| PyTypeError::new_err(error.to_string()))?;

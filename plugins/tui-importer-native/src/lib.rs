@@ -15,6 +15,7 @@ mod unusual;
 mod workbook;
 mod xml;
 
+use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -31,6 +32,14 @@ create_exception!(tui_importer_native._native, UnusualError, PyException, "The f
 impl From<Unusual> for PyErr {
     fn from(error: Unusual) -> Self {
         UnusualError::new_err(error.0)
+    }
+}
+
+/// Call a function that reads. What makes it panic, which must never happen, is unusual like anything else.
+fn guarded<T>(read: impl FnOnce() -> unusual::Result<T>) -> unusual::Result<T> {
+    match catch_unwind(AssertUnwindSafe(read)) {
+        Ok(result) => result,
+        Err(_) => unusual::unusual("the compiled reader failed"),
     }
 }
 
@@ -68,12 +77,12 @@ impl Workbook {
 impl Workbook {
     #[new]
     fn open(py: Python<'_>, path: PathBuf) -> PyResult<Self> {
-        let opened = py.detach(|| {
+        let read = || {
             let package = Package::open(&path)?;
             let contents = workbook::Workbook::read(&package)?;
-            Ok::<_, Unusual>((package, contents))
-        });
-        let (package, contents) = opened?;
+            Ok((package, contents))
+        };
+        let (package, contents) = py.detach(|| guarded(read))?;
         Ok(Self { package, contents, strings: Mutex::new(None) })
     }
 
@@ -85,7 +94,7 @@ impl Workbook {
 
     /// Parse a sheet without the GIL.
     fn sheet(&self, py: Python<'_>, name: &str) -> PyResult<Sheet> {
-        let sheet = py.detach(|| self.read(name))?;
+        let sheet = py.detach(|| guarded(|| self.read(name)))?;
         Ok(Sheet { cells: Arc::new(sheet.cells), merged: sheet.merged })
     }
 }
@@ -138,4 +147,15 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<copy::Store>()?;
     module.add_class::<copy::EncodedRows>()?;
     module.add_class::<copy::Chunks>()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_is_unusual() {
+        assert!(guarded::<()>(|| panic!("on purpose")).is_err());
+        assert_eq!(guarded(|| Ok(1)), Ok(1));
+    }
 }

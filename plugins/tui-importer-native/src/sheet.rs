@@ -66,8 +66,8 @@ pub fn read(package: &Package, part: &str, context: &Context<'_>) -> Result<Shee
                 if !more {
                     cut = buffer.len();
                 }
+                reading.builder.expect(xml_bytes);
                 cut = reading.rows(&buffer[..cut])?;
-                reading.builder.check_memory(xml_bytes)?;
                 buffer.drain(..cut);
             }
         }
@@ -430,8 +430,7 @@ impl<'a> Reading<'a> {
                 self.text.clear();
                 decode(formula, &mut self.text)?;
                 let (start, length) = self.builder.keep(self.row, &self.text)?;
-                self.builder.add(self.row, tag.column, Value::Formula(start, length));
-                return Ok(());
+                return self.builder.add(self.row, tag.column, Value::Formula(start, length));
             }
         }
         value.map_or(Ok(()), |value| self.value(tag, value))
@@ -477,22 +476,19 @@ impl<'a> Reading<'a> {
             }
             _ => return unusual("a cell is of an unusual type"),
         };
-        self.builder.add(self.row, tag.column, value);
-        Ok(())
+        self.builder.add(self.row, tag.column, value)
     }
 
     #[inline]
     fn add_shared(&mut self, column: u32, number: u32) -> Result<()> {
         let value = if self.builder.is_empty_string(number) { Value::Text(0, 0) } else { Value::Shared(number) };
-        self.builder.add(self.row, column, value);
-        Ok(())
+        self.builder.add(self.row, column, value)
     }
 
     /// Add the text that was read last.
     fn add_text(&mut self, column: u32) -> Result<()> {
         let (start, length) = self.builder.keep(self.row, &self.text)?;
-        self.builder.add(self.row, column, Value::Text(start, length));
-        Ok(())
+        self.builder.add(self.row, column, Value::Text(start, length))
     }
 
     fn error(&mut self, tag: &Tag<'_>, raw: &[u8]) -> Result<()> {
@@ -505,8 +501,7 @@ impl<'a> Reading<'a> {
             _ => return unusual("an error has an unusual name"),
         };
         let (start, length) = self.builder.keep(self.row, code)?;
-        self.builder.add(self.row, tag.column, Value::Error(start, length));
-        Ok(())
+        self.builder.add(self.row, tag.column, Value::Error(start, length))
     }
 
     /// The value of a number by its style.

@@ -84,6 +84,7 @@ pub fn for_each_tag(bytes: &[u8], mut call: impl FnMut(&[u8], Option<&[u8]>) -> 
     while let Some(token) = tokens.next()? {
         match token {
             Token::Start { .. } if ended => return unusual("a part has two roots"),
+            Token::Start { name, .. } if open.first() == Some(&name) => return unusual("a part is in another one"),
             Token::Start { name, attributes, empty } => {
                 names.clear();
                 let mut all = Attributes(attributes);

@@ -122,11 +122,39 @@ def test_bombs_are_refused_as_without_it(tmp_path: Path) -> None:
     assert contents(NativeReader(), path) == contents(CalamineReader(), path)
 
 
-def test_far_cells_take_no_memory(tmp_path: Path) -> None:
-    far = '<row r="1"><c r="A1"><v>1</v></c></row><row r="1048576"><c r="XFD1048576"><v>2</v></c></row>'
-    check_same(write(tmp_path / "w.xlsx", parts(sheet_xml(far))), native=False)
-    stairs = "".join(f'<row r="{n * 1024 + 1}"><c r="XFD{n * 1024 + 1}"><v>1</v></c></row>' for n in range(1000))
-    check_same(write(tmp_path / "w.xlsx", parts(sheet_xml(stairs))), native=False)
+def column_letters(column: int) -> str:
+    letters = ""
+    column += 1
+    while column:
+        column, rest = divmod(column - 1, 26)
+        letters = chr(ord("A") + rest) + letters
+    return letters
+
+
+FAR = {
+    "corners": '<row r="1"><c r="A1"><v>1</v></c></row><row r="1048576"><c r="XFD1048576"><v>2</v></c></row>',
+    "the last column": "".join(
+        f'<row r="{n * 1024 + 1}"><c r="XFD{n * 1024 + 1}"><v>1</v></c></row>' for n in range(1024)
+    ),
+    "a column each": "".join(
+        f'<row r="{n * 16 + 16}"><c r="{column_letters(n % 16_384)}{n * 16 + 16}"><v>1</v></c></row>'
+        for n in range(65_536)
+    ),
+}
+
+
+@pytest.mark.parametrize("name", FAR)
+def test_far_cells_take_no_memory(name: str, tmp_path: Path) -> None:
+    path = write(tmp_path / "w.xlsx", parts(sheet_xml(FAR[name])))
+    check_same(path, native=False)
+    script = (
+        "import resource, sys; from tui_importer_native._native import UnusualError, Workbook\n"
+        "resource.setrlimit(resource.RLIMIT_DATA, (600 << 20, -1))\n"
+        "try: Workbook(sys.argv[1]).sheet('Data')\n"
+        "except UnusualError as error: print(error)"
+    )
+    ended = subprocess.run([sys.executable, "-c", script, path], capture_output=True, text=True, check=True)
+    assert ended.stdout == "the sheet is nearly empty\n"
 
 
 def test_a_very_long_row_and_a_very_long_text(tmp_path: Path) -> None:
