@@ -14,7 +14,7 @@ import openpyxl
 import psycopg
 import pytest
 
-from tui_importer import Options, Plan, Source, Target, mended_plan, run_import
+from tui_importer import ExitCode, Options, Plan, Source, Target, mended_plan, run_import
 from tui_importer.recording.follow import headers, sources_with_rejects
 from tui_importer.recording.recordings import recordings, recordings_folder
 from tui_importer.rejects.rebuilt import write_rejects_of
@@ -66,12 +66,10 @@ def test_killed_and_mended_load_ends_with_the_table_of_a_loop(
     command += ["--db", database.url, "--table", "stock", "--mode", "upsert", "--key", "id"]
     command += ["--batch-size", "5", "--jobs", "2", "--no-ui", "-q"]
     for share in (0.1, 0.3, 0.5, 0.7):
-        with subprocess.Popen(command, start_new_session=True) as process:
-            while process.poll() is None and _completed(database) < share * number:
-                time.sleep(0.01)
-            assert process.poll() is None
-            process.kill()
-    report = run_import(plan)
+        while not _killed(command, database, int(share * number)):
+            pass  # processes of the run that was killed before were still ending
+    while (report := run_import(plan)).exit_code == ExitCode.STOPPED:
+        pass
     assert (report.exit_code, report.error) == (0, None)
     assert _table(database) == expected
 
@@ -92,6 +90,19 @@ def test_killed_and_mended_load_ends_with_the_table_of_a_loop(
     table = _table(database)
     assert {-id_ for id_ in table if id_ < 0} == rejected
     assert {id_: row for id_, row in table.items() if id_ >= 0} == expected
+
+
+def _killed(command: list[str], database: Database, rows: int) -> bool:
+    """Run the command and kill it once so many rows are completed; False if it ended before, since another run was
+    alive."""
+    with subprocess.Popen(command) as process:
+        while process.poll() is None:
+            if _completed(database) >= rows:
+                process.kill()
+                return True
+            time.sleep(0.01)
+    assert process.returncode == ExitCode.STOPPED
+    return False
 
 
 def _completed(database: Database) -> int:
