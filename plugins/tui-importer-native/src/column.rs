@@ -301,6 +301,17 @@ impl Column {
         }
     }
 
+    /// Whether a column of Python values could be cast where this one cannot: texts that are numbers or dates, and numbers
+    /// that are very long or too large for single precision.
+    fn may_be_cast_by_python(&self, type_: &Type) -> bool {
+        match self.kinds_mask() {
+            kind::TEXT => matches!(type_.kind.as_str(), "integer" | "float" | "numeric" | "date" | "timestamp"),
+            kind::FLOAT => matches!(type_.kind.as_str(), "numeric" | "float"),
+            // What was cast already is cast again.
+            _ => self.cast != Cast::Same,
+        }
+    }
+
     fn longest_text(&self) -> usize {
         let length = |item| match item {
             Item::Text(text) => text.chars().count(),
@@ -460,19 +471,21 @@ impl Column {
         PyList::new(py, objects.collect::<PyResult<Vec<_>>>()?)
     }
 
-    fn cast<'py>(slf: &Bound<'py, Self>, type_: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+    fn cast<'py>(slf: &Bound<'py, Self>, type_: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyAny>>> {
         let py = slf.py();
         let this = slf.get();
-        match this.cast_to(&Type::of(type_)?) {
-            Some(Cast::Same) => Ok(slf.clone().into_any()),
+        let wanted = Type::of(type_)?;
+        match this.cast_to(&wanted) {
+            Some(Cast::Same) => Ok(Some(slf.clone().into_any())),
             Some(cast) => {
                 let made = Self { facts: this.facts.clone(), ..this.with(this.rows.clone(), cast) };
-                Ok(Bound::new(py, made)?.into_any())
+                Ok(Some(Bound::new(py, made)?.into_any()))
             }
-            None => {
+            None if this.may_be_cast_by_python(&wanted) => {
                 let list = Names::get(py)?.list_column.bind(py).call1((this.values(py)?,))?;
-                list.call_method1("cast", (type_,))
+                list.call_method1("cast", (type_,)).map(Some)
             }
+            None => Ok(None),
         }
     }
 
@@ -494,9 +507,19 @@ impl Column {
 
     fn keep(&self, selected: &Bound<'_, PyAny>) -> PyResult<Self> {
         let mut rows = Vec::with_capacity(self.len());
-        for (offset, kept) in selected.try_iter()?.take(self.len()).enumerate() {
-            if kept?.is_truthy()? {
-                rows.push(self.rows.get(offset));
+        // A list of truth values becomes bytes at once.
+        let bytes = selected.py().get_type::<PyBytes>().call1((selected,)).and_then(|bytes| Ok(bytes.cast_into::<PyBytes>()?));
+        match bytes {
+            Ok(bytes) => {
+                let kept = bytes.as_bytes().iter().take(self.len()).enumerate().filter(|(_, &kept)| kept != 0);
+                rows.extend(kept.map(|(offset, _)| self.rows.get(offset)));
+            }
+            Err(_) => {
+                for (offset, kept) in selected.try_iter()?.take(self.len()).enumerate() {
+                    if kept?.is_truthy()? {
+                        rows.push(self.rows.get(offset));
+                    }
+                }
             }
         }
         Ok(self.with(Rows::List(Arc::new(rows)), self.cast))
