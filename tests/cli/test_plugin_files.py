@@ -74,3 +74,15 @@ def test_invalid_plugin_file_is_refused_in_one_line(program: Program, place: Pat
     assert len(ended.lines) == 1
     assert f"{place / 'mine.py'}: cannot be used as a plugin: {why}" in ended.err
     assert not (place / "a.db").exists()
+
+
+@pytest.mark.once
+def test_check_says_whether_a_plugin_keeps_the_contract(program: Program) -> None:
+    (program.folder / "lazy.py").write_text(
+        PLUGIN.replace("    pass\n", "    def run(self, job):\n        next(job.batches())\n").replace("mine", "lazy")
+    )
+    ended = program("plugins", "--plugin", "lazy.py", "--check", "lazy", code=1)
+    assert ended.out.startswith("strategy lazy: breaks the contract: ")
+    assert program("plugins", "--check", "processes", code=0).out == "executor processes: keeps the contract\n"
+    assert "did you mean 'batched'?" in program("plugins", "--check", "bached", code=2).err
+    assert "tui_importer.testing.check_backend" in program("plugins", "--check", "sqlite", code=2).err

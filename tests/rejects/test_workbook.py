@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from python_calamine import CalamineWorkbook
 
 from tests.support.examples import examples
-from tui_importer.core.model.mending import REASON_HEADERS, source_width
+from tui_importer.core.model.mending import KEY_HEADER, REASON_HEADERS, source_width
 from tui_importer.errors import ImporterError, UsageError
 from tui_importer.events import Fault, Reject
 from tui_importer.rejects.paths import check_reject_path, claimed_reject_path
@@ -168,6 +168,29 @@ def test_reject_sheet_has_frozen_header_filter_and_widths(tmp_path: Path) -> Non
     assert sheet.column_dimensions["A"].width == 8
     assert sheet.column_dimensions["B"].width == 60
     book.close()
+
+
+def test_faulty_cells_are_marked_and_have_the_reason_as_a_comment(tmp_path: Path) -> None:
+    faults = (
+        Fault(cell="Sheet1!B5", column="n", value="=x", reason="no number"),
+        Fault(cell="Sheet1!B5", column="n", value="=x", reason="\x1b[31m" + "long " * 1_000),
+        Fault(cell="Sheet1!A5:B5", column=None, value=None, reason="check failed"),
+    )
+    path = tmp_path / "r.xlsx"
+    rejects = [reject(5, "a", "=x", faults=faults), reject(6, None, "7")]
+    write_reject_workbook(path, ["Name", "n"], rejects, run_id="20261127-155715-00ab03a")
+    sheet = openpyxl.load_workbook(path).worksheets[0]
+    comments = {cell.coordinate: cell.comment.text for row in sheet.iter_rows() for cell in row if cell.comment}
+    assert [*comments] == ["A2", "B2", "A3"]
+    assert comments["A2"] == "check failed"
+    assert comments["B2"].startswith("no number\n_x001B_[31mlong long")
+    assert len(comments["B2"]) < 1_100
+    marked = {cell.coordinate for row in sheet.iter_rows() for cell in row if cell.fill.fill_type == "solid"}
+    assert marked == {*comments}
+    assert sheet["B2"].quotePrefix
+    assert (sheet["H1"].value, sheet["H2"].value) == (KEY_HEADER, "20261127-155715-00ab03a:5")
+    assert sheet.column_dimensions["H"].hidden
+    assert sheet.auto_filter.ref == "A1:G3"
 
 
 def test_workbook_without_rejects_has_only_the_header(tmp_path: Path) -> None:

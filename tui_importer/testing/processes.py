@@ -42,12 +42,24 @@ def registry_with(*specs: AnySpec) -> Registry:
 
 def _is_installed(spec: AnySpec, registry: Registry) -> bool:
     if isinstance(spec, ExecutorSpec):
-        return spec.name in registry.executor_names() and registry.executor(spec.name) == spec
+        return spec.name in registry.executor_names() and _are_same(registry.executor(spec.name), spec)
     return (
         isinstance(spec, StrategySpec)
         and spec.name in registry.strategy_names()
-        and registry.strategy(spec.name) == spec
+        and _are_same(registry.strategy(spec.name), spec)
     )
+
+
+def _are_same(found: AnySpec, spec: AnySpec) -> bool:
+    """Whether both are one plugin, also if its file was loaded twice."""
+    return found == spec or _place(found.factory) == _place(spec.factory)
+
+
+def _place(factory: object) -> tuple[str, str]:
+    """The module and the name of a class or function; of anything else, what nothing else has."""
+    if isinstance(factory, str):
+        return factory, ""
+    return (getattr(factory, "__module__", ""), getattr(factory, "__qualname__", repr(factory)))
 
 
 @dataclass(frozen=True)
