@@ -58,7 +58,7 @@ def test_it_keeps_the_contract(tmp_path: Path) -> None:
 
 def listed(**environment: str) -> list[str]:
     ended = subprocess.run(
-        [sys.executable, "-m", "tui_importer", "plugins"],
+        [sys.executable, "-P", "-m", "tui_importer", "plugins"],
         capture_output=True,
         text=True,
         check=True,
@@ -153,7 +153,7 @@ def test_far_cells_take_no_memory(name: str, tmp_path: Path) -> None:
         "try: Workbook(sys.argv[1]).sheet('Data')\n"
         "except UnusualError as error: print(error)"
     )
-    ended = subprocess.run([sys.executable, "-c", script, path], capture_output=True, text=True, check=True)
+    ended = subprocess.run([sys.executable, "-P", "-c", script, path], capture_output=True, text=True, check=True)
     assert ended.stdout == "the sheet is nearly empty\n"
 
 
@@ -223,7 +223,7 @@ def test_an_archive_of_many_members(tmp_path: Path) -> None:
 
 def test_the_program_says_why_a_file_is_left(tmp_path: Path) -> None:
     write(tmp_path / "w.xlsx", parts(sheet_xml('<row r="1"><!-- odd --><c r="A1"><v>1</v></c></row>')))
-    command = [sys.executable, "-m", "tui_importer", "w.xlsx", "--no-header", "--no-ui"]
+    command = [sys.executable, "-P", "-m", "tui_importer", "w.xlsx", "--no-header", "--no-ui"]
     for option, lines in ((["-v"], 1), ([], 0)):
         ended = subprocess.run([*command, *option], cwd=tmp_path, capture_output=True, text=True, check=True)
         said = [line for line in ended.stderr.splitlines() if "left to the built-in reader: there is a comment" in line]
