@@ -142,7 +142,7 @@ def test_a_lost_scheduler_fails_every_import_and_leaves_none_alive(
     tmp_path: Path, postgres: PostgresDatabase, cluster: Cluster
 ) -> None:
     sources = oracles(tmp_path, postgres, LONG, LONG, 60)
-    begun = Begun(plans(sources, postgres, cluster, RATE, timeout=5.0))
+    begun = Begun(plans(sources, postgres, cluster, RATE, timeout=20.0))
     begun.wait(1, 2)
     processes = cluster.imports()
     assert len(processes) == 2
@@ -168,7 +168,7 @@ def test_a_dask_worker_that_says_nothing_is_given_up_and_gives_its_import_up(
     sources = oracles(tmp_path, database, LONG)
     sources += [Oracle(tmp_path, rows=60, table="other")]
     sources[1].prepare(database)
-    timeout = 600.0 if stopped else 2.0
+    timeout = 600.0 if stopped else 15.0
     begun = Begun(
         [*plans(sources[:1], database, cluster, RATE, timeout=timeout), *plans(sources[1:], database, cluster)]
     )
@@ -384,7 +384,7 @@ def test_a_cluster_that_uses_tls(tmp_path: Path) -> None:
             source.check(database, report)
             assert report.rejects_file == str(rejects)
             assert rejects.exists()
-        refused = carried_out(plans(sources, database, cluster, timeout=2.0))
+        refused = carried_out(plans(sources, database, cluster, timeout=5.0))
     [error] = lines(refused)
     assert (error or "").startswith(f"dask scheduler {cluster.address} cannot be reached: ")
     assert "\n" not in (error or "")
@@ -411,7 +411,7 @@ def test_dask_workers_that_cannot_carry_out_imports_are_named_and_stay_alive(tmp
     (without / "sitecustomize.py").write_text(WITHOUT)
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: tui-importer-dask\nVersion: 99\n")
     with running_cluster(tmp_path / "cluster", 0) as cluster:
-        assert lines(carried_out(plans(sources, database, cluster, timeout=1.0))) == {"the dask cluster has no worker"}
+        assert lines(carried_out(plans(sources, database, cluster, timeout=5.0))) == {"the dask cluster has no worker"}
         workers = [cluster.start_worker(PYTHONPATH=str(folder)) for folder in (without, other)]
         cluster.wait_for_workers()
         found = lines(carried_out(plans(sources, database, cluster)))
