@@ -550,7 +550,7 @@ def test_default_batch_size_grows_with_the_expected_rows(
     for row in range(1, rows + 1):
         sheet.write(row, 0, row)
     book.close()
-    report = Observed(path, postgres.url, dry_run=True, **options).execute()
+    report = Observed(path, postgres.url, **options).execute()
     assert (report.batch_size, report.stats.total_records) == (expected, rows)
 
 

@@ -91,7 +91,11 @@ def test_second_signal_ends_bench_immediately_with_a_warning_about_leftovers(
     with psycopg.connect(postgres.url) as holder:
         holder.execute("LOCK TABLE tui_importer_run")
         process.send_signal(signal.SIGINT)
-        waiting = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+        # The run's workers wait for the lock, too; the system could then deliver the second signal before the first.
+        waiting = (
+            "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database() "
+            "AND application_name LIKE 'tui_importer/bench%'"
+        )
         eventually(lambda: postgres.fetch(waiting))
         process.send_signal(signal.SIGTERM)
         _, err = process.communicate(timeout=60)

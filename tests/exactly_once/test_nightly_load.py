@@ -34,6 +34,7 @@ def test_killed_and_mended_load_ends_with_the_table_of_a_loop(
 ) -> None:
     database: Database = request.getfixturevalue(kind)
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))  # recordings of no other test
     database.execute("CREATE TABLE stock (id INTEGER PRIMARY KEY, place TEXT, amount INTEGER)")
     chosen = random.Random(27)
     expected: dict[int, tuple[str, int]] = {}
