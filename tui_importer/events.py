@@ -32,13 +32,15 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True):
 class Reject(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A row that was rejected. ``row`` is its sheet row (from 1), ``values`` its cells as text in sheet order.
 
-    ``mends`` is the sheet row of the earlier reject that it was to mend, if its sheet is one of mended rejects.
+    ``numbers`` are the places of those cells that are numbers. ``mends`` is the sheet row of the earlier reject that it
+    was to mend, if its sheet is one of mended rejects.
     """
 
     sheet: str
     row: int
     faults: tuple[Fault, ...]
     values: tuple[str | None, ...]
+    numbers: tuple[int, ...] = ()
     mends: int | None = None
 
 

@@ -14,6 +14,8 @@ import openpyxl
 import pytest
 
 from tui_importer import (
+    ColumnFormat,
+    Formats,
     Options,
     Plan,
     PlanError,
@@ -204,6 +206,33 @@ def test_undone_import_of_mended_rows_opens_the_rejects_again(sqlite: Database) 
         ledger.close()
     mend("mend.xlsx", {"B2": "found again"}, "two.xlsx")
     assert give_back(sqlite, "two.xlsx").stats.inserted == 1
+
+
+def test_numbers_are_not_read_by_the_formats_of_texts(sqlite: Database) -> None:
+    """1.234 was a number; as a text it would be 1234 where the decimal mark is a comma."""
+    sqlite.execute("CREATE TABLE t (n INTEGER NOT NULL, price NUMERIC)")
+    book = openpyxl.Workbook()
+    assert book.active is not None
+    for row in (["n", "price"], [1, "2,5"], ["x", 1.234], ["y", "1.234,5"], ["z", -7]):
+        book.active.append(row)
+    book.save("rows.xlsx")
+    formats = Formats(all=ColumnFormat(decimal_mark=","))
+    plan = Plan(source=Source(file="rows.xlsx"), target=Target(database=sqlite.url, table="t"), formats=formats)
+    assert run_import(plan).stats.error_count == 3
+    mend("rows.rejects.xlsx", {"A2": 2, "A3": 3, "A4": 4})
+    assert give_back(sqlite).stats.inserted == 3
+    assert sqlite.fetch("SELECT n, price FROM t ORDER BY n") == [(1, 2.5), (2, 1.234), (3, 1234.5), (4, -7)]
+
+
+def test_columns_of_the_same_name_stay_apart(sqlite: Database) -> None:
+    Path("rows.csv").write_text("n,note,note\n1,a,b\nx,c,d\n")
+    options = Options(types={"n": "integer"})
+    run_import(Plan(source=Source(file="rows.csv"), target=Target(database=sqlite.url, table="t"), options=options))
+    mend("rows.rejects.xlsx", {"A2": 2})
+    assert give_back(sqlite).stats.inserted == 1
+    assert sqlite.fetch("SELECT * FROM t ORDER BY n") == [(1, "a", "b"), (2, "c", "d")]
+    mend("rows.rejects.xlsx", {"A2": 3, "C1": "remark"}, "other.xlsx")
+    assert "2 were imported" in str(give_back(sqlite, "other.xlsx").error)
 
 
 def without_keys(sheet: Any) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +10,7 @@ from openpyxl import Workbook
 from tui_importer.core.model.cells import MAX_ROWS
 from tui_importer.core.run.difference import Difference, RowChange
 from tui_importer.errors import ImporterError
+from tui_importer.rejects.paths import written_whole
 from tui_importer.rejects.text_cells import text_cell
 
 SHEET_NAME = "Differences"
@@ -35,17 +34,8 @@ def write_difference_workbook(path: Path, found: Difference) -> None:
     for change in found.changes:
         for line in _lines(change):
             sheet.append([text_cell(sheet, text) for text in line])
-    try:
-        handle, temporary = tempfile.mkstemp(prefix=".tui_importer-", suffix=path.suffix, dir=path.parent)
-        os.close(handle)
-        try:
-            workbook.save(temporary)
-            os.replace(temporary, path)
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-            raise
-    except OSError as error:
-        raise ImporterError(f"{path}: cannot write the differences: {error.strerror or error}") from error
+    with written_whole(path, "the differences") as temporary:
+        workbook.save(temporary)
 
 
 def _lines(change: RowChange) -> Iterator[list[str | None]]:

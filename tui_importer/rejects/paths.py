@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -55,6 +56,29 @@ def is_untouched(path: Path) -> bool:
     except OSError:
         return False
     return tail.startswith(_END) and tail.endswith(MARK)
+
+
+@contextmanager
+def written_whole(path: Path, what: str) -> Iterator[Path]:
+    """A path to write a workbook to, which then takes the place of the file. It appears completely or not at all,
+    readable by its owner only.
+
+    Raises :class:`ImporterError` if ``what`` it is cannot be written.
+    """
+    temporary: Path | None = None
+    try:
+        # In the same folder, so that it can be renamed; created with mode 0600.
+        handle, name = tempfile.mkstemp(prefix=".tui_importer-", suffix=SUFFIX, dir=path.parent)
+        os.close(handle)
+        temporary = Path(name)
+        yield temporary
+        os.replace(temporary, path)
+        temporary = None
+    except OSError as error:
+        raise ImporterError(f"{path}: cannot write {what}: {error.strerror or error}") from error
+    finally:
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
 
 
 def check_default_place() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from functools import lru_cache
@@ -19,14 +19,16 @@ from zipfile import ZIP_DEFLATED, ZipFile
 from openpyxl import Workbook
 from openpyxl.cell import WriteOnlyCell
 from openpyxl.comments.comment_sheet import CommentRecord
-from openpyxl.styles import Alignment, Font, PatternFill
+from openpyxl.styles import Alignment, PatternFill
 
+from tui_importer.core.conversion.parsing import as_text
 from tui_importer.core.model.cells import MAX_COLUMNS, MAX_ROWS, column_letters
 from tui_importer.core.model.mending import KEY_HEADER, REASON_HEADERS, RejectKey
 from tui_importer.errors import ImporterError
 from tui_importer.events import Reject
-from tui_importer.rejects.paths import MARK, SUFFIX
+from tui_importer.rejects.paths import MARK, written_whole
 from tui_importer.rejects.text import MAX_CELL_TEXT, escaped, fitting, is_formula_like
+from tui_importer.rejects.text_cells import TEXT_FORMAT, text_cell
 
 #: The name of the first sheet; the others are called "Rejects 2" and so on.
 SHEET_NAME = "Rejects"
@@ -34,8 +36,6 @@ SHEET_NAME = "Rejects"
 _WIDTH_SAMPLE = 100
 #: Minimum and maximum width of a column, in characters.
 _MIN_WIDTH, _MAX_WIDTH = 8, 60
-#: "Text": input into such a cell stays as typed, including leading zeros.
-_TEXT_FORMAT = "@"
 #: Rejects are corrected soon, not archived: zlib's fastest level takes a third of the usual one's time.
 _COMPRESSION = 1
 _PIECE = 1 << 20
@@ -62,29 +62,16 @@ def write_reject_workbook(
 
     A cell with a fault is coloured, and the reason is its comment. With ``run_id``, that of the import, a hidden column
     says which row of which import each row was, so that it can come back mended
-    (:mod:`tui_importer.core.model.mending`). Every cell is text that reads back exactly; one that is too long for a
-    cell is cut, and its reason says so. Rejects beyond ``rows_per_sheet`` are written to further sheets. Raises
-    :class:`ImporterError` if the file cannot be written, and whatever ``rejects`` raises; an existing file is then
-    unchanged.
+    (:mod:`tui_importer.core.model.mending`). Numbers stay numbers; every other cell is text that reads back exactly,
+    and one that is too long for a cell is cut, which its reason says. Rejects beyond ``rows_per_sheet`` are written to
+    further sheets. Raises :class:`ImporterError` if the file cannot be written, and whatever ``rejects`` raises; an
+    existing file is then unchanged.
     """
     added = REASON_HEADERS if run_id is None else (*REASON_HEADERS, KEY_HEADER)
     if len(headers) + len(added) > MAX_COLUMNS:
         raise ImporterError(f"{path}: {len(headers):,} columns leave no room for the reasons in a worksheet")
-    temporary: str | None = None
-    try:
-        # In the same folder, so that it can be renamed; created with mode 0600.
-        handle, temporary = tempfile.mkstemp(prefix=".tui_importer-", suffix=SUFFIX, dir=path.parent)
-        os.close(handle)
-        count = _write(temporary, _Columns(tuple(headers), added, run_id), rejects, rows_per_sheet)
-        os.replace(temporary, path)
-    except OSError as error:
-        raise ImporterError(f"{path}: cannot write the rejects: {error.strerror or error}") from error
-    else:
-        temporary = None
-        return count
-    finally:
-        if temporary is not None:
-            Path(temporary).unlink(missing_ok=True)
+    with written_whole(path, "the rejects") as temporary:
+        return _write(temporary, _Columns(tuple(headers), added, run_id), rejects, rows_per_sheet)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +95,7 @@ class _Columns:
         return reasons
 
 
-def _write(path: str, columns: _Columns, rejects: Iterable[Reject], rows_per_sheet: int) -> int:
+def _write(path: Path, columns: _Columns, rejects: Iterable[Reject], rows_per_sheet: int) -> int:
     workbook = Workbook(write_only=True)
     remaining = iter(rejects)
     count = 0
@@ -143,11 +130,11 @@ def _write_sheet(
         dimension.hidden = header == KEY_HEADER and index >= len(columns.headers)
     sheet.freeze_panes = "A2"
     writer = _CellWriter(sheet)
-    sheet.append(writer.header([fitting(header) for header in columns.all]))
+    sheet.append([text_cell(sheet, header, bold=True) for header in columns.all])
     last_row = 1
     for last_row, reject in enumerate(chain(sample, rest), start=2):
         faulty = columns.faulty(reject)
-        body.write(writer.row(last_row, _texts(reject, columns), faulty.keys()))
+        body.write(writer.row(last_row, _texts(reject, columns), faulty.keys(), _numbers(reject, columns)))
         if last_row <= _COMMENTED_ROWS:
             writer.comment(last_row, faulty)
     shown = len(columns.headers) + len(REASON_HEADERS)
@@ -156,7 +143,7 @@ def _write_sheet(
     return last_row - 1
 
 
-def _assemble(path: str, frame: BinaryIO, bodies: Sequence[BinaryIO]) -> None:
+def _assemble(path: Path, frame: BinaryIO, bodies: Sequence[BinaryIO]) -> None:
     """Write the workbook of ``frame``, with the rows of each sheet inserted below its header."""
     parts = {f"xl/worksheets/sheet{number}.xml": body for number, body in enumerate(bodies, start=1)}
     with ZipFile(frame) as source, ZipFile(path, "w", ZIP_DEFLATED, compresslevel=_COMPRESSION) as target:
@@ -172,7 +159,7 @@ def _assemble(path: str, frame: BinaryIO, bodies: Sequence[BinaryIO]) -> None:
 
 
 class _CellWriter:
-    """Writes cells that are always text.
+    """Writes cells of texts that stay texts, and of numbers.
 
     openpyxl creates the workbook, but takes a quarter of a millisecond per row: most of the time of an import with many
     rejects. The XML of the text cells is therefore written here.
@@ -180,11 +167,10 @@ class _CellWriter:
 
     def __init__(self, sheet: Sheet) -> None:
         self._sheet = sheet
-        self._header, *cells = (WriteOnlyCell(sheet) for _ in range(5))
-        for cell in (self._header, *cells):
-            cell.number_format = _TEXT_FORMAT
+        cells = [WriteOnlyCell(sheet) for _ in range(4)]
+        for cell in cells:
+            cell.number_format = TEXT_FORMAT
             cell.alignment = Alignment(vertical="top")
-        self._header.font = Font(bold=True)
         for number, cell in enumerate(cells):
             if number & 1:
                 cell.quotePrefix = True
@@ -192,22 +178,21 @@ class _CellWriter:
                 cell.fill = PatternFill("solid", start_color=_FAULTY_COLOUR)
         self._styles = [cell.style_id for cell in cells]  # by whether it looks like a formula, and has a fault
 
-    def header(self, texts: Sequence[str]) -> Iterator[WriteOnlyCell | None]:
-        """The cells of the header."""
-        for text in texts:
-            if not text:
-                yield None
-                continue
-            # Not through `value`, which would turn texts into formulas and error values, and cut escaped text.
-            self._header._value = escaped(text)
-            self._header.data_type = "s"
-            yield self._header
-
-    def row(self, number: int, texts: Sequence[str | None], faulty: Collection[int] = ()) -> bytes:
-        """A row's XML (ECMA-376 part 1, 18.3.1.73): inline strings, blanks left out unless they are ``faulty``."""
+    def row(
+        self,
+        number: int,
+        texts: Sequence[str | None],
+        faulty: Collection[int] = (),
+        numbers: Collection[int] = (),
+    ) -> bytes:
+        """A row's XML (ECMA-376 part 1, 18.3.1.73): inline strings but for ``numbers``; blanks are left out unless they
+        are ``faulty``."""
         cells = []
         for index, text in enumerate(texts):
-            if text:
+            if index in numbers:
+                style = self._styles[2 * (index in faulty)]
+                cells.append(f'<c r="{_letters(index)}{number}" s="{style}"><v>{text}</v></c>')
+            elif text:
                 style = self._styles[is_formula_like(text) + 2 * (index in faulty)]
                 cells.append(
                     f'<c r="{_letters(index)}{number}" s="{style}" t="inlineStr">'
@@ -227,6 +212,20 @@ class _CellWriter:
 
 
 _letters = lru_cache(1 << 10)(column_letters)
+
+
+def _numbers(reject: Reject, columns: _Columns) -> Collection[int]:
+    """The places of numbers among a reject's texts. As texts, they would be read by the format of their column, which
+    may have another decimal mark."""
+    return [place for place in reject.numbers if place < len(columns.headers) and _is_plain(reject.values[place])]
+
+
+def _is_plain(text: str | None) -> bool:
+    """Whether a number reads back exactly as the double that a workbook keeps."""
+    try:
+        return text is not None and as_text(float(text)) == text
+    except ValueError:
+        return False
 
 
 def _shortened(text: str) -> str:

@@ -142,7 +142,7 @@ def test_a_lost_scheduler_fails_every_import_and_leaves_none_alive(
     tmp_path: Path, postgres: PostgresDatabase, cluster: Cluster
 ) -> None:
     sources = oracles(tmp_path, postgres, LONG, LONG, 60)
-    begun = Begun(plans(sources, postgres, cluster, RATE, timeout=5.0))
+    begun = Begun(plans(sources, postgres, cluster, RATE, timeout=20.0))
     begun.wait(1, 2)
     processes = cluster.imports()
     assert len(processes) == 2

@@ -163,15 +163,21 @@ def _connected(options: DaskOptions) -> Iterator[Any]:
             name="tui-importer",
         )
     except Exception as error:  # of dask, its transports and TLS
-        with suppress(Exception):
-            client.close(timeout=_CLOSE_SECONDS)
-            client._loop_runner.stop()  # otherwise a client that could not connect leaves its thread
+        _close(client)
         raise LostError(f"dask scheduler {address} cannot be reached: {innermost(error)}") from error
     try:
         yield client
     finally:
-        with suppress(OSError):  # TimeoutError, too: it has gone by itself
-            client.close(timeout=_CLOSE_SECONDS)
+        _close(client)
+
+
+def _close(client: Any) -> None:
+    """Close the client and end its thread, which a client leaves that could not connect, or has closed by itself after
+    it had lost the scheduler."""
+    with suppress(Exception):  # whatever is wrong with a connection that is given up
+        client.close(timeout=_CLOSE_SECONDS)
+    with suppress(Exception):
+        client._loop_runner.stop()
 
 
 def _security(options: DaskOptions) -> Any:

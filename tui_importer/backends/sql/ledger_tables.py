@@ -15,6 +15,7 @@ import sqlalchemy as sa
 
 from tui_importer.backends.sql.dialects import SqlDialect
 from tui_importer.core.writing.ledger import Claim, Entry
+from tui_importer.errors import SupersededError
 from tui_importer.events import Reject
 
 RUN_TABLE = "tui_importer_run"
@@ -261,6 +262,13 @@ class LedgerStatements(Generic[S]):
 def _fence(run: sa.Table) -> sa.ColumnElement[bool]:
     """True while the run has its claim. Read it under a shared lock: a run that ends the claim then waits."""
     return sa.and_(run.c.run_id == _parameter("run_id"), run.c.claim.is_not(None))
+
+
+def hold_claim(connection: sa.Connection, run: sa.Table, claim: Claim) -> None:
+    """Keep the claim until the open transaction ends. Raises :class:`SupersededError` if it has ended."""
+    held = sa.select(run.c.run_id).where(run.c.run_id == claim.run_id, run.c.claim.is_not(None)).with_for_update()
+    if connection.execute(held).first() is None:
+        raise SupersededError("another run has taken this import over: this one may write no more")
 
 
 def _parameter(name: str, type_: sa.types.TypeEngine[Any] | None = None) -> sa.BindParameter[Any]:

@@ -7,10 +7,9 @@ from collections.abc import Sequence
 import sqlalchemy as sa
 
 from tui_importer.backends.sql.dialects import SqlDialect
-from tui_importer.backends.sql.ledger_tables import MENDED_TABLE, LedgerTables
+from tui_importer.backends.sql.ledger_tables import MENDED_TABLE, LedgerTables, hold_claim
 from tui_importer.core.model.completed_rows import Interval
 from tui_importer.core.writing.ledger import Claim, Generation
-from tui_importer.errors import SupersededError
 
 
 def exists(connection: sa.Connection, tables: LedgerTables) -> bool:
@@ -38,10 +37,7 @@ def record_skipped(
     intervals: Sequence[Interval],
 ) -> None:
     """Record rows of the claimed import as skipped. Raises :class:`SupersededError` if the claim has ended."""
-    run = tables.run
-    held = sa.select(run.c.run_id).where(run.c.run_id == claim.run_id, run.c.claim.is_not(None)).with_for_update()
-    if connection.execute(held).first() is None:
-        raise SupersededError("another run has taken this import over: this one may write no more")
+    hold_claim(connection, tables.run, claim)
     entries = [
         {
             "import_id": claim.import_id,

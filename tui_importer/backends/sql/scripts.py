@@ -8,10 +8,9 @@ from collections.abc import Iterator
 import sqlalchemy as sa
 
 from tui_importer.backends.sql.dialects import SqlDialect
-from tui_importer.backends.sql.ledger_tables import LedgerTables
+from tui_importer.backends.sql.ledger_tables import LedgerTables, hold_claim
 from tui_importer.core.model.scripts import ScriptMoment
 from tui_importer.core.writing.ledger import Claim
-from tui_importer.errors import SupersededError
 
 
 def execute_once(
@@ -26,10 +25,8 @@ def execute_once(
 
     Raises :class:`SupersededError` if the claim has ended.
     """
-    run, batch = tables.run, tables.batch
-    held = sa.select(run.c.run_id).where(run.c.run_id == claim.run_id, run.c.claim.is_not(None)).with_for_update()
-    if connection.execute(held).first() is None:
-        raise SupersededError("another run has taken this import over: this one may write no more")
+    hold_claim(connection, tables.run, claim)
+    batch = tables.batch
     of_script = sa.and_(
         batch.c.import_id == claim.import_id, batch.c.round == claim.generation, batch.c.first_row == moment.value
     )

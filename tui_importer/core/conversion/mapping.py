@@ -115,6 +115,7 @@ class ColumnMapping:
             row=row,
             faults=tuple(faults),
             values=tuple(map(as_text, values)),
+            numbers=tuple(place for place, cell in enumerate(values) if type(cell) in (int, float)),
             mends=self.mended.get(row),
         )
 
@@ -145,15 +146,13 @@ class ColumnMapping:
         """The faults of cells that did not change since they were rejected, by their offsets in the block."""
         if not self.earlier_faults:
             return
-        by_header = {column.header: column for column in self.columns}
         for offset, row in enumerate(rows):
             for fault in self.earlier_faults.get(row, ()):
-                column = by_header.get(fault.column or "")
-                if column is None:
-                    continue
-                (cell,) = block.columns[column.position - self.first_column].take((offset,))
-                if cell is not None and as_text(cell) == fault.value:
-                    yield offset, self._fault(row, column, cell, fault.reason)
+                for column in self.columns:
+                    if column.header == fault.column:
+                        (cell,) = block.columns[column.position - self.first_column].take((offset,))
+                        if cell is not None and as_text(cell) == fault.value:
+                            yield offset, self._fault(row, column, cell, fault.reason)
 
     def _first_rows(self, rows: Sequence[int]) -> Sequence[int]:
         """The rows of the first sheet in which these rows were, before some of them were mended."""

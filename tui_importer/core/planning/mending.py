@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from pathlib import PurePath
 from typing import Protocol
 
@@ -50,14 +51,10 @@ def resolved_by(past: RejectingImport, plan: Plan, layout: Layout) -> Plan:
     ``layout`` is that of the sheet with the mended rows, whose columns may have been moved. Raises :class:`PlanError`
     if one is missing.
     """
-    headers = shown_headers(layout)
-    places = {normalized(header): place for place, header in reversed([*enumerate(headers, layout.first_column)])}
-    columns = []
-    for column in past.columns:
-        place = places.get(normalized(column.source))
-        if place is None:
-            raise PlanError(no_such_column(column.source, headers))
-        columns.append(msgspec.structs.replace(column, letter=column_letters(place)))
+    columns = tuple(
+        msgspec.structs.replace(column, letter=column_letters(place))
+        for column, place in zip(past.columns, _places(past.columns, layout), strict=True)
+    )
     constants = {
         column: value.replace("{file}", PurePath(past.file).name).replace("{sheet}", past.sheet)
         for column, value in plan.options.set_columns.items()
@@ -65,7 +62,27 @@ def resolved_by(past: RejectingImport, plan: Plan, layout: Layout) -> Plan:
     options = msgspec.structs.replace(
         plan.options, schema="auto", types={}, skip=(), rename={}, set=constants, lineage=False, extra_columns="ignore"
     )
-    return msgspec.structs.replace(plan, columns=tuple(columns), options=options)
+    return msgspec.structs.replace(plan, columns=columns, options=options)
+
+
+def _places(columns: Sequence[ColumnPlan], layout: Layout) -> list[int]:
+    """The sheet column (from 0) of each column, by its header; those of one header are in the order that they had."""
+    headers = shown_headers(layout)
+    places: dict[str, list[int]] = {}
+    for place, header in enumerate(headers, layout.first_column):
+        places.setdefault(normalized(header), []).append(place)
+    wanted = Counter(normalized(column.source) for column in columns)
+    for column in columns:
+        name = normalized(column.source)
+        if name not in places:
+            raise PlanError(no_such_column(column.source, headers))
+        if len(places[name]) != wanted[name] and max(len(places[name]), wanted[name]) > 1:
+            raise PlanError(
+                f"the sheet has {len(places[name])} columns {column.source!r}, of which {wanted[name]} were imported: "
+                "nothing says which"
+            )
+    remaining = {name: iter(found) for name, found in places.items()}
+    return [next(remaining[normalized(column.source)]) for column in columns]
 
 
 def rows_that_mend(keys: Mapping[int, RejectKey], run_id: str) -> dict[int, int]:
