@@ -28,7 +28,7 @@ from tui_importer import (
     run_import,
 )
 from tui_importer.core.model.mending import KEY_HEADER
-from tui_importer.rejects.mended import mended_run
+from tui_importer.rejects.recognition import mended_run
 from tui_importer.testing import KILLED, Failpoint, Import
 
 if TYPE_CHECKING:

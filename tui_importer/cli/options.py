@@ -346,13 +346,16 @@ def _for_mended(plan: Plan, files: Sequence[str], given: Mapping[str, Any]) -> P
 
     Raises :class:`UsageError` if the run is not recorded here, and no database is named.
     """
-    from tui_importer.recording.recordings import recordings_folder
-    from tui_importer.rejects.mended import check_alone, mended_run, mended_source, recorded_plan
+    from tui_importer.rejects.recognition import mended_run
 
     for file in files:
         run_id = None if file == STANDARD_INPUT else mended_run(source_path(file))
         if run_id is None:
             continue
+        # Here, since few files come so far, and these modules would delay the opening of all others.
+        from tui_importer.recording.recordings import recordings_folder
+        from tui_importer.rejects.mended import check_alone, mended_source, recorded_plan
+
         check_alone(len(files), file)
         source = _source(file, None, plan, given)
         recorded = recorded_plan(source, run_id, recordings_folder())

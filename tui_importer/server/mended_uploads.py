@@ -9,7 +9,8 @@ import msgspec
 from tui_importer.core.model.plan import Plan, database_of
 from tui_importer.core.model.url import portable_address
 from tui_importer.errors import PlanError
-from tui_importer.rejects.mended import mended_run, recorded_plan
+from tui_importer.rejects.mended import recorded_plan
+from tui_importer.rejects.recognition import mended_run
 
 
 def plan_for_file(plan: Plan, file: Path, recordings: Path) -> Plan:
