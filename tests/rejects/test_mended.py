@@ -24,6 +24,7 @@ from tui_importer import (
     SourceError,
     Target,
     UsageError,
+    inspect_source,
     mended_plan,
     run_import,
 )
@@ -222,6 +223,33 @@ def test_numbers_are_not_read_by_the_formats_of_texts(sqlite: Database) -> None:
     mend("rows.rejects.xlsx", {"A2": 2, "A3": 3, "A4": 4})
     assert give_back(sqlite).stats.inserted == 3
     assert sqlite.fetch("SELECT n, price FROM t ORDER BY n") == [(1, 2.5), (2, 1.234), (3, 1234.5), (4, -7)]
+
+
+@pytest.mark.parametrize("table", [None, "{file}_{sheet}", '"Mixed Case"'])
+def test_mended_rows_go_into_the_table_that_was_chosen_for_the_others(sqlite: Database, table: str | None) -> None:
+    write_source(Path("rows.xlsx"))
+    first = run_import(Plan(source=Source(file="rows.xlsx"), target=Target(database=sqlite.url, table=table)))
+    assert first.stats.error_count == 1
+    mend("rows.rejects.xlsx", {"B2": "found"})
+    report = give_back(sqlite)
+    assert (report.stats.inserted, report.target.table) == (1, first.target.table)
+
+
+def test_last_row_is_not_taken_for_totals(sqlite: Database) -> None:
+    sqlite.execute("CREATE TABLE t (note TEXT NOT NULL, n INTEGER NOT NULL, m INTEGER)")
+    Path("rows.csv").write_text("note,n,m\na,1,1\nb,2,2\nTotal,x,3\nc,4,4\n")
+    run_import(Plan(source=Source(file="rows.csv"), target=Target(database=sqlite.url, table="t")))
+    mend("rows.rejects.xlsx", {"B2": 3})
+    assert give_back(sqlite).stats.inserted == 1
+
+
+def test_mended_workbook_is_inspected_without_its_reasons(sqlite: Database) -> None:
+    sqlite.execute(CREATE)
+    first_import(sqlite)
+    found = inspect_source(mended_plan("rows.rejects.xlsx", database=sqlite.url), ask_database=True)
+    assert [column.source for column in found.plan.columns or ()] == ["n", "note", "day"]
+    assert found.plan.target.table == "t"
+    assert inspect_source(mended_plan("rows.rejects.xlsx")).plan.columns is not None
 
 
 def test_columns_of_the_same_name_stay_apart(sqlite: Database) -> None:

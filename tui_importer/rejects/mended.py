@@ -17,15 +17,20 @@ from tui_importer.rejects.recognition import mended_run
 
 
 def mended_source(source: Source, run_id: str) -> Source:
-    """The source of rejects of a run that come back: the header is where it was written."""
-    return msgspec.structs.replace(source, mends=run_id, header_row=1)
+    """The source of rejects of a run that come back: the header is where it was written, and no row is a total."""
+    return msgspec.structs.replace(source, mends=run_id, header_row=1, totals="keep")
 
 
 def recorded_plan(source: Source, run_id: str, folder: Path) -> Plan | None:
     """The plan for rejects of a run that come back mended in a source; None if the run is not recorded in a folder of
     recordings."""
-    given = Recording(folder / run_id_of(run_id)).plan(source_of(run_id) or 1)
-    return None if given is None else plan_of_mended(given, mended_source(source, run_id))
+    recording, number = Recording(folder / run_id_of(run_id)), source_of(run_id) or 1
+    given, loading = recording.plan(number), recording.first("loading_started", number)
+    if given is None or loading is None:
+        return None
+    # Unless it was named, its name came from the file or the sheet, which are others now.
+    target = msgspec.structs.replace(given.target, table=str(loading["table"]))
+    return plan_of_mended(msgspec.structs.replace(given, target=target), mended_source(source, run_id))
 
 
 def mended_plan(

@@ -23,8 +23,9 @@ def without_reasons(path: Path, sheet: str, layout: Layout) -> tuple[Layout, int
         raise SourceError(
             f"{path}: sheet {sheet!r} has no column {KEY_HEADER!r}, so nothing says which rejected row each row was"
         )
-    width = source_width(layout.headers)
-    return replace(layout, headers=layout.headers[: min(width, place)]), layout.first_column + place
+    width = min(source_width(layout.headers), place)
+    bounds = replace(layout.bounds, last_column=layout.first_column + width - 1)  # whatever is found further right
+    return replace(layout, headers=layout.headers[:width], bounds=bounds), layout.first_column + place
 
 
 def mended_rows(
