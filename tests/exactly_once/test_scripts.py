@@ -60,7 +60,6 @@ def test_scripts_are_executed_around_the_rows(database: Database, importer: Impo
 
 @pytest.mark.parametrize("how", [{"atomic": True}, {"mode": "truncate"}])
 def test_scripts_share_the_transaction_that_shows_the_rows(
-    request: pytest.FixtureRequest,
     database: Database,
     importer: Importer,
     scripts: dict[str, Any],
