@@ -30,7 +30,7 @@ sys.path.append(str(ROOT))
 from tests.support import postgres as servers  # noqa: E402
 from tests.support.examples import examples  # noqa: E402
 from tests.support.memory import folder_in_memory  # noqa: E402
-from tests.support.once import is_one_pair_more  # noqa: E402
+from tests.support.once import further_cases, is_one_pair_more  # noqa: E402
 
 # Where bytecode may not be kept beside the sources, each of a thousand processes would compile them anew for a second.
 if sys.dont_write_bytecode:
@@ -76,10 +76,12 @@ class Database:
 
 @pytest.hookimpl(tryfirst=True)  # before tests are chosen by their marks
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the pairs of strategy and database that one Python is enough for."""
+    """Mark the pairs of strategy and database, and the cases, that one Python is enough for."""
     for item in items:
         if is_one_pair_more(item):
             item.add_marker(pytest.mark.once)
+    for item in list(further_cases(items)):
+        item.add_marker(pytest.mark.once)
 
 
 def pytest_collection_finish() -> None:

@@ -1,8 +1,10 @@
-"""What one Python is enough for: parameters that are marked ``once``, and pairs of strategy and kind of database."""
+"""What one Python is enough for: parameters that are marked ``once``, pairs of strategy and kind of database, and most
+of a test's many cases."""
 
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import pytest
@@ -38,3 +40,20 @@ def is_one_pair_more(item: pytest.Item) -> bool:
     words = {value for value in item.callspec.params.values() if isinstance(value, str)}
     pairs = itertools.product(words & _STRATEGIES, words & _DATABASES)
     return not _EVERYWHERE.issuperset(pairs)
+
+
+#: So many cases of a test are tried by every Python: what differs between them are kinds of things, not single cases.
+_CASES = 4
+
+
+def further_cases(items: Iterable[pytest.Item]) -> Iterator[pytest.Item]:
+    """The cases of tests beyond the first few, of those that are not marked ``once``; spread over all of a test's
+    cases, so that each of its parameters has several values in those that are left."""
+    tests: dict[str, list[pytest.Item]] = {}
+    for item in items:
+        if item.get_closest_marker("once") is None:
+            tests.setdefault(item.nodeid.partition("[")[0], []).append(item)
+    for cases in tests.values():
+        # Odd steps: parameters with two values would have the same one in every second case.
+        step = -(-len(cases) // _CASES) | 1
+        yield from (case for place, case in enumerate(cases) if len(cases) > _CASES and place % step)
