@@ -1,4 +1,4 @@
-"""The founding example, as a user runs it."""
+"""The sample, imported as a user would."""
 
 from __future__ import annotations
 

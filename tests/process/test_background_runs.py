@@ -1,4 +1,4 @@
-"""A run that was begun as a process of its own."""
+"""Runs that are processes of their own."""
 
 from __future__ import annotations
 
