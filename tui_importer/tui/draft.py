@@ -10,6 +10,7 @@ from tui_importer.core.model.count_or_auto import AUTO, parse_count
 from tui_importer.core.model.formats import PLAIN, ColumnFormat, Formats
 from tui_importer.core.model.plan import ColumnPlan, Plan, checked
 from tui_importer.core.model.plugin_values import PluginValues
+from tui_importer.core.model.write_mode import WriteMode
 from tui_importer.errors import PlanError
 from tui_importer.process.messages import Inspected
 from tui_importer.tui.column_formats import GivenFormat, own_format, with_format
@@ -48,6 +49,23 @@ class Draft:
         """How values are written."""
         return self.given.formats if self.changed_formats is None else self.changed_formats
 
+    @property
+    def given_sheet(self) -> str | None:
+        """The name of the sheet, if one is given by its name."""
+        return self.given.source.sheet if isinstance(self.given.source.sheet, str) else None
+
+    def source_plan(self, sheet: str | None, header_row: int | None, plugin_options: PluginValues) -> Plan:
+        """Return the plan by which the source is inspected; without a ``sheet``, the given one. Raises
+        :class:`PlanError` if it is not valid."""
+        given = self.given
+        sheet_ = given.source.sheet if sheet is None else sheet
+        source = msgspec.structs.replace(given.source, sheet=sheet_, header_row=header_row)
+        options = msgspec.structs.replace(given.options, plugin_options=plugin_options)
+        target = given.target
+        if not target.key:  # that of the table, which is not asked here
+            target = target.in_mode(WriteMode())
+        return msgspec.structs.replace(given, source=source, target=target, options=options, formats=self.formats)
+
     def inspected(self, inspected: Inspected) -> Draft:
         """Return the draft with the columns of an inspected source; changes to columns that still exist are kept."""
         changed = {(column.letter, column.header): column for column in self.columns}
@@ -74,6 +92,10 @@ class Draft:
         column = self.columns[place]
         formats = with_format(self.formats, column.header, column.target, given)
         return replace(self._with(place, replace(column, format=given.own)), changed_formats=formats)
+
+    def replanned(self, plan: Plan) -> Draft:
+        """Return the draft of another plan for the same source, with the changes made to its columns."""
+        return replace(self, given=plan)
 
     def plan(
         self,

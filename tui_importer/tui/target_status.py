@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from tui_importer.core.model.write_mode import WriteKind, WriteMode
+from tui_importer.core.model.write_mode import OnConflict, WriteKind, WriteMode
 from tui_importer.process.messages import TargetSeen
 from tui_importer.text.numbers import plural
 
@@ -21,18 +21,38 @@ _FATES_OF_ROWS = {
 
 def can_begin(seen: TargetSeen, mode: WriteMode) -> bool:
     """Whether nothing about the table is against the import."""
-    return seen.obstacle is None and not (seen.exists and mode.needs_new_table)
+    return seen.obstacle is None and not (seen.exists and mode.needs_new_table) and not _lacks_key(seen, mode)
 
 
 def target_status(seen: TargetSeen, mode: WriteMode, *, dry_run: bool) -> tuple[str, Level]:
     """Return a sentence about the table, and how much it matters."""
     if seen.obstacle is not None and not mode.needs_new_table:
         return seen.obstacle, "error"
+    if _lacks_key(seen, mode):
+        return f"table {seen.table} is not there yet: name the columns that identify a row (m)", "error"
     if not seen.exists:
         return f"table {seen.table} {'would' if dry_run else 'will'} be created in {seen.database}", "info"
     if mode.needs_new_table:
         return f"table {seen.table} exists, with {plural(seen.rows, 'row')}: it cannot be created", "error"
     if seen.rows:
         fate = _FATES_OF_ROWS.get(mode.kind, _ADDED)
-        return f"table {seen.table} holds {plural(seen.rows, 'row')} already: {fate}", "warning"
+        meanwhile = "" if dry_run else f"; others see {mode.kind.seen_meanwhile}"
+        return f"table {seen.table} holds {plural(seen.rows, 'row')} already: {fate}{meanwhile}", "warning"
     return f"table {seen.table} exists and is empty", "info"
+
+
+def _lacks_key(seen: TargetSeen, mode: WriteMode) -> bool:
+    """Whether rows are to be updated by the primary key of a table that is not there."""
+    return not seen.exists and mode.kind is WriteKind.UPSERT and not mode.key
+
+
+def question(seen: TargetSeen, mode: WriteMode, *, dry_run: bool) -> str | None:
+    """Return what has to be confirmed before the import begins; None if it changes no row of the table."""
+    if dry_run or not seen.rows:
+        return None
+    rows = f"{plural(seen.rows, 'row')} of table {seen.table}"
+    if mode.empties:
+        return f"Remove {rows} once the sheet's are loaded?"
+    if mode.on_conflict is OnConflict.UPDATE:
+        return f"Update what of {rows} has a key in the sheet?"
+    return None

@@ -28,6 +28,11 @@ class WriteKind(StrEnum):
         """What a user has to know to choose it."""
         return _SUMMARIES[self]
 
+    @property
+    def seen_meanwhile(self) -> str:
+        """What other readers of the table see while rows are loaded."""
+        return _SEEN_MEANWHILE[self]
+
 
 _SUMMARIES = {
     WriteKind.APPEND: "the rows are added to the table",
@@ -35,6 +40,15 @@ _SUMMARIES = {
     WriteKind.TRUNCATE: "the rows take the place of those in the table, once all of them are loaded",
     WriteKind.REPLACE: "the same, and a table of other columns gets those of the sheet",
     WriteKind.UPSERT: "a row whose key is in the table updates the row there, every other row is added",
+}
+
+_BATCHES = "each batch once it is committed"
+_SEEN_MEANWHILE = {
+    WriteKind.APPEND: _BATCHES,
+    WriteKind.CREATE: _BATCHES,
+    WriteKind.TRUNCATE: "the old rows, until all new ones are in",
+    WriteKind.REPLACE: "the old table, until all rows are in",
+    WriteKind.UPSERT: _BATCHES,
 }
 
 

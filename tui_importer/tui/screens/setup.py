@@ -10,7 +10,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
 from textual.timer import Timer
-from textual.widgets import Footer, Input, OptionList, Select, Static
+from textual.widgets import Footer, Input, OptionList, Select
 
 from tui_importer.core.model.plan import Plan
 from tui_importer.core.model.standard_input import source_path
@@ -25,19 +25,22 @@ from tui_importer.process.messages import (
     Refused,
     TargetSeen,
 )
-from tui_importer.text.numbers import plural
 from tui_importer.tui.column_formats import GivenFormat
-from tui_importer.tui.draft import Draft, about, header_row
+from tui_importer.tui.draft import Draft, header_row
+from tui_importer.tui.forms import FORMS
 from tui_importer.tui.inspections import Inspections, StartInspection
 from tui_importer.tui.messages import DashboardResult, InspectionAnswered
 from tui_importer.tui.saved_plan import SavedPlan
+from tui_importer.tui.screens.confirm import ConfirmScreen
+from tui_importer.tui.screens.form import FormScreen
 from tui_importer.tui.screens.format import FormatScreen
-from tui_importer.tui.target_status import Level, can_begin, target_status
+from tui_importer.tui.target_status import can_begin, question, target_status
 from tui_importer.tui.terminal import Glyphs
 from tui_importer.tui.widgets.columns import ColumnTable
 from tui_importer.tui.widgets.plugin_options import PluginOptionFields
 from tui_importer.tui.widgets.preview import Preview
 from tui_importer.tui.widgets.source_line import SourceLine
+from tui_importer.tui.widgets.status_lines import SourceStatus, TargetStatus
 from tui_importer.tui.widgets.target_fields import TargetFields
 
 #: Seconds without typing after which the target is inspected.
@@ -59,7 +62,9 @@ class SetupScreen(Screen[None]):
         Binding("space", "leave_out", "Leave out"),
         Binding("t", "type", "Type"),
         Binding("f", "format", "Format"),
-        Binding("s", "save", "Save plan"),
+        Binding("m", "edit('mode')", "Mode"),
+        Binding("o", "edit('options')", "More"),
+        Binding("s", "save", "Save"),
         Binding("q", "quit_setup", "Quit"),
         Binding("escape", "leave", "Leave the field", show=False),
     ]
@@ -85,23 +90,23 @@ class SetupScreen(Screen[None]):
         self._sheet: str | None = None
         self._typing: Timer | None = None
         self._inspected_values = {"setup-header": "", "setup-database": "", "setup-table": ""}
-        self.target_words = ""
         #: What the inspections have found: the sheet's layout and the table's name, and the plan that can be carried
         #: out.
         self._inspected: Inspected | None = None
         self._inspected_plan: Plan | None = None
         self._valid_plan: Plan | None = None
+        self._question: str | None = None  # to be confirmed before it begins
         self._saved_plan = SavedPlan()
         self._begin_pending = False  # begin as soon as the inspections find nothing against it
 
     def compose(self) -> ComposeResult:
         yield SourceLine(self.draft.given, self._glyphs, self._place, id="setup-source")
-        yield Static("opening the file", id="setup-status", markup=False)
+        yield SourceStatus("opening the file", self._glyphs, id="setup-status")
         yield Preview(self._glyphs, id="setup-preview")
         yield ColumnTable(self._glyphs, id="setup-columns")
         yield TargetFields(self.draft.given, self._strategies, self._glyphs, id="setup-fields")
         yield PluginOptionFields(self._glyphs, self.draft.given.options.plugin_options, id="setup-options")
-        yield Static("", id="setup-target", markup=False)
+        yield TargetStatus(self._glyphs, id="setup-target")
         yield Footer(show_command_palette=False)
 
     def on_mount(self) -> None:
@@ -120,7 +125,7 @@ class SetupScreen(Screen[None]):
         focused, last = self.focused, self._place[0] == self._place[1]
         if action in ("begin", "go_on"):
             return last == (action == "begin") and not isinstance(focused, OptionList)
-        if action in ("leave_out", "type", "format", "save"):
+        if action in ("leave_out", "type", "format", "edit", "save"):
             return not isinstance(focused, (Input, Select, OptionList))
         if action in ("leave", "quit_setup"):
             return not isinstance(focused, OptionList)
@@ -129,18 +134,13 @@ class SetupScreen(Screen[None]):
     def _inspect_source(self) -> None:
         self._inspected_values["setup-header"] = self.query_one("#setup-header", Input).value
         try:
-            source = msgspec.structs.replace(
-                self.draft.given.source,
-                sheet=self._sheet if self._sheet is not None else self.draft.given.source.sheet,
-                header_row=header_row(self.query_one("#setup-header", Input).value),
-            )
-            options = msgspec.structs.replace(self.draft.given.options, plugin_options=self._plugin_options.values())
+            row = header_row(self.query_one("#setup-header", Input).value)
+            plan = self.draft.source_plan(self._sheet, row, self._plugin_options.values())
         except ImporterError as error:
-            self._show_status(str(error), bad=True)
+            self._source_status.say(str(error), bad=True)
             return
-        self._show_status(f"reading {source_path(source.file).name}, findings follow")
+        self._source_status.say(f"reading {source_path(plan.source.file).name}, findings follow")
         self._inspected = self._valid_plan = None
-        plan = msgspec.structs.replace(self.draft.given, source=source, options=options, formats=self.draft.formats)
         self._inspections.begin("source", InspectRequest(plan=plan))
 
     def _post_answer(self, number: int, answer: Answer) -> None:
@@ -158,10 +158,10 @@ class SetupScreen(Screen[None]):
             case Refused(error=error) if kind == "source":
                 self._inspections.forget("source")
                 self._refuse()
-                self._show_status(error, bad=True)
+                self._source_status.say(error, bad=True)
             case Refused(error=error) if kind == "target":
                 self._refuse()
-                self._show_target_status(error, "error")
+                self._target_status.say(error, "error")
 
     def _show_preview(self, previewed: Previewed) -> None:
         if self._sheet is None or self._sheet not in previewed.sheets:
@@ -173,13 +173,7 @@ class SetupScreen(Screen[None]):
         self._inspected = inspected
         self.draft = self.draft.inspected(inspected)
         plan = inspected.plan
-        rows = "" if inspected.rows is None else f"{plural(inspected.rows, 'row')}, "
-        header_row = plan.source.header_row if inspected.layout is None else inspected.layout.header_row
-        header = f"header in row {header_row}" if header_row else "no header"
-        notes = [
-            note for note in inspected.notes if not any(note.startswith(about(column)) for column in plan.columns or ())
-        ]
-        self._show_status("; ".join([f"{rows}{plural(len(self.draft.columns), 'column')}, {header}", *notes]))
+        self._source_status.show(inspected)
         self._show_columns()
         if not self.query_one("#setup-table", Input).value:
             self._fields.set_table(plan.target.table or "")
@@ -202,11 +196,14 @@ class SetupScreen(Screen[None]):
         self._inspections.begin("target", LookAtTargetRequest(plan=plan, layout=found.layout if found else None))
 
     def _show_target(self, seen: TargetSeen) -> None:
-        mode = self._fields.mode
-        self._valid_plan = None
+        self._valid_plan, plan = None, self._inspected_plan
+        if plan is None:
+            return
+        mode, dry_run = plan.target.write_mode, plan.options.dry_run
         if can_begin(seen, mode) and self._inspected is not None:
-            self._valid_plan = self._inspected_plan
-        self._show_target_status(*target_status(seen, mode, dry_run=self.draft.given.options.dry_run))
+            self._valid_plan = plan
+        self._question = question(seen, mode, dry_run=dry_run)
+        self._target_status.say(*target_status(seen, mode, dry_run=dry_run))
         if self._begin_pending and self._inspected is not None:
             self._begin_pending = self._valid_plan is not None
             if self._begin_pending:
@@ -237,7 +234,7 @@ class SetupScreen(Screen[None]):
             return  # a field also sends this event when it is filled for the first time
         self._begin_pending = False
         if event.input.id in ("setup-database", "setup-table"):
-            self._show_target_status("", "info")
+            self._target_status.say("", "info")
             self._inspect_soon(self._inspect_target)
         elif event.input.id == "setup-header":
             self._inspect_soon(self._inspect_source)
@@ -297,22 +294,45 @@ class SetupScreen(Screen[None]):
 
         self.app.push_screen(FormatScreen(column, self.draft.formats, texts, self._glyphs), take)
 
+    def action_edit(self, name: str) -> None:
+        """Ask for more of the plan than fits onto this screen."""
+        given = msgspec.structs.replace(self.draft.given, columns=None)
+        form = FORMS[name](given, self._fields.mode)
+
+        def take(changed: Plan | None) -> None:
+            if changed is not None and changed != given:
+                self.draft = self.draft.replanned(changed)
+                self._fields.set_mode(changed.target.mode)
+                self.query_one("#setup-source", SourceLine).show_plan(changed)
+                self._begin_pending = False
+                self._inspect_source()
+
+        self.app.push_screen(FormScreen(form, self._glyphs), take)
+
     def action_begin(self) -> None:
         """Begin the import as soon as the file and the table have been inspected and nothing is against it."""
         plan = self._plan()
         if plan is None:
             return
         if plan == self._valid_plan:
-            self._refuse()  # inspect everything again if the user returns to this screen
-            self._inspections.cancel()  # the run reads the file itself, and should not share the machine
-            self._begin(plan)
+            self._begin_pending = False
+            if self._question is None:
+                self._begin_now(plan)
+            else:
+                asked = ConfirmScreen(self._question, self._glyphs)
+                self.app.push_screen(asked, lambda yes: self._begin_now(plan) if yes else None)
             return
         self._begin_pending = True
         if self._inspected is not None:
             self._inspect_target()
         elif not self._inspections.has("source"):  # it was refused
             self._inspect_source()
-        self._show_target_status("begins once the file and the table have been looked at: Esc takes that back", "info")
+        self._target_status.say("begins once the file and the table have been looked at: Esc takes that back", "info")
+
+    def _begin_now(self, plan: Plan) -> None:
+        self._refuse()  # inspect everything again if the user returns to this screen
+        self._inspections.cancel()  # the run reads the file itself, and should not share the machine
+        self._begin(plan)
 
     def action_go_on(self) -> None:
         """Set up the next import as soon as this one could begin."""
@@ -340,7 +360,7 @@ class SetupScreen(Screen[None]):
             self._columns.focus()
         elif self._begin_pending:
             self._begin_pending = False
-            self._show_target_status("nothing is begun", "info")
+            self._target_status.say("nothing is begun", "info")
         else:
             self.notify("q quits without importing anything, Enter begins", markup=False)
 
@@ -350,23 +370,19 @@ class SetupScreen(Screen[None]):
 
     def say_refused(self, error: str) -> None:
         """Show why the run was refused."""
-        self._show_target_status(error, "error")
+        self._target_status.say(error, "error")
 
     def _plan(self) -> Plan | None:
         try:
             return self.draft.plan(
-                sheet=self._sheet or self._given_sheet(),
+                sheet=self._sheet or self.draft.given_sheet,
                 header_row=header_row(self.query_one("#setup-header", Input).value),
                 plugin_options=self._plugin_options.values(),
                 **self._fields.values(),
             )
         except ImporterError as error:
-            self._show_target_status(str(error), "error")
+            self._target_status.say(str(error), "error")
             return None
-
-    def _given_sheet(self) -> str | None:
-        sheet = self.draft.given.source.sheet
-        return sheet if isinstance(sheet, str) else None
 
     @property
     def _fields(self) -> TargetFields:
@@ -380,15 +396,15 @@ class SetupScreen(Screen[None]):
     def _columns(self) -> ColumnTable:
         return self.query_one("#setup-columns", ColumnTable)
 
-    def _show_status(self, text: str, *, bad: bool = False) -> None:
-        status = self.query_one("#setup-status", Static)
-        status.set_class(bad, "-error")
-        status.update(self._glyphs.text(text, 1_000))
+    @property
+    def target_words(self) -> str:
+        """What is said of the table now."""
+        return self._target_status.words
 
-    def _show_target_status(self, text: str, level: Level) -> None:
-        target = self.query_one("#setup-target", Static)
-        for each in ("info", "warning", "error"):
-            target.set_class(each == level, f"-{each}")
-        mark = f"{self._glyphs.marks[level]} " if text else ""
-        self.target_words = mark + self._glyphs.text(text, 400)
-        target.update(self.target_words)
+    @property
+    def _source_status(self) -> SourceStatus:
+        return self.query_one("#setup-status", SourceStatus)
+
+    @property
+    def _target_status(self) -> TargetStatus:
+        return self.query_one("#setup-target", TargetStatus)

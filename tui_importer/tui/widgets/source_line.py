@@ -40,6 +40,11 @@ class SourceLine(Horizontal):
             sheets.set_options((Content(self._glyphs.text(name, 40)), name) for name in previewed.sheets)
             sheets.value = previewed.sheet
 
+    def show_plan(self, plan: Plan) -> None:
+        """Show whether another plan for the file is a dry run."""
+        self._plan = plan
+        self.query_one("#setup-file", Static).update(self._file_label())
+
     def _file_label(self) -> str:
         path = source_path(self._plan.source.file)
         try:

@@ -12,7 +12,7 @@ from textual.widgets import Input, Label, Select
 
 from tui_importer.core.model.count_or_auto import format_count
 from tui_importer.core.model.plan import Plan
-from tui_importer.core.model.write_mode import WriteKind, WriteMode
+from tui_importer.core.model.write_mode import WriteKind
 from tui_importer.plugins.choice import target_address
 from tui_importer.tui.draft import count_or_auto
 from tui_importer.tui.terminal import Glyphs
@@ -53,9 +53,9 @@ class TargetFields(Vertical):
         return self._plan.target.database if typed == self._shown_database else typed
 
     @property
-    def mode(self) -> WriteMode:
-        """The write mode without its keys."""
-        return WriteMode(WriteKind(self._chosen("mode")))
+    def mode(self) -> str:
+        """The kind of the write mode."""
+        return self._chosen("mode")
 
     @property
     def strategy(self) -> str:
@@ -68,13 +68,19 @@ class TargetFields(Vertical):
         with table.prevent(Input.Changed):
             table.value = name
 
+    def set_mode(self, mode: str) -> None:
+        """Choose a write mode, without a message."""
+        select = self.query_one("#setup-mode", Select)
+        with select.prevent(Select.Changed):
+            select.value = mode
+
     def values(self) -> dict[str, Any]:
         """What the fields say, by the parameters of :meth:`tui_importer.tui.draft.Draft.plan`. Raises
         :class:`PlanError` for a text that is no number."""
         return {
             "database": self.database,
             "table": self._typed("table").strip() or None,
-            "mode": self._chosen("mode"),
+            "mode": self.mode,
             "strategy": self.strategy,
             "workers": count_or_auto(self._typed("workers"), "workers"),
             "batch_size": count_or_auto(self._typed("batch"), "batch"),
