@@ -8,16 +8,18 @@ is 1.05.
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
+
+from msgspec.structs import replace
 
 from benchmarks.peer import fresh
 from benchmarks.server import postgres
@@ -48,7 +50,7 @@ class WithoutLedger:
     def __init__(self, settings: ConnectionSettings) -> None:
         from tui_importer.backends.postgresql.backend import PostgreSQL
 
-        self._inner = PostgreSQL(replace(settings, url=settings.url.replace("bare:", "postgresql:")))
+        self._inner = PostgreSQL(dataclasses.replace(settings, url=settings.url.replace("bare:", "postgresql:")))
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._inner, name)

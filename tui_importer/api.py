@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -230,8 +229,7 @@ def _path(given: object, name: str) -> Path:
     return Path(given)
 
 
-@dataclass(frozen=True, slots=True)
-class Inspection:
+class Inspection(msgspec.Struct, frozen=True):
     """What is known of a source before anything is written.
 
     ``plan`` has all columns; ``evidence`` explains each column's type, by its letter. ``rows`` is None if the reader
@@ -289,8 +287,7 @@ def inspect_source(
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Definition:
+class Definition(msgspec.Struct, frozen=True):
     """The statements that an import would execute before and after its rows, for its table; none if it is as it has to
     be. ``source`` is the file and its sheet."""
 
@@ -349,8 +346,7 @@ def compare_with_table(plan: Plan, *, registry: Registry | None = None) -> Diffe
         return difference(source, resolved.mapping, mode, backend.catalog, shown_source(plan.source.file))
 
 
-@dataclass(frozen=True, slots=True)
-class TargetTable:
+class TargetTable(msgspec.Struct, frozen=True):
     """The state of a target before anything is written.
 
     ``exists``: there is such a table, with this many ``rows``. ``obstacle`` is why the plan cannot be carried out.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import fcntl
 import io
 import itertools
@@ -13,6 +12,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import BinaryIO
 
+import msgspec
 import pytest
 
 from tests.support.once import once
@@ -226,7 +226,7 @@ def test_only_counters_of_active_sources_are_recorded(tmp_path: Path) -> None:
     scene = Scene().begin().load().go(1).second_of_three()
     before, after = samples(told(scene))[-1], samples(followed(write(scene, tmp_path)))[-1]
     assert [source.source for source in before.sources] == [1, 2, 3]
-    assert after == dataclasses.replace(before, sources=before.sources[1:2])
+    assert after == msgspec.structs.replace(before, sources=before.sources[1:2])
 
 
 def test_current_source_of_a_long_recording_is_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -388,7 +388,7 @@ def test_final_counters_and_reject_groups_are_recorded(growing: tuple[Recorder, 
     lines = followed(recording)
     last = lines[-1].what
     assert isinstance(last, Snapshot)
-    assert dataclasses.replace(last, at=9.0) == final
+    assert msgspec.structs.replace(last, at=9.0) == final
     assert sum(counted(lines).values()) == 2
 
 

@@ -9,10 +9,11 @@ from __future__ import annotations
 import datetime as dt
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import msgspec
+from msgspec.structs import replace
 
 from tui_importer.core.model.counters import Phase, Snapshot, SourceSnapshot, WorkerSnapshot, WorkerState
 from tui_importer.core.model.report import (

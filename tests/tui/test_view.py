@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from tests.support.scenes import BEGAN, Scene
 from tui_importer.core.model.counters import Phase, Snapshot, SourceSnapshot, WorkerSnapshot, WorkerState

@@ -8,7 +8,6 @@ import tempfile
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -35,8 +34,7 @@ from tui_importer.text.safe import visible
 TABLE_PREFIX = "tui_importer_bench"
 
 
-@dataclass(frozen=True, slots=True)
-class Timing:
+class Timing(msgspec.Struct, frozen=True):
     """The result of one strategy: ``seconds`` is the median of its runs, from opening the file to the last index."""
 
     method: str

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
 
 import click
 import msgspec
@@ -40,7 +39,7 @@ def command(
         return
     lines = listed(recordings_folder(), limit) if db is None else _of_ledger(db, ledger_schema, limit)
     if as_json:
-        click.echo(msgspec.json.format(msgspec.json.encode([asdict(line) for line in lines]), indent=2))
+        click.echo(msgspec.json.format(msgspec.json.encode(lines), indent=2))
         return
     for text in _table(lines):
         click.echo(text)

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import partial
 from importlib.metadata import EntryPoint, PackageNotFoundError, entry_points, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import msgspec
 import pluggy
 
 from tui_importer.core.model.plugin_values import PluginValues
@@ -66,8 +66,7 @@ class State(StrEnum):
     BROKEN = "broken"
 
 
-@dataclass(frozen=True, slots=True)
-class PluginInfo:
+class PluginInfo(msgspec.Struct, frozen=True):
     """A line of ``tui-importer plugins``.
 
     ``kind`` and ``name`` are those of a reader, strategy, backend or executor, or ``plugin`` and the entry point if it
@@ -81,11 +80,10 @@ class PluginInfo:
     version: str
     state: State
     detail: str
-    options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    options: Mapping[str, Mapping[str, Any]] = msgspec.field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Owner:
+class Owner(msgspec.Struct, frozen=True):
     """The distribution and entry point that a plugin comes from."""
 
     entry_point: str

@@ -6,9 +6,10 @@ import os
 import shutil
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
+
+import msgspec
 
 from tui_importer.core.model.files import claim_free_name
 from tui_importer.errors import ImporterError
@@ -22,8 +23,7 @@ class _State(NamedTuple):
     modified: int  # nanoseconds
 
 
-@dataclass(slots=True)
-class _Seen:
+class _Seen(msgspec.Struct):
     """A file in the folder. It has been in this ``state`` since then, and is not offered ``before`` (both by the
     monotonic clock); ``handled`` is whether it is offered no more while it stays so."""
 

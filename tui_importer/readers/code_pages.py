@@ -13,9 +13,9 @@ from __future__ import annotations
 import codecs
 import shutil
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
 import olefile
 
 from tui_importer.errors import SourceError
@@ -44,8 +44,7 @@ _NAMES = {
 _USUAL = 1252
 
 
-@dataclass(frozen=True, slots=True)
-class CodePage:
+class CodePage(msgspec.Struct, frozen=True):
     """A code page of a workbook that python-calamine has to be told otherwise."""
 
     path: Path

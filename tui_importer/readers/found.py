@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
+
+import msgspec
 
 from tui_importer.core.model.cells import cell_name, column_letters
 from tui_importer.core.model.lists import listed
@@ -18,14 +19,13 @@ from tui_importer.readers.package import Package
 from tui_importer.readers.serials import Serials, SerialSearch, package_serials, serial_notes
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(msgspec.Struct, frozen=True):
     """The hidden cells of a sheet by row, and the date formats of its workbook (``serials``; None for formats with real
     dates). ``unsure`` are the places (row from 1, column from 0) of formulas whose saved value may never have been
     calculated. ``merged`` are the ranges of several columns that are merged in the first rows, for formats of
     which python-calamine does not tell them."""
 
-    cells: Mapping[int, Sequence[HiddenCell]] = field(default_factory=dict)
+    cells: Mapping[int, Sequence[HiddenCell]] = msgspec.field(default_factory=dict)
     serials: Serials | None = None
     unsure: Sequence[tuple[int, int]] = ()
     merged: Sequence[CellRange] = ()

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from tui_importer.core.model.cells import Cell
 
 
-@dataclass(frozen=True, slots=True)
-class HiddenCell:
+class HiddenCell(msgspec.Struct, frozen=True):
     """A cell that a library shows as blank, or with another value than ``value``. ``row`` is its sheet row (from 1),
     ``column`` its sheet column (from 0). A ``rich`` cell holds a picture or a data type, which is no value."""
 

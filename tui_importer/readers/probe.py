@@ -10,8 +10,9 @@ import os
 import signal
 import subprocess
 import sys
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from tui_importer.errors import SourceError
 from tui_importer.readers.files import is_zip
@@ -55,8 +56,7 @@ os._exit(0)
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(msgspec.Struct, frozen=True):
     """Limits for parsing a file: bytes of memory, seconds of CPU time, seconds of wall-clock time."""
 
     memory: int

@@ -14,9 +14,10 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Literal
+
+import msgspec
 
 from tui_importer.core.conversion.parsing import as_text
 from tui_importer.core.model.cells import MIDNIGHT, Cell, cell_name, column_index, column_letters
@@ -106,11 +107,10 @@ def _moment_in(code: str) -> bool | Literal[Shown.SPAN]:
     return False
 
 
-@dataclass(frozen=True, slots=True)
-class Serials:
+class Serials(msgspec.Struct, frozen=True):
     """The date and time styles of a workbook: what each cell style shows, by its number, and the date system."""
 
-    styles: Mapping[int, Shown] = field(default_factory=dict)
+    styles: Mapping[int, Shown] = msgspec.field(default_factory=dict)
     date1904: bool = False
 
     @property

@@ -12,10 +12,10 @@ import datetime as dt
 import json
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import msgspec
+from msgspec.structs import replace
 
 from tui_importer.core.model.counters import Snapshot, progress
 from tui_importer.core.model.report import ReasonGroup
@@ -44,8 +44,7 @@ REJECT_GROUPS = "reject_groups"
 Level = Literal["info", "warning", "error"]
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(msgspec.Struct, frozen=True):
     """A decoded line. ``at`` is its time in seconds since the epoch; ``what`` is the event, the counters (whose own
     ``at`` is the line's) or the groups of rejects."""
 

@@ -7,8 +7,9 @@ it holds more; the ledger serves all other runs.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from tui_importer.core.model.report import Report, SetReport, reports_of_imports
 from tui_importer.core.run.run_id import run_id_of
@@ -38,8 +39,7 @@ _RESUMABLE = ("stopped", _DIED)
 _MAY_HAVE_RESUMED = ("complete", "complete_with_rejects", "complete_with_suppressed", "stopped")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ListedRun:
+class ListedRun(msgspec.Struct, frozen=True, kw_only=True):
     """A line of the list. ``resume`` is the command that resumes the run, or None if there is nothing to do.
 
     Counts are the run's own, as in its report: rows that earlier runs inserted are ``skipped``. For a dry run, counts

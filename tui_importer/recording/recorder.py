@@ -8,10 +8,10 @@ import logging
 import os
 import threading
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import msgspec
+from msgspec.structs import replace
 
 from tui_importer.core.model.counters import Snapshot
 from tui_importer.core.model.plan import Plan, database_of

@@ -8,7 +8,6 @@ import os
 import shutil
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -35,8 +34,7 @@ def recordings_folder() -> Path:
     return user_state_path("tui-importer") / "runs"
 
 
-@dataclass(frozen=True, slots=True)
-class Recording:
+class Recording(msgspec.Struct, frozen=True):
     """The folder of one run's recording."""
 
     folder: Path

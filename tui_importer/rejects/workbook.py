@@ -7,7 +7,6 @@ import shutil
 import tempfile
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass
 from functools import lru_cache
 from io import BytesIO
 from itertools import chain, islice
@@ -16,6 +15,7 @@ from typing import Any, BinaryIO
 from xml.sax.saxutils import escape as xml_escaped
 from zipfile import ZIP_DEFLATED, ZipFile
 
+import msgspec
 from openpyxl import Workbook
 from openpyxl.cell import WriteOnlyCell
 from openpyxl.comments.comment_sheet import CommentRecord
@@ -74,8 +74,7 @@ def write_reject_workbook(
         return _write(temporary, _Columns(tuple(headers), added, run_id), rejects, rows_per_sheet)
 
 
-@dataclass(frozen=True, slots=True)
-class _Columns:
+class _Columns(msgspec.Struct, frozen=True):
     """The columns of the workbook: the user's, those ``added`` at their right, and the run that the keys are of."""
 
     headers: tuple[str, ...]

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import signal
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, overload
 from urllib.parse import quote, unquote
+
+from msgspec.structs import replace
 
 from tui_importer.core.model.batch import Batch
 from tui_importer.core.model.url import parse_address
@@ -89,7 +92,7 @@ def open_wrapped(registry: Registry, settings: ConnectionSettings) -> Backend:
     """Open the backend of the URL inside a URL."""
     url = unquote(settings.url.partition(":///")[2])
     spec = registry.backend_for(parse_address(url).scheme)
-    return registry.make_backend(spec.name, replace(settings, url=url))
+    return registry.make_backend(spec.name, dataclasses.replace(settings, url=url))
 
 
 class FailpointBackend:

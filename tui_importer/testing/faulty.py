@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from tui_importer.core.model.batch import Batch
 from tui_importer.core.scheduling.strategy import Job

@@ -9,9 +9,10 @@ import threading
 import tracemalloc
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+
+import msgspec
 
 from tui_importer.core.conversion.parsing import as_text
 from tui_importer.core.model.batch import Block
@@ -34,8 +35,7 @@ WORKBOOK_KINDS: tuple[type, ...] = (str, float, bool, dt.datetime, dt.date, Cell
 _FEW, _MANY = 1_000, 8_000
 
 
-@dataclass(frozen=True, slots=True)
-class _Checked:
+class _Checked(msgspec.Struct, frozen=True):
     """The reader that is checked, and what is needed to make files for it."""
 
     reader: Reader

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import msgspec
 
@@ -19,8 +18,7 @@ from tui_importer.core.planning.formats import effective_format, proven_format
 _MARKS = {".": "decimal point", ",": "decimal comma"}
 
 
-@dataclass(frozen=True, slots=True)
-class GivenFormat:
+class GivenFormat(msgspec.Struct, frozen=True):
     """What is given for one column, and the words for NULL of all columns."""
 
     own: ColumnFormat

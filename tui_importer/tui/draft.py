@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
-
 import msgspec
+from msgspec.structs import replace
 
 from tui_importer.core.model.count_or_auto import AUTO, parse_count
 from tui_importer.core.model.formats import PLAIN, ColumnFormat, Formats
@@ -19,8 +18,7 @@ from tui_importer.tui.column_formats import GivenFormat, own_format, with_format
 TYPES = ("text", "integer", "numeric", "float", "boolean", "date", "time", "timestamp", "interval")
 
 
-@dataclass(frozen=True, slots=True)
-class DraftColumn:
+class DraftColumn(msgspec.Struct, frozen=True):
     """A column of the sheet as the setup screen shows it. ``found`` is the inferred type, ``type`` the chosen one;
     ``findings`` is true if the evidence begins with a note about the column. ``format`` is what is given for it."""
 
@@ -36,12 +34,11 @@ class DraftColumn:
     format: ColumnFormat = PLAIN
 
 
-@dataclass(frozen=True, slots=True)
-class Draft:
+class Draft(msgspec.Struct, frozen=True):
     """The import as it would begin now. ``given`` is the plan from the command line; its formats may have changed."""
 
     given: Plan
-    columns: tuple[DraftColumn, ...] = field(default=())
+    columns: tuple[DraftColumn, ...] = ()
     changed_formats: Formats | None = None
 
     @property

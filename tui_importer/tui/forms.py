@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, get_args
 
 import msgspec
@@ -17,8 +16,7 @@ from tui_importer.errors import PlanError
 Values = Mapping[str, str]
 
 
-@dataclass(frozen=True, slots=True)
-class FormField:
+class FormField(msgspec.Struct, frozen=True):
     """A field: a text, or one of its ``choices``, each a value and what a user sees of it. ``help`` says what may be
     typed; ``empty`` is shown in a text field that holds nothing."""
 
@@ -30,8 +28,7 @@ class FormField:
     empty: str = "none"
 
 
-@dataclass(frozen=True, slots=True)
-class Form:
+class Form(msgspec.Struct, frozen=True):
     """Fields, and the plan that they make: ``apply`` raises :class:`PlanError` for values that are not valid, and
     ``effect`` says in a line or two what they will do."""
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
 from textual.message import Message
 
 from tui_importer.core.model.report import Report
@@ -16,8 +16,7 @@ from tui_importer.recording.recordings import Recording
 from tui_importer.tui.view import View
 
 
-@dataclass(frozen=True, slots=True)
-class ShownRun:
+class ShownRun(msgspec.Struct, frozen=True):
     """A run on the screen: its lines, its recording, and whether it takes orders."""
 
     watched: Watched
@@ -29,8 +28,7 @@ class ShownRun:
 OpenRun = Callable[[], ShownRun]
 
 
-@dataclass(frozen=True, slots=True)
-class DashboardResult:
+class DashboardResult(msgspec.Struct, frozen=True):
     """How the dashboard was left: with the ``report`` of an ended run, with a ``live`` run, or with an ``error``."""
 
     recording: Recording | None = None

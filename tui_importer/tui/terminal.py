@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 from tui_importer.text.safe import encodable, shortened
 
 
-@dataclass(frozen=True, slots=True)
-class Glyphs:
+class Glyphs(msgspec.Struct, frozen=True):
     """The characters that pictures are made of. ``parts`` are growing fractions of ``full``, the last of which is
     ``full``."""
 

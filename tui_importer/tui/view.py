@@ -5,8 +5,9 @@ Nothing here draws or depends on a terminal.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from enum import Enum, StrEnum
+
+import msgspec
 
 from tui_importer.core.model.counters import Snapshot, SourceSnapshot, WorkerState
 from tui_importer.core.model.report import ReasonGroup, Report
@@ -54,8 +55,7 @@ class Bound(Enum):
     DATABASE = "database"
 
 
-@dataclass(frozen=True, slots=True)
-class WorkerView:
+class WorkerView(msgspec.Struct, frozen=True):
     """One worker. ``name`` is its number, in a run of several sources after that of its source and a dot. ``spark`` are
     its rows per second, second by second; ``retry_in`` the seconds to its next attempt; ``trouble`` why it retries,
     failed or is blocked."""
@@ -75,8 +75,7 @@ class WorkerView:
     trouble: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class LogLine:
+class LogLine(msgspec.Struct, frozen=True):
     """An event in words. ``routine`` events recur throughout the run."""
 
     at: float
@@ -85,8 +84,7 @@ class LogLine:
     routine: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class View:
+class View(msgspec.Struct, frozen=True, kw_only=True):
     """A run at one moment. Times are seconds since the epoch; rates are rows per second.
 
     In a run of several ``sources``, ``source`` is the number of the one that is being imported (0 before the first,
@@ -107,14 +105,14 @@ class View:
     strategy: str = ""
     batch_size: int = 0
     seconds: float = 0.0
-    counters: Snapshot = field(default_factory=lambda: Snapshot(at=0.0))
+    counters: Snapshot = msgspec.field(default_factory=lambda: Snapshot(at=0.0))
     now: float = 0.0
     mean: float = 0.0
     peak: float = 0.0
     seconds_left: float | None = None
     bound: Bound = Bound.UNKNOWN
     queue: float = 0.0
-    history: History = field(default_factory=History)
+    history: History = msgspec.field(default_factory=History)
     workers: tuple[WorkerView, ...] = ()
     groups: tuple[ReasonGroup, ...] = ()
     log: tuple[LogLine, ...] = ()

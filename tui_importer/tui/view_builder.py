@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from tui_importer.core.model.counters import Phase, Snapshot, WorkerKey, WorkerSnapshot, WorkerState
 from tui_importer.core.model.rates import RateWindow, rows_per_second
@@ -45,15 +46,13 @@ _OUTCOMES = {
 }
 
 
-@dataclass(slots=True)
-class _Retry:
+class _Retry(msgspec.Struct):
     until: float
     attempt: int
     error: str
 
 
-@dataclass(slots=True)
-class _Import:
+class _Import(msgspec.Struct):
     """What the events of one import have said."""
 
     started: ImportStarted | None = None  # only of several

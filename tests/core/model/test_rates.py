@@ -1,7 +1,6 @@
 from __future__ import annotations
 
-import dataclasses
-
+import msgspec
 import pytest
 
 from tests.support.snapshots import snapshot_of
@@ -32,7 +31,7 @@ def test_rate_is_zero_if_no_time_passed() -> None:
 
 
 def test_eta_excludes_blank_rows_of_the_hint() -> None:
-    now = dataclasses.replace(snapshot_of(2.0, read=60, inserted=50, source_rows=120), blank=20)
+    now = msgspec.structs.replace(snapshot_of(2.0, read=60, inserted=50, source_rows=120), blank=20)
     assert eta(snapshot_of(0.0, source_rows=120), now) == 2.0
 
 
@@ -52,9 +51,9 @@ def test_eta_is_none_without_reliable_data(now: Snapshot) -> None:
 
 
 def test_eta_ignores_the_hint_after_reading() -> None:
-    now = dataclasses.replace(snapshot_of(4.0, read=80, inserted=40, source_rows=1_048_576), all_read=True)
+    now = msgspec.structs.replace(snapshot_of(4.0, read=80, inserted=40, source_rows=1_048_576), all_read=True)
     assert eta(snapshot_of(0.0), now) == 4.0
-    done = dataclasses.replace(now, inserted=80)
+    done = msgspec.structs.replace(now, inserted=80)
     assert eta(snapshot_of(0.0), done) == 0.0
 
 

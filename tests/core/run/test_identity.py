@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from tui_importer.core.model.plan import ColumnPlan, Options, Plan, Source, Target
 from tui_importer.core.model.write_mode import WriteKind, WriteMode

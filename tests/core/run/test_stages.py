@@ -26,5 +26,5 @@ def test_stage_has_only_its_own_fields(facts: dict[str, Any]) -> None:
 
 def test_stages_cannot_be_skipped() -> None:
     opened = after(Stage(), Opened, source=SOURCE, sha256="0")
-    with pytest.raises(TypeError, match="resolved"):
+    with pytest.raises(TypeError, match="history"):
         after(opened, PreparedImport, stage_table=None)

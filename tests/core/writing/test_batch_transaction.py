@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from tests.core.writing.test_batch_writer import MAPPING, Fake, Given, batch_of
 from tui_importer.core.model.batch import Batch

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
 import multiprocessing
 import pickle
 import threading
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from msgspec.structs import replace
 
 from tests.core.run.test_account import Kept
 from tests.support.once import once
@@ -236,7 +238,7 @@ def test_writer_with_an_ended_claim_cannot_commit(database: Database, *, each: b
         assert run.numbers() == run.rejected() == []
         # The next run's own writers are not disturbed.
         destination = replace(run.spec.destination, claim=next_claim)
-        spec = replace(run.spec, destination=destination)
+        spec = dataclasses.replace(run.spec, destination=destination)
         with open_remote_writer(spec, load_registry().make_backend, database=database.url) as writer:
             assert writer.write(run.batches[0]).inserted == 6
 
@@ -259,7 +261,7 @@ def test_writer_for_another_database_writes_nothing(sqlite: Database, tmp_path: 
 
 def test_the_writer_of_a_dry_run_writes_nothing(sqlite: Database) -> None:
     with claimed(sqlite) as run:
-        spec = replace(run.spec, dry_run=True, destination=replace(run.spec.destination, claim=None))
+        spec = dataclasses.replace(run.spec, dry_run=True, destination=replace(run.spec.destination, claim=None))
         with open_remote_writer(spec, load_registry().make_backend) as writer:
             assert writer.write(run.batches[0]).inserted == 6  # the table refuses one
         assert run.numbers() == []

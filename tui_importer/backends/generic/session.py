@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 import sqlalchemy as sa
 
 from tui_importer.backends.generic.errors import statement_errors
@@ -27,8 +27,7 @@ def open_session(engine: sa.Engine, dialect: SqlDialect, destination: Destinatio
     return SqlSession(GenericOperations(engine, dialect, destination))
 
 
-@dataclass(frozen=True, slots=True)
-class Insert:
+class Insert(msgspec.Struct, frozen=True):
     """An INSERT statement for a set of columns."""
 
     statement: sa.Insert

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from tui_importer.backends.postgresql import privileges
 from tui_importer.backends.postgresql.belongings import belongings
@@ -25,7 +27,7 @@ class PostgreSQLCatalog(SqlCatalog):
         if table is None:
             return None
         columns = (
-            replace(column, type=replace(column.type, literals=column.type.kind in LITERAL_KINDS))
+            replace(column, type=dataclasses.replace(column.type, literals=column.type.kind in LITERAL_KINDS))
             for column in table.columns
         )
         return replace(table, columns=tuple(columns))

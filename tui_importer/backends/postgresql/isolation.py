@@ -11,10 +11,10 @@ subtransaction cache (manual, 67.3).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
+import msgspec
 from psycopg import sql
 
 from tui_importer.backends.postgresql.conflicts import ConflictClause
@@ -171,8 +171,7 @@ _PLAIN_CALL = sql.SQL(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class _Column:
+class _Column(msgspec.Struct, frozen=True):
     """A column as the server describes it: ``declared`` is its type, ``base`` the type that a text must be cast to
     before assignment, if any; ``required`` says that the type itself rejects NULL."""
 

@@ -7,8 +7,8 @@ one would get a number that is already used (manual, 8.1.4 and 9.17).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+import msgspec
 import sqlalchemy as sa
 from psycopg import sql
 
@@ -52,8 +52,7 @@ _SET = sa.text(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class _NumberedColumn:
+class _NumberedColumn(msgspec.Struct, frozen=True):
     """A column of ``table`` and the sequence that numbers it; identifiers are quoted."""
 
     table: str

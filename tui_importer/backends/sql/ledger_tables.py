@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 import msgspec
@@ -48,8 +47,7 @@ UTF_8 = "utf-8"
 S = TypeVar("S")
 
 
-@dataclass(frozen=True, slots=True)
-class LedgerTables:
+class LedgerTables(msgspec.Struct, frozen=True):
     """The tables as SQLAlchemy objects. ``mended`` is not there before the first reject comes back mended."""
 
     run: sa.Table
@@ -141,8 +139,7 @@ class LedgerTables:
         return cls(run, batch, reject, mended)
 
 
-@dataclass(frozen=True, slots=True)
-class WorkerStatements(Generic[S]):
+class WorkerStatements(msgspec.Struct, Generic[S], frozen=True):
     """The statements that a worker's transactions execute on the ledger, with named parameters."""
 
     add: S

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
@@ -76,7 +76,7 @@ def reflect(engine: sa.Engine, dialect: SqlDialect, name: str, *, schemas: bool 
         reflected.append(
             TableColumn(
                 name=column["name"],
-                type=replace(type_, bits=dialect.integer_bits or type_.bits),
+                type=dataclasses.replace(type_, bits=dialect.integer_bits or type_.bits),
                 nullable=bool(column["nullable"]),
                 default=column.get("default") is not None or computed or identity is not None or numbered,
                 default_sql=column.get("default"),

@@ -7,7 +7,8 @@ converted cell by cell. Both give the same values and the same rejects (a proper
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from tui_importer.core.conversion.nulls import NullWords
 from tui_importer.core.conversion.parsing import (
@@ -30,8 +31,7 @@ from tui_importer.core.model.types import ColumnType, Kind
 Converted = tuple[Column, dict[int, str]]
 
 
-@dataclass(frozen=True, slots=True)
-class Conversion:
+class Conversion(msgspec.Struct, frozen=True):
     """How one column is converted.
 
     ``error_cells`` is what happens to cells like ``#N/A``, ``uncalculated`` to formulas that were never calculated,

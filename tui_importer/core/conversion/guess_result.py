@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from tui_importer.core.model.formats import PLAIN, ColumnFormat
 from tui_importer.core.model.types import TEXT, ColumnType
 
 
-@dataclass(frozen=True, slots=True)
-class GuessResult:
+class GuessResult(msgspec.Struct, frozen=True):
     """The type of a column of texts, with the reason as a sentence (None: no other type than text was plausible).
 
     ``format`` is the form in which the values are written, if it is not the standard one; it may be known where the

@@ -10,10 +10,11 @@ from __future__ import annotations
 import datetime as dt
 from collections import Counter
 from collections.abc import Sequence, Set
-from dataclasses import dataclass
 from decimal import Decimal
 from itertools import compress, repeat
 from operator import is_
+
+import msgspec
 
 from tui_importer.core.conversion.guess_result import GuessResult
 from tui_importer.core.conversion.nulls import NullWords
@@ -56,8 +57,7 @@ _OTHER_WORDS = ("other value", "other values")
 _MISSING = frozenset({CellError, EmptyText, MalformedRecord, UncalculatedFormula})
 
 
-@dataclass(frozen=True, slots=True)
-class Inferred:
+class Inferred(msgspec.Struct, frozen=True):
     """A column's inferred type with its reason.
 
     ``cells`` is the number of all cells, ``blanks`` that of the blank ones. ``nullable``: some cell is blank, an error

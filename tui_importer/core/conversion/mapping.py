@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from itertools import chain, compress
 
+import msgspec
 from msgspec.structs import replace
 
 from tui_importer.core.conversion.convert import Conversion
@@ -21,8 +21,7 @@ from tui_importer.errors import DataFault
 from tui_importer.events import Fault, Reject
 
 
-@dataclass(frozen=True, slots=True)
-class MappedColumn:
+class MappedColumn(msgspec.Struct, frozen=True):
     """How one source column maps to a target column.
 
     ``header`` is as in the sheet, ``position`` the sheet column (from 0), ``target`` the column's name in the table.
@@ -34,8 +33,7 @@ class MappedColumn:
     conversion: Conversion
 
 
-@dataclass(frozen=True, slots=True)
-class ColumnMapping:
+class ColumnMapping(msgspec.Struct, frozen=True):
     """The mapping from the sheet's columns to those of ``table``.
 
     The sheet's extent is ``headers``, one for each of its columns from ``first_column`` (from 0) on; ``columns`` are
@@ -51,8 +49,8 @@ class ColumnMapping:
     columns: tuple[MappedColumn, ...]
     table: Table
     set_columns: tuple[SetColumn, ...] = ()
-    mended: Mapping[int, int] = field(default_factory=dict)
-    earlier_faults: Mapping[int, Sequence[Fault]] = field(default_factory=dict)
+    mended: Mapping[int, int] = msgspec.field(default_factory=dict)
+    earlier_faults: Mapping[int, Sequence[Fault]] = msgspec.field(default_factory=dict)
 
     @property
     def targets(self) -> tuple[str, ...]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import partial
+
+from msgspec.structs import replace
 
 from tui_importer.core.conversion.candidate import Candidate
 from tui_importer.core.conversion.guess_result import GuessResult

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from tui_importer.core.conversion.convert import Conversion
 from tui_importer.core.model.column import Column
@@ -18,8 +19,7 @@ PLACES = ("file", "sheet", "row", "run")
 _PLACE = re.compile(r"\{([^{}]*)\}")
 
 
-@dataclass(frozen=True, slots=True)
-class SetColumn:
+class SetColumn(msgspec.Struct, frozen=True):
     """A target column that is filled with ``value``, in which ``{row}`` is the number of the sheet row."""
 
     target: str

@@ -9,12 +9,13 @@ from __future__ import annotations
 import datetime as dt
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from decimal import Decimal
 from enum import Enum, auto
 from itertools import compress, repeat
 from operator import attrgetter, is_, is_not
 from typing import Any
+
+import msgspec
 
 from tui_importer.core.conversion.parsing import MAX_EXACT_FLOAT
 from tui_importer.core.model.cells import MIDNIGHT, Cell
@@ -27,8 +28,7 @@ MAX_FLOAT_INTEGER = 2**53
 MIN_INTEGER, MAX_INTEGER = -(2**63), 2**63 - 1
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(msgspec.Struct, frozen=True):
     """A remark about a column for the user; ``first_row`` is the sheet row (from 1) of the first such cell."""
 
     message: str
@@ -53,8 +53,7 @@ class Trait(Enum):
     NUL = auto()
 
 
-@dataclass(slots=True)
-class CellStats:
+class CellStats(msgspec.Struct):
     """The number of cells of a kind, the row of the first one, and the least and greatest of them."""
 
     cells: int = 0

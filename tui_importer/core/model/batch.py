@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from itertools import repeat
+
+import msgspec
 
 from tui_importer.core.model.cells import Cell
 from tui_importer.core.model.column import Column, common_store
@@ -12,8 +13,7 @@ from tui_importer.core.model.encoded import EncodedBatch
 from tui_importer.events import Reject
 
 
-@dataclass(frozen=True, slots=True)
-class Block:
+class Block(msgspec.Struct, frozen=True):
     """Consecutive rows of a sheet, as a reader returns them.
 
     ``first_row`` is the sheet row (from 1) of the first one, ``first_column`` the sheet column (from 0) of
@@ -28,8 +28,7 @@ class Block:
         return len(self.columns[0]) if self.columns else 0
 
 
-@dataclass(frozen=True, slots=True)
-class Batch:
+class Batch(msgspec.Struct, frozen=True):
     """Rows to be written to the target table.
 
     ``rows`` are the sheet rows (from 1) of the rows to be written, ``columns`` their converted values in the order of

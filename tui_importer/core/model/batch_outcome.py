@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+
+import msgspec
 
 from tui_importer.events import Reject
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BatchOutcome:
+class BatchOutcome(msgspec.Struct, frozen=True, kw_only=True):
     """What a writer has committed of one batch, and what that took.
 
     The sheet rows ``first_row`` to ``last_row`` are completed; ``last_row`` is None if nothing is committed, and before
@@ -30,4 +30,4 @@ class BatchOutcome:
     seconds: float = 0.0
     retries: int = 0
     skipped_rows: tuple[int, ...] = ()
-    defaults: Mapping[str, int] = field(default_factory=dict)
+    defaults: Mapping[str, int] = msgspec.field(default_factory=dict)

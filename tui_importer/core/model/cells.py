@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass
 from decimal import Decimal
+
+import msgspec
 
 #: The limits of a worksheet (ECMA-376 part 1, 18.3.1.73 and Excel's published specifications).
 MAX_ROWS = 1_048_576
@@ -13,8 +14,7 @@ MAX_COLUMNS = 16_384
 MIDNIGHT = dt.time()
 
 
-@dataclass(frozen=True, slots=True)
-class CellError:
+class CellError(msgspec.Struct, frozen=True):
     """An error value in a cell, such as ``#N/A`` or ``#DIV/0!``."""
 
     code: str
@@ -23,8 +23,7 @@ class CellError:
         return self.code
 
 
-@dataclass(frozen=True, slots=True)
-class UncalculatedFormula:
+class UncalculatedFormula(msgspec.Struct, frozen=True):
     """A formula whose value no program has ever calculated and saved: not blank, but unknown."""
 
     text: str = ""
@@ -60,8 +59,7 @@ class EmptyText:
 EMPTY_TEXT = EmptyText()
 
 
-@dataclass(frozen=True, slots=True)
-class MalformedRecord:
+class MalformedRecord(msgspec.Struct, frozen=True):
     """A line of delimited text that cannot be cut into cells. Every cell of its row is the same object.
 
     ``reason`` names the line and what is wrong; ``text`` is the line.

@@ -8,9 +8,10 @@ or two snapshots.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
+
+import msgspec
 
 
 class Phase(StrEnum):
@@ -48,8 +49,7 @@ _WRITING = (Phase.READING, Phase.READ)
 _AT_WORK = (WorkerState.WRITING, WorkerState.COMMITTING, WorkerState.ISOLATING)
 
 
-@dataclass(slots=True)
-class ReaderCounters:
+class ReaderCounters(msgspec.Struct):
     """Written by the reading thread only.
 
     ``rows_read`` does not include blank rows. Of these rows, ``skipped`` are not written (``totals_rows``, or rows that
@@ -67,8 +67,7 @@ class ReaderCounters:
     phase: Phase = Phase.WAITING
 
 
-@dataclass(slots=True)
-class WorkerCounters:
+class WorkerCounters(msgspec.Struct):
     """Written by worker number ``worker`` (from 1) only. Rows count once they are committed.
 
     ``busy_seconds`` is the time spent on batches; ``last_batch_seconds`` is that of the latest batch, from the first
@@ -98,8 +97,7 @@ class WorkerKey(NamedTuple):
     worker: int
 
 
-@dataclass(frozen=True, slots=True)
-class WorkerSnapshot:
+class WorkerSnapshot(msgspec.Struct, frozen=True):
     """:class:`WorkerCounters` at one moment. ``source`` is the number of the source whose rows it writes, from 1."""
 
     worker: int
@@ -127,8 +125,7 @@ class WorkerSnapshot:
         return self.inserted + self.updated + self.skipped + self.rejected
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SourceSnapshot:
+class SourceSnapshot(msgspec.Struct, frozen=True, kw_only=True):
     """The counters of one of several sources at one moment. ``source`` is its number in the run, from 1."""
 
     source: int
@@ -153,8 +150,7 @@ class SourceSnapshot:
         return self.inserted + self.updated + self.skipped + self.rejected
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Snapshot:
+class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     """All counters of a run at one moment. ``at`` is the time of a monotonic clock, in seconds.
 
     ``all_read``: ``read`` and ``blank`` are final. ``queue_size`` is the capacity of the queue in batches,

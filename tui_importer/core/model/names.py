@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from tui_importer.core.model.cells import column_letters
 from tui_importer.core.model.lists import listed
@@ -33,8 +34,7 @@ MAX_SHOWN = 40
 _INSIDE_WORDS = frozenset("'’ʼ`´")
 
 
-@dataclass(frozen=True, slots=True)
-class TargetNames:
+class TargetNames(msgspec.Struct, frozen=True):
     """One name per header, in order, and a note for each name that is not simply its header in snake_case."""
 
     names: tuple[str, ...]

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 #: The limits of a preview: rows, columns, and characters of a cell.
 PREVIEW_ROWS, PREVIEW_COLUMNS, PREVIEW_TEXT = 40, 100, 200
 
 
-@dataclass(frozen=True, slots=True)
-class Preview:
+class Preview(msgspec.Struct, frozen=True):
     """The first rows of a sheet as text, from sheet row ``first_row`` (from 1) and column ``first_column`` (from 0) on.
 
     ``sheets`` has the names of all sheets.

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+
+import msgspec
 
 from tui_importer.core.model.cells import MAX_ROWS, column_index, column_letters
 from tui_importer.errors import PlanError
@@ -14,8 +15,7 @@ MAX_SHOWN = 40
 _RANGE = re.compile(r"\$?([A-Za-z]*)\$?([0-9]*)(?:(:)\$?([A-Za-z]*)\$?([0-9]*))?", re.ASCII)
 
 
-@dataclass(frozen=True, slots=True)
-class CellRange:
+class CellRange(msgspec.Struct, frozen=True):
     """A rectangle of a sheet: rows from 1, columns from 0, both ends inclusive; None is the sheet's end."""
 
     first_row: int = 1

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from bisect import insort
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import NamedTuple
+
+import msgspec
 
 from tui_importer.core.model.report import CELLS_PER_REASON, ReasonGroup
 from tui_importer.events import Fault, Reject
@@ -56,15 +57,14 @@ class _Cell(NamedTuple):
     cell: str
 
 
-@dataclass(slots=True)
-class _Group:
+class _Group(msgspec.Struct):
     """The faults of one key: the common beginning and end of their reasons, and the cells of the first few."""
 
     reason: str
     beginning: str
     end: str
     count: int = 0
-    cells: list[_Cell] = field(default_factory=list)
+    cells: list[_Cell] = msgspec.field(default_factory=list)
 
     def add(self, fault: Fault, cell: _Cell) -> None:
         self.count += 1

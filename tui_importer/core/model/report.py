@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import dataclass
 from typing import Literal, Self
 
 import msgspec
@@ -178,8 +177,7 @@ class ReportedReject(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     source: int = 1
 
 
-@dataclass(frozen=True, slots=True)
-class ReasonGroup:
+class ReasonGroup(msgspec.Struct, frozen=True):
     """Similar faults (:mod:`tui_importer.core.model.reject_groups`).
 
     ``count`` is their number and ``cells`` has the first few in sheet order. ``reason`` has an ellipsis for the part in

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from tui_importer.core.model.table import Index, Table, TableColumn
 from tui_importer.core.model.types import INTEGER, TEXT, TIMESTAMPTZ
 from tui_importer.errors import PlanError
 
 
-@dataclass(frozen=True, slots=True)
-class Schema:
+class Schema(msgspec.Struct, frozen=True):
     """A table, and the headers of its columns as pairs of a header (as shown to people) and a target column."""
 
     name: str

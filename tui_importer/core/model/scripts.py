@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
+
+import msgspec
 
 from tui_importer.errors import PlanError
 
@@ -27,8 +28,7 @@ class ScriptMoment(IntEnum):
         return f"--{self.name.lower()}"
 
 
-@dataclass(frozen=True, slots=True)
-class Scripts:
+class Scripts(msgspec.Struct, frozen=True):
     """The texts of the scripts of an import; None where there is none."""
 
     before: str | None = None

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+import msgspec
 
 from tui_importer.core.model.table_names import joined_table_name
 from tui_importer.core.model.types import ColumnType
 
 
-@dataclass(frozen=True, slots=True)
-class TableColumn:
+class TableColumn(msgspec.Struct, frozen=True):
     """A column of a target table.
 
     ``default``: the database fills it if an import does not (a default, an identity or a generated column);
@@ -39,8 +39,7 @@ class ConstraintKind(StrEnum):
 UNIQUE_KINDS = (ConstraintKind.PRIMARY, ConstraintKind.UNIQUE)
 
 
-@dataclass(frozen=True, slots=True)
-class Constraint:
+class Constraint(msgspec.Struct, frozen=True):
     """What a table demands of the values in ``columns``.
 
     ``name`` is None if the database does not tell one. ``condition`` is the SQL expression of a check. ``partial``: a
@@ -60,8 +59,7 @@ class Constraint:
         return self.name or self.condition
 
 
-@dataclass(frozen=True, slots=True)
-class Index:
+class Index(msgspec.Struct, frozen=True):
     """An index on ``columns``; ``name`` is unique in the schema."""
 
     name: str
@@ -69,8 +67,7 @@ class Index:
     unique: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Table:
+class Table(msgspec.Struct, frozen=True):
     """A target table, as reflected from the database or to be created.
 
     ``identity`` names a 64-bit primary key that the database numbers; ``timestamps`` are columns that it fills with the

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import codecs
-from dataclasses import dataclass
+
+import msgspec
 
 from tui_importer.errors import PlanError
 
@@ -23,8 +24,7 @@ NO_QUOTE = "none"
 QUOTE_WORDS = {"double": '"', "single": "'", NO_QUOTE: NO_QUOTE}
 
 
-@dataclass(frozen=True, slots=True)
-class TextFormat:
+class TextFormat(msgspec.Struct, frozen=True):
     """The encoding, delimiter and quote of delimited text; None is found out from the file.
 
     ``quote`` is one character, or :data:`NO_QUOTE`.

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from itertools import chain
 
 import msgspec
+from msgspec.structs import replace
 
 from tui_importer.core.model.names import normalized
 from tui_importer.core.model.table import UNIQUE_KINDS, Constraint, ConstraintKind, Table

@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 import msgspec
+from msgspec.structs import replace
 
 from tui_importer.core.conversion.convert import Conversion
 from tui_importer.core.conversion.inference import Inferred
@@ -57,16 +58,14 @@ from tui_importer.errors import PlanError
 _DEFAULT_SHEET = re.compile(r"(?:sheet|tabelle|feuil|hoja|foglio|planilha|blad|arkusz|лист|sayfa)\s*\d*", re.IGNORECASE)
 
 
-@dataclass(frozen=True, slots=True)
-class TargetChoice:
+class TargetChoice(msgspec.Struct, frozen=True):
     """The table's name, and the known schema that the sheet matches, if any."""
 
     name: str
     schema: Schema | None
 
 
-@dataclass(frozen=True, slots=True)
-class ResolvedPlan:
+class ResolvedPlan(msgspec.Struct, frozen=True):
     """A plan with all defaults resolved.
 
     ``create``: the table is to be created, with the ``indexes`` of its schema; ``replaces``: in place of one that

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+
+import msgspec
+from msgspec.structs import replace
 
 from tui_importer.core.conversion.findings import finding_notes
 from tui_importer.core.conversion.inference import Inferred
@@ -20,8 +22,7 @@ from tui_importer.core.source.layout import Layout
 from tui_importer.errors import PlanError
 
 
-@dataclass(frozen=True, slots=True)
-class ColumnRoute:
+class ColumnRoute(msgspec.Struct, frozen=True):
     """How one source column maps to a target column, before its conversion is known.
 
     ``position`` is the sheet column (from 0), ``format`` what its texts have proven.

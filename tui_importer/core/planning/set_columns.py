@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from tui_importer.core.conversion.convert import Conversion
 from tui_importer.core.conversion.set_columns import SetColumn, filled_in

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Mapping, Sequence
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from tui_importer.core.model.names import normalized, table_name
 from tui_importer.core.model.table import Index, Table, TableColumn

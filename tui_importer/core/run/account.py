@@ -5,8 +5,9 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Protocol
+
+import msgspec
 
 from tui_importer.core.model.batch_outcome import BatchOutcome
 from tui_importer.core.writing.ledger import Counts
@@ -41,8 +42,7 @@ def reject_limit(text: str | None) -> RejectLimit:
     return lambda rejected, completed: rejected > most
 
 
-@dataclass(frozen=True, slots=True)
-class Totals:
+class Totals(msgspec.Struct, frozen=True):
     """What outcomes add up to. ``seconds`` is the time spent on the ``batches``."""
 
     counts: Counts = NO_COUNTS

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from tui_importer.core.model.plan import WORKERS, Options, Plan
 from tui_importer.core.scheduling.strategy import Strategy
@@ -21,8 +21,7 @@ _RATE_SECONDS = 1.0
 _ORDER_NOTE = "one worker writes: rows of the same key are written in the order of the sheet"
 
 
-@dataclass(frozen=True, slots=True)
-class Choices:
+class Choices(msgspec.Struct, frozen=True):
     """How the rows are loaded.
 
     ``max_writers`` is the database's limit on workers (None: no limit), and ``writer_note`` explains it;

@@ -6,6 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
+import msgspec
+
 from tui_importer.core.model.counters import Phase, ReaderCounters
 from tui_importer.core.model.plan import Plan
 from tui_importer.core.model.report import ReasonGroup
@@ -34,8 +36,7 @@ class Rejects(RejectSink, Protocol):
         """All rejects, grouped (:mod:`tui_importer.core.model.reject_groups`)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Components:
+class Components(msgspec.Struct, frozen=True):
     """The plugins of a run, each with its name (for events and the report).
 
     ``open_backend`` is called while the file is being read, so that the driver is imported in parallel with parsing.

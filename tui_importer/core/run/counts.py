@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from tui_importer.core.model.counters import Snapshot, take_snapshot
 from tui_importer.core.run.account import Totals

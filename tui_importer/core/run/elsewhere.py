@@ -6,9 +6,9 @@ from __future__ import annotations
 import datetime as dt
 import time
 from collections.abc import Callable
-from dataclasses import replace
 
 import msgspec
+from msgspec.structs import replace
 
 from tui_importer.core.model.counters import Phase, Snapshot
 from tui_importer.core.model.report import Report, Stats

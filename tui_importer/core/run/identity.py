@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +18,7 @@ from tui_importer.core.writing.ledger import Generation, PastRun
 _DIGITS = 32
 
 
-@dataclass(frozen=True, slots=True)
-class Identity:
+class Identity(msgspec.Struct, frozen=True):
     """The parts that identify an import.
 
     ``extent`` is the part of the sheet, ``request`` a digest of the options given for the columns, and ``mapping`` a

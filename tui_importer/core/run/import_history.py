@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from itertools import compress
 
 import msgspec
+from msgspec.structs import replace
 
 from tui_importer.core.conversion.mapping import ColumnMapping
 from tui_importer.core.model.completed_rows import CompletedRows, Interval, merged
@@ -40,8 +40,7 @@ from tui_importer.events import Fault, Reject
 _VERIFIED_ROWS = 5_000
 
 
-@dataclass(frozen=True, slots=True)
-class RunInfo:
+class RunInfo(msgspec.Struct, frozen=True):
     """What the ledger records about the run itself."""
 
     run_id: str

@@ -10,8 +10,9 @@ import datetime as dt
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Protocol, TypeVar
+
+import msgspec
 
 from tui_importer.core.model.counters import Snapshot, combined
 from tui_importer.core.model.plan import Plan
@@ -57,8 +58,7 @@ class RejectStore(Rejects, Protocol):
         """Release what :meth:`open` took. May be called again."""
 
 
-@dataclass(frozen=True, slots=True)
-class PlannedImport:
+class PlannedImport(msgspec.Struct, frozen=True):
     """One import of a run, before it is carried out.
 
     ``opening`` is the plan's source if it is already being opened. ``command`` is the command line that repeats the
@@ -288,8 +288,7 @@ class ImportSet:
             return sum(engine.stop(reason, exit_code) for engine in self._engines) > 0
 
 
-@dataclass(frozen=True, slots=True)
-class _Pending:
+class _Pending(msgspec.Struct, frozen=True):
     """Implements :class:`tui_importer.core.scheduling.executor.PendingImport`."""
 
     owner: ImportSet

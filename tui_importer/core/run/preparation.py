@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from tui_importer.core.conversion.mapping import ColumnMapping
 from tui_importer.core.model.completed_rows import CompletedRows

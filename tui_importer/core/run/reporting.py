@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass, replace
 
 import msgspec
+from msgspec.structs import replace
 
 from tui_importer.core.model.plan import Options, Plan
 from tui_importer.core.model.report import (
@@ -37,8 +37,7 @@ from tui_importer.core.run.stages import (
 from tui_importer.errors import ExitCode, ImporterError, ReconciliationError
 
 
-@dataclass(frozen=True, slots=True)
-class Ending:
+class Ending(msgspec.Struct, frozen=True):
     """How a run ended: the ``error`` that it failed with, if any, and its length in seconds."""
 
     error: ImporterError | None

@@ -6,8 +6,9 @@ import has come at least so far.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
 from typing import Any, TypeVar
+
+import msgspec
 
 from tui_importer.core.model.report import Verification
 from tui_importer.core.model.table import Table
@@ -19,49 +20,42 @@ from tui_importer.core.source.open_source import OpenSource
 from tui_importer.core.writing.ledger import PastRun, ResumePoint
 
 
-@dataclass(frozen=True, kw_only=True)
-class Stage:
+class Stage(msgspec.Struct, frozen=True, kw_only=True):
     """The file is being opened; nothing is known of it yet."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Opened(Stage):
+class Opened(Stage, frozen=True, kw_only=True):
     """The source is open. ``sha256`` is the digest of its bytes."""
 
     source: OpenSource
     sha256: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class Identified(Opened):
+class Identified(Opened, frozen=True, kw_only=True):
     """The ledger has been asked about earlier runs. ``history`` is None in a dry run, which records nothing."""
 
     history: ImportHistory | None
 
 
-@dataclass(frozen=True, kw_only=True)
-class Resolved(Identified):
+class Resolved(Identified, frozen=True, kw_only=True):
     """Every column is resolved."""
 
     resolved: ResolvedPlan
 
 
-@dataclass(frozen=True, kw_only=True)
-class Ready(Resolved):
+class Ready(Resolved, frozen=True, kw_only=True):
     """The number of workers and the batch size are chosen; rows may be read."""
 
     choices: Choices
 
 
-@dataclass(frozen=True, kw_only=True)
-class AlreadyDone(Ready):
+class AlreadyDone(Ready, frozen=True, kw_only=True):
     """The run ``past`` has completed this import: nothing is to be written."""
 
     past: PastRun
 
 
-@dataclass(frozen=True, kw_only=True)
-class Claimed(Ready):
+class Claimed(Ready, frozen=True, kw_only=True):
     """The import is claimed.
 
     ``resume_point`` is None in a dry run. ``created``: this run, or an earlier one that it resumes, creates the table.
@@ -71,8 +65,7 @@ class Claimed(Ready):
     created: bool
 
 
-@dataclass(frozen=True, kw_only=True)
-class PreparedImport(Claimed):
+class PreparedImport(Claimed, frozen=True, kw_only=True):
     """The table is there, and so is the ``stage_table`` that an atomic import fills first (None: there is none)."""
 
     stage_table: Table | None
@@ -83,15 +76,13 @@ class PreparedImport(Claimed):
         return self.stage_table or self.resolved.mapping.table
 
 
-@dataclass(frozen=True, kw_only=True)
-class Loading(PreparedImport):
+class Loading(PreparedImport, frozen=True, kw_only=True):
     """The workers write, or have written, the rows."""
 
     job: ImportJob
 
 
-@dataclass(frozen=True, kw_only=True)
-class Published(Loading):
+class Published(Loading, frozen=True, kw_only=True):
     """All rows are in their table.
 
     ``suppressed_late`` rows counted as inserted were suppressed when the staged rows were moved.
@@ -100,15 +91,13 @@ class Published(Loading):
     suppressed_late: int
 
 
-@dataclass(frozen=True, kw_only=True)
-class Checked(Published):
+class Checked(Published, frozen=True, kw_only=True):
     """The table was checked. ``verification`` is None unless it was compared with the source."""
 
     verification: Verification | None
 
 
-@dataclass(frozen=True, kw_only=True)
-class Recorded(Checked):
+class Recorded(Checked, frozen=True, kw_only=True):
     """The ledger knows that the import is complete: it is too late to stop."""
 
 
@@ -117,4 +106,4 @@ StageT = TypeVar("StageT", bound=Stage)
 
 def after(stage: Stage, kind: type[StageT], **facts: Any) -> StageT:
     """The next stage: the facts of ``stage`` and those that are new. Raises ``TypeError`` unless these are all."""
-    return kind(**{field.name: getattr(stage, field.name) for field in fields(stage)}, **facts)
+    return kind(**{name: getattr(stage, name) for name in stage.__struct_fields__}, **facts)

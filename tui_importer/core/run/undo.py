@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from tui_importer.core.model.names import normalized
 from tui_importer.core.model.table import Table
@@ -11,8 +11,7 @@ from tui_importer.core.writing.ledger import Ledger, PastRun, RunState
 from tui_importer.errors import UsageError
 
 
-@dataclass(frozen=True, slots=True)
-class Undoing:
+class Undoing(msgspec.Struct, frozen=True):
     """What undoing would take back: ``rows`` rows of ``table`` in whose ``column`` is the id of one of the ``runs``.
 
     These have put in ``inserted`` rows; they are several if the import was resumed.

@@ -14,9 +14,10 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any, Protocol
+
+import msgspec
 
 from tui_importer.core.scheduling.run_control import RunControl
 from tui_importer.errors import DatabaseError
@@ -57,8 +58,7 @@ class Activity(Enum):
     GONE = auto()  # the server has no such connection
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(msgspec.Struct, frozen=True):
     """The result of a check. ``detail`` describes it in a few words; ``received`` is how many bytes of the statement's
     data the server has received, if it says so."""
 
@@ -109,8 +109,7 @@ class StallListener(Protocol):
         """The worker's statement has been silent for ``seconds``; ``finding`` is None once it made progress."""
 
 
-@dataclass(slots=True)
-class _Case:
+class _Case(msgspec.Struct):
     """A silent link: the number of its statement, when to check (again), and the latest finding."""
 
     call: int

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from itertools import compress, count, repeat
 from operator import is_not
+
+import msgspec
 
 from tui_importer.core.conversion.parsing import as_text
 from tui_importer.core.model.batch import Block
@@ -47,8 +48,7 @@ MAX_TITLES = 3
 _BELOW = 20
 
 
-@dataclass(frozen=True, slots=True)
-class _Header:
+class _Header(msgspec.Struct, frozen=True):
     """A header: its sheet row, the last one if it has several, and the names of columns by sheet column (from 0)."""
 
     number: int
@@ -56,8 +56,7 @@ class _Header:
     joined: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class _Row:
+class _Row(msgspec.Struct, frozen=True):
     """A row that is not blank: its sheet row, and its filled cells by sheet column (from 0)."""
 
     number: int

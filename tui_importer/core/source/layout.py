@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass, field, replace
+
+import msgspec
+from msgspec.structs import replace
 
 from tui_importer.core.model.ranges import CellRange
 
 
-@dataclass(frozen=True, slots=True)
-class Layout:
+class Layout(msgspec.Struct, frozen=True):
     """Where a sheet's table is.
 
     ``header_row`` is a sheet row (from 1), 0 if there is none; of a header of two rows, it is the second one, and the
@@ -24,7 +25,7 @@ class Layout:
     first_column: int
     headers: tuple[str | None, ...]
     notes: tuple[str, ...] = ()
-    bounds: CellRange = field(default_factory=CellRange)
+    bounds: CellRange = msgspec.field(default_factory=CellRange)
     joined: bool = False
 
     def holds(self, row: int, column: int) -> bool:

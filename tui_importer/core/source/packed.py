@@ -9,10 +9,11 @@ import zipfile
 import zlib
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path, PurePath
 from types import TracebackType
 from typing import Generic, Self, TypeVar
+
+import msgspec
 
 from tui_importer.core.model.batch import Block
 from tui_importer.core.model.ranges import CellRange
@@ -34,8 +35,7 @@ _CHUNK = 1 << 20
 SheetT = TypeVar("SheetT", bound=OpenSheet)
 
 
-@dataclass(frozen=True, slots=True)
-class Packed:
+class Packed(msgspec.Struct, frozen=True):
     """A packed file. ``name`` is the name of what is in it; ``member`` its name in a ZIP archive."""
 
     path: Path
@@ -161,8 +161,7 @@ class UnpackingReader:
         return self._limits
 
 
-@dataclass(frozen=True, slots=True)
-class _Copy:
+class _Copy(msgspec.Struct, frozen=True):
     """A private copy of what is in ``path``: ``file``, in a folder of its own."""
 
     path: Path

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self, runtime_checkable
+
+import msgspec
 
 from tui_importer.core.model.batch import Block
 from tui_importer.core.model.plan import Source
@@ -16,8 +17,7 @@ from tui_importer.core.source.layout import Layout
 from tui_importer.errors import PlanError
 
 
-@dataclass(frozen=True, slots=True)
-class SheetInfo:
+class SheetInfo(msgspec.Struct, frozen=True):
     """A sheet of a workbook. ``hidden`` sheets are read only if requested by name or number."""
 
     name: str

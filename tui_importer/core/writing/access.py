@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from tui_importer.core.model.table import Table
 
 
-@dataclass(frozen=True, slots=True)
-class Access:
+class Access(msgspec.Struct, frozen=True):
     """The access needed to insert into ``columns`` of ``table``.
 
     ``creates_table``: the run creates the table first. ``creates_schema``: and before it the schema, if that is not

@@ -13,6 +13,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
+import msgspec
+
 from tui_importer.core.model.batch import Batch
 from tui_importer.core.model.encoded import EncodedBatch
 from tui_importer.core.model.table import Table
@@ -26,8 +28,7 @@ from tui_importer.core.writing.loaded import Loaded
 from tui_importer.errors import DataFault
 
 
-@dataclass(frozen=True, slots=True)
-class Destination:
+class Destination(msgspec.Struct, frozen=True):
     """Where a session writes: a table, and the columns that an import fills, in the order of a batch's columns.
 
     ``claim`` is the claim under which the session writes; without one it keeps no ledger. ``defaults`` are the indexes
@@ -40,7 +41,7 @@ class Destination:
     types: tuple[ColumnType, ...]
     claim: Claim | None = None
     defaults: tuple[int, ...] = ()
-    mode: WriteMode = field(default_factory=WriteMode)
+    mode: WriteMode = msgspec.field(default_factory=WriteMode)
 
     def part(self, places: Sequence[int]) -> Destination:
         """The same destination with only the columns at these indexes, for rows that leave out the others.
@@ -79,8 +80,7 @@ def application_name(run_id: str) -> str:
     return f"tui_importer/{run_id}"
 
 
-@dataclass(frozen=True, slots=True)
-class IsolatedRows:
+class IsolatedRows(msgspec.Struct, frozen=True):
     """The result of writing rows as if one by one.
 
     ``loaded`` is what became of the others. ``refused`` has the index in the batch of each refused row, in ascending

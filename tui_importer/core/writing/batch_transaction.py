@@ -11,7 +11,9 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+
+import msgspec
+from msgspec.structs import replace
 
 from tui_importer.core.model.batch import Batch
 from tui_importer.core.model.completed_rows import Interval
@@ -33,8 +35,7 @@ FindEntry = Callable[[int], Entry | None]
 SKIPPED_ROWS = 3
 
 
-@dataclass(slots=True)
-class BatchProgress:
+class BatchProgress(msgspec.Struct):
     """What has been committed of a batch so far.
 
     ``rows`` of its converted rows are completed: the database took the ``loaded`` ones and refused the others. The
@@ -45,13 +46,12 @@ class BatchProgress:
     rows: int = 0
     loaded: Loaded = NOTHING_LOADED
     last_row: int | None = None
-    rejects: list[Reject] = field(default_factory=list)
-    skipped_rows: list[int] = field(default_factory=list)
+    rejects: list[Reject] = msgspec.field(default_factory=list)
+    skipped_rows: list[int] = msgspec.field(default_factory=list)
     retries: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class CommittedPart:
+class CommittedPart(msgspec.Struct, frozen=True):
     """What one transaction completes: its ledger entry, and what that adds to the batch's progress.
 
     ``row`` is the sheet row that it writes, if it writes exactly one.

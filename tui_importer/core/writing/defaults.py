@@ -12,9 +12,11 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
 from itertools import compress
 from typing import Generic, TypeVar
+
+import msgspec
+from msgspec.structs import replace
 
 from tui_importer.core.model.batch import Batch
 from tui_importer.core.model.table import Table, TableColumn
@@ -27,8 +29,7 @@ S = TypeVar("S")
 _CAST_LITERAL = re.compile(r"('(?:[^']|'')*')::[^']+")
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(msgspec.Struct, frozen=True):
     """Rows of a batch that are blank in the same columns.
 
     ``columns`` are the indexes of the columns that are written, ``offsets`` the positions of the rows among all rows to

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from tui_importer.core.model.batch import Batch
 from tui_importer.core.scheduling.failures import INTERRUPTS, unexpected

@@ -10,9 +10,10 @@ refused or takes over.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from enum import Enum, StrEnum, auto
 from typing import NamedTuple, Protocol
+
+import msgspec
 
 from tui_importer.core.model.completed_rows import Interval
 from tui_importer.core.model.plan import ColumnPlan
@@ -51,8 +52,7 @@ class Generation(NamedTuple):
     generation: int
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
+class Claim(msgspec.Struct, frozen=True):
     """A run's right to write the rows of an import.
 
     ``generation`` counts how often the import was started from scratch. ``mends`` is the import whose rejects come back
@@ -66,8 +66,7 @@ class Claim:
     mends: Generation | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(msgspec.Struct, frozen=True):
     """What one transaction completes: the sheet rows ``first_row`` to ``last_row``.
 
     ``previous_last_row`` is the last row of the existing entry that this one extends (the one that begins at
@@ -85,8 +84,7 @@ class Entry:
     closes: Sequence[int] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Counts:
+class Counts(msgspec.Struct, frozen=True):
     """The completed rows of an import."""
 
     inserted: int = 0
@@ -113,8 +111,7 @@ class Counts:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NewRun:
+class NewRun(msgspec.Struct, frozen=True, kw_only=True):
     """A run as it begins: what it imports (see :class:`tui_importer.core.run.identity.Identity`), and how.
 
     ``columns`` are the resolved columns. ``created_table``: this import creates its table. ``command`` is the command
@@ -140,8 +137,7 @@ class NewRun:
     mends: Generation | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PastRun(NewRun):
+class PastRun(NewRun, frozen=True, kw_only=True):
     """A run that is recorded in the ledger.
 
     Times are UTC in RFC 3339 format. ``counts`` are those of the import's generation up to the end of this run; they
@@ -161,8 +157,7 @@ class PastRun(NewRun):
     published: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class ResumePoint:
+class ResumePoint(msgspec.Struct, frozen=True):
     """How much of an import is completed when a new run claims it.
 
     ``taken_over`` is the id of the run whose claim was ended for this.
@@ -170,7 +165,7 @@ class ResumePoint:
 
     claim: Claim
     intervals: Sequence[Interval] = ()
-    rejected_rows: Sequence[int] = field(default=())
+    rejected_rows: Sequence[int] = ()
     counts: Counts = Counts()
     taken_over: str | None = None
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 
-@dataclass(frozen=True, slots=True)
-class Loaded:
+class Loaded(msgspec.Struct, frozen=True):
     """What became of rows that the database took without an error.
 
     ``inserted`` rows are new in the table, ``updated`` ones replaced a row that was there, and ``skipped`` ones are not

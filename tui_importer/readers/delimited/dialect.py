@@ -11,8 +11,10 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
+
+from msgspec.structs import replace
 
 from tui_importer.core.model.cells import MalformedRecord
 from tui_importer.core.model.text_format import NO_QUOTE, TextFormat

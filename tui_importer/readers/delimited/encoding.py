@@ -10,9 +10,10 @@ from __future__ import annotations
 import codecs
 import unicodedata
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+
+import msgspec
 
 from tui_importer.errors import SourceError
 
@@ -40,8 +41,7 @@ _CHUNK = 1 << 20
 _HEAD = 1 << 16
 
 
-@dataclass(frozen=True, slots=True)
-class TextEncoding:
+class TextEncoding(msgspec.Struct, frozen=True):
     """The encoding of a file, and whether a backslash occurs in front of a quote (so that it may be an escape)."""
 
     name: str

@@ -5,11 +5,12 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from functools import partial
 from itertools import islice
 from pathlib import Path
 from types import TracebackType
+
+from msgspec.structs import replace
 
 from tui_importer.core.model.batch import Block
 from tui_importer.core.model.cells import MalformedRecord

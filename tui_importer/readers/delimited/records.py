@@ -15,6 +15,8 @@ from functools import cached_property
 from itertools import chain, islice
 from typing import Any
 
+import msgspec
+
 from tui_importer.core.model.cells import EMPTY_TEXT, Cell, MalformedRecord
 
 #: The number of lines that are read at once.
@@ -25,8 +27,7 @@ MAX_RECORD_CHARACTERS = 1 << 26
 _MORE_LINES = 20
 
 
-@dataclass(frozen=True, slots=True)
-class Dialect:
+class Dialect(msgspec.Struct, frozen=True):
     """How records are written.
 
     ``quote`` is None if nothing is quoted. ``escapes``: a backslash stands before a quote or a backslash that is meant
