@@ -21,7 +21,7 @@ sys.path.append(str(ROOT))
 from textual.pilot import Pilot  # noqa: E402
 from textual.screen import Screen  # noqa: E402
 
-from tests.support.scenes import Scene, Stage, write  # noqa: E402
+from tests.support.scenes import Scene, SceneFollower, write  # noqa: E402
 from tui_importer.core.model.plan import Plan, Source, Target  # noqa: E402
 from tui_importer.process.messages import Answer, InspectRequest, Request, TargetSeen  # noqa: E402
 from tui_importer.process.start import InspectionProcess  # noqa: E402
@@ -63,7 +63,7 @@ def main(folder: Path) -> None:
             recording = write(scene, recordings_folder())
 
             def first(found: Glyphs, scene: Scene = scene, recording: object = recording) -> Screen[None]:
-                return RunScreen(lambda: ShownRun(Stage(scene), recording), found, 0.02)  # type: ignore[arg-type]
+                return RunScreen(lambda: ShownRun(SceneFollower(scene), recording), found, 0.02)  # type: ignore[arg-type]
 
             picture(folder / f"{name}.svg", Dashboard(first, glyphs, theme), size, _shows(scene), keys)
             shutil.rmtree(recording.folder)

@@ -77,7 +77,7 @@ def numbers(tmp_path: Path) -> Path:
     return path
 
 
-class Observed:
+class ObservedRun:
     """A run with an ear on it. ``on_event`` may act on the run while it goes."""
 
     def __init__(
@@ -182,7 +182,7 @@ def test_failing_worker_ends_the_run_and_is_named(
             raise ZeroDivisionError("a defect")
 
     url = postgres.url.replace("postgresql:", "failing:")
-    observed = Observed(numbers, url, registry=failing(error), strategy=strategy, workers=workers, batch_size=20)
+    observed = ObservedRun(numbers, url, registry=failing(error), strategy=strategy, workers=workers, batch_size=20)
     report = observed.execute()
     assert (report.outcome, report.exit_code) == ("failed", 1)
     assert "failed at Sheet rows 61 to 80: ZeroDivisionError: a defect" in (report.error or "")
@@ -201,7 +201,7 @@ def test_all_failing_workers_are_named(numbers: Path, postgres: Database, strate
         raise ValueError(f"defect at batch {batch.number}")
 
     url = postgres.url.replace("postgresql:", "failing:")
-    report = Observed(numbers, url, registry=failing(error), strategy=strategy, workers=3, batch_size=20).execute()
+    report = ObservedRun(numbers, url, registry=failing(error), strategy=strategy, workers=3, batch_size=20).execute()
     assert (report.outcome, report.exit_code, report.stats.inserted) == ("failed", 1, 0)
     for number in (1, 2, 3):
         assert f"defect at batch {number}" in (report.error or "")
@@ -216,7 +216,7 @@ def test_a_backend_that_cannot_encode_is_named(numbers: Path, postgres: Database
     spec = BackendSpec("failing", "", lambda settings: FailingEncoder(settings, error), schemes=("failing",))
     url = postgres.url.replace("postgresql:", "failing:")
     registry = registry_with(backend=[spec])
-    report = Observed(numbers, url, registry=registry, strategy=strategy, batch_size=20).execute()
+    report = ObservedRun(numbers, url, registry=registry, strategy=strategy, batch_size=20).execute()
     assert (report.outcome, report.exit_code) == ("failed", 1)
     assert "backend 'failing' failed: ZeroDivisionError: a defect" in (report.error or "")
     assert postgres.scalar("SELECT count(*) FROM numbers") == report.stats.inserted < ROWS
@@ -242,13 +242,13 @@ def test_strategy_that_drops_batches_fails_the_run(numbers: Path, sqlite: Databa
                 if batch.number % 2:
                     writer.write(batch)
 
-    report = Observed(numbers, sqlite.url, registry=strategy_of(swallow), strategy="odd", batch_size=20).execute()
+    report = ObservedRun(numbers, sqlite.url, registry=strategy_of(swallow), strategy="odd", batch_size=20).execute()
     assert (report.outcome, report.exit_code) == ("failed", 1)
     assert "300" in (report.error or "")
     assert "159" in (report.error or "")
 
 
-class Panic(BaseException):
+class RustPanic(BaseException):
     """What Rust code raises that panics: no Exception."""
 
 
@@ -257,7 +257,7 @@ class PanickingSheet(DelimitedFile):
 
     def blocks(self, rows: int) -> Iterator[Block]:
         yield next(super().blocks(rows))
-        raise Panic("index out of bounds")
+        raise RustPanic("index out of bounds")
 
 
 class PanickingReader(DelimitedReader):
@@ -268,23 +268,23 @@ class PanickingReader(DelimitedReader):
 
     def open(self, path: Path) -> DelimitedFile:
         if not self._sheet:
-            raise Panic("index out of bounds")
+            raise RustPanic("index out of bounds")
         return PanickingSheet(path, "utf-8", Dialect(","))
 
 
 @pytest.mark.parametrize("where", ["file", "sheet", "strategy"])
 def test_base_exception_fails_the_run(numbers: Path, sqlite: Database, where: str) -> None:
     def panic(job: Job) -> None:
-        raise Panic("index out of bounds")
+        raise RustPanic("index out of bounds")
 
     text = numbers.with_suffix(".odd")
     text.write_text("n\n" + "1\n" * ROWS)
     if where == "strategy":
         registry = strategy_of(panic)
-        report = Observed(numbers, sqlite.url, registry=registry, strategy="odd").execute()
+        report = ObservedRun(numbers, sqlite.url, registry=registry, strategy="odd").execute()
     else:
         reader = ReaderSpec("odd", "", partial(PanickingReader, sheet=where == "sheet"), (".odd",))
-        report = Observed(text, sqlite.url, registry=registry_with(reader=[reader])).execute()
+        report = ObservedRun(text, sqlite.url, registry=registry_with(reader=[reader])).execute()
     assert (report.outcome, report.exit_code) == ("failed", 1)
     assert "Panic: index out of bounds" in (report.error or "")
     assert where == "sheet" or "'odd' failed" in (report.error or "")
@@ -299,7 +299,7 @@ def test_strategy_that_returns_early_leaves_no_thread_waiting(numbers: Path, sql
 
     # More batches than the queue holds: the reader is waiting for room when the strategy ends.
     assert QUEUE_BATCHES + batches < ROWS / 10
-    report = Observed(numbers, sqlite.url, registry=strategy_of(end_early), strategy="odd", batch_size=10).execute()
+    report = ObservedRun(numbers, sqlite.url, registry=strategy_of(end_early), strategy="odd", batch_size=10).execute()
     assert (report.outcome, report.exit_code) == ("failed", 1)
     assert sqlite.scalar("SELECT count(*) FROM numbers") == 9 * batches  # the header is a row of the first block
 
@@ -312,7 +312,7 @@ def test_strategy_that_writes_a_batch_twice_fails_the_run(numbers: Path, sqlite:
                 if batch.number == 1:
                     writer.write(batch)
 
-    report = Observed(numbers, sqlite.url, registry=strategy_of(twice), strategy="odd", batch_size=100).execute()
+    report = ObservedRun(numbers, sqlite.url, registry=strategy_of(twice), strategy="odd", batch_size=100).execute()
     assert (report.outcome, report.exit_code) == ("failed", 1)
 
 
@@ -349,7 +349,7 @@ def test_time_limit_interrupts_a_worker_waiting_for_the_database(
                 locked[-1].__enter__()
 
         for timeout in (1.0, 8.0, 60.0):
-            observed = Observed(numbers, database.url, on_event=lock, strategy=strategy, workers=2, timeout=timeout)
+            observed = ObservedRun(numbers, database.url, on_event=lock, strategy=strategy, workers=2, timeout=timeout)
             report = observed.execute()
             if locked:  # else the time was up before anybody began: the machine is slow
                 break
@@ -383,7 +383,7 @@ def test_abort_interrupts_a_worker_waiting_for_the_database(postgres: Database, 
 
             threading.Thread(target=cancel).start()
 
-    report = Observed(numbers, postgres.url, on_event=lock_then_cancel, strategy=strategy, workers=1).execute()
+    report = ObservedRun(numbers, postgres.url, on_event=lock_then_cancel, strategy=strategy, workers=1).execute()
     locks[-1].__exit__(None, None, None)
     assert (report.outcome, report.exit_code, report.error) == ("stopped", 4, "enough")
     assert postgres.scalar("SELECT count(*) FROM numbers") == 0
@@ -399,7 +399,7 @@ def test_released_lock_only_delays_the_run(sqlite: Database, numbers: Path) -> N
             locks[-1].__enter__()
             threading.Timer(0.5, locks[-1].__exit__, (None, None, None)).start()
 
-    report = Observed(numbers, sqlite.url, on_event=lock_for_a_while).execute()
+    report = ObservedRun(numbers, sqlite.url, on_event=lock_for_a_while).execute()
     assert (report.outcome, report.stats.inserted) == ("complete", ROWS)
 
 
@@ -417,7 +417,7 @@ def test_terminated_connections_neither_lose_nor_duplicate_rows(
                 "WHERE application_name LIKE 'tui_importer/%' AND datname = current_database()"
             )
 
-    report = Observed(numbers, postgres.url, on_event=kill, strategy=strategy, workers=2, batch_size=20).execute()
+    report = ObservedRun(numbers, postgres.url, on_event=kill, strategy=strategy, workers=2, batch_size=20).execute()
     assert (report.outcome, report.stats.inserted) == ("complete", ROWS)
     assert report.stats.retries > 0
     assert postgres.scalar("SELECT count(*) FROM numbers") == ROWS
@@ -429,7 +429,7 @@ def test_table_dropped_during_the_run_fails_it_in_one_line(postgres: Database, n
         if isinstance(event, LoadingStarted):
             postgres.execute("DROP TABLE numbers")
 
-    report = Observed(numbers, postgres.url, on_event=drop).execute()
+    report = ObservedRun(numbers, postgres.url, on_event=drop).execute()
     assert (report.outcome, report.exit_code) == ("failed", 1)
     assert 'relation "numbers" does not exist' in (report.error or "")
     assert "\n" not in (report.error or "")
@@ -483,7 +483,7 @@ def test_full_disk_fails_in_one_line_and_keeps_committed_rows(numbers: Path, tmp
 @pytest.mark.parametrize("strategy", STRATEGIES)
 def test_exceeding_the_reject_limit_stops_the_run(sqlite: Database, numbers: Path, strategy: str) -> None:
     sqlite.execute("CREATE TABLE numbers (n integer CHECK (n % 10 <> 0))")
-    report = Observed(numbers, sqlite.url, strategy=strategy, batch_size=10, max_rejects="5").execute()
+    report = ObservedRun(numbers, sqlite.url, strategy=strategy, batch_size=10, max_rejects="5").execute()
     assert (report.outcome, report.exit_code) == ("stopped", 4)
     assert "--max-rejects" in (report.error or "")
     assert 6 <= report.stats.error_count < 30
@@ -496,7 +496,7 @@ def test_stop_finishes_batches_in_flight_and_starts_no_other(database: Database,
         if isinstance(event, BatchCommitted):
             run.stop("that will do")
 
-    report = Observed(numbers, database.url, on_event=stop, strategy=strategy, workers=2, batch_size=10).execute()
+    report = ObservedRun(numbers, database.url, on_event=stop, strategy=strategy, workers=2, batch_size=10).execute()
     assert (report.outcome, report.exit_code, report.error) == ("stopped", 4, "that will do")
     assert 0 < report.stats.inserted < ROWS
     assert database.scalar("SELECT count(*) FROM numbers") == report.stats.inserted
@@ -504,10 +504,10 @@ def test_stop_finishes_batches_in_flight_and_starts_no_other(database: Database,
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
 def test_limit_bounds_rows_and_dry_run_writes_none(database: Database, numbers: Path, strategy: str) -> None:
-    rehearsed = Observed(numbers, database.url, strategy=strategy, dry_run=True, limit=120).execute()
+    rehearsed = ObservedRun(numbers, database.url, strategy=strategy, dry_run=True, limit=120).execute()
     assert (rehearsed.outcome, rehearsed.stats.total_records) == ("complete", 120)
     assert not Path(database.url).exists() or database.kind == "postgresql"
-    report = Observed(numbers, database.url, strategy=strategy, limit=120).execute()
+    report = ObservedRun(numbers, database.url, strategy=strategy, limit=120).execute()
     assert report.stats.inserted == 120
     assert database.fetch("SELECT min(n), max(n), count(*) FROM numbers") == [(0, 119, 120)]
 
@@ -525,7 +525,7 @@ def test_back_pressure_limits_the_number_of_batches_in_memory(sqlite: Database, 
                 threading.Event().wait(0.001)
             reached.append(run.snapshot().read)
 
-    Observed(numbers, sqlite.url, on_event=observe, strategy="batched", batch_size=10).execute()
+    ObservedRun(numbers, sqlite.url, on_event=observe, strategy="batched", batch_size=10).execute()
     # The first batch is in, the queue is full, and one more batch waits for room.
     assert reached[0] <= 10 * (1 + QUEUE_BATCHES + 1)
 
@@ -550,7 +550,7 @@ def test_default_batch_size_grows_with_the_expected_rows(
     for row in range(1, rows + 1):
         sheet.write(row, 0, row)
     book.close()
-    report = Observed(path, postgres.url, **options).execute()
+    report = ObservedRun(path, postgres.url, **options).execute()
     assert (report.batch_size, report.stats.total_records) == (expected, rows)
 
 
@@ -565,7 +565,7 @@ def test_listener_receives_one_event_at_a_time(postgres: Database, numbers: Path
         os.sched_yield()
         inside.pop()
 
-    Observed(numbers, postgres.url, on_event=listen, strategy="threaded", workers=4, batch_size=5).execute()
+    ObservedRun(numbers, postgres.url, on_event=listen, strategy="threaded", workers=4, batch_size=5).execute()
     assert overlaps == []
 
 
@@ -574,7 +574,7 @@ def test_failing_listener_ends_the_run_without_losing_rows(sqlite: Database, num
         if isinstance(event, BatchCommitted):
             raise LookupError("a defect of the listener")
 
-    report = Observed(numbers, sqlite.url, on_event=fail, batch_size=10).execute()
+    report = ObservedRun(numbers, sqlite.url, on_event=fail, batch_size=10).execute()
     assert (report.outcome, report.exit_code) == ("failed", 1)
     assert report.error == "the listener failed: LookupError: a defect of the listener"
     assert sqlite.scalar("SELECT count(*) FROM numbers") == report.stats.inserted > 0
@@ -597,7 +597,7 @@ def test_written_batches_are_released(sqlite: Database, numbers: Path) -> None:
             if committed % 10 == 0:  # every object of the process is looked at
                 most.append(living() - before)
 
-    Observed(numbers, sqlite.url, on_event=count, strategy="batched", batch_size=5).execute()
+    ObservedRun(numbers, sqlite.url, on_event=count, strategy="batched", batch_size=5).execute()
     assert len(most) > ROWS / 5 / 10 - 1
     # Those waiting, the one that waits for room, those in hand and just let go.
     assert max(most) <= QUEUE_BATCHES + 5

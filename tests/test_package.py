@@ -100,7 +100,7 @@ def test_every_module_can_be_imported_alone() -> None:
     subprocess.run([sys.executable, "-c", script], check=True, timeout=240)
 
 
-def everyone() -> list[type[Any]]:
+def all_events() -> list[type[Any]]:
     return list(typing.get_args(events.AnyEvent))
 
 
@@ -133,7 +133,7 @@ def instances(kind: type[Any]) -> st.SearchStrategy[Any]:
     return st.builds(kind, **{name: of(hint) for name, hint in typing.get_type_hints(kind).items() if hint})
 
 
-@pytest.mark.parametrize("kind", everyone(), ids=lambda kind: str(kind.__name__))
+@pytest.mark.parametrize("kind", all_events(), ids=lambda kind: str(kind.__name__))
 @settings(max_examples=examples(20), suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data())
 def test_events_round_trip_through_json(kind: type[Any], data: st.DataObject) -> None:

@@ -24,7 +24,7 @@ ROWS = """
 
 
 @pytest.fixture
-def printed(postgres: Database, tmp_path: Path) -> Path:
+def server_output(postgres: Database, tmp_path: Path) -> Path:
     """A file of what PostgreSQL prints of a table's rows, and an empty table of the same columns."""
     postgres.execute(TABLE.format("origin"))
     postgres.execute(ROWS)
@@ -50,18 +50,20 @@ def load(database: Database, file: Path, formats: Formats | None = None, **optio
     "options", [*({"strategy": each} for each in ("sequential", "threaded", "batched", "async")), {"atomic": True}]
 )
 def test_literals_printed_by_postgresql_are_loaded_unchanged(
-    postgres: Database, printed: Path, options: dict[str, Any]
+    postgres: Database, server_output: Path, options: dict[str, Any]
 ) -> None:
-    report = load(postgres, printed, verify=True, **options)
+    report = load(postgres, server_output, verify=True, **options)
     assert (report.error, report.outcome, report.rejects) == (None, "complete", ())
     assert postgres.fetch("SELECT count(*) FROM (TABLE origin INTERSECT TABLE t)") == [(6,)]
     assert report.verified is not None
     assert report.verified.not_compared == ("tz",)
 
 
-def test_bad_literals_are_rejected(postgres: Database, printed: Path) -> None:
-    printed.write_text(printed.read_text() + "1,infinity,,,\n7,4714-01-01 BC,,,\n8,infinite,,,\n9,,,,1 month\n")
-    report = load(postgres, printed)
+def test_bad_literals_are_rejected(postgres: Database, server_output: Path) -> None:
+    server_output.write_text(
+        server_output.read_text() + "1,infinity,,,\n7,4714-01-01 BC,,,\n8,infinite,,,\n9,,,,1 month\n"
+    )
+    report = load(postgres, server_output)
     assert [(reject.row, reject.column) for reject in report.rejects] == [(8, "n"), (9, "d"), (10, "d"), (11, "i")]
     assert postgres.fetch("SELECT count(*) FROM (TABLE origin INTERSECT TABLE t)") == [(6,)]
 

@@ -58,7 +58,7 @@ def load(url: str, folder: Path, rows: range = range(1, 5), table: str = "t", **
     return Run(plan, rejects_file=folder / "rejects.xlsx").execute()
 
 
-def granted(report: Report, owner: Database) -> list[str]:
+def run_suggested_grants(report: Report, owner: Database) -> list[str]:
     """The statements that the report's error names, carried out by the owner of everything."""
     assert report.exit_code == 1, report.error
     assert report.error is not None
@@ -74,7 +74,7 @@ def test_missing_privilege_to_create_the_ledger_is_named(postgres: Database, cle
     postgres.execute(f"CREATE TABLE t (n integer, note text); GRANT INSERT ON t TO {clerk.quoted}")
     report = load(clerk.url, tmp_path)
     assert "--ledger-schema" in (report.error or "")
-    assert granted(report, postgres) == [f"GRANT CREATE ON SCHEMA public TO {clerk.quoted}"]
+    assert run_suggested_grants(report, postgres) == [f"GRANT CREATE ON SCHEMA public TO {clerk.quoted}"]
     assert load(clerk.url, tmp_path).outcome == "complete"
 
 
@@ -89,7 +89,7 @@ def test_several_users_share_one_ledger(
         postgres.execute(f"GRANT INSERT ON t TO {user.quoted}")
         rows = range(1, 1 + 20 * number)
         report = load(user.url, tmp_path, rows, strategy=strategy)
-        assert granted(report, postgres) == [
+        assert run_suggested_grants(report, postgres) == [
             f"GRANT SELECT, INSERT, UPDATE, DELETE ON public.tui_importer_batch TO {user.quoted}",
             f"GRANT SELECT, INSERT ON public.tui_importer_reject TO {user.quoted}",
             f"GRANT SELECT, INSERT, UPDATE ON public.tui_importer_run TO {user.quoted}",
@@ -105,7 +105,7 @@ def test_missing_privilege_for_the_last_step_is_named_first(postgres: Database, 
     assert load(postgres.url, tmp_path).outcome == "complete"
     postgres.execute(f"GRANT SELECT, INSERT, UPDATE ON ALL TABLES IN SCHEMA public TO {clerk.quoted}")
     report = load(clerk.url, tmp_path, range(9))
-    assert granted(report, postgres) == [f"GRANT DELETE ON public.tui_importer_batch TO {clerk.quoted}"]
+    assert run_suggested_grants(report, postgres) == [f"GRANT DELETE ON public.tui_importer_batch TO {clerk.quoted}"]
     assert postgres.scalar("SELECT count(*) FROM t") == 4
     assert load(clerk.url, tmp_path, range(9)).outcome == "complete"
 
@@ -113,7 +113,7 @@ def test_missing_privilege_for_the_last_step_is_named_first(postgres: Database, 
 def test_missing_ledger_schema_is_named(postgres: Database, clerk: User, tmp_path: Path) -> None:
     postgres.execute(f"CREATE TABLE t (n integer, note text); GRANT INSERT ON t TO {clerk.quoted}")
     report = load(clerk.url, tmp_path, ledger_schema="the books")
-    assert granted(report, postgres) == [f'CREATE SCHEMA "the books" AUTHORIZATION {clerk.quoted}']
+    assert run_suggested_grants(report, postgres) == [f'CREATE SCHEMA "the books" AUTHORIZATION {clerk.quoted}']
     assert load(clerk.url, tmp_path, ledger_schema="the books").outcome == "complete"
 
 
@@ -121,12 +121,12 @@ def test_missing_ledger_schema_is_named(postgres: Database, clerk: User, tmp_pat
 def test_missing_privileges_on_the_ledger_schema_are_named(postgres: Database, clerk: User, tmp_path: Path) -> None:
     postgres.execute(f"CREATE TABLE t (n integer, note text); GRANT INSERT ON t TO {clerk.quoted}; CREATE SCHEMA books")
     report = load(clerk.url, tmp_path, ledger_schema="books")
-    assert granted(report, postgres) == [f"GRANT USAGE, CREATE ON SCHEMA books TO {clerk.quoted}"]
+    assert run_suggested_grants(report, postgres) == [f"GRANT USAGE, CREATE ON SCHEMA books TO {clerk.quoted}"]
     assert load(clerk.url, tmp_path, ledger_schema="books").outcome == "complete"
     # The same with tables in it that are no business of whoever may not use the schema.
     postgres.execute(f"REVOKE ALL ON SCHEMA books FROM {clerk.quoted}")
     report = load(clerk.url, tmp_path, range(7), ledger_schema="books")
-    assert granted(report, postgres) == [f"GRANT USAGE ON SCHEMA books TO {clerk.quoted}"]
+    assert run_suggested_grants(report, postgres) == [f"GRANT USAGE ON SCHEMA books TO {clerk.quoted}"]
     assert load(clerk.url, tmp_path, range(7), ledger_schema="books").outcome == "complete"
 
 
@@ -138,7 +138,7 @@ def test_missing_privilege_to_write_the_table_is_named(
         f"CREATE TABLE t (id serial, n integer, note text); GRANT CREATE ON SCHEMA public TO {clerk.quoted}"
     )
     report = load(clerk.url, tmp_path, dry_run=dry_run)
-    assert granted(report, postgres) == [
+    assert run_suggested_grants(report, postgres) == [
         f"GRANT INSERT ON public.t TO {clerk.quoted}",
         f"GRANT USAGE ON SEQUENCE public.t_id_seq TO {clerk.quoted}",
     ]
@@ -159,7 +159,7 @@ def test_missing_usage_privilege_on_the_schema_is_named(postgres: Database, cler
         f"GRANT CREATE ON SCHEMA public TO {clerk.quoted}"
     )
     report = load(clerk.url, tmp_path, table="shop.t")
-    assert granted(report, postgres) == [f"GRANT USAGE ON SCHEMA shop TO {clerk.quoted}"]
+    assert run_suggested_grants(report, postgres) == [f"GRANT USAGE ON SCHEMA shop TO {clerk.quoted}"]
     assert load(clerk.url, tmp_path, table="shop.t").outcome == "complete"
 
 
@@ -172,7 +172,7 @@ def test_missing_privilege_to_create_the_table_or_staging_table_is_named(
     if atomic:
         postgres.execute(f"CREATE TABLE t (n integer, note text); GRANT INSERT ON t TO {clerk.quoted}")
     report = load(clerk.url, tmp_path, ledger_schema="books", atomic=atomic)
-    assert granted(report, postgres) == [f"GRANT CREATE ON SCHEMA public TO {clerk.quoted}"]
+    assert run_suggested_grants(report, postgres) == [f"GRANT CREATE ON SCHEMA public TO {clerk.quoted}"]
     assert load(clerk.url, tmp_path, ledger_schema="books", atomic=atomic).outcome == "complete"
 
 
@@ -186,13 +186,13 @@ def test_verifying_and_resuming_require_the_select_privilege(postgres: Database,
     ways: tuple[dict[str, Any], ...] = ({"verify": True, "again": True}, {})
     for options in ways:
         report = load(clerk.url, tmp_path, **options)
-        assert granted(report, postgres) == [f"GRANT SELECT ON public.t TO {clerk.quoted}"]
+        assert run_suggested_grants(report, postgres) == [f"GRANT SELECT ON public.t TO {clerk.quoted}"]
         assert load(clerk.url, tmp_path, **options).exit_code == 0
         postgres.execute(f"REVOKE SELECT ON t FROM {clerk.quoted}")
 
 
 @pytest.fixture
-def private() -> Iterator[Path]:
+def read_only_folder() -> Iterator[Path]:
     """A folder of somebody who may not write everywhere, whoever runs the tests."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -209,28 +209,28 @@ def private() -> Iterator[Path]:
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
-def test_read_only_sqlite_file_is_refused(private: Path, strategy: str) -> None:
-    database = private / "shop.db"
-    assert load(str(database), private).outcome == "complete"
+def test_read_only_sqlite_file_is_refused(read_only_folder: Path, strategy: str) -> None:
+    database = read_only_folder / "shop.db"
+    assert load(str(database), read_only_folder).outcome == "complete"
     database.chmod(0o400)
-    report = load(str(database), private, range(9), strategy=strategy)
+    report = load(str(database), read_only_folder, range(9), strategy=strategy)
     assert (report.exit_code, report.error) == (
         1,
         f"the SQLite database {database} is read-only: let yourself write it (chmod u+w), or name another with --db",
     )
-    assert load(str(database), private, range(9), dry_run=True).exit_code == 1
+    assert load(str(database), read_only_folder, range(9), dry_run=True).exit_code == 1
 
 
 @pytest.mark.parametrize("there", [False, True])
-def test_sqlite_file_in_a_read_only_folder_is_refused(private: Path, there: bool) -> None:
-    folder = private / "data"
+def test_sqlite_file_in_a_read_only_folder_is_refused(read_only_folder: Path, there: bool) -> None:
+    folder = read_only_folder / "data"
     folder.mkdir()
     database = folder / "shop.db"
     if there:
-        assert load(str(database), private).outcome == "complete"
+        assert load(str(database), read_only_folder).outcome == "complete"
     folder.chmod(0o500)
-    report = load(str(database), private, range(9))
+    report = load(str(database), read_only_folder, range(9))
     assert report.exit_code in (1, 5)
     assert (report.error or "").startswith(f"the folder {folder} is read-only, and SQLite keeps a journal beside")
     folder.chmod(0o700)
-    assert load(str(database), private, range(9)).outcome == "complete"
+    assert load(str(database), read_only_folder, range(9)).outcome == "complete"

@@ -32,7 +32,7 @@ def own_state(program: Program) -> Path:
 
 
 @pytest.fixture
-def bad(workbook: Callable[..., Path]) -> Path:
+def workbook_with_rejects(workbook: Callable[..., Path]) -> Path:
     """200 numbers, ten of them none."""
     rows = [[f"x{number}" if number in BAD else number, f"word {number}"] for number in range(200)]
     return workbook("bad.xlsx", [["n", "word"], *rows])
@@ -46,7 +46,7 @@ def ids(program: Program) -> list[str]:
     return [str(run["run_id"]) for run in runs]
 
 
-def test_attach_shows_an_ended_run(program: Program, bad: Path, own_state: Path) -> None:
+def test_attach_shows_an_ended_run(program: Program, workbook_with_rejects: Path, own_state: Path) -> None:
     first = program("bad.xlsx", "--no-ui", *INTEGERS, code=3)
     [run_id] = ids(program)
     for arguments in (["attach"], ["attach", run_id], ["attach", run_id[:-3]], ["replay", "--speed", "1000"]):
@@ -143,7 +143,7 @@ def rows_of(path: Path) -> list[tuple[Any, ...]]:
     return [tuple(cell.value for cell in row) for row in sheet.iter_rows()]
 
 
-def test_rejects_command_writes_the_same_file_as_the_run(program: Program, bad: Path) -> None:
+def test_rejects_command_writes_the_same_file_as_the_run(program: Program, workbook_with_rejects: Path) -> None:
     program("bad.xlsx", "--no-ui", *INTEGERS, code=3)
     there = rows_of(program.folder / "bad.rejects.xlsx")
     assert len(there) == 1 + len(BAD)
@@ -156,18 +156,20 @@ def test_rejects_command_writes_the_same_file_as_the_run(program: Program, bad: 
     assert rows_of(program.folder / "bad.rejects.xlsx") == there
 
 
-def test_rejects_command_does_not_overwrite_other_files(program: Program, bad: Path, orders: Path) -> None:
-    before = bad.read_bytes()
+def test_rejects_command_does_not_overwrite_other_files(
+    program: Program, workbook_with_rejects: Path, orders: Path
+) -> None:
+    before = workbook_with_rejects.read_bytes()
     program("bad.xlsx", "-q", *INTEGERS, code=3)
     for where in ("bad.xlsx", "no/such/folder/x.xlsx", "x.docx"):
         ended = program("rejects", "-o", where, code=2)
         assert len(ended.lines) == 1
-    assert bad.read_bytes() == before
+    assert workbook_with_rejects.read_bytes() == before
     program("orders.xlsx", "-q", code=0)
     assert "has rejected no row" in program("rejects", code=2).err
 
 
-def test_rejects_command_works_for_live_crashed_and_resumed_runs(program: Program, bad: Path) -> None:
+def test_rejects_command_works_for_live_crashed_and_resumed_runs(program: Program, workbook_with_rejects: Path) -> None:
     options = ["bad.xlsx", "--db", "b.db", *INTEGERS, "--batch-size", "20"]
     run = program.start(*options, "--max-rate", "5", "--log-format", "json")
     until(run, "row_rejected")
@@ -190,7 +192,7 @@ def count(ended: Ended) -> int:
     return int(ended.lines[0].split()[0])
 
 
-def test_viewing_commands_are_not_listed_as_runs(program: Program, bad: Path) -> None:
+def test_viewing_commands_are_not_listed_as_runs(program: Program, workbook_with_rejects: Path) -> None:
     program("bad.xlsx", "-q", *INTEGERS, code=3)
     program("bad.xlsx", "-q", *INTEGERS, code=0)
     listed = program("runs", "--json", code=0).out
@@ -227,11 +229,11 @@ def loaded(program: Program, *arguments: str) -> tuple[int, set[str]]:
     return int(exit_code), set(modules)
 
 
-def tops(modules: set[str]) -> set[str]:
+def top_level_packages(modules: set[str]) -> set[str]:
     return {name.partition(".")[0] for name in modules}
 
 
-def test_headless_commands_do_not_import_the_dashboard(program: Program, bad: Path) -> None:
+def test_headless_commands_do_not_import_the_dashboard(program: Program, workbook_with_rejects: Path) -> None:
     for arguments, expected in (
         (["bad.xlsx", "--no-ui", *INTEGERS], 3),
         (["bad.xlsx", *INTEGERS], 0),
@@ -242,16 +244,18 @@ def test_headless_commands_do_not_import_the_dashboard(program: Program, bad: Pa
     ):
         code, modules = loaded(program, *arguments)
         assert code == expected, arguments
-        assert tops(modules).isdisjoint(UI), arguments
+        assert top_level_packages(modules).isdisjoint(UI), arguments
         assert not {name for name in modules if name.startswith("tui_importer.tui")}, arguments
 
 
-def test_viewing_a_run_imports_no_driver_and_no_reader(program: Program, bad: Path) -> None:
+def test_viewing_a_run_imports_no_driver_and_no_reader(program: Program, workbook_with_rejects: Path) -> None:
     program("bad.xlsx", "-q", *INTEGERS, code=3)
     for command in (["attach", "--no-ui"], ["replay", "--no-ui", "--speed", "99"], ["runs"]):
         code, modules = loaded(program, *command)
         assert code in (0, 3)
-        assert tops(modules).isdisjoint({"sqlalchemy", "psycopg", "aiosqlite", "openpyxl", "python_calamine"}), command
+        assert top_level_packages(modules).isdisjoint(
+            {"sqlalchemy", "psycopg", "aiosqlite", "openpyxl", "python_calamine"}
+        ), command
 
 
 def test_version_option_imports_few_modules(program: Program) -> None:
@@ -275,7 +279,9 @@ def test_version_option_imports_few_modules(program: Program) -> None:
         "tui_importer.process",
         "tui_importer.process.interpreter",
     }
-    assert tops(modules).isdisjoint({"msgspec", "pluggy", "sqlalchemy", "psycopg", "openpyxl", "asyncio", *UI})
+    assert top_level_packages(modules).isdisjoint(
+        {"msgspec", "pluggy", "sqlalchemy", "psycopg", "openpyxl", "asyncio", *UI}
+    )
 
 
 def test_without_arguments_or_terminal_usage_is_printed(program: Program) -> None:

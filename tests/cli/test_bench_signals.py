@@ -23,7 +23,7 @@ TABLES = "SELECT tablename FROM pg_tables WHERE schemaname = 'public'"
 
 
 @pytest.fixture
-def many(workbook: Callable[..., Path]) -> Path:
+def many_rows(workbook: Callable[..., Path]) -> Path:
     """Rows that keep the strategy that writes them one by one busy for a while."""
     return workbook("many.xlsx", [["n", "word"], *([n, f"word {n}"] for n in range(20_000))])
 
@@ -45,7 +45,7 @@ def begin(program: Program, *options: str) -> subprocess.Popen[str]:
     return process
 
 
-def eventually(wanted: Callable[[], object]) -> None:
+def wait_until(wanted: Callable[[], object]) -> None:
     end = time.monotonic() + 60
     while not wanted():
         assert time.monotonic() < end
@@ -54,11 +54,11 @@ def eventually(wanted: Callable[[], object]) -> None:
 
 @pytest.mark.parametrize(("number", "code"), SIGNALS)
 def test_signal_stops_bench_and_removes_its_tables(
-    program: Program, many: Path, temporary: Path, postgres: Database, number: int, code: int
+    program: Program, many_rows: Path, temporary: Path, postgres: Database, number: int, code: int
 ) -> None:
     process = begin(program, "--db", postgres.url)
     rows = "SELECT 1 FROM tui_importer_batch"
-    eventually(lambda: len(postgres.fetch(TABLES)) == 4 and postgres.fetch(rows))
+    wait_until(lambda: len(postgres.fetch(TABLES)) == 4 and postgres.fetch(rows))
     process.send_signal(number)
     out, err = process.communicate(timeout=60)
     assert process.returncode == code
@@ -71,10 +71,10 @@ def test_signal_stops_bench_and_removes_its_tables(
 
 @pytest.mark.parametrize(("number", "code"), SIGNALS)
 def test_interrupted_bench_removes_the_database_file_it_created(
-    program: Program, many: Path, temporary: Path, number: int, code: int
+    program: Program, many_rows: Path, temporary: Path, number: int, code: int
 ) -> None:
     process = begin(program, "--db", "new.db")
-    eventually((program.folder / "new.db").exists)
+    wait_until((program.folder / "new.db").exists)
     process.send_signal(number)
     process.communicate(timeout=60)
     assert process.returncode == code
@@ -83,10 +83,10 @@ def test_interrupted_bench_removes_the_database_file_it_created(
 
 
 def test_second_signal_ends_bench_immediately_with_a_warning_about_leftovers(
-    program: Program, many: Path, postgres: Database
+    program: Program, many_rows: Path, postgres: Database
 ) -> None:
     process = begin(program, "--db", postgres.url)
-    eventually(lambda: len(postgres.fetch(TABLES)) == 4)
+    wait_until(lambda: len(postgres.fetch(TABLES)) == 4)
     # Whoever holds a lock on the ledger keeps it from being cleaned up.
     with psycopg.connect(postgres.url) as holder:
         holder.execute("LOCK TABLE tui_importer_run")
@@ -96,7 +96,7 @@ def test_second_signal_ends_bench_immediately_with_a_warning_about_leftovers(
             "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database() "
             "AND application_name LIKE 'tui_importer/bench%'"
         )
-        eventually(lambda: postgres.fetch(waiting))
+        wait_until(lambda: postgres.fetch(waiting))
         process.send_signal(signal.SIGTERM)
         _, err = process.communicate(timeout=60)
     assert process.returncode == 143

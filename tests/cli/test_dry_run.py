@@ -33,7 +33,7 @@ def own_state(program: Program) -> Path:
 
 
 @pytest.fixture
-def bad(workbook: Callable[..., Path]) -> Path:
+def workbook_with_rejects(workbook: Callable[..., Path]) -> Path:
     """30 numbers, three of them none."""
     return workbook("bad.xlsx", [["n"], *([f"x{n}" if n in (5, 6, 7) else n] for n in range(30))])
 
@@ -43,7 +43,9 @@ OPTIONS = ("bad.xlsx", "--db", "b.db", "--type", "n=integer", "--dry-run")
 
 @pytest.mark.once
 @pytest.mark.parametrize("style", [(), ("-v",), ("--plain",), ("--plain", "-v")])
-def test_every_output_line_of_a_dry_run_is_marked(program: Program, bad: Path, style: tuple[str, ...]) -> None:
+def test_every_output_line_of_a_dry_run_is_marked(
+    program: Program, workbook_with_rejects: Path, style: tuple[str, ...]
+) -> None:
     ended = program(*OPTIONS, *style, code=3)
     assert ended.lines
     for line in ended.lines:
@@ -56,7 +58,7 @@ def test_every_output_line_of_a_dry_run_is_marked(program: Program, bad: Path, s
 
 
 @pytest.mark.once
-def test_attach_and_replay_mark_a_dry_run(program: Program, bad: Path) -> None:
+def test_attach_and_replay_mark_a_dry_run(program: Program, workbook_with_rejects: Path) -> None:
     program(*OPTIONS, code=3)
     for command in (("attach", "--no-ui"), ("replay", "--speed", "1000", "--no-ui")):
         lines = program(*command, code=3).lines
@@ -65,7 +67,9 @@ def test_attach_and_replay_mark_a_dry_run(program: Program, bad: Path) -> None:
         assert "--dry-run" in lines[-1]
 
 
-def test_report_recording_and_log_mark_a_dry_run(program: Program, bad: Path, own_state: Path) -> None:
+def test_report_recording_and_log_mark_a_dry_run(
+    program: Program, workbook_with_rejects: Path, own_state: Path
+) -> None:
     ended = program(*OPTIONS, "--log-format", "json", "--report", "-", code=3)
     report = json.loads(ended.out)
     assert (report["schema_version"], report["dry_run"], report["rejects_file"]) == (1, True, None)
@@ -78,7 +82,7 @@ def test_report_recording_and_log_mark_a_dry_run(program: Program, bad: Path, ow
     assert made.lines == ["3 rows written to mend.xlsx"], "the workbook comes from the recording, when it is asked for"
 
 
-def test_ordinary_import_is_not_marked_as_a_dry_run(program: Program, bad: Path) -> None:
+def test_ordinary_import_is_not_marked_as_a_dry_run(program: Program, workbook_with_rejects: Path) -> None:
     ended = program(*OPTIONS[:-1], "--log-format", "json", "--report", "-", code=3)
     assert json.loads(ended.out)["dry_run"] is False
     assert not any(json.loads(line).get("dry_run") for line in ended.lines)
@@ -86,7 +90,9 @@ def test_ordinary_import_is_not_marked_as_a_dry_run(program: Program, bad: Path)
 
 
 @pytest.mark.once
-def test_recording_without_the_dry_run_field_can_be_read(program: Program, bad: Path, own_state: Path) -> None:
+def test_recording_without_the_dry_run_field_can_be_read(
+    program: Program, workbook_with_rejects: Path, own_state: Path
+) -> None:
     program(*OPTIONS[:-1], "-q", code=3)
     [folder] = own_state.iterdir()
     events, report = folder / "events.jsonl", folder / "report.json"

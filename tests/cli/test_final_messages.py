@@ -121,7 +121,7 @@ def test_interrupted_replay_exits_with_0(program: Program, orders: Path) -> None
 
 
 @pytest.fixture
-def warned(orders: Path, program: Program) -> Path:
+def workbook_with_warning(orders: Path, program: Program) -> Path:
     """A workbook of which openpyxl says that it does not know everything in it."""
     path = program.folder / "warned.xlsx"
     unknown = (
@@ -140,13 +140,13 @@ READ = ("warned.xlsx", "--db", "w.db", "--reader", "openpyxl")
 
 @pytest.mark.parametrize("style", [(), ("-q",), ("--plain",), ("--log-format", "json")])
 def test_warnings_of_libraries_do_not_reach_the_terminal(
-    program: Program, warned: Path, style: tuple[str, ...]
+    program: Program, workbook_with_warning: Path, style: tuple[str, ...]
 ) -> None:
     assert WARNING not in program.anew(*READ, *style, code=0).err
     assert WARNING not in program.anew("inspect", "warned.xlsx", "--reader", "openpyxl", code=0).err
 
 
-def test_warnings_of_libraries_are_shown_with_verbose(program: Program, warned: Path) -> None:
+def test_warnings_of_libraries_are_shown_with_verbose(program: Program, workbook_with_warning: Path) -> None:
     [line] = [line for line in program.anew(*READ, "-v", code=0).lines if WARNING in line]
     assert line.startswith("debug: tui_importer.libraries: UserWarning: ")
     ended = program.anew(*READ, "--again", "-v", "--log-format", "json", code=0)
@@ -154,7 +154,7 @@ def test_warnings_of_libraries_are_shown_with_verbose(program: Program, warned: 
     assert (said["level"], said["logger"]) == ("debug", "tui_importer.libraries")
 
 
-def test_api_callers_control_library_warnings(program: Program, warned: Path) -> None:
+def test_api_callers_control_library_warnings(program: Program, workbook_with_warning: Path) -> None:
     code = f"""
 import logging, warnings
 before = warnings.showwarning, list(warnings.filters), logging.lastResort, list(logging.getLogger().handlers)

@@ -31,7 +31,7 @@ def runs(program: Program, *options: str, **environment: str) -> list[dict[str, 
     return found
 
 
-def died_and_resumed(program: Program, database: Database) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+def killed_and_resumed_runs(program: Program, database: Database) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """The runs after one was killed, as both sources tell them, and after others have gone on with it."""
     options = ("orders.xlsx", "--db", database.url, "--table", "orders", "--batch-size", "10")
     for number in (signal.SIGKILL, signal.SIGINT):
@@ -54,7 +54,7 @@ def died_and_resumed(program: Program, database: Database) -> tuple[list[dict[st
 
 
 def test_runs_from_recordings_and_from_the_ledger_are_equal(program: Program, orders: Path, database: Database) -> None:
-    recorded, of_ledger = died_and_resumed(program, database)
+    recorded, of_ledger = killed_and_resumed_runs(program, database)
     assert recorded == of_ledger
     assert [run["state"] for run in recorded] == ["complete", "stopped, resumed", "died, resumed"]
     assert [run["resume"] for run in recorded] == [None] * 3
@@ -65,7 +65,7 @@ def test_runs_from_recordings_and_from_the_ledger_are_equal(program: Program, or
 
 def test_runs_from_the_ledger_without_recordings_match(program: Program, orders: Path, database: Database) -> None:
     """As on another machine, which has no recordings."""
-    recorded, _ = died_and_resumed(program, database)
+    recorded, _ = killed_and_resumed_runs(program, database)
     elsewhere = str(program.folder.parent / "elsewhere")
     alone = runs(program, "--db", database.url, XDG_STATE_HOME=elsewhere)
     told = ("run_id", "state", "database", "table", "resume")

@@ -24,7 +24,7 @@ OLD = 1_700_000_000
 PATIENCE = 60.0
 
 
-def put(folder: Path, name: str, text: str, *, old: bool = True) -> Path:
+def write_file(folder: Path, name: str, text: str, *, old: bool = True) -> Path:
     """A file in the watched folder, written long ago or now."""
     path = folder / "in" / name
     path.write_text(text)
@@ -54,7 +54,7 @@ def wait_until(condition: Callable[[], bool]) -> None:
         time.sleep(0.05)
 
 
-class Watching:
+class WatchProcess:
     """``watch in`` as a process that goes on."""
 
     def __init__(self, program: Program, *options: str, database: str, settle: str) -> None:
@@ -63,7 +63,7 @@ class Watching:
         with self.log.open("a") as log:
             self.process = subprocess.Popen(command, cwd=program.folder, env=program.environment, stderr=log)
 
-    def has_said(self, text: str) -> bool:
+    def has_printed(self, text: str) -> bool:
         return text in self.log.read_text()
 
     def ended(self, number: signal.Signals) -> int:
@@ -72,12 +72,12 @@ class Watching:
 
 
 @pytest.fixture
-def watching(program: Program) -> Iterator[Callable[..., Watching]]:
-    started: list[Watching] = []
+def watching(program: Program) -> Iterator[Callable[..., WatchProcess]]:
+    started: list[WatchProcess] = []
 
-    def start(*options: str, database: str = "w.db", settle: str = "0.3") -> Watching:
-        started.append(Watching(program, *options, database=database, settle=settle))
-        wait_until(lambda: started[-1].has_said("watching in"))
+    def start(*options: str, database: str = "w.db", settle: str = "0.3") -> WatchProcess:
+        started.append(WatchProcess(program, *options, database=database, settle=settle))
+        wait_until(lambda: started[-1].has_printed("watching in"))
         return started[-1]
 
     yield start
@@ -87,12 +87,12 @@ def watching(program: Program) -> Iterator[Callable[..., Watching]]:
 
 
 def test_once_imports_existing_files_and_moves_them(program: Program, place: Path) -> None:
-    put(place, "a.csv", "n,t\n1,x\n2,y\n")
-    put(place, "b.csv", "n,t\n3,z\nx,9\n")
-    put(place, "broken.xlsx", "not a workbook")
-    put(place, "notes.md", "# no spreadsheet")
-    put(place, "~$a.xlsx", "lock")
-    put(place, ".hidden.csv", "n\n1\n")
+    write_file(place, "a.csv", "n,t\n1,x\n2,y\n")
+    write_file(place, "b.csv", "n,t\n3,z\nx,9\n")
+    write_file(place, "broken.xlsx", "not a workbook")
+    write_file(place, "notes.md", "# no spreadsheet")
+    write_file(place, "~$a.xlsx", "lock")
+    write_file(place, ".hidden.csv", "n\n1\n")
     ended = program(
         *("watch", "in", "--once", "--db", "w.db", "--table", "t", "--type", "n=integer"),
         *("--done", "done", "--failed", "failed"),
@@ -107,8 +107,8 @@ def test_once_imports_existing_files_and_moves_them(program: Program, place: Pat
 
 
 def test_patterns_select_files_and_reject_workbooks_are_ignored(program: Program, place: Path) -> None:
-    put(place, "a.csv", "n,t\n1,x\nx,y\n")
-    put(place, "b.tsv", "n\tt\n2\ty\n")
+    write_file(place, "a.csv", "n,t\n1,x\nx,y\n")
+    write_file(place, "b.tsv", "n\tt\n2\ty\n")
     options = ("--once", "--db", "../w.db", "--table", "t", "--type", "n=integer", "--pattern", "*.csv")
     for _ in range(2):
         place_in = [*PROGRAM, "watch", ".", *options, "--settle", "0", "--pattern", "*.xlsx"]
@@ -121,14 +121,16 @@ def test_patterns_select_files_and_reject_workbooks_are_ignored(program: Program
 @pytest.mark.once
 def test_moved_file_gets_a_number_if_its_name_exists(program: Program, place: Path) -> None:
     for number in (1, 2, 3):
-        put(place, "a.csv", f"n,t\n{number},x\n")
+        write_file(place, "a.csv", f"n,t\n{number},x\n")
         program("watch", "in", "--once", "--db", "w.db", "--table", "t", "--done", "done", code=0)
     assert names(place / "done") == ["a-2.csv", "a-3.csv", "a.csv"]
     assert fetch(place, "SELECT n FROM t ORDER BY n") == [(1,), (2,), (3,)]
 
 
 @pytest.mark.once
-def test_file_is_imported_once_stable_and_again_after_a_change(place: Path, watching: Callable[..., Watching]) -> None:
+def test_file_is_imported_once_stable_and_again_after_a_change(
+    place: Path, watching: Callable[..., WatchProcess]
+) -> None:
     watch = watching("--table", "t", "--key", "n", settle="2")
     path = place / "in" / "growing.csv"
     with path.open("w") as file:
@@ -137,22 +139,24 @@ def test_file_is_imported_once_stable_and_again_after_a_change(place: Path, watc
             file.write(f"{number},x\n")
             file.flush()
             time.sleep(0.02)
-    wait_until(lambda: watch.has_said("inserted 20"))
-    assert not watch.has_said("inserted 1 ")
+    wait_until(lambda: watch.has_printed("inserted 20"))
+    assert not watch.has_printed("inserted 1 ")
     with path.open("a") as file:
         file.write("20,y\n")
-    wait_until(lambda: watch.has_said("skipped 20"))
+    wait_until(lambda: watch.has_printed("skipped 20"))
     assert fetch(place, "SELECT count(*), count(DISTINCT n) FROM t") == [(21, 21)]
     assert watch.ended(signal.SIGTERM) == 143
-    assert not watch.has_said("Traceback")
+    assert not watch.has_printed("Traceback")
 
 
 @pytest.mark.once
-def test_restarted_watch_resumes_after_a_kill(program: Program, place: Path, watching: Callable[..., Watching]) -> None:
-    put(place, "a.csv", "n,t\n" + "".join(f"{number},x\n" for number in range(3_000)))
+def test_restarted_watch_resumes_after_a_kill(
+    program: Program, place: Path, watching: Callable[..., WatchProcess]
+) -> None:
+    write_file(place, "a.csv", "n,t\n" + "".join(f"{number},x\n" for number in range(3_000)))
     options = ("--table", "t", "--done", "done", "--batch-size", "50", "--max-rate", "2000")
     watch = watching(*options)
-    wait_until(lambda: (place / "w.db").exists() and watch.has_said("writing into t"))
+    wait_until(lambda: (place / "w.db").exists() and watch.has_printed("writing into t"))
     runs = psutil.Process(watch.process.pid).children()
     watch.process.kill()
     watch.process.wait()
@@ -167,13 +171,13 @@ def test_restarted_watch_resumes_after_a_kill(program: Program, place: Path, wat
 @pytest.mark.once
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_stops_the_run_and_the_next_watch_continues(
-    place: Path, watching: Callable[..., Watching], number: signal.Signals, code: int
+    place: Path, watching: Callable[..., WatchProcess], number: signal.Signals, code: int
 ) -> None:
-    put(place, "a.csv", "n,t\n" + "".join(f"{row},x\n" for row in range(10_000)))
+    write_file(place, "a.csv", "n,t\n" + "".join(f"{row},x\n" for row in range(10_000)))
     watch = watching("--table", "t", "--done", "done", "--batch-size", "50", "--max-rate", "1000")
-    wait_until(lambda: watch.has_said("writing into t"))
+    wait_until(lambda: watch.has_printed("writing into t"))
     assert watch.ended(number) == code
-    assert watch.has_said("stopped on request")
+    assert watch.has_printed("stopped on request")
     assert names(place / "done") == []
     watching("--table", "t", "--done", "done")
     wait_until(lambda: (place / "done" / "a.csv").exists())
@@ -181,11 +185,11 @@ def test_a_signal_stops_the_run_and_the_next_watch_continues(
 
 
 @pytest.mark.once
-def test_unreachable_database_is_retried(place: Path, watching: Callable[..., Watching]) -> None:
-    put(place, "a.csv", "n\n1\n")
+def test_unreachable_database_is_retried(place: Path, watching: Callable[..., WatchProcess]) -> None:
+    write_file(place, "a.csv", "n\n1\n")
     unreachable = "postgresql://nobody@127.0.0.1:9/none"
     watch = watching("--failed", "failed", "--connect-timeout", "1", database=unreachable)
-    wait_until(lambda: watch.has_said("a.csv: tried again in 5 s"))
+    wait_until(lambda: watch.has_printed("a.csv: tried again in 5 s"))
     assert names(place / "failed") == []
     assert watch.ended(signal.SIGINT) == 130
 

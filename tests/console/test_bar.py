@@ -82,14 +82,14 @@ def test_markup_and_control_characters_in_workbook_text_are_shown_literally() ->
 
 
 def test_closed_terminal_does_not_affect_the_run() -> None:
-    class Gone(Terminal):
+    class ClosedTerminal(Terminal):
         tries = 0
 
         def write(self, text: str) -> int:
             self.tries += 1
             raise BrokenPipeError
 
-    out = Gone()
+    out = ClosedTerminal()
     progress = bar(out)
     progress.start(lambda: HALF)
     progress.on_event(Noticed(message="x"))

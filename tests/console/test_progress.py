@@ -62,7 +62,7 @@ def at(seconds: float, done: int = 0) -> Snapshot:
     return snapshot_of(seconds, read=done, inserted=done, source_rows=1000)
 
 
-class Broken(io.StringIO):
+class BrokenPipe(io.StringIO):
     """A stream whose reader has gone."""
 
     def __init__(self, error: OSError | ValueError) -> None:
@@ -162,7 +162,7 @@ def test_unknown_values_are_null_in_json() -> None:
 def test_closed_stream_does_not_affect_the_run(
     style: Callable[[io.StringIO], Progress], error: OSError | ValueError
 ) -> None:
-    out = Broken(error)
+    out = BrokenPipe(error)
     progress = style(out)
     progress.start(lambda: at(0))
     for event in (FAILED, finished("failed", 1)):
@@ -172,7 +172,7 @@ def test_closed_stream_does_not_affect_the_run(
 
 
 def test_full_nonblocking_pipe_is_retried() -> None:
-    out = Broken(BlockingIOError())
+    out = BrokenPipe(BlockingIOError())
     stream = SafeStream(out)
     stream.line("lost")
     stream.line("lost, too")

@@ -125,14 +125,14 @@ def _close(end: socket.socket) -> None:
     end.close()
 
 
-class Way(Enum):
+class Direction(Enum):
     """A direction of bytes."""
 
     TO_SERVER = auto()
     TO_CLIENT = auto()
 
 
-BOTH = frozenset(Way)
+BOTH = frozenset(Direction)
 
 #: Bytes that the network takes in at most before the sender has to wait.
 _BUFFER = 16_384
@@ -158,7 +158,7 @@ class Network:
         self._socket_path = f"{parameters['host']}/.s.PGSQL.{parameters.get('port') or 5432}"
         self._database, self._user = parameters["dbname"], parameters.get("user") or "postgres"
         self._bandwidth, self._latency, self._sees = bandwidth, latency, sees
-        self._frozen: frozenset[Way] = frozenset()
+        self._frozen: frozenset[Direction] = frozenset()
         self._spares_new = True
         self._changed = threading.Condition()
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -196,7 +196,7 @@ class Network:
             thread.join()
         self._listener.close()
 
-    def freeze(self, ways: frozenset[Way] = BOTH, *, new: bool = True) -> None:
+    def freeze(self, ways: frozenset[Direction] = BOTH, *, new: bool = True) -> None:
         """Carry nothing any more these ways; connections made from now on work as ever unless ``new`` ones are silent,
         too."""
         with self._changed:
@@ -220,18 +220,18 @@ class Network:
                 end.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER)
             self._ends += [client, server]
             number, self.connections = self.connections, self.connections + 1
-            for way, source, target in ((Way.TO_SERVER, client, server), (Way.TO_CLIENT, server, client)):
+            for way, source, target in ((Direction.TO_SERVER, client, server), (Direction.TO_CLIENT, server, client)):
                 thread = threading.Thread(target=self._carry, args=(number, way, source, target))
                 self._threads.append(thread)
                 thread.start()
 
-    def _is_silent(self, number: int, way: Way) -> bool:
+    def _is_silent(self, number: int, way: Direction) -> bool:
         return way in self._frozen and (number in self._silenced or not self._spares_new)
 
-    def _carry(self, number: int, way: Way, source: socket.socket, target: socket.socket) -> None:
+    def _carry(self, number: int, way: Direction, source: socket.socket, target: socket.socket) -> None:
         with suppress(OSError):
             while data := source.recv(_BUFFER):
-                if way is Way.TO_SERVER:
+                if way is Direction.TO_SERVER:
                     self._sees(self, data)
                 delay = self._latency + (len(data) / self._bandwidth if self._bandwidth else 0.0)
                 if delay:

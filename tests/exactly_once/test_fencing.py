@@ -23,7 +23,7 @@ def numbers(database: Database) -> Counter[int]:
     return Counter(number for (number,) in database.fetch("SELECT n FROM t"))
 
 
-class Paused:
+class SuspendedRun:
     """A run that holds its breath after its first batch, until it is told to go on."""
 
     def __init__(self, importer: Importer, database: Database, **options: object) -> None:
@@ -50,7 +50,7 @@ class Paused:
 
 
 def test_concurrent_second_run_is_refused_and_the_first_completes(database: Database, importer: Importer) -> None:
-    first = Paused(Importer(importer.folder), database)
+    first = SuspendedRun(Importer(importer.folder), database)
     second = importer.run(database.url)
     assert (second.outcome, second.exit_code) == ("failed", 4)
     assert "is importing the same rows into 't' right now" in (second.error or "")
@@ -62,7 +62,7 @@ def test_concurrent_different_import_into_the_same_table_is_allowed(postgres: Da
     other = Importer(importer.folder / "other")
     other.folder.mkdir()
     other.write([(number, "other") for number in range(1000, 1100)])
-    first = Paused(other, postgres)
+    first = SuspendedRun(other, postgres)
     assert importer.run(postgres.url).outcome == "complete"
     assert first.finish().outcome == "complete"
     assert numbers(postgres) == Counter([*range(300), *range(1000, 1100)])
@@ -74,7 +74,7 @@ def test_superseded_run_cannot_commit(
     database: Database, importer: Importer, strategy: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The run only appears dead: its connection is lost, or its process cannot be found."""
-    straggler = Paused(Importer(importer.folder), database, strategy=strategy)
+    straggler = SuspendedRun(Importer(importer.folder), database, strategy=strategy)
     pretend_dead(database, monkeypatch)
     report = importer.run(database.url)
     [resumed] = importer.heard(Resumed)

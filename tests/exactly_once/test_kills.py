@@ -81,7 +81,7 @@ def test_hundred_random_kills_leave_every_row_once(database: Database, tmp_path:
         assert report.outcome in ("complete_with_rejects", "already_imported")
 
 
-class Machine(RuleBasedStateMachine):
+class RunsAndKills(RuleBasedStateMachine):
     """Any rows, any order of runs and deaths: accepted + rejected = source."""
 
     @initialize(
@@ -126,7 +126,7 @@ class Machine(RuleBasedStateMachine):
             self.folder.cleanup()
 
 
-TestMachine = Machine.TestCase
+TestMachine = RunsAndKills.TestCase
 TestMachine.settings = settings(
     max_examples=15, stateful_step_count=6, deadline=None, suppress_health_check=list(HealthCheck)
 )

@@ -12,7 +12,7 @@ import pytest
 
 from tests.exactly_once.conftest import Importer
 from tests.exactly_once.pooler import PGBOUNCER, Pooler
-from tests.exactly_once.test_fencing import Paused, numbers
+from tests.exactly_once.test_fencing import SuspendedRun, numbers
 from tests.exactly_once.test_kills import STRATEGIES
 from tests.support.make_sample import BAD_ROWS, SAMPLE_PATH
 from tui_importer import Options, Plan, Run, Source, Target
@@ -81,7 +81,7 @@ def test_second_run_is_refused_while_the_first_is_running(
 ) -> None:
     through = type(postgres)(postgres.kind, pooler.url, postgres.fetch)
     # Its host unknown, so that only the database can say whether the first is alive.
-    first = Paused(Importer(importer.folder), through, strategy=strategy)
+    first = SuspendedRun(Importer(importer.folder), through, strategy=strategy)
     postgres.execute("UPDATE tui_importer_run SET host = 'elsewhere'")
     second = importer.run(pooler.url)
     assert (second.outcome, second.exit_code) == ("failed", 4)
@@ -95,7 +95,7 @@ def test_run_that_lost_its_lock_is_superseded_and_cannot_commit(
     postgres: Database, pooler: Pooler, importer: Importer
 ) -> None:
     through = type(postgres)(postgres.kind, pooler.url, postgres.fetch)
-    straggler = Paused(Importer(importer.folder), through)
+    straggler = SuspendedRun(Importer(importer.folder), through)
     postgres.execute("SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory'")
     assert importer.run(pooler.url).outcome == "complete"
     assert importer.heard(Resumed)[0].taken_over

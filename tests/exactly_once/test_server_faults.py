@@ -230,7 +230,7 @@ def test_run_survives_a_server_crash_and_restart(
     def shoot(run: Run, event: AnyEvent) -> None:
         if isinstance(event, BatchCommitted) and not restart:
             os.kill(own_server.get_pid(), how)
-            restart.append(threading.Thread(target=come_back, args=(own_server,)))
+            restart.append(threading.Thread(target=restart_server, args=(own_server,)))
             restart[0].start()
 
     report = importer.run(url, on_event=shoot, strategy=strategy, workers=2, batch_size=15)
@@ -242,7 +242,7 @@ def test_run_survives_a_server_crash_and_restart(
     assert Counter(n for (n,) in found) == Counter(range(300))
 
 
-def come_back(server: Any) -> None:
+def restart_server(server: Any) -> None:
     """Start the server again, once what is left of it has gone."""
     until = time.monotonic() + 60
     while any(str(server.pgdata) in " ".join(cmdline(process)) for process in psutil.process_iter()):
@@ -276,7 +276,7 @@ def test_run_fails_with_exit_code_5_if_the_server_stays_down(own_server: Any, im
     report = importer.run(own_server.get_uri(), on_event=shoot, batch_size=15, retry_for=1.5)
     assert (report.outcome, report.exit_code) == ("failed", 5)
     assert "gave up after" in (report.error or "")
-    come_back(own_server)
+    restart_server(own_server)
     assert importer.run(own_server.get_uri()).outcome == "complete"
 
 

@@ -15,7 +15,7 @@ import psycopg
 import pytest
 
 from tests.exactly_once.conftest import Importer
-from tests.exactly_once.proxy import BOTH, Network, Way
+from tests.exactly_once.proxy import BOTH, Direction, Network
 from tests.exactly_once.test_fencing import numbers, wait_for
 from tests.exactly_once.test_kills import STRATEGIES
 from tui_importer import Report, Run
@@ -31,10 +31,10 @@ pytestmark = pytest.mark.once
 PATIENCE = 60
 
 
-class Silence:
+class FreezeOnSend:
     """Freezes a network at what clients send for the ``number``-th time, from the first COPY or INSERT of rows on."""
 
-    def __init__(self, what: bytes, number: int = 2, ways: frozenset[Way] = BOTH, *, new: bool = False) -> None:
+    def __init__(self, what: bytes, number: int = 2, ways: frozenset[Direction] = BOTH, *, new: bool = False) -> None:
         self._what, self._left, self._ways, self._new = what, number, ways, new
         self._loading = False
         self.fell = threading.Event()
@@ -53,7 +53,7 @@ class Silence:
 def test_run_survives_a_silent_network(postgres: Database, importer: Importer, strategy: str, what: str) -> None:
     """All existing connections stop responding; new ones work."""
     rows = b'COPY "t"' if strategy in ("batched", "async") else b'INSERT INTO "t"'
-    silence = Silence(rows if what == "rows" else what.encode())
+    silence = FreezeOnSend(rows if what == "rows" else what.encode())
     with Network(postgres.url, sees=silence) as network:
         report = importer.run(network.url, strategy=strategy, workers=2, batch_size=20, stall_timeout=1.0)
     assert silence.fell.is_set()
@@ -62,11 +62,13 @@ def test_run_survives_a_silent_network(postgres: Database, importer: Importer, s
     assert numbers(postgres) == Counter(range(300))
 
 
-@pytest.mark.parametrize("way", list(Way), ids=lambda way: way.name.lower())
+@pytest.mark.parametrize("way", list(Direction), ids=lambda way: way.name.lower())
 @pytest.mark.parametrize("strategy", STRATEGIES)
-def test_run_survives_half_open_connections(postgres: Database, importer: Importer, strategy: str, way: Way) -> None:
+def test_run_survives_half_open_connections(
+    postgres: Database, importer: Importer, strategy: str, way: Direction
+) -> None:
     """Data is lost in one direction, including the response to a successful COMMIT."""
-    silence = Silence(b"COMMIT", ways=frozenset({way}))
+    silence = FreezeOnSend(b"COMMIT", ways=frozenset({way}))
     with Network(postgres.url, sees=silence) as network:
         report = importer.run(network.url, strategy=strategy, workers=2, batch_size=20, stall_timeout=1.0)
     assert silence.fell.is_set()
@@ -181,7 +183,7 @@ def test_unresponsive_server_is_reported_as_unreachable(postgres: Database, impo
 
 
 def test_disabled_stall_timeout_waits_until_the_run_is_stopped(postgres: Database, importer: Importer) -> None:
-    silence = Silence(b"COMMIT", new=True)
+    silence = FreezeOnSend(b"COMMIT", new=True)
     runs: list[Run] = []
     with Network(postgres.url, sees=silence) as network:
         reports: list[Report] = []
@@ -210,7 +212,7 @@ def test_signal_ends_a_run_without_any_response(
 ) -> None:
     """All connections stop responding during a COMMIT, and new ones get no answer. The server keeps the run's sessions;
     the next run, which reaches the server, terminates them and resumes the import."""
-    silence = Silence(b"COMMIT", new=True)
+    silence = FreezeOnSend(b"COMMIT", new=True)
     with Network(postgres.url, sees=silence) as network:
         program = begin(importer.folder, network.url, strategy)
         assert silence.fell.wait(PATIENCE)
@@ -233,7 +235,7 @@ def begin(folder: Path, url: str, strategy: str, batch_size: int = 20) -> subpro
 
 def test_abandoned_session_releases_its_locks(postgres: Database, importer: Importer) -> None:
     """The abandoned connection's server session is terminated before its rows are written again."""
-    silence = Silence(b"COMMIT", ways=frozenset({Way.TO_SERVER}))
+    silence = FreezeOnSend(b"COMMIT", ways=frozenset({Direction.TO_SERVER}))
     with Network(postgres.url, sees=silence) as network:
         assert importer.run(network.url, workers=1, batch_size=20, stall_timeout=1.0).outcome == "complete"
         wait_for(lambda: postgres.scalar("SELECT count(*) FROM pg_locks WHERE NOT granted") == 0)

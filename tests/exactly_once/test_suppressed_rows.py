@@ -43,7 +43,7 @@ def notices(importer: Importer) -> list[str]:
     return [event.message for event in importer.heard(Noticed) if "without an error" in event.message]
 
 
-def said(report: Report) -> str:
+def final_messages(report: Report) -> str:
     """Whatever is said of the run's end, by the program and by the server."""
     upload = Upload(id="u", name="n", suffix=".csv", size=1, sha256="0", created_at="", outcome=report.outcome)
     upload.stats, upload.rejects_total = report.stats, report.rejects_total
@@ -61,7 +61,7 @@ def test_rows_suppressed_by_a_trigger_are_counted_and_reported(
     assert (report.error, report.outcome, report.exit_code) == (None, "complete_with_suppressed", 3)
     assert counts(report) == (3, 2, 2, 0)
     assert sorted(database.fetch("SELECT n FROM t")) == [(1,), (3,), (5,)]
-    words = said(report)
+    words = final_messages(report)
     assert "every row is in" not in words.replace("not every row is in", "")
     assert "2 rows taken without an error, but not reported as inserted" in words
     [notice] = notices(importer)
@@ -83,8 +83,8 @@ def test_run_with_only_suppressed_rows_reports_none_as_imported(database: Databa
     importer.write([(1, "skip"), (2, "skip")])
     report = importer.run(database.url)
     assert (report.exit_code, counts(report)) == (3, (0, 2, 2, 0))
-    assert "no row is in" in said(report)
-    assert "was in already" not in said(report)
+    assert "no row is in" in final_messages(report)
+    assert "was in already" not in final_messages(report)
 
 
 @pytest.mark.once
@@ -97,7 +97,7 @@ def test_rejected_and_suppressed_rows_are_counted_separately(
     assert (report.outcome, counts(report)) == ("complete_with_rejects", (3, 2, 2, 1))
     line = "finished: 1 row rejected, 2 rows taken without an error, but not reported as inserted"
     assert summary_lines(report)[1].startswith(line)
-    assert "2 rows taken without an error" in said(report).splitlines()[-1]
+    assert "2 rows taken without an error" in final_messages(report).splitlines()[-1]
 
 
 @pytest.mark.once

@@ -36,7 +36,7 @@ def database(request: pytest.FixtureRequest) -> Database:
 
 
 @dataclass
-class Loop:
+class RowByRowModel:
     """A plain loop that writes one row after the other."""
 
     table: dict[int, Row]
@@ -139,7 +139,7 @@ def test_upsert_equals_a_row_by_row_model(
 ) -> None:
     update = update if mode == "upsert" else ()
     fill(database, there)
-    loop = Loop({row[0]: row for row in there}, mode, update)
+    loop = RowByRowModel({row[0]: row for row in there}, mode, update)
     for row in rows:
         loop.write(row)
     importer.write(text(rows), header=HEADER)
@@ -167,7 +167,7 @@ def test_last_row_per_key_is_kept_after_kills(
 ) -> None:
     rows: list[Row] = [(number % 7, None, number % 9, f"note {number}") for number in range(40)]
     fill(database, [(3, None, 1, "old")])
-    loop = Loop({3: (3, None, 1, "old")}, "upsert")
+    loop = RowByRowModel({3: (3, None, 1, "old")}, "upsert")
     for row in rows:
         loop.write(row)
     importer.write(text(rows), header=HEADER)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.once
 
 
-class Elsewhere:
+class WriterProcesses:
     """Writes all batches in another process, and in a new one whenever it is killed."""
 
     max_workers: int | None = 1
@@ -60,7 +60,7 @@ class Elsewhere:
         ours, theirs = context.Pipe()
         # Killed a little later each time, so that the import gets on.
         process = context.Process(
-            target=write_what_comes, args=(theirs, spec, worker, self.url, self.failpoint, 1 + self.kills)
+            target=write_received_batches, args=(theirs, spec, worker, self.url, self.failpoint, 1 + self.kills)
         )
         process.start()
         theirs.close()
@@ -72,7 +72,7 @@ class Elsewhere:
             process.close()
 
 
-def write_what_comes(
+def write_received_batches(
     connection: Connection, spec: WriterSpec, worker: int, url: str, failpoint: Failpoint, passes: int
 ) -> None:
     """Runs in the other process."""
@@ -96,7 +96,7 @@ def test_import_with_killed_writer_processes_completes(
     """Table, ledger, report and events agree, although some outcomes were lost with their process."""
     oracle = Oracle(tmp_path, rows=60)
     oracle.prepare(database)
-    strategy = Elsewhere(failpoint, database.url)
+    strategy = WriterProcesses(failpoint, database.url)
     registry = registry_with(StrategySpec("elsewhere", "in other processes", lambda: strategy))
     heard: list[Any] = []
     plan = oracle.plan(database.url, strategy="elsewhere", batch_size=8)

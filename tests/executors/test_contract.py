@@ -25,14 +25,14 @@ def test_sequential_executor_is_built_in() -> None:
     assert isinstance(executor, Sequential)
 
 
-class Forgetful:
+class RunsNothing:
     def run(self, queue: ImportQueue) -> None:
         for each in queue.imports():
             if each.number != 2:
                 each.carry_out()
 
 
-class Eager:
+class TakesAllFirst:
     """Takes all imports before it begins with the first, as a pool does."""
 
     def run(self, queue: ImportQueue) -> None:
@@ -42,8 +42,8 @@ class Eager:
 
 def test_executor_that_omits_an_import_fails_the_contract(tmp_path: Path) -> None:
     with pytest.raises(ContractError, match="has not come to its end"):
-        check_executor(ExecutorSpec("forgetful", "", Forgetful), tmp_path)
+        check_executor(ExecutorSpec("forgetful", "", RunsNothing), tmp_path)
 
 
 def test_executor_may_take_all_imports_first(tmp_path: Path) -> None:
-    check_executor(ExecutorSpec("eager", "", Eager), tmp_path)
+    check_executor(ExecutorSpec("eager", "", TakesAllFirst), tmp_path)

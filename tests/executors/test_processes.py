@@ -57,7 +57,7 @@ def plan_of(
     return Plan(source=first, further_sources=tuple(others), target=place, options=options)
 
 
-def carried_out(plan: Plan, on_event: Callable[[Run, AnyEvent], None] = lambda run, event: None) -> SetReport:
+def run_plan(plan: Plan, on_event: Callable[[Run, AnyEvent], None] = lambda run, event: None) -> SetReport:
     run = Run(plan, listener=lambda event: on_event(run, event))
     report = run.execute()
     assert isinstance(report, SetReport)
@@ -83,12 +83,12 @@ def ids(database: Database) -> list[int]:
 
 
 def test_concurrent_imports_fill_one_new_table(tmp_path: Path, database: Database) -> None:
-    report = carried_out(plan_of(sources(tmp_path, 4), database, 4))
+    report = run_plan(plan_of(sources(tmp_path, 4), database, 4))
     assert outcomes(report) == ["complete"] * 4
     assert [each.run_id for each in report.imports] == [f"{report.run_id}.{number}" for number in (1, 2, 3, 4)]
     assert report.stats.inserted == 4 * ROWS
     assert ids(database) == list(range(4 * ROWS))
-    again = carried_out(plan_of(sources(tmp_path, 4), database, 4))
+    again = run_plan(plan_of(sources(tmp_path, 4), database, 4))
     assert outcomes(again) == ["already_imported"] * 4
     assert ids(database) == list(range(4 * ROWS))
 
@@ -100,7 +100,7 @@ def test_worker_processes_match_jobs_and_run_several_imports_each(tmp_path: Path
         if isinstance(event, BatchCommitted):
             seen.update(each.pid for each in part_processes())
 
-    report = carried_out(plan_of(sources(tmp_path, 9), sqlite, 3, rate=1_000), look)
+    report = run_plan(plan_of(sources(tmp_path, 9), sqlite, 3, rate=1_000), look)
     assert outcomes(report) == ["complete"] * 9
     assert 1 <= len(seen) <= 2
     assert part_processes() == []
@@ -115,7 +115,7 @@ def test_refused_import_does_not_affect_the_others(tmp_path: Path, sqlite: Datab
             removed.append(files[2])
             Path(files[2]).unlink()
 
-    report = carried_out(plan_of(files, sqlite, 2, rate=1_000), remove)
+    report = run_plan(plan_of(files, sqlite, 2, rate=1_000), remove)
     assert outcomes(report) == ["complete", "complete", "failed", "complete"]
     assert "2.csv" in str(report.imports[2].error)
     assert "Traceback" not in str(report.imports[2].error)
@@ -151,14 +151,14 @@ def test_killed_process_fails_only_its_import_and_the_next_run_resumes_it(tmp_pa
                 each.kill()
 
     files = [*sources(tmp_path, 1, 20), *sources(tmp_path / "long", 1, LONG)]
-    report = carried_out(plan_of(files, database, 2, rate=400), kill)
+    report = run_plan(plan_of(files, database, 2, rate=400), kill)
     assert outcomes(report) == ["complete", "failed"]
     assert report.imports[1].error == (
         "the process of this import ended by signal 9: the same command continues where it was"
     )
     assert 0 < report.imports[1].stats.inserted < LONG
     assert report.exit_code == 1
-    assert outcomes(carried_out(plan_of(files, database, 2))) == ["already_imported", "complete"]
+    assert outcomes(run_plan(plan_of(files, database, 2))) == ["already_imported", "complete"]
     assert ids(database) == sorted([*range(20), *range(LONG)])
 
 
@@ -172,7 +172,7 @@ run_import(plan_of(files, Database(kind, url, None), 2, rate=200), listener=lamb
 """
 
 
-def begun(files: Sequence[str], database: Database, folder: Path) -> subprocess.Popen[bytes]:
+def started_run(files: Sequence[str], database: Database, folder: Path) -> subprocess.Popen[bytes]:
     """A slow run in a process of its own, of which a batch of each import is in."""
     root = Path(__file__).parents[2]
     command = [sys.executable, "-c", RUN, database.kind, database.url, *files]
@@ -206,14 +206,14 @@ def wait_for_end(processes: Sequence[psutil.Process]) -> None:
 def test_killed_run_leaves_no_process(tmp_path: Path, kind: str, request: pytest.FixtureRequest) -> None:
     database: Database = request.getfixturevalue(kind)
     files = sources(tmp_path, 2, LONG)
-    process = begun(files, database, tmp_path)
+    process = started_run(files, database, tmp_path)
     parts = psutil.Process(process.pid).children(recursive=True)
     assert parts
     process.kill()
     process.wait()
     wait_for_end(parts)
     assert len(ids(database)) < 2 * LONG
-    report = carried_out(plan_of(files, database, 2))
+    report = run_plan(plan_of(files, database, 2))
     assert report.exit_code == 0
     assert ids(database) == list(range(2 * LONG))
 
@@ -229,7 +229,7 @@ def test_password_is_passed_only_through_a_pipe(tmp_path: Path, postgres: Databa
 
     url = postgres.url.replace("postgres@", "postgres:s3cret-word@") if "postgres@" in postgres.url else postgres.url
     database = Database("postgresql", url, postgres.fetch)
-    report = carried_out(plan_of(sources(tmp_path, 2), database, 2, rate=2_000), look)
+    report = run_plan(plan_of(sources(tmp_path, 2), database, 2, rate=2_000), look)
     assert found
     assert not any("s3cret-word" in each for each in found)
     assert "s3cret-word" not in repr(report)
@@ -243,7 +243,7 @@ def test_order_unread_by_a_dead_process_is_not_an_error(tmp_path: Path, sqlite: 
                 wait_until(lambda: each.status() == psutil.STATUS_ZOMBIE)  # noqa: B023
             run.stop("enough")
 
-    report = carried_out(plan_of(sources(tmp_path, 2, LONG), sqlite, 2, rate=400), kill_and_stop)
+    report = run_plan(plan_of(sources(tmp_path, 2, LONG), sqlite, 2, rate=400), kill_and_stop)
     assert report.imports[1].outcome == "failed"
     assert "ended by signal 9" in str(report.imports[1].error)
 
@@ -259,11 +259,11 @@ def test_a_stop_reaches_every_import(tmp_path: Path, sqlite: Database, abort: bo
                 (run.abort if abort else run.stop)("enough")
 
     files = sources(tmp_path, 3, LONG)
-    report = carried_out(plan_of(files, sqlite, 2, rate=400), end)
+    report = run_plan(plan_of(files, sqlite, 2, rate=400), end)
     assert outcomes(report) == ["stopped"] * 3
     assert {each.error for each in report.imports} == {"enough"}
     assert part_processes() == []
-    assert outcomes(carried_out(plan_of(files, sqlite, 2))) == ["complete"] * 3
+    assert outcomes(run_plan(plan_of(files, sqlite, 2))) == ["complete"] * 3
     assert ids(sqlite) == list(range(3 * LONG))
 
 
@@ -303,7 +303,7 @@ def test_pause_and_worker_count_reach_every_import(tmp_path: Path, postgres: Dat
     run.stop("enough")
     thread.join()
     assert any(isinstance(event, Paused) for event in heard)
-    carried_out(plan_of(files, postgres, 2))
+    run_plan(plan_of(files, postgres, 2))
     assert ids(postgres) == list(range(2 * 5 * LONG))
 
 
@@ -317,7 +317,7 @@ def test_last_file_takes_precedence_in_an_upsert(tmp_path: Path, kind: str, requ
         files.append(str(path))
     database.execute("CREATE TABLE t (id integer PRIMARY KEY, file integer)")
     plan = plan_of(files, database, 3, mode=WriteKind.UPSERT, key=("id",), on_conflict=OnConflict.UPDATE)
-    assert outcomes(carried_out(plan)) == ["complete"] * 3
+    assert outcomes(run_plan(plan)) == ["complete"] * 3
     found = database.fetch("SELECT file, count(*) FROM t GROUP BY file ORDER BY file")
     assert found == [(0, 1_980), (1, 10), (2, 10)]
 
@@ -333,7 +333,7 @@ def test_each_import_has_its_own_reject_workbook(
         path = tmp_path / str(number) / "same.csv"
         path.write_text(f"id,file\n1,{number}\nx,{number}\n")
         files.append(str(path))
-    report = carried_out(plan_of(files, sqlite, 4))
+    report = run_plan(plan_of(files, sqlite, 4))
     assert outcomes(report) == ["complete_with_rejects"] * 4
     names = {Path(each.rejects_file or "").name for each in report.imports}
     assert names == {"same.rejects.xlsx", "same.rejects-2.xlsx", "same.rejects-3.xlsx", "same.rejects-4.xlsx"}
@@ -344,14 +344,14 @@ def test_process_start_failure_fails_only_its_import(
     tmp_path: Path, sqlite: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sys, "executable", str(tmp_path / "none"))
-    report = carried_out(plan_of(sources(tmp_path, 2, 4_000), sqlite, 2))
+    report = run_plan(plan_of(sources(tmp_path, 2, 4_000), sqlite, 2))
     assert outcomes(report) == ["complete", "failed"]
     assert "no process could be started: No such file" in str(report.imports[1].error)
 
 
 def test_ctrl_c_in_a_terminal_is_handled_only_by_the_run(tmp_path: Path, sqlite: Database) -> None:
     """A terminal signals the whole process group, but an import is stopped by its run."""
-    process = begun(sources(tmp_path, 2, LONG), sqlite, tmp_path)
+    process = started_run(sources(tmp_path, 2, LONG), sqlite, tmp_path)
     try:
         parts = psutil.Process(process.pid).children(recursive=True)
         assert {os.getpgid(each.pid) for each in parts}.isdisjoint({os.getpgid(process.pid)})

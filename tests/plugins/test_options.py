@@ -24,7 +24,7 @@ from tui_importer.plugins.options import KnownOptions, OptionSet, ValueKind, dec
 from tui_importer.plugins.registry import Registry, State, load_registry
 
 
-class Pace(enum.Enum):
+class Speed(enum.Enum):
     SLOW = "slow"
     FAST = "fast"
 
@@ -36,13 +36,13 @@ class Sample(msgspec.Struct, frozen=True):
     depth: Annotated[int | None, msgspec.Meta(description="How deep\n  to look")] = None
     size: Annotated[int, msgspec.Meta(gt=0, lt=100, multiple_of=5)] = 10
     careful: bool = False
-    pace: Pace = Pace.SLOW
+    pace: Speed = Speed.SLOW
     order: Literal["first", "last"] | None = None
     label: Annotated[str, msgspec.Meta(min_length=1, max_length=4, pattern="^[a-z]*$")] = "a"
     note: str = ""
 
     def __post_init__(self) -> None:
-        if self.careful and self.pace is Pace.FAST:
+        if self.careful and self.pace is Speed.FAST:
             raise ValueError("nobody is careful and fast")
 
 
@@ -185,7 +185,7 @@ def test_option_name_of_two_words_accepts_a_dash() -> None:
 
 
 def test_plugin_receives_its_options_struct() -> None:
-    assert SAMPLE.make({"share": 1, "pace": "fast"}) == Sample(share=1.0, pace=Pace.FAST)
+    assert SAMPLE.make({"share": 1, "pace": "fast"}) == Sample(share=1.0, pace=Speed.FAST)
     assert SAMPLE.make({}) == Sample()
 
 

@@ -32,7 +32,7 @@ class Contract(Inherited, Protocol):
     def _private(self) -> None: ...
 
 
-class Nothing:
+class WithoutMembers:
     """Has no member of any protocol."""
 
 
@@ -42,7 +42,7 @@ def test_protocol_members_include_inherited_methods_properties_and_attributes() 
 
 @pytest.mark.parametrize("kind", PROTOCOLS)
 def test_every_protocol_member_is_required(kind: str) -> None:
-    lacking = missing(kind, Nothing())
+    lacking = missing(kind, WithoutMembers())
     assert lacking == [*members(PROTOCOLS[kind])]
     assert lacking
 
@@ -61,8 +61,8 @@ def test_member_added_to_a_protocol_is_required(kind: str, monkeypatch: pytest.M
 
 
 def test_catalog_of_a_backend_is_checked() -> None:
-    class WithCatalog(Nothing):
-        catalog = Nothing()
+    class WithCatalog(WithoutMembers):
+        catalog = WithoutMembers()
 
     lacking = missing("backend", WithCatalog())
     assert [name for name in lacking if "." in name] == [f"catalog.{name}" for name in members(Catalog)]

@@ -22,7 +22,7 @@ def begin(folder: Path, **options: float) -> Recording:
     return start_run(ImportRequest(plans=(plan,), command="tui-importer rows.csv"), recordings_folder(), folder)
 
 
-def until_it_has_ended(recording: Recording) -> None:
+def wait_for_end(recording: Recording) -> None:
     until = time.monotonic() + 60
     while recording.alive and time.monotonic() < until:
         time.sleep(0.02)
@@ -35,7 +35,7 @@ def test_started_run_continues_independently_and_accepts_commands(tmp_path: Path
     while recording.latest("batch_committed") is None:
         time.sleep(0.02)
     give_order(recording.folder, Stop())
-    until_it_has_ended(recording)
+    wait_for_end(recording)
     report = recording.report()
     assert report is not None
     assert report.outcome == "stopped"
@@ -43,7 +43,7 @@ def test_started_run_continues_independently_and_accepts_commands(tmp_path: Path
 
 def test_run_uses_the_given_working_directory(tmp_path: Path) -> None:
     recording = begin(tmp_path)
-    until_it_has_ended(recording)
+    wait_for_end(recording)
     report = recording.report()
     assert report is not None
     assert (report.outcome, report.source.file) == ("complete", "rows.csv")

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 PASSWORD = "s3cr3t-w0rd"
 
 
-class Ear:
+class Answers:
     """Hears what is answered, and waits for the last word. ``on_answer`` may hold the speaker up."""
 
     def __init__(self, request: Any, on_answer: Callable[[Answer], None] = lambda answer: None) -> None:
@@ -50,7 +50,7 @@ class Ear:
         if isinstance(answer, (Inspected, TargetSeen, Refused)):
             self._last.set()
 
-    def to_the_end(self) -> list[Answer]:
+    def wait_for_all(self) -> list[Answer]:
         assert self._last.wait(60)
         self.look.close()
         return self.answers
@@ -83,7 +83,7 @@ def target(url: str, table: str = "t", **options: Any) -> LookAtTargetRequest:
 
 
 def test_inspection_answers_with_preview_then_result() -> None:
-    rough, fine, known = Ear(inspection(SAMPLE_PATH)).to_the_end()
+    rough, fine, known = Answers(inspection(SAMPLE_PATH)).wait_for_all()
     assert isinstance(rough, Previewed)
     assert isinstance(fine, Previewed)
     assert isinstance(known, Inspected)
@@ -100,7 +100,7 @@ def test_inspection_answers_with_preview_then_result() -> None:
 def test_preview_of_a_text_file_is_not_raw(tmp_path: Path) -> None:
     path = tmp_path / "rows.csv"
     path.write_text("n;word\n1;a\n2;b\n")
-    fine, known = Ear(inspection(path)).to_the_end()
+    fine, known = Answers(inspection(path)).wait_for_all()
     assert isinstance(fine, Previewed)
     assert fine.rows == (("n", "word"), ("1", "a"), ("2", "b"))
     assert not fine.raw
@@ -114,7 +114,7 @@ def test_unreadable_file_is_refused_in_one_line(tmp_path: Path, what: str) -> No
         path.write_bytes(SAMPLE_PATH.read_bytes()[:-1_000])
     elif what != "missing":
         Workbook().save(path)
-    [refused] = Ear(inspection(path, sheet="Nowhere" if "name" in what else None)).to_the_end()
+    [refused] = Answers(inspection(path, sheet="Nowhere" if "name" in what else None)).wait_for_all()
     assert isinstance(refused, Refused)
     assert refused.exit_code == 2
     assert "x.xlsx" in refused.error
@@ -125,7 +125,7 @@ def test_inspected_plan_contains_no_password(tmp_path: Path) -> None:
     path = tmp_path / "rows.csv"
     path.write_text("n\n1\n")
     plan = Plan(source=Source(file=str(path)), target=Target(database=f"postgresql://a:{PASSWORD}@nowhere/x"))
-    known = Ear(InspectRequest(plan=plan)).to_the_end()[-1]
+    known = Answers(InspectRequest(plan=plan)).wait_for_all()[-1]
     assert isinstance(known, Inspected)
     assert PASSWORD not in str(known)
 
@@ -134,22 +134,22 @@ def test_inspected_plan_contains_no_password(tmp_path: Path) -> None:
 def test_crash_of_the_reader_process_is_reported(tmp_path: Path, number: signal.Signals) -> None:
     pipe = tmp_path / "endless.csv"
     os.mkfifo(pipe)  # a file that is never read to its end
-    ear = Ear(inspection(pipe))
+    ear = Answers(inspection(pipe))
     ear.look._process.send_signal(number)
-    [refused] = ear.to_the_end()
+    [refused] = ear.wait_for_all()
     assert refused == Refused(error=f"the reader's process ended by signal {number.value}", exit_code=2)
 
 
 def test_inspection_process_that_fails_to_start_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(start, "_MODULE", "tui_importer.no_such_module")
-    [refused] = Ear(inspection(tmp_path / "x.csv")).to_the_end()
+    [refused] = Answers(inspection(tmp_path / "x.csv")).wait_for_all()
     assert refused == Refused(error="the reader's process ended without a word", exit_code=2)
 
 
 def test_cancelled_inspection_delivers_no_answer(tmp_path: Path) -> None:
     pipe = tmp_path / "endless.csv"
     os.mkfifo(pipe)
-    ear = Ear(inspection(pipe))
+    ear = Answers(inspection(pipe))
     process = psutil.Process(ear.look._process.pid)
     ear.look.cancel()
     ear.look.cancel()
@@ -164,7 +164,7 @@ def test_inspection_can_be_cancelled_between_answers() -> None:
     def hold_up(answer: Answer) -> None:
         go_on.wait(60)
 
-    ear = Ear(inspection(SAMPLE_PATH), hold_up)
+    ear = Answers(inspection(SAMPLE_PATH), hold_up)
     wait_for(lambda: bool(ear.answers))
     ear.look.cancel()
     go_on.set()
@@ -173,20 +173,20 @@ def test_inspection_can_be_cancelled_between_answers() -> None:
 
 
 def test_closing_an_ended_inspection_is_harmless() -> None:
-    ear = Ear(inspection(SAMPLE_PATH))
-    ear.to_the_end()
+    ear = Answers(inspection(SAMPLE_PATH))
+    ear.wait_for_all()
     ear.look.cancel()
     ear.look.close()
 
 
 @pytest.mark.once
 def test_target_table_is_inspected_without_changes(database: Database) -> None:
-    [seen] = Ear(target(database.url)).to_the_end()
+    [seen] = Answers(target(database.url)).wait_for_all()
     assert isinstance(seen, TargetSeen)
     assert (seen.exists, seen.rows, seen.table) == (False, 0, "t")
     database.execute("CREATE TABLE t (n integer); INSERT INTO t VALUES (1), (2), (3)")
     before = tables(database)
-    [there] = Ear(target(database.url)).to_the_end()
+    [there] = Answers(target(database.url)).wait_for_all()
     assert isinstance(there, TargetSeen)
     assert (there.exists, there.rows, there.table, there.database) == (True, 3, "t", seen.database)
     assert tables(database) == before, "nothing was made by looking"
@@ -200,11 +200,11 @@ def tables(database: Database) -> list[tuple[Any, ...]]:
 
 @pytest.mark.once
 def test_inspecting_the_target_creates_no_sqlite_file(tmp_path: Path) -> None:
-    [seen] = Ear(target(str(tmp_path / "new.db"))).to_the_end()
+    [seen] = Answers(target(str(tmp_path / "new.db"))).wait_for_all()
     assert isinstance(seen, TargetSeen)
     assert not seen.exists
     assert list(tmp_path.iterdir()) == []
-    [refused] = Ear(target(str(tmp_path / "no" / "new.db"))).to_the_end()
+    [refused] = Answers(target(str(tmp_path / "no" / "new.db"))).wait_for_all()
     assert isinstance(refused, Refused)
     assert refused.exit_code == 5
     assert list(tmp_path.iterdir()) == []
@@ -220,7 +220,7 @@ def test_inspecting_the_target_creates_no_sqlite_file(tmp_path: Path) -> None:
     ],
 )
 def test_unreachable_database_is_refused_in_one_line(url: str, code: int) -> None:
-    [refused] = Ear(target(url, connect_timeout=5.0)).to_the_end()
+    [refused] = Answers(target(url, connect_timeout=5.0)).wait_for_all()
     assert isinstance(refused, Refused)
     assert refused.exit_code == code
     assert "\n" not in refused.error
@@ -229,15 +229,15 @@ def test_unreachable_database_is_refused_in_one_line(url: str, code: int) -> Non
 
 def test_invalid_database_is_refused_in_one_line(tmp_path: Path) -> None:
     (tmp_path / "x.db").write_text("no database" * 100)
-    [refused] = Ear(target(str(tmp_path / "x.db"))).to_the_end()
+    [refused] = Answers(target(str(tmp_path / "x.db"))).wait_for_all()
     assert isinstance(refused, Refused)
     assert "\n" not in refused.error
 
 
 def test_refused_import_request_is_reported(tmp_path: Path) -> None:
     """The process reports a refusal whichever request it was given."""
-    [refused] = Ear(
+    [refused] = Answers(
         ImportRequest(plans=(Plan(source=Source(file="x.csv"), options=Options(strategy="telepathic")),), command="x")
-    ).to_the_end()
+    ).wait_for_all()
     assert isinstance(refused, Refused)
     assert "telepathic" in refused.error

@@ -98,7 +98,7 @@ def request(rows: Path, database: str, **given: Any) -> ImportRequest:
     )
 
 
-def until_written(recording: Recording) -> psutil.Process:
+def wait_for_first_commit(recording: Recording) -> psutil.Process:
     """Wait until the run has written something; gives its process."""
     wait_for(lambda: recording.first("batch_committed") is not None)
     [process] = owners(recording)
@@ -117,7 +117,7 @@ def test_run_is_a_recorded_process_in_its_own_session(folder: Path, rows: Path, 
     assert recording.alive
     assert recording.command == "tui-importer rows.csv --no-ui"
     assert [found.run_id for found in recordings(folder)] == [recording.run_id]
-    process = until_written(recording)
+    process = wait_for_first_commit(recording)
     assert process.pid != os.getpid()
     assert os.getsid(process.pid) == process.pid != os.getsid(0), "a session of its own has no terminal to lose"
     assert {os.readlink(f"/proc/{process.pid}/fd/{number}") for number in range(3)} == {os.devnull}
@@ -160,7 +160,7 @@ def test_run_survives_the_death_of_its_parent(
     with beginner:
         assert beginner.stdout is not None
         recording = Recording(folder / beginner.stdout.readline().strip())
-        process = until_written(recording)
+        process = wait_for_first_commit(recording)
         os.killpg(beginner.pid, number)
         assert beginner.wait(60) in (-number, 1)
     process.send_signal(signal.SIGHUP)
@@ -285,7 +285,7 @@ def test_password_is_not_visible_in_the_process(folder: Path, rows: Path, postgr
     assert PASSWORD in url
     where = tmp_path / "report.json"
     recording = start_run(request(rows, url, report_file=str(where)), folder)
-    process = until_written(recording)
+    process = wait_for_first_commit(recording)
     seen = [Path(f"/proc/{process.pid}/{part}").read_bytes() for part in ("cmdline", "environ")]
     assert not any(PASSWORD.encode() in text for text in seen)
     shown = subprocess.run(["ps", "-eww", "-o", "args,command"], capture_output=True, text=True, check=False).stdout

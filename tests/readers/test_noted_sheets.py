@@ -13,7 +13,7 @@ from tui_importer.core.source.open_source import find_source
 from tui_importer.core.source.reader import SheetInfo
 
 
-class Silent:
+class SheetWithoutNotes:
     name = "S"
     row_hint = None
 
@@ -21,7 +21,7 @@ class Silent:
         yield Block(1, (ListColumn(["head", "value"]),))
 
 
-class Talking(Silent):
+class SheetWithNotes(SheetWithoutNotes):
     def notes(self, layout: Layout) -> tuple[str, ...]:
         return (f"a word on rows from {layout.first_row} on",)
 
@@ -29,8 +29,8 @@ class Talking(Silent):
 class Workbook:
     sheets = (SheetInfo("S"),)
 
-    def sheet(self, name: str) -> Silent:
-        return Silent()
+    def sheet(self, name: str) -> SheetWithoutNotes:
+        return SheetWithoutNotes()
 
     def close(self) -> None: ...
 
@@ -43,8 +43,8 @@ class Workbook:
 def test_source_has_the_notes_of_its_sheet() -> None:
     found = [
         find_source(Path("f.x"), Workbook(), sheet, Source(file="f.x"), None, typed=True, started=0).notes
-        for sheet in (Silent(), Talking())
+        for sheet in (SheetWithoutNotes(), SheetWithNotes())
     ]
     assert found[1] == (*found[0], "a word on rows from 2 on")
-    assert isinstance(Talking(), NotedSheet)
-    assert not isinstance(Silent(), NotedSheet)
+    assert isinstance(SheetWithNotes(), NotedSheet)
+    assert not isinstance(SheetWithoutNotes(), NotedSheet)

@@ -28,19 +28,19 @@ from tui_importer.readers.package import Package
 from tui_importer.readers.peek import peek
 
 
-class Enough(Exception):  # nothing is wrong: the rest is not wanted
+class EnoughRead(Exception):  # nothing is wrong: the rest is not wanted
     pass
 
 
-def by_reader(source: Source) -> Preview:
+def preview_of_reader(source: Source) -> Preview:
     """What the reader gives."""
     found: list[Preview] = []
 
     def stop(preview: Preview) -> None:
         found.append(preview)
-        raise Enough
+        raise EnoughRead
 
-    with pytest.raises(Enough):
+    with pytest.raises(EnoughRead):
         inspect_source(Plan(source=source), on_preview=stop)
     return found[0]
 
@@ -55,10 +55,10 @@ def filled(first_row: int, first_column: int, rows: tuple[tuple[str, ...], ...])
     }
 
 
-def agrees(path: Path, sheet: str | int | None = None) -> Preview:
+def check_peek(path: Path, sheet: str | int | None = None) -> Preview:
     """The peek, which shows the same cells as the reader as far as both go."""
     source = Source(file=str(path), sheet=sheet)
-    peeked, read = peek(source), by_reader(source)
+    peeked, read = peek(source), preview_of_reader(source)
     assert peeked is not None
     assert (peeked.sheets, peeked.sheet) == (read.sheets, read.sheet)
     early = filled(peeked.first_row, 0, peeked.rows)
@@ -71,7 +71,7 @@ def agrees(path: Path, sheet: str | int | None = None) -> Preview:
 
 
 def test_peek_of_the_sample_matches_the_reader() -> None:
-    peeked = agrees(SAMPLE_PATH)
+    peeked = check_peek(SAMPLE_PATH)
     assert len(peeked.rows) == PREVIEW_ROWS
     assert peeked.rows[0][0] == "Name"
     assert peeked.first_row == 1
@@ -127,9 +127,9 @@ MAKERS: dict[str, Callable[[Path], Path]] = {
 @pytest.mark.parametrize("maker", MAKERS)
 def test_peek_of_workbooks_of_several_programs_matches_the_reader(tmp_path: Path, maker: str) -> None:
     path = MAKERS[maker](tmp_path / "book.xlsx")
-    assert len(agrees(path).rows[3][0]) == PREVIEW_TEXT
-    assert agrees(path, "two") == agrees(path, 2)
-    assert agrees(path, "Two").first_row == 4
+    assert len(check_peek(path).rows[3][0]) == PREVIEW_TEXT
+    assert check_peek(path, "two") == check_peek(path, 2)
+    assert check_peek(path, "Two").first_row == 4
 
 
 def test_peek_of_sparse_cells_matches_the_reader(tmp_path: Path) -> None:
@@ -139,7 +139,7 @@ def test_peek_of_sparse_cells_matches_the_reader(tmp_path: Path) -> None:
         for row in (4, 5, 9, 30, 60, 5_000):
             sheet.write(row, 3, f"row {row + 1}")
         sheet.write(4, PREVIEW_COLUMNS + 50, "far right")
-    peeked = agrees(path)
+    peeked = check_peek(path)
     assert peeked.first_row == 5
     assert len(peeked.rows) == PREVIEW_ROWS
     assert {len(row) for row in peeked.rows} == {PREVIEW_COLUMNS}
@@ -159,9 +159,9 @@ def test_peek_shows_the_sheet_that_would_be_imported(tmp_path: Path) -> None:
         line = book.add_chart({"type": "line"})
         line.add_series({"values": "=Hidden!$A$1"})
         chart.set_chart(line)
-    assert agrees(path).rows == (("7",),)
-    assert agrees(path, 7).rows == (("7",),), "a sheet may be called like a number"
-    assert agrees(path, 1).rows == agrees(path, "HIDDEN").rows == (("Hidden",),)
+    assert check_peek(path).rows == (("7",),)
+    assert check_peek(path, 7).rows == (("7",),), "a sheet may be called like a number"
+    assert check_peek(path, 1).rows == check_peek(path, "HIDDEN").rows == (("Hidden",),)
     assert peek(Source(file=str(path), sheet="Chart")) is None
 
 
@@ -241,7 +241,7 @@ def test_peek_of_random_rows_matches_the_reader(tmp_path: Path, rows: list[list[
             for column, cell in enumerate(row):
                 if cell is not None and cell != "":
                     sheet.write(number, column, cell)
-    agrees(path)
+    check_peek(path)
 
 
 def test_peek_shows_dates_as_numbers(tmp_path: Path) -> None:
@@ -263,13 +263,13 @@ def good(tmp_path: Path) -> Path:
     return with_openpyxl(tmp_path / "good.xlsx")
 
 
-def none_of(path: Path, sheet: str | int | None = None) -> bool:
+def is_not_peeked(path: Path, sheet: str | int | None = None) -> bool:
     return peek(Source(file=str(path), sheet=sheet)) is None
 
 
 def test_peek_of_an_invalid_workbook_is_none(tmp_path: Path, good: Path) -> None:
-    assert none_of(tmp_path / "missing.xlsx")
-    assert none_of(tmp_path)
+    assert is_not_peeked(tmp_path / "missing.xlsx")
+    assert is_not_peeked(tmp_path)
     for name, data in {
         "empty": b"",
         "text": b"n,word\n1,a\n",
@@ -279,12 +279,12 @@ def test_peek_of_an_invalid_workbook_is_none(tmp_path: Path, good: Path) -> None
         "zip alone": b"PK\x03\x04",
     }.items():
         (tmp_path / name).write_bytes(data)
-        assert none_of(tmp_path / name), name
+        assert is_not_peeked(tmp_path / name), name
     with zipfile.ZipFile(tmp_path / "other.zip", "w") as archive:
         archive.writestr("readme.txt", "no workbook")
-    assert none_of(tmp_path / "other.zip")
-    assert none_of(good, "Three")
-    assert none_of(good, 3)
+    assert is_not_peeked(tmp_path / "other.zip")
+    assert is_not_peeked(good, "Three")
+    assert is_not_peeked(good, 3)
 
 
 @pytest.mark.parametrize("seed", range(40))
@@ -319,7 +319,7 @@ def test_peek_of_a_hostile_sheet_is_none_or_empty(tmp_path: Path, what: str) -> 
 
 def test_entity_bomb_is_not_expanded(tmp_path: Path) -> None:
     bomb = b'<!DOCTYPE x [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;">]>' + sheet_xml("<row><c><v>&b;</v></c></row>")
-    assert none_of(package(tmp_path / "x.xlsx", bomb), "S")
+    assert is_not_peeked(package(tmp_path / "x.xlsx", bomb), "S")
 
 
 # How much is read.

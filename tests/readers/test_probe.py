@@ -76,7 +76,7 @@ def test_memory_limits_of_parent_and_child_total_less_than_2_gigabytes(tmp_path:
     assert limits(path).memory + limits(path, 1).memory < 2 * GIGABYTE
 
 
-def bare(path: Path, size: int) -> Path:
+def not_an_archive(path: Path, size: int) -> Path:
     """A file of that size which is no ZIP archive."""
     with path.open("wb") as file:
         file.truncate(size)
@@ -85,7 +85,10 @@ def bare(path: Path, size: int) -> Path:
 
 def test_limits_grow_with_the_file_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("os.sysconf", lambda name: 1 << 24)  # more memory than any file needs
-    small, large = limits(bare(tmp_path / "small.xls", 25_000)), limits(bare(tmp_path / "large.xls", 100_000_000))
+    small, large = (
+        limits(not_an_archive(tmp_path / "small.xls", 25_000)),
+        limits(not_an_archive(tmp_path / "large.xls", 100_000_000)),
+    )
     assert small.memory < 1.1 * GIGABYTE
     assert large.memory > small.memory + 10 * 100_000_000, "text in an xls takes six times its size"
     assert small.clock <= 15
@@ -101,7 +104,7 @@ def test_memory_limit_depends_on_the_packed_size(tmp_path: Path) -> None:
 
 def test_memory_limit_is_at_most_the_physical_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("os.sysconf", {"SC_PAGE_SIZE": 4_096, "SC_PHYS_PAGES": 1_000}.__getitem__)
-    assert limits(bare(tmp_path / "a.xls", 1)).memory == 4_096_000
+    assert limits(not_an_archive(tmp_path / "a.xls", 1)).memory == 4_096_000
 
 
 @pytest.fixture

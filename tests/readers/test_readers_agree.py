@@ -38,7 +38,7 @@ def cells(reader: Reader, path: Path, sheet: str, rows: int = 7) -> dict[tuple[i
     return found
 
 
-def same(value: Any) -> Any:
+def normalized(value: Any) -> Any:
     """A cell without what the readers' libraries are known to differ in: whole numbers are floats to one of them."""
     return float(value) if type(value) is int else value
 
@@ -92,12 +92,12 @@ GRIDS = st.dictionaries(st.tuples(st.integers(1, 30), st.integers(0, 6)), VALUES
 @given(grid=GRIDS)
 def test_both_readers_return_the_written_cells(tmp_path: Path, grid: dict[tuple[int, int], Any]) -> None:
     path = written(tmp_path / "w.xlsx", grid)
-    expected = {place: same(value) for place, value in grid.items()}
+    expected = {place: normalized(value) for place, value in grid.items()}
     for place, value in expected.items():
         if type(value) is dt.datetime and value.time() == dt.time():
             expected[place] = value.date()  # midnights come as dates
     for reader in READERS:
-        assert {place: same(value) for place, value in cells(reader, path, "Data").items()} == expected, reader
+        assert {place: normalized(value) for place, value in cells(reader, path, "Data").items()} == expected, reader
 
 
 def test_readers_differ_only_in_literal_escapes(tmp_path: Path) -> None:

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from tests.conftest import Database
 
 
-class Puppet:
+class FakeRun:
     """A run that writes down what it is told."""
 
     def __init__(self) -> None:
@@ -66,9 +66,9 @@ class Puppet:
 
 
 @contextmanager
-def served(folder: Path) -> Iterator[Puppet]:
+def served(folder: Path) -> Iterator[FakeRun]:
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    puppet = Puppet()
+    puppet = FakeRun()
     server = ControlServer(folder, puppet)
     try:
         yield puppet
@@ -77,7 +77,7 @@ def served(folder: Path) -> Iterator[Puppet]:
 
 
 @contextmanager
-def caller(folder: Path) -> Iterator[socket.socket]:
+def client(folder: Path) -> Iterator[socket.socket]:
     """Somebody who may say anything."""
     with socket.socket(socket.AF_UNIX) as connection:
         connection.settimeout(60)
@@ -85,7 +85,7 @@ def caller(folder: Path) -> Iterator[socket.socket]:
         yield connection
 
 
-def heard(connection: socket.socket) -> bytes:
+def received(connection: socket.socket) -> bytes:
     """All that is answered, until the other side hangs up."""
     said = b""
     while piece := connection.recv(4096):
@@ -185,10 +185,10 @@ GARBAGE = [
 @pytest.mark.parametrize("garbage", GARBAGE, ids=range(len(GARBAGE)))
 def test_garbage_on_the_control_socket_is_refused(tmp_path: Path, garbage: bytes) -> None:
     with served(tmp_path) as puppet:
-        with caller(tmp_path) as connection:
+        with client(tmp_path) as connection:
             try:
                 connection.sendall(garbage)
-                answer = heard(connection)
+                answer = received(connection)
             except (BrokenPipeError, ConnectionResetError):
                 answer = b""  # it has hung up on so many words
         assert not answer or msgspec.json.decode(answer) == {"refused": "the run does not understand that"}
@@ -201,31 +201,31 @@ def test_garbage_on_the_control_socket_is_refused(tmp_path: Path, garbage: bytes
 @given(said=st.binary(max_size=60).filter(lambda said: b'"order"' not in said))
 def test_random_bytes_are_not_executed(tmp_path: Path, said: bytes) -> None:
     with served(tmp_path) as puppet:
-        with caller(tmp_path) as connection:
+        with client(tmp_path) as connection:
             connection.sendall(said)
             connection.shutdown(socket.SHUT_WR)
-            heard(connection)
+            received(connection)
         give_order(tmp_path, Unpause())
         assert puppet.told == ["unpause"]
 
 
 def test_order_may_arrive_in_pieces(tmp_path: Path) -> None:
-    with served(tmp_path) as puppet, caller(tmp_path) as connection:
+    with served(tmp_path) as puppet, client(tmp_path) as connection:
         for letter in b'{"order": "pause"}\n':
             connection.sendall(bytes([letter]))
-        assert msgspec.json.decode(heard(connection)) == {"refused": None}
+        assert msgspec.json.decode(received(connection)) == {"refused": None}
         assert puppet.told == ["pause"]
 
 
 def test_silent_connection_does_not_block_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither other clients nor the end of the run, however long the timeout for silent connections is."""
     monkeypatch.setattr(control, "_TIMEOUT", 3_600.0)
-    with served(tmp_path) as puppet, caller(tmp_path) as silent, caller(tmp_path) as slow:
+    with served(tmp_path) as puppet, client(tmp_path) as silent, client(tmp_path) as slow:
         slow.sendall(b'{"order":')
         for _ in range(3):
             give_order(tmp_path, Pause())
         slow.sendall(b'"unpause"}\n')
-        assert msgspec.json.decode(heard(slow)) == {"refused": None}
+        assert msgspec.json.decode(received(slow)) == {"refused": None}
         assert puppet.told == ["pause", "pause", "pause", "unpause"]
         assert silent.fileno() > 0
     assert not (tmp_path / CONTROL_SOCKET).exists()
@@ -233,16 +233,16 @@ def test_silent_connection_does_not_block_others(tmp_path: Path, monkeypatch: py
 
 def test_silent_connection_times_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(control, "_TIMEOUT", 0.05)
-    with served(tmp_path), caller(tmp_path) as silent, caller(tmp_path) as slow:
+    with served(tmp_path), client(tmp_path) as silent, client(tmp_path) as slow:
         slow.sendall(b"{")
-        assert heard(silent) == heard(slow) == b""
+        assert received(silent) == received(slow) == b""
 
 
 def test_too_many_connections_close_the_oldest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(control, "_TIMEOUT", 3_600.0)
     monkeypatch.setattr(control, "_MAX_CLIENTS", 2)
-    with served(tmp_path) as puppet, caller(tmp_path) as first, caller(tmp_path), caller(tmp_path):
-        assert heard(first) == b""
+    with served(tmp_path) as puppet, client(tmp_path) as first, client(tmp_path), client(tmp_path):
+        assert received(first) == b""
         give_order(tmp_path, Pause())
         assert puppet.told == ["pause"]
 
@@ -250,7 +250,7 @@ def test_too_many_connections_close_the_oldest(tmp_path: Path, monkeypatch: pyte
 def test_immediate_disconnect_is_harmless(tmp_path: Path) -> None:
     with served(tmp_path) as puppet:
         for said in (b"", b'{"order"', b'{"order":"pause"}\n'):
-            with caller(tmp_path) as connection:
+            with client(tmp_path) as connection:
                 connection.sendall(said)
         give_order(tmp_path, Unpause())
         assert puppet.told in (["unpause"], ["pause", "unpause"])
@@ -287,14 +287,14 @@ def test_failed_socket_leaks_no_descriptor(tmp_path: Path) -> None:
     (tmp_path / CONTROL_SOCKET).touch()
     before = len(os.listdir("/proc/self/fd"))
     with pytest.raises(OSError, match="in use"):
-        ControlServer(tmp_path, Puppet())
+        ControlServer(tmp_path, FakeRun())
     assert len(os.listdir("/proc/self/fd")) == before
 
 
 # With real runs.
 
 
-class Recorded:
+class RecordedRun:
     """A run that is recorded and rests once it has begun."""
 
     def __init__(self, tmp_path: Path, database: Database) -> None:
@@ -321,7 +321,7 @@ class Recorded:
         return self.runs / self.run.run_id
 
 
-def ended_by(recorded: Recorded, act: Callable[[], None]) -> tuple[str, int]:
+def ended_by(recorded: RecordedRun, act: Callable[[], None]) -> tuple[str, int]:
     with ThreadPoolExecutor(1) as pool:
         executing = pool.submit(recorded.run.execute)
         try:
@@ -338,7 +338,7 @@ def ended_by(recorded: Recorded, act: Callable[[], None]) -> tuple[str, int]:
 
 
 def test_live_run_executes_orders(tmp_path: Path, postgres: Database) -> None:
-    recorded = Recorded(tmp_path, postgres)
+    recorded = RecordedRun(tmp_path, postgres)
 
     def act() -> None:
         with pytest.raises(UsageError, match="takes 1 to 64 workers"):
@@ -361,7 +361,7 @@ def test_live_run_executes_orders(tmp_path: Path, postgres: Database) -> None:
 
 @pytest.mark.parametrize(("order", "aborting"), [(Stop(), False), (Abort(), True)])
 def test_live_run_is_stopped_or_aborted(tmp_path: Path, sqlite: Database, order: AnyOrder, *, aborting: bool) -> None:
-    recorded = Recorded(tmp_path, sqlite)
+    recorded = RecordedRun(tmp_path, sqlite)
 
     def act() -> None:
         with pytest.raises(UsageError, match="one writer"):
@@ -377,7 +377,7 @@ def test_silent_connection_does_not_delay_the_end_of_the_run(
     tmp_path: Path, sqlite: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(control, "_TIMEOUT", 3_600.0)
-    recorded = Recorded(tmp_path, sqlite)
+    recorded = RecordedRun(tmp_path, sqlite)
     with socket.socket(socket.AF_UNIX) as silent:
 
         def act() -> None:

@@ -53,7 +53,7 @@ def followed(recording: Recording) -> list[Line]:
     return lines
 
 
-def told(scene: Scene) -> list[Line]:
+def expected_lines(scene: Scene) -> list[Line]:
     """What a viewer is to hear of the scene."""
     return [line for line in scene.lines if not isinstance(line.what, RowRejected)]
 
@@ -71,7 +71,7 @@ def growing(tmp_path: Path) -> Iterator[tuple[Recorder, Recording]]:
 def test_recording_round_trips_events(tmp_path: Path) -> None:
     scene = finished()
     recording = write(scene, tmp_path)
-    assert followed(recording) == told(scene)
+    assert followed(recording) == expected_lines(scene)
     assert [event.reject for event in rejected_rows(recording)] == scene.rejects
     assert headers(recording) == HEADERS
 
@@ -79,7 +79,7 @@ def test_recording_round_trips_events(tmp_path: Path) -> None:
 def test_only_complete_lines_are_returned(tmp_path: Path, growing: tuple[Recorder, Recording]) -> None:
     """For any position of the writer: every prefix of some lines is tried."""
     _, recording = growing
-    lines = told(Scene().begin().load())
+    lines = expected_lines(Scene().begin().load())
     data = "".join(f"{text(line)}\n" for line in lines).encode()
     follower, heard = Follower(recording), list[Line]()
     try:
@@ -120,7 +120,7 @@ def test_truncated_last_line_ends_the_follower(tmp_path: Path) -> None:
     recording = write(scene, tmp_path)
     with recording.events_file.open("ab") as file:
         file.write(text(scene.lines[0]).encode()[:-20])
-    assert followed(recording) == told(scene)
+    assert followed(recording) == expected_lines(scene)
 
 
 STRANGE = [
@@ -152,18 +152,18 @@ def test_unknown_lines_are_ignored(tmp_path: Path, strange: bytes) -> None:
     recording = write(scene, tmp_path)
     lines = recording.events_file.read_bytes().splitlines(keepends=True)
     recording.events_file.write_bytes(b"".join([*lines[:3], strange, b"\n", *lines[3:]]))
-    assert followed(recording) == told(scene)
+    assert followed(recording) == expected_lines(scene)
 
 
 def test_unknown_fields_are_ignored(tmp_path: Path) -> None:
-    for line in told(finished()):
+    for line in expected_lines(finished()):
         assert decode_line(json.dumps({**json.loads(text(line)), "later": [1]}).encode()) == line
 
 
 # Long recordings.
 
 
-class Counting(io.RawIOBase):
+class CountingFile(io.RawIOBase):
     """A file that knows how much of it was read."""
 
     def __init__(self, inner: BinaryIO) -> None:
@@ -203,7 +203,7 @@ def long_recording(folder: Path, scene: Scene, factor: int) -> tuple[Recording, 
     return recording, len(quiet[10:-10]) * factor + 20 + len(rest)
 
 
-def caught_up(recording: Recording, monkeypatch: pytest.MonkeyPatch) -> tuple[list[Line], int, int]:
+def first_read(recording: Recording, monkeypatch: pytest.MonkeyPatch) -> tuple[list[Line], int, int]:
     """What is told at first, how many bytes were read for that, and how many lines decoded."""
     decoded: list[bytes] = []
 
@@ -213,7 +213,7 @@ def caught_up(recording: Recording, monkeypatch: pytest.MonkeyPatch) -> tuple[li
 
     monkeypatch.setattr(follow, "decode_line", decode)
     follower = Follower(recording)
-    file = Counting(follower._file)
+    file = CountingFile(follower._file)
     follower._file = file  # type: ignore[assignment]
     try:
         lines = follower.poll()
@@ -224,7 +224,7 @@ def caught_up(recording: Recording, monkeypatch: pytest.MonkeyPatch) -> tuple[li
 
 def test_only_counters_of_active_sources_are_recorded(tmp_path: Path) -> None:
     scene = Scene().begin().load().go(1).second_of_three()
-    before, after = samples(told(scene))[-1], samples(followed(write(scene, tmp_path)))[-1]
+    before, after = samples(expected_lines(scene))[-1], samples(followed(write(scene, tmp_path)))[-1]
     assert [source.source for source in before.sources] == [1, 2, 3]
     assert after == msgspec.structs.replace(before, sources=before.sources[1:2])
 
@@ -238,7 +238,7 @@ def test_current_source_of_a_long_recording_is_known(tmp_path: Path, monkeypatch
         begun = ImportStarted(source=number, file=f"{number}.csv", target="t", strategy="batched")
         lines.insert(number * len(lines) // 6, f"{text(Line(BEGAN, begun))}\n")
     recording.events_file.write_text("".join(lines))
-    caught, _, _ = caught_up(recording, monkeypatch)
+    caught, _, _ = first_read(recording, monkeypatch)
     files = [line.what.file for line in caught if isinstance(line.what, ImportStarted)]
     assert files == ["sales/february.xlsx", "4.csv"]
 
@@ -248,7 +248,7 @@ def test_long_recording_is_read_partially_with_correct_results(tmp_path: Path, m
     recording, count = long_recording(tmp_path, scene, 400)
     size = recording.events_file.stat().st_size
     assert size > 9 * follow.WHOLE_SIZE
-    lines, read, decoded = caught_up(recording, monkeypatch)
+    lines, read, decoded = first_read(recording, monkeypatch)
     assert read <= follow._HEAD + follow._TAIL + follow._PLACES * (follow._WINDOW + follow._WIDER_WINDOW)
     assert read < size / 2, read
     assert decoded < count / 10
@@ -256,10 +256,10 @@ def test_long_recording_is_read_partially_with_correct_results(tmp_path: Path, m
     assert isinstance(lines[0].what, RunStarted)
     assert isinstance(lines[-1].what, RunFinished)
     assert samples(lines) == sorted(samples(lines), key=lambda sample: sample.at)
-    assert samples(lines)[-1] == samples(told(scene))[-1]
+    assert samples(lines)[-1] == samples(expected_lines(scene))[-1]
     written = [sample.inserted for sample in samples(lines)]
     assert written == sorted(written)
-    moments = {sample.at for sample in samples(told(scene))}
+    moments = {sample.at for sample in samples(expected_lines(scene))}
     assert {sample.at for sample in samples(lines)} >= set(sorted(moments)[5:-5]), "every quarter second is there"
     assert [line.what for line in lines if isinstance(line.what, tuple)][-1] == next(
         line.what for line in reversed(scene.lines) if isinstance(line.what, tuple)
@@ -276,7 +276,7 @@ def test_history_is_complete_for_any_number_of_workers(
     recording, _ = long_recording(tmp_path, scene, 20 if workers == 1 else 2)
     size = recording.events_file.stat().st_size
     assert size > follow.WHOLE_SIZE
-    lines, _, _ = caught_up(recording, monkeypatch)
+    lines, _, _ = first_read(recording, monkeypatch)
     moments = [sample.at for sample in samples(lines)]
     assert moments == sorted(moments)
     gaps = [later - earlier for earlier, later in itertools.pairwise(moments)]
@@ -292,7 +292,7 @@ def test_counters_are_not_repeated_between_samples_and_tail(tmp_path: Path, monk
     assert size > follow.WHOLE_SIZE
     for tail in range(600_000, 600_000 + 9_000, 700):
         monkeypatch.setattr(follow, "_TAIL", tail)
-        moments = [sample.at for sample in samples(caught_up(recording, monkeypatch)[0])]
+        moments = [sample.at for sample in samples(first_read(recording, monkeypatch)[0])]
         assert moments == sorted(set(moments))
 
 
@@ -306,7 +306,7 @@ def test_line_longer_than_the_tail_is_handled(tmp_path: Path) -> None:
     data = recording.events_file.read_bytes()
     recording.events_file.write_bytes(data + line + line)
     heard = followed(recording)
-    assert heard[0] == told(scene)[0]
+    assert heard[0] == expected_lines(scene)[0]
     assert samples(heard)
     recording.events_file.write_bytes(data + line[:-1])
     assert followed(recording)[0] == heard[0], "nor does one that is not even whole"
@@ -417,13 +417,13 @@ def test_replay_keeps_the_original_timing(tmp_path: Path, speed: float) -> None:
             passed = (clock.time - 1_000.0) * speed
             assert replay.now() == pytest.approx(BEGAN + passed)
             heard += replay.poll()
-            due = [line for line in told(scene) if line.at <= replay.now()]
+            due = [line for line in expected_lines(scene) if line.at <= replay.now()]
             assert heard == due
             clock.time += 0.3 / speed
         assert replay.report() == scene.report
     finally:
         replay.close()
-    assert heard == told(scene)
+    assert heard == expected_lines(scene)
 
 
 def test_replay_of_an_empty_recording_ends_immediately(tmp_path: Path) -> None:

@@ -86,7 +86,7 @@ def mend(path: str, changes: Mapping[str, object], to: str = "mend.xlsx") -> Non
     book.save(to)
 
 
-def give_back(database: Database, file: str = "mend.xlsx") -> Report:
+def import_mended(database: Database, file: str = "mend.xlsx") -> Report:
     return run_import(mended_plan(file, database=database.url))
 
 
@@ -97,7 +97,7 @@ def numbers(database: Database) -> list[tuple[Any, ...]]:
 def test_only_mended_rows_are_imported(database: Database) -> None:
     first_import(database)
     mend("rows.rejects.xlsx", {"A2": 7, "B3": "changed, but not its key"})
-    report = give_back(database)
+    report = import_mended(database)
     assert (report.stats.inserted, report.stats.error_count, report.exit_code) == (1, 2, 3)
     assert numbers(database) == [(1, "a"), (2, "c"), (7, "b")]
     assert [reject.cell for reject in report.rejects] == ["Rejects!A3", "Rejects!B4"]
@@ -106,10 +106,10 @@ def test_only_mended_rows_are_imported(database: Database) -> None:
 def test_rows_that_are_still_bad_come_back_in_a_new_workbook(database: Database) -> None:
     first_import(database)
     mend("rows.rejects.xlsx", {"A2": 7})
-    report = give_back(database)
+    report = import_mended(database)
     assert report.rejects_file is not None
     mend(report.rejects_file, {"A2": 8, "B3": "found"}, "again.xlsx")
-    report = give_back(database, "again.xlsx")
+    report = import_mended(database, "again.xlsx")
     assert (report.stats.inserted, report.exit_code) == (2, 0)
     assert numbers(database) == [(1, "a"), (2, "c"), (3, "found"), (7, "b"), (8, "twice")]
 
@@ -117,9 +117,9 @@ def test_rows_that_are_still_bad_come_back_in_a_new_workbook(database: Database)
 def test_the_same_file_twice_changes_nothing(database: Database) -> None:
     first_import(database)
     mend("rows.rejects.xlsx", {"A2": 7, "A3": 8, "B4": "found"})
-    assert give_back(database).stats.inserted == 3
+    assert import_mended(database).stats.inserted == 3
     before = numbers(database)
-    report = give_back(database)
+    report = import_mended(database)
     assert (report.stats.inserted, report.stats.skipped, report.exit_code) == (0, 3, 0)
     assert numbers(database) == before
 
@@ -127,12 +127,12 @@ def test_the_same_file_twice_changes_nothing(database: Database) -> None:
 def test_rows_of_another_version_of_the_file_are_imported_once(database: Database) -> None:
     first_import(database)
     mend("rows.rejects.xlsx", {"A2": 7}, "one.xlsx")
-    assert give_back(database, "one.xlsx").stats.inserted == 1
+    assert import_mended(database, "one.xlsx").stats.inserted == 1
     mend("one.xlsx", {"A2": 70, "A3": 8}, "two.xlsx")
-    report = give_back(database, "two.xlsx")
+    report = import_mended(database, "two.xlsx")
     assert (report.stats.inserted, report.stats.skipped, report.stats.error_count) == (1, 1, 1)
     assert numbers(database) == [(1, "a"), (2, "c"), (7, "b"), (8, "twice")]
-    assert give_back(database, "one.xlsx").stats.inserted == 0
+    assert import_mended(database, "one.xlsx").stats.inserted == 0
 
 
 def test_rows_may_be_sorted_and_deleted_and_columns_moved(database: Database) -> None:
@@ -145,7 +145,7 @@ def test_rows_may_be_sorted_and_deleted_and_columns_moved(database: Database) ->
         moved.active.append(row)
     moved.active["A2"], moved.active["B3"] = "found", 7
     moved.save("mend.xlsx")
-    assert give_back(database).stats.inserted == 2
+    assert import_mended(database).stats.inserted == 2
     assert numbers(database) == [(1, "a"), (2, "c"), (3, "found"), (7, "b")]
 
 
@@ -160,7 +160,7 @@ def test_lineage_names_the_first_file_and_row(database: Database) -> None:
     report = run_import(plan)
     assert report.stats.error_count == 1
     mend("rows.rejects.xlsx", {"B2": "found"})
-    mended = give_back(database)
+    mended = import_mended(database)
     assert mended.stats.inserted == 1
     [found] = database.fetch("SELECT _file, _sheet, _row, _run FROM t WHERE note = 'found'")
     assert [str(each) for each in found] == ["rows.xlsx", "Sheet", "6", mended.run_id]
@@ -173,7 +173,7 @@ def test_an_upsert_updates_with_mended_rows(postgres: Database) -> None:
     target = Target(database=postgres.url, table="t", mode="upsert", key=("n",))
     assert run_import(Plan(source=Source(file="rows.xlsx"), target=target)).stats.error_count == 2
     mend("rows.rejects.xlsx", {"A2": 7})
-    report = give_back(postgres)
+    report = import_mended(postgres)
     assert (report.stats.updated, report.stats.error_count) == (1, 1)
     assert ("b",) in postgres.fetch("SELECT note FROM t WHERE n = 7")
 
@@ -186,7 +186,7 @@ def test_mended_rows_of_a_replaced_table_are_added(sqlite: Database) -> None:
     report = run_import(Plan(source=Source(file="rows.xlsx"), target=target))
     assert report.stats.error_count == 3
     mend("rows.rejects.xlsx", {"A2": 7})
-    assert give_back(sqlite).stats.inserted == 1
+    assert import_mended(sqlite).stats.inserted == 1
     assert [number for number, _ in numbers(sqlite)] == [1, 2, 7]
 
 
@@ -200,13 +200,13 @@ def test_undone_import_of_mended_rows_opens_the_rejects_again(sqlite: Database) 
     target = Target(database=sqlite.url, table="t")
     run_import(Plan(source=Source(file="rows.xlsx"), target=target, options=Options(lineage=True)))
     mend("rows.rejects.xlsx", {"B2": "found"})
-    run_id = give_back(sqlite).run_id
+    run_id = import_mended(sqlite).run_id
     with connected(parse_address(sqlite.url), "test") as backend:
         ledger = backend.ledger(None)
         assert carry_out(ledger, look_up(backend, ledger, run_id, "_run")) == 1
         ledger.close()
     mend("mend.xlsx", {"B2": "found again"}, "two.xlsx")
-    assert give_back(sqlite, "two.xlsx").stats.inserted == 1
+    assert import_mended(sqlite, "two.xlsx").stats.inserted == 1
 
 
 def test_numbers_are_not_read_by_the_formats_of_texts(sqlite: Database) -> None:
@@ -221,7 +221,7 @@ def test_numbers_are_not_read_by_the_formats_of_texts(sqlite: Database) -> None:
     plan = Plan(source=Source(file="rows.xlsx"), target=Target(database=sqlite.url, table="t"), formats=formats)
     assert run_import(plan).stats.error_count == 3
     mend("rows.rejects.xlsx", {"A2": 2, "A3": 3, "A4": 4})
-    assert give_back(sqlite).stats.inserted == 3
+    assert import_mended(sqlite).stats.inserted == 3
     assert sqlite.fetch("SELECT n, price FROM t ORDER BY n") == [(1, 2.5), (2, 1.234), (3, 1234.5), (4, -7)]
 
 
@@ -231,7 +231,7 @@ def test_mended_rows_go_into_the_table_that_was_chosen_for_the_others(sqlite: Da
     first = run_import(Plan(source=Source(file="rows.xlsx"), target=Target(database=sqlite.url, table=table)))
     assert first.stats.error_count == 1
     mend("rows.rejects.xlsx", {"B2": "found"})
-    report = give_back(sqlite)
+    report = import_mended(sqlite)
     assert (report.stats.inserted, report.target.table) == (1, first.target.table)
 
 
@@ -240,7 +240,7 @@ def test_last_row_is_not_taken_for_totals(sqlite: Database) -> None:
     Path("rows.csv").write_text("note,n,m\na,1,1\nb,2,2\nTotal,x,3\nc,4,4\n")
     run_import(Plan(source=Source(file="rows.csv"), target=Target(database=sqlite.url, table="t")))
     mend("rows.rejects.xlsx", {"B2": 3})
-    assert give_back(sqlite).stats.inserted == 1
+    assert import_mended(sqlite).stats.inserted == 1
 
 
 def test_mended_workbook_is_inspected_without_its_reasons(sqlite: Database) -> None:
@@ -257,10 +257,10 @@ def test_columns_of_the_same_name_stay_apart(sqlite: Database) -> None:
     options = Options(types={"n": "integer"})
     run_import(Plan(source=Source(file="rows.csv"), target=Target(database=sqlite.url, table="t"), options=options))
     mend("rows.rejects.xlsx", {"A2": 2})
-    assert give_back(sqlite).stats.inserted == 1
+    assert import_mended(sqlite).stats.inserted == 1
     assert sqlite.fetch("SELECT * FROM t ORDER BY n") == [(1, "a", "b"), (2, "c", "d")]
     mend("rows.rejects.xlsx", {"A2": 3, "C1": "remark"}, "other.xlsx")
-    assert "2 were imported" in str(give_back(sqlite, "other.xlsx").error)
+    assert "2 were imported" in str(import_mended(sqlite, "other.xlsx").error)
 
 
 def without_keys(sheet: Any) -> None:
@@ -309,7 +309,7 @@ def test_file_that_cannot_be_taken_for_the_rejects_is_refused(
     book.active["A2"] = 7
     book.save("mend.xlsx")
     try:
-        error = give_back(sqlite).error
+        error = import_mended(sqlite).error
     except (SourceError, PlanError) as refused:
         error = str(refused)
     assert error is not None
@@ -333,7 +333,7 @@ def test_rejects_are_mended_in_libreoffice(sqlite: Database, tmp_path: Path, kin
     profile = f"-env:UserInstallation=file://{tmp_path}/profile"
     saved = ["soffice", profile, "--headless", "--convert-to", kind, "--outdir", "saved", "mend.xlsx"]
     subprocess.run(saved, check=True, capture_output=True, timeout=120)
-    report = give_back(sqlite, f"saved/mend.{kind}")
+    report = import_mended(sqlite, f"saved/mend.{kind}")
     assert (report.stats.inserted, report.stats.error_count) == (2, 1)
     assert numbers(sqlite) == [(1, "a"), (2, "c"), (7, "b"), (8, "twice")]
 
@@ -366,7 +366,7 @@ def test_mended_rows_are_in_once_after_kills(
     assert kills
     assert database.fetch("SELECT n, note FROM t ORDER BY n") == [(n, str(n)) for n in range(60) if n not in (57, 59)]
     mend("mend.xlsx", {"A30": 57, "A31": 59}, "last.xlsx")
-    report = give_back(database, "last.xlsx")
+    report = import_mended(database, "last.xlsx")
     assert (report.stats.inserted, report.stats.skipped) == (2, 28)
 
 
@@ -387,7 +387,7 @@ def test_rejects_saved_as_text_are_imported(sqlite: Database) -> None:
     rows[1][0] = "7"
     with open("mend.csv", "w", newline="") as file:
         csv.writer(file).writerows(rows)
-    assert give_back(sqlite, "mend.csv").stats.inserted == 1
+    assert import_mended(sqlite, "mend.csv").stats.inserted == 1
 
 
 def test_rejects_of_a_run_that_is_not_recorded_need_its_plan(sqlite: Database, tmp_path: Path) -> None:

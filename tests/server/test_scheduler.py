@@ -19,7 +19,7 @@ from tui_importer.server.upload_registry import UploadRegistry
 from tui_importer.server.uploads import Store, Upload
 
 
-class LateTurn:
+class EndedUpload:
     """A turn whose upload is seen to have ended before the turn is over."""
 
     may_end: asyncio.Event
@@ -34,13 +34,13 @@ class LateTurn:
 
 
 @pytest.fixture
-def arranged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+def run_scheduler(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """Runs a test's coroutine with a scheduler, and an upload that has ended while its turn goes on."""
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
-    monkeypatch.setattr(conducting, "UploadRunner", LateTurn)
+    monkeypatch.setattr(conducting, "UploadRunner", EndedUpload)
 
     async def arrange(test: Callable[..., Coroutine[Any, Any, None]]) -> None:
-        LateTurn.may_end = asyncio.Event()
+        EndedUpload.may_end = asyncio.Event()
         settings = Settings(
             plan=Plan(source=Source(file="rows.csv"), target=Target(database="target.db", table="t")),
             folder=tmp_path / "uploads",
@@ -64,66 +64,66 @@ def arranged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., N
     return lambda test: asyncio.run(arrange(test))
 
 
-def test_finished_upload_can_be_deleted_immediately(arranged: Callable[..., None]) -> None:
+def test_finished_upload_can_be_deleted_immediately(run_scheduler: Callable[..., None]) -> None:
     async def test(scheduler: Scheduler, uploads: UploadRegistry, upload: Upload) -> None:
         deleting = asyncio.create_task(scheduler.delete(upload))
         await asyncio.sleep(0.05)
         assert not deleting.done()
         assert scheduler.runners
-        LateTurn.may_end.set()
+        EndedUpload.may_end.set()
         await deleting
         assert not scheduler.runners
         assert not uploads.uploads
         assert not uploads.store.of(upload).exists()
 
-    arranged(test)
+    run_scheduler(test)
 
 
-def test_finished_upload_can_be_resumed_immediately(arranged: Callable[..., None]) -> None:
+def test_finished_upload_can_be_resumed_immediately(run_scheduler: Callable[..., None]) -> None:
     async def test(scheduler: Scheduler, uploads: UploadRegistry, upload: Upload) -> None:
         resuming = asyncio.create_task(scheduler.resume(upload))
         await asyncio.sleep(0.05)
         first = scheduler.runners[upload.id]
-        LateTurn.may_end.set()
+        EndedUpload.may_end.set()
         await resuming
         assert scheduler.runners[upload.id] is not first
 
-    arranged(test)
+    run_scheduler(test)
 
 
-def test_finished_upload_is_not_restarted_by_the_next_server(arranged: Callable[..., None]) -> None:
+def test_finished_upload_is_not_restarted_by_the_next_server(run_scheduler: Callable[..., None]) -> None:
     async def test(scheduler: Scheduler, uploads: UploadRegistry, upload: Upload) -> None:
         ending = asyncio.create_task(scheduler.end())
         await asyncio.sleep(0.05)
         assert not ending.done()
-        LateTurn.may_end.set()
+        EndedUpload.may_end.set()
         await ending
         [kept] = uploads.store.load()
         assert (kept.state, kept.interrupted) == ("ended", False)
 
-    arranged(test)
+    run_scheduler(test)
 
 
-def test_concurrent_deletes_succeed_once(arranged: Callable[..., None]) -> None:
+def test_concurrent_deletes_succeed_once(run_scheduler: Callable[..., None]) -> None:
     async def test(scheduler: Scheduler, uploads: UploadRegistry, upload: Upload) -> None:
-        LateTurn.may_end.set()
+        EndedUpload.may_end.set()
         said = await asyncio.gather(scheduler.delete(upload), scheduler.delete(upload), return_exceptions=True)
         [http_error] = [one for one in said if one is not None]
         assert isinstance(http_error, HttpError)
         assert http_error.status == 404
         assert uploads.of_key("its key") is None
 
-    arranged(test)
+    run_scheduler(test)
 
 
 def test_upload_that_cannot_be_removed_stays_listed(
-    arranged: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+    run_scheduler: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(upload: Upload) -> None:
         raise PermissionError(13, "Permission denied")
 
     async def test(scheduler: Scheduler, uploads: UploadRegistry, upload: Upload) -> None:
-        LateTurn.may_end.set()
+        EndedUpload.may_end.set()
         monkeypatch.setattr(uploads.store, "remove", refuse)
         with pytest.raises(PermissionError):
             await scheduler.delete(upload)
@@ -131,4 +131,4 @@ def test_upload_that_cannot_be_removed_stays_listed(
         assert uploads.of_key("its key") is upload
         assert uploads.ended(upload).is_set()
 
-    arranged(test)
+    run_scheduler(test)

@@ -401,7 +401,7 @@ def _busy(state: WorkerState) -> bool:
     return state not in (WorkerState.IDLE, WorkerState.DONE, WorkerState.CONNECTING)
 
 
-class Stage:
+class SceneFollower:
     """Shows a scene to a screen: all of it at once, at the moment at which it stands."""
 
     def __init__(self, scene: Scene) -> None:

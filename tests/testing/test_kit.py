@@ -39,11 +39,11 @@ def test_built_in_backends_fulfil_the_contract(database: Database, tmp_path: Pat
 def test_backend_of_public_classes_fulfils_the_contract(tmp_path: Path) -> None:
     inner = SQLiteDatabase(tmp_path / "own.db")
 
-    class Own:
+    class OwnDatabase:
         url = f"own:///{inner.path}"
         execute, fetch = inner.execute, inner.fetch
 
-    check_backend(Own(), tmp_path, SPEC, kills=2)
+    check_backend(OwnDatabase(), tmp_path, SPEC, kills=2)
 
 
 @pytest.mark.parametrize("spec", FAULTY_BACKENDS, ids=lambda spec: spec.summary)

@@ -11,7 +11,7 @@ import pytest
 from textual.app import App
 from textual.pilot import Pilot
 
-from tests.support.scenes import Scene, Stage, write
+from tests.support.scenes import Scene, SceneFollower, write
 from tui_importer.errors import ExitCode, UsageError
 from tui_importer.recording.control import ControlServer
 from tui_importer.recording.recordings import recordings_folder
@@ -28,7 +28,7 @@ PERIOD = 0.05
 Acting = Callable[[Pilot[DashboardResult]], Awaitable[None]]
 
 
-class Controls:
+class RecordedOrders:
     """A run that only notes what it is told."""
 
     def __init__(self) -> None:
@@ -60,9 +60,9 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def controls(folder: Path) -> Iterator[Controls]:
+def controls(folder: Path) -> Iterator[RecordedOrders]:
     """What takes the orders for the scene's run."""
-    run = Controls()
+    run = RecordedOrders()
     place = folder / "control"
     place.mkdir(parents=True)
     server = ControlServer(place, run)
@@ -72,7 +72,7 @@ def controls(folder: Path) -> Iterator[Controls]:
         server.close()
 
 
-class Playing:
+class RunScreenSession:
     """A scene on the run screen."""
 
     def __init__(self, scene: Scene, folder: Path) -> None:
@@ -81,7 +81,7 @@ class Playing:
 
     def shown(self) -> ShownRun:
         """What the screen is given; orders go to the fixture ``controls``, where a test uses it."""
-        return ShownRun(Stage(self.scene), self.recording)
+        return ShownRun(SceneFollower(self.scene), self.recording)
 
     def app(self, glyphs: Glyphs = UNICODE, theme: str = "importer-dark") -> Dashboard:
         """The dashboard with this run on its first screen."""

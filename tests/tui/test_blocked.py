@@ -7,7 +7,7 @@ from pathlib import Path
 from textual.pilot import Pilot
 
 from tests.support.scenes import Scene
-from tests.tui.conftest import Playing, text
+from tests.tui.conftest import RunScreenSession, text
 from tui_importer.core.model.counters import Phase, ReaderCounters, WorkerCounters, WorkerState, take_snapshot
 from tui_importer.events import StatementDelayed
 from tui_importer.tui.messages import DashboardResult
@@ -26,7 +26,7 @@ def test_blocked_worker_shows_what_it_waits_for(folder: Path) -> None:
         assert pilot.app.screen.query_one("#worker-1").has_class("-warning")
         assert "writing" in text(pilot.app, "worker-2")
 
-    Playing(scene, folder).act(look)
+    RunScreenSession(scene, folder).act(look)
 
 
 def test_worker_is_blocked_only_while_a_statement_is_in_flight() -> None:

@@ -9,9 +9,9 @@ import msgspec
 import pytest
 from textual.pilot import Pilot
 
-from tests.support.scenes import Scene, Stage, write
+from tests.support.scenes import Scene, SceneFollower, write
 from tests.support.terminal import Terminal
-from tests.tui.conftest import PERIOD, Playing, page, run, text, until
+from tests.tui.conftest import PERIOD, RunScreenSession, page, run, text, until
 from tui_importer.core.model.report import Verification
 from tui_importer.errors import ExitCode
 from tui_importer.tui.app import Dashboard
@@ -45,7 +45,7 @@ def test_heading_marks_a_dry_run(folder: Path, state: str, size: tuple[int, int]
         assert "writing" not in shown.replace("without writing", "")
         assert " is in " not in shown
 
-    Playing(STATES[state](Scene(dry_run=True)), folder).act(look, size)
+    RunScreenSession(STATES[state](Scene(dry_run=True)), folder).act(look, size)
 
 
 @pytest.mark.parametrize("size", SIZES[1:])
@@ -59,7 +59,7 @@ def test_report_screen_of_a_dry_run_says_that_nothing_was_written(folder: Path, 
         assert "nothing was written" in shown
         assert " is in " not in shown
 
-    Playing(STATES["DONE WITH REJECTS"](Scene(dry_run=True)), folder).act(look, size)
+    RunScreenSession(STATES["DONE WITH REJECTS"](Scene(dry_run=True)), folder).act(look, size)
 
 
 def test_report_screen_shows_verification_and_empty_imports(folder: Path) -> None:
@@ -73,7 +73,7 @@ def test_report_screen_shows_verification_and_empty_imports(folder: Path) -> Non
         await until(pilot, lambda: "verified: the table holds what the sheet does, 36,000 rows" in page(pilot.app))
         assert "finished: every row is in" in page(pilot.app)
 
-    Playing(scene, folder).act(look, (120, 40))
+    RunScreenSession(scene, folder).act(look, (120, 40))
 
     empty = Scene(rows=0).begin().load().finish()
     assert empty.report is not None
@@ -84,14 +84,14 @@ def test_report_screen_shows_verification_and_empty_imports(folder: Path) -> Non
         await until(pilot, lambda: "finished: no rows below the header" in page(pilot.app))
         assert " is in " not in page(pilot.app)
 
-    Playing(empty, folder / "empty").act(look_again, (120, 40))
+    RunScreenSession(empty, folder / "empty").act(look_again, (120, 40))
 
 
 def replayed(scene: Scene, folder: Path, key: str) -> DashboardResult | None:
     """What the dashboard is left with when a replay is left by this key."""
     recording = write(scene, folder)
     app = Dashboard(
-        lambda found: RunScreen(lambda: ShownRun(Stage(scene), recording, orders=False), found, PERIOD), UNICODE
+        lambda found: RunScreen(lambda: ShownRun(SceneFollower(scene), recording, orders=False), found, PERIOD), UNICODE
     )
 
     async def leave(pilot: Pilot[DashboardResult]) -> None:
@@ -117,7 +117,7 @@ def test_escape_does_not_leave_a_live_run(folder: Path) -> None:
         await pilot.pause()
         assert isinstance(pilot.app.screen, RunScreen)
 
-    assert Playing(STATES["LOADING"](Scene()), folder).act(press) is None
+    assert RunScreenSession(STATES["LOADING"](Scene()), folder).act(press) is None
 
 
 def test_dry_run_is_marked_from_setup_to_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,7 +11,7 @@ from textual.pilot import Pilot
 from textual.widgets import DataTable, Input
 
 from tests.support.scenes import COMMAND, HEADERS, RUN_ID, Scene
-from tests.tui.conftest import PERIOD, Playing, page, run, until
+from tests.tui.conftest import PERIOD, RunScreenSession, page, run, until
 from tui_importer import Plan, Source, UsageError
 from tui_importer.events import RowRejected
 from tui_importer.process.messages import ImportRequest
@@ -27,13 +27,13 @@ pytestmark = pytest.mark.once
 
 
 @pytest.fixture
-def ended(folder: Path) -> Playing:
+def ended(folder: Path) -> RunScreenSession:
     """A run that ended with 13 rejects."""
-    return Playing(Scene().begin().load().go(5, 13).finish(), folder)
+    return RunScreenSession(Scene().begin().load().go(5, 13).finish(), folder)
 
 
 def test_rejects_screen_lists_filters_and_writes_rejects(
-    ended: Playing, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ended: RunScreenSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
 
@@ -63,7 +63,7 @@ def test_rejects_screen_lists_filters_and_writes_rejects(
 
 
 def test_mended_rejects_are_imported_from_the_rejects_screen(
-    ended: Playing, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ended: RunScreenSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "other.csv").write_text("a\n1\n")
@@ -107,7 +107,7 @@ def test_run_without_rejects_writes_no_workbook(folder: Path) -> None:
         await pilot.press("w")
         await until(pilot, lambda: "has rejected no row" in page(pilot.app))
 
-    Playing(Scene().begin().load().go(2).finish(), folder).act(look, (120, 30))
+    RunScreenSession(Scene().begin().load().go(2).finish(), folder).act(look, (120, 30))
 
 
 def test_rejects_screen_limits_the_listed_rejects(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -119,10 +119,10 @@ def test_rejects_screen_limits_the_listed_rejects(folder: Path, monkeypatch: pyt
         assert isinstance(pilot.app.screen, RejectsScreen)
         assert pilot.app.screen.query_one(DataTable).row_count == 10
 
-    Playing(Scene().begin().load().go(10, 30), folder).act(look)
+    RunScreenSession(Scene().begin().load().go(10, 30), folder).act(look)
 
 
-def test_report_screen_shows_the_complete_report(ended: Playing) -> None:
+def test_report_screen_shows_the_complete_report(ended: RunScreenSession) -> None:
     async def look(pilot: Pilot[DashboardResult]) -> None:
         await pilot.press("enter")
         await until(pilot, lambda: "to repeat it" in page(pilot.app))
@@ -149,7 +149,7 @@ def test_report_screen_of_a_dead_run_shows_how_to_resume(folder: Path) -> None:
         assert "to go on" in page(pilot.app)
         assert COMMAND in page(pilot.app)
 
-    Playing(Scene().begin().load().go(4).die(), folder).act(look, (140, 60))
+    RunScreenSession(Scene().begin().load().go(4).die(), folder).act(look, (140, 60))
 
 
 def test_log_screen_follows_until_scrolled(folder: Path) -> None:
@@ -166,10 +166,10 @@ def test_log_screen_follows_until_scrolled(folder: Path) -> None:
         await pilot.pause(0.1)
         assert "importing directory.xlsx" in page(pilot.app)
 
-    Playing(scene, folder).act(look, (100, 24))
+    RunScreenSession(scene, folder).act(look, (100, 24))
 
 
-def test_runs_screen_lists_opens_and_replays_runs(ended: Playing) -> None:
+def test_runs_screen_lists_opens_and_replays_runs(ended: RunScreenSession) -> None:
     async def look(pilot: Pilot[DashboardResult]) -> None:
         await pilot.press("u")
         await until(pilot, lambda: RUN_ID in page(pilot.app))
@@ -219,7 +219,7 @@ def test_screen_error_shows_no_values(
         password = "canary-9c1d"
         raise RuntimeError(f"a defect, {len(password)} long")
 
-    playing = Playing(Scene().begin().load().go(1), folder)
+    playing = RunScreenSession(Scene().begin().load().go(1), folder)
     app = playing.app()
 
     async def look(pilot: Pilot[DashboardResult]) -> None:
@@ -253,6 +253,6 @@ def test_rejects_of_several_sources_are_written_to_separate_workbooks(
         await pilot.press("w")
         await until(pilot, lambda: "7 rows written to" in page(pilot.app))
 
-    Playing(scene, folder).act(look, (140, 30))
+    RunScreenSession(scene, folder).act(look, (140, 30))
     rows = {path.name: load_workbook(path).worksheets[0].max_row for path in tmp_path.glob("*.xlsx")}
     assert rows == {"directory.rejects.xlsx": 2, "february.rejects.xlsx": 7}

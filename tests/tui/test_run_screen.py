@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from textual.pilot import Pilot
 
 from tests.support.scenes import RUN_ID, Scene
-from tests.tui.conftest import PERIOD, Controls, Playing, page, run, text, until
+from tests.tui.conftest import PERIOD, RecordedOrders, RunScreenSession, page, run, text, until
 from tui_importer.core.model.counters import Snapshot
 from tui_importer.events import Noticed, Reject, Retrying, RowRejected, RunStarted, SourceOpened
 from tui_importer.recording.lines import Line
@@ -49,7 +49,7 @@ STATES: dict[str, Callable[[Scene], Scene]] = {
 
 @pytest.mark.parametrize("state", STATES)
 def test_each_state_is_shown_as_a_word_without_truncation(state: str, folder: Path) -> None:
-    playing = Playing(STATES[state](Scene()), folder)
+    playing = RunScreenSession(STATES[state](Scene()), folder)
 
     async def look(pilot: Pilot[DashboardResult]) -> None:
         heading = text(pilot.app, "heading")
@@ -88,14 +88,14 @@ def test_run_screen_shows_progress_rate_eta_and_rejects(folder: Path) -> None:
         assert "1 rejected" not in text(app, "worker-2")
         assert f"{rejected} rejected" in text(app, "worker-1")
 
-    Playing(scene, folder).act(look)
+    RunScreenSession(scene, folder).act(look)
 
 
 def test_unknown_size_is_shown_as_unknown(folder: Path) -> None:
     async def look(pilot: Pilot[DashboardResult]) -> None:
         assert text(pilot.app, "progress").strip() == "reading, size unknown"
 
-    Playing(Scene().begin(), folder).act(look)
+    RunScreenSession(Scene().begin(), folder).act(look)
 
     unknown = Scene(rows=0)
     unknown.begin().load()
@@ -109,7 +109,7 @@ def test_unknown_size_is_shown_as_unknown(folder: Path) -> None:
         assert "of how many is not known" in text(pilot.app, "progress")
         assert "ETA unknown" in text(pilot.app, "progress")
 
-    Playing(unknown, folder.parent / "other").act(look_again)
+    RunScreenSession(unknown, folder.parent / "other").act(look_again)
 
 
 def test_unavailable_database_is_shown_in_the_heading(folder: Path) -> None:
@@ -121,7 +121,7 @@ def test_unavailable_database_is_shown_in_the_heading(folder: Path) -> None:
         await until(pilot, lambda: error in text(pilot.app, "progress"))
         assert "RETRYING" in text(pilot.app, "heading")
 
-    Playing(scene, folder).act(look)
+    RunScreenSession(scene, folder).act(look)
 
 
 def test_worker_panes_are_reserved_only_when_workers_are_expected(folder: Path) -> None:
@@ -129,12 +129,12 @@ def test_worker_panes_are_reserved_only_when_workers_are_expected(folder: Path) 
         assert "not at work yet" in text(pilot.app, "worker-1")
         assert len(pilot.app.screen.query(WorkerPane)) == 2
 
-    Playing(Scene().begin(), folder).act(look)
+    RunScreenSession(Scene().begin(), folder).act(look)
 
     async def look_again(pilot: Pilot[DashboardResult]) -> None:
         assert not pilot.app.screen.query(WorkerPane)
 
-    Playing(Scene().begin().end("failed", 1, "no such table"), folder.parent / "other").act(look_again)
+    RunScreenSession(Scene().begin().end("failed", 1, "no such table"), folder.parent / "other").act(look_again)
 
 
 def test_retrying_worker_shows_delay_and_reason(folder: Path) -> None:
@@ -146,7 +146,7 @@ def test_retrying_worker_shows_delay_and_reason(folder: Path) -> None:
         assert "writing" in text(pilot.app, "worker-1")
         assert pilot.app.screen.query_one("#worker-3").has_class("-warning")
 
-    Playing(Scene().begin().load().go(4).retry(), folder).act(look)
+    RunScreenSession(Scene().begin().load().go(4).retry(), folder).act(look)
 
 
 def test_failed_worker_shows_the_reason(folder: Path) -> None:
@@ -155,7 +155,7 @@ def test_failed_worker_shows_the_reason(folder: Path) -> None:
         assert "permission deni" in text(pilot.app, "worker-2")
         assert "worker 2 failed at rows 40,002 to 42,001" in _log(pilot)
 
-    Playing(Scene().begin().load().go(4).fail(), folder).act(look, size=(120, 40))
+    RunScreenSession(Scene().begin().load().go(4).fail(), folder).act(look, size=(120, 40))
 
 
 @pytest.mark.parametrize(
@@ -175,7 +175,7 @@ def test_worker_panes_fit_for_any_number_of_workers(workers: int, size: tuple[in
         # What is below the workers is still there.
         assert pilot.app.screen.query_one("#log").size.height >= 3
 
-    Playing(Scene(workers=workers).begin().load().go(4, 2), folder).act(look, size=size)
+    RunScreenSession(Scene(workers=workers).begin().load().go(4, 2), folder).act(look, size=size)
 
 
 @pytest.mark.parametrize("size", [(40, 12), (20, 6), (200, 50), (300, 90), (60, 24), (119, 20)], ids=str)
@@ -191,7 +191,7 @@ def test_any_terminal_size_shows_state_and_rows(size: tuple[int, int], state: st
             assert f"{int(scene.written):,}" in shown
             assert "workers: " in shown or "worker" in shown or "1 " in shown
 
-    Playing(scene, folder).act(look, size=size)
+    RunScreenSession(scene, folder).act(look, size=size)
 
 
 def test_repeated_resizes_are_handled(folder: Path) -> None:
@@ -203,7 +203,7 @@ def test_repeated_resizes_are_handled(folder: Path) -> None:
         assert text(pilot.app, "worker-4")
         await until(pilot, lambda: len(page(pilot.app).splitlines()) == 24)
 
-    Playing(STATES["LOADING"](Scene()), folder).act(storm)
+    RunScreenSession(STATES["LOADING"](Scene()), folder).act(storm)
 
 
 def test_ascii_is_used_in_a_non_utf8_locale(folder: Path) -> None:
@@ -217,7 +217,7 @@ def test_ascii_is_used_in_a_non_utf8_locale(folder: Path) -> None:
             await pilot.press(name)
             await pilot.pause()
 
-    Playing(scene, folder).act(look, glyphs=ASCII)
+    RunScreenSession(scene, folder).act(look, glyphs=ASCII)
 
     async def scroll(pilot: Pilot[DashboardResult]) -> None:
         grid = pilot.app.screen.query_one("#workers")
@@ -227,7 +227,7 @@ def test_ascii_is_used_in_a_non_utf8_locale(folder: Path) -> None:
             shown = page(pilot.app)
             assert shown.replace("⏎", "").isascii(), shown
 
-    Playing(Scene(workers=32).begin().load().go(2), folder.parent / "other").act(scroll, glyphs=ASCII)
+    RunScreenSession(Scene(workers=32).begin().load().go(2), folder.parent / "other").act(scroll, glyphs=ASCII)
 
 
 @pytest.mark.parametrize("theme", ["importer-dark", "importer-light", "ansi-dark", "ansi-light", "nord"])
@@ -236,7 +236,7 @@ def test_every_theme_can_be_rendered(theme: str, folder: Path) -> None:
         assert "LOADING" in page(pilot.app)
         assert pilot.app.theme == theme
 
-    Playing(STATES["LOADING"](Scene()), folder).act(look, theme=theme)
+    RunScreenSession(STATES["LOADING"](Scene()), folder).act(look, theme=theme)
 
 
 def test_states_are_readable_without_colour(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -248,15 +248,15 @@ def test_states_are_readable_without_colour(folder: Path, monkeypatch: pytest.Mo
         assert "RETRYING" in shown
         assert "retrying" in shown
 
-    Playing(STATES["RETRYING"](Scene()), folder).act(look)
+    RunScreenSession(STATES["RETRYING"](Scene()), folder).act(look)
 
 
 @pytest.fixture
-def live(folder: Path, controls: Controls) -> Callable[[str], Playing]:
+def live(folder: Path, controls: RecordedOrders) -> Callable[[str], RunScreenSession]:
     """A live run in some state whose orders ``controls`` takes."""
 
-    def play(state: str) -> Playing:
-        playing = Playing(STATES[state](Scene()), folder / "runs")
+    def play(state: str) -> RunScreenSession:
+        playing = RunScreenSession(STATES[state](Scene()), folder / "runs")
         (playing.recording.folder / "control").symlink_to(folder / "control" / "control")
         return playing
 
@@ -275,7 +275,9 @@ def live(folder: Path, controls: Controls) -> Callable[[str], Playing]:
         ("LOADING", "minus", "workers 3"),
     ],
 )
-def test_keys_send_orders(state: str, key: str, order: str, live: Callable[[str], Playing], controls: Controls) -> None:
+def test_keys_send_orders(
+    state: str, key: str, order: str, live: Callable[[str], RunScreenSession], controls: RecordedOrders
+) -> None:
     async def press(pilot: Pilot[DashboardResult]) -> None:
         await pilot.press(key)
         await until(pilot, lambda: bool(controls.told))
@@ -284,7 +286,7 @@ def test_keys_send_orders(state: str, key: str, order: str, live: Callable[[str]
     live(state).act(press)
 
 
-def test_refused_order_is_reported(live: Callable[[str], Playing], controls: Controls) -> None:
+def test_refused_order_is_reported(live: Callable[[str], RunScreenSession], controls: RecordedOrders) -> None:
     async def press(pilot: Pilot[DashboardResult]) -> None:
         screen = pilot.app.screen
         assert isinstance(screen, RunScreen)
@@ -300,7 +302,7 @@ def test_unreachable_run_is_reported(folder: Path) -> None:
         await pilot.press("p")
         await until(pilot, lambda: "does not answer" in page(pilot.app))
 
-    Playing(STATES["LOADING"](Scene()), folder).act(press, size=(120, 40))
+    RunScreenSession(STATES["LOADING"](Scene()), folder).act(press, size=(120, 40))
 
 
 @pytest.mark.parametrize(
@@ -314,12 +316,12 @@ def test_keys_open_screens_and_escape_returns(key: str, screen: type, folder: Pa
         await pilot.press("escape")
         await until(pilot, lambda: isinstance(pilot.app.screen, RunScreen))
 
-    Playing(STATES["DONE WITH REJECTS"](Scene()), folder).act(press)
+    RunScreenSession(STATES["DONE WITH REJECTS"](Scene()), folder).act(press)
 
 
 @pytest.mark.parametrize("key", ["q", "d", "ctrl+c", "ctrl+q"])
 def test_leaving_a_live_run_detaches(key: str, folder: Path) -> None:
-    playing = Playing(STATES["LOADING"](Scene()), folder)
+    playing = RunScreenSession(STATES["LOADING"](Scene()), folder)
 
     async def leave(pilot: Pilot[DashboardResult]) -> None:
         await pilot.press(key)
@@ -332,7 +334,7 @@ def test_leaving_a_live_run_detaches(key: str, folder: Path) -> None:
 
 
 def test_leaving_a_run_during_its_start_does_not_stop_it(folder: Path) -> None:
-    playing = Playing(STATES["LOADING"](Scene()), folder)
+    playing = RunScreenSession(STATES["LOADING"](Scene()), folder)
     asked, may = threading.Event(), threading.Event()
 
     def opening() -> ShownRun:
@@ -360,7 +362,7 @@ def test_leaving_an_ended_run_returns_its_exit_code(state: str, code: int, folde
     async def leave(pilot: Pilot[DashboardResult]) -> None:
         await pilot.press("q")
 
-    ending = Playing(STATES[state](Scene()), folder).act(leave)
+    ending = RunScreenSession(STATES[state](Scene()), folder).act(leave)
     assert ending is not None
     assert (ending.live, ending.exit_code) == (False, code)
 
@@ -373,11 +375,11 @@ def test_unavailable_keys_are_hidden(folder: Path) -> None:
         assert "Detach" not in footer
         assert "Quit" in footer
 
-    Playing(STATES["DONE"](Scene()), folder).act(look)
+    RunScreenSession(STATES["DONE"](Scene()), folder).act(look)
 
 
 def test_footer_is_redrawn_only_if_the_available_keys_change(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    playing, drawn = Playing(Scene().begin(), folder), list[RunScreen]()
+    playing, drawn = RunScreenSession(Scene().begin(), folder), list[RunScreen]()
     anew = RunScreen.refresh_bindings
 
     def draw_anew(screen: RunScreen) -> None:
@@ -415,7 +417,7 @@ def test_cell_text_is_shown_escaped(folder: Path) -> None:
             await pilot.pause()
         assert r"\x1b]0;owned\x07[bold red]" in text(pilot.app, "rejects")
 
-    Playing(scene, folder).act(look, size=(200, 50))
+    RunScreenSession(scene, folder).act(look, size=(200, 50))
 
 
 def test_command_palette_offers_the_key_commands(folder: Path) -> None:
@@ -426,7 +428,7 @@ def test_command_palette_offers_the_key_commands(folder: Path) -> None:
         await until(pilot, lambda: "Pause or go on" in page(pilot.app))
         await pilot.press("escape")
 
-    Playing(STATES["LOADING"](Scene()), folder).act(look)
+    RunScreenSession(STATES["LOADING"](Scene()), folder).act(look)
 
 
 def test_unchanged_screen_is_not_redrawn(folder: Path) -> None:
@@ -448,7 +450,7 @@ def test_unchanged_screen_is_not_redrawn(folder: Path) -> None:
         await pilot.pause()
         assert counted == []
 
-    Playing(STATES["PAUSED"](Scene()), folder).act(look)
+    RunScreenSession(STATES["PAUSED"](Scene()), folder).act(look)
 
 
 def _log(pilot: Pilot[DashboardResult]) -> str:
@@ -499,7 +501,7 @@ def test_current_source_of_several_is_named_and_all_are_counted(folder: Path) ->
         assert "2 #2 Name: value requir…" in text(app, "rejects")
         assert "source 2: " in text(app, "log")
 
-    Playing(scene, folder).act(look)
+    RunScreenSession(scene, folder).act(look)
 
 
 def test_size_of_the_next_source_is_unknown_while_it_is_opened(folder: Path) -> None:
@@ -508,7 +510,7 @@ def test_size_of_the_next_source_is_unknown_while_it_is_opened(folder: Path) -> 
     async def look(pilot: Pilot[DashboardResult]) -> None:
         assert text(pilot.app, "progress").strip() == "source 2: reading, size unknown"
 
-    Playing(scene, folder).act(look)
+    RunScreenSession(scene, folder).act(look)
 
 
 def test_ended_run_of_several_sources_shows_only_their_number(folder: Path) -> None:
@@ -517,4 +519,4 @@ def test_ended_run_of_several_sources_shows_only_their_number(folder: Path) -> N
     async def look(pilot: Pilot[DashboardResult]) -> None:
         assert text(pilot.app, "heading").lstrip().startswith("3 sources → ")
 
-    Playing(scene, folder).act(look)
+    RunScreenSession(scene, folder).act(look)

@@ -40,7 +40,7 @@ COLUMNS = (
 
 
 @dataclass
-class Looks:
+class Inspections:
     """Looks that answer when the test says so."""
 
     asked: list[Request] = field(default_factory=list)
@@ -50,7 +50,7 @@ class Looks:
     def __call__(self, request: Request, on_answer: Callable[[Answer], None]) -> Inspection:
         self.asked.append(request)
         self.on_answer[len(self.asked) - 1] = on_answer
-        return Looking(self, request)
+        return PendingInspection(self, request)
 
     def answer(self, kind: type[Request], answer: Answer) -> None:
         """Answer the latest look of a kind."""
@@ -59,8 +59,8 @@ class Looks:
 
 
 @dataclass
-class Looking:
-    looks: Looks
+class PendingInspection:
+    looks: Inspections
     request: Request
 
     def cancel(self) -> None:
@@ -77,7 +77,7 @@ class Setup:
     plan: Plan = field(
         default_factory=lambda: Plan(source=Source(file="orders.xlsx"), target=Target(database="orders.db"))
     )
-    looks: Looks = field(default_factory=Looks)
+    looks: Inspections = field(default_factory=Inspections)
     begun: list[Plan] = field(default_factory=list)
     place: tuple[int, int] = (1, 1)
 

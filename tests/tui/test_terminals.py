@@ -59,7 +59,7 @@ def only_run() -> Recording:
     return recording
 
 
-def gone(condition: Callable[[], bool]) -> None:
+def wait_until_not(condition: Callable[[], bool]) -> None:
     """Wait until something is no more."""
     end = time.monotonic() + PATIENCE
     while condition():
@@ -135,7 +135,7 @@ def test_lost_terminal_does_not_affect_the_run(tmp_path: Path, rows: Path, postg
         terminal.type("d")
         assert terminal.wait() == 0
         assert f"attach {recording.run_id}" in terminal.text
-    gone(lambda: recording.alive)
+    wait_until_not(lambda: recording.alive)
     report = recording.report()
     assert report is not None
     assert (report.stats.inserted, report.stats.error_count) == (3_999, 1)
@@ -159,7 +159,7 @@ def test_run_survives_a_killed_dashboard(tmp_path: Path, rows: Path, death: sign
     recording = only_run()
     assert recording.alive
     before = finished(recording)
-    gone(lambda: finished(recording) <= before)
+    wait_until_not(lambda: finished(recording) <= before)
     with Terminal(["attach"], tmp_path) as terminal:
         terminal.until("LOADING")
         terminal.type("s")
@@ -171,7 +171,7 @@ def test_run_survives_a_killed_dashboard(tmp_path: Path, rows: Path, death: sign
 def test_headless_run_is_attached_stopped_and_resumed(tmp_path: Path, rows: Path, postgres: Database) -> None:
     command = [sys.executable, "-m", "tui_importer", *slow(rows, postgres.url, 100), "--no-ui"]
     with subprocess.Popen(command, cwd=tmp_path, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE) as headless:
-        gone(lambda: not recordings(recordings_folder()))
+        wait_until_not(lambda: not recordings(recordings_folder()))
         with Terminal(["attach"], tmp_path) as first, Terminal(["attach"], tmp_path, (120, 40)) as second:
             first.until("LOADING")
             second.until("LOADING")

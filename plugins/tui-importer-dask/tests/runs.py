@@ -21,7 +21,7 @@ RATE = 60.0
 AnyDatabase: TypeAlias = PostgresDatabase | FileDatabase
 
 
-def oracles(folder: Path, database: Database, *sizes: int) -> list[Oracle]:
+def prepared_sources(folder: Path, database: Database, *sizes: int) -> list[Oracle]:
     """Sources of so many rows, some of them bad, each with an empty table of its own."""
     found = [Oracle(folder, rows=rows, table=f"oracle_{number}") for number, rows in enumerate(sizes)]
     for each in found:
@@ -48,9 +48,7 @@ def plans(
     ]
 
 
-def carried_out(
-    given: Sequence[Plan], on_event: Callable[[Run, AnyEvent], None] = lambda run, event: None
-) -> SetReport:
+def run_plan(given: Sequence[Plan], on_event: Callable[[Run, AnyEvent], None] = lambda run, event: None) -> SetReport:
     run = Run(given, listener=lambda event: on_event(run, event))
     report = run.execute()
     assert isinstance(report, SetReport)
@@ -76,7 +74,7 @@ def worker_of(cluster: Cluster, events: Sequence[AnyEvent], source: int) -> Dask
     return cluster.at(said.split()[-1])
 
 
-class Begun:
+class BackgroundRun:
     """A run in a thread. :meth:`wait` waits until a batch of each of the sources is in."""
 
     def __init__(self, given: Sequence[Plan]) -> None:

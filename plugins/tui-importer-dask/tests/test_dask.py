@@ -17,7 +17,18 @@ import dask
 import msgspec
 import pytest
 from clusters import Cluster, FileDatabase, PostgresDatabase, running_cluster, wait_until
-from runs import LONG, RATE, AnyDatabase, Begun, carried_out, oracles, outcomes, plans, wait_for_end, worker_of
+from runs import (
+    LONG,
+    RATE,
+    AnyDatabase,
+    BackgroundRun,
+    outcomes,
+    plans,
+    prepared_sources,
+    run_plan,
+    wait_for_end,
+    worker_of,
+)
 from tui_importer_dask import DaskOptions, tui_importer_executors
 from tui_importer_dask.remote import Place
 
@@ -51,22 +62,22 @@ def comparable(report: SetReport) -> list[dict[str, Any]]:
 def test_a_whole_set_is_in_and_its_report_is_that_of_one_machine(
     tmp_path: Path, database: AnyDatabase, shared: Cluster
 ) -> None:
-    sources = oracles(tmp_path, database, 200, 300, 60, 100)
+    sources = prepared_sources(tmp_path, database, 200, 300, 60, 100)
     events: list[AnyEvent] = []
-    report = carried_out(relative(plans(sources, database, shared)), lambda run, event: events.append(event))
+    report = run_plan(relative(plans(sources, database, shared)), lambda run, event: events.append(event))
     assert [each.run_id for each in report.imports] == [f"{report.run_id}.{number}" for number in (1, 2, 3, 4)]
     for source, each in zip(sources, report.imports, strict=True):
         source.check(database, each)
     assert {worker_of(shared, events, source).address for source in (1, 2)} == {each.address for each in shared.workers}
     assert sum(isinstance(each, RowRejected) for each in events) == report.stats.error_count
-    assert outcomes(carried_out(plans(sources, database, shared))) == ["already_imported"] * 4
+    assert outcomes(run_plan(plans(sources, database, shared))) == ["already_imported"] * 4
 
     for path in tmp_path.glob("*.rejects.xlsx"):
         path.unlink()
     database.empty()
     for each in sources:
         each.prepare(database)
-    assert comparable(carried_out(relative(plans(sources, database, None)))) == comparable(report)
+    assert comparable(run_plan(relative(plans(sources, database, None)))) == comparable(report)
 
 
 def test_it_keeps_the_contract_of_executors(tmp_path: Path, shared: Cluster) -> None:
@@ -78,8 +89,8 @@ def test_it_keeps_the_contract_of_executors(tmp_path: Path, shared: Cluster) -> 
 def test_a_killed_dask_worker_fails_its_import_alone_and_the_same_command_continues(
     tmp_path: Path, database: AnyDatabase, cluster: Cluster
 ) -> None:
-    sources = oracles(tmp_path, database, LONG, 100, 60, 60)
-    begun = Begun([*plans(sources[:1], database, cluster, RATE), *plans(sources[1:], database, cluster)])
+    sources = prepared_sources(tmp_path, database, LONG, 100, 60, 60)
+    begun = BackgroundRun([*plans(sources[:1], database, cluster, RATE), *plans(sources[1:], database, cluster)])
     begun.wait(1)
     worker = worker_of(cluster, begun.events, 1)
     processes = worker.imports()
@@ -92,7 +103,7 @@ def test_a_killed_dask_worker_fails_its_import_alone_and_the_same_command_contin
     )
     assert 0 < report.imports[0].stats.total_records < LONG
     wait_for_end(processes)
-    again = carried_out(plans(sources, database, cluster))
+    again = run_plan(plans(sources, database, cluster))
     assert outcomes(again) == ["complete_with_rejects", *["already_imported"] * 3]
     assert again.imports[0].resumes == report.imports[0].run_id
     for each in sources:
@@ -101,9 +112,9 @@ def test_a_killed_dask_worker_fails_its_import_alone_and_the_same_command_contin
 
 def test_a_dask_worker_that_its_nanny_has_started_again_takes_the_next_import(tmp_path: Path) -> None:
     database = FileDatabase(tmp_path / "target.db")
-    sources = oracles(tmp_path, database, LONG, 60)
+    sources = prepared_sources(tmp_path, database, LONG, 60)
     with running_cluster(tmp_path / "cluster", 1, nanny=True) as cluster:
-        begun = Begun(plans(sources, database, cluster, RATE))
+        begun = BackgroundRun(plans(sources, database, cluster, RATE))
         begun.wait(1)
         [worker] = cluster.workers
         assert worker.itself is not None
@@ -112,7 +123,7 @@ def test_a_dask_worker_that_its_nanny_has_started_again_takes_the_next_import(tm
         report = begun.report()
         assert outcomes(report) == ["failed", "complete_with_rejects"]
         wait_for_end(processes)
-        carried_out(plans(sources, database, cluster))
+        run_plan(plans(sources, database, cluster))
     for each in sources:
         each.check(database)
 
@@ -121,7 +132,7 @@ def test_a_dask_worker_that_dies_before_it_has_begun_leaves_its_import_to_anothe
     tmp_path: Path, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     database = FileDatabase(tmp_path / "target.db")
-    sources = oracles(tmp_path, database, 60, 60, 60)
+    sources = prepared_sources(tmp_path, database, 60, 60, 60)
     open_ = Place.open
     killed: list[str] = []
 
@@ -132,7 +143,7 @@ def test_a_dask_worker_that_dies_before_it_has_begun_leaves_its_import_to_anothe
         open_(place)
 
     monkeypatch.setattr(Place, "open", opening)
-    report = carried_out(plans(sources, database, cluster))
+    report = run_plan(plans(sources, database, cluster))
     assert len(killed) == 1
     for source, each in zip(sources, report.imports, strict=True):
         source.check(database, each)
@@ -141,8 +152,8 @@ def test_a_dask_worker_that_dies_before_it_has_begun_leaves_its_import_to_anothe
 def test_a_lost_scheduler_fails_every_import_and_leaves_none_alive(
     tmp_path: Path, postgres: PostgresDatabase, cluster: Cluster
 ) -> None:
-    sources = oracles(tmp_path, postgres, LONG, LONG, 60)
-    begun = Begun(plans(sources, postgres, cluster, RATE, timeout=20.0))
+    sources = prepared_sources(tmp_path, postgres, LONG, LONG, 60)
+    begun = BackgroundRun(plans(sources, postgres, cluster, RATE, timeout=20.0))
     begun.wait(1, 2)
     processes = cluster.imports()
     assert len(processes) == 2
@@ -154,7 +165,7 @@ def test_a_lost_scheduler_fails_every_import_and_leaves_none_alive(
     }
     assert report.imports[2].error == "the dask scheduler is gone: the same command continues where it was"
     wait_for_end(processes)
-    carried_out(plans(sources, postgres, None))
+    run_plan(plans(sources, postgres, None))
     for each in sources:
         each.check(postgres)
 
@@ -165,11 +176,11 @@ def test_a_dask_worker_that_says_nothing_is_given_up_and_gives_its_import_up(
 ) -> None:
     """As when the network is cut: neither end hears of the other, and both live."""
     database = FileDatabase(tmp_path / "target.db")
-    sources = oracles(tmp_path, database, LONG)
+    sources = prepared_sources(tmp_path, database, LONG)
     sources += [Oracle(tmp_path, rows=60, table="other")]
     sources[1].prepare(database)
     timeout = 600.0 if stopped else 15.0
-    begun = Begun(
+    begun = BackgroundRun(
         [*plans(sources[:1], database, cluster, RATE, timeout=timeout), *plans(sources[1:], database, cluster)]
     )
     begun.wait(1)
@@ -187,22 +198,22 @@ def test_a_dask_worker_that_says_nothing_is_given_up_and_gives_its_import_up(
     )
     worker.process.resume()
     wait_until(lambda: all(not each.is_running() for each in processes))
-    carried_out(plans(sources, database, cluster))
+    run_plan(plans(sources, database, cluster))
     for each in sources:
         each.check(database)
 
 
 @pytest.mark.parametrize(("database", "abort"), [("sqlite", False), ("postgresql", True)], indirect=["database"])
 def test_a_stop_reaches_every_import(tmp_path: Path, database: AnyDatabase, shared: Cluster, abort: bool) -> None:
-    sources = oracles(tmp_path, database, LONG, LONG, 60)
-    begun = Begun(plans(sources, database, shared, RATE))
+    sources = prepared_sources(tmp_path, database, LONG, LONG, 60)
+    begun = BackgroundRun(plans(sources, database, shared, RATE))
     begun.wait(1, 2)
     (begun.run.abort if abort else begun.run.stop)("enough")
     report = begun.report()
     assert outcomes(report) == ["stopped"] * 3
     assert {each.error for each in report.imports} == {"enough"}
     wait_until(lambda: not shared.imports())
-    carried_out(plans(sources, database, shared))
+    run_plan(plans(sources, database, shared))
     for each in sources:
         each.check(database)
 
@@ -210,8 +221,8 @@ def test_a_stop_reaches_every_import(tmp_path: Path, database: AnyDatabase, shar
 def test_pauses_and_numbers_of_workers_reach_every_import(
     tmp_path: Path, postgres: PostgresDatabase, shared: Cluster
 ) -> None:
-    sources = oracles(tmp_path, postgres, LONG, LONG)
-    begun = Begun(plans(sources, postgres, shared, RATE))
+    sources = prepared_sources(tmp_path, postgres, LONG, LONG)
+    begun = BackgroundRun(plans(sources, postgres, shared, RATE))
     begun.wait(1, 2)
     run = begun.run
     wait_until(lambda: {each.source for each in run.snapshot().workers} == {1, 2})
@@ -236,7 +247,7 @@ def test_pauses_and_numbers_of_workers_reach_every_import(
     wait_until(lambda: rows() > before)
     run.stop("enough")
     assert outcomes(begun.report()) == ["stopped"] * 2
-    carried_out(plans(sources, postgres, shared))
+    run_plan(plans(sources, postgres, shared))
     for each in sources:
         each.check(postgres)
 
@@ -259,13 +270,13 @@ def test_a_file_that_a_dask_worker_does_not_see_fails_its_import_before_the_data
     tmp_path: Path, shared: Cluster, there: bytes | None, said: str
 ) -> None:
     database = FileDatabase(tmp_path / "target.db")
-    unseen, seen = oracles(tmp_path, database, 60, 60)
+    unseen, seen = prepared_sources(tmp_path, database, 60, 60)
     database.execute("DROP TABLE oracle_0")
     copy = shared.folder / unseen.file.name
     if there is not None:
         copy.write_bytes(there)
     try:
-        report = carried_out([*in_own_folder(unseen, database, shared), *plans([seen], database, shared)])
+        report = run_plan([*in_own_folder(unseen, database, shared), *plans([seen], database, shared)])
     finally:
         copy.unlink(missing_ok=True)
     assert outcomes(report) == ["failed", "complete_with_rejects"]
@@ -285,7 +296,7 @@ def program(*arguments: str) -> list[str]:
 def test_a_killed_run_leaves_no_import_alive_and_the_same_command_continues(
     tmp_path: Path, database: AnyDatabase, shared: Cluster
 ) -> None:
-    sources = oracles(tmp_path, database, LONG, LONG)
+    sources = prepared_sources(tmp_path, database, LONG, LONG)
     files = [each.file.name for each in sources]
     options = ("--db", database.url, "--table", "{file}", "--executor", "dask", "--no-ui", "--batch-size", "20")
     command = program(*files, *options, "-o", f"dask.scheduler={shared.address}")
@@ -305,7 +316,7 @@ def test_a_killed_run_leaves_no_import_alive_and_the_same_command_continues(
 
 def test_what_is_said_is_shown_to_whoever_attaches(tmp_path: Path, shared: Cluster) -> None:
     database = FileDatabase(tmp_path / "target.db")
-    sources = oracles(tmp_path, database, 60, 60)
+    sources = prepared_sources(tmp_path, database, 60, 60)
     files = [each.file.name for each in sources]
     options = ("--db", database.url, "--table", "{file}", "--executor", "dask", "--no-ui")
     ended = subprocess.run(
@@ -325,7 +336,7 @@ def lines(report: SetReport) -> set[str | None]:
 
 def test_a_cluster_that_is_not_there_fails_every_import_with_a_line(tmp_path: Path) -> None:
     database = FileDatabase(tmp_path / "target.db")
-    sources = oracles(tmp_path, database, 60, 60)
+    sources = prepared_sources(tmp_path, database, 60, 60)
     given = [
         msgspec.structs.replace(
             each, options=msgspec.structs.replace(each.options, executor="dask", plugin_options=options)
@@ -333,7 +344,7 @@ def test_a_cluster_that_is_not_there_fails_every_import_with_a_line(tmp_path: Pa
         for options in [{"dask": {"scheduler": "tcp://127.0.0.1:1", "timeout": 1.0}}]
         for each in plans(sources, database, None)
     ]
-    report = carried_out(given)
+    report = run_plan(given)
     assert outcomes(report) == ["failed"] * 2
     [error] = lines(report)
     assert (error or "").startswith("dask scheduler tcp://127.0.0.1:1 cannot be reached: ")
@@ -342,12 +353,12 @@ def test_a_cluster_that_is_not_there_fails_every_import_with_a_line(tmp_path: Pa
 
 def test_which_cluster_is_asked(tmp_path: Path) -> None:
     database = FileDatabase(tmp_path / "target.db")
-    sources = oracles(tmp_path, database, 60, 60)
+    sources = prepared_sources(tmp_path, database, 60, 60)
     given = [
         msgspec.structs.replace(each, options=msgspec.structs.replace(each.options, executor="dask"))
         for each in plans(sources, database, None)
     ]
-    assert lines(carried_out(given)) == {"which dask cluster? -o dask.scheduler=tcp://HOST:8786"}
+    assert lines(run_plan(given)) == {"which dask cluster? -o dask.scheduler=tcp://HOST:8786"}
 
 
 def certificate(folder: Path) -> dict[str, Path]:
@@ -367,7 +378,7 @@ def certificate(folder: Path) -> dict[str, Path]:
 @pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl makes the certificate")
 def test_a_cluster_that_uses_tls(tmp_path: Path) -> None:
     database = FileDatabase(tmp_path / "target.db")
-    sources = oracles(tmp_path, database, 60, 60)
+    sources = prepared_sources(tmp_path, database, 60, 60)
     files = certificate(tmp_path)
     options = {f"tls-{name}": str(path) for name, path in files.items()}
     environment = {"DASK_DISTRIBUTED__COMM__REQUIRE_ENCRYPTION": "true"}
@@ -384,7 +395,7 @@ def test_a_cluster_that_uses_tls(tmp_path: Path) -> None:
             source.check(database, report)
             assert report.rejects_file == str(rejects)
             assert rejects.exists()
-        refused = carried_out(plans(sources, database, cluster, timeout=5.0))
+        refused = run_plan(plans(sources, database, cluster, timeout=5.0))
     [error] = lines(refused)
     assert (error or "").startswith(f"dask scheduler {cluster.address} cannot be reached: ")
     assert "\n" not in (error or "")
@@ -403,7 +414,7 @@ importlib.metadata.version = version
 
 def test_dask_workers_that_cannot_carry_out_imports_are_named_and_stay_alive(tmp_path: Path) -> None:
     database = FileDatabase(tmp_path / "target.db")
-    sources = oracles(tmp_path, database, 60, 60)
+    sources = prepared_sources(tmp_path, database, 60, 60)
     without, other = tmp_path / "without", tmp_path / "other"
     info = other / "tui_importer_dask-99.dist-info"
     for folder in (without, info):
@@ -411,10 +422,10 @@ def test_dask_workers_that_cannot_carry_out_imports_are_named_and_stay_alive(tmp
     (without / "sitecustomize.py").write_text(WITHOUT)
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: tui-importer-dask\nVersion: 99\n")
     with running_cluster(tmp_path / "cluster", 0) as cluster:
-        assert lines(carried_out(plans(sources, database, cluster, timeout=5.0))) == {"the dask cluster has no worker"}
+        assert lines(run_plan(plans(sources, database, cluster, timeout=5.0))) == {"the dask cluster has no worker"}
         workers = [cluster.start_worker(PYTHONPATH=str(folder)) for folder in (without, other)]
         cluster.wait_for_workers()
-        found = lines(carried_out(plans(sources, database, cluster)))
+        found = lines(run_plan(plans(sources, database, cluster)))
         assert [each.process.poll() for each in workers] == [None, None]
     install = "install the same where the dask scheduler and its workers run"
     here = importlib.metadata.version("tui-importer-dask")

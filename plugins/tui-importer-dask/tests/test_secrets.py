@@ -11,7 +11,7 @@ from typing import Any
 import psycopg
 import pytest
 from clusters import PATIENCE, Cluster, PostgresDatabase, running_cluster
-from runs import LONG, RATE, Begun, carried_out, oracles, outcomes, plans, worker_of
+from runs import LONG, RATE, BackgroundRun, outcomes, plans, prepared_sources, run_plan, worker_of
 from tui_importer_dask.remote import Place
 
 SECRET = "s3cret-word"
@@ -82,9 +82,9 @@ def state_of(cluster: Cluster) -> str:
 
 
 def test_the_password_is_not_sent_by_default(tmp_path: Path, guarded: PostgresDatabase, sent: list[bytes]) -> None:
-    sources = oracles(tmp_path, guarded, 60, 60)
+    sources = prepared_sources(tmp_path, guarded, 60, 60)
     with running_cluster(tmp_path / "cluster", 1, **TALKATIVE) as cluster:
-        report = carried_out(plans(sources, guarded, cluster))
+        report = run_plan(plans(sources, guarded, cluster))
         assert SECRET not in cluster.logs()
     assert outcomes(report) == ["failed"] * 2
     assert {each.exit_code for each in report.imports} == {5}
@@ -98,12 +98,12 @@ def test_the_password_is_not_sent_by_default(tmp_path: Path, guarded: PostgresDa
 
 
 def test_dask_workers_have_their_own_password(tmp_path: Path, guarded: PostgresDatabase, sent: list[bytes]) -> None:
-    sources = oracles(tmp_path, guarded, 60, 60)
+    sources = prepared_sources(tmp_path, guarded, 60, 60)
     with running_cluster(tmp_path / "cluster", 0) as cluster:
         cluster.start_worker(PGPASSWORD=SECRET)
         cluster.start_worker(TUI_IMPORTER_DB=guarded.url)
         cluster.wait_for_workers()
-        begun = Begun(plans(sources, guarded, cluster))
+        begun = BackgroundRun(plans(sources, guarded, cluster))
         report = begun.report()
         assert {worker_of(cluster, begun.events, source).address for source in (1, 2)} == {
             each.address for each in cluster.workers
@@ -114,17 +114,17 @@ def test_dask_workers_have_their_own_password(tmp_path: Path, guarded: PostgresD
 
 
 def test_a_password_that_is_sent_is_shown_nowhere(tmp_path: Path, guarded: PostgresDatabase, sent: list[bytes]) -> None:
-    sources = oracles(tmp_path, guarded, LONG, 60)
+    sources = prepared_sources(tmp_path, guarded, LONG, 60)
     send: dict[str, Any] = {"send-password": True}
     with running_cluster(tmp_path / "cluster", 2, **TALKATIVE) as cluster:
-        begun = Begun(plans(sources, guarded, cluster, RATE, **send))
+        begun = BackgroundRun(plans(sources, guarded, cluster, RATE, **send))
         begun.wait(1, 2)
         state = state_of(cluster)
         assert "tui-importer-" in state  # the actors are in it
         assert SECRET not in state
         begun.run.stop("enough")
         begun.report()
-        report = carried_out(plans(sources, guarded, cluster, **send))
+        report = run_plan(plans(sources, guarded, cluster, **send))
         logs = cluster.logs()
     assert "DEBUG" in logs
     assert SECRET not in logs

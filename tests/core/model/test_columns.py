@@ -123,7 +123,7 @@ TYPES = [
 ]
 
 
-def alike(first: object, second: object) -> bool:
+def equal_with_types(first: object, second: object) -> bool:
     """Equal, of one type, and not a number where the other is none."""
     return type(first) is type(second) and repr(first) == repr(second)
 
@@ -153,7 +153,7 @@ def test_column_facts_match_a_scan_of_every_cell(cells: list[Any], data: st.Data
         (column.slice(start, stop), cells[start:stop]),
         (column.keep(selected), [cell for cell, keep in zip(cells, selected, strict=True) if keep]),
     ):
-        assert all(map(alike, part.values(), expected))
+        assert all(map(equal_with_types, part.values(), expected))
         assert len(part) == len(part.values()) == len(expected)
         assert part.kinds == {type(cell) for cell in expected if cell is not None}
         assert part.blanks == sum(cell is None for cell in expected)
@@ -164,7 +164,7 @@ def test_column_facts_match_a_scan_of_every_cell(cells: list[Any], data: st.Data
         floats = [cell for cell in expected if type(cell) is float]
         assert part.integral == all(math.isfinite(number) and number == int(number) for number in floats)
         rows = data.draw(st.lists(st.integers(0, len(expected) - 1), max_size=4)) if expected else []
-        assert all(map(alike, part.take(rows), [expected[row] for row in rows]))
+        assert all(map(equal_with_types, part.take(rows), [expected[row] for row in rows]))
         for kind in (int, float, Decimal, dt.date, dt.datetime, str):
             assert part.extremes(kind) == extremes([cell for cell in expected if type(cell) is kind])
 
@@ -196,7 +196,7 @@ def test_row_backed_columns_equal_list_columns(grid: list[list[str]], data: st.D
                 cast, other_cast = one.cast(type_), two.cast(type_)
                 assert (cast is None) == (other_cast is None)
                 if cast is not None and other_cast is not None:
-                    assert all(map(alike, cast.values(), other_cast.values()))
+                    assert all(map(equal_with_types, cast.values(), other_cast.values()))
     order = data.draw(
         st.permutations(range(len(expected))).flatmap(lambda all_: st.just(all_[: 1 + start % len(all_)]))
     )
@@ -219,7 +219,7 @@ def test_rows_with_non_text_values_use_list_columns(grid: list[list[Cell]]) -> N
 def test_only_blank_values_of_libraries_are_blank(cells: list[Any]) -> None:
     column = ListColumn.from_cells(["" if cell is None else cell for cell in cells])
     expected = [None if cell == "" else cell for cell in cells]
-    assert all(map(alike, column.values(), expected))
+    assert all(map(equal_with_types, column.values(), expected))
     assert column.blanks == expected.count(None)
     assert column.kinds == {type(cell) for cell in expected if cell is not None}
     assert column.has_nul == any("\0" in cell for cell in expected if isinstance(cell, str))
@@ -234,10 +234,10 @@ def test_fast_conversion_equals_conversion_per_cell(type_: ColumnType, cells: li
     cleared = column.cast(type_)
     if cleared is not None:
         assert refused == {}
-        assert all(map(alike, cleared.values(), values))
+        assert all(map(equal_with_types, cleared.values(), values))
         assert cleared.blanks == list(cleared.values()).count(None)
     converted, faults = Conversion(type_).apply(column)
-    assert all(map(alike, converted.values(), values))
+    assert all(map(equal_with_types, converted.values(), values))
     assert faults == refused
     assert all(converted.values()[row] is None for row in faults)
 
@@ -359,7 +359,7 @@ def test_blank_rows_are_removed_and_other_rows_keep_their_numbers() -> None:
 # What clean columns cost.
 
 
-def calls(action: Callable[[], object]) -> int:
+def count_calls(action: Callable[[], object]) -> int:
     """How many calls, of Python functions and of C functions, the action makes."""
     count = 0
 
@@ -377,7 +377,7 @@ def calls(action: Callable[[], object]) -> int:
     return count
 
 
-def through(rows: int, note: Cell) -> int:
+def calls_per_batch(rows: int, note: Cell) -> int:
     """The calls that it takes from a library's records to a batch that can be sent."""
     records = [[f"name {number}", float(number), note if number == 7 else "note"] for number in range(rows)]
 
@@ -387,20 +387,20 @@ def through(rows: int, note: Cell) -> int:
             batch = MAPPING.batch(1, cut, numbers)
             assert len(batch) + len(batch.rejects) == rows
 
-    return calls(prepare)
+    return count_calls(prepare)
 
 
 def test_clean_columns_need_no_call_per_cell() -> None:
-    through(10, "note")  # what is called once only
+    calls_per_batch(10, "note")  # what is called once only
     # Rows are read in pieces, each by two calls.
     pieces = 4_000 // PIECE_ROWS - 1
-    assert through(4_000, "note") - through(PIECE_ROWS, "note") == 2 * pieces
-    assert through(4_000, "note") < 200
+    assert calls_per_batch(4_000, "note") - calls_per_batch(PIECE_ROWS, "note") == 2 * pieces
+    assert calls_per_batch(4_000, "note") < 200
 
 
 def test_call_counter_detects_calls_per_cell() -> None:
     """A column with one long text is converted cell by cell."""
-    assert through(4_000, "too long") - through(500, "too long") > 3_000
+    assert calls_per_batch(4_000, "too long") - calls_per_batch(500, "too long") > 3_000
 
 
 @pytest.mark.parametrize(
@@ -422,5 +422,5 @@ def test_call_counter_detects_calls_per_cell() -> None:
 def test_conversion_needs_no_python_call_per_cell_for_any_type(type_: str, cell: Cell) -> None:
     """Python does not count C functions called by C functions (``map(int, cells)``), and they are not slow."""
     conversion = Conversion(ColumnType.parse(type_), required=True)
-    few, many = (calls(lambda size=size: conversion.apply(ListColumn([cell] * size))) for size in (10, 5_000))  # type: ignore[misc]
+    few, many = (count_calls(lambda size=size: conversion.apply(ListColumn([cell] * size))) for size in (10, 5_000))  # type: ignore[misc]
     assert many == few

@@ -131,11 +131,15 @@ def test_paths_and_lists_are_accepted(tmp_path: Path) -> None:
     assert report.stats.inserted == 1
 
 
-class Odd(enum.IntEnum):
+class UnrelatedEnum(enum.IntEnum):
     ONE = 1
 
 
-@given(value=st.one_of(st.floats(), st.integers(), st.booleans(), st.text(max_size=3), st.none(), st.just(Odd.ONE)))
+@given(
+    value=st.one_of(
+        st.floats(), st.integers(), st.booleans(), st.text(max_size=3), st.none(), st.just(UnrelatedEnum.ONE)
+    )
+)
 def test_arbitrary_values_are_accepted_unchanged_or_refused(value: Any) -> None:
     for name in ("workers", "timeout", "max_rejects", "retry_for", "strategy", "again", "error_cells"):
         try:

@@ -12,7 +12,7 @@ from tui_importer.core.planning.mending import plan_of_mended, resolved_by, rows
 
 
 @dataclass(frozen=True)
-class Past:
+class RecordedReject:
     file: str = "/in/orders.xlsx"
     sheet: str = "May"
     columns: tuple[ColumnPlan, ...] = (ColumnPlan(source="Number", letter="A", target="n", type="integer"),)
@@ -39,7 +39,7 @@ def test_mended_rows_are_added_to_the_table_as_it_is(given: Target, expected: Ta
 def test_columns_are_found_by_their_headers_and_rows_say_where_they_are_from() -> None:
     layout = Layout(header_row=1, first_row=2, last_row=None, first_column=2, headers=("note", "Number"))
     plan = Plan(source=Source(file="m.xlsx"), options=Options(lineage=True, set={"origin": "{sheet}/{row}"}))
-    resolved = resolved_by(Past(), plan, layout)
+    resolved = resolved_by(RecordedReject(), plan, layout)
     assert resolved.columns is not None
     assert [(column.letter, column.target) for column in resolved.columns] == [("D", "n")]
     assert resolved.options.set_columns == {
@@ -54,7 +54,7 @@ def test_columns_are_found_by_their_headers_and_rows_say_where_they_are_from() -
 def test_missing_column_is_named() -> None:
     layout = Layout(header_row=1, first_row=2, last_row=None, first_column=0, headers=("Numbers",))
     with pytest.raises(PlanError, match="no column 'Number': did you mean 'Numbers'"):
-        resolved_by(Past(), Plan(source=Source(file="m.xlsx")), layout)
+        resolved_by(RecordedReject(), Plan(source=Source(file="m.xlsx")), layout)
 
 
 def test_rows_of_one_run_are_taken() -> None:

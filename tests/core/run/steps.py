@@ -24,7 +24,7 @@ from tui_importer.core.source.opening import Opening
 from tui_importer.events import AnyEvent, Noticed, Reject
 
 
-class OneByOne:
+class SingleWorker:
     """A strategy of one worker that writes batch by batch."""
 
     max_workers: int | None = 1
@@ -35,7 +35,7 @@ class OneByOne:
                 writer.write(batch)
 
 
-class KeptRejects(list[Reject]):
+class RejectList(list[Reject]):
     """Rejects in a list."""
 
     def add_many(self, rejects: Iterable[Reject]) -> None:
@@ -82,12 +82,12 @@ class Steps:
                 reader_name="lines",
                 reader=LinesReader(),
                 strategy_name="one by one",
-                strategy=strategy or OneByOne(),
+                strategy=strategy or SingleWorker(),
                 backend_name="sqlite",
                 open_backend=SQLite,
                 address=parse_address(url),
             ),
-            rejects=KeptRejects(),
+            rejects=RejectList(),
             command=None,
             control=control,
             emit=self.events.append,

@@ -18,7 +18,7 @@ from tui_importer.events import Reject
 REJECT = Reject(sheet="S", row=2, faults=(), values=())
 
 
-class Kept:
+class RejectStore:
     """Where rejects are kept, unless the disk is full."""
 
     def __init__(self, *, full: bool = False) -> None:
@@ -48,7 +48,7 @@ OUTCOMES = st.builds(
 
 @given(st.lists(OUTCOMES, max_size=20))
 def test_totals_are_the_sums_of_the_outcomes(outcomes: list[BatchOutcome]) -> None:
-    kept = Kept()
+    kept = RejectStore()
     account = Account(kept, None)
     with ThreadPoolExecutor(4) as pool:
         assert not any(pool.map(account.add, outcomes))
@@ -64,14 +64,14 @@ def test_totals_are_the_sums_of_the_outcomes(outcomes: list[BatchOutcome]) -> No
 
 
 def test_exceeding_the_reject_limit_returns_a_stop_reason() -> None:
-    account = Account(Kept(), "1")
+    account = Account(RejectStore(), "1")
     outcome = BatchOutcome(worker=1, first_row=2, last_row=9, inserted=5, rejects=(REJECT,))
     assert account.add(outcome) is None
     assert account.add(outcome) == "more than 1 rows were rejected (--max-rejects)"
 
 
 def test_committed_rows_are_counted_even_if_storing_rejects_fails() -> None:
-    account = Account(Kept(full=True), None)
+    account = Account(RejectStore(full=True), None)
     with pytest.raises(OSError, match="no space left"):
         account.add(BatchOutcome(worker=1, first_row=2, last_row=9, inserted=7, rejects=(REJECT,)))
     assert account.total().counts == Counts(inserted=7, rejected=1)
@@ -86,7 +86,7 @@ def test_reject_limit_as_count_and_as_percentage(limit: int, rejected: int, comp
 
 
 def test_percentage_limit_counts_rows_of_all_outcomes() -> None:
-    account = Account(Kept(), "1%")
+    account = Account(RejectStore(), "1%")
     rows = BatchOutcome(
         worker=1,
         first_row=2,

@@ -19,7 +19,7 @@ from tui_importer.core.scheduling.worker_count import MAX_WORKERS
 from tui_importer.errors import UsageError
 
 
-class Limited:
+class WithWorkerLimit:
     """A strategy, or a database, that knows so many workers."""
 
     writer_note = "it takes few"
@@ -45,17 +45,17 @@ class Limited:
 def test_worker_count_is_limited_by_strategy_and_database(
     asked: int | None, strategy: int | None, database: int | None, workers: int, fewer: bool
 ) -> None:
-    backend: Any = Limited(database)
+    backend: Any = WithWorkerLimit(database)
     plan = Plan(source=Source(file="a.csv"), options=Options(workers=asked))
-    found = choose(plan, Limited(strategy), backend, None)
+    found = choose(plan, WithWorkerLimit(strategy), backend, None)
     assert (found.workers, found.fewer_than_asked, found.max_writers) == (workers, fewer, database)
 
 
 def test_order_dependent_mode_uses_one_worker() -> None:
-    backend: Any = Limited(None)
+    backend: Any = WithWorkerLimit(None)
     target = Target(mode="upsert", key=("id",))
     plan = Plan(source=Source(file="a.csv"), target=target, options=Options(workers=4))
-    found = choose(plan, Limited(None), backend, None)
+    found = choose(plan, WithWorkerLimit(None), backend, None)
     assert (found.workers, found.max_writers, found.fewer_than_asked) == (1, 1, True)
     assert "in the order of the sheet" in found.writer_note
 
@@ -80,7 +80,7 @@ def test_batch_size_follows_options_and_row_count(options: Options, rows: int | 
 def test_workers_can_be_changed_within_the_limits() -> None:
     def check(workers: int, strategy: int | None, database: int | None) -> None:
         choices = Choices(2, MIN_BATCH_SIZE, database, "it takes few", fewer_than_asked=False)
-        check_worker_count(workers, Limited(strategy), "s", choices)
+        check_worker_count(workers, WithWorkerLimit(strategy), "s", choices)
 
     check(1, 1, None)
     check(MAX_WORKERS, None, None)

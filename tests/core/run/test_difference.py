@@ -37,7 +37,7 @@ class Sheet:
             yield Batch(1, "S", row, row, [row], columns, columns)
 
 
-class Known:
+class TableContents:
     """A catalog whose table holds these records."""
 
     def __init__(self, *records: tuple[Any, ...]) -> None:
@@ -53,7 +53,7 @@ def found(sheet: Any, known: Any, **mode: Any) -> Any:
 
 def test_every_row_is_inserted_updated_unchanged_or_missing() -> None:
     sheet = Sheet((1, "a", None), (2, "b", None), (3, "c", None), (2, "B", None))
-    result = found(sheet, Known((2, "old", None), (3, "c", None), (4, None, None)))
+    result = found(sheet, TableContents((2, "old", None), (3, "c", None), (4, None, None)))
     assert (result.inserted, result.updated, result.unchanged, result.missing) == (1, 1, 1, 1)
     assert (result.superseded, result.rejected) == (1, 0)
     assert result.changes == (
@@ -64,9 +64,9 @@ def test_every_row_is_inserted_updated_unchanged_or_missing() -> None:
 
 
 def test_column_with_incomparable_values_is_reported_as_not_compared() -> None:
-    result = found(Sheet((1, "a", "x")), Known((1, "a", "y")))
+    result = found(Sheet((1, "a", "x")), TableContents((1, "a", "y")))
     assert (result.not_compared, result.unchanged) == (("at",), 1)
 
 
 def test_columns_excluded_from_the_update_are_not_compared() -> None:
-    assert found(Sheet((1, "a", None)), Known((1, "b", None)), update=("at",)).changes == ()
+    assert found(Sheet((1, "a", None)), TableContents((1, "b", None)), update=("at",)).changes == ()

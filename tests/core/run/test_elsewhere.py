@@ -10,8 +10,8 @@ import msgspec
 import pytest
 
 from tests.conftest import Database
-from tests.core.run.steps import KeptRejects
-from tests.core.run.test_import_set import Arranged
+from tests.core.run.steps import RejectList
+from tests.core.run.test_import_set import PreparedRun
 from tui_importer.core.model.counters import Phase, Snapshot
 from tui_importer.core.model.report import Report, SetReport, Stats
 from tui_importer.core.run.elsewhere import EngineElsewhere
@@ -35,7 +35,7 @@ def committed(source: int, rows: int) -> BatchCommitted:
     )
 
 
-class Scripted:
+class FakeProcess:
     """Tells what it is given, and notes what it is told."""
 
     def __init__(self, spec: ImportSpec, script: Sequence[AnyEvent | Snapshot | Report | Exception]) -> None:
@@ -60,7 +60,7 @@ class Scripted:
         raise UsageError(f"not {workers}")
 
 
-class Elsewhere:
+class ElsewhereExecutor:
     """An executor that has every import carried out by ``begin``."""
 
     def __init__(self, begin: Callable[[ImportSpec], ImportElsewhere]) -> None:
@@ -71,8 +71,8 @@ class Elsewhere:
             each.carry_out_elsewhere(self._begin)
 
 
-def arranged(folder: Path, database: Database, begin: Callable[[ImportSpec], ImportElsewhere]) -> Arranged:
-    return Arranged(folder, database, imports=2, executor=Elsewhere(begin))
+def prepared_run(folder: Path, database: Database, begin: Callable[[ImportSpec], ImportElsewhere]) -> PreparedRun:
+    return PreparedRun(folder, database, imports=2, executor=ElsewhereExecutor(begin))
 
 
 def ended(spec: ImportSpec, report: Report) -> Report:
@@ -84,7 +84,7 @@ def some_report(tmp_path: Path, sqlite: Database) -> Report:
     def never(spec: ImportSpec) -> ImportElsewhere:
         raise ImporterError("no place")
 
-    report = arranged(tmp_path, sqlite, never).run.execute()
+    report = prepared_run(tmp_path, sqlite, never).run.execute()
     assert isinstance(report, SetReport)
     assert [(each.outcome, each.error) for each in report.imports] == [("failed", "no place")] * 2
     return report.imports[0]
@@ -93,15 +93,15 @@ def some_report(tmp_path: Path, sqlite: Database) -> Report:
 def test_events_of_remote_imports_are_forwarded_and_their_reports_kept(
     tmp_path: Path, sqlite: Database, some_report: Report
 ) -> None:
-    parts: list[Scripted] = []
+    parts: list[FakeProcess] = []
 
     def begin(spec: ImportSpec) -> ImportElsewhere:
         counters = Snapshot(at=9e9, read=5, inserted=5, phase=Phase.FINISHED, all_read=True)
         hello = Noticed(source=spec.source, message="hello")
-        parts.append(Scripted(spec, [hello, counters, ended(spec, some_report)]))
+        parts.append(FakeProcess(spec, [hello, counters, ended(spec, some_report)]))
         return parts[-1]
 
-    run = arranged(tmp_path, sqlite, begin)
+    run = prepared_run(tmp_path, sqlite, begin)
     report = run.run.execute()
     assert [part.spec.source for part in parts] == [1, 2]
     assert [part.spec.run_id for part in parts] == [f"{report.run_id}.1", f"{report.run_id}.2"]
@@ -116,9 +116,9 @@ def test_dead_remote_import_fails_with_its_last_known_counts(
     tmp_path: Path, sqlite: Database, script: list[Exception]
 ) -> None:
     def begin(spec: ImportSpec) -> ImportElsewhere:
-        return Scripted(spec, [committed(spec.source, 3), Snapshot(at=0, read=9, inserted=2), *script])
+        return FakeProcess(spec, [committed(spec.source, 3), Snapshot(at=0, read=9, inserted=2), *script])
 
-    report = arranged(tmp_path, sqlite, begin).run.execute()
+    report = prepared_run(tmp_path, sqlite, begin).run.execute()
     assert isinstance(report, SetReport)
     assert [each.outcome for each in report.imports] == ["failed", "failed"]
     assert {each.error for each in report.imports} <= {
@@ -132,12 +132,12 @@ def test_dead_remote_import_fails_with_its_last_known_counts(
 def test_orders_reach_a_remote_import_even_if_sent_before_its_start(
     tmp_path: Path, sqlite: Database, some_report: Report
 ) -> None:
-    parts: list[Scripted] = []
+    parts: list[FakeProcess] = []
 
     def begin(spec: ImportSpec) -> ImportElsewhere:
         if not parts:
             run.run.pause(paused=True)
-        parts.append(Scripted(spec, [Noticed(source=spec.source, message="begun"), ended(spec, some_report)]))
+        parts.append(FakeProcess(spec, [Noticed(source=spec.source, message="begun"), ended(spec, some_report)]))
         return parts[-1]
 
     def listen(event: AnyEvent) -> None:
@@ -147,7 +147,7 @@ def test_orders_reach_a_remote_import_even_if_sent_before_its_start(
             run.run.stop("enough", ExitCode.SIGTERM)
             run.run.abort("now", ExitCode.SIGTERM)
 
-    run = arranged(tmp_path, sqlite, begin)
+    run = prepared_run(tmp_path, sqlite, begin)
     run.on_event = listen
     report = run.run.execute()
     assert isinstance(report, SetReport)
@@ -161,12 +161,12 @@ def test_orders_reach_a_remote_import_even_if_sent_before_its_start(
 def test_nothing_is_forwarded_after_a_remote_import_has_ended(
     tmp_path: Path, sqlite: Database, some_report: Report
 ) -> None:
-    run = arranged(tmp_path, sqlite, lambda spec: Scripted(spec, []))
+    run = prepared_run(tmp_path, sqlite, lambda spec: FakeProcess(spec, []))
     [engine, _] = run.run._engines
     assert isinstance(engine, Engine)
-    part = Scripted(run.run.spec(1), [some_report])
+    part = FakeProcess(run.run.spec(1), [some_report])
     heard: list[AnyEvent] = []
-    elsewhere = EngineElsewhere(engine, heard.append, part, KeptRejects())
+    elsewhere = EngineElsewhere(engine, heard.append, part, RejectList())
     assert elsewhere.execute() == some_report
     assert not elsewhere.stop("too late")
     assert not elsewhere.pause(paused=True)
@@ -180,14 +180,14 @@ def rejected(row: int) -> RowRejected:
 LOADING = LoadingStarted(table="t", strategy="plain", workers=1, batch_size=10, headers=("n",))
 
 
-def begun_alone(
-    folder: Path, database: Database, rejects: KeptRejects, script: Sequence[AnyEvent | Snapshot | Report | Exception]
-) -> tuple[EngineElsewhere, Scripted, list[AnyEvent]]:
-    run = Arranged(folder, database)
+def started_engine(
+    folder: Path, database: Database, rejects: RejectList, script: Sequence[AnyEvent | Snapshot | Report | Exception]
+) -> tuple[EngineElsewhere, FakeProcess, list[AnyEvent]]:
+    run = PreparedRun(folder, database)
     [engine] = run.run._engines
     assert isinstance(engine, Engine)
     heard: list[AnyEvent] = []
-    part = Scripted(run.run.spec(1), script)
+    part = FakeProcess(run.run.spec(1), script)
     return EngineElsewhere(engine, heard.append, part, rejects), part, heard
 
 
@@ -195,10 +195,10 @@ def begun_alone(
 def test_its_rejects_are_kept_where_the_run_is(
     tmp_path: Path, sqlite: Database, some_report: Report, dies: bool
 ) -> None:
-    rejects = KeptRejects()
+    rejects = RejectList()
     last: Report | Exception = ImporterError("gone") if dies else some_report
     script = [LOADING, committed(1, 3), rejected(2), committed(1, 3), rejected(7), rejected(9), last]
-    elsewhere, part, heard = begun_alone(tmp_path, sqlite, rejects, script)
+    elsewhere, part, heard = started_engine(tmp_path, sqlite, rejects, script)
     elsewhere.execute()
     assert [reject.row for reject in rejects.first(9)] == [2, 7, 9]
     assert elsewhere.headers == ("n",)
@@ -206,7 +206,7 @@ def test_its_rejects_are_kept_where_the_run_is(
     assert part.orders == []
 
 
-class FullDisk(KeptRejects):
+class FullDisk(RejectList):
     def add_many(self, rejects: Iterable[Reject]) -> None:
         if list(rejects):
             raise ImporterError("no room for rejects")
@@ -214,7 +214,7 @@ class FullDisk(KeptRejects):
 
 def test_rejects_that_cannot_be_kept_stop_it(tmp_path: Path, sqlite: Database, some_report: Report) -> None:
     script: list[AnyEvent | Report] = [committed(1, 3), rejected(2), committed(1, 3), rejected(7), some_report]
-    elsewhere, part, heard = begun_alone(tmp_path, sqlite, FullDisk(), script)
+    elsewhere, part, heard = started_engine(tmp_path, sqlite, FullDisk(), script)
     elsewhere.execute()
     assert part.orders == [("no room for rejects", ExitCode.FAILED, False)]
     assert heard == script[:-1]
@@ -229,7 +229,7 @@ def test_file_and_database_are_called_as_the_run_calls_them(
         target=msgspec.structs.replace(some_report.target, database="/there/target.db"),
     )
     reading = ReadingStarted(file="/there/numbers.lines", reader="lines", bytes=9)
-    elsewhere, _, heard = begun_alone(tmp_path, sqlite, KeptRejects(), [reading, there])
+    elsewhere, _, heard = started_engine(tmp_path, sqlite, RejectList(), [reading, there])
     report = elsewhere.execute()
     here = str(tmp_path / "numbers.lines")
     assert (report.source.file, report.target.database) == (here, sqlite.url)

@@ -31,7 +31,7 @@ class Sheet:
     name, layout = "S", LAYOUT
 
 
-class Kept:
+class LedgerInMemory:
     """A ledger and a catalog in memory, whose table holds so many rows."""
 
     def __init__(self, rows: int, inserted: int) -> None:
@@ -99,8 +99,8 @@ def past(asked: Plan, state: RunState = RunState.COMPLETE, sha256: str = "0", **
 
 def import_history(
     asked: Plan, history: Sequence[PastRun], rows: int = 9, inserted: int = 9
-) -> tuple[ImportHistory, Kept]:
-    kept: Any = Kept(rows, inserted)
+) -> tuple[ImportHistory, LedgerInMemory]:
+    kept: Any = LedgerInMemory(rows, inserted)
     sheet: Any = Sheet()
     return ImportHistory(kept, kept, history, RunInfo("now", "batched", None), asked, sheet, "0", "t"), kept
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import Database
-from tests.core.run.steps import KeptRejects, OneByOne
+from tests.core.run.steps import RejectList, SingleWorker
 from tests.core.source.test_reader import LinesReader
 from tui_importer.backends.sqlite.backend import SQLite
 from tui_importer.core.model.counters import Phase
@@ -42,7 +42,7 @@ from tui_importer.events import (
 from tui_importer.executors.sequential import Sequential
 
 
-class Panicking:
+class PanickingStrategy:
     """A stranger's strategy with a defect that is no Exception."""
 
     max_workers: int | None = 1
@@ -51,7 +51,7 @@ class Panicking:
         raise BaseException("out of\nits mind")
 
 
-class Arranged:
+class PreparedRun:
     """A run that reads lines into SQLite, one file for each import, and all that is heard of it."""
 
     def __init__(
@@ -77,12 +77,12 @@ class Arranged:
                 reader_name="lines",
                 reader=LinesReader(),
                 strategy_name="plain",
-                strategy=strategy or OneByOne(),
+                strategy=strategy or SingleWorker(),
                 backend_name="sqlite",
                 open_backend=SQLite,
                 address=parse_address(database.url),
             )
-            planned.append(PlannedImport(plan, parts, KeptRejects()))
+            planned.append(PlannedImport(plan, parts, RejectList()))
         self.heard: list[AnyEvent] = []
         self.on_event: Callable[[AnyEvent], None] = lambda event: None
         self.run = ImportSet(planned, "mine", executor or Sequential(), self._hear)
@@ -100,24 +100,24 @@ class Arranged:
 
 
 def test_run_executes_from_the_file_to_the_report(tmp_path: Path, sqlite: Database) -> None:
-    arranged = Arranged(tmp_path, sqlite)
+    arranged = PreparedRun(tmp_path, sqlite)
     report = arranged.execute()
     assert (report.outcome, report.exit_code, report.stats.inserted) == ("complete", ExitCode.OK, 50)
     assert (report.source.reader, report.method, report.target.backend) == ("lines", "plain", "sqlite")
     assert arranged.run.resolved_plans != (None,)
     assert sqlite.scalar("SELECT sum(n) FROM t") == sum(range(50))
-    again = Arranged(tmp_path, sqlite).execute()
+    again = PreparedRun(tmp_path, sqlite).execute()
     assert (again.outcome, again.resumes, again.stats.skipped) == ("already_imported", report.run_id, 50)
 
 
 def test_dry_run_writes_nothing(tmp_path: Path, sqlite: Database) -> None:
-    report = Arranged(tmp_path, sqlite, dry_run=True).execute()
+    report = PreparedRun(tmp_path, sqlite, dry_run=True).execute()
     assert (report.outcome, report.stats.total_records) == ("complete", 50)
     assert not Path(sqlite.url).exists()
 
 
 def test_stop_is_reported_once_and_keeps_committed_rows(tmp_path: Path, sqlite: Database) -> None:
-    arranged = Arranged(tmp_path, sqlite)
+    arranged = PreparedRun(tmp_path, sqlite)
 
     def stop(event: AnyEvent) -> None:
         if isinstance(event, LoadingStarted):
@@ -129,18 +129,18 @@ def test_stop_is_reported_once_and_keeps_committed_rows(tmp_path: Path, sqlite: 
     assert (report.outcome, report.exit_code, report.error) == ("stopped", ExitCode.STOPPED, "enough")
     assert [event.reason for event in arranged.heard if isinstance(event, Stopping)] == ["enough"]
     assert sqlite.scalar("SELECT count(*) FROM t") == report.stats.inserted
-    assert Arranged(tmp_path, sqlite).execute().outcome == "complete"
+    assert PreparedRun(tmp_path, sqlite).execute().outcome == "complete"
     assert sqlite.scalar("SELECT count(*) FROM t") == 50
 
 
 def test_error_in_a_third_party_strategy_is_one_line_in_the_report(tmp_path: Path, sqlite: Database) -> None:
-    report = Arranged(tmp_path, sqlite, Panicking()).execute()
+    report = PreparedRun(tmp_path, sqlite, PanickingStrategy()).execute()
     assert (report.outcome, report.exit_code) == ("failed", ExitCode.FAILED)
     assert report.error == "strategy 'plain' failed: BaseException: out of its mind"
 
 
 def test_failing_listener_fails_the_run_without_losing_counts(tmp_path: Path, sqlite: Database) -> None:
-    arranged = Arranged(tmp_path, sqlite)
+    arranged = PreparedRun(tmp_path, sqlite)
 
     def fail(event: AnyEvent) -> None:
         if isinstance(event, LoadingStarted):
@@ -153,7 +153,7 @@ def test_failing_listener_fails_the_run_without_losing_counts(tmp_path: Path, sq
 
 
 def test_workers_can_only_be_changed_while_some_are_active(tmp_path: Path, sqlite: Database) -> None:
-    arranged = Arranged(tmp_path, sqlite)
+    arranged = PreparedRun(tmp_path, sqlite)
     with pytest.raises(UsageError, match="while rows are being written"):
         arranged.run.change_workers(2)
     arranged.execute()
@@ -165,7 +165,7 @@ def test_workers_can_only_be_changed_while_some_are_active(tmp_path: Path, sqlit
 
 
 def test_several_imports_are_one_run_with_one_report(tmp_path: Path, sqlite: Database) -> None:
-    arranged = Arranged(tmp_path, sqlite, imports=3)
+    arranged = PreparedRun(tmp_path, sqlite, imports=3)
     report = arranged.execute()
     assert isinstance(report, SetReport)
     assert (report.outcome, report.exit_code, report.run_id) == ("complete", ExitCode.OK, arranged.run.run_id)
@@ -181,7 +181,7 @@ def test_several_imports_are_one_run_with_one_report(tmp_path: Path, sqlite: Dat
 
 
 def test_every_event_of_an_import_names_its_source(tmp_path: Path, sqlite: Database) -> None:
-    arranged = Arranged(tmp_path, sqlite, imports=2)
+    arranged = PreparedRun(tmp_path, sqlite, imports=2)
     arranged.execute()
     numbers = [event.source for event in arranged.heard if isinstance(event, ImportEvent)]
     assert numbers == sorted(numbers)
@@ -194,7 +194,7 @@ def test_every_event_of_an_import_names_its_source(tmp_path: Path, sqlite: Datab
 
 
 def test_events_of_a_single_import_name_source_1(tmp_path: Path, sqlite: Database) -> None:
-    arranged = Arranged(tmp_path, sqlite)
+    arranged = PreparedRun(tmp_path, sqlite)
     arranged.execute()
     assert not any(isinstance(event, (ImportStarted, ImportFinished)) for event in arranged.heard)
     assert {event.source for event in arranged.heard if isinstance(event, ImportEvent)} == {1}
@@ -202,7 +202,7 @@ def test_events_of_a_single_import_name_source_1(tmp_path: Path, sqlite: Databas
 
 def test_failing_import_does_not_affect_the_others(tmp_path: Path, sqlite: Database) -> None:
     sqlite.execute("CREATE TABLE t1 (other integer)")
-    arranged = Arranged(tmp_path, sqlite, imports=3)
+    arranged = PreparedRun(tmp_path, sqlite, imports=3)
     report = arranged.execute()
     assert isinstance(report, SetReport)
     assert [each.outcome for each in report.imports] == ["complete", "failed", "complete"]
@@ -210,14 +210,14 @@ def test_failing_import_does_not_affect_the_others(tmp_path: Path, sqlite: Datab
     assert report.error is not None
     assert "no column for 'n'" in report.error
     assert "numbers1.lines" in report.error
-    again = Arranged(tmp_path, sqlite, imports=3).execute()
+    again = PreparedRun(tmp_path, sqlite, imports=3).execute()
     assert isinstance(again, SetReport)
     assert [each.outcome for each in again.imports] == ["already_imported", "failed", "already_imported"]
     assert [each.resumes for each in again.imports] == [f"{report.run_id}.1", None, f"{report.run_id}.3"]
 
 
 def test_stop_ends_the_current_import_and_starts_no_other(tmp_path: Path, sqlite: Database) -> None:
-    arranged = Arranged(tmp_path, sqlite, imports=3)
+    arranged = PreparedRun(tmp_path, sqlite, imports=3)
 
     def stop(event: AnyEvent) -> None:
         if isinstance(event, LoadingStarted) and event.source == 2:
@@ -231,21 +231,21 @@ def test_stop_ends_the_current_import_and_starts_no_other(tmp_path: Path, sqlite
     assert [event.reason for event in arranged.heard if isinstance(event, Stopping)] == ["enough"]
     assert [event.source for event in arranged.heard if isinstance(event, ImportStarted)] == [1, 2]
     assert [event.source for event in arranged.heard if isinstance(event, ImportFinished)] == [1, 2, 3]
-    again = Arranged(tmp_path, sqlite, imports=3).execute()
+    again = PreparedRun(tmp_path, sqlite, imports=3).execute()
     assert isinstance(again, SetReport)
     assert [each.outcome for each in again.imports] == ["already_imported", "complete", "complete"]
     assert [sqlite.scalar(f"SELECT count(*) FROM {table}") for table in ("t", "t1", "t2")] == [50, 50, 50]
 
 
 def test_abort_before_the_first_import_leaves_no_thread(tmp_path: Path, sqlite: Database) -> None:
-    arranged = Arranged(tmp_path, sqlite, imports=5)
+    arranged = PreparedRun(tmp_path, sqlite, imports=5)
     arranged.on_event = lambda event: arranged.run.abort("enough") if isinstance(event, RunStarted) else None
     assert arranged.execute().outcome == "stopped"
     assert not any(isinstance(event, ImportStarted) for event in arranged.heard)
 
 
 def test_pause_applies_to_the_current_and_following_imports(tmp_path: Path, sqlite: Database) -> None:
-    arranged = Arranged(tmp_path, sqlite, imports=2)
+    arranged = PreparedRun(tmp_path, sqlite, imports=2)
     paused = []
 
     def pause(event: AnyEvent) -> None:
@@ -264,26 +264,26 @@ def test_pause_applies_to_the_current_and_following_imports(tmp_path: Path, sqli
 
 
 def test_time_limit_applies_to_each_import(tmp_path: Path, sqlite: Database) -> None:
-    class Slow(OneByOne):
+    class SlowStrategy(SingleWorker):
         def run(self, job: Job) -> None:
             for _ in job.batches():
                 threading.Event().wait(0.3)
 
-    arranged = Arranged(tmp_path, sqlite, Slow(), imports=2, timeout=0.2)
+    arranged = PreparedRun(tmp_path, sqlite, SlowStrategy(), imports=2, timeout=0.2)
     report = arranged.execute()
     assert isinstance(report, SetReport)
     assert [each.outcome for each in report.imports] == ["stopped", "stopped"]
     assert [event.source for event in arranged.heard if isinstance(event, Stopping)] == [1, 2]
 
 
-class Lazy:
+class FirstImportOnly:
     """A stranger's executor that carries out the first import alone."""
 
     def run(self, queue: ImportQueue) -> None:
         next(queue.imports()).carry_out()
 
 
-class Broken(Lazy):
+class BrokenExecutor(FirstImportOnly):
     """A stranger's executor with a defect that is no Exception."""
 
     def run(self, queue: ImportQueue) -> None:
@@ -294,24 +294,24 @@ class Broken(Lazy):
 @pytest.mark.parametrize(
     ("executor", "why"),
     [
-        (Lazy(), "executor 'mine' did not carry it out"),
-        (Broken(), "executor 'mine' failed: BaseException: out of its mind"),
+        (FirstImportOnly(), "executor 'mine' did not carry it out"),
+        (BrokenExecutor(), "executor 'mine' failed: BaseException: out of its mind"),
     ],
 )
 def test_imports_not_executed_by_the_executor_fail(tmp_path: Path, sqlite: Database, executor: Any, why: str) -> None:
-    report = Arranged(tmp_path, sqlite, executor=executor, imports=2).execute()
+    report = PreparedRun(tmp_path, sqlite, executor=executor, imports=2).execute()
     assert isinstance(report, SetReport)
     assert [each.outcome for each in report.imports] == ["complete", "failed"]
     assert (report.outcome, report.imports[1].error) == ("failed", why)
 
 
 def test_an_executor_that_fails_at_the_end_fails_the_run(tmp_path: Path, sqlite: Database) -> None:
-    report = Arranged(tmp_path, sqlite, executor=Broken()).execute()
+    report = PreparedRun(tmp_path, sqlite, executor=BrokenExecutor()).execute()
     assert (report.outcome, report.exit_code, report.stats.inserted) == ("failed", ExitCode.FAILED, 50)
     assert report.error == "executor 'mine' failed: BaseException: out of its mind"
 
 
-class SideBySide:
+class ThreadPerImport:
     """An executor with a thread for each import."""
 
     def run(self, queue: ImportQueue) -> None:
@@ -321,7 +321,7 @@ class SideBySide:
 
 
 def test_imports_can_run_concurrently(tmp_path: Path, sqlite: Database) -> None:
-    arranged = Arranged(tmp_path, sqlite, executor=SideBySide(), imports=4, rows=30)
+    arranged = PreparedRun(tmp_path, sqlite, executor=ThreadPerImport(), imports=4, rows=30)
     report = arranged.execute()
     assert isinstance(report, SetReport)
     assert (report.outcome, report.error, report.stats.inserted) == ("complete", None, 120)
@@ -331,7 +331,7 @@ def test_imports_can_run_concurrently(tmp_path: Path, sqlite: Database) -> None:
 def test_an_executor_sees_that_the_run_is_being_stopped(tmp_path: Path, sqlite: Database) -> None:
     seen: list[bool] = []
 
-    class Looking(Lazy):
+    class InspectingExecutor(FirstImportOnly):
         def run(self, queue: ImportQueue) -> None:
             imports = queue.imports()
             next(imports).carry_out()
@@ -339,6 +339,6 @@ def test_an_executor_sees_that_the_run_is_being_stopped(tmp_path: Path, sqlite: 
             arranged.run.stop("enough")
             seen.append(queue.stopping)
 
-    arranged = Arranged(tmp_path, sqlite, imports=2, executor=Looking())
+    arranged = PreparedRun(tmp_path, sqlite, imports=2, executor=InspectingExecutor())
     assert arranged.execute().outcome == "stopped"
     assert seen == [False, True]

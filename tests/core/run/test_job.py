@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from tests.core.scheduling.test_batch_queue_and_run_control import batch
-from tests.core.writing.test_batch_writer import Fake, batch_of
-from tests.core.writing.test_dry_run import Asked
+from tests.core.writing.test_batch_writer import FakeSession, batch_of
+from tests.core.writing.test_dry_run import RecordingBackend
 from tui_importer.core.conversion.convert import Conversion
 from tui_importer.core.conversion.mapping import ColumnMapping, MappedColumn
 from tui_importer.core.model.batch import Batch
@@ -41,7 +41,7 @@ TABLE = Table("t", (TableColumn("n", INTEGER),))
 MAPPING = ColumnMapping("S", 0, ("n",), (MappedColumn("n", 0, "n", Conversion(INTEGER)),), TABLE)
 
 
-class Arranged:
+class PreparedJob:
     """A job into a database that takes everything, and all that is heard of it in order."""
 
     def __init__(self, max_rejects: str | None = None, given: Sequence[Session] = ()) -> None:
@@ -49,7 +49,7 @@ class Arranged:
         self.stop = RunControl()
         self.queue = BatchQueue(self.stop)
         self.stop.on_change(self.queue.wake)
-        backend: Any = Arriving(given) if given else DryBackend(Asked())
+        backend: Any = GivenSessions(given) if given else DryBackend(RecordingBackend())
         self.job = ImportJob(
             workers=1,
             queue=self.queue,
@@ -69,7 +69,7 @@ class Arranged:
         self.heard.append(("kept", [reject.row for reject in rejects]))
 
 
-class Arriving:
+class GivenSessions:
     """A database whose sessions are given."""
 
     def __init__(self, sessions: Sequence[Session]) -> None:
@@ -83,7 +83,7 @@ class Arriving:
 
 
 def test_worker_writes_all_batches_of_the_queue() -> None:
-    arranged = Arranged()
+    arranged = PreparedJob()
     for number in range(3):
         arranged.queue.put(batch(number))
     arranged.queue.end()
@@ -99,7 +99,7 @@ def test_worker_writes_all_batches_of_the_queue() -> None:
 
 @pytest.mark.parametrize("each", [False, True])
 def test_rejects_are_stored_before_their_event(*, each: bool) -> None:
-    arranged = Arranged(given=[Fake()])
+    arranged = PreparedJob(given=[FakeSession()])
     with arranged.job.writer() as writer:
         outcome = (writer.write_each if each else writer.write)(batch_of([1, -1, 2, -2]))
     told = [RowRejected(worker=1, reject=reject) for reject in outcome.rejects]
@@ -112,7 +112,7 @@ def test_rejects_are_stored_before_their_event(*, each: bool) -> None:
 
 
 def test_exceeding_the_reject_limit_stops_the_run() -> None:
-    arranged = Arranged("1", [Fake()])
+    arranged = PreparedJob("1", [FakeSession()])
     with arranged.job.writer() as writer:
         writer.write(batch_of([1, -1]))
         before = arranged.stop.reason
@@ -123,14 +123,14 @@ def test_exceeding_the_reject_limit_stops_the_run() -> None:
 
 @pytest.mark.parametrize("asynchronous", [False, True])
 def test_committed_rows_are_reported_before_a_worker_failure(*, asynchronous: bool) -> None:
-    class Breaking(Fake):
+    class Breaking(FakeSession):
         def insert(self, batch: Batch, row: int) -> Loaded:
             if row == 2:
                 raise RuntimeError("boom")
             return super().insert(batch, row)
 
     session: Any = ThreadedAsyncSession(Breaking()) if asynchronous else Breaking()
-    arranged = Arranged(given=[session])
+    arranged = PreparedJob(given=[session])
 
     def write() -> None:
         with arranged.job.writer() as writer:
@@ -148,7 +148,7 @@ def test_committed_rows_are_reported_before_a_worker_failure(*, asynchronous: bo
 
 @pytest.mark.parametrize("aborting", [False, True])
 def test_failing_worker_stops_the_others_unless_the_run_is_aborting(aborting: bool) -> None:
-    arranged = Arranged()
+    arranged = PreparedJob()
 
     def work() -> None:
         with arranged.job.writer():

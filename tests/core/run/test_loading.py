@@ -56,13 +56,13 @@ def test_failed_claim_stops_the_reader(tmp_path: Path, sqlite: Database) -> None
 
 
 def test_failing_strategy_is_named(tmp_path: Path, sqlite: Database) -> None:
-    class Broken:
+    class BrokenStrategy:
         max_workers = None
 
         def run(self, job: object) -> None:
             raise LookupError("its defect")
 
-    steps = Steps(tmp_path, strategy=Broken())
+    steps = Steps(tmp_path, strategy=BrokenStrategy())
     with (
         steps.ready() as (ready, database),
         pytest.raises(ImporterError, match="strategy 'one by one' failed: LookupError: its defect"),

@@ -49,10 +49,10 @@ ROW_BY_ROW = ("sequential", "threaded")
 SIDE_BY_SIDE = ("threaded", "batched", "async")
 BATCH = 5
 
-OnEvent = Callable[["Live", AnyEvent], None]
+OnEvent = Callable[["BackgroundImport", AnyEvent], None]
 
 
-class Gate(Trap):
+class CommitHook(Trap):
     """Counts commits, and does something after one of them, before its worker goes on."""
 
     def __init__(self, at: int, act: Callable[[], None]) -> None:
@@ -66,7 +66,7 @@ class Gate(Trap):
             super().__call__(failpoint)
 
 
-class Live:
+class BackgroundImport:
     """An import in a thread. It pauses itself after the commit number ``pause_at``, where one is given."""
 
     def __init__(
@@ -75,7 +75,7 @@ class Live:
         database: Database,
         *,
         pause_at: int = 0,
-        on_event: OnEvent = lambda live, event: None,
+        on_event: OnEvent = lambda running, event: None,
         specs: tuple[StrategySpec, ...] = (),
         **options: Any,
     ) -> None:
@@ -83,7 +83,7 @@ class Live:
         self.heard: list[AnyEvent] = []
         self.reports: list[Report] = []
         self._on_event = on_event
-        self.gate = Gate(pause_at, lambda: self.run.pause())
+        self.gate = CommitHook(pause_at, lambda: self.run.pause())
         rejects = oracle.file.with_suffix(".rejects.xlsx")
         rejects.unlink(missing_ok=True)
         self.run = Run(
@@ -143,14 +143,14 @@ class Live:
 
 
 @contextmanager
-def started(live: Live) -> Iterator[Live]:
+def started(running: BackgroundImport) -> Iterator[BackgroundImport]:
     """The run, which has ended afterwards, also where the test fails."""
-    live.start()
+    running.start()
     try:
-        yield live
+        yield running
     finally:
-        live.run.abort("the test is over")
-        live.finish()
+        running.run.abort("the test is over")
+        running.finish()
 
 
 def prepared(folder: Path, database: Database, rows: int = 90) -> Oracle:
@@ -163,100 +163,100 @@ def prepared(folder: Path, database: Database, rows: int = 90) -> Oracle:
 def test_paused_run_commits_nothing_and_unpaused_run_loads_each_row_once(
     database: Database, tmp_path: Path, strategy: str
 ) -> None:
-    live = Live(prepared(tmp_path, database), database, pause_at=7, strategy=strategy, workers=1)
-    with started(live):
-        wait_for(live.resting)
+    running = BackgroundImport(prepared(tmp_path, database), database, pause_at=7, strategy=strategy, workers=1)
+    with started(running):
+        wait_for(running.resting)
         # Row by row it rests between two rows of a batch: the seventh commit is that of a row within the second.
         by_row = strategy in ROW_BY_ROW
-        assert live.states() == {WorkerState.PAUSED if by_row else WorkerState.IDLE: 1}
-        assert live.gate.commits == 7
-        stored = live.stored
+        assert running.states() == {WorkerState.PAUSED if by_row else WorkerState.IDLE: 1}
+        assert running.gate.commits == 7
+        stored = running.stored
         # (The header counts as a row of the first batch; four rows were refused by then.)
         assert stored == (6 if by_row else 7 * BATCH - 1 - 4)
         # Nothing is open meanwhile that others would have to wait for, and who is woken rests on.
-        database.execute(f"CREATE INDEX free ON {live.oracle.table} (n)")
-        live.run.pause()
-        assert (live.gate.commits, live.stored) == (7, stored)
-        live.run.unpause()
-        live.oracle.check(database, live.finish())
-    assert live.gate.commits > 7
-    told = [event for event in live.heard if isinstance(event, (Paused, Unpaused, BatchCommitted))]
+        database.execute(f"CREATE INDEX free ON {running.oracle.table} (n)")
+        running.run.pause()
+        assert (running.gate.commits, running.stored) == (7, stored)
+        running.run.unpause()
+        running.oracle.check(database, running.finish())
+    assert running.gate.commits > 7
+    told = [event for event in running.heard if isinstance(event, (Paused, Unpaused, BatchCommitted))]
     paused = told.index(Paused())
     # What was in flight as a whole is told after the commit at which the run began to rest.
     assert told[paused + 1 if by_row else paused + 2] == Unpaused()
-    assert len(live.of(Paused, Unpaused)) == 2
+    assert len(running.of(Paused, Unpaused)) == 2
 
 
 @pytest.mark.parametrize("strategy", SIDE_BY_SIDE)
 def test_pause_finishes_batches_in_flight_of_all_workers(postgres: Database, tmp_path: Path, strategy: str) -> None:
-    live = Live(prepared(tmp_path, postgres, 200), postgres, pause_at=6, strategy=strategy, workers=3)
-    with started(live):
-        wait_for(live.resting)
-        commits, stored = live.gate.commits, live.stored
+    running = BackgroundImport(prepared(tmp_path, postgres, 200), postgres, pause_at=6, strategy=strategy, workers=3)
+    with started(running):
+        wait_for(running.resting)
+        commits, stored = running.gate.commits, running.stored
         assert 6 <= commits <= 8
         for _ in range(3):
-            live.run.pause()
-            assert live.resting()
-        assert (live.gate.commits, live.stored) == (commits, stored)
-        live.run.unpause()
-        live.oracle.check(postgres, live.finish())
+            running.run.pause()
+            assert running.resting()
+        assert (running.gate.commits, running.stored) == (commits, stored)
+        running.run.unpause()
+        running.oracle.check(postgres, running.finish())
 
 
 @pytest.mark.once
 @pytest.mark.parametrize("ending", ["stop", *once("abort")])
 @pytest.mark.parametrize("strategy", STRATEGIES)
 def test_paused_run_can_be_stopped_and_resumed(database: Database, tmp_path: Path, strategy: str, ending: str) -> None:
-    live = Live(prepared(tmp_path, database), database, pause_at=7, strategy=strategy, workers=1)
-    with started(live):
-        wait_for(live.resting)
-        stored = live.stored
-        {"stop": live.run.stop, "abort": live.run.abort}[ending]()
-        report = live.finish()
+    running = BackgroundImport(prepared(tmp_path, database), database, pause_at=7, strategy=strategy, workers=1)
+    with started(running):
+        wait_for(running.resting)
+        stored = running.stored
+        {"stop": running.run.stop, "abort": running.run.abort}[ending]()
+        report = running.finish()
     assert (report.outcome, report.exit_code, report.stats.inserted) == ("stopped", 4, stored)
-    assert live.stored == stored
-    assert not live.run.snapshot().paused
-    assert not live.of(Unpaused)
-    again = Live(live.oracle, database, strategy=strategy)
+    assert running.stored == stored
+    assert not running.run.snapshot().paused
+    assert not running.of(Unpaused)
+    again = BackgroundImport(running.oracle, database, strategy=strategy)
     with started(again):
         assert again.finish().outcome == "complete_with_rejects"
-    live.oracle.check(database)
+    running.oracle.check(database)
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
 def test_run_can_be_paused_before_writing_starts(sqlite: Database, tmp_path: Path, strategy: str) -> None:
-    def rest(live: Live, event: AnyEvent) -> None:
+    def rest(running: BackgroundImport, event: AnyEvent) -> None:
         if isinstance(event, RunStarted):
-            live.run.pause()
+            running.run.pause()
 
-    live = Live(prepared(tmp_path, sqlite), sqlite, on_event=rest, strategy=strategy)
-    with started(live):
-        wait_for(live.resting)
-        assert (live.gate.commits, live.stored) == (0, 0)
-        live.run.unpause()
-        live.oracle.check(sqlite, live.finish())
+    running = BackgroundImport(prepared(tmp_path, sqlite), sqlite, on_event=rest, strategy=strategy)
+    with started(running):
+        wait_for(running.resting)
+        assert (running.gate.commits, running.stored) == (0, 0)
+        running.run.unpause()
+        running.oracle.check(sqlite, running.finish())
 
 
 @pytest.mark.once
 def test_run_can_be_paused_and_unpaused_repeatedly(database: Database, tmp_path: Path) -> None:
     """One thread pauses the run while another unpauses it."""
-    live = Live(prepared(tmp_path, database), database, strategy="threaded", batch_size=3)
-    with started(live), ThreadPoolExecutor(1) as pool:
+    running = BackgroundImport(prepared(tmp_path, database), database, strategy="threaded", batch_size=3)
+    with started(running), ThreadPoolExecutor(1) as pool:
         over = threading.Event()
 
         def toggle() -> None:
             while not over.is_set():
-                live.run.pause()
-                live.run.unpause()
+                running.run.pause()
+                running.run.unpause()
 
         toggling = pool.submit(toggle)
         try:
-            live.oracle.check(database, live.finish())
+            running.oracle.check(database, running.finish())
         finally:
             over.set()
         toggling.result(60)
-    assert isinstance(live.heard[-1], RunFinished)
+    assert isinstance(running.heard[-1], RunFinished)
     # What is told is what was done: never the one twice without the other.
-    told = live.of(Paused, Unpaused)
+    told = running.of(Paused, Unpaused)
     assert all(event == (Unpaused() if number % 2 else Paused()) for number, event in enumerate(told))
 
 
@@ -264,34 +264,34 @@ def test_no_event_follows_run_finished(sqlite: Database, tmp_path: Path) -> None
     """An order that arrives too late changes neither the report nor the events."""
     late: list[str] = []
 
-    def too_late(live: Live, event: AnyEvent) -> None:
+    def too_late(running: BackgroundImport, event: AnyEvent) -> None:
         if isinstance(event, RunFinished):
-            for order in (live.run.pause, live.run.unpause, live.run.stop, live.run.abort):
+            for order in (running.run.pause, running.run.unpause, running.run.stop, running.run.abort):
                 order()
             with pytest.raises(UsageError, match="while rows are being written"):
-                live.run.change_workers(1)
+                running.run.change_workers(1)
             late.append(event.outcome)
 
-    live = Live(prepared(tmp_path, sqlite), sqlite, on_event=too_late)
-    with started(live):
-        live.oracle.check(sqlite, live.finish())
-        live.run.stop()
+    running = BackgroundImport(prepared(tmp_path, sqlite), sqlite, on_event=too_late)
+    with started(running):
+        running.oracle.check(sqlite, running.finish())
+        running.run.stop()
     assert late == ["complete_with_rejects"]
-    assert isinstance(live.heard[-1], RunFinished)
-    assert not live.run.snapshot().paused
+    assert isinstance(running.heard[-1], RunFinished)
+    assert not running.run.snapshot().paused
 
 
 @pytest.mark.parametrize("strategy", SIDE_BY_SIDE)
 def test_changing_workers_keeps_every_row_once(postgres: Database, tmp_path: Path, strategy: str) -> None:
     gone: list[int] = []
 
-    def rest_once_two_are_gone(live: Live, event: AnyEvent) -> None:
+    def rest_once_two_are_gone(running: BackgroundImport, event: AnyEvent) -> None:
         if isinstance(event, WorkerFinished):
             gone.append(event.worker)
             if len(gone) == 2:
-                live.run.pause()
+                running.run.pause()
 
-    live = Live(
+    running = BackgroundImport(
         prepared(tmp_path, postgres, 600),
         postgres,
         pause_at=3,
@@ -299,28 +299,28 @@ def test_changing_workers_keeps_every_row_once(postgres: Database, tmp_path: Pat
         strategy=strategy,
         workers=1,
     )
-    with started(live):
-        wait_for(live.resting)
-        one = live.connections()
-        live.run.change_workers(4)
-        wait_for(lambda: len(live.of(WorkerStarted)) == 4 and live.resting())
-        assert live.connections() == one + 3
-        assert live.run.snapshot().workers_wanted == 4
-        live.run.change_workers(2)
-        live.run.unpause()
-        wait_for(lambda: len(gone) == 2 and live.resting())
-        assert live.states()[WorkerState.DONE] == 2
-        wait_for(lambda: live.connections() == one + 1)
-        live.run.change_workers(3)
-        wait_for(lambda: len(live.of(WorkerStarted)) == 5 and live.resting())
-        assert live.connections() == one + 2
-        live.run.unpause()
-        report = live.finish()
-    live.oracle.check(postgres, report)
-    assert live.of(WorkersChanged) == [WorkersChanged(workers=number) for number in (4, 2, 3)]
+    with started(running):
+        wait_for(running.resting)
+        one = running.connections()
+        running.run.change_workers(4)
+        wait_for(lambda: len(running.of(WorkerStarted)) == 4 and running.resting())
+        assert running.connections() == one + 3
+        assert running.run.snapshot().workers_wanted == 4
+        running.run.change_workers(2)
+        running.run.unpause()
+        wait_for(lambda: len(gone) == 2 and running.resting())
+        assert running.states()[WorkerState.DONE] == 2
+        wait_for(lambda: running.connections() == one + 1)
+        running.run.change_workers(3)
+        wait_for(lambda: len(running.of(WorkerStarted)) == 5 and running.resting())
+        assert running.connections() == one + 2
+        running.run.unpause()
+        report = running.finish()
+    running.oracle.check(postgres, report)
+    assert running.of(WorkersChanged) == [WorkersChanged(workers=number) for number in (4, 2, 3)]
     # Numbers are not given twice: each worker has its own counters for good.
-    assert [worker.worker for worker in live.run.snapshot().workers] == [1, 2, 3, 4, 5]
-    assert live.states() == {WorkerState.DONE: 5}
+    assert [worker.worker for worker in running.run.snapshot().workers] == [1, 2, 3, 4, 5]
+    assert running.states() == {WorkerState.DONE: 5}
 
 
 @pytest.mark.once
@@ -328,43 +328,45 @@ def test_changing_workers_keeps_every_row_once(postgres: Database, tmp_path: Pat
 def test_worker_count_can_be_changed_repeatedly(postgres: Database, tmp_path: Path, strategy: str) -> None:
     numbers = iter([5, 1, 8, 2, 3, 1, 6, 4] * 50)
 
-    def change(live: Live, event: AnyEvent) -> None:
+    def change(running: BackgroundImport, event: AnyEvent) -> None:
         if isinstance(event, BatchCommitted):
-            live.run.change_workers(next(numbers))
+            running.run.change_workers(next(numbers))
 
-    live = Live(prepared(tmp_path, postgres, 300), postgres, on_event=change, strategy=strategy, batch_size=3)
-    with started(live):
-        live.oracle.check(postgres, live.finish())
+    running = BackgroundImport(
+        prepared(tmp_path, postgres, 300), postgres, on_event=change, strategy=strategy, batch_size=3
+    )
+    with started(running):
+        running.oracle.check(postgres, running.finish())
 
 
-def refused(live: Live, workers: int) -> str:
+def refused(running: BackgroundImport, workers: int) -> str:
     with pytest.raises(UsageError) as caught:
-        live.run.change_workers(workers)
+        running.run.change_workers(workers)
     return str(caught.value)
 
 
 @pytest.mark.parametrize("strategy", SIDE_BY_SIDE)
 def test_single_writer_database_keeps_one_worker(sqlite: Database, tmp_path: Path, strategy: str) -> None:
-    live = Live(prepared(tmp_path, sqlite), sqlite, pause_at=3, strategy=strategy)
-    with started(live):
-        wait_for(live.resting)
-        assert "one writer" in refused(live, 2)
-        live.run.change_workers(1)  # as it is
-        live.run.unpause()
-        live.oracle.check(sqlite, live.finish())
-    assert not live.of(WorkersChanged)
+    running = BackgroundImport(prepared(tmp_path, sqlite), sqlite, pause_at=3, strategy=strategy)
+    with started(running):
+        wait_for(running.resting)
+        assert "one writer" in refused(running, 2)
+        running.run.change_workers(1)  # as it is
+        running.run.unpause()
+        running.oracle.check(sqlite, running.finish())
+    assert not running.of(WorkersChanged)
 
 
 def test_single_worker_strategy_keeps_one_worker(postgres: Database, tmp_path: Path) -> None:
-    live = Live(prepared(tmp_path, postgres), postgres, pause_at=3, strategy="sequential")
-    with started(live):
-        wait_for(live.resting)
-        assert refused(live, 2) == "strategy 'sequential' works with one worker"
-        live.run.unpause()
-        live.oracle.check(postgres, live.finish())
+    running = BackgroundImport(prepared(tmp_path, postgres), postgres, pause_at=3, strategy="sequential")
+    with started(running):
+        wait_for(running.resting)
+        assert refused(running, 2) == "strategy 'sequential' works with one worker"
+        running.run.unpause()
+        running.oracle.check(postgres, running.finish())
 
 
-class Rigid:
+class FixedWorkers:
     """One worker after the other, and never a question."""
 
     max_workers: int | None = None
@@ -376,24 +378,24 @@ class Rigid:
 
 
 def test_strategy_without_dynamic_workers_keeps_its_workers(postgres: Database, tmp_path: Path) -> None:
-    spec = StrategySpec("rigid", "never asks", Rigid)
-    live = Live(prepared(tmp_path, postgres), postgres, pause_at=3, specs=(spec,), strategy="rigid")
-    with started(live):
-        wait_for(lambda: live.run.snapshot().paused)
-        assert refused(live, 3) == "strategy 'rigid' keeps the workers that it began with"
-        live.run.unpause()
-        live.oracle.check(postgres, live.finish())
+    spec = StrategySpec("rigid", "never asks", FixedWorkers)
+    running = BackgroundImport(prepared(tmp_path, postgres), postgres, pause_at=3, specs=(spec,), strategy="rigid")
+    with started(running):
+        wait_for(lambda: running.run.snapshot().paused)
+        assert refused(running, 3) == "strategy 'rigid' keeps the workers that it began with"
+        running.run.unpause()
+        running.oracle.check(postgres, running.finish())
 
 
 @pytest.mark.once
 @pytest.mark.parametrize("workers", [0, *once(-1, MAX_WORKERS + 1)])
 def test_invalid_worker_counts_are_refused(postgres: Database, tmp_path: Path, workers: int) -> None:
-    live = Live(prepared(tmp_path, postgres), postgres, pause_at=3)
-    with started(live):
-        wait_for(live.resting)
-        assert refused(live, workers) == f"strategy 'batched' takes 1 to {MAX_WORKERS} workers"
-        live.run.unpause()
-        live.oracle.check(postgres, live.finish())
+    running = BackgroundImport(prepared(tmp_path, postgres), postgres, pause_at=3)
+    with started(running):
+        wait_for(running.resting)
+        assert refused(running, workers) == f"strategy 'batched' takes 1 to {MAX_WORKERS} workers"
+        running.run.unpause()
+        running.oracle.check(postgres, running.finish())
 
 
 @pytest.mark.once
@@ -401,14 +403,14 @@ def test_invalid_worker_counts_are_refused(postgres: Database, tmp_path: Path, w
 def test_workers_can_be_changed_once_the_first_has_started(postgres: Database, tmp_path: Path, strategy: str) -> None:
     """Before its first worker connects, it is known whether a strategy supports changing the number."""
 
-    def change(live: Live, event: AnyEvent) -> None:
+    def change(running: BackgroundImport, event: AnyEvent) -> None:
         if isinstance(event, WorkerStarted) and event.worker == 1:
-            live.run.change_workers(2)
+            running.run.change_workers(2)
 
-    live = Live(prepared(tmp_path, postgres), postgres, on_event=change, strategy=strategy, workers=1)
-    with started(live):
-        live.oracle.check(postgres, live.finish())
-    assert live.of(WorkersChanged) == [WorkersChanged(workers=2)]
+    running = BackgroundImport(prepared(tmp_path, postgres), postgres, on_event=change, strategy=strategy, workers=1)
+    with started(running):
+        running.oracle.check(postgres, running.finish())
+    assert running.of(WorkersChanged) == [WorkersChanged(workers=2)]
 
 
 @pytest.mark.once
@@ -418,18 +420,18 @@ def test_workers_can_only_be_changed_while_rows_are_written(
 ) -> None:
     reasons: list[str] = []
 
-    def change(live: Live, event: AnyEvent) -> None:
+    def change(running: BackgroundImport, event: AnyEvent) -> None:
         if isinstance(event, BatchCommitted) and moment is Stopping:
-            live.run.stop()
+            running.run.stop()
         if isinstance(event, moment):
-            reasons.append(refused(live, 2))
+            reasons.append(refused(running, 2))
 
-    live = Live(prepared(tmp_path, postgres), postgres, on_event=change)
-    assert "while rows are being written" in refused(live, 2)
-    with started(live):
-        live.finish()
+    running = BackgroundImport(prepared(tmp_path, postgres), postgres, on_event=change)
+    assert "while rows are being written" in refused(running, 2)
+    with started(running):
+        running.finish()
     assert reasons == ["the workers can be changed while rows are being written"]
-    assert not live.of(WorkersChanged)
+    assert not running.of(WorkersChanged)
 
 
 def test_workers_cannot_be_changed_after_the_last_row(postgres: Database, tmp_path: Path) -> None:

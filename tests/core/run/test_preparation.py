@@ -122,11 +122,11 @@ def test_failed_resolution_keeps_the_opened_stage(tmp_path: Path, sqlite: Databa
 
 
 def test_failing_reader_is_named(tmp_path: Path) -> None:
-    class Broken:
+    class BrokenOpening:
         def result(self) -> Any:
             raise LookupError("its defect")
 
-    steps, opening = Steps(tmp_path), Broken()
+    steps, opening = Steps(tmp_path), BrokenOpening()
     broken: Any = opening
     with pytest.raises(ImporterError, match="reader 'lines' failed: LookupError: its defect"):
         wait_for_source(steps.context, broken)

@@ -21,7 +21,7 @@ from tui_importer.errors import SourceError
 PATIENCE = 60
 
 
-class Book:
+class FakeWorkbook:
     """One sheet of two rows."""
 
     sheets = (SheetInfo("S"),)
@@ -30,7 +30,7 @@ class Book:
     def __init__(self) -> None:
         self.closed = threading.Event()
 
-    def sheet(self, name: str) -> Book:
+    def sheet(self, name: str) -> FakeWorkbook:
         return self
 
     def blocks(self, rows: int) -> Iterator[Block]:
@@ -45,7 +45,7 @@ class SlowReader:
 
     typed = True
 
-    def __init__(self, answer: Book | Exception) -> None:
+    def __init__(self, answer: FakeWorkbook | Exception) -> None:
         self.go = threading.Event()
         self._answer = answer
 
@@ -67,7 +67,7 @@ def file(tmp_path: Path) -> Path:
 
 
 def test_source_is_opened_in_the_background(file: Path) -> None:
-    book = Book()
+    book = FakeWorkbook()
     reader = SlowReader(book)
     opening = Opening(reader, Source(file=str(file)))
     opening.wait_until_begun(0.001)  # it has not, and is not waited for any longer
@@ -91,7 +91,7 @@ def test_opening_error_is_raised_to_every_caller(file: Path) -> None:
 
 
 def test_abandoned_file_is_closed(file: Path) -> None:
-    book = Book()
+    book = FakeWorkbook()
     reader = SlowReader(book)
     opening = Opening(reader, Source(file=str(file)))
     threading.Timer(0.01, reader.go.set).start()
@@ -100,7 +100,7 @@ def test_abandoned_file_is_closed(file: Path) -> None:
 
 
 def test_missing_file_has_no_digest(tmp_path: Path) -> None:
-    reader = SlowReader(Book())
+    reader = SlowReader(FakeWorkbook())
     reader.go.set()
     opening = Opening(reader, Source(file=str(tmp_path)))
     with pytest.raises(FileNotFoundError):

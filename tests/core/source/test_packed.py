@@ -93,17 +93,17 @@ def test_decoding_error_names_the_packed_file(tmp_path: Path) -> None:
         rows(path)
 
 
-class Talkative(LinesReader):
+class VerboseReader(LinesReader):
     """A reader that names its file whenever it says something."""
 
     def open(self, path: Path) -> Workbook:
-        return TalkativeLines(path)
+        return VerboseLines(path)
 
     def limits(self, path: Path) -> tuple[str, ...]:
         return (f"{path}: not all of it can be told",)
 
 
-class TalkativeLines(Lines):
+class VerboseLines(Lines):
     def __init__(self, path: Path) -> None:
         super().__init__(path)
         self._path = path
@@ -123,8 +123,8 @@ class TalkativeLines(Lines):
 
 def test_reader_messages_name_the_packed_file_instead_of_the_copy(tmp_path: Path) -> None:
     path = pack(tmp_path, ".gz")
-    reader = UnpackingReader(Talkative())
-    assert reader.limits(path) == Talkative().limits(path)  # before it has opened the file
+    reader = UnpackingReader(VerboseReader())
+    assert reader.limits(path) == VerboseReader().limits(path)  # before it has opened the file
     with reader.open(path) as workbook:
         assert reader.limits(path) == (f"{path}: not all of it can be told",)
         with pytest.raises(SourceError, match=rf"^{re.escape(str(path))}: has no sheet 'other'"):

@@ -24,7 +24,7 @@ ROWS = 500
 BATCH = 20
 
 
-class Watched(DelimitedFile):
+class CountingFile(DelimitedFile):
     """A file that counts the blocks that were read for batches, and may break at one of them."""
 
     read = 0
@@ -40,10 +40,10 @@ class Watched(DelimitedFile):
             yield block
 
 
-class WatchedReader(DelimitedReader):
+class CountingReader(DelimitedReader):
     """Opens watched files, all of one kind."""
 
-    def __init__(self, kind: type[Watched]) -> None:
+    def __init__(self, kind: type[CountingFile]) -> None:
         self._kind = kind
 
     def open(self, path: Path) -> DelimitedFile:
@@ -51,9 +51,9 @@ class WatchedReader(DelimitedReader):
 
 
 @pytest.fixture
-def kind() -> type[Watched]:
+def kind() -> type[CountingFile]:
     """A class of its own for each test, whose count begins at 0."""
-    return type("Fresh", (Watched,), {})
+    return type("Fresh", (CountingFile,), {})
 
 
 @pytest.fixture
@@ -63,9 +63,9 @@ def numbers(tmp_path: Path) -> Path:
     return path
 
 
-def imported(path: Path, database: Database, kind: type[Watched], on_event: Callable[[AnyEvent], Any]) -> Report:
+def imported(path: Path, database: Database, kind: type[CountingFile], on_event: Callable[[AnyEvent], Any]) -> Report:
     registry: Registry = load_registry(found=[])
-    spec = ReaderSpec("odd", "", partial(WatchedReader, kind), (".odd",))
+    spec = ReaderSpec("odd", "", partial(CountingReader, kind), (".odd",))
     registry.add(object(), Owner("test", "test", "1"), {"reader": lambda: [spec]})
     plan = Plan(source=Source(file=str(path)), target=Target(database=database.url), options=Options(batch_size=BATCH))
     return Run(plan, listener=on_event, registry=registry, rejects_file=path.with_suffix(".xlsx")).execute()
@@ -80,7 +80,7 @@ def wait_until(condition: Callable[[], bool]) -> None:
 
 
 def test_bounded_number_of_blocks_is_read_before_the_claim(
-    numbers: Path, sqlite: Database, kind: type[Watched]
+    numbers: Path, sqlite: Database, kind: type[CountingFile]
 ) -> None:
     seen: list[int] = []
 
@@ -96,7 +96,9 @@ def test_bounded_number_of_blocks_is_read_before_the_claim(
     assert sqlite.fetch("SELECT min(n), max(n), count(*) FROM numbers") == [(0, ROWS - 1, ROWS)]
 
 
-def test_reader_failure_before_the_claim_fails_the_run(numbers: Path, sqlite: Database, kind: type[Watched]) -> None:
+def test_reader_failure_before_the_claim_fails_the_run(
+    numbers: Path, sqlite: Database, kind: type[CountingFile]
+) -> None:
     kind.breaks_at = 2
 
     def hold_up(event: AnyEvent) -> None:
@@ -110,7 +112,7 @@ def test_reader_failure_before_the_claim_fails_the_run(numbers: Path, sqlite: Da
 
 
 def test_reader_is_released_when_the_table_cannot_be_created(
-    numbers: Path, sqlite: Database, kind: type[Watched]
+    numbers: Path, sqlite: Database, kind: type[CountingFile]
 ) -> None:
     def get_in_first(event: AnyEvent) -> None:
         if isinstance(event, SourceOpened):

@@ -16,7 +16,7 @@ PATH = Path("x.xlsx")
 SHEETS = [SheetInfo("Notes", hidden=True), SheetInfo("Orders"), SheetInfo("2024")]
 
 
-class Book:
+class FakeWorkbook:
     """Notes what is opened of it, and whether it was closed."""
 
     sheets = SHEETS
@@ -71,14 +71,14 @@ def test_list_of_sheets_is_truncated() -> None:
 
 
 def test_workbook_stays_open_with_its_sheet() -> None:
-    book: Any = Book()
+    book: Any = FakeWorkbook()
     opened: Any = open_sheet(PATH, book, Source(file="x.xlsx", sheet="orders"))
     assert opened == ("Orders", None)
     assert (book.opened, book.closed) == (["Orders"], False)
 
 
 def test_workbook_is_closed_if_its_sheet_cannot_be_opened() -> None:
-    book: Any = Book()
+    book: Any = FakeWorkbook()
     with pytest.raises(SourceError):
         open_sheet(PATH, book, Source(file="x", sheet="nope"))
     assert (book.opened, book.closed) == ([], True)

@@ -15,7 +15,7 @@ COLUMN = ListColumn(["a", "b", "c"])
 BATCH = Batch(1, "S", 2, 4, range(2, 5), (COLUMN,), (COLUMN,))
 
 
-class Least(BaseSession):
+class MinimalSession(BaseSession):
     """A session in memory."""
 
     def __init__(self) -> None:
@@ -46,7 +46,7 @@ class Least(BaseSession):
     def close(self) -> None: ...
 
 
-class AsyncLeast(BaseAsyncSession):
+class MinimalAsyncSession(BaseAsyncSession):
     """The same for asyncio."""
 
     def __init__(self) -> None:
@@ -57,15 +57,15 @@ class AsyncLeast(BaseAsyncSession):
         return Loaded(stop - start)
 
 
-class LeastBackend(BaseBackend):
+class MinimalBackend(BaseBackend):
     """A backend of such sessions."""
 
-    def open_session(self, destination: Destination) -> Least:
-        return Least()
+    def open_session(self, destination: Destination) -> MinimalSession:
+        return MinimalSession()
 
 
 def test_default_session_inserts_by_load_and_does_not_isolate() -> None:
-    session = Least()
+    session = MinimalSession()
     assert session.insert(BATCH, 1) == Loaded(1)
     assert session.loaded == [(1, 2)]
     assert not session.isolates
@@ -74,7 +74,7 @@ def test_default_session_inserts_by_load_and_does_not_isolate() -> None:
 
 
 def test_default_async_session_inserts_by_load_and_does_not_isolate() -> None:
-    session = AsyncLeast()
+    session = MinimalAsyncSession()
     assert asyncio.run(session.insert(BATCH, 1)) == Loaded(1)
     assert session.loaded == [(1, 2)]
     assert not session.isolates
@@ -83,7 +83,7 @@ def test_default_async_session_inserts_by_load_and_does_not_isolate() -> None:
 
 
 def test_default_backend_has_one_writer_and_threaded_async_sessions() -> None:
-    backend = LeastBackend()
+    backend = MinimalBackend()
     assert backend.max_writers == 1
     assert "one worker writes" in backend.writer_note
     assert backend.encode(BATCH) is None

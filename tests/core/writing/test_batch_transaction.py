@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
-from tests.core.writing.test_batch_writer import MAPPING, Fake, Given, batch_of
+from tests.core.writing.test_batch_writer import MAPPING, FakeSession, SingleSession, batch_of
 from tui_importer.core.model.batch import Batch
 from tui_importer.core.scheduling.run_control import RunControl
 from tui_importer.core.writing.batch_transaction import BatchProgress, BatchTransactions
@@ -17,7 +17,7 @@ from tui_importer.core.writing.worker_session import WorkerSession
 from tui_importer.errors import ImporterError, SupersededError, TransientFault
 
 
-class Deaf(Fake):
+class LosesCommitAnswer(FakeSession):
     """Loses the answer to a COMMIT; ``committed`` says whether the server has heard of it."""
 
     def __init__(self, *, committed: bool) -> None:
@@ -38,7 +38,7 @@ class Deaf(Fake):
         raise TransientFault("the connection was lost")
 
 
-class Full(Fake):
+class RejectsEntries(FakeSession):
     """Takes no entry; those of the rows up to ``last_row`` are there."""
 
     last_row = 0
@@ -50,8 +50,8 @@ class Full(Fake):
         return entry.last_row <= self.last_row
 
 
-def transactions_on(session: Fake) -> tuple[BatchTransactions, WorkerSession]:
-    given, control = Given(session), RunControl()
+def transactions_on(session: FakeSession) -> tuple[BatchTransactions, WorkerSession]:
+    given, control = SingleSession(session), RunControl()
     opened = WorkerSession(given, control)
     run(opened.open())
     return BatchTransactions(opened, BadRowIsolation(opened, MAPPING), given, control, NoObserver()), opened
@@ -63,7 +63,7 @@ def rows_from(first_row: int, count: int = 3) -> Batch:
 
 
 def test_adjacent_batch_extends_the_previous_entry() -> None:
-    session = Fake()
+    session = FakeSession()
     transactions, _ = transactions_on(session)
     for first_row in (2, 5, 11):
         run(transactions.write_batch(rows_from(first_row), BatchProgress()))
@@ -72,7 +72,7 @@ def test_adjacent_batch_extends_the_previous_entry() -> None:
 
 
 def test_rows_written_individually_extend_their_entry() -> None:
-    session, progress = Fake(), BatchProgress()
+    session, progress = FakeSession(), BatchProgress()
     transactions, _ = transactions_on(session)
     run(transactions.write_rows(rows_from(2), progress))
     entries = [(entry.first_row, entry.last_row, entry.previous_last_row) for entry in session.entries]
@@ -82,7 +82,7 @@ def test_rows_written_individually_extend_their_entry() -> None:
 
 @pytest.mark.parametrize("committed", [False, True])
 def test_unacknowledged_commit_is_resolved_by_the_ledger(*, committed: bool) -> None:
-    session, progress = Deaf(committed=committed), BatchProgress()
+    session, progress = LosesCommitAnswer(committed=committed), BatchProgress()
     transactions, _ = transactions_on(session)
     with pytest.raises(TransientFault):
         run(transactions.write_batch(rows_from(2), progress))
@@ -96,7 +96,7 @@ def test_unacknowledged_commit_is_resolved_by_the_ledger(*, committed: bool) -> 
 
 
 def test_refused_ledger_entry_raises_superseded_error() -> None:
-    session, progress = Full(), BatchProgress()
+    session, progress = RejectsEntries(), BatchProgress()
     transactions, _ = transactions_on(session)
     with pytest.raises(SupersededError):
         run(transactions.write_batch(rows_from(2), progress))
@@ -104,7 +104,7 @@ def test_refused_ledger_entry_raises_superseded_error() -> None:
 
 
 def test_rows_already_written_are_refused() -> None:
-    session, progress = Full(), BatchProgress()
+    session, progress = RejectsEntries(), BatchProgress()
     session.last_row = 4
     transactions, _ = transactions_on(session)
     with pytest.raises(ImporterError, match="handed out to be written a second time"):

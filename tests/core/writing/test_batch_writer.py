@@ -61,7 +61,7 @@ def batch_of(numbers: Sequence[int]) -> Batch:
     )
 
 
-class Fake(BaseSession):
+class FakeSession(BaseSession):
     """A session in memory that refuses negative numbers, in the way that ``offset`` names the refused row: given
     the rows of a load and the place of the first bad one. Keeps transactions honestly and counts statements."""
 
@@ -129,7 +129,7 @@ class Fake(BaseSession):
         assert not self._failed, "a failed transaction takes no statement but the way back"
 
 
-class Given:
+class SingleSession:
     """A hand that has one session to give."""
 
     def __init__(self, session: Session | AsyncSession) -> None:
@@ -157,7 +157,7 @@ def no_retry(event: Retrying) -> None:
 
 def write(session: Session, numbers: Sequence[int], *, asynchronous: bool = False, each: bool = False) -> BatchOutcome:
     counters = WorkerCounters(worker=1)
-    given = Given(ThreadedAsyncSession(session) if asynchronous else session)
+    given = SingleSession(ThreadedAsyncSession(session) if asynchronous else session)
     writer = BatchWriter(SPEC, 1, given, RunControl(), LiveCounters(counters, no_retry))
     writing = (writer.write_each if each else writer.write)(batch_of(numbers))
     outcome = asyncio.run(run_async(writing)) if asynchronous else run(writing)
@@ -185,7 +185,7 @@ NAMING: dict[str, Callable[[int, int], int | None]] = {
 @given(numbers=st.lists(st.integers(-2, 10), min_size=1, max_size=40))
 @settings(max_examples=examples(40), deadline=None)
 def test_only_bad_rows_are_rejected(naming: str, numbers: list[int], *, asynchronous: bool) -> None:
-    session = Fake(NAMING[naming])
+    session = FakeSession(NAMING[naming])
     outcome = write(session, numbers, asynchronous=asynchronous)
     assert session.stored == [number for number in numbers if number >= 0]
     assert [reject.row for reject in outcome.rejects] == [row for row, n in enumerate(numbers, start=2) if n < 0]
@@ -196,7 +196,7 @@ def test_only_bad_rows_are_rejected(naming: str, numbers: list[int], *, asynchro
 @given(numbers=st.lists(st.integers(-2, 10), min_size=1, max_size=30))
 @settings(max_examples=examples(40), deadline=None)
 def test_row_by_row_mode_gives_the_same_result(numbers: list[int]) -> None:
-    one, other = Fake(), Fake()
+    one, other = FakeSession(), FakeSession()
     assert write(one, numbers, each=True).rejects == write(other, numbers).rejects
     assert one.stored == other.stored
 
@@ -204,12 +204,12 @@ def test_row_by_row_mode_gives_the_same_result(numbers: list[int]) -> None:
 @pytest.mark.parametrize("size", [64, 1_024, 8_192])
 @pytest.mark.parametrize("naming", NAMING)
 def test_statements_for_one_bad_row_are_logarithmic_in_the_batch_size(naming: str, size: int) -> None:
-    clean = Fake()
+    clean = FakeSession()
     write(clean, range(size))
     for place in (0, 1, size // 3, size - 1):
         numbers = list(range(size))
         numbers[place] = -1
-        session = Fake(NAMING[naming])
+        session = FakeSession(NAMING[naming])
         write(session, numbers)
         # Each of log2(size) halvings: a savepoint, a load, and the way back or on, for both halves.
         assert session.statements - clean.statements <= 6 * (math.log2(size) + 2), place
@@ -222,12 +222,12 @@ def test_statements_for_several_bad_rows_are_at_most_the_sum(bad: int) -> None:
     size = 2_048
     numbers = [-1 if number % (size // bad) == 5 else number for number in range(size)]
     for naming, most in (("says nothing", 6 * (math.log2(size) + 2)), ("says the row", 10)):
-        session = Fake(NAMING[naming])
+        session = FakeSession(NAMING[naming])
         write(session, numbers)
         assert session.statements <= 2 + numbers.count(-1) * most, naming
 
 
-class Counting:
+class CountingSession:
     """Hands everything on to a real session and counts what goes to the database."""
 
     def __init__(self, session: Session) -> None:
@@ -249,7 +249,7 @@ def test_real_databases_match_the_statement_bound(sqlite: Database, postgres: Da
         numbers[size // 3] = -1
         url = database.url if database.kind == "postgresql" else f"sqlite:///{database.url}"
         backend = kind(ConnectionSettings(url, "tui_importer/test", 10))  # type: ignore[call-arg]
-        session = Counting(backend.open_session(DESTINATION))
+        session = CountingSession(backend.open_session(DESTINATION))
         try:
             outcome = write(session, numbers)  # type: ignore[arg-type]
         finally:
@@ -262,12 +262,12 @@ def test_real_databases_match_the_statement_bound(sqlite: Database, postgres: Da
 
 
 def test_statement_error_ends_the_worker_with_its_rows() -> None:
-    class Broken(Fake):
+    class BrokenSession(FakeSession):
         def load(self, batch: Batch, start: int, stop: int) -> Loaded:
             raise RuntimeError("boom")
 
     counters = WorkerCounters(worker=3)
-    writer = BatchWriter(SPEC, 3, Given(Broken()), RunControl(), LiveCounters(counters, no_retry))
+    writer = BatchWriter(SPEC, 3, SingleSession(BrokenSession()), RunControl(), LiveCounters(counters, no_retry))
     with pytest.raises(WorkerError, match=r"worker 3 failed at Sheet1 rows 2 to 11: RuntimeError: boom"):
         run(writer.write(batch_of(range(10))))
     assert counters.state is WorkerState.FAILED
@@ -277,14 +277,14 @@ def test_statement_error_ends_the_worker_with_its_rows() -> None:
 
 
 def test_row_by_row_keeps_committed_rows_when_the_worker_fails() -> None:
-    class Breaking(Fake):
+    class DisconnectingSession(FakeSession):
         def load(self, batch: Batch, start: int, stop: int) -> Loaded:
             if start == 4:
                 raise RuntimeError("boom")
             return super().load(batch, start, stop)
 
-    session, counters = Breaking(), WorkerCounters(worker=1)
-    writer = BatchWriter(SPEC, 1, Given(session), RunControl(), LiveCounters(counters, no_retry))
+    session, counters = DisconnectingSession(), WorkerCounters(worker=1)
+    writer = BatchWriter(SPEC, 1, SingleSession(session), RunControl(), LiveCounters(counters, no_retry))
     with pytest.raises(WorkerError):
         run(writer.write_each(batch_of([0, 1, -1, 3, 4, 5])))
     assert session.stored == [0, 1, 3]
@@ -298,21 +298,21 @@ def test_observers_see_individually_committed_rows() -> None:
     seen: list[tuple[int, int]] = []
     counters = WorkerCounters(worker=1)
 
-    class Watched(Fake):
+    class ObservedSession(FakeSession):
         def begin(self) -> None:
             seen.append((counters.inserted, counters.rejected))
             super().begin()
 
-    writer = BatchWriter(SPEC, 1, Given(Watched()), RunControl(), LiveCounters(counters, no_retry))
+    writer = BatchWriter(SPEC, 1, SingleSession(ObservedSession()), RunControl(), LiveCounters(counters, no_retry))
     run(writer.write_each(batch_of([1, -2, 3])))
     # The refused row is begun twice: with it, and again for its reject.
     assert [*seen, (counters.inserted, counters.rejected)] == [(0, 0), (1, 0), (1, 0), (1, 1), (2, 1)]
 
 
 def test_no_statement_follows_an_abort() -> None:
-    session, stop = Fake(), RunControl()
+    session, stop = FakeSession(), RunControl()
     stop.abort("enough")
-    writer = BatchWriter(SPEC, 1, Given(session), stop, NoObserver())
+    writer = BatchWriter(SPEC, 1, SingleSession(session), stop, NoObserver())
     with pytest.raises(StoppedError):
         run(writer.write(batch_of(range(5))))
     stop.close()
@@ -322,7 +322,7 @@ def test_no_statement_follows_an_abort() -> None:
 
 
 def test_outcome_counts_retries() -> None:
-    class Flaky(Fake):
+    class FlakySession(FakeSession):
         faults = 2
 
         def begin(self) -> None:
@@ -331,10 +331,10 @@ def test_outcome_counts_retries() -> None:
                 raise TransientFault("not now")
             super().begin()
 
-    writer = BatchWriter(replace(SPEC, retry_for=60.0), 1, Given(Flaky()), RunControl(), NoObserver())
+    writer = BatchWriter(replace(SPEC, retry_for=60.0), 1, SingleSession(FlakySession()), RunControl(), NoObserver())
     outcome = run(writer.write(batch_of(range(5))))
     assert (outcome.retries, outcome.inserted, outcome.last_row) == (2, 5, 6)
-    writer = BatchWriter(SPEC, 1, Given(Flaky()), RunControl(), NoObserver())
+    writer = BatchWriter(SPEC, 1, SingleSession(FlakySession()), RunControl(), NoObserver())
     with pytest.raises(WorkerError, match="not tried again"):
         run(writer.write(batch_of(range(5))))
     assert writer.outcome is not None
@@ -343,7 +343,7 @@ def test_outcome_counts_retries() -> None:
 
 @pytest.mark.parametrize("each", [False, True])
 def test_outcome_counts_come_from_the_session(*, each: bool) -> None:
-    class Upserting(Fake):
+    class UpsertingSession(FakeSession):
         """Numbers below 10 are new, those below 20 are there already, and others may not be changed."""
 
         def load(self, batch: Batch, start: int, stop: int) -> Loaded:
@@ -351,7 +351,7 @@ def test_outcome_counts_come_from_the_session(*, each: bool) -> None:
             kinds = [number // 10 for (number,) in batch.records(start, stop) if isinstance(number, int)]
             return Loaded(kinds.count(0), kinds.count(1), kinds.count(2))
 
-    session = Upserting()
+    session = UpsertingSession()
     outcome = write(session, [1, 2, 3, 11, 12, -1, 21], each=each)
     assert (outcome.inserted, outcome.updated, outcome.skipped, len(outcome.rejects)) == (3, 2, 1, 1)
     recorded = [(entry.inserted, entry.updated, entry.skipped, len(entry.rejects)) for entry in session.entries]

@@ -23,7 +23,7 @@ QUESTIONS = (
 )
 
 
-class Asked:
+class RecordingBackend:
     """A backend and its catalog, which note what they are asked for; anything that is not here would fail."""
 
     max_writers, writer_note, nested_savepoints = 3, "three", False
@@ -32,7 +32,7 @@ class Asked:
         self.calls: list[str] = []
 
     @property
-    def catalog(self) -> Asked:
+    def catalog(self) -> RecordingBackend:
         return self
 
     def __getattr__(self, name: str) -> Any:
@@ -42,7 +42,7 @@ class Asked:
 
 
 def test_dry_run_only_queries_the_database() -> None:
-    asked, table = Asked(), Table("t", ())
+    asked, table = RecordingBackend(), Table("t", ())
     backend: Any = DryBackend(asked)
     catalog = backend.catalog
     backend.connect()
@@ -69,7 +69,7 @@ def test_dry_run_only_queries_the_database() -> None:
 def test_dry_run_session_accepts_every_row_and_stores_none() -> None:
     column = ListColumn(["a", "b", "c"])
     batch = Batch(1, "S", 2, 4, range(2, 5), (column,), (column,))
-    backend, destination = DryBackend(Asked()), Destination(Table("t", ()), ("a",), ())
+    backend, destination = DryBackend(RecordingBackend()), Destination(Table("t", ()), ("a",), ())
     session = backend.open_session(destination)
     assert (session.load(batch, 0, 3), session.load(batch, 1, 2)) == (Loaded(3), Loaded(1))
     assert session.insert(batch, 0) == Loaded(1)

@@ -19,7 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy.exc import SAWarning
 
-from tests.core.writing.test_batch_writer import Given
+from tests.core.writing.test_batch_writer import SingleSession
 from tests.support.examples import examples
 from tests.support.once import once
 from tui_importer.backends.postgresql.backend import PostgreSQL
@@ -87,7 +87,7 @@ class Target:
     def writer(self, session: Any) -> BatchWriter:
         settings = ConnectionSettings("t.db", "tui_importer/test", 10)
         spec = WriterSpec(backend="", settings=settings, destination=self.destination, mapping=self.mapping)
-        return BatchWriter(spec, 1, Given(session), RunControl(), NoObserver())
+        return BatchWriter(spec, 1, SingleSession(session), RunControl(), NoObserver())
 
     def write(self, session: Any, batch: Batch, *, each: bool = False) -> BatchOutcome:
         writer = self.writer(session)
@@ -113,7 +113,7 @@ def opened(database: Database, url: str = "") -> Iterator[Target]:
         backend.close()
 
 
-class ByHalves:
+class BisectingSession:
     """A session that cannot find many bad rows by itself."""
 
     isolates = False
@@ -234,7 +234,7 @@ def found(outcome: BatchOutcome, kind: Kind, rows: list[int]) -> None:
         assert not kind.column or fault.value == reject.values[0]
 
 
-class Heard:
+class ServerLog:
     """What a server logs of one session: the statements that it was sent, and the locks that it had to wait for."""
 
     OPTIONS = "-c client_min_messages=log -c log_statement=all -c log_lock_waits=on -c deadlock_timeout=10ms"
@@ -260,9 +260,11 @@ def test_postgresql_statement_count_is_independent_of_the_number_of_bad_rows(
     postgres.execute(kind.ddl)
     before = postgres.scalar("SELECT count(*) FROM t")
     given, rows = records(kind, bad)
-    with opened(postgres, f"{postgres.url}&options={Heard.OPTIONS.replace(' ', '%20').replace('=', '%3D')}") as target:
+    with opened(
+        postgres, f"{postgres.url}&options={ServerLog.OPTIONS.replace(' ', '%20').replace('=', '%3D')}"
+    ) as target:
         session = target.backend.open_session(target.destination)
-        heard = Heard(session)
+        heard = ServerLog(session)
         with closing(session):
             outcome = target.write(session, target.batch(given))
     found(outcome, kind, rows)
@@ -328,17 +330,19 @@ def test_conflicting_open_transaction_is_awaited_once_per_batch(postgres: Databa
     given, rows = records(kind, bad)
     given = [(f"taken {row}",) if row in set(rows) else record for row, record in enumerate(given, start=2)]
     with (
-        opened(postgres, f"{postgres.url}&options={Heard.OPTIONS.replace(' ', '%20').replace('=', '%3D')}") as target,
+        opened(
+            postgres, f"{postgres.url}&options={ServerLog.OPTIONS.replace(' ', '%20').replace('=', '%3D')}"
+        ) as target,
         psycopg.connect(postgres.url) as other,
     ):
         with other.cursor().copy("COPY t FROM STDIN") as copy:
             for row in rows:
                 copy.write_row([f"taken {row}"])
 
-        async def together() -> tuple[BatchOutcome, Heard]:
+        async def together() -> tuple[BatchOutcome, ServerLog]:
             session = target.backend.open_session(target.destination)
             with closing(session):
-                heard = Heard(session)
+                heard = ServerLog(session)
                 writing = asyncio.create_task(asyncio.to_thread(target.write, session, target.batch(given)))
                 async with asyncio.timeout(60):
                     while not heard.waits:
@@ -448,10 +452,12 @@ def adapted(given: list[Record]) -> list[Record]:
     return made
 
 
-def both_ways(target: Target, table: str, given: list[Record], few: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def compare_with_bisection(
+    target: Target, table: str, given: list[Record], few: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Write them by halves and at once, and compare."""
     results = []
-    for kind in (ByHalves, lambda session: session):
+    for kind in (BisectingSession, lambda session: session):
         target.database.execute(table)
         monkeypatch.setattr(isolation, "FEW_REFUSALS", few)
         with closing(target.backend.open_session(target.destination)) as session:
@@ -466,7 +472,7 @@ def both_ways(target: Target, table: str, given: list[Record], few: int, monkeyp
 
             session.isolate = counted  # type: ignore[method-assign]
             outcome = target.write(kind(session), target.batch(adapted(given)))
-        if kind is not ByHalves and few == 0 and outcome.rejects:
+        if kind is not BisectingSession and few == 0 and outcome.rejects:
             assert calls == [0]
         results.append((outcome.rejects, target.contents(), outcome.inserted, outcome.skipped))
     assert results[1] == results[0]
@@ -484,7 +490,7 @@ def test_postgresql_isolation_equals_bisection(
         @given(given=RECORDS)
         @settings(max_examples=examples(25), deadline=None)
         def compare(given: list[Record]) -> None:
-            both_ways(target, table, given, few, monkeypatch)
+            compare_with_bisection(target, table, given, few, monkeypatch)
 
         compare()
 
@@ -497,6 +503,6 @@ def test_sqlite_isolation_equals_bisection(sqlite: Database, few: int, monkeypat
         @given(given=RECORDS)
         @settings(max_examples=examples(60), deadline=None)
         def compare(given: list[Record]) -> None:
-            both_ways(target, SQLITE_TABLE, given, few, monkeypatch)
+            compare_with_bisection(target, SQLITE_TABLE, given, few, monkeypatch)
 
         compare()

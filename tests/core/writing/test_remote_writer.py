@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from msgspec.structs import replace
 
-from tests.core.run.test_account import Kept
+from tests.core.run.test_account import RejectStore
 from tests.support.once import once
 from tui_importer.core.conversion.convert import Conversion
 from tui_importer.core.conversion.mapping import ColumnMapping, MappedColumn
@@ -158,7 +158,7 @@ def test_killed_writer_loses_and_duplicates_no_row(
         second = Task(pickled, address, file, each=each)
         assert second.carry_out() == 0
         assert run.numbers() == GOOD
-        kept = Kept()
+        kept = RejectStore()
         account = Account(kept, None)
         for outcome in second.outcomes():
             account.add(outcome)

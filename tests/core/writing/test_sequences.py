@@ -14,7 +14,7 @@ from tui_importer.core.writing.sequences import advance
 INTEGER, TEXT = ColumnType(Kind.INTEGER), ColumnType(Kind.TEXT)
 
 
-class Keeping:
+class RecordingCatalog:
     """A catalog that keeps which sequences it was asked to advance."""
 
     def __init__(self) -> None:
@@ -36,7 +36,7 @@ def mapping(*columns: TableColumn, imported: Sequence[str]) -> ColumnMapping:
 
 
 def test_only_imported_number_columns_with_a_default_are_advanced() -> None:
-    catalog: Any = Keeping()
+    catalog: Any = RecordingCatalog()
     columns = (
         TableColumn("id", INTEGER, default=True),
         TableColumn("number", ColumnType(Kind.NUMERIC), default=True),
@@ -50,6 +50,6 @@ def test_only_imported_number_columns_with_a_default_are_advanced() -> None:
 
 
 def test_catalog_is_not_queried_without_sequence_columns() -> None:
-    catalog: Any = Keeping()
+    catalog: Any = RecordingCatalog()
     assert not advance(catalog, mapping(TableColumn("amount", INTEGER), imported=("amount",)))
     assert catalog.asked == []

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from tests.core.writing.test_batch_writer import Fake, Given
+from tests.core.writing.test_batch_writer import FakeSession, SingleSession
 from tui_importer.core.scheduling.run_control import RunControl
 from tui_importer.core.writing.operation import run
 from tui_importer.core.writing.worker_session import WorkerSession
 from tui_importer.errors import DatabaseError, StoppedError
 
 
-class Closing(Fake):
+class ClosableSession(FakeSession):
     """Notes that it is closed, and may fail to."""
 
     def __init__(self, error: Exception | None = None) -> None:
@@ -29,8 +29,8 @@ class Closing(Fake):
 
 
 def test_a_session_is_closed_once() -> None:
-    session = Closing()
-    opened = WorkerSession(Given(session), RunControl())
+    session = ClosableSession()
+    opened = WorkerSession(SingleSession(session), RunControl())
     run(opened.close())
     opened.cancel()
     run(opened.open())
@@ -45,7 +45,7 @@ def test_a_session_is_closed_once() -> None:
 
 
 def test_error_closing_a_discarded_session_is_ignored() -> None:
-    opened = WorkerSession(Given(Closing(OSError("broken pipe"))), RunControl())
+    opened = WorkerSession(SingleSession(ClosableSession(OSError("broken pipe"))), RunControl())
     run(opened.open())
     run(opened.discard())
     assert not opened.is_open
@@ -53,7 +53,7 @@ def test_error_closing_a_discarded_session_is_ignored() -> None:
 
 def test_abort_cancels_the_current_statement_and_prevents_further_ones() -> None:
     control, statements = RunControl(), list[str]()
-    opened = WorkerSession(Given(Fake()), control)
+    opened = WorkerSession(SingleSession(FakeSession()), control)
 
     def cancelled() -> None:
         statements.append("cancelled")
