@@ -23,7 +23,18 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from tui_importer.api import Inspection, Run, inspect_source, open_writer, run_import
+    from tui_importer.api import (
+        Definition,
+        Inspection,
+        Run,
+        TargetTable,
+        compare_with_table,
+        inspect_source,
+        look_at_target,
+        open_writer,
+        run_import,
+        table_definition,
+    )
     from tui_importer.backends.sql.catalog import SqlCatalog
     from tui_importer.backends.sql.dialects import SqlDialect, dialect_of
     from tui_importer.backends.sql.faults import ErrorTranslation
@@ -46,6 +57,8 @@ if TYPE_CHECKING:
     from tui_importer.core.model.types import ColumnType, Kind
     from tui_importer.core.model.url import portable_address
     from tui_importer.core.model.write_mode import OnConflict, WriteKind, WriteMode
+    from tui_importer.core.run.difference import Difference, RowChange
+    from tui_importer.core.run.undo import Undoing
     from tui_importer.core.scheduling.executor import Executor, ImportElsewhere, ImportQueue, ImportSpec, PendingImport
     from tui_importer.core.scheduling.strategy import AsyncWriter, Job, Strategy, Writer
     from tui_importer.core.scheduling.task_pool import run_tasks
@@ -94,12 +107,27 @@ if TYPE_CHECKING:
     from tui_importer.process.part import ImportProcess
     from tui_importer.readers.calamine import CalamineReader
     from tui_importer.rejects.mended import mended_plan
+    from tui_importer.undo import undo_run
 
 #: The module of each public name.
 _HOMES = {
     name: module
     for module, names in {
-        "tui_importer.api": ("Inspection", "Run", "inspect_source", "open_writer", "run_import"),
+        "tui_importer.api": (
+            "Definition",
+            "Inspection",
+            "Run",
+            "TargetTable",
+            "compare_with_table",
+            "inspect_source",
+            "look_at_target",
+            "open_writer",
+            "run_import",
+            "table_definition",
+        ),
+        "tui_importer.core.run.difference": ("Difference", "RowChange"),
+        "tui_importer.core.run.undo": ("Undoing",),
+        "tui_importer.undo": ("undo_run",),
         "tui_importer.backends.sql.catalog": ("SqlCatalog",),
         "tui_importer.backends.sql.dialects": ("SqlDialect", "dialect_of"),
         "tui_importer.backends.sql.faults": ("ErrorTranslation",),
@@ -222,7 +250,9 @@ __all__ = [
     "ConstraintKind",
     "DataFault",
     "DatabaseError",
+    "Definition",
     "Destination",
+    "Difference",
     "EmptySheetError",
     "EncodedBatch",
     "Entry",
@@ -268,6 +298,7 @@ __all__ = [
     "RemoteWorker",
     "RemoteWriter",
     "Report",
+    "RowChange",
     "Run",
     "Session",
     "SessionOperations",
@@ -287,9 +318,11 @@ __all__ = [
     "Table",
     "TableColumn",
     "Target",
+    "TargetTable",
     "ThreadedAsyncSession",
     "TransientFault",
     "UncalculatedFormula",
+    "Undoing",
     "UnreachableError",
     "UsageError",
     "VerificationError",
@@ -300,11 +333,13 @@ __all__ = [
     "Writer",
     "WriterSpec",
     "common_store",
+    "compare_with_table",
     "dialect_of",
     "eta",
     "hookimpl",
     "inspect_source",
     "load_plan",
+    "look_at_target",
     "mended_plan",
     "open_writer",
     "portable_address",
@@ -314,7 +349,9 @@ __all__ = [
     "run_tasks",
     "run_workers",
     "save_plan",
+    "table_definition",
     "text_for",
+    "undo_run",
     "worker_statements",
 ]
 

@@ -75,6 +75,7 @@ _MEGABYTE, _DAY = 1 << 20, 86_400.0
     help="How long a shutdown waits for batches in flight.",
 )
 @click.option("--keep", type=Number(0), default=7, show_default=True, metavar="DAYS", help="Forget ended runs then.")
+@click.option("--allow-undo", is_flag=True, help="Clients may take back what a run has put in (needs --lineage).")
 def command(**given: Any) -> None:
     """Take uploads over HTTP.
 
@@ -120,6 +121,7 @@ def _settings(given: dict[str, Any], registry: Registry) -> Settings:
             answer_within=given["answer_within"],
             grace=given["grace"],
             keep=given["keep"] * _DAY,
+            allow_undo=given["allow_undo"],
         )
     )
 

@@ -11,12 +11,11 @@ from tui_importer.cli.options import database_in_environment
 from tui_importer.console.lines import SafeStream
 from tui_importer.console.terminals import on_a_terminal
 from tui_importer.core.model.url import parse_address
-from tui_importer.core.run.undo import Undoing, carry_out, look_up
+from tui_importer.core.run.undo import Undoing
 from tui_importer.errors import ExitCode, UsageError
-from tui_importer.plugins.connecting import connected
-from tui_importer.recording.recordings import Recording, recordings_folder
 from tui_importer.text.numbers import plural
 from tui_importer.text.safe import visible
+from tui_importer.undo import recorded_database, undo_run
 
 
 @click.command("undo", context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80})
@@ -33,21 +32,21 @@ def command(*, run: str, db: str | None, ledger_schema: str | None, run_column: 
     The rows have to say which run they are from: --lineage, or --set with {run}. How many there are is said first. The
     same file can be imported again afterwards.
     """
-    address = parse_address(db or _database_of(run) or "")
+    database = db or database_in_environment(os.environ) or recorded_database(run)
     say = SafeStream(sys.stderr).line
-    with connected(address, "undo") as backend:
-        ledger = backend.ledger(ledger_schema)
-        try:
-            undoing = look_up(backend, ledger, run, run_column)
-            for line in _lines(undoing, address.display):
-                say(line)
-            if not yes and not _confirmed(undoing):
-                say("nothing was changed")
-                return ExitCode.OK
-            rows = carry_out(ledger, undoing)
-        finally:
-            ledger.close()
-    say(f"{plural(rows, 'row')} taken out of table {visible(undoing.table.qualified_name)}")
+    undone: list[Undoing] = []
+
+    def confirm(undoing: Undoing) -> bool:
+        for line in _lines(undoing, parse_address(database).display):
+            say(line)
+        undone.append(undoing)
+        return yes or _confirmed(undoing)
+
+    rows = undo_run(run, database, confirm=confirm, ledger_schema=ledger_schema, run_column=run_column)
+    if rows is None:
+        say("nothing was changed")
+    else:
+        say(f"{plural(rows, 'row')} taken out of table {visible(undone[0].table.qualified_name)}")
     return ExitCode.OK
 
 
@@ -67,13 +66,3 @@ def _confirmed(undoing: Undoing) -> bool:
     if not on_a_terminal():
         raise UsageError(f"this takes {rows} out of table {table}: --yes does it")
     return click.confirm(f"take {rows} out of table {table}?", err=True)
-
-
-def _database_of(run: str) -> str | None:
-    """The database that the environment names, or that of the run if it is recorded here."""
-    if (named := database_in_environment(os.environ)) is not None:
-        return named
-    begun = Recording(recordings_folder() / run.partition(".")[0]).first("run_started")
-    if begun is None:
-        raise UsageError(f"run {run} is not recorded here: name its database with --db")
-    return str(begun["target"])

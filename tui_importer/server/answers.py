@@ -137,6 +137,17 @@ class RejectsAnswer(msgspec.Struct, frozen=True, kw_only=True):
     complete: bool
 
 
+class UndoAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """What undoing a run takes back: ``rows`` of the ``inserted`` ones that are still in ``table``. ``undone`` says
+    whether they have been taken out."""
+
+    run_id: str
+    table: str
+    inserted: int
+    rows: int
+    undone: bool
+
+
 def json_response(answer: msgspec.Struct, status: int = 200, headers: dict[str, str] | None = None) -> Response:
     """Return the answer as JSON."""
     return Response(encode_json(answer), status, headers, "application/json")

@@ -96,6 +96,7 @@ def _routes(routes: Routes) -> list[Route]:
         Route("/runs/{id}/stop", routes.stop, methods=["POST"]),
         Route("/runs/{id}/abort", routes.abort, methods=["POST"]),
         Route("/runs/{id}/resume", routes.resume, methods=["POST"]),
+        Route("/runs/{id}/undo", routes.undo, methods=["GET", "POST"]),
         Route("/runs/{id}/cancel", routes.cancel, methods=["POST"]),
     ]
 

@@ -16,6 +16,7 @@ from tui_importer.server.answers import (
     RejectsAnswer,
     RunAnswer,
     RunsAnswer,
+    UndoAnswer,
     UploadAnswer,
 )
 from tui_importer.server.intake import FIELD
@@ -46,7 +47,8 @@ _UPLOAD_REFUSALS = (400, 408, 409, 413, 422, 429, 503, 507)
 
 def openapi(settings: Settings, registry: Registry, version: str) -> bytes:
     """Return the document as JSON."""
-    types = (ErrorAnswer, HealthAnswer, RejectsAnswer, RunAnswer, RunsAnswer, UploadAnswer, UploadOptions)
+    answers = (ErrorAnswer, HealthAnswer, RejectsAnswer, RunAnswer, RunsAnswer, UndoAnswer, UploadAnswer)
+    types = (*answers, UploadOptions)
     _, components = msgspec.json.schema_components(types, ref_template="#/components/schemas/{name}")
     options = components.pop("UploadOptions")
     specs = map(registry.strategy, registry.strategy_names())
@@ -102,6 +104,7 @@ def _paths(options: list[Json]) -> Json:
     }
     location = {"Location": {"description": "The run.", "schema": {"type": "string"}}}
     run = _ref("RunAnswer", "The run as it stands.")
+    undo = _ref("UndoAnswer", "The rows that are, or were, taken out.")
     accepted = {**run, "headers": location}
     ended = _ref("UploadAnswer", "The run came to its end.")
     return {
@@ -186,6 +189,26 @@ def _paths(options: list[Json]) -> Json:
                 (400, 404, 507),
                 parameters=[
                     _query("format", {"enum": ["json", "xlsx"]}, "By default what Accept asks for, else JSON.")
+                ],
+            ),
+        },
+        "/runs/{id}/undo": {
+            "parameters": [_ID],
+            "get": _operation(
+                "previewUndo", "What undoing the run would take back.", {200: undo}, (400, 404, 409, 503)
+            ),
+            "post": _operation(
+                "undoRun",
+                "Take out of the table what the run has put in.",
+                {200: undo},
+                (400, 404, 409, 503),
+                parameters=[
+                    _query(
+                        "rows",
+                        {"type": "integer", "minimum": 0},
+                        "The number of rows that the preview says; with any other, nothing is changed.",
+                    )
+                    | {"required": True}
                 ],
             ),
         },

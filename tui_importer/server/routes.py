@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sys
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable
 from importlib.metadata import version
@@ -26,6 +27,7 @@ from tui_importer.server.metrics import CONTENT_TYPE, Metrics
 from tui_importer.server.scheduler import Scheduler
 from tui_importer.server.settings import Settings
 from tui_importer.server.stream import events, position_of
+from tui_importer.server.undoing import undo_upload
 from tui_importer.server.upload_handler import UploadHandler
 from tui_importer.server.upload_registry import UploadRegistry
 from tui_importer.server.uploads import Upload
@@ -124,7 +126,7 @@ class Routes:
 
     async def _list(self, request: Request) -> Response:
         _only(request, "limit", "before")
-        limit = _count(request.query_params.get("limit"), LISTED, MOST_LISTED)
+        limit = _count(request.query_params.get("limit", str(LISTED)), "limit", 1, MOST_LISTED)
         before = request.query_params.get("before", "~")  # sorts after every id
         ids = sorted((id_ for id_ in self._uploads.uploads if id_ < before), reverse=True)
         answers = tuple(self._view.run(self._uploads.uploads[id_], with_rejects=False) for id_ in ids[:limit])
@@ -187,6 +189,19 @@ class Routes:
         """Stop a run; a second time, abort it."""
         return await self._ordered(request, self._scheduler.cancel)
 
+    async def undo(self, request: Request) -> Response:
+        """Say what undoing a run would take back, or take it back."""
+        _only(request, *(("rows",) if request.method == "POST" else ()))
+        upload, expected = self._named(request), None
+        if request.method == "POST":
+            if "rows" not in request.query_params:
+                raise HttpError(400, "rows is missing: the number of rows that GET says would be taken out")
+            expected = _count(request.query_params["rows"], "rows", 0, sys.maxsize)
+        if not self._settings.allow_undo:
+            raise HttpError(409, "this server takes no runs back: whoever starts it can allow that (--allow-undo)")
+        answer = await asyncio.to_thread(undo_upload, upload, self._settings, expected)
+        return json_response(answer)
+
     async def _ordered(self, request: Request, order: Callable[[Upload], Awaitable[None]]) -> Response:
         upload = self._named(request)
         await order(upload)
@@ -241,11 +256,9 @@ def _only(request: Request, *names: str) -> None:
             raise HttpError(400, f"{name} is given twice")
 
 
-def _count(text: str | None, usual: int, most: int) -> int:
-    if text is None:
-        return usual
-    if not (text.isascii() and text.isdigit() and len(text) < 10 and 1 <= int(text) <= most):
-        raise HttpError(400, f"limit has to be a whole number from 1 to {most}")
+def _count(text: str, name: str, least: int, most: int) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) < 20 and least <= int(text) <= most):
+        raise HttpError(400, f"{name} has to be a whole number from {least} to {most}")
     return int(text)
 
 

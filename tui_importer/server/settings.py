@@ -25,7 +25,7 @@ class Settings:
 
     An upload that sends nothing for ``idle_timeout``, or takes longer than ``upload_timeout``, is aborted.
     ``answer_within`` is how long ``POST /upload`` waits for the run's end; ``grace`` how long a shutdown waits for the
-    batches in flight; ``keep`` how long ended runs are listed.
+    batches in flight; ``keep`` how long ended runs are listed. ``allow_undo``: clients may take runs back.
     """
 
     plan: Plan = field(repr=False)  # its database may hold a password
@@ -44,6 +44,7 @@ class Settings:
     answer_within: float = 900.0
     grace: float = 30.0
     keep: float = 7 * 86_400.0
+    allow_undo: bool = False
 
     @property
     def database(self) -> str:

@@ -16,6 +16,7 @@ from tui_importer.core.writing.ledger import Ledger
 from tui_importer.errors import BusyError, ImporterError, UsageError
 from tui_importer.events import AnyEvent, BatchCommitted
 from tui_importer.plugins.connecting import connected
+from tui_importer.undo import undo_run
 
 
 @pytest.fixture
@@ -135,3 +136,20 @@ def test_lineage_columns_hold_the_origin_of_each_row(source: Path, database: Dat
         *(99, "s.csv", "s", 101),
         report.run_id,
     )
+
+
+def test_public_function_asks_before_it_takes_rows_out(source: Path, database: Database) -> None:
+    report = imported(plan_of(source, database))
+    asked: list[Undoing] = []
+
+    def refuse(undoing: Undoing) -> bool:
+        asked.append(undoing)
+        return False
+
+    assert undo_run(report.run_id, database.url, confirm=refuse) is None
+    assert [(each.rows, each.table.name) for each in asked] == [(report.stats.inserted, "t")]
+    assert undo_run(report.run_id, database.url, confirm=lambda undoing: True) == report.stats.inserted
+    with pytest.raises(UsageError, match="already"):
+        undo_run(report.run_id, database.url, confirm=lambda undoing: True)
+    with pytest.raises(UsageError, match="not recorded here"):
+        undo_run("20200101-000000-0000000", confirm=lambda undoing: True)
