@@ -23,18 +23,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from tui_importer.api import (
-        Definition,
-        Inspection,
-        Run,
-        TargetTable,
-        compare_with_table,
-        inspect_source,
-        look_at_target,
-        open_writer,
-        run_import,
-        table_definition,
-    )
+    from tui_importer.api import Run, open_writer, run_import
     from tui_importer.backends.sql.catalog import SqlCatalog
     from tui_importer.backends.sql.dialects import SqlDialect, dialect_of
     from tui_importer.backends.sql.faults import ErrorTranslation
@@ -102,6 +91,15 @@ if TYPE_CHECKING:
         WorkerError,
     )
     from tui_importer.events import AnyEvent, Fault, Listener, Noticed, Reject
+    from tui_importer.inspection import (
+        Definition,
+        Inspection,
+        TargetTable,
+        compare_with_table,
+        inspect_source,
+        look_at_target,
+        table_definition,
+    )
     from tui_importer.plugins.hookspecs import PLUGIN_API_VERSION, hookimpl
     from tui_importer.plugins.specs import BackendSpec, ExecutorSpec, ReaderSpec, StrategySpec
     from tui_importer.process.part import ImportProcess
@@ -113,21 +111,16 @@ if TYPE_CHECKING:
 _HOMES = {
     name: module
     for module, names in {
-        "tui_importer.api": (
+        "tui_importer.api": ("Run", "open_writer", "run_import"),
+        "tui_importer.inspection": (
             "Definition",
             "Inspection",
-            "Run",
             "TargetTable",
             "compare_with_table",
             "inspect_source",
             "look_at_target",
-            "open_writer",
-            "run_import",
             "table_definition",
         ),
-        "tui_importer.core.run.difference": ("Difference", "RowChange"),
-        "tui_importer.core.run.undo": ("Undoing",),
-        "tui_importer.undo": ("undo_run",),
         "tui_importer.backends.sql.catalog": ("SqlCatalog",),
         "tui_importer.backends.sql.dialects": ("SqlDialect", "dialect_of"),
         "tui_importer.backends.sql.faults": ("ErrorTranslation",),

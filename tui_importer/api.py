@@ -2,36 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import msgspec
-
-from tui_importer.core.conversion.findings import finding_notes
-from tui_importer.core.conversion.parsing import as_text
-from tui_importer.core.model.cells import column_letters
 from tui_importer.core.model.counters import Snapshot
 from tui_importer.core.model.files import check_source_file
 from tui_importer.core.model.plan import Plan, checked
-from tui_importer.core.model.preview import PREVIEW_COLUMNS, PREVIEW_ROWS, PREVIEW_TEXT, Preview
 from tui_importer.core.model.report import Report
-from tui_importer.core.model.standard_input import shown_source, source_path
-from tui_importer.core.model.url import DatabaseAddress
-from tui_importer.core.planning.expansion import only_import
-from tui_importer.core.planning.resolution import KnownSource, check_fit, choose_target, infer_types, resolve
-from tui_importer.core.run.context import Components
+from tui_importer.core.model.standard_input import source_path
+from tui_importer.core.model.table_change import TableChange
 from tui_importer.core.run.import_set import ImportSet, PlannedImport
-from tui_importer.core.source.layout import Layout
-from tui_importer.core.source.open_source import OpenSource, open_source
 from tui_importer.core.source.opening import Opening
-from tui_importer.core.source.reader import SheetInfo
-from tui_importer.core.writing.backend import Backend, ConnectionSettings
 from tui_importer.core.writing.writer_spec import WriterSpec
 from tui_importer.errors import ExitCode, PlanError
 from tui_importer.events import AnyEvent, Listener, ignore
-from tui_importer.plugins.choice import components_of, imports_of, sheets_of
+from tui_importer.plugins.choice import components_of, imports_of
 from tui_importer.plugins.registry import Registry, load_registry
 from tui_importer.recording.recorder import Recorder
 from tui_importer.recording.recordings import recordings_folder
@@ -39,7 +26,6 @@ from tui_importer.rejects.paths import check_default_place, check_reject_path
 from tui_importer.rejects.store import RejectStore
 
 if TYPE_CHECKING:
-    from tui_importer.core.run.difference import Difference
     from tui_importer.core.writing.remote_writer import RemoteWriter
 
 
@@ -62,11 +48,13 @@ class Run:
         command: str | Sequence[str] | None = None,
         recordings: Path | None = None,
         executor: str | None = None,
+        approve: Callable[[TableChange], bool] | None = None,
     ) -> None:
         """``recordings`` is the folder in which the run is recorded (None: not at all). ``opening`` is the first source
         if it is already being opened. ``command`` is the command line that repeats the run, without secrets, or a
         sequence that continues with one command for each import. ``executor`` is the name of the plugin that carries
-        out several imports, by default that of the (first) plan."""
+        out several imports, by default that of the (first) plan. ``approve`` is asked before rows that are in a table
+        are removed, updated or doubled (None: nobody is); an import that is not approved ends as stopped."""
         if not callable(listener):
             raise PlanError(f"listener must be a function that takes an event, not {type(listener).__name__}")
         registry = registry or load_registry()
@@ -100,6 +88,7 @@ class Run:
             executor,
             registry.make_executor(executor, plans[0].options.plugin_options),
             self._on_event,
+            approve,
         )
         stores[0].open()  # a missing place for rejects is found before anything begins
         self._recorder: Recorder | None = None
@@ -115,6 +104,11 @@ class Run:
     def resolved_plan(self) -> Plan | None:
         """The plan of the first import with all defaults resolved; None until it is known."""
         return self._imports.resolved_plans[0]
+
+    @property
+    def stopping(self) -> bool:
+        """Whether the run has been told to stop."""
+        return self._imports.stopping
 
     def snapshot(self) -> Snapshot:
         """The current values of all counters."""
@@ -227,190 +221,3 @@ def _path(given: object, name: str) -> Path:
     if not isinstance(given, (str, Path)):
         raise PlanError(f"{name} must be a path, not an object of type {type(given).__name__}")
     return Path(given)
-
-
-class Inspection(msgspec.Struct, frozen=True):
-    """What is known of a source before anything is written.
-
-    ``plan`` has all columns; ``evidence`` explains each column's type, by its letter. ``rows`` is None if the reader
-    does not know it. ``notes`` are for the user; ``layout`` is that of the sheet.
-    """
-
-    plan: Plan
-    reader: str
-    sheets: tuple[SheetInfo, ...]
-    rows: int | None
-    evidence: dict[str, str]
-    notes: tuple[str, ...]
-    layout: Layout
-
-
-def inspect_source(
-    plan: Plan,
-    *,
-    ask_database: bool = False,
-    registry: Registry | None = None,
-    on_preview: Callable[[Preview], None] | None = None,
-) -> Inspection:
-    """Open the source and resolve its plan; nothing is written. All cells are read, whatever the schema.
-
-    With ``ask_database``, the plan is resolved against the target table if it exists. ``on_preview`` is called with the
-    first rows as soon as the file is open, before all cells are read. Raises the same errors as an import
-    (:class:`tui_importer.errors.ImporterError`).
-    """
-    registry = registry or load_registry()
-    plan = only_import(checked(plan), lambda each: sheets_of(each, registry))
-    components = components_of(plan, registry)
-    path = source_path(plan.source.file)
-    with open_source(path, components.reader, plan.source) as source:
-        if on_preview is not None:
-            on_preview(_preview(source))
-        layout = source.layout
-        choice = choose_target(plan, layout, source)
-        existing = None
-        if ask_database:
-            with _connected_backend(plan, components) as backend:
-                existing = backend.catalog.reflect(choice.name)
-        resolved = resolve(plan, source, choice, existing)
-        inferred = resolved.inferred or infer_types(source, plan.formats)
-        first = source.layout.first_column
-        found_in = zip(resolved.mapping.headers, (found.findings for found in inferred), strict=True)
-        findings = () if resolved.inferred else finding_notes(found_in)
-        return Inspection(
-            plan=_saveable(resolved.plan, components.address),
-            reader=components.reader_name,
-            sheets=tuple(source.workbook.sheets),
-            rows=source.row_hint,
-            evidence={column_letters(first + offset): found.evidence for offset, found in enumerate(inferred)},
-            notes=(*components.reader.limits(path), *source.notes, *resolved.notes, *findings),
-            layout=layout,
-        )
-
-
-class Definition(msgspec.Struct, frozen=True):
-    """The statements that an import would execute before and after its rows, for its table; none if it is as it has to
-    be. ``source`` is the file and its sheet."""
-
-    source: str
-    table: str
-    statements: tuple[str, ...]
-
-
-def table_definition(plan: Plan, *, registry: Registry | None = None) -> Definition:
-    """Open the source and resolve its plan against the database; nothing is written.
-
-    Raises the same errors as an import (:class:`tui_importer.errors.ImporterError`).
-    """
-    registry = registry or load_registry()
-    plan = only_import(checked(plan), lambda each: sheets_of(each, registry))
-    components = components_of(plan, registry)
-    with (
-        open_source(source_path(plan.source.file), components.reader, plan.source) as source,
-        _connected_backend(plan, components) as backend,
-    ):
-        choice = choose_target(plan, source.layout, source)
-        resolved = resolve(plan, source, choice, backend.catalog.reflect(choice.name))
-        table = resolved.mapping.table
-        return Definition(
-            source=f"{shown_source(plan.source.file)}, sheet {source.name}",
-            table=table.qualified_name,
-            statements=tuple(
-                backend.catalog.definition_statements(
-                    table, create=resolved.create, added=resolved.added, indexes=resolved.indexes
-                )
-            ),
-        )
-
-
-def compare_with_table(plan: Plan, *, registry: Registry | None = None) -> Difference:
-    """Compare the source of a plan whose mode is upsert with its table, by the key; nothing is written.
-
-    Raises the same errors as an import (:class:`tui_importer.errors.ImporterError`), and :class:`PlanError` if the
-    table is not there.
-    """
-    from tui_importer.core.run.difference import difference  # no import needs it
-
-    registry = registry or load_registry()
-    plan = only_import(checked(plan), lambda each: sheets_of(each, registry))
-    components = components_of(plan, registry)
-    with (
-        open_source(source_path(plan.source.file), components.reader, plan.source) as source,
-        _connected_backend(plan, components) as backend,
-    ):
-        choice = choose_target(plan, source.layout, source)
-        existing = backend.catalog.reflect(choice.name)
-        if existing is None:
-            raise PlanError(f"table {choice.name!r} is not there: name the one to compare with (--table)")
-        resolved = resolve(plan, source, choice, existing)
-        mode = resolved.plan.target.write_mode
-        return difference(source, resolved.mapping, mode, backend.catalog, shown_source(plan.source.file))
-
-
-class TargetTable(msgspec.Struct, frozen=True):
-    """The state of a target before anything is written.
-
-    ``exists``: there is such a table, with this many ``rows``. ``obstacle`` is why the plan cannot be carried out.
-    """
-
-    database: str
-    table: str
-    exists: bool
-    rows: int
-    obstacle: str | None = None
-
-
-def look_at_target(plan: Plan, *, layout: Layout | None = None, registry: Registry | None = None) -> TargetTable:
-    """Query the plan's target table, which must be named; nothing is written.
-
-    With the ``layout`` of the plan's sheet, which must be named in the plan, it is also checked whether the table fits
-    its columns. Raises :class:`tui_importer.errors.DatabaseError` if the database does not answer.
-    """
-    registry = registry or load_registry()
-    plan = only_import(checked(plan), lambda each: sheets_of(each, registry))
-    components = components_of(plan, registry)
-    name = plan.target.table or ""
-    with _connected_backend(plan, components) as backend:
-        table = backend.catalog.reflect(name)
-        rows = backend.catalog.count(table) if table else 0
-        obstacle = None
-        if layout is not None:
-            try:
-                check_fit(plan, KnownSource(source_path(plan.source.file), str(plan.source.sheet), layout), table)
-            except PlanError as error:
-                obstacle = str(error)
-        shown = table.qualified_name if table else name
-        return TargetTable(components.address.display, shown, table is not None, rows, obstacle)
-
-
-@contextmanager
-def _connected_backend(plan: Plan, components: Components) -> Iterator[Backend]:
-    """Open the plan's database for queries."""
-    settings = ConnectionSettings(components.address.text, "tui_importer/inspect", plan.options.connect_timeout)
-    backend = components.open_backend(settings)
-    try:
-        backend.connect()
-        yield backend
-    finally:
-        backend.close()
-
-
-def _preview(source: OpenSource) -> Preview:
-    block = next(source.sheet.blocks(PREVIEW_ROWS), None)
-    columns = block.columns[:PREVIEW_COLUMNS] if block else ()
-    return Preview(
-        sheets=tuple(sheet.name for sheet in source.workbook.sheets),
-        sheet=source.name,
-        first_row=block.first_row if block else 1,
-        first_column=block.first_column if block else 0,
-        rows=tuple(
-            tuple((as_text(cell) or "")[:PREVIEW_TEXT] for cell in row)
-            for row in zip(*(column.values() for column in columns), strict=True)
-        ),
-    )
-
-
-def _saveable(plan: Plan, address: DatabaseAddress) -> Plan:
-    """The plan without a password: an address with one is removed, to be given by --db or the environment."""
-    if plan.target.database is None or address.display == plan.target.database:
-        return plan
-    return msgspec.structs.replace(plan, target=msgspec.structs.replace(plan.target, database=None))

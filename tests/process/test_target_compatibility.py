@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from tui_importer import Options, Plan, Source, Target
-from tui_importer.api import inspect_source, look_at_target
+from tui_importer.inspection import inspect_source, look_at_target
 from tui_importer.process.messages import LookAtTargetRequest, Request
 
 if TYPE_CHECKING:

@@ -21,8 +21,8 @@ from tests.readers.test_hidden_cells import MAIN, package
 from tests.support.examples import examples
 from tests.support.make_sample import SAMPLE_PATH
 from tui_importer import Plan, Source
-from tui_importer.api import inspect_source
 from tui_importer.core.model.preview import PREVIEW_COLUMNS, PREVIEW_ROWS, PREVIEW_TEXT, Preview
+from tui_importer.inspection import inspect_source
 from tui_importer.readers import peek as module
 from tui_importer.readers.package import Package
 from tui_importer.readers.peek import peek

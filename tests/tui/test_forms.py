@@ -16,7 +16,7 @@ from tui_importer.tui.forms import FORMS, mode_form, options_form
 from tui_importer.tui.messages import DashboardResult
 from tui_importer.tui.screens.confirm import ConfirmScreen
 from tui_importer.tui.screens.form import FormScreen
-from tui_importer.tui.target_status import can_begin, question, target_status
+from tui_importer.tui.target_status import can_begin, target_status
 
 PLAN = Plan(source=Source(file="orders.xlsx"), target=Target(database="orders.db"))
 FULL = Plan(
@@ -163,22 +163,6 @@ def test_removing_rows_is_confirmed(key: str) -> None:
 
 def seen(rows: int, *, exists: bool = True) -> TargetSeen:
     return TargetSeen(database="orders.db", table="orders", exists=exists, rows=rows)
-
-
-@pytest.mark.parametrize(
-    ("mode", "asked"),
-    [
-        (WriteMode(), None),
-        (WriteMode(WriteKind.APPEND, ("id",)), None),
-        (WriteMode(WriteKind.UPSERT), "Update what of 1 row of table orders has a key in the sheet?"),
-        (WriteMode(WriteKind.UPSERT, (), OnConflict.SKIP), None),
-        (WriteMode(WriteKind.REPLACE), "Remove 1 row of table orders once the sheet's are loaded?"),
-    ],
-)
-def test_only_changes_to_existing_rows_are_confirmed(mode: WriteMode, asked: str | None) -> None:
-    assert question(seen(1), mode, dry_run=False) == asked
-    assert question(seen(1), mode, dry_run=True) is None
-    assert question(seen(0), mode, dry_run=False) is None
 
 
 def test_upsert_into_a_missing_table_needs_a_key() -> None:

@@ -11,7 +11,6 @@ from typing import Any
 import click
 import msgspec
 
-from tui_importer.api import compare_with_table
 from tui_importer.cli.checks import check_files
 from tui_importer.cli.main import COMMANDS
 from tui_importer.cli.options import CommandWithPlugins, build_plan, source_options, target_options
@@ -19,6 +18,7 @@ from tui_importer.core.model.files import check_new_file
 from tui_importer.core.model.write_mode import OnConflict, WriteKind
 from tui_importer.core.run.difference import ChangeKind, Difference, RowChange
 from tui_importer.errors import UsageError
+from tui_importer.inspection import compare_with_table
 from tui_importer.plugins.registry import load_registry
 from tui_importer.process.native_output import native_output_logged
 from tui_importer.text.numbers import plural

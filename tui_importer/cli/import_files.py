@@ -117,7 +117,7 @@ def check_request(files: Sequence[str], given: dict[str, Any], registry: Registr
 
 def _print_definitions(plans: Sequence[Plan], registry: Registry) -> int:
     """Print the statements that make or change the tables of these imports."""
-    from tui_importer.api import table_definition
+    from tui_importer.inspection import table_definition
 
     for plan in plans:
         found = table_definition(plan, registry=registry)

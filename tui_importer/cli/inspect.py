@@ -10,13 +10,13 @@ from typing import Any
 import click
 import msgspec
 
-from tui_importer.api import Inspection, inspect_source
 from tui_importer.cli.checks import check_files
 from tui_importer.cli.main import COMMANDS
 from tui_importer.cli.options import CommandWithPlugins, build_plan, source_options, target_options
 from tui_importer.core.model.files import check_new_file
 from tui_importer.core.model.plan import save_plan
 from tui_importer.errors import UsageError
+from tui_importer.inspection import Inspection, inspect_source
 from tui_importer.plugins.registry import load_registry
 from tui_importer.process.native_output import native_output_logged
 from tui_importer.text.safe import encodable, shortened, visible

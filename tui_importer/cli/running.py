@@ -9,10 +9,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tui_importer.api import Run
+from tui_importer.cli.approval import Approval
 from tui_importer.cli.options import plan_file_of
 from tui_importer.console.choice import choose_progress
 from tui_importer.console.lines import SafeStream
 from tui_importer.console.print_error import print_error
+from tui_importer.console.terminals import on_a_terminal
 from tui_importer.core.model.plan import Plan
 from tui_importer.core.model.report import Report, SetReport
 from tui_importer.core.run.set_report import failures
@@ -34,6 +36,7 @@ def import_files(plans: Sequence[Plan], given: Mapping[str, Any], registry: Regi
     )
     if given["verbose"]:
         show_log(progress.on_record)
+    approval = None if given["yes"] or json or not on_a_terminal() else Approval(progress)
     run = Run(
         plans,
         listener=progress.on_event,
@@ -42,7 +45,10 @@ def import_files(plans: Sequence[Plan], given: Mapping[str, Any], registry: Regi
         opening=opening,
         command=commands_of(plans, plan_file_of(given), plugin_files(os.environ)),
         recordings=recordings_folder(),
+        approve=approval,
     )
+    if approval is not None:
+        approval.run = run
     with signals_stop(run):
         progress.start(run.snapshot)
         try:

@@ -109,7 +109,7 @@ def _detach_from_terminal() -> None:
 
 
 def _inspect(request: InspectRequest) -> None:
-    from tui_importer.api import inspect_source
+    from tui_importer.inspection import inspect_source
     from tui_importer.readers.peek import peek
 
     raw = peek(request.plan.source)
@@ -141,11 +141,18 @@ def _previewed(preview: Preview, *, raw: bool = False) -> Previewed:
 
 
 def _look_at_target(request: LookAtTargetRequest) -> None:
-    from tui_importer.api import look_at_target
+    from tui_importer.inspection import look_at_target
 
     seen = look_at_target(request.plan, layout=request.layout)
     _send(
-        TargetSeen(database=seen.database, table=seen.table, exists=seen.exists, rows=seen.rows, obstacle=seen.obstacle)
+        TargetSeen(
+            database=seen.database,
+            table=seen.table,
+            exists=seen.exists,
+            rows=seen.rows,
+            obstacle=seen.obstacle,
+            doubles=seen.doubles,
+        )
     )
 
 

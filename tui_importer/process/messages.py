@@ -116,7 +116,7 @@ class Previewed(Message, frozen=True, kw_only=True, tag="previewed"):
 
 
 class Inspected(Message, frozen=True, kw_only=True, tag="inspected"):
-    """The result of an inspection (:class:`tui_importer.api.Inspection`); ``plan`` holds no password."""
+    """The result of an inspection (:class:`tui_importer.inspection.Inspection`); ``plan`` holds no password."""
 
     plan: Plan
     reader: str
@@ -127,14 +127,14 @@ class Inspected(Message, frozen=True, kw_only=True, tag="inspected"):
 
 
 class TargetSeen(Message, frozen=True, kw_only=True, tag="target_seen"):
-    """The target table: whether it ``exists``, its number of rows, and the ``obstacle`` that keeps the plan from
-    running, if any."""
+    """The target table (:class:`tui_importer.inspection.TargetTable`)."""
 
     database: str
     table: str
     exists: bool
     rows: int = 0
     obstacle: str | None = None
+    doubles: bool = False
 
 
 class Refused(Message, frozen=True, kw_only=True, tag="refused"):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from tui_importer.core.model.write_mode import OnConflict, WriteKind, WriteMode
+from tui_importer.core.model.write_mode import WriteKind, WriteMode
 from tui_importer.process.messages import TargetSeen
 from tui_importer.text.numbers import plural
 
@@ -12,6 +12,7 @@ Level = Literal["info", "warning", "error"]
 
 #: What becomes of the rows of a table that exists, by the write mode.
 _ADDED = "the sheet's rows are added to them"
+_DOUBLED = "those of an earlier version of the file will be there twice, unless a key is given (m)"
 _FATES_OF_ROWS = {
     WriteKind.TRUNCATE: "all rows in it are removed, once the sheet's are loaded",
     WriteKind.REPLACE: "all rows in it are removed, once the sheet's are loaded",
@@ -35,7 +36,7 @@ def target_status(seen: TargetSeen, mode: WriteMode, *, dry_run: bool) -> tuple[
     if mode.needs_new_table:
         return f"table {seen.table} exists, with {plural(seen.rows, 'row')}: it cannot be created", "error"
     if seen.rows:
-        fate = _FATES_OF_ROWS.get(mode.kind, _ADDED)
+        fate = _DOUBLED if seen.doubles else _FATES_OF_ROWS.get(mode.kind, _ADDED)
         meanwhile = "" if dry_run else f"; others see {mode.kind.seen_meanwhile}"
         return f"table {seen.table} holds {plural(seen.rows, 'row')} already: {fate}{meanwhile}", "warning"
     return f"table {seen.table} exists and is empty", "info"
@@ -44,15 +45,3 @@ def target_status(seen: TargetSeen, mode: WriteMode, *, dry_run: bool) -> tuple[
 def _lacks_key(seen: TargetSeen, mode: WriteMode) -> bool:
     """Whether rows are to be updated by the primary key of a table that is not there."""
     return not seen.exists and mode.kind is WriteKind.UPSERT and not mode.key
-
-
-def question(seen: TargetSeen, mode: WriteMode, *, dry_run: bool) -> str | None:
-    """Return what has to be confirmed before the import begins; None if it changes no row of the table."""
-    if dry_run or not seen.rows:
-        return None
-    rows = f"{plural(seen.rows, 'row')} of table {seen.table}"
-    if mode.empties:
-        return f"Remove {rows} once the sheet's are loaded?"
-    if mode.on_conflict is OnConflict.UPDATE:
-        return f"Update what of {rows} has a key in the sheet?"
-    return None

@@ -11,13 +11,13 @@ import pytest
 import xlsxwriter
 
 from tui_importer import Options, Plan, Report, Source, Target, run_import
-from tui_importer.api import Inspection, inspect_source
 from tui_importer.core.conversion.inference import Inferred
 from tui_importer.core.model.formats import PLAIN, ColumnFormat, Formats
 from tui_importer.core.model.plan import load_plan, save_plan
 from tui_importer.core.model.types import DATE, FLOAT, TEXT
 from tui_importer.core.planning.formats import effective_format, given_format, notes_on_texts
 from tui_importer.errors import PlanError
+from tui_importer.inspection import Inspection, inspect_source
 
 COMMA = ColumnFormat(decimal_mark=",")
 

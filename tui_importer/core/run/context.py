@@ -11,6 +11,7 @@ import msgspec
 from tui_importer.core.model.counters import Phase, ReaderCounters
 from tui_importer.core.model.plan import Plan
 from tui_importer.core.model.report import ReasonGroup
+from tui_importer.core.model.table_change import TableChange
 from tui_importer.core.model.url import DatabaseAddress
 from tui_importer.core.run.account import RejectSink
 from tui_importer.core.run.stages import Stage, StageT
@@ -60,7 +61,7 @@ class RunContext:
     ``run_id`` is the id under which the ledger records it, and ``source`` the number of its source in the run.
     ``command`` is the command line that repeats the import. ``stage`` is the latest that was reached, and ``phase``
     overrides that of the reading thread. ``notes`` are for the user, and ``retries`` those of the engine's own database
-    operations (workers count theirs).
+    operations (workers count theirs). ``approve`` is asked before rows that are in the table are changed or doubled.
     """
 
     run_id: str
@@ -77,6 +78,7 @@ class RunContext:
     phase: Phase | None = None
     notes: list[str] = field(default_factory=list)
     retries: int = 0
+    approve: Callable[[TableChange], bool] | None = None
 
     def reach(self, stage: StageT) -> StageT:
         """Note that the run has come so far; returns the stage."""

@@ -18,6 +18,7 @@ from tui_importer.core.model.counters import Phase, Snapshot
 from tui_importer.core.model.plan import Plan
 from tui_importer.core.model.report import Report
 from tui_importer.core.model.standard_input import shown_source, source_path
+from tui_importer.core.model.table_change import TableChange
 from tui_importer.core.run.choices import check_worker_count
 from tui_importer.core.run.context import Components, Rejects, RunContext
 from tui_importer.core.run.counts import sample
@@ -52,10 +53,12 @@ class Engine:
         source: int = 1,
         opening: Opening | None = None,
         command: str | None = None,
+        approve: Callable[[TableChange], bool] | None = None,
     ) -> None:
         """``run_id`` is the id under which the ledger records the import, ``source`` the number of its source in the
         run. ``opening`` is the plan's source if it is already being opened. ``command`` is the command line that
-        repeats the import, for the ledger."""
+        repeats the import, for the ledger. ``approve`` is asked before rows that are in the table are changed or
+        doubled: without its approval, the import is stopped."""
         self._opening = opening
         self._dispatcher = dispatcher
         self._control = RunControl()
@@ -70,6 +73,7 @@ class Engine:
             control=self._control,
             emit=self._emit,
             queue=BatchQueue(self._control),
+            approve=approve,
         )
 
     @property

@@ -66,6 +66,8 @@ class ImportHistory:
         #: The columns that :meth:`verify` could not compare because blanks in them took the table's default.
         self.defaulted: list[str] = []
         self.notes: list[str] = []
+        #: Whether rows of an earlier version of the file are in the table, and will be there twice.
+        self.doubles = False
         self._ledger = ledger
         self._catalog = catalog
         self._run = run
@@ -105,7 +107,9 @@ class ImportHistory:
         identity = self._identity(resolved)
         runs = [past for past in self._history if past.import_id == identity.import_id]
         if not runs:
-            self.notes += _changes(identity, self._history, self._plan.target.write_mode)
+            found = _changes(identity, self._history, self._plan.target.write_mode)
+            self.notes += found.sentences
+            self.doubles = found.doubles
             return None
         self._generation = max(past.generation for past in runs)
         if identity.mends is not None:
@@ -345,13 +349,33 @@ def _stage_name(import_id: str, generation: int) -> str:
     return f"tui_importer_stage_{import_id[:12]}_{generation}"
 
 
-def _changes(identity: Identity, history: Sequence[PastRun], mode: WriteMode) -> Sequence[str]:
-    """A sentence about the latest run of the same file and sheet that was another import."""
+def has_grown(history: Sequence[PastRun], file: str, sheet: str, sha256: str, mode: WriteMode) -> bool:
+    """Whether an import would add rows of a file of which an earlier version is in the table; asked before the columns
+    are resolved. ``file`` is its absolute path, ``history`` the runs into the table."""
+    earlier = [past for past in history if (past.file, past.sheet) == (file, sheet)]
+    adds_only = not (mode.order_matters or mode.empties)
+    return (
+        adds_only and all(past.sha256 != sha256 for past in earlier) and any(past.counts.in_table for past in earlier)
+    )
+
+
+class _Changes(msgspec.Struct, frozen=True):
+    """How an import differs from an earlier one of the same file, and whether rows will be there twice."""
+
+    sentences: tuple[str, ...] = ()
+    doubles: bool = False
+
+
+def _changes(identity: Identity, history: Sequence[PastRun], mode: WriteMode) -> _Changes:
+    """Compare with the latest run of the same file and sheet that was another import."""
     adds_only = not (mode.order_matters or mode.empties)
     for past in history:
         if changes := identity.changes(past):
             ended = "" if past.state is RunState.COMPLETE else " (which did not finish)"
-            twice = ", and rows of it that are in already will be there twice (--key COLUMN skips them)"
-            consequence = twice if adds_only and past.counts.in_table else ""
-            return [f"{' and '.join(changes)} since run {past.run_id}{ended}: this is another import{consequence}"]
-    return ()
+            doubles = adds_only and past.counts.in_table > 0
+            consequence = (
+                ", and rows of it that are in already will be there twice (--key COLUMN skips them)" if doubles else ""
+            )
+            sentence = f"{' and '.join(changes)} since run {past.run_id}{ended}: this is another import{consequence}"
+            return _Changes((sentence,), doubles)
+    return _Changes()

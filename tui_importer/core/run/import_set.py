@@ -18,6 +18,7 @@ from tui_importer.core.model.counters import Snapshot, combined
 from tui_importer.core.model.plan import Plan
 from tui_importer.core.model.report import Report
 from tui_importer.core.model.standard_input import STANDARD_INPUT, shown_source
+from tui_importer.core.model.table_change import TableChange
 from tui_importer.core.run.context import Components, Rejects
 from tui_importer.core.run.dispatcher import EventDispatcher
 from tui_importer.core.run.elsewhere import EngineElsewhere
@@ -76,8 +77,14 @@ class ImportSet:
     """The imports of one run. :meth:`execute` is called once; other threads may call the other methods meanwhile."""
 
     def __init__(
-        self, imports: Sequence[PlannedImport], executor_name: str, executor: Executor, listener: Listener
+        self,
+        imports: Sequence[PlannedImport],
+        executor_name: str,
+        executor: Executor,
+        listener: Listener,
+        approve: Callable[[TableChange], bool] | None = None,
     ) -> None:
+        """``approve`` is as for :class:`Engine`; imports that are carried out elsewhere ask nobody."""
         self._started_at = dt.datetime.now(dt.UTC)
         self._started = time.perf_counter()
         self.run_id = new_run_id(self._started_at)
@@ -99,6 +106,7 @@ class ImportSet:
                 source=number,
                 opening=each.opening,
                 command=each.command,
+                approve=approve,
             )
             for number, each in enumerate(imports, start=1)
         ]

@@ -10,6 +10,7 @@ from tui_importer.core.conversion.mapping import ColumnMapping
 from tui_importer.core.model.completed_rows import CompletedRows
 from tui_importer.core.model.counters import Phase
 from tui_importer.core.model.table import Table
+from tui_importer.core.model.table_change import TableChange
 from tui_importer.core.model.write_mode import OnConflict
 from tui_importer.core.planning.mending import rows_that_mend
 from tui_importer.core.planning.resolution import choose_target, resolve
@@ -33,7 +34,7 @@ from tui_importer.core.source.opening import Opening
 from tui_importer.core.writing.access import Access
 from tui_importer.core.writing.backend import Backend
 from tui_importer.core.writing.ledger import PastRun
-from tui_importer.errors import DatabaseError, ImporterError, PlanError, TransientFault
+from tui_importer.errors import DatabaseError, ExitCode, ImporterError, PlanError, StoppedError, TransientFault
 from tui_importer.events import AlreadyImported, Resumed, RowRejected, TableCreated
 
 
@@ -70,6 +71,8 @@ def claim(context: RunContext, ready: Ready, backend: Backend) -> tuple[Claimed,
     """Claim the import, after a check that everything is permitted; returns the rows that earlier runs completed."""
     history, resolved = ready.history, ready.resolved
     _check_access(context, ready, backend)
+    if history is not None and history.resumes is None:
+        _ask(context, ready, backend, doubles=history.doubles)
     if history is None:
         return context.reach(after(ready, Claimed, resume_point=None, created=resolved.create)), CompletedRows()
     said = len(history.notes)
@@ -180,6 +183,20 @@ def _count_as_done(context: RunContext, done: PastRun) -> None:
             rejected=counts.rejected,
         )
     )
+
+
+def _ask(context: RunContext, ready: Ready, backend: Backend, *, doubles: bool) -> None:
+    """Ask whether rows that are in the table may be changed or doubled. Raises :class:`StoppedError` if not."""
+    table, mode = ready.resolved.mapping.table, ready.resolved.plan.target.write_mode
+    if context.approve is None or (ready.resolved.create and not ready.resolved.replaces):
+        return
+    if TableChange(table.qualified_name, 1, mode, doubles).question is None:
+        return  # without counting the rows of a large table
+    rows = context.retried(lambda: backend.catalog.count(table))
+    change = TableChange(table.qualified_name, rows, mode, doubles)
+    if change.question is not None and not context.approve(change):
+        context.control.stop("not confirmed: nothing was changed", ExitCode.STOPPED)
+        raise StoppedError(context.control.reason)
 
 
 def _check_access(context: RunContext, ready: Ready, backend: Backend) -> None:

@@ -67,10 +67,11 @@ class Opening:
         self._begun.wait()
         if not path.is_file():
             raise FileNotFoundError(path)  # do not wait for a pipe
-        return _sha256(path)
+        return sha256_of(path)
 
 
-def _sha256(path: Path) -> str:
+def sha256_of(path: Path) -> str:
+    """The digest of a file's bytes, in hexadecimal."""
     import hashlib  # here, so that it is imported while the file is being parsed
 
     with path.open("rb") as file:

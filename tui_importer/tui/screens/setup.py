@@ -14,6 +14,7 @@ from textual.widgets import Footer, Input, OptionList, Select
 
 from tui_importer.core.model.plan import Plan
 from tui_importer.core.model.standard_input import source_path
+from tui_importer.core.model.table_change import TableChange
 from tui_importer.errors import ImporterError
 from tui_importer.plugins.options import OptionSet
 from tui_importer.process.messages import (
@@ -34,7 +35,7 @@ from tui_importer.tui.saved_plan import SavedPlan
 from tui_importer.tui.screens.confirm import ConfirmScreen
 from tui_importer.tui.screens.form import FormScreen
 from tui_importer.tui.screens.format import FormatScreen
-from tui_importer.tui.target_status import can_begin, question, target_status
+from tui_importer.tui.target_status import can_begin, target_status
 from tui_importer.tui.terminal import Glyphs
 from tui_importer.tui.widgets.columns import ColumnTable
 from tui_importer.tui.widgets.plugin_options import PluginOptionFields
@@ -202,7 +203,7 @@ class SetupScreen(Screen[None]):
         mode, dry_run = plan.target.write_mode, plan.options.dry_run
         if can_begin(seen, mode) and self._inspected is not None:
             self._valid_plan = plan
-        self._question = question(seen, mode, dry_run=dry_run)
+        self._question = None if dry_run else TableChange(seen.table, seen.rows, mode, seen.doubles).question
         self._target_status.say(*target_status(seen, mode, dry_run=dry_run))
         if self._begin_pending and self._inspected is not None:
             self._begin_pending = self._valid_plan is not None
