@@ -69,3 +69,16 @@ def test_create_schema_is_refused_for_sqlite(program: Program, source: str) -> N
     refused = program(source, "--db", "t.db", "--table", "a.b", "--create-schema", "--no-ui", code=1)
     assert "schema 'a' cannot be created here: leave the schema out" in refused.err
     program(source, "--db", "t.db", "--table", '"Mixed"', "--no-ui", code=0)
+
+
+@pytest.mark.once
+@pytest.mark.parametrize("mode", ["append", "truncate"])
+def test_quoted_table_name_with_a_dot_works_without_schemas(
+    program: Program, source: str, sqlite: Database, mode: str
+) -> None:
+    options = ("--db", sqlite.url, "--table", '"a.b"', "--mode", mode, "--no-ui")
+    program(source, *options, code=0)
+    assert sqlite.fetch('SELECT n, t FROM "a.b" ORDER BY n') == [(1, "x"), (2, "y")]
+    assert "already imported" in program(source, *options, code=0).err
+    program(source, *options, "--again", code=0)
+    assert sqlite.scalar('SELECT count(*) FROM "a.b"') == (4 if mode == "append" else 2)

@@ -32,6 +32,7 @@ def test_table_names_are_split_into_schema_and_table(text: str, schema: str | No
 def test_simple_names_are_joined_without_quotes() -> None:
     assert Table("Orders", (), "Shop").qualified_name == "Shop.Orders"
     assert Table("a.b", (), "Shop").qualified_name == '"Shop"."a.b"'
+    assert Table("a.b", ()).qualified_name == '"a.b"'
 
 
 PART = st.text(st.sampled_from('ab."X é'), min_size=1, max_size=6)

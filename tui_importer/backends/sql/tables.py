@@ -48,8 +48,11 @@ def first_line(error: BaseException) -> str:
 
 
 def reflect(engine: sa.Engine, dialect: SqlDialect, name: str, *, schemas: bool = True) -> Table | None:
-    """Reflect a table or view of the database; None if there is none of that name."""
-    schema, table_name = split_table_name(name) if schemas else (None, name)
+    """Reflect a table or view of the database; None if there is none of that name. In a database without ``schemas``, a
+    dot needs no quotes."""
+    schema, table_name = split_table_name(name)
+    if not schemas and schema is not None:
+        schema, table_name = None, name
     with one_line_errors(f"read the definition of table {name!r}"), engine.connect() as connection:
         inspector = sa.inspect(connection)
         try:

@@ -25,9 +25,9 @@ def split_table_name(text: str) -> tuple[str | None, str]:
 def joined_table_name(schema: str | None, table: str) -> str:
     """The inverse of :func:`split_table_name`, in one form: with quotes only around a table's name that has a dot, and
     its schema."""
-    if schema is None:
-        return table
-    return f"{_quoted(schema)}.{_quoted(table)}" if "." in table else f"{schema}.{table}"
+    if "." not in table:
+        return table if schema is None else f"{schema}.{table}"
+    return _quoted(table) if schema is None else f"{_quoted(schema)}.{_quoted(table)}"
 
 
 def _quoted(name: str) -> str:
