@@ -132,6 +132,7 @@ def test_concurrency_page_describes_every_pattern() -> None:
     headings = set(re.findall(r"^## (.+)$", page, re.MULTILINE))
     assert headings == {
         "Worker pool",
+        "Automatic choices",
         "Bounded queue",
         "Pipeline",
         "Fan-out and fan-in",

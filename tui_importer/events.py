@@ -8,6 +8,7 @@ to and from JSON, with the event's name under ``"event"``.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Literal
 
 import msgspec
 
@@ -105,6 +106,17 @@ class TableCreated(ImportEvent, frozen=True, kw_only=True, tag="table_created"):
     """The target table did not exist and was created. Its indexes are created after the load."""
 
     table: str
+
+
+class SettingChosen(ImportEvent, frozen=True, kw_only=True, tag="setting_chosen"):
+    """The program has chosen a number that was left to it, or now uses another, because of the ``reason``.
+
+    ``setting`` is ``workers`` or ``batch_size`` (in rows).
+    """
+
+    setting: Literal["workers", "batch_size"]
+    value: int
+    reason: str
 
 
 class LoadingStarted(ImportEvent, frozen=True, kw_only=True, tag="loading_started"):
@@ -307,6 +319,7 @@ AnyEvent = (
     | SourceOpened
     | Noticed
     | TableCreated
+    | SettingChosen
     | LoadingStarted
     | WorkerStarted
     | Resumed

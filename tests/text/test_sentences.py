@@ -23,6 +23,7 @@ from tui_importer.events import (
     RowRejected,
     RunFinished,
     RunStarted,
+    SettingChosen,
     SourceOpened,
     StatementDelayed,
     Stopping,
@@ -113,6 +114,8 @@ SENTENCES: list[tuple[AnyEvent, str | None]] = [
         StatementDelayed(worker=0, seconds=60.0, locked=False, detail="IO: DataFileRead"),
         "the run is waiting for a statement that takes long, for 1 min 0 s so far (IO: DataFileRead)",
     ),
+    (SettingChosen(setting="workers", value=1, reason=EVIL), f"chose 1 worker: {SHOWN}"),
+    (SettingChosen(setting="batch_size", value=9_000, reason="why"), "chose 9,000 rows a batch: why"),
     (WorkerStarted(worker=2), "worker 2 is connected"),
     (
         BatchCommitted(worker=1, first_row=2, last_row=2001, inserted=1999, skipped=0, rejected=1, seconds=0.05),

@@ -24,6 +24,7 @@ from tui_importer.events import (
     RowRejected,
     RunFinished,
     RunStarted,
+    SettingChosen,
     SourceOpened,
     StatementDelayed,
     Stopping,
@@ -39,7 +40,7 @@ from tui_importer.text.numbers import format_duration, format_eta, format_rate, 
 from tui_importer.text.safe import shortened, visible
 
 #: Events that recur throughout a run; shown only if the user asks for more.
-ROUTINE = (BatchCommitted, WorkerStarted, WorkerFinished)
+ROUTINE = (BatchCommitted, WorkerStarted, WorkerFinished, SettingChosen)
 
 
 #: Prefix of lines about a dry run.
@@ -72,10 +73,13 @@ def _sentence(event: AnyEvent, *, dry_run: bool) -> str | None:
             return f"note: {visible(event.message)}"
         case TableCreated():
             return f"{'would create' if dry_run else 'created'} table {visible(event.table)}"
+        case SettingChosen():
+            what = plural(event.value, "worker") if event.setting == "workers" else _batches(event.value)
+            return f"chose {what}: {visible(event.reason)}"
         case LoadingStarted():
             return (
                 f"{'would write' if dry_run else 'writing'} into {visible(event.table)}: {visible(event.strategy)}, "
-                f"{plural(event.workers, 'worker')}, {plural(event.batch_size, 'row')} a batch"
+                f"{plural(event.workers, 'worker')}, {_batches(event.batch_size)}"
             )
         case Resumed():
             return _resumed(event)
@@ -259,6 +263,10 @@ def _rows_done(snapshot: Snapshot) -> str:
         return plural(snapshot.finished, "row")
     # Rounded down: 100 % means all of them.
     return f"{snapshot.finished:,} of {plural(rows, 'row')} ({int(share * 100)} %)"
+
+
+def _batches(rows: int) -> str:
+    return f"{plural(rows, 'row')} a batch"
 
 
 def _opened(event: SourceOpened) -> str:

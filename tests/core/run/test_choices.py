@@ -1,22 +1,35 @@
-"""How many workers and rows a batch: as asked, within what strategy and database can do."""
+"""How many workers and rows a batch: as asked or as is best, within what strategy and database can do."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
 from tui_importer.core.model.plan import WORKERS, Options, Plan, Source, Target
 from tui_importer.core.run.choices import (
-    MAX_BATCH_SIZE,
+    BATCH_CHARACTERS,
+    FAR_BATCH_SIZE,
+    FAR_ROUND_TRIP,
     MIN_BATCH_SIZE,
+    NEAR_BATCH_SIZE,
     Choices,
     check_worker_count,
     choose,
     choose_batch_size,
+    choose_workers,
 )
 from tui_importer.core.scheduling.worker_count import MAX_WORKERS
 from tui_importer.errors import UsageError
+
+
+@dataclass(frozen=True)
+class Rows:
+    """So many rows of so many characters."""
+
+    row_hint: int | None = None
+    row_characters: float = 100.0
 
 
 class WithWorkerLimit:
@@ -47,7 +60,7 @@ def test_worker_count_is_limited_by_strategy_and_database(
 ) -> None:
     backend: Any = WithWorkerLimit(database)
     plan = Plan(source=Source(file="a.csv"), options=Options(workers=asked))
-    found = choose(plan, WithWorkerLimit(strategy), backend, None)
+    found = choose(plan, WithWorkerLimit(strategy), backend, Rows())
     assert (found.workers, found.fewer_than_asked, found.max_writers) == (workers, fewer, database)
 
 
@@ -55,26 +68,58 @@ def test_order_dependent_mode_uses_one_worker() -> None:
     backend: Any = WithWorkerLimit(None)
     target = Target(mode="upsert", key=("id",))
     plan = Plan(source=Source(file="a.csv"), target=target, options=Options(workers=4))
-    found = choose(plan, WithWorkerLimit(None), backend, None)
+    found = choose(plan, WithWorkerLimit(None), backend, Rows())
     assert (found.workers, found.max_writers, found.fewer_than_asked) == (1, 1, True)
     assert "in the order of the sheet" in found.writer_note
 
 
 @pytest.mark.parametrize(
-    ("options", "rows", "size"),
+    ("options", "extent", "round_trip", "size"),
     [
-        (Options(), None, MIN_BATCH_SIZE),
-        (Options(), 1_000, MIN_BATCH_SIZE),
-        (Options(), 60_000, 3_000),
-        (Options(), 10_000_000, MAX_BATCH_SIZE),
-        (Options(batch_size=7), 10_000_000, 7),
-        (Options(max_rate=100), 10_000_000, 100),
-        (Options(batch_size=7, max_rate=100), None, 7),
-        (Options(max_rate=0.1), None, 1),
+        (Options(), Rows(), None, MIN_BATCH_SIZE),
+        (Options(), Rows(1_000), None, MIN_BATCH_SIZE),
+        (Options(), Rows(60_000), None, 6_000),
+        (Options(), Rows(10_000_000), 0.0001, NEAR_BATCH_SIZE),
+        (Options(), Rows(10_000_000), FAR_ROUND_TRIP, FAR_BATCH_SIZE),
+        (Options(), Rows(60_000), FAR_ROUND_TRIP, 15_000),
+        (Options(), Rows(), FAR_ROUND_TRIP, FAR_BATCH_SIZE),
+        (Options(), Rows(10_000_000, BATCH_CHARACTERS / 50), None, 50),
+        (Options(), Rows(10_000_000, BATCH_CHARACTERS * 2), None, 1),
+        (Options(batch_size=7), Rows(10_000_000, BATCH_CHARACTERS), FAR_ROUND_TRIP, 7),
+        (Options(max_rate=100), Rows(10_000_000), None, 100),
+        (Options(batch_size=7, max_rate=100), Rows(), None, 7),
+        (Options(max_rate=0.1), Rows(), None, 1),
     ],
 )
-def test_batch_size_follows_options_and_row_count(options: Options, rows: int | None, size: int) -> None:
-    assert choose_batch_size(options, 2, rows) == size
+def test_batch_size_follows_options_rows_and_distance(
+    options: Options, extent: Rows, round_trip: float | None, size: int
+) -> None:
+    assert choose_batch_size(options, 2, extent, round_trip)[0] == size
+
+
+def test_far_database_gets_more_workers() -> None:
+    seconds = (None, 0.0, FAR_ROUND_TRIP, 0.020, 0.040, 10.0)
+    assert [choose_workers(each)[0] for each in seconds] == [WORKERS, WORKERS, 3, 4, 5, 8]
+
+
+def test_each_choice_is_given_with_its_reason() -> None:
+    def chosen(most: int | None, round_trip: float | None, **options: Any) -> list[tuple[str, int, str]]:
+        backend: Any = WithWorkerLimit(most)
+        backend.round_trip = round_trip
+        plan = Plan(source=Source(file="a.csv"), options=Options(**options))
+        found = choose(plan, WithWorkerLimit(None), backend, Rows(100_000)).chosen
+        return [(each.setting, each.value, each.reason) for each in found]
+
+    assert chosen(None, 0.020) == [
+        ("workers", 4, "the database is far (20 ms a round trip), so several wait at a time"),
+        ("batch_size", 12_500, "100,000 rows, and each batch waits for several answers"),
+    ]
+    assert chosen(1, 0.0001, max_rate=10) == [
+        ("workers", 1, "it takes few"),
+        ("batch_size", 10, "more are not allowed in a second (--max-rate)"),
+    ]
+    assert chosen(None, 0.0001, workers=3) == [("batch_size", 6_666, "100,000 rows")]
+    assert chosen(None, 0.0001, workers=3, batch_size=5) == []
 
 
 def test_workers_can_be_changed_within_the_limits() -> None:

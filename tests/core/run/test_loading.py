@@ -13,11 +13,12 @@ from tests.core.run.steps import Steps
 from tui_importer.core.model.batch import Block
 from tui_importer.core.model.counters import Phase
 from tui_importer.core.model.write_mode import WriteKind, WriteKindWord, WriteMode
+from tui_importer.core.run import choices
 from tui_importer.core.run.loading import destination, load, writer_spec
 from tui_importer.core.run.preparation import claim, prepare_table
 from tui_importer.core.run.stages import Claimed, Loading
 from tui_importer.errors import DatabaseError, ImporterError
-from tui_importer.events import BatchCommitted, LoadingStarted
+from tui_importer.events import BatchCommitted, LoadingStarted, SettingChosen
 
 
 def test_all_rows_are_written(tmp_path: Path, sqlite: Database) -> None:
@@ -31,6 +32,22 @@ def test_all_rows_are_written(tmp_path: Path, sqlite: Database) -> None:
     kinds = [type(event) for event in steps.events]
     assert kinds.index(LoadingStarted) < kinds.index(BatchCommitted)
     assert sqlite.scalar("SELECT sum(n) FROM t") == sum(range(50))
+
+
+def test_batches_of_long_rows_are_smaller_and_said_once(
+    tmp_path: Path, sqlite: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(choices, "BATCH_CHARACTERS", 100)
+    steps = Steps(tmp_path, lines=[*range(200), *("x" * 60 for _ in range(2_000))], batch_size=None)
+    with steps.ready() as (ready, database):
+        assert ready.choices.batch_size > 2  # the first rows are short
+        load(steps.context, ready, database.backend)
+    chosen = [event for event in steps.events if isinstance(event, SettingChosen)]
+    assert [event.setting for event in chosen] == ["workers", "batch_size", "batch_size"]
+    assert "are longer than the first ones" in chosen[-1].reason
+    batches = [event for event in steps.events if isinstance(event, BatchCommitted)]
+    assert {event.inserted for event in batches if event.first_row > 300} == {1}
+    assert sqlite.scalar("SELECT count(*) FROM t") == 2_200
 
 
 def test_reading_thread_enforces_the_rate_limit(tmp_path: Path, sqlite: Database) -> None:

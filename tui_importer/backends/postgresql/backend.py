@@ -46,6 +46,12 @@ class PostgreSQL(BaseBackend):
         self._dialect = PostgreSQLDialect()
         self.catalog = PostgreSQLCatalog(self._engine, self._dialect)
 
+    @property
+    def round_trip(self) -> float | None:  # type: ignore[override]
+        """The least that any of the engine's connections has seen."""
+        seen = [each.round_trip for each in list(self._connections) if each.round_trip is not None]
+        return min(seen, default=None)
+
     def connect(self) -> None:
         connection = self._tracked_connection()
         self._codec = codec(connection)

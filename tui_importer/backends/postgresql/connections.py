@@ -14,6 +14,7 @@ from contextlib import suppress
 from typing import Any
 
 import psycopg
+from psycopg.pq import TransactionStatus
 
 from tui_importer.core.scheduling.stalls import WORKER
 from tui_importer.errors import TransientFault
@@ -142,6 +143,15 @@ class WatchedConnection(psycopg.Connection[Any]):
     """A psycopg connection with a link."""
 
     link: StatementLink | None = None
+    #: The least time that ending a transaction took, in seconds: about one round trip. None before the first.
+    round_trip: float | None = None
+
+    def rollback(self) -> None:
+        open_, started = self.info.transaction_status is TransactionStatus.INTRANS, time.perf_counter()
+        super().rollback()
+        if open_:  # else nothing is sent
+            seconds = time.perf_counter() - started
+            self.round_trip = seconds if self.round_trip is None else min(seconds, self.round_trip)
 
     def wait(self, *args: Any, **kwargs: Any) -> Any:
         """psycopg calls this for all network traffic except connecting."""

@@ -70,7 +70,7 @@ _PluginOptions = Annotated[
 ]
 _SchemaName = Annotated[str, Meta(pattern=r"\S", description="the name of a schema")]
 
-#: The default number of workers: two keep a database on the same two cores busy; more wait for each other.
+#: The number of workers for a database that is near: two keep it busy on the same two cores; more wait for each other.
 WORKERS = 2
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
+from tui_importer.core.model.batch import Block
 from tui_importer.core.model.completed_rows import CompletedRows
 from tui_importer.core.model.counters import Phase
 from tui_importer.core.model.scripts import ScriptMoment
 from tui_importer.core.run.account import Account
+from tui_importer.core.run.choices import Choices
 from tui_importer.core.run.context import RunContext
 from tui_importer.core.run.job import ImportJob
 from tui_importer.core.run.preparation import claim, prepare_table
@@ -15,12 +18,14 @@ from tui_importer.core.run.scripts import run_script
 from tui_importer.core.run.stages import Loading, PreparedImport, Ready, after
 from tui_importer.core.scheduling.batch_queue import RateLimiter
 from tui_importer.core.scheduling.failures import INTERRUPTS, unexpected
+from tui_importer.core.source.open_source import NumberedBlock
+from tui_importer.core.source.row_length import parts, rows_within
 from tui_importer.core.writing.backend import Backend, Destination
 from tui_importer.core.writing.defaults import default_places
 from tui_importer.core.writing.encoding import encoded
 from tui_importer.core.writing.writer_spec import WriterSpec
 from tui_importer.errors import ExitCode, ImporterError
-from tui_importer.events import LoadingStarted
+from tui_importer.events import LoadingStarted, SettingChosen
 
 
 def load(context: RunContext, ready: Ready, backend: Backend) -> Loading:
@@ -49,7 +54,8 @@ def _read(context: RunContext, ready: Ready, backend: Backend, claimed: Future[C
     if context.plan.options.max_rate:
         limiter = RateLimiter(context.plan.options.max_rate, context.control.wait)
     try:
-        for batch in source.batches(mapping, size, context.reader, context.notice, claimed):
+        divide = _divider(context, ready.choices)
+        for batch in source.batches(mapping, size, context.reader, context.notice, claimed, divide):
             context.reader.phase = Phase.READING
             if limiter is not None and not limiter.acquire(batch.row_count):
                 return
@@ -71,6 +77,26 @@ def _read(context: RunContext, ready: Ready, backend: Backend, claimed: Future[C
         context.queue.end()
 
 
+def _divider(context: RunContext, choices: Choices) -> Callable[[Block, Sequence[int]], Iterable[NumberedBlock]]:
+    """What divides blocks of rows that are longer than those at the beginning of the sheet, and says so once."""
+    told = False
+
+    def divide(block: Block, rows: Sequence[int]) -> Iterable[NumberedBlock]:
+        nonlocal told
+        if choices.batch_characters is None:
+            return ((block, rows),)
+        size = rows_within(block, choices.batch_characters)
+        if size >= len(block):
+            return ((block, rows),)
+        if not told:
+            told = True
+            reason = f"the rows from row {rows[0]:,} on are longer than the first ones"
+            context.emit(SettingChosen(setting="batch_size", value=size, reason=reason))
+        return parts(block, rows, size)
+
+    return divide
+
+
 def _write(context: RunContext, prepared: PreparedImport, backend: Backend) -> Loading:
     """Run the strategy, which writes all batches into the table."""
     plan, choices, mapping = context.plan, prepared.choices, prepared.resolved.mapping
@@ -87,6 +113,8 @@ def _write(context: RunContext, prepared: PreparedImport, backend: Backend) -> L
         emit=context.emit,
     )
     loading = context.reach(after(prepared, Loading, job=job))
+    for chosen in choices.chosen:
+        context.emit(chosen)
     context.emit(
         LoadingStarted(
             table=mapping.table.qualified_name,

@@ -57,7 +57,7 @@ def make_ready(context: RunContext, source: OpenSource, sha256: str, database: T
         context.notice(note)
     context.reader.source_rows = source.row_hint
     resolved, past = _resolve(context, opened, database)
-    choices = choose(context.plan, components.strategy, database.backend, source.row_hint)
+    choices = choose(context.plan, components.strategy, database.backend, source)
     if past is not None:
         ready: Ready = context.reach(after(resolved, AlreadyDone, choices=choices, past=past))
     else:

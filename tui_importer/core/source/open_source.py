@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -29,6 +30,7 @@ from tui_importer.core.scheduling.batch_queue import QUEUE_BATCHES
 from tui_importer.core.source.header import LAYOUT_ROWS, Layout, find_layout
 from tui_importer.core.source.mended_rows import mended_rows, without_reasons
 from tui_importer.core.source.reader import NotedSheet, OpenSheet, Reader, Workbook, merged_ranges
+from tui_importer.core.source.row_length import cut, row_characters
 from tui_importer.core.source.sheets import open_sheet
 from tui_importer.core.source.totals import is_totals_row
 from tui_importer.errors import EmptySheetError, SourceError
@@ -57,7 +59,7 @@ class OpenSource:
     """An open file with its table. Leaving a ``with`` block closes the file.
 
     ``key_column`` is the sheet column (from 0) of the keys of mended rejects, if the table is one of them; it and the
-    reasons are not part of the ``layout``.
+    reasons are not part of the ``layout``. ``row_characters`` is about how many characters a row has, from the first.
     """
 
     path: Path
@@ -70,6 +72,7 @@ class OpenSource:
     sheet_note: str | None = None
     totals: Totals = "skip"
     key_column: int | None = None
+    row_characters: float = 0.0
     last_row: int | None = field(default=None, init=False)
 
     @property
@@ -176,14 +179,16 @@ class OpenSource:
         counters: ReaderCounters,
         notice: Notice,
         claimed: Future[CompletedRows],
+        divide: Callable[[Block, Sequence[int]], Iterable[NumberedBlock]] = lambda block, rows: ((block, rows),),
     ) -> Iterator[Batch]:
         """Yield all rows except completed ones, in batches of at most ``size``, each as soon as it is read.
 
-        The completed rows are known once the import is ``claimed``; until then, rows are read ahead. Raises the claim's
-        exception, or ``CancelledError`` if it was cancelled.
+        ``divide`` may yield a block in parts, each of which becomes a batch. The completed rows are known once the
+        import is ``claimed``; until then, rows are read ahead. Raises the claim's exception, or ``CancelledError`` if
+        it was cancelled.
         """
-        data = self._read_ahead(self._data(size, counters, notice), claimed)
-        for number, (block, rows) in enumerate(data, start=1):
+        data, numbers = self._read_ahead(self._data(size, counters, notice), claimed), count(1)
+        for block, rows in data:
             completed = claimed.result()
             selected = completed.pending_mask(rows)
             counters.rows_read += len(rows)
@@ -194,7 +199,8 @@ class OpenSource:
                 if not any(selected):
                     continue
                 block, rows = _kept(block, rows, selected)
-            yield mapping.batch(number, block, rows)
+            for part, part_rows in divide(block, rows):
+                yield mapping.batch(next(numbers), part, part_rows)
 
     def _read_ahead(self, data: Iterator[NumberedBlock], claimed: Future[CompletedRows]) -> Iterator[NumberedBlock]:
         """Yield the blocks; the first ones are read while the import is being claimed, and yielded after that."""
@@ -235,15 +241,15 @@ class OpenSource:
                 yield held  # more rows follow, so it was not a totals row
                 held = None
             if left is not None:
-                block, rows = _cut(block, rows, 0, left)
+                block, rows = cut(block, rows, 0, left)
                 left -= len(rows)
             if left == 0:
                 yield block, rows
                 return
             # Only the last row can be a totals row: hold it back until it is known whether more rows follow.
             if self._is_totals(block):
-                held = _cut(block, rows, len(rows) - 1, len(rows))
-                block, rows = _cut(block, rows, 0, len(rows) - 1)
+                held = cut(block, rows, len(rows) - 1, len(rows))
+                block, rows = cut(block, rows, 0, len(rows) - 1)
             if rows:
                 yield block, rows
         if held is not None:
@@ -297,7 +303,19 @@ def find_source(
             rows=rows if source.limit is None or rows is None else min(rows, source.limit),
             seconds=time.perf_counter() - started,
         )
-        return OpenSource(path, workbook, sheet, layout, typed, source.limit, opened, note, source.totals, key_column)
+        return OpenSource(
+            path,
+            workbook,
+            sheet,
+            layout,
+            typed,
+            source.limit,
+            opened,
+            note,
+            source.totals,
+            key_column,
+            row_characters(head),
+        )
     except BaseException:
         workbook.close()
         raise
@@ -332,11 +350,6 @@ def _rows(block: Block, start: int, stop: int) -> Block:
 def _last_filled(block: Block) -> int | None:
     """The last row of the block that is not blank, counted from 0; None if all are."""
     return max((column.blank_mask.rindex(0) for column in block.columns if column.blanks < len(column)), default=None)
-
-
-def _cut(block: Block, rows: Sequence[int], start: int, stop: int) -> tuple[Block, Sequence[int]]:
-    columns = tuple(column.slice(start, stop) for column in block.columns)
-    return Block(first_row=block.first_row, columns=columns, first_column=block.first_column), rows[start:stop]
 
 
 def _kept(block: Block, rows: Sequence[int], selected: Sequence[bool]) -> tuple[Block, Sequence[int]]:

@@ -23,6 +23,8 @@ class BaseBackend(ABC):
     writer_note: str = "one worker writes: nothing is known here about how this database shares a table"
     #: Whether a session's savepoint may be set again inside itself, as in SQL: a dry run then tries every row.
     nested_savepoints: bool = False
+    #: How long a round trip to the database takes in seconds, once it is connected; None if that is unknown.
+    round_trip: float | None = None
 
     def encode(self, batch: Batch) -> EncodedBatch | None:
         """Return None: sessions take Python values."""

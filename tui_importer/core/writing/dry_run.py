@@ -37,6 +37,10 @@ class DryBackend(BaseBackend):
             self.max_writers, self.writer_note = backend.max_writers, backend.writer_note
 
     @property
+    def round_trip(self) -> float | None:  # type: ignore[override]
+        return getattr(self._backend, "round_trip", None)
+
+    @property
     def catalog(self) -> DryCatalog:
         return DryCatalog(self._backend.catalog)
 
