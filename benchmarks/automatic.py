@@ -23,7 +23,7 @@ from pathlib import Path
 from psycopg.conninfo import conninfo_to_dict
 
 from benchmarks.delay_proxy import delayed
-from benchmarks.peer import fresh, timed
+from benchmarks.measuring import fresh, timed
 from benchmarks.server import postgres
 from tests.support.business_data import business_rows, write_workbook
 

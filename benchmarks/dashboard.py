@@ -21,7 +21,7 @@ from pathlib import Path
 
 import psutil
 
-from benchmarks.peer import fresh
+from benchmarks.measuring import fresh
 from benchmarks.server import postgres
 from tests.support.business_data import business_rows, write_workbook
 from tests.support.scenes import Scene, write

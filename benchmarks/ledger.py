@@ -21,7 +21,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from benchmarks.peer import fresh
+from benchmarks.measuring import fresh
 from benchmarks.server import postgres
 from tests.support.business_data import business_rows, write_workbook
 from tui_importer import BackendSpec, ConnectionSettings, Destination, Options, Plan, Run, Source, Target

@@ -23,7 +23,7 @@ from pathlib import Path
 
 import psycopg
 
-from benchmarks.peer import fresh
+from benchmarks.measuring import fresh
 from benchmarks.server import postgres
 from tests.support.business_data import HEADER, business_rows, write_workbook
 from tui_importer.plugins.registry import DISABLE_VARIABLE, load_registry
