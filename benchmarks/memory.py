@@ -7,12 +7,11 @@ rows.
 from __future__ import annotations
 
 import argparse
-import os
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
+from benchmarks.measuring import measured
 from benchmarks.server import postgres
 from tests.support.business_data import business_rows, write_workbook
 
@@ -21,16 +20,6 @@ import sys
 from python_calamine import CalamineWorkbook
 for row in CalamineWorkbook.from_path(sys.argv[1]).get_sheet_by_index(0).iter_rows(): pass
 """
-
-
-def peak(command: list[str]) -> float:
-    """Return the peak resident memory of a process in MB (getrusage(2): ru_maxrss is in kB)."""
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        sys.exit(f"{command} ended with {process.returncode}")
-    return usage.ru_maxrss / 1024
 
 
 def main() -> None:
@@ -43,9 +32,9 @@ def main() -> None:
             file = Path(folder) / f"businesses_{rows}.xlsx"
             write_workbook(file, business_rows(rows))
             ours = [sys.executable, "-m", "tui_importer", str(file), "--db", url, "-q", "--table", f"t{rows}"]
-            reader = peak([sys.executable, "-c", READ, str(file)])
-            calamine = peak(ours)
-            streaming = peak([*ours, "--reader", "openpyxl", "--table", f"u{rows}"])
+            reader = measured([sys.executable, "-c", READ, str(file)]).megabytes
+            calamine = measured(ours).megabytes
+            streaming = measured([*ours, "--reader", "openpyxl", "--table", f"u{rows}"]).megabytes
             print(
                 f"{rows:>9,} rows: reader alone {reader:.0f} MB, import {calamine:.0f} MB "
                 f"(+{calamine - reader:.0f} MB); import by --reader openpyxl {streaming:.0f} MB"

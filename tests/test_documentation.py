@@ -133,6 +133,7 @@ def test_concurrency_page_describes_every_pattern() -> None:
     assert headings == {
         "Worker pool",
         "Automatic choices",
+        "Where the time went",
         "Bounded queue",
         "Pipeline",
         "Fan-out and fan-in",

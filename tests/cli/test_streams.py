@@ -50,6 +50,9 @@ def test_json_output_is_one_object_per_line(program: Program, orders: Path) -> N
 def test_verbose_output_reports_every_batch(program: Program, orders: Path) -> None:
     quiet, verbose = program("orders.xlsx", code=0), program("orders.xlsx", "-v", "--batch-size", "50", "--db", "b.db")
     assert len(verbose.lines) >= len(quiet.lines) + 6
+    assert verbose.lines[-2].startswith("time: ")
+    assert verbose.lines[-1].startswith("peak memory ")
+    assert sum(line.startswith("chose 1 worker: SQLite takes one writer") for line in verbose.lines) == 1
 
 
 @pytest.mark.parametrize("options", [[], ["--plain"], ["-v"], ["--log-format", "json"]])

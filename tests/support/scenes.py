@@ -27,6 +27,7 @@ from tui_importer.core.model.report import (
     reported,
     to_json,
 )
+from tui_importer.core.model.stage_seconds import STAGES, StageSeconds
 from tui_importer.events import (
     AnyEvent,
     BatchCommitted,
@@ -353,6 +354,8 @@ class Scene:
                 retries=0,
                 seconds=seconds,
             ),
+            stages=StageSeconds(**{stage: share * seconds for stage, share in zip(STAGES, _STAGE_SHARES, strict=True)}),
+            peak_memory=143_200_000,
             columns=tuple(
                 ReportedColumn(source=header, letter="ABCDEFGHI"[place], target=header.lower(), type="text")
                 for place, header in enumerate(HEADERS)
@@ -365,6 +368,7 @@ class Scene:
         return self
 
 
+_STAGE_SHARES = (0.05, 0.24, 0.08, 0.1, 0.06, 0.31, 0.04, 0.115, 0.005)
 _STATES = (WorkerState.WRITING, WorkerState.WRITING, WorkerState.COMMITTING, WorkerState.IDLE)
 
 

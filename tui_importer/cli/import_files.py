@@ -54,7 +54,7 @@ if TYPE_CHECKING:
 @click.option("--no-ui", is_flag=True, help="Lines on stderr instead of a dashboard.")
 @click.option("--plain", is_flag=True, help="One sentence per change, for screen readers and logs.")
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")
-@click.option("-v", "--verbose", is_flag=True, help="Say every batch.")
+@click.option("-v", "--verbose", is_flag=True, help="Say every batch and choice, and where the time went.")
 @click.option("--log-format", type=click.Choice(["text", "json"]), help="json: one object a line on stderr.")
 def command(files: tuple[str, ...], **given: Any) -> int:
     """Import spreadsheets into a database.

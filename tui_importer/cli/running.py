@@ -25,6 +25,7 @@ from tui_importer.process.library_warnings import show_log
 from tui_importer.process.signals import signals_stop
 from tui_importer.recording.recordings import recordings_folder
 from tui_importer.text.command import commands_of
+from tui_importer.text.resources import resource_lines
 from tui_importer.text.summary import summary_lines
 
 
@@ -61,6 +62,8 @@ def import_files(plans: Sequence[Plan], given: Mapping[str, Any], registry: Regi
     if not quiet and not json and (isinstance(report, SetReport) or report.source.sheet is not None):
         width = shutil.get_terminal_size().columns if err.isatty() else None
         for line in summary_lines(report, err.encoding, width):
+            err.line(line)
+        for line in resource_lines(report) if given["verbose"] else ():
             err.line(line)
     for error in failures(report, stopped=quiet):
         print_error(error)

@@ -140,9 +140,10 @@ class ConnectingLink:
 
 
 class WatchedConnection(psycopg.Connection[Any]):
-    """A psycopg connection with a link."""
+    """A psycopg connection with a link. ``send_seconds`` were spent handing rows to COPY."""
 
     link: StatementLink | None = None
+    send_seconds = 0.0
     #: The least time that ending a transaction took, in seconds: about one round trip. None before the first.
     round_trip: float | None = None
 
@@ -173,9 +174,10 @@ class WatchedConnection(psycopg.Connection[Any]):
 
 
 class WatchedAsyncConnection(psycopg.AsyncConnection[Any]):
-    """A psycopg connection for asyncio with a link."""
+    """A psycopg connection for asyncio with a link. ``send_seconds`` were spent handing rows to COPY."""
 
     link: StatementLink | None = None
+    send_seconds = 0.0
 
     async def wait(self, *args: Any, **kwargs: Any) -> Any:
         """As :meth:`WatchedConnection.wait`."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
+import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from functools import partial
 from typing import Any
@@ -88,6 +89,11 @@ class PostgreSQLOperations(SessionOperations[Statements]):
         self._copy = copy
         self._ledger_schema = None if claim is None else claim.schema
         enlarge_send_buffer(connection.fileno())
+
+    @property
+    def send_seconds(self) -> float:  # type: ignore[override]
+        """Seconds spent in COPY before the end of the rows."""
+        return float(self._connection.send_seconds)
 
     def begin(self) -> Operation[None]:
         yield from ()
@@ -215,6 +221,7 @@ def _copy(
 ) -> int:
     with connection.cursor() as cursor:
         with cursor.copy(statement) as copy:
+            started = time.perf_counter()
             for chunk in chunks:
                 copy.write(chunk)
             if types:
@@ -222,6 +229,7 @@ def _copy(
             write_row = copy.write_row
             for record in records:
                 write_row(record)
+            connection.send_seconds += time.perf_counter() - started
         return cursor.rowcount
 
 
@@ -234,6 +242,7 @@ async def _copy_async(
 ) -> int:
     async with connection.cursor() as cursor:
         async with cursor.copy(statement) as copy:
+            started = time.perf_counter()
             for chunk in chunks:
                 await copy.write(chunk)
             if types:
@@ -241,6 +250,7 @@ async def _copy_async(
             write_row = copy.write_row
             for record in records:
                 await write_row(record)
+            connection.send_seconds += time.perf_counter() - started
         return cursor.rowcount
 
 

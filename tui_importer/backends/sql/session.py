@@ -38,6 +38,8 @@ class SessionOperations(ABC, Generic[S]):
     """
 
     isolates = False
+    #: Seconds spent handing rows to the driver so far, if they can be told from those of the server.
+    send_seconds = 0.0
 
     def __init__(
         self,
@@ -150,6 +152,10 @@ class SqlSession:
     def isolates(self) -> bool:
         return self._operations.isolates
 
+    @property
+    def send_seconds(self) -> float:
+        return self._operations.send_seconds
+
     def begin(self) -> None:
         run(self._operations.begin())
 
@@ -199,6 +205,10 @@ class AsyncSqlSession:
     @property
     def isolates(self) -> bool:
         return self._operations.isolates
+
+    @property
+    def send_seconds(self) -> float:
+        return self._operations.send_seconds
 
     async def begin(self) -> None:
         await run_async(self._operations.begin())

@@ -17,7 +17,8 @@ class BatchOutcome(msgspec.Struct, frozen=True, kw_only=True):
     database without an error but are not in the table; ``skipped_rows`` are the first of them (sheet rows from 1) if
     rows were written one by one. ``rejects`` are in sheet order. ``seconds`` is the time from the first statement to
     the last commit, ``retries`` the number of further attempts after transient errors. ``defaults`` is the number of
-    blanks that took the column's default, by column.
+    blanks that took the column's default, by column. Of the seconds, ``send_seconds`` were spent handing rows to the
+    database's client, if the session tells them apart, and ``ledger_seconds`` on entries of the ledger.
     """
 
     worker: int
@@ -31,3 +32,5 @@ class BatchOutcome(msgspec.Struct, frozen=True, kw_only=True):
     retries: int = 0
     skipped_rows: tuple[int, ...] = ()
     defaults: Mapping[str, int] = msgspec.field(default_factory=dict)
+    send_seconds: float = 0.0
+    ledger_seconds: float = 0.0

@@ -54,7 +54,9 @@ class ReaderCounters(msgspec.Struct):
 
     ``rows_read`` does not include blank rows. Of these rows, ``skipped`` are not written (``totals_rows``, or rows that
     an earlier run has written), and ``rejected`` were rejected by an earlier run. ``source_rows`` is the expected
-    number of rows including blank ones, if the reader knows it.
+    number of rows including blank ones, if the reader knows it. What loading took in seconds: ``parse_seconds`` for
+    rows from the reader, ``convert_seconds`` and ``encode_seconds`` for batches of them, ``claim_seconds`` waiting for
+    the import to be claimed, and ``held_seconds`` because of a rate limit.
     """
 
     rows_read: int = 0
@@ -65,6 +67,11 @@ class ReaderCounters(msgspec.Struct):
     blocks: int = 0
     source_rows: int | None = None
     phase: Phase = Phase.WAITING
+    parse_seconds: float = 0.0
+    convert_seconds: float = 0.0
+    encode_seconds: float = 0.0
+    claim_seconds: float = 0.0
+    held_seconds: float = 0.0
 
 
 class WorkerCounters(msgspec.Struct):

@@ -11,6 +11,7 @@ import msgspec
 from tui_importer.core.model.json_text import encode_json
 from tui_importer.core.model.plugin_values import PluginValue
 from tui_importer.core.model.rates import rows_per_second
+from tui_importer.core.model.stage_seconds import StageSeconds
 from tui_importer.errors import ReconciliationError
 from tui_importer.events import Reject
 
@@ -199,7 +200,9 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     Times are UTC in RFC 3339 format. ``rejects`` is capped; ``rejects_total``, ``reject_groups`` and the file
     ``rejects_file`` cover all rejects. ``resumes`` is the earlier run that this one resumed or that had already
     completed the import: rows written by it count as skipped, rows rejected by it as rejected. A ``dry_run`` writes
-    nothing, and its counts are those that an import would have. ``plugin_options`` are those of the plan. ``verified``
+    nothing, and its counts are those that an import would have. ``stages`` divide the duration of the import; they are
+    None for one that was not begun. ``peak_memory`` is that of the process that carried it out, since it began, in
+    bytes; None if the system does not tell. ``plugin_options`` are those of the plan. ``verified``
     is None if table and source were not compared.
     """
 
@@ -216,6 +219,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     source: SourceReport
     target: TargetReport
     stats: Stats
+    stages: StageSeconds | None = None
+    peak_memory: int | None = None
     columns: tuple[ReportedColumn, ...] = ()
     plugin_options: dict[str, dict[str, PluginValue]] = {}
     notes: tuple[str, ...] = ()
@@ -232,9 +237,9 @@ class SetReport(Report, frozen=True, kw_only=True):
     """The result of a run of several sources: totals, and the report of each import in ``imports``, in their order.
 
     The fields of :class:`Report` that name things (``method``, and those of ``source`` and ``target``) name the first
-    few of all imports, and ``workers`` and ``batch_size`` are the largest. Columns, notes, rejects and verification are
-    in ``imports`` alone. The ``run_id`` of an import is the run's with a dot and the number of its source: the ledger
-    knows it by that.
+    few of all imports, and ``workers`` and ``batch_size`` are the largest. Columns, stages, notes, rejects and
+    verification are in ``imports`` alone. The ``run_id`` of an import is the run's with a dot and the number of its
+    source: the ledger knows it by that.
     """
 
     imports: tuple[Report, ...]

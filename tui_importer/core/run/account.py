@@ -43,12 +43,15 @@ def reject_limit(text: str | None) -> RejectLimit:
 
 
 class Totals(msgspec.Struct, frozen=True):
-    """What outcomes add up to. ``seconds`` is the time spent on the ``batches``."""
+    """What outcomes add up to. ``seconds`` is the time spent on the ``batches``, ``send_seconds`` and
+    ``ledger_seconds`` are parts of it."""
 
     counts: Counts = NO_COUNTS
     batches: int = 0
     retries: int = 0
     seconds: float = 0.0
+    send_seconds: float = 0.0
+    ledger_seconds: float = 0.0
 
     def __add__(self, other: Totals) -> Totals:
         return Totals(
@@ -56,13 +59,22 @@ class Totals(msgspec.Struct, frozen=True):
             self.batches + other.batches,
             self.retries + other.retries,
             self.seconds + other.seconds,
+            self.send_seconds + other.send_seconds,
+            self.ledger_seconds + other.ledger_seconds,
         )
 
     @classmethod
     def of(cls, outcome: BatchOutcome) -> Totals:
         """Those of one outcome."""
         counts = Counts(outcome.inserted, outcome.updated, outcome.skipped, len(outcome.rejects))
-        return cls(counts, int(outcome.last_row is not None), outcome.retries, outcome.seconds)
+        return cls(
+            counts,
+            int(outcome.last_row is not None),
+            outcome.retries,
+            outcome.seconds,
+            outcome.send_seconds,
+            outcome.ledger_seconds,
+        )
 
 
 class Account:

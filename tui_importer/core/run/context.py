@@ -14,6 +14,7 @@ from tui_importer.core.model.report import ReasonGroup
 from tui_importer.core.model.table_change import TableChange
 from tui_importer.core.model.url import DatabaseAddress
 from tui_importer.core.run.account import RejectSink
+from tui_importer.core.run.stage_clock import StageClock
 from tui_importer.core.run.stages import Stage, StageT
 from tui_importer.core.scheduling.batch_queue import BatchQueue
 from tui_importer.core.scheduling.run_control import RunControl
@@ -74,6 +75,7 @@ class RunContext:
     queue: BatchQueue
     source: int = 1
     reader: ReaderCounters = field(default_factory=ReaderCounters)
+    clock: StageClock = field(default_factory=StageClock)
     stage: Stage = field(default_factory=Stage)
     phase: Phase | None = None
     notes: list[str] = field(default_factory=list)

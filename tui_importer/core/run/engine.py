@@ -27,6 +27,7 @@ from tui_importer.core.run.finishing import finish, note_table_effects, record_e
 from tui_importer.core.run.loading import load
 from tui_importer.core.run.preparation import make_ready, wait_for_source
 from tui_importer.core.run.reporting import Ending, build_report
+from tui_importer.core.run.stage_clock import LOADING
 from tui_importer.core.run.stages import AlreadyDone, Loading, Opened, Resolved
 from tui_importer.core.run.target_database import TargetDatabase
 from tui_importer.core.scheduling.batch_queue import BatchQueue
@@ -137,6 +138,7 @@ class Engine:
     def execute(self) -> Report:
         """Carry out the import. Always returns a report; no thread, task or connection is left."""
         started_at, started = dt.datetime.now(dt.UTC), time.perf_counter()
+        self._context.clock.start()
         with self._deadline(self._context.plan.options.timeout):
             error = self._import() or self._dispatcher.failure
         return self._end(Ending(error, started_at, time.perf_counter() - started))
@@ -193,6 +195,7 @@ class Engine:
         try:
             # The driver is imported and the database queried while the file is being parsed.
             database = TargetDatabase(context)
+            context.clock.lap("open")
             with watching(database.backend, self._control, plan.options.stall_timeout, self._on_stall):
                 self._import_into(database, opening)
         finally:
@@ -205,20 +208,30 @@ class Engine:
                 with self._control.cancelling(database.backend.cancel):
                     database.connect()
                     with wait_for_source(self._context, opening) as source:
-                        self._load_and_finish(source, opening.sha256(), database)
+                        sha256 = opening.sha256()
+                        # What connecting took longer than opening is the server's.
+                        self._context.clock.lap("open", opening.ended_at)
+                        self._context.clock.lap("server")
+                        self._load_and_finish(source, sha256, database)
             except BaseException as error:
                 record_end(self._context, error)
                 raise
             record_end(self._context, None)
+            self._context.clock.lap("ledger")
         finally:
             database.close()
+            self._context.clock.lap("server")
 
     def _load_and_finish(self, source: OpenSource, sha256: str, database: TargetDatabase) -> None:
         ready = make_ready(self._context, source, sha256, database)
         if isinstance(ready, AlreadyDone) or self._control.stopping:
             return
         try:
-            loading = load(self._context, ready, database.backend)
+            self._context.clock.lap("ledger")
+            try:
+                loading = load(self._context, ready, database.backend)
+            finally:
+                self._context.clock.lap(LOADING)
             if not self._control.stopping:
                 finish(self._context, loading, database.backend)
         finally:

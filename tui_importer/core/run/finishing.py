@@ -36,8 +36,11 @@ def finish(context: RunContext, loading: Loading, backend: Backend) -> Checked:
     published = _publish(context, loading)
     checked = context.reach(after(published, Checked, verification=_check(context, published)))
     _advance_sequences(context, checked.resolved.mapping, backend)
+    context.clock.lap("server")
     _create_indexes(context, checked, backend)
+    context.clock.lap("index")
     run_script(context, checked, ScriptMoment.AFTER)
+    context.clock.lap("server")
     return checked
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
-from tui_importer.core.model.batch import Block
+from tui_importer.core.model.batch import Batch, Block
 from tui_importer.core.model.completed_rows import CompletedRows
-from tui_importer.core.model.counters import Phase
+from tui_importer.core.model.counters import Phase, ReaderCounters
 from tui_importer.core.model.scripts import ScriptMoment
 from tui_importer.core.run.account import Account
 from tui_importer.core.run.choices import Choices
@@ -54,12 +55,18 @@ def _read(context: RunContext, ready: Ready, backend: Backend, claimed: Future[C
     if context.plan.options.max_rate:
         limiter = RateLimiter(context.plan.options.max_rate, context.control.wait)
     try:
-        divide = _divider(context, ready.choices)
-        for batch in source.batches(mapping, size, context.reader, context.notice, claimed, divide):
-            context.reader.phase = Phase.READING
+        divide, counters = _divider(context, ready.choices), context.reader
+        batches = source.batches(mapping, size, counters, context.notice, claimed, divide)
+        while (batch := _next_batch(batches, counters)) is not None:
+            counters.phase = Phase.READING
+            started = time.perf_counter()
             if limiter is not None and not limiter.acquire(batch.row_count):
                 return
-            if not context.queue.put(encoded(batch, backend, context.components.backend_name)):
+            limited = time.perf_counter()
+            ready_batch = encoded(batch, backend, context.components.backend_name)
+            counters.held_seconds += limited - started
+            counters.encode_seconds += time.perf_counter() - limited
+            if not context.queue.put(ready_batch):
                 return
         context.reader.phase = Phase.READ
     except BaseException as error:
@@ -75,6 +82,15 @@ def _read(context: RunContext, ready: Ready, backend: Backend, claimed: Future[C
         ) from error
     finally:
         context.queue.end()
+
+
+def _next_batch(batches: Iterator[Batch], counters: ReaderCounters) -> Batch | None:
+    """The next batch, None at the end; what it took is added to the time of parsing, unless it is counted apart."""
+    started, before = time.perf_counter(), counters.convert_seconds + counters.claim_seconds
+    batch = next(batches, None)
+    apart = counters.convert_seconds + counters.claim_seconds - before
+    counters.parse_seconds += time.perf_counter() - started - apart
+    return batch
 
 
 def _divider(context: RunContext, choices: Choices) -> Callable[[Block, Sequence[int]], Iterable[NumberedBlock]]:

@@ -23,6 +23,7 @@ from tui_importer.core.model.times import rfc3339
 from tui_importer.core.run.choices import MIN_BATCH_SIZE
 from tui_importer.core.run.context import RunContext
 from tui_importer.core.run.counts import counts_before, existing, sample, suppressed, written
+from tui_importer.core.run.peak_memory import peak_memory
 from tui_importer.core.run.stages import (
     AlreadyDone,
     Checked,
@@ -92,6 +93,8 @@ def build_report(context: RunContext, ending: Ending) -> Report:
         stats=stats,
         columns=reported_columns(stage),
         plugin_options=plan.options.plugin_options,
+        peak_memory=peak_memory(),
+        stages=context.clock.stages(context.reader, written(stage), ending.seconds),
         notes=tuple(context.notes),
         error=_error_text(context, ending.error),
         verified=stage.verification if isinstance(stage, Checked) else None,

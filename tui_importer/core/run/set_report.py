@@ -96,6 +96,7 @@ def _with_totals(run_id: str, reports: Sequence[Report], started_at: dt.datetime
             created=any(report.target.created for report in reports),
         ),
         stats=_total([report.stats for report in reports], seconds),
+        peak_memory=max((report.peak_memory for report in reports if report.peak_memory is not None), default=None),
         error="; ".join(filter(None, map(named_error, reports))) or None,
         rejects_total=sum(report.rejects_total for report in reports),
         imports=tuple(reports),

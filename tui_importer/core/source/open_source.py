@@ -187,7 +187,7 @@ class OpenSource:
         import is ``claimed``; until then, rows are read ahead. Raises the claim's exception, or ``CancelledError`` if
         it was cancelled.
         """
-        data, numbers = self._read_ahead(self._data(size, counters, notice), claimed), count(1)
+        data, numbers = self._read_ahead(self._data(size, counters, notice), claimed, counters), count(1)
         for block, rows in data:
             completed = claimed.result()
             selected = completed.pending_mask(rows)
@@ -200,19 +200,30 @@ class OpenSource:
                     continue
                 block, rows = _kept(block, rows, selected)
             for part, part_rows in divide(block, rows):
-                yield mapping.batch(next(numbers), part, part_rows)
+                started = time.perf_counter()
+                batch = mapping.batch(next(numbers), part, part_rows)
+                counters.convert_seconds += time.perf_counter() - started
+                yield batch
 
-    def _read_ahead(self, data: Iterator[NumberedBlock], claimed: Future[CompletedRows]) -> Iterator[NumberedBlock]:
+    def _read_ahead(
+        self, data: Iterator[NumberedBlock], claimed: Future[CompletedRows], counters: ReaderCounters
+    ) -> Iterator[NumberedBlock]:
         """Yield the blocks; the first ones are read while the import is being claimed, and yielded after that."""
+
+        def wait() -> None:
+            started = time.perf_counter()
+            claimed.result()
+            counters.claim_seconds += time.perf_counter() - started
+
         waiting: deque[NumberedBlock] = deque()
         for block, rows in data:
             self.last_row = rows[-1]
             waiting.append((block, rows))
             if claimed.done() or len(waiting) == BLOCKS_AHEAD:
-                claimed.result()
+                wait()
                 while waiting:
                     yield waiting.popleft()
-        claimed.result()
+        wait()
         yield from waiting
 
     def _data(self, size: int, counters: ReaderCounters, notice: Notice) -> Iterator[NumberedBlock]:

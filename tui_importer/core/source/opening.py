@@ -25,6 +25,8 @@ class Opening:
 
     def __init__(self, reader: Reader, source: Source) -> None:
         pool = ThreadPoolExecutor(2, thread_name_prefix="opening")
+        #: When the source was open, or could not be opened (``time.perf_counter``); None before.
+        self.ended_at: float | None = None
         self._begun = threading.Event()
         self._opened = pool.submit(self._open, reader, source)
         self._sha256 = pool.submit(self._digest, source_path(source.file))
@@ -52,6 +54,12 @@ class Opening:
             self._opened.result().workbook.close()
 
     def _open(self, reader: Reader, source: Source) -> OpenSource:
+        try:
+            return self._found(reader, source)
+        finally:
+            self.ended_at = time.perf_counter()
+
+    def _found(self, reader: Reader, source: Source) -> OpenSource:
         started, path = time.perf_counter(), source_path(source.file)
         try:
             workbook = reader.open(path)

@@ -9,6 +9,7 @@ second writer finds the first one's entry in the same way, takes over what is co
 
 from __future__ import annotations
 
+import time
 from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
 
@@ -96,6 +97,8 @@ class BatchTransactions:
         self._observer = observer
         self._find_entry = find_entry
         self._mended = mended or {}
+        #: Seconds spent on entries of the ledger so far.
+        self.ledger_seconds = 0.0
         # The worker's latest ledger entry, which the next one may extend.
         self._latest: Interval | None = None
         # The transaction whose COMMIT was sent but not acknowledged.
@@ -219,7 +222,9 @@ class BatchTransactions:
     def _commit(self, batch: Batch, part: CommittedPart, progress: BatchProgress) -> Operation[None]:
         """Write the ledger entry and commit it with the rows."""
         session, call = self._session.current, self._session.call
+        started = time.perf_counter()
         written = yield from call(session.record, part.entry)
+        self.ledger_seconds += time.perf_counter() - started
         if not written:
             yield from call(session.rollback)
             yield from self._find_committed(batch, part, progress)

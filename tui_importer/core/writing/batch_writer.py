@@ -10,6 +10,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+from msgspec.structs import replace
+
 from tui_importer.core.model.batch import Batch
 from tui_importer.core.model.batch_outcome import BatchOutcome
 from tui_importer.core.model.counters import WorkerState
@@ -91,16 +93,24 @@ class BatchWriter:
     def _write(self, batch: Batch, write: Write) -> Operation[BatchOutcome]:
         progress = BatchProgress()
         self._observer.took(batch)
+        sent, recorded = self._session.send_seconds, self._transactions.ledger_seconds
         started = time.perf_counter()
+
+        def outcome() -> BatchOutcome:
+            seconds = time.perf_counter() - started
+            send = max(0.0, self._session.send_seconds - sent)  # a new session begins at 0
+            ledger = self._transactions.ledger_seconds - recorded
+            return replace(self._outcome(batch, progress, seconds), send_seconds=send, ledger_seconds=ledger)
+
         try:
             yield from self._with_retries(batch, write, progress)
         except BaseException as error:
             self._observer.entered(WorkerState.FAILED)
-            self.outcome = self._outcome(batch, progress, time.perf_counter() - started)
+            self.outcome = outcome()
             if not isinstance(error, Exception) or isinstance(error, StoppedError):
                 raise
             raise WorkerError(self.worker, batch.sheet, batch.first_row, batch.last_row, error) from error
-        self.outcome = self._outcome(batch, progress, time.perf_counter() - started)
+        self.outcome = outcome()
         self._observer.entered(WorkerState.IDLE)
         return self.outcome
 

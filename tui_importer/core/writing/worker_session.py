@@ -44,6 +44,12 @@ class WorkerSession:
         return self._opened is not None
 
     @property
+    def send_seconds(self) -> float:
+        """Seconds spent handing rows to the database's client in this session; 0 if the session does not know."""
+        seconds: float = getattr(self._opened, "send_seconds", 0.0)
+        return seconds
+
+    @property
     def current(self) -> Session | AsyncSession:
         """The open session."""
         assert self._opened is not None

@@ -15,15 +15,17 @@ from tui_importer.core.model.report import Report, reports_of_imports
 from tui_importer.recording.recordings import Recording
 from tui_importer.text.ending import GOES_ON, paths_and_commands
 from tui_importer.text.numbers import format_duration, format_rate, plural
+from tui_importer.text.resources import memory, shown_stages, stages_of
 from tui_importer.text.sentences import equation, verified
 from tui_importer.text.summary import outcome, route
-from tui_importer.tui.drawing import Piece, chart, chart_columns, fitted, lines
+from tui_importer.tui.drawing import Piece, bar, chart, chart_columns, fitted, lines
 from tui_importer.tui.terminal import Glyphs
 from tui_importer.tui.view import View
 from tui_importer.tui.widgets.lists import group_line
 from tui_importer.tui.widgets.top import state_pieces
 
 _CHART_HEIGHT = 8
+_BAR_WIDTH = 40
 #: Cells at both sides of the page: padding and scrollbar.
 _AROUND = 8
 
@@ -67,6 +69,7 @@ class ReportScreen(Screen[None]):
             [],
             [(equals, "bold"), (blank, "$muted")],
             [(self._throughput(report), "$muted")],
+            *self._stages(report, width),
             [],
         ]
         rates = view.history.rates(chart_columns(width))
@@ -92,7 +95,20 @@ class ReportScreen(Screen[None]):
         stats = report.stats
         mean, peak = format_rate(stats.records_per_second), format_rate(self._view.peak)
         words = f"{format_duration(stats.duration_seconds)}, {mean}, peak {peak}"
-        return words + (f", {plural(stats.retries, 'retry')}" if stats.retries else "")
+        words += f", {plural(stats.retries, 'retry')}" if stats.retries else ""
+        return words if report.peak_memory is None else f"{words}, {memory(report.peak_memory)}"
+
+    def _stages(self, report: Report | None, width: int) -> list[list[Piece]]:
+        """Where the time went, as bars."""
+        stages = None if report is None else stages_of(report)
+        if stages is None:
+            return []
+        rows: list[list[Piece]] = [[]]
+        for name, seconds, share in shown_stages(stages):
+            words = f"{name:<9}{format_duration(seconds):>10} {100 * share:>4.0f} % "
+            drawn = bar(share, min(_BAR_WIDTH, width - len(words)), self._glyphs, "$chart", "$muted")
+            rows.append([(words, ""), *drawn])
+        return rows
 
     def _groups(self, width: int) -> list[list[Piece]]:
         groups = self._view.groups
