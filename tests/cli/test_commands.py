@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from collections.abc import Callable
@@ -100,8 +101,26 @@ def test_bench_compares_strategies_and_removes_its_tables(program: Program, orde
         out = program("bench", "orders.xlsx", *database, code=0).out
         for name in ("sequential", "threaded", "batched", "async"):
             assert f"\n{name} " in out
+        assert out.count(": time: ") == 1
+        assert out.splitlines()[-1].startswith("recommended: ")
     assert program.files() == {"orders.xlsx"}
     assert postgres.fetch("SELECT * FROM pg_tables WHERE schemaname = 'public'") == []
+
+
+def test_bench_compares_the_numbers_that_are_given(program: Program, orders: Path) -> None:
+    given = ("--strategy", "batched", "--batch-size", "auto", "--batch-size", "50", "--repeat", "2")
+    found = json.loads(program("bench", "orders.xlsx", *given, "--json", code=0).out)
+    assert [(each["setting"]["batch_size"], each["batch_size"]) for each in found["timings"]] == [
+        (None, 2000),
+        (50, 50),
+    ]
+    for each in found["timings"]:
+        assert (each["rows"], each["inserted"]) == (300, 300)
+        assert each["seconds"] > 0
+        assert each["peak_memory"] is None or each["peak_memory"] > 10_000_000
+        assert sum(each["stages"].values()) > 0
+    assert found["recommended"]["options"] in ("", "--strategy batched --batch-size 50")
+    assert program("bench", "orders.xlsx", "--workers", "0").code == 2
 
 
 def test_plugins_are_listed(program: Program) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import statistics
 import sys
 import tempfile
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,35 +21,28 @@ from tui_importer.cli.interruption import Interruption, interruptible
 from tui_importer.cli.options import CommandWithPlugins, CountOrAuto, build_plan, source_options, target_options
 from tui_importer.console.lines import SafeStream
 from tui_importer.console.print_error import print_error
+from tui_importer.core.model.count_or_auto import AUTO
+from tui_importer.core.model.json_text import encode_json
 from tui_importer.core.model.plan import Plan
-from tui_importer.core.model.rates import rows_per_second
+from tui_importer.core.model.report import Report
 from tui_importer.core.model.url import sqlite_path
 from tui_importer.core.planning.expansion import only_import
+from tui_importer.core.run.peak_memory import reset_peak_memory
 from tui_importer.core.writing.backend import ConnectionSettings
 from tui_importer.errors import ExitCode, ImporterError
 from tui_importer.plugins.choice import sheets_of, target_address
 from tui_importer.plugins.registry import Registry, load_registry
 from tui_importer.process.native_output import native_output_logged
-from tui_importer.text.safe import visible
+from tui_importer.text.comparison import Setting, Timing, chart, recommend, table
+from tui_importer.text.resources import time_line
+from tui_importer.text.safe import encodable, visible
 
 #: Prefix of the tables of a comparison, which are dropped when it ends.
 TABLE_PREFIX = "tui_importer_bench"
-
-
-class Timing(msgspec.Struct, frozen=True):
-    """The result of one strategy: ``seconds`` is the median of its runs, from opening the file to the last index."""
-
-    method: str
-    workers: int
-    rows: int
-    inserted: int
-    rejected: int
-    seconds: float
-
-    @property
-    def rate(self) -> float:
-        """Rows per second."""
-        return rows_per_second(self.rows, self.seconds)
+#: Rows that are imported before the first measured run.
+WARM_UP_ROWS = 100
+#: What is compared with the fastest strategy, unless numbers are given.
+WORKERS, BATCH_SIZES = (1, 2, 4), (1_000, 5_000, 10_000, 20_000)
 
 
 @click.command(
@@ -57,20 +52,34 @@ class Timing(msgspec.Struct, frozen=True):
 @source_options
 @target_options
 @click.option("--strategy", "strategies", multiple=True, metavar="NAME", help="Only these (repeatable).")
-@click.option("--workers", type=CountOrAuto(), help="Connections that write side by side.")
-@click.option("--batch-size", type=CountOrAuto(), help="Rows of a batch.")
+@click.option("--workers", multiple=True, type=CountOrAuto(), help="Only so many connections (repeatable).")
+@click.option("--batch-size", multiple=True, type=CountOrAuto(), help="Only so many rows a batch (repeatable).")
 @click.option("--repeat", type=click.IntRange(1), default=1, show_default=True, help="Runs of each; medians count.")
-def command(file: str, *, strategies: tuple[str, ...], repeat: int, **given: Any) -> int:
-    """Compare every strategy on your own data and database, side by side.
+@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+def command(
+    file: str,
+    *,
+    strategies: tuple[str, ...],
+    workers: tuple[int | str, ...],
+    batch_size: tuple[int | str, ...],
+    repeat: int,
+    as_json: bool,
+    **given: Any,
+) -> int:
+    """Compare strategies, workers and batch sizes on your own data and database.
 
-    Each strategy imports the file into a table of its own, which is dropped again, also
-    where a signal stops the comparison. Without --db, a temporary SQLite database is
-    used.
+    First the strategies, then numbers of workers and batch sizes with the fastest one
+    (or those that are given); then comes a recommendation. Each imports the file into a
+    table of its own, which is dropped again, also where a signal stops the comparison.
+    Without --db, a temporary SQLite database is used. The peak memory is that of this
+    process, which keeps some of earlier runs.
     """
+    numbers = tuple(map(_number, workers)), tuple(map(_number, batch_size))
+    given |= {"workers": None, "batch_size": None}
     with interruptible() as interruption:
         try:
             with native_output_logged():
-                _compare(file, strategies, repeat, given, interruption)
+                _compare(file, strategies, numbers, repeat, given, interruption, as_json=as_json)
         except ImporterError as error:
             if interruption.number is None:
                 raise
@@ -78,11 +87,21 @@ def command(file: str, *, strategies: tuple[str, ...], repeat: int, **given: Any
     return interruption.exit_code
 
 
+def _number(given: int | str) -> int | None:
+    return None if given == AUTO else int(given)
+
+
 def _compare(
-    file: str, strategies: Sequence[str], repeat: int, given: dict[str, Any], interruption: Interruption
+    file: str,
+    strategies: Sequence[str],
+    numbers: tuple[Sequence[int | None], Sequence[int | None]],
+    repeat: int,
+    given: dict[str, Any],
+    interruption: Interruption,
+    *,
+    as_json: bool,
 ) -> None:
     registry = load_registry()
-    err = SafeStream(sys.stderr)
     with tempfile.TemporaryDirectory(prefix="tui_importer-bench-") as folder:
         plan = only_import(build_plan([file], given, registry), lambda each: sheets_of(each, registry))
         # The comparison is about how rows are written: a dry run writes none, and a staging table would add a step.
@@ -91,70 +110,110 @@ def _compare(
         if plan.target.database is None:
             plan = _with_target(plan, database=str(Path(folder) / "bench.db"))
         names = [registry.strategy(name).name for name in strategies] or registry.strategy_names()
-        timings = []
+        bench = _Bench(plan, repeat, registry, Path(folder), interruption)
         with _new_file_removed(plan):
-            for name in names:
-                interruption.check()
-                err.line(f"{name} ...")
-                timings.append(_time(plan, name, repeat, registry, Path(folder), interruption))
-    click.echo(f"{visible(Path(file).name)} → {target_address(plan).display}")
-    for line in comparison(timings):
+            workers, sizes = numbers
+            bench.warm_up(names[-1])
+            first = [
+                Setting(strategy=name, workers=count, batch_size=rows)
+                for name, count, rows in itertools.product(names, workers or (None,), sizes or (None,))
+            ]
+            timings = bench.time(first)
+            if not workers and not sizes:
+                timings += _tuned(bench, min(timings, key=lambda each: each.seconds))
+    advice = recommend(timings, registry.strategy(plan.options.strategy).name)
+    if as_json:
+        shown = target_address(plan).display
+        found = {"source": file, "target": shown, "timings": timings, "recommended": advice}
+        click.echo(encode_json(found).decode())
+        return
+    encoding = getattr(sys.stdout, "encoding", None) or "ascii"
+    click.echo(encodable(f"{visible(Path(file).name)} → {target_address(plan).display}", encoding))
+    for line in (*table(timings), "", *chart(timings, ascii_only=encodable("█", encoding) != "█"), ""):
         click.echo(line)
+    fastest = min(timings, key=lambda each: each.seconds)
+    if fastest.stages is not None:
+        click.echo(f"{fastest.name}: {time_line(fastest.stages)}")
+    once = "" if repeat > 1 else " (measured once: --repeat 5 is surer)"
+    click.echo(f"recommended: {advice.options or 'no options'}: {advice.reason}{once}")
 
 
-def comparison(timings: Sequence[Timing]) -> list[str]:
-    """Return the timings as a table; speed-up and improvement are relative to the first one."""
-    table = [("METHOD", "WORKERS", "TIME", "RECORDS/S", "SPEED-UP", "IMPROVEMENT", "IN", "REJECTED")]
-    for timing in timings:
-        ratio = timings[0].seconds / timing.seconds if timing.seconds else 0.0
-        table.append(
-            (
-                timing.method,
-                str(timing.workers),
-                f"{timing.seconds:.2f} s",
-                f"{timing.rate:,.0f}",
-                f"{ratio:.1f}x",
-                f"{1 - timing.seconds / timings[0].seconds:.1%}" if timing is not timings[0] else "-",
-                f"{timing.inserted:,}",
-                f"{timing.rejected:,}",
+def _tuned(bench: _Bench, fastest: Timing) -> list[Timing]:
+    """Other batch sizes with the fastest strategy, and then other numbers of workers with the best of them."""
+    strategy, rows = fastest.setting.strategy, fastest.rows
+    sizes = [size for size in BATCH_SIZES if size != fastest.batch_size and size < rows] or [max(1, rows)]
+    tried = bench.time([Setting(strategy=strategy, batch_size=size) for size in sizes])
+    best = min([fastest, *tried], key=lambda each: each.seconds)
+    # Where one worker is all that database or strategy allow, there is nothing to compare.
+    if fastest.workers == 1:
+        return tried
+    counts = [count for count in WORKERS if count != fastest.workers]
+    size = best.setting.batch_size
+    return tried + bench.time([Setting(strategy=strategy, workers=count, batch_size=size) for count in counts])
+
+
+@dataclass(frozen=True, slots=True)
+class _Bench:
+    """Runs settings, ``repeat`` times each."""
+
+    plan: Plan
+    repeat: int
+    registry: Registry
+    folder: Path
+    interruption: Interruption
+
+    def warm_up(self, strategy: str) -> None:
+        """Import a few rows: what the program imports for its first run is nobody's time."""
+        source = msgspec.structs.replace(self.plan.source, limit=WARM_UP_ROWS)
+        warm = replace(self, plan=msgspec.structs.replace(self.plan, source=source))
+        warm._once(Setting(strategy=strategy))
+
+    def time(self, settings: Sequence[Setting]) -> list[Timing]:
+        """Run the settings in turns, so that what else the machine does befalls all of them."""
+        taken: dict[Setting, list[float]] = {setting: [] for setting in settings}
+        memory: dict[Setting, list[int]] = {setting: [] for setting in settings}
+        reports: dict[Setting, Report] = {}
+        for turn in range(self.repeat):
+            for setting in settings:
+                self.interruption.check()
+                if not turn:
+                    SafeStream(sys.stderr).line(f"{setting.options.removeprefix('--strategy ')} ...")
+                measurable = reset_peak_memory()
+                reports[setting] = report = self._once(setting)
+                taken[setting].append(report.stats.duration_seconds)
+                if measurable and report.peak_memory is not None:
+                    memory[setting].append(report.peak_memory)
+        return [
+            Timing(
+                setting=setting,
+                workers=report.workers,
+                batch_size=report.batch_size,
+                rows=report.stats.total_records,
+                inserted=report.stats.inserted,
+                rejected=report.stats.error_count,
+                seconds=statistics.median(taken[setting]),
+                peak_memory=max(memory[setting], default=None),
+                stages=report.stages,
             )
-        )
-    widths = [max(map(len, cells)) for cells in zip(*table, strict=True)]
-    return [
-        "  ".join(
-            [row[0].ljust(widths[0]), *(text.rjust(width) for text, width in zip(row[1:], widths[1:], strict=True))]
-        )
-        for row in table
-    ]
+            for setting, report in reports.items()
+        ]
 
-
-def _time(
-    plan: Plan, strategy: str, repeat: int, registry: Registry, folder: Path, interruption: Interruption
-) -> Timing:
-    seconds = []
-    for _ in range(repeat):
-        with _scratch_table(plan, registry, interruption) as scratch:
-            options = msgspec.structs.replace(scratch.options, strategy=strategy)
+    def _once(self, setting: Setting) -> Report:
+        with _scratch_table(self.plan, self.registry, self.interruption) as scratch:
+            options = msgspec.structs.replace(
+                scratch.options, strategy=setting.strategy, workers=setting.workers, batch_size=setting.batch_size
+            )
             run = Run(
                 msgspec.structs.replace(scratch, options=options),
-                rejects_file=folder / f"{uuid.uuid4().hex}.xlsx",
-                registry=registry,
+                rejects_file=self.folder / f"{uuid.uuid4().hex}.xlsx",
+                registry=self.registry,
             )
-            report = interruption.carry_out(run)
+            report = self.interruption.carry_out(run)
         if report.exit_code not in (ExitCode.OK, ExitCode.REJECTS):
-            failure = ImporterError(f"{strategy}: {report.error}")
+            failure = ImporterError(f"{setting.strategy}: {report.error}")
             failure.exit_code = ExitCode(report.exit_code)
             raise failure
-        seconds.append(report.stats.duration_seconds)
-    stats = report.stats
-    return Timing(
-        method=strategy,
-        workers=report.workers,
-        rows=stats.total_records,
-        inserted=stats.inserted,
-        rejected=stats.error_count,
-        seconds=statistics.median(seconds),
-    )
+        return report
 
 
 @contextmanager
