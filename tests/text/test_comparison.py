@@ -26,7 +26,7 @@ USUAL, SEQUENTIAL = timing(1.0), timing(14.6, "sequential")
 def test_nothing_is_recommended_that_is_hardly_faster() -> None:
     advice = recommend([SEQUENTIAL, USUAL, timing(0.91, workers=4)], "batched")
     assert advice.options == ""
-    assert advice.reason == "the program's own choice (batched with 2 x 2,000) is among the fastest"
+    assert advice.reason == "the program's own choice (batched, 2 workers, 2,000 rows a batch) is among the fastest"
 
 
 def test_faster_setting_is_recommended_with_its_options() -> None:
@@ -51,7 +51,7 @@ def test_table_compares_with_the_first_line() -> None:
 
 def test_chart_has_the_fastest_first_and_no_empty_bar() -> None:
     lines = chart([SEQUENTIAL, timing(0.001, workers=4, batch_size=5_000)])
-    assert lines == ["batched x 4 x 5,000  ▏ 0.00 s", f"sequential           {'█' * 40} 14.60 s"]
+    assert lines == ["batched, 4 workers, 5,000 rows  ▏ 0.00 s", f"sequential                      {'█' * 40} 14.60 s"]
     lines = chart([SEQUENTIAL, timing(7.3)], ascii_only=True)
     assert lines == [f"batched     {'#' * 20} 7.30 s", f"sequential  {'#' * 40} 14.60 s"]
     assert chart([timing(0.0)]) == ["batched  ▏ 0.00 s"]

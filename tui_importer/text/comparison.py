@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from tui_importer.core.model.rates import rows_per_second
 from tui_importer.core.model.stage_seconds import StageSeconds
+from tui_importer.text.numbers import plural
 
 #: A setting is recommended if it is faster than the automatic choice by more than this share.
 WORTH_SETTING = 0.10
@@ -52,10 +53,10 @@ class Timing:
 
     @property
     def name(self) -> str:
-        """The strategy, with the numbers that were given."""
-        numbers = [str(self.workers)] if self.setting.workers is not None else []
-        numbers += [f"{self.batch_size:,}"] if self.setting.batch_size is not None else []
-        return " x ".join([self.setting.strategy, *numbers])
+        """The strategy, with the numbers that were given: ``batched, 4 workers, 5,000 rows``."""
+        workers = [plural(self.workers, "worker")] if self.setting.workers is not None else []
+        rows = [plural(self.batch_size, "row")] if self.setting.batch_size is not None else []
+        return ", ".join([self.setting.strategy, *workers, *rows])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +74,7 @@ def recommend(timings: Sequence[Timing], default: str) -> Recommendation:
     if usual is None:
         return Recommendation(options=best.setting.options, reason="it is the fastest of those that were compared")
     if best.seconds >= usual.seconds * (1 - WORTH_SETTING):
-        chosen = f"{default} with {usual.workers} x {usual.batch_size:,}"
+        chosen = f"{default}, {plural(usual.workers, 'worker')}, {plural(usual.batch_size, 'row')} a batch"
         return Recommendation(options="", reason=f"the program's own choice ({chosen}) is among the fastest")
     saved = 1 - best.seconds / usual.seconds
     reason = f"it takes {100 * saved:.0f} % less time than the program's own choice"

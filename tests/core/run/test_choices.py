@@ -112,13 +112,13 @@ def test_each_choice_is_given_with_its_reason() -> None:
 
     assert chosen(None, 0.020) == [
         ("workers", 4, "the database is far (20 ms a round trip), so several wait at a time"),
-        ("batch_size", 12_500, "100,000 rows, and each batch waits for several answers"),
+        ("batch_size", 12_500, "there are about 100,000 rows, and each batch waits for several answers"),
     ]
     assert chosen(1, 0.0001, max_rate=10) == [
         ("workers", 1, "it takes few"),
         ("batch_size", 10, "more are not allowed in a second (--max-rate)"),
     ]
-    assert chosen(None, 0.0001, workers=3) == [("batch_size", 6_666, "100,000 rows")]
+    assert chosen(None, 0.0001, workers=3) == [("batch_size", 6_666, "there are about 100,000 rows")]
     assert chosen(None, 0.0001, workers=3, batch_size=5) == []
 
 

@@ -126,7 +126,8 @@ def _automatic_batch_size(workers: int, extent: Extent, round_trip: float | None
         rows, why = most if far else MIN_BATCH_SIZE, "the number of rows is unknown"
     else:
         rows = min(max(extent.row_hint // (workers * each), MIN_BATCH_SIZE), most)
-        why = f"{extent.row_hint:,} rows{', and each batch waits for several answers' if far else ''}"
+        answers = ", and each batch waits for several answers" if far else ""
+        why = f"there are about {extent.row_hint:,} rows{answers}"
     if rows * extent.row_characters > BATCH_CHARACTERS:
         rows = max(1, int(BATCH_CHARACTERS / extent.row_characters))
         why = f"the rows are long (about {extent.row_characters:,.0f} characters)"
