@@ -1,12 +1,14 @@
 //! The cells of a sheet, compactly: for each chunk of rows the filled columns, and for each cell a kind and 64 bits, or 32
 //! bits where a column holds nothing but shared strings.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
+use crate::shared::Strings;
 use crate::unusual::{unusual, Result};
 
 /// Rows of a chunk.
-pub const CHUNK_ROWS: u32 = 1024;
+pub const CHUNK_ROWS: u32 = 256;
 /// The limits of a worksheet.
 pub const MAX_ROWS: u32 = 1_048_576;
 pub const MAX_COLUMNS: u32 = 16_384;
@@ -110,52 +112,6 @@ impl Value {
     }
 }
 
-/// The shared strings of a workbook, decoded.
-#[derive(Debug, Default)]
-pub struct Strings {
-    text: String,
-    /// Where each begins, and where the last one ends.
-    starts: Vec<u32>,
-    /// Whether any of them holds a NUL.
-    pub has_nul: bool,
-}
-
-impl Strings {
-    /// Strings that follow one another in `text`. More than 4 GB are unusual, and so is what is not UTF-8.
-    pub fn new(text: Vec<u8>, starts: Vec<u32>) -> Result<Self> {
-        let Ok(text) = String::from_utf8(text) else {
-            return unusual("the shared strings are not in UTF-8");
-        };
-        if !starts.iter().all(|&start| text.is_char_boundary(start as usize)) {
-            return unusual("the shared strings are not in UTF-8");
-        }
-        let has_nul = memchr::memchr(0, text.as_bytes()).is_some();
-        Ok(Self { text, starts, has_nul })
-    }
-
-    /// How many there are.
-    pub fn len(&self) -> usize {
-        self.starts.len().saturating_sub(1)
-    }
-
-    /// Whether the string with this number is empty.
-    #[inline]
-    pub fn is_empty_string(&self, number: u32) -> bool {
-        let number = number as usize;
-        matches!(self.starts.get(number..number + 2), Some(&[start, end]) if start == end)
-    }
-
-    /// The string with this number; empty if there is none.
-    #[inline]
-    pub fn get(&self, number: u32) -> &str {
-        let number = number as usize;
-        match self.starts.get(number..number + 2) {
-            Some(&[start, end]) => self.text.get(start as usize..end as usize).unwrap_or(""),
-            _ => "",
-        }
-    }
-}
-
 /// A column of a chunk. It is as long as its last filled cell needs.
 #[derive(Debug)]
 pub enum ChunkColumn {
@@ -168,6 +124,13 @@ impl ChunkColumn {
         match self {
             ChunkColumn::Shared(numbers) => numbers.len(),
             ChunkColumn::Mixed(tags, _) => tags.len(),
+        }
+    }
+
+    fn bytes(&self) -> usize {
+        match self {
+            ChunkColumn::Shared(numbers) => numbers.capacity() * size_of::<u32>(),
+            ChunkColumn::Mixed(tags, bits) => tags.capacity() + bits.capacity() * size_of::<u64>(),
         }
     }
 
@@ -213,6 +176,8 @@ pub struct Chunk {
     columns: Vec<Option<ChunkColumn>>,
     /// The texts that are not shared strings.
     pub text: String,
+    /// Whether any of them holds a NUL.
+    has_nul: bool,
 }
 
 impl Chunk {
@@ -228,41 +193,114 @@ impl Chunk {
         let start = start as usize;
         self.text.get(start..start + length as usize).unwrap_or("")
     }
+
+    /// About how many bytes of memory it takes.
+    pub fn bytes(&self) -> usize {
+        let columns = self.columns.iter().flatten().map(ChunkColumn::bytes).sum::<usize>();
+        columns + self.columns.capacity() * size_of::<Option<ChunkColumn>>() + self.text.capacity()
+    }
+
+    /// The same chunk with the strings in it that are not in memory as texts of its own; None if it holds no such string.
+    pub fn loaded(&self, strings: &Strings) -> Result<Option<Self>> {
+        let first = strings.in_memory();
+        let is_outside = |value: &Value| matches!(value, Value::Shared(number) if *number >= first);
+        let outside = |column: &ChunkColumn| (0..column.len()).map(|row| column.get(row)).filter(is_outside).collect::<Vec<_>>();
+        let mut numbers: Vec<u32> = Vec::new();
+        for value in self.columns.iter().flatten().flat_map(outside) {
+            if let Value::Shared(number) = value {
+                numbers.push(number);
+            }
+        }
+        if numbers.is_empty() {
+            return Ok(None);
+        }
+        numbers.sort_unstable();
+        numbers.dedup();
+        let mut text = self.text.clone();
+        let mut places = HashMap::with_capacity(numbers.len());
+        strings.load(&numbers, |number, string| {
+            let (Ok(start), Ok(length)) = (u32::try_from(text.len()), u32::try_from(string.len())) else {
+                return unusual("texts are very long");
+            };
+            text.push_str(string);
+            places.insert(number, Value::Text(start, length));
+            Ok(())
+        })?;
+        let replaced = |column: &ChunkColumn| {
+            let mut made = ChunkColumn::Shared(Vec::new());
+            for row in 0..column.len() {
+                match column.get(row) {
+                    Value::Blank => {}
+                    Value::Shared(number) if number >= first => {
+                        made.push(row, places.get(&number).copied().unwrap_or(Value::Blank));
+                    }
+                    value => made.push(row, value),
+                }
+            }
+            made
+        };
+        let columns = self.columns.iter().map(|column| column.as_ref().map(replaced)).collect();
+        Ok(Some(Self { columns, text, has_nul: self.has_nul || strings.has_nul }))
+    }
 }
 
-/// The cells of a sheet. Rows and columns are counted from 0.
+/// The cells of some rows of a sheet. Rows and columns are counted from 0, in the sheet.
 #[derive(Debug, Default)]
 pub struct Cells {
-    pub strings: Arc<Strings>,
-    chunks: Vec<Chunk>,
-    /// The number of rows up to the last one with a cell.
-    pub rows: u32,
-    /// The first column with a cell, and the one after the last.
-    pub first_column: u32,
-    pub end_column: u32,
-    /// Whether a text that is no shared string holds a NUL.
-    pub has_nul: bool,
+    strings: Arc<Strings>,
+    chunks: Vec<Arc<Chunk>>,
+    first_chunk: u32,
+    has_nul: bool,
 }
 
 impl Cells {
-    /// The chunk with this row.
+    /// The cells of chunks that follow one another; `first` is the number of the first one.
+    pub fn new(strings: Arc<Strings>, first: u32, chunks: Vec<Arc<Chunk>>) -> Self {
+        let has_nul = strings.has_nul || chunks.iter().any(|chunk| chunk.has_nul);
+        Self { strings, chunks, first_chunk: first, has_nul }
+    }
+
+    /// The shared string with this number.
     #[inline]
-    pub fn chunk(&self, row: u32) -> Option<&Chunk> {
-        self.chunks.get((row / CHUNK_ROWS) as usize)
+    pub fn string(&self, number: u32) -> &str {
+        self.strings.get(number)
+    }
+
+    /// Whether any text may hold a NUL.
+    pub fn may_have_nul(&self) -> bool {
+        self.has_nul
     }
 
     /// The cell in this place, and its chunk.
     #[inline]
     pub fn get(&self, row: u32, column: u32) -> (Value, Option<&Chunk>) {
-        let chunk = self.chunk(row);
+        let number = (row / CHUNK_ROWS).wrapping_sub(self.first_chunk);
+        let chunk = self.chunks.get(number as usize).map(Arc::as_ref);
         let cells = chunk.and_then(|chunk| chunk.column(column));
         (cells.map_or(Value::Blank, |cells| cells.get((row % CHUNK_ROWS) as usize)), chunk)
     }
 }
 
-/// Collects the cells of a sheet, row by row and from left to right.
+/// Where the cells of a sheet are.
+#[derive(Debug, Clone, Copy)]
+pub struct Extent {
+    /// The number of rows up to the last one with a cell.
+    pub rows: u32,
+    /// The first column with a cell, and the one after the last.
+    pub first_column: u32,
+    pub end_column: u32,
+}
+
+/// Collects the cells of a sheet, row by row and from left to right, and gives them away chunk by chunk.
 pub struct Builder {
-    cells: Cells,
+    pub strings: Arc<Strings>,
+    pub extent: Extent,
+    /// The chunk that is being filled, and its number.
+    chunk: Chunk,
+    number: u32,
+    finished: Vec<Arc<Chunk>>,
+    /// The bytes of XML that there will be.
+    xml_bytes: u64,
     /// Places for cells that take memory, filled or not, and how many are allowed.
     slots: u64,
     max_slots: u64,
@@ -272,33 +310,32 @@ pub struct Builder {
 const COLUMN_SLOTS: u64 = (size_of::<Option<ChunkColumn>>() / size_of::<u64>()) as u64;
 
 impl Builder {
-    pub fn new(strings: Arc<Strings>) -> Self {
-        Self { cells: Cells { strings, first_column: u32::MAX, ..Cells::default() }, slots: 0, max_slots: MANY_CELLS }
-    }
-
-    /// How many shared strings there are.
-    pub fn shared_strings(&self) -> usize {
-        self.cells.strings.len()
-    }
-
-    /// Whether the shared string with this number is empty.
-    #[inline]
-    pub fn is_empty_string(&self, number: u32) -> bool {
-        self.cells.strings.is_empty_string(number)
+    /// For the cells of a sheet with so many bytes of XML.
+    pub fn new(strings: Arc<Strings>, xml_bytes: u64) -> Self {
+        Self {
+            strings,
+            extent: Extent { rows: 0, first_column: u32::MAX, end_column: 0 },
+            chunk: Chunk::default(),
+            number: 0,
+            finished: Vec::new(),
+            xml_bytes,
+            slots: 0,
+            max_slots: MANY_CELLS,
+        }
     }
 
     /// Add a cell. An empty text is blank, but it belongs to the rectangle of cells. Cells that would take much more memory
     /// than their XML are unusual.
     #[inline]
     pub fn add(&mut self, row: u32, column: u32, value: Value) -> Result<()> {
-        self.cells.rows = self.cells.rows.max(row + 1);
-        self.cells.first_column = self.cells.first_column.min(column);
-        self.cells.end_column = self.cells.end_column.max(column + 1);
+        self.extent.rows = self.extent.rows.max(row + 1);
+        self.extent.first_column = self.extent.first_column.min(column);
+        self.extent.end_column = self.extent.end_column.max(column + 1);
         if let Value::Blank | Value::Text(_, 0) = value {
             return Ok(());
         }
         let mut slots = 0;
-        let chunk = self.chunk(row);
+        let chunk = self.chunk(row)?;
         if chunk.columns.len() <= column as usize {
             slots += (u64::from(column) + 1 - chunk.columns.len() as u64) * COLUMN_SLOTS;
             chunk.columns.resize_with(column as usize + 1, || None);
@@ -319,8 +356,8 @@ impl Builder {
         let Ok(text) = std::str::from_utf8(text) else {
             return unusual("a text is not in UTF-8");
         };
-        self.cells.has_nul |= text.contains('\0');
-        let chunk = self.chunk(row);
+        let chunk = self.chunk(row)?;
+        chunk.has_nul |= text.contains('\0');
         let start = chunk.text.len();
         if start + text.len() > u32::MAX as usize {
             return unusual("texts are very long");
@@ -334,25 +371,43 @@ impl Builder {
         self.max_slots = MANY_CELLS.max(xml_bytes / BYTES_PER_CELL);
     }
 
-    /// The cells of a sheet with so many bytes of XML.
-    pub fn finish(mut self, xml_bytes: u64) -> Result<Cells> {
-        let columns = u64::from(self.cells.end_column).max(NEAR_COLUMNS);
-        let cells = u64::from(self.cells.rows) * columns;
-        if cells > MANY_CELLS && cells > xml_bytes / BYTES_PER_CELL {
-            return unusual("the sheet is nearly empty");
-        }
-        for chunk in &mut self.cells.chunks {
-            chunk.text.shrink_to_fit();
-        }
-        self.cells.first_column = self.cells.first_column.min(self.cells.end_column);
-        Ok(self.cells)
+    /// The chunks that are complete and were not taken yet.
+    pub fn take(&mut self) -> Vec<Arc<Chunk>> {
+        std::mem::take(&mut self.finished)
     }
 
-    fn chunk(&mut self, row: u32) -> &mut Chunk {
-        let number = (row / CHUNK_ROWS) as usize;
-        if self.cells.chunks.len() <= number {
-            self.cells.chunks.resize_with(number + 1, Chunk::default);
+    /// End the last chunk; returns where the cells are.
+    pub fn finish(&mut self) -> Result<Extent> {
+        self.check_extent()?;
+        self.end_chunk();
+        let first_column = self.extent.first_column.min(self.extent.end_column);
+        Ok(Extent { first_column, ..self.extent })
+    }
+
+    #[inline]
+    fn chunk(&mut self, row: u32) -> Result<&mut Chunk> {
+        if row / CHUNK_ROWS > self.number {
+            self.check_extent()?;
+            while row / CHUNK_ROWS > self.number {
+                self.end_chunk();
+            }
         }
-        &mut self.cells.chunks[number]
+        Ok(&mut self.chunk)
+    }
+
+    fn end_chunk(&mut self) {
+        self.chunk.text.shrink_to_fit();
+        self.finished.push(Arc::new(std::mem::take(&mut self.chunk)));
+        self.number += 1;
+    }
+
+    /// Check that there is not much more space than XML.
+    fn check_extent(&self) -> Result<()> {
+        let columns = u64::from(self.extent.end_column).max(NEAR_COLUMNS);
+        let cells = u64::from(self.extent.rows) * columns;
+        if cells > MANY_CELLS && cells > self.xml_bytes / BYTES_PER_CELL {
+            return unusual("the sheet is nearly empty");
+        }
+        Ok(())
     }
 }

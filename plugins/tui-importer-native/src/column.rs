@@ -111,7 +111,7 @@ pub struct Column {
 }
 
 impl Column {
-    /// A column of a sheet.
+    /// A column of rows `start` to `stop` (exclusive) of a sheet.
     pub fn of_sheet(cells: &Arc<Cells>, column: u32, start: u32, stop: u32) -> Self {
         Self::new(Arc::clone(cells), column, Rows::Range(start, stop), Cast::Same)
     }
@@ -145,7 +145,7 @@ impl Column {
         let text = |start, length| chunk.map_or("", |chunk| chunk.text(start, length));
         match (value, self.cast) {
             (Value::Blank, _) => Item::Blank,
-            (Value::Shared(number), _) => Item::Text(self.cells.strings.get(number)),
+            (Value::Shared(number), _) => Item::Text(self.cells.string(number)),
             (Value::Text(start, length), _) => Item::Text(text(start, length)),
             (Value::Float(number), Cast::Integer) => Item::Integer(number as i64),
             (Value::Float(number), Cast::WholeText) => Item::WholeText(number as i64),
@@ -206,7 +206,7 @@ impl Column {
 
     /// Whether any text may hold a NUL.
     fn may_have_nul(&self) -> bool {
-        self.facts().kinds & kind::TEXT != 0 && (self.cells.strings.has_nul || self.cells.has_nul)
+        self.facts().kinds & kind::TEXT != 0 && self.cells.may_have_nul()
     }
 
     fn finds_nul(&self) -> bool {
@@ -312,6 +312,30 @@ impl Column {
         }
     }
 
+    /// A sum over the cells that are not blank, by their places in a sheet.
+    pub fn digest(&self, first_row: u32, column: u32) -> u64 {
+        let mut sum = 0_u64;
+        for (row, item) in (u64::from(first_row)..).zip(self.items()) {
+            let (number, text) = match item {
+                Item::Blank => continue,
+                Item::Text(text) | Item::Error(text) | Item::Formula(text) => (0, text),
+                Item::Float(number) | Item::Single(number) | Item::Decimal(number, _) => (number.to_bits(), ""),
+                Item::Bool(truth) => (truth.into(), ""),
+                Item::Integer(number) | Item::WholeText(number) => (number as u64, ""),
+                Item::Datetime(number) | Item::Date(number) | Item::Time(number) | Item::Span(number) => (number as u64, ""),
+            };
+            let mut hash = mixed(row << 24 | u64::from(column), item_kind(&item).into());
+            hash = mixed(hash ^ number, text.len() as u64);
+            for piece in text.as_bytes().chunks(8) {
+                let mut bytes = [0; 8];
+                bytes[..piece.len()].copy_from_slice(piece);
+                hash = mixed(hash, u64::from_le_bytes(bytes));
+            }
+            sum = sum.wrapping_add(mixed(hash, 0));
+        }
+        sum
+    }
+
     fn longest_text(&self) -> usize {
         let length = |item| match item {
             Item::Text(text) => text.chars().count(),
@@ -320,6 +344,13 @@ impl Column {
         };
         self.items().map(length).max().unwrap_or(0)
     }
+}
+
+/// One step of a hash (as in wyhash): the halves of a product.
+#[inline]
+fn mixed(hash: u64, value: u64) -> u64 {
+    let product = u128::from(hash ^ 0x9e37_79b9_7f4a_7c15) * u128::from(value ^ 0xd1b5_4a32_d192_ed03);
+    (product >> 64) as u64 ^ product as u64
 }
 
 /// A column type of the program.
@@ -350,7 +381,7 @@ impl Column {
     #[staticmethod]
     #[pyo3(signature = (cells, cast = None))]
     fn from_cells(cells: &Bound<'_, PyAny>, cast: Option<(u8, Option<u32>)>) -> PyResult<Self> {
-        let mut builder = Builder::new(Arc::default());
+        let mut builder = Builder::new(Arc::default(), u64::MAX);
         builder.expect(u64::MAX);
         let mut count = 0;
         for cell in cells.try_iter()? {
@@ -358,7 +389,8 @@ impl Column {
             builder.add(count, 0, value).map_err(|error| PyTypeError::new_err(error.to_string()))?;
             count += 1;
         }
-        let cells = builder.finish(u64::MAX).map_err(|error| PyTypeError::new_err(error.to_string()))?;
+        builder.finish().map_err(|error| PyTypeError::new_err(error.to_string()))?;
+        let cells = Cells::new(Arc::clone(&builder.strings), 0, builder.take());
         Ok(Self::new(Arc::new(cells), 0, Rows::Range(0, count), cast_of(cast)))
     }
 

@@ -9,15 +9,16 @@ mod copy;
 mod formats;
 mod numbers;
 mod package;
+mod shared;
 mod sheet;
+mod stream;
 mod strings;
 mod unusual;
 mod workbook;
 mod xml;
 
-use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use pyo3::create_exception;
 use pyo3::exceptions::PyException;
@@ -25,6 +26,7 @@ use pyo3::prelude::*;
 
 use crate::column::Column;
 use crate::package::Package;
+use crate::stream::{guarded, Shared, Stream};
 use crate::unusual::Unusual;
 
 create_exception!(tui_importer_native._native, UnusualError, PyException, "The file is left to the built-in reader.");
@@ -35,104 +37,141 @@ impl From<Unusual> for PyErr {
     }
 }
 
-/// Call a function that reads. What makes it panic, which must never happen, is unusual like anything else.
-fn guarded<T>(read: impl FnOnce() -> unusual::Result<T>) -> unusual::Result<T> {
-    match catch_unwind(AssertUnwindSafe(read)) {
-        Ok(result) => result,
-        Err(_) => unusual::unusual("the compiled reader failed"),
-    }
-}
-
 /// The version of the program's interface for plugins that this module was made for.
 const API_VERSION: u32 = 1;
+
+/// Sheets with at most so many bytes of XML are read before they are used: that takes a twentieth of a second, and what is
+/// unusual in them is known before any row was used.
+const SMALL_SHEET: u64 = 16 << 20;
+/// The bytes of XML that a cell takes, at least and at most; a sheet that says otherwise of itself is not believed.
+const CELL_BYTES: std::ops::Range<u64> = 4..400;
 
 /// An open workbook. Raises `UnusualError` for one that this reader does not know.
 #[pyclass(frozen, module = "tui_importer_native._native")]
 struct Workbook {
-    package: Package,
-    contents: workbook::Workbook,
-    /// The shared strings, once a sheet was read.
-    strings: Mutex<Option<Arc<cells::Strings>>>,
-}
-
-impl Workbook {
-    fn read(&self, name: &str) -> unusual::Result<sheet::Sheet> {
-        let Some(sheet) = self.contents.sheets.iter().find(|sheet| sheet.name == name) else {
-            return unusual::unusual("there is no such sheet");
-        };
-        let strings = {
-            let mut known = self.strings.lock().unwrap_or_else(PoisonError::into_inner);
-            match (&*known, &self.contents.strings) {
-                (Some(strings), _) => Arc::clone(strings),
-                (None, None) => Arc::default(),
-                (None, Some(part)) => Arc::clone(known.insert(Arc::new(strings::read(&self.package, part)?))),
-            }
-        };
-        let context = sheet::Context { strings, styles: &self.contents.styles, date1904: self.contents.date1904 };
-        sheet::read(&self.package, &sheet.part, &context)
-    }
+    shared: Arc<Shared>,
 }
 
 #[pymethods]
 impl Workbook {
+    /// At most about `kept_strings` bytes of the shared strings are kept in memory, and the others in a temporary file.
     #[new]
-    fn open(py: Python<'_>, path: PathBuf) -> PyResult<Self> {
+    #[pyo3(signature = (path, *, kept_strings = None))]
+    fn open(py: Python<'_>, path: PathBuf, kept_strings: Option<usize>) -> PyResult<Self> {
         let read = || {
             let package = Package::open(&path)?;
             let contents = workbook::Workbook::read(&package)?;
-            Ok((package, contents))
+            Ok(Shared::new(package, contents, kept_strings))
         };
-        let (package, contents) = py.detach(|| guarded(read))?;
-        Ok(Self { package, contents, strings: Mutex::new(None) })
+        let shared = py.detach(|| guarded(read))?;
+        Ok(Self { shared: Arc::new(shared) })
     }
 
     /// The name of each worksheet, and whether it is hidden.
     #[getter]
     fn sheets(&self) -> Vec<(String, bool)> {
-        self.contents.sheets.iter().map(|sheet| (sheet.name.clone(), sheet.hidden)).collect()
+        self.shared.contents.sheets.iter().map(|sheet| (sheet.name.clone(), sheet.hidden)).collect()
     }
 
-    /// Parse a sheet without the GIL.
-    fn sheet(&self, py: Python<'_>, name: &str) -> PyResult<Sheet> {
-        let sheet = py.detach(|| guarded(|| self.read(name)))?;
-        Ok(Sheet { cells: Arc::new(sheet.cells), merged: sheet.merged })
+    /// Begin to read a sheet, without the GIL. One with at most `small` bytes of XML is read to its end. At most about
+    /// `kept` bytes of its cells are kept in memory; what follows is read again when it is needed.
+    #[pyo3(signature = (name, *, small = None, kept = None))]
+    fn sheet(&self, py: Python<'_>, name: &str, small: Option<u64>, kept: Option<usize>) -> PyResult<Sheet> {
+        let read = || {
+            let Some(sheet) = self.shared.contents.sheets.iter().find(|sheet| sheet.name == name) else {
+                return unusual::unusual("there is no such sheet");
+            };
+            let stream = Stream::begin(&self.shared, &sheet.part, kept)?;
+            let mut sheet = Sheet { stream, first_column: 0, rows: None };
+            let size = sheet.stream.size();
+            if size > small.unwrap_or(SMALL_SHEET) {
+                let dimension = sheet.stream.dimension()?;
+                let cells = |range: sheet::Merged| u64::from(range.1 + 1) * u64::from(range.3 - range.2 + 1);
+                let is_likely = |range: &sheet::Merged| CELL_BYTES.contains(&(size / cells(*range)));
+                sheet.rows = dimension.filter(is_likely).map(|range| range.1 + 1);
+            } else if let Some(end) = sheet.stream.wait()? {
+                sheet.first_column = end.extent.first_column;
+                sheet.rows = Some(end.extent.rows);
+            }
+            Ok(sheet)
+        };
+        Ok(py.detach(|| guarded(read))?)
     }
 }
 
-/// A parsed sheet.
+/// A sheet that is read while its rows are used.
 #[pyclass(frozen, module = "tui_importer_native._native")]
 struct Sheet {
-    cells: Arc<cells::Cells>,
-    merged: Vec<sheet::Merged>,
+    stream: Arc<Stream>,
+    first_column: u32,
+    rows: Option<u32>,
 }
 
 #[pymethods]
 impl Sheet {
-    /// The number of rows up to the last one with a cell.
+    /// The number of rows up to the last one with a cell, as far as it is known; that of a large sheet may be
+    /// wrong.
     #[getter]
-    fn rows(&self) -> u32 {
-        self.cells.rows
+    fn rows(&self) -> Option<u32> {
+        self.rows
     }
 
-    /// The first column with a cell, from 0.
+    /// The first column of the blocks, from 0.
     #[getter]
     fn first_column(&self) -> u32 {
-        self.cells.first_column
+        self.first_column
     }
 
     /// The merged ranges: first and last row, first and last column, from 0.
-    #[getter]
-    fn merged(&self) -> Vec<sheet::Merged> {
-        self.merged.clone()
+    fn merged(&self, py: Python<'_>) -> PyResult<Vec<sheet::Merged>> {
+        Ok(py.detach(|| guarded(|| self.stream.merged()))?)
     }
 
-    /// The columns of rows `start` to `stop` (exclusive, from 0).
-    fn columns(&self, start: u32, stop: u32) -> Vec<Column> {
-        let stop = stop.min(self.cells.rows);
-        let start = start.min(stop);
-        let columns = self.cells.first_column..self.cells.end_column;
-        columns.map(|column| Column::of_sheet(&self.cells, column, start, stop)).collect()
+    /// Iterate over all rows in blocks of at most so many.
+    fn blocks(slf: Bound<'_, Self>, rows: u32) -> Blocks {
+        let sheet = slf.get();
+        Blocks { blocks: stream::Blocks::new(&sheet.stream), rows, first_column: sheet.first_column, _sheet: slf.unbind() }
     }
+}
+
+impl Drop for Sheet {
+    fn drop(&mut self) {
+        self.stream.cancel();
+    }
+}
+
+/// An iterator over the blocks of a sheet: the first row of each, from 0, and its columns.
+#[pyclass(module = "tui_importer_native._native")]
+struct Blocks {
+    blocks: stream::Blocks,
+    rows: u32,
+    first_column: u32,
+    /// It stops reading when it is gone.
+    _sheet: Py<Sheet>,
+}
+
+#[pymethods]
+impl Blocks {
+    fn __iter__(slf: PyRef<'_, Self>) -> PyRef<'_, Self> {
+        slf
+    }
+
+    fn __next__(&mut self, py: Python<'_>) -> PyResult<Option<(u32, Vec<Column>)>> {
+        let (blocks, rows) = (&mut self.blocks, self.rows);
+        let Some(block) = py.detach(|| guarded(|| blocks.next(rows)))? else { return Ok(None) };
+        let cells = Arc::new(block.cells);
+        let (start, stop) = (block.first_row, block.first_row + block.rows);
+        let columns = self.first_column..block.end_column.max(self.first_column + 1);
+        Ok(Some((start, columns.map(|column| Column::of_sheet(&cells, column, start, stop)).collect())))
+    }
+}
+
+/// A sum over the cells of some rows, the first of which is `first_row`, in columns of which the first is
+/// `first_column`: other cells have another sum. How they are cut into blocks does not matter, and blanks are left out.
+#[pyfunction]
+fn digest(first_row: u32, first_column: u32, columns: Vec<PyRef<'_, Column>>) -> u64 {
+    let each = |(number, column): (u32, &PyRef<'_, Column>)| column.digest(first_row, first_column + number);
+    (0..).zip(&columns).map(each).fold(0, u64::wrapping_add)
 }
 
 #[pymodule]
@@ -143,6 +182,8 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("STORE", copy::Store::shared(py)?)?;
     module.add_class::<Workbook>()?;
     module.add_class::<Sheet>()?;
+    module.add_class::<Blocks>()?;
+    module.add_function(wrap_pyfunction!(digest, module)?)?;
     module.add_class::<Column>()?;
     module.add_class::<copy::Store>()?;
     module.add_class::<copy::EncodedRows>()?;

@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use flate2::{Decompress, FlushDecompress, Status};
 use memchr::memmem;
@@ -55,7 +56,7 @@ type Entries = HashMap<String, Entry>;
 
 /// An open workbook file.
 pub struct Package {
-    file: File,
+    file: Arc<Mutex<File>>,
     entries: Entries,
 }
 
@@ -72,7 +73,7 @@ impl Package {
             return unusual("no ZIP archive");
         }
         let entries = read_directory(&mut file)?;
-        let package = Self { file, entries };
+        let package = Self { file: Arc::new(Mutex::new(file)), entries };
         package.check_encodings()?;
         Ok(package)
     }
@@ -120,16 +121,14 @@ impl Package {
         let Some(&entry) = self.entries.get(&part.to_lowercase()) else {
             return unusual(format!("no part {part}"));
         };
-        let mut file = self.file.try_clone()?;
-        file.seek(SeekFrom::Start(entry.header))?;
         let mut header = [0; LOCAL_SIZE];
-        file.read_exact(&mut header)?;
+        read_at(&self.file, entry.header, &mut header)?;
         if !header.starts_with(LOCAL_SIGNATURE) {
             return unusual("the archive's directory leads nowhere");
         }
         let skipped = u64::from(u16_at(&header, 26)) + u64::from(u16_at(&header, 28));
         Ok(Pieces {
-            file,
+            file: Arc::clone(&self.file),
             position: entry.header + LOCAL_SIZE as u64 + skipped,
             left: entry.packed,
             entry,
@@ -145,7 +144,7 @@ impl Package {
 
 /// The bytes of a part, in pieces.
 pub struct Pieces {
-    file: File,
+    file: Arc<Mutex<File>>,
     position: u64,
     left: u64,
     entry: Entry,
@@ -217,9 +216,7 @@ impl Pieces {
         let length = self.left.min(PACKED_PIECE as u64) as usize;
         self.packed.resize(length, 0);
         self.used = 0;
-        // The descriptor is shared with other parts, so its position may have changed.
-        self.file.seek(SeekFrom::Start(self.position))?;
-        self.file.read_exact(&mut self.packed)?;
+        read_at(&self.file, self.position, &mut self.packed)?;
         self.position += length as u64;
         self.left -= length as u64;
         Ok(())
@@ -247,6 +244,14 @@ impl Pieces {
         }
         Ok(())
     }
+}
+
+/// Fill the buffer from a place of a file that other threads read, too.
+fn read_at(file: &Mutex<File>, place: u64, buffer: &mut [u8]) -> Result<()> {
+    let mut file = file.lock().unwrap_or_else(PoisonError::into_inner);
+    file.seek(SeekFrom::Start(place))?;
+    file.read_exact(buffer)?;
+    Ok(())
 }
 
 fn read_directory(file: &mut File) -> Result<Entries> {

@@ -7,9 +7,10 @@ use std::sync::Arc;
 
 use memchr::{memchr, memmem};
 
-use crate::cells::{Builder, Cells, Strings, Value, MAX_COLUMNS, MAX_ROWS};
+use crate::cells::{Builder, Chunk, Extent, Value, MAX_COLUMNS, MAX_ROWS};
 use crate::formats::{self, Shown};
-use crate::package::Package;
+use crate::package::{Package, Pieces};
+use crate::shared::Strings;
 use crate::strings::{push_text, read_string};
 use crate::unusual::{unusual, Result};
 use crate::xml::{self, attribute, decode, Attributes, Token, Tokens};
@@ -26,73 +27,148 @@ const EXACT_DIGITS: usize = 15;
 /// A merged range: first and last row, first and last column, from 0.
 pub type Merged = (u32, u32, u32, u32);
 
-/// A parsed sheet.
-pub struct Sheet {
-    pub cells: Cells,
-    pub merged: Vec<Merged>,
-}
-
 /// What the cells of a sheet refer to.
-pub struct Context<'a> {
+#[derive(Clone)]
+pub struct Context {
     pub strings: Arc<Strings>,
-    pub styles: &'a [Option<Shown>],
+    pub styles: Arc<Vec<Option<Shown>>>,
     pub date1904: bool,
 }
 
-/// Read a sheet.
-pub fn read(package: &Package, part: &str, context: &Context<'_>) -> Result<Sheet> {
-    let mut pieces = package.pieces(part)?;
-    let mut reading = Reading::new(context);
-    let mut buffer = Vec::new();
-    let mut row_end: Option<Vec<u8>> = None;
-    let mut xml_bytes = 0;
-    loop {
+/// What is known at the end of a sheet.
+pub struct End {
+    pub extent: Extent,
+    pub merged: Vec<Merged>,
+}
+
+/// One reading of a sheet from its beginning, piece by piece.
+pub struct Pass {
+    pieces: Pieces,
+    reading: Reading,
+    buffer: Vec<u8>,
+    row_end: Option<Vec<u8>>,
+    xml_bytes: u64,
+}
+
+impl Pass {
+    pub fn new(package: &Package, part: &str, context: &Context) -> Result<Self> {
+        Ok(Self {
+            pieces: package.pieces(part)?,
+            reading: Reading::new(context, package.size(part)),
+            buffer: Vec::new(),
+            row_end: None,
+            xml_bytes: 0,
+        })
+    }
+
+    /// Read some rows; returns what is known at the end, if it is reached. The sheet must not be read further then.
+    pub fn advance(&mut self) -> Result<Option<End>> {
+        let Self { pieces, reading, buffer, row_end, xml_bytes } = self;
         let checked = buffer.len();
-        let more = pieces.read(&mut buffer)?;
+        let more = pieces.read(buffer)?;
         if xml::has_control_characters(&buffer[checked..]) {
             return unusual("the sheet holds control characters");
         }
-        xml_bytes += (buffer.len() - checked) as u64;
+        *xml_bytes += (buffer.len() - checked) as u64;
         if row_end.is_none() {
-            if let Some((prefix, length)) = head(&buffer)? {
-                buffer.drain(..length);
-                row_end = Some([b"</", &prefix[..], b"row>"].concat());
+            if let Some(head) = head(buffer)? {
+                buffer.drain(..head.length);
+                *row_end = Some([b"</", &head.prefix[..], b"row>"].concat());
             }
         }
         let mut cut = 0;
-        if let Some(row_end) = &row_end {
+        if let Some(row_end) = row_end {
             if !reading.ended {
-                cut = memmem::rfind(&buffer, row_end).map_or(0, |place| place + row_end.len());
+                cut = memmem::rfind(buffer, row_end).map_or(0, |place| place + row_end.len());
                 if !more {
                     cut = buffer.len();
                 }
-                reading.builder.expect(xml_bytes);
+                reading.builder.expect(*xml_bytes);
                 cut = reading.rows(&buffer[..cut])?;
                 buffer.drain(..cut);
             }
         }
-        if !more {
-            break;
+        if more {
+            return if cut == 0 && buffer.len() > MAX_ROW { unusual("a row is very long") } else { Ok(None) };
         }
-        if cut == 0 && buffer.len() > MAX_ROW {
-            return unusual("a row is very long");
+        if !reading.ended {
+            return unusual("the rows do not end");
         }
+        let merged = merged_ranges(buffer)?;
+        Ok(Some(End { extent: reading.builder.finish()?, merged }))
     }
-    if !reading.ended {
-        return unusual("the rows do not end");
+
+    /// The chunks that were read and not taken yet, and where their cells are so far.
+    pub fn take(&mut self) -> (Vec<Arc<Chunk>>, Extent) {
+        (self.reading.builder.take(), self.reading.builder.extent)
     }
-    let merged = merged_ranges(&buffer)?;
-    Ok(Sheet { cells: reading.builder.finish(xml_bytes)?, merged })
 }
 
-/// The prefix of the elements, with its colon, and the length of what precedes the first row; None if it is not there yet.
-fn head(buffer: &[u8]) -> Result<Option<(Vec<u8>, usize)>> {
+/// The range of cells that a sheet declares, which may be wrong; None if it declares none.
+pub fn dimension(package: &Package, part: &str) -> Result<Option<Merged>> {
+    let mut pieces = package.pieces(part)?;
+    let mut buffer = Vec::new();
+    while pieces.read(&mut buffer)? && buffer.len() <= MAX_ROW {
+        if let Some(head) = head(&buffer)? {
+            return Ok(head.dimension);
+        }
+    }
+    Ok(None)
+}
+
+/// The merged ranges of a sheet, whose cells are not read.
+pub fn merged(package: &Package, part: &str) -> Result<Vec<Merged>> {
+    let mut pieces = package.pieces(part)?;
+    let mut buffer = Vec::new();
+    let mut end_tag: Option<Vec<u8>> = None;
+    let mut ended = false;
+    loop {
+        let more = pieces.read(&mut buffer)?;
+        if end_tag.is_none() {
+            if let Some(head) = head(&buffer)? {
+                ended = head.empty;
+                buffer.drain(..head.length);
+                end_tag = Some([b"</", &head.prefix[..], b"sheetData"].concat());
+            }
+        }
+        if let (Some(end_tag), false) = (&end_tag, ended) {
+            if let Some(place) = memmem::find(&buffer, end_tag) {
+                let length = memchr(b'>', &buffer[place..]).map(|length| place + length + 1);
+                ended = length.is_some();
+                buffer.drain(..length.unwrap_or(place));
+            } else {
+                // The tag may begin in this piece and end in the next one.
+                buffer.drain(..buffer.len().saturating_sub(end_tag.len()));
+            }
+        }
+        if !more {
+            return if ended { merged_ranges(&buffer) } else { unusual("the rows do not end") };
+        }
+        if buffer.len() > MAX_ROW {
+            return unusual("there is much XML after the rows");
+        }
+    }
+}
+
+/// What precedes the first row.
+struct Head {
+    /// The prefix of the elements, with its colon.
+    prefix: Vec<u8>,
+    length: usize,
+    dimension: Option<Merged>,
+    /// Whether there are no rows; then the element is not part of the head.
+    empty: bool,
+}
+
+/// What precedes the first row; None if it is not there yet.
+fn head(buffer: &[u8]) -> Result<Option<Head>> {
     let Some(place) = memmem::find(buffer, b"sheetData") else { return Ok(None) };
     let Some(length) = memchr(b'>', &buffer[place..]) else { return Ok(None) };
     let whole = &buffer[..place + length + 1];
     let body = xml::body(whole)?;
     let mut tokens = Tokens::new(body, 0);
     let mut root = false;
+    let mut dimension = None;
     loop {
         let begin = tokens.place;
         match tokens.next()? {
@@ -101,11 +177,13 @@ fn head(buffer: &[u8]) -> Result<Option<(Vec<u8>, usize)>> {
                 let end = memmem::find(name, b"sheetData").unwrap_or_default();
                 // An empty element is left for the rows, which end with it.
                 let rows = if empty { begin } else { tokens.place };
-                return Ok(Some((name[..end].to_vec(), whole.len() - body.len() + rows)));
+                let length = whole.len() - body.len() + rows;
+                return Ok(Some(Head { prefix: name[..end].to_vec(), length, dimension, empty }));
             }
             Some(Token::Start { name: b"worksheet", empty: false, .. }) if !root => root = true,
             Some(Token::Start { name: b"dimension", attributes, .. }) => {
-                if attribute(attributes, b"ref")?.is_none_or(|range| range_of(range).is_none()) {
+                dimension = attribute(attributes, b"ref")?.and_then(range_of);
+                if dimension.is_none() {
                     return unusual("the dimension is none");
                 }
             }
@@ -186,9 +264,9 @@ struct Tag<'a> {
     rich: bool,
 }
 
-struct Reading<'a> {
+struct Reading {
     builder: Builder,
-    styles: &'a [Option<Shown>],
+    styles: Arc<Vec<Option<Shown>>>,
     date1904: bool,
     /// Whether a number without a style would be a date, of which the built-in reader's parts think differently.
     odd_default: bool,
@@ -204,13 +282,12 @@ struct Reading<'a> {
     scratch: Vec<u8>,
 }
 
-impl<'a> Reading<'a> {
-    fn new(context: &Context<'a>) -> Self {
-        let builder = Builder::new(Arc::clone(&context.strings));
+impl Reading {
+    fn new(context: &Context, xml_bytes: u64) -> Self {
         Self {
-            shared_strings: builder.shared_strings().try_into().unwrap_or(u32::MAX),
-            builder,
-            styles: context.styles,
+            shared_strings: context.strings.len().try_into().unwrap_or(u32::MAX),
+            builder: Builder::new(Arc::clone(&context.strings), xml_bytes),
+            styles: Arc::clone(&context.styles),
             date1904: context.date1904,
             odd_default: context.styles.first().copied().flatten().is_some(),
             row: 0,
@@ -481,7 +558,7 @@ impl<'a> Reading<'a> {
 
     #[inline]
     fn add_shared(&mut self, column: u32, number: u32) -> Result<()> {
-        let value = if self.builder.is_empty_string(number) { Value::Text(0, 0) } else { Value::Shared(number) };
+        let value = if self.builder.strings.is_empty_string(number) { Value::Text(0, 0) } else { Value::Shared(number) };
         self.builder.add(self.row, column, value)
     }
 

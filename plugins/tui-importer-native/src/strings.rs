@@ -1,9 +1,11 @@
 //! The shared strings of a workbook (ECMA-376 part 1, 18.4).
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use memchr::{memchr, memchr3, memmem};
 
-use crate::cells::Strings;
 use crate::package::Package;
+use crate::shared::{Strings, StringsBuilder};
 use crate::unusual::{unusual, Result};
 use crate::xml::{self, attribute, Token, Tokens};
 
@@ -14,16 +16,19 @@ const HEAD: usize = 4 << 10;
 /// The XML of the shortest string, `<si/>`.
 const SHORTEST: u64 = 5;
 
-/// Read the shared strings of a part.
-pub fn read(package: &Package, part: &str) -> Result<Strings> {
+/// Read the shared strings of a part, unless that is `cancelled` meanwhile, and keep so many bytes of them in memory.
+pub fn read(package: &Package, part: &str, kept: Option<usize>, cancelled: &AtomicBool) -> Result<Strings> {
     let mut pieces = package.pieces(part)?;
-    let mut reading = Reading { text: Vec::new(), starts: vec![0], scratch: Vec::new() };
+    let mut reading = Reading { strings: StringsBuilder::new(kept), scratch: Vec::new() };
     let mut empty = false;
     let mut buffer = Vec::new();
     let mut end_tag: Option<Vec<u8>> = None;
     loop {
         let checked = buffer.len();
         let more = pieces.read(&mut buffer)?;
+        if cancelled.load(Ordering::Relaxed) {
+            return unusual("it is not needed any more");
+        }
         if xml::has_control_characters(&buffer[checked..]) {
             return unusual("the shared strings hold control characters");
         }
@@ -41,7 +46,7 @@ pub fn read(package: &Package, part: &str) -> Result<Strings> {
             return if more || !buffer.iter().all(u8::is_ascii_whitespace) {
                 unusual("something follows the shared strings")
             } else {
-                Strings::new(reading.text, reading.starts)
+                reading.strings.finish()
             };
         }
         let cut = if more { memmem::rfind(&buffer, end_tag).map(|place| place + end_tag.len()) } else { Some(buffer.len()) };
@@ -50,7 +55,7 @@ pub fn read(package: &Package, part: &str) -> Result<Strings> {
             buffer.drain(..cut);
         }
         if !more {
-            return Strings::new(reading.text, reading.starts);
+            return reading.strings.finish();
         }
         if buffer.len() > MAX_STRING {
             return unusual("a shared string is very long");
@@ -81,8 +86,7 @@ fn head(buffer: &[u8], size: u64) -> Result<(Vec<u8>, usize, bool)> {
 }
 
 struct Reading {
-    text: Vec<u8>,
-    starts: Vec<u32>,
+    strings: StringsBuilder,
     scratch: Vec<u8>,
 }
 
@@ -105,9 +109,9 @@ impl Reading {
             match tokens.next()? {
                 Some(Token::Start { name: b"si", empty, .. }) => {
                     if !empty {
-                        read_string(&mut tokens, b"si", &mut self.text, &mut self.scratch)?;
+                        read_string(&mut tokens, b"si", &mut self.strings.text, &mut self.scratch)?;
                     }
-                    self.push_start()?;
+                    self.strings.end_string()?;
                     place = tokens.place;
                 }
                 Some(Token::End { name: b"sst" }) if end => {
@@ -138,17 +142,9 @@ impl Reading {
         if !after.starts_with(b"</t></si>") {
             return Ok(None);
         }
-        push_text(text, keep, &mut self.text, &mut self.scratch)?;
-        self.push_start()?;
+        push_text(text, keep, &mut self.strings.text, &mut self.scratch)?;
+        self.strings.end_string()?;
         Ok(Some(window.len() - after.len() + b"</t></si>".len()))
-    }
-
-    fn push_start(&mut self) -> Result<()> {
-        match u32::try_from(self.text.len()) {
-            Ok(end) => self.starts.push(end),
-            Err(_) => return unusual("there are more than 4 GB of shared strings"),
-        }
-        Ok(())
     }
 }
 

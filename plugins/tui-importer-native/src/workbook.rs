@@ -3,6 +3,7 @@
 //! ECMA-376 part 2, 9.3 (relationships); part 1, 18.2 (workbook) and 18.8 (styles).
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use crate::formats::{self, Shown};
 use crate::package::Package;
@@ -22,7 +23,7 @@ pub struct Workbook {
     pub sheets: Vec<SheetPart>,
     pub date1904: bool,
     /// What each cell style shows; None: a number.
-    pub styles: Vec<Option<Shown>>,
+    pub styles: Arc<Vec<Option<Shown>>>,
     /// The part with the shared strings.
     pub strings: Option<String>,
 }
@@ -49,7 +50,7 @@ impl Workbook {
         let styles = only(package, &targets, "/styles", &format!("{folder}styles.xml"))?;
         let (sheets, date1904) = read_sheets(package, workbook, &targets)?;
         let styles = styles.map_or(Ok(Vec::new()), |part| read_styles(&package.small_part(&part)?))?;
-        Ok(Self { sheets, date1904, styles, strings })
+        Ok(Self { sheets, date1904, styles: Arc::new(styles), strings })
     }
 }
 

@@ -6,7 +6,7 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
-from tui_importer_native.reader import NativeReader, NativeSheet
+from tui_importer_native.reader import Limits, NativeReader, NativeSheet
 
 from tui_importer import CalamineReader, Layout, MergedSheet, NotedSheet, Reader, SourceError
 
@@ -106,6 +106,13 @@ def _of_sheet(sheet: Any, rows: int) -> tuple[Any, ...]:
     return read, sheet.row_hint, merged, notes, cells
 
 
+def without_hints(contents: dict[str, Any] | str) -> dict[str, Any] | str:
+    """What a reader says of a file, but for the number of rows that it expects."""
+    if isinstance(contents, str):
+        return contents
+    return {name: (hidden, read, *rest) for name, (hidden, read, _, *rest) in contents.items()}
+
+
 def is_native(path: Path) -> bool:
     """Whether the compiled reader reads all sheets of the file itself."""
     try:
@@ -116,11 +123,16 @@ def is_native(path: Path) -> bool:
     return bool(sheets) and all(isinstance(sheet, NativeSheet) for sheet in sheets)
 
 
+#: Nothing is read ahead of its use or kept in memory.
+STREAMED = Limits(small=0, cells=0, strings=0)
+
+
 def check_same(path: Path, *, native: bool | None = True) -> None:
     """Check that both readers say the same of a file, and whether the compiled one reads it itself."""
     wanted = contents(CalamineReader(), path)
     for rows in (1000, 2):
         assert contents(NativeReader(), path, rows) == wanted
+        assert without_hints(contents(NativeReader(STREAMED), path, rows)) == without_hints(wanted)
     if native is not None:
         assert is_native(path) == native
 

@@ -117,8 +117,10 @@ class ColumnInference:
             self._longest = max(self._longest, column.longest)
             if column.has_nul:
                 traits.add(Trait.NUL)
-            filled = column.values()
-            self._guess.add(of_kind(column, str), list(compress(places, map(is_, map(type, filled), repeat(str)))))
+            if not self._guess.is_ruled_out(places[0]):
+                filled = column.values()
+                texts = of_kind(column, str)
+                self._guess.add(texts, list(compress(places, map(is_, map(type, filled), repeat(str)))))
         if CellError in column.kinds:
             self._codes = sorted({*self._codes, *map(str, of_kind(column, CellError))})[:MAX_CODES]
         for trait in traits & PREDICATES.keys():

@@ -121,9 +121,15 @@ class TextGuess:
         self._nulls: Counter[str] = Counter()
         self._texts = 0
 
+    def is_ruled_out(self, row: int | None) -> bool:
+        """Whether no form is left after the rows before this one (None: all rows): further texts say nothing then."""
+        misses = [candidate.miss for candidate in self._candidates]
+        misses += (*self._dates.misses, *self._numbers.misses, *self._booleans.misses)
+        return all(miss is not None and (row is None or miss[0] < row) for miss in misses)
+
     def add(self, texts: Sequence[str], rows: Sequence[int]) -> None:
         """Add texts (none of them blank) and their sheet rows (ascending)."""
-        if self._is_ruled_out(rows[0]):
+        if self.is_ruled_out(rows[0]):
             return
         texts = list(map(str.strip, texts))
         if not OFFERED_WORDS.isdisjoint(texts):
@@ -173,15 +179,9 @@ class TextGuess:
     @property
     def is_standard(self) -> bool:
         """Whether every text so far is in a standard form, or no form at all is left."""
-        return (
-            any(candidate.miss is None for candidate in self._candidates) and not self._nulls
-        ) or self._is_ruled_out(None)
-
-    def _is_ruled_out(self, row: int | None) -> bool:
-        """Whether no form is left after the rows before this one (None: all rows)."""
-        misses = [candidate.miss for candidate in self._candidates]
-        misses += (*self._dates.misses, *self._numbers.misses, *self._booleans.misses)
-        return all(miss is not None and (row is None or miss[0] < row) for miss in misses)
+        return (any(candidate.miss is None for candidate in self._candidates) and not self._nulls) or self.is_ruled_out(
+            None
+        )
 
     def _decided(self, first_row: int, *, comma_beside: bool) -> GuessResult:
         if not self._texts:

@@ -53,7 +53,7 @@ def make_ready(context: RunContext, source: OpenSource, sha256: str, database: T
     opened = context.reach(Opened(source=source, sha256=sha256))
     context.emit(source.opened)
     components = context.components
-    for note in (*components.notes, *components.reader.limits(source.path), *source.notes):
+    for note in (*components.notes, *components.reader.limits(source.path), *source.new_notes()):
         context.notice(note)
     context.reader.source_rows = source.row_hint
     resolved, past = _resolve(context, opened, database)

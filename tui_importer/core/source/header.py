@@ -8,7 +8,7 @@ header or outside the user's range.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from itertools import compress, count, repeat
 from operator import is_not
 
@@ -21,7 +21,7 @@ from tui_importer.core.model.names import normalized
 from tui_importer.core.model.ranges import CellRange, parse_range
 from tui_importer.core.source.layout import Layout
 from tui_importer.core.source.totals import is_totals_row
-from tui_importer.core.source.two_row_headers import join_headers
+from tui_importer.core.source.two_row_headers import join_headers, may_be_joined
 from tui_importer.core.source.value_headers import Cells, holds_names_only, is_value
 from tui_importer.errors import PlanError
 
@@ -75,15 +75,16 @@ def find_layout(
     *,
     header_row: int | None = None,
     within: CellRange | None = None,
-    merged: Sequence[CellRange] = (),
+    merged: Callable[[], Sequence[CellRange]] = tuple,
     known: Collection[frozenset[str]] = (),
 ) -> Layout:
     """Find the table in a sheet.
 
     ``block`` has the sheet's first rows: at least :data:`LAYOUT_ROWS` from the first filled one (or the start of
-    ``within``), and the ``header_row`` that the user named (0 for none). ``merged`` are the merged ranges of these
-    rows. ``known`` are sets of headers in the form of :func:`tui_importer.core.model.names.normalized`; a row that
-    matches one is the header. Raises :class:`PlanError` if the named header row does not exist.
+    ``within``), and the ``header_row`` that the user named (0 for none). ``merged`` returns the merged ranges of these
+    rows; it is called only if they matter, because a sheet lists them at its end. ``known`` are sets of headers in the
+    form of :func:`tui_importer.core.model.names.normalized`; a row that matches one is the header. Raises
+    :class:`PlanError` if the named header row does not exist.
     """
     bounds = within or CellRange()
     if header_row and bounds.last_row is not None and header_row > bounds.last_row:
@@ -157,7 +158,7 @@ def _named_row(rows: Sequence[_Row], number: int, block: Block) -> _Row:
 
 
 def _found_header(
-    rows: Sequence[_Row], known: Collection[frozenset[str]], merged: Sequence[CellRange]
+    rows: Sequence[_Row], known: Collection[frozenset[str]], merged: Callable[[], Sequence[CellRange]]
 ) -> tuple[_Header | None, tuple[str, ...]]:
     for index, row in enumerate(rows):
         if all(isinstance(cell, str) for cell in row.cells.values()) and _is_known(row.names(), known):
@@ -183,7 +184,9 @@ def _single(rows: Sequence[_Row], index: int) -> tuple[_Header, tuple[str, ...]]
     return _Header(rows[index].number, rows[index].cells), _titles_above(rows[:index], f"row {rows[index].number}")
 
 
-def _two_rows(rows: Sequence[_Row], lower: int, merged: Sequence[CellRange]) -> tuple[_Header, tuple[str, ...]] | None:
+def _two_rows(
+    rows: Sequence[_Row], lower: int, merged: Callable[[], Sequence[CellRange]]
+) -> tuple[_Header, tuple[str, ...]] | None:
     """The header of row ``lower`` and the one above it, if they are one."""
     if lower < 1 or lower + 1 >= len(rows) or rows[lower].number != rows[lower - 1].number + 1:
         return None
@@ -192,10 +195,13 @@ def _two_rows(rows: Sequence[_Row], lower: int, merged: Sequence[CellRange]) -> 
     # Nothing in the lower row may be a value of the columns below; years and numbers are usual in the upper one.
     if len(table) < 2 or not rows[lower].may_be_header(below):
         return None
-    spans = _spans(rows[lower - 1], merged)
-    if _is_like_below(rows[lower], below) and not (spans and _repeats_names(rows[lower])):
-        return None
     upper, names = rows[lower - 1].cells, rows[lower].cells
+    is_like_below = _is_like_below(rows[lower], below)
+    if not may_be_joined(upper, names, table) or (is_like_below and not _repeats_names(rows[lower])):
+        return None
+    spans = _spans(rows[lower - 1], merged())
+    if is_like_below and not spans:
+        return None
     # Some people merge only some of the groups.
     joined = (join_headers(upper, names, table, spans) if spans else None) or join_headers(upper, names, table)
     if joined is None:

@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import count
 from pathlib import Path
 from types import TracebackType
@@ -74,6 +75,7 @@ class OpenSource:
     key_column: int | None = None
     row_characters: float = 0.0
     last_row: int | None = field(default=None, init=False)
+    _told: set[str] = field(default_factory=set, init=False)
 
     @property
     def name(self) -> str:
@@ -91,6 +93,12 @@ class OpenSource:
         about_cells = self.sheet.notes(self.layout) if isinstance(self.sheet, NotedSheet) else ()
         about_sheets = () if self.sheet_note is None else (self.sheet_note,)
         return (*about_sheets, *self.layout.notes, *about_cells)
+
+    def new_notes(self) -> tuple[str, ...]:
+        """The notes that this method has not returned yet: there may be more of them after the rows were read."""
+        new = tuple(note for note in self.notes if note not in self._told)
+        self._told.update(new)
+        return new
 
     def __enter__(self) -> Self:
         return self
@@ -204,6 +212,8 @@ class OpenSource:
                 batch = mapping.batch(next(numbers), part, part_rows)
                 counters.convert_seconds += time.perf_counter() - started
                 yield batch
+        for note in self.new_notes():
+            notice(note)
 
     def _read_ahead(
         self, data: Iterator[NumberedBlock], claimed: Future[CompletedRows], counters: ReaderCounters
@@ -296,7 +306,7 @@ def find_source(
             head,
             header_row=source.header_row,
             within=bounds,
-            merged=merged_ranges(sheet, head.first_row + len(head) - 1),
+            merged=partial(merged_ranges, sheet, head.first_row + len(head) - 1),
             known=[frozenset(normalized(header) for header, _ in schema.headers) for schema in SCHEMAS.values()],
         )
         if not layout.headers:

@@ -48,7 +48,10 @@ class NotedSheet(OpenSheet, Protocol):
     """An open sheet that may have notes about its cells."""
 
     def notes(self, layout: Layout) -> tuple[str, ...]:
-        """Sentences for the user about cells of the table, for ``inspect`` and the report."""
+        """Sentences for the user about cells of the table, for ``inspect`` and the report.
+
+        There may be more of them after the rows were read.
+        """
 
 
 @runtime_checkable

@@ -11,7 +11,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 from enum import IntEnum
-from functools import cache
+from functools import cache, partial
 
 from tui_importer.core.model.batch import Block
 from tui_importer.core.model.cells import Cell
@@ -115,7 +115,7 @@ def shape_of(sheet: OpenSheet) -> Shape:
     head = next((block for block in sheet.blocks(LAYOUT_ROWS) if _has_cells(block)), None)
     if head is None:
         return Shape.EMPTY
-    layout = find_layout(head, merged=merged_ranges(sheet, head.first_row + len(head) - 1))
+    layout = find_layout(head, merged=partial(merged_ranges, sheet, head.first_row + len(head) - 1))
     rows = [
         [column.values()[offset] for column in head.columns]
         for offset in range(max(0, layout.first_row - head.first_row), len(head))

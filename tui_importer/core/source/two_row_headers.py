@@ -19,6 +19,11 @@ from tui_importer.core.source.value_headers import Cells
 _NOTHING = frozenset({"", "n a", "na", "null", "none", "nan", "nil"})
 
 
+def may_be_joined(upper: Cells, lower: Cells, table: Sequence[int]) -> bool:
+    """Whether two rows have the columns of the table below them, and several cells in the upper one."""
+    return len(upper) >= 2 and {*upper, *lower} == {*table}
+
+
 def join_headers(
     upper: Cells, lower: Cells, table: Sequence[int], spans: Mapping[int, int] | None = None
 ) -> dict[int, str] | None:
@@ -28,7 +33,7 @@ def join_headers(
     of the upper row. A column without a name in the lower row has that of the upper one. Where names of the lower row
     are not unique, each is preceded by its group.
     """
-    if len(upper) < 2 or {*upper, *lower} != {*table}:
+    if not may_be_joined(upper, lower, table):
         return None
     groups = _groups(upper, lower, table, spans or {})
     names = {column: _text(cell) for column, cell in lower.items()}
