@@ -608,7 +608,7 @@ fn compare(one: &Item<'_>, other: &Item<'_>) -> Option<Ordering> {
 }
 
 /// A cell as a Python object.
-fn object<'py>(py: Python<'py>, item: Item<'_>) -> PyResult<Bound<'py, PyAny>> {
+pub fn object<'py>(py: Python<'py>, item: Item<'_>) -> PyResult<Bound<'py, PyAny>> {
     Ok(match item {
         Item::Blank => py.None().into_bound(py),
         Item::Text(text) => PyString::new(py, text).into_any(),

@@ -7,7 +7,9 @@ use pyo3::types::{PyBytes, PyTuple};
 
 use crate::calendar;
 use crate::column::{Column, Item};
+
 use crate::numbers::{push_decimal, push_float, push_integer, push_padded, push_single};
+use crate::records::Records;
 
 /// The name of the encoding.
 const FORMAT: &str = "postgresql-copy-text";
@@ -29,9 +31,8 @@ impl Store {
 
 #[pymethods]
 impl Store {
-    fn records(&self, columns: &Bound<'_, PyAny>) -> Option<Py<PyAny>> {
-        let _ = columns;
-        None
+    fn records(&self, columns: Vec<PyRef<'_, Column>>) -> Records {
+        Records::new(columns.iter().map(|column| column.copied()).collect())
     }
 
     fn encode(&self, columns: Vec<PyRef<'_, Column>>, format_: &str) -> Option<EncodedRows> {

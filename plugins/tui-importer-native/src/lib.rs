@@ -9,6 +9,7 @@ mod copy;
 mod formats;
 mod numbers;
 mod package;
+mod records;
 mod shared;
 mod sheet;
 mod stream;
@@ -187,6 +188,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<Column>()?;
     module.add_class::<copy::Store>()?;
     module.add_class::<copy::EncodedRows>()?;
+    module.add_class::<records::Records>()?;
     module.add_class::<copy::Chunks>()
 }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import pickle
 from collections.abc import Sequence
+from operator import length_hint
 from typing import Any
 
 import pytest
@@ -124,6 +125,19 @@ def test_what_cannot_be_copied_is_not_encoded() -> None:
         assert STORE.encode([Column.from_cells(["x"]), Column.from_cells(cells)], COPY) is None
     assert STORE.encode([], COPY) is None
     assert STORE.encode([Column.from_cells(["x"])], "another encoding") is None
+
+
+@settings(max_examples=100, deadline=None)
+@given(columns=st.lists(COLUMNS, min_size=1, max_size=4))
+def test_rows_are_made_one_by_one(columns: list[list[Cell]]) -> None:
+    rows = min(map(len, columns))
+    columns = [cells[:rows] * 3 for cells in columns]  # repeated, as texts of sheets are
+    records = STORE.records([Column.from_cells(cells) for cells in columns])
+    assert length_hint(records) == 3 * rows
+    for number, wanted in enumerate(zip(*columns, strict=True), start=1):
+        assert exact(next(records)) == exact(wanted)
+        assert length_hint(records) == 3 * rows - number
+    assert next(records, None) is None
 
 
 def test_all_columns_have_one_store() -> None:

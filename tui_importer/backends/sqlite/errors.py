@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from operator import length_hint
 from pathlib import Path
@@ -67,10 +67,12 @@ def _translated(error: Exception, offset: int | None = None) -> DatabaseError | 
 STATEMENT_ERRORS = ErrorTranslation(_translated)
 
 
-def errors_of_rows(records: Sequence[object], pending: Iterator[object]) -> ErrorTranslation:
-    """As :data:`STATEMENT_ERRORS`, for records that executemany takes from ``pending`` one by one: the bad one is the
-    last that it took."""
-    return ErrorTranslation(lambda error: _translated(error, len(records) - length_hint(pending) - 1))
+def errors_of_rows(rows: int, untaken: Iterator[object]) -> ErrorTranslation:
+    """As :data:`STATEMENT_ERRORS`, for ``rows`` that executemany takes one by one: the last that it took is bad.
+
+    ``untaken`` has an item for each row that it has not taken yet.
+    """
+    return ErrorTranslation(lambda error: _translated(error, rows - length_hint(untaken) - 1))
 
 
 def _first_column(violated: str) -> str | None:

@@ -6,9 +6,10 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from functools import cache
+from itertools import compress, repeat
 from typing import Any
 
 import aiosqlite
@@ -99,15 +100,15 @@ class Statements:
             self.insert += f" ON CONFLICT {key} DO NOTHING"
         self._bindings = [_BINDINGS.get(type_.kind) for type_ in destination.types]
 
-    def records(self, batch: Batch, start: int, stop: int) -> list[Sequence[Any]]:
-        """The rows as values that SQLite can bind."""
+    def records(self, batch: Batch, start: int, stop: int) -> Iterator[Sequence[Any]]:
+        """The rows as values that SQLite can bind, made one by one where that is cheaper."""
         if not any(self._bindings):
-            return list(batch.records(start, stop))
+            return batch.records(start, stop)
         columns: list[Sequence[Any]] = []
         for column, bind in zip(batch.columns, self._bindings, strict=True):
             cells = column.values()[start:stop]
             columns.append([None if cell is None else bind(cell) for cell in cells] if bind else cells)
-        return list(zip(*columns, strict=True))
+        return zip(*columns, strict=True)
 
 
 class SQLiteOperations(SessionOperations[Statements]):
@@ -225,19 +226,21 @@ class SQLiteOperations(SessionOperations[Statements]):
         return Loaded(0, skipped=1)
 
     def _write(self, statements: Statements, batch: Batch, start: int, stop: int) -> Operation[Loaded]:
-        records = statements.records(batch, start, stop)
-        inserted = yield from self._execute_many(statements.insert, records)
+        inserted = yield from self._execute_many(statements.insert, statements, batch, start, stop)
         updated = 0
-        if statements.update is not None and inserted < len(records):
+        if statements.update is not None and inserted < stop - start:
             # In the order of the sheet: a row that was just inserted changes nothing, later ones of its key may.
-            updated = yield from self._execute_many(statements.update, records)
-        return Loaded(inserted, updated, len(records) - inserted - updated)
+            updated = yield from self._execute_many(statements.update, statements, batch, start, stop)
+        return Loaded(inserted, updated, stop - start - inserted - updated)
 
-    def _execute_many(self, statement: str, records: Sequence[Sequence[Any]]) -> Operation[int]:
-        """Execute a statement for each record; returns how many rows it has inserted or updated."""
-        pending = iter(records)
-        with errors_of_rows(records, pending):
-            cursor = yield self._connection.executemany(statement, pending)
+    def _execute_many(
+        self, statement: str, statements: Statements, batch: Batch, start: int, stop: int
+    ) -> Operation[int]:
+        """Execute a statement for each row; returns how many rows it has inserted or updated."""
+        untaken = repeat(True, stop - start)
+        with errors_of_rows(stop - start, untaken):
+            records = compress(statements.records(batch, start, stop), untaken)  # takes one of each for a row
+            cursor = yield self._connection.executemany(statement, records)
         return int(cursor.rowcount)
 
     def _write_ledger(self, statement: str, parameters: Sequence[dict[str, Any]]) -> Operation[None]:
