@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from tui_importer.backends.sql.session import AsyncSqlSession, SessionOperations, SqlSession
     from tui_importer.core.model.batch import Batch, Block
     from tui_importer.core.model.batch_outcome import BatchOutcome
-    from tui_importer.core.model.cells import Cell, CellError, MalformedRecord, UncalculatedFormula
+    from tui_importer.core.model.cells import Cell, CellError, EmptyText, MalformedRecord, UncalculatedFormula
     from tui_importer.core.model.column import Column, ColumnStore, common_store
     from tui_importer.core.model.counters import Snapshot, progress
     from tui_importer.core.model.encoded import EncodedBatch
@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from tui_importer.core.model.rates import eta, rate
     from tui_importer.core.model.report import Report, SetReport
     from tui_importer.core.model.table import Constraint, ConstraintKind, Index, Table, TableColumn
+    from tui_importer.core.model.text_format import TextFormat
     from tui_importer.core.model.types import ColumnType, Kind
     from tui_importer.core.model.url import portable_address
     from tui_importer.core.model.write_mode import OnConflict, WriteKind, WriteMode
@@ -104,6 +105,7 @@ if TYPE_CHECKING:
     from tui_importer.plugins.specs import BackendSpec, ExecutorSpec, ReaderSpec, StrategySpec
     from tui_importer.process.part import ImportProcess
     from tui_importer.readers.calamine import CalamineReader
+    from tui_importer.readers.delimited.reader import DelimitedFile, DelimitedReader
     from tui_importer.rejects.mended import mended_plan
     from tui_importer.undo import undo_run
 
@@ -133,7 +135,7 @@ _HOMES = {
         "tui_importer.core.model.batch": ("Batch", "Block"),
         "tui_importer.rejects.mended": ("mended_plan",),
         "tui_importer.core.model.batch_outcome": ("BatchOutcome",),
-        "tui_importer.core.model.cells": ("Cell", "CellError", "MalformedRecord", "UncalculatedFormula"),
+        "tui_importer.core.model.cells": ("Cell", "CellError", "EmptyText", "MalformedRecord", "UncalculatedFormula"),
         "tui_importer.core.model.column": ("Column", "ColumnStore", "common_store"),
         "tui_importer.core.model.formats": ("ColumnFormat", "Formats"),
         "tui_importer.core.model.list_column": ("ListColumn",),
@@ -144,6 +146,7 @@ _HOMES = {
         "tui_importer.core.writing.writer_spec": ("WriterSpec",),
         "tui_importer.core.source.layout": ("Layout",),
         "tui_importer.core.model.ranges": ("CellRange",),
+        "tui_importer.core.model.text_format": ("TextFormat",),
         "tui_importer.core.writing.access": ("Access",),
         "tui_importer.core.writing.base": ("BaseAsyncSession", "BaseBackend", "BaseSession"),
         "tui_importer.core.writing.operation": ("Operation",),
@@ -209,6 +212,7 @@ _HOMES = {
         "tui_importer.plugins.specs": ("BackendSpec", "ExecutorSpec", "ReaderSpec", "StrategySpec"),
         "tui_importer.process.part": ("ImportProcess",),
         "tui_importer.readers.calamine": ("CalamineReader",),
+        "tui_importer.readers.delimited.reader": ("DelimitedFile", "DelimitedReader"),
     }.items()
     for name in names
 }
@@ -247,9 +251,12 @@ __all__ = [
     "DataFault",
     "DatabaseError",
     "Definition",
+    "DelimitedFile",
+    "DelimitedReader",
     "Destination",
     "Difference",
     "EmptySheetError",
+    "EmptyText",
     "EncodedBatch",
     "Entry",
     "ErrorTranslation",
@@ -315,6 +322,7 @@ __all__ = [
     "TableColumn",
     "Target",
     "TargetTable",
+    "TextFormat",
     "ThreadedAsyncSession",
     "TransientFault",
     "UncalculatedFormula",

@@ -1,4 +1,4 @@
-//! The cells of a sheet, compactly: for each chunk of rows the filled columns, and for each cell a kind and 64 bits, or 32
+//! The cells of a sheet or a text, compactly: for each chunk of rows the filled columns, and for each cell a kind and 64 bits, or 32
 //! bits where a column holds nothing but shared strings.
 
 use std::collections::HashMap;
@@ -33,6 +33,7 @@ pub mod kind {
     pub const SPAN: u16 = 1 << 7;
     pub const ERROR: u16 = 1 << 8;
     pub const FORMULA: u16 = 1 << 9;
+    pub const EMPTY: u16 = 1 << 12;
 }
 
 /// A cell.
@@ -57,6 +58,8 @@ pub enum Value {
     Error(u32, u32),
     /// A formula that was never calculated; its text is one of the chunk's own.
     Formula(u32, u32),
+    /// An empty text that is no blank.
+    Empty,
 }
 
 impl Value {
@@ -73,6 +76,7 @@ impl Value {
             Value::Span(_) => kind::SPAN,
             Value::Error(..) => kind::ERROR,
             Value::Formula(..) => kind::FORMULA,
+            Value::Empty => kind::EMPTY,
         }
     }
 
@@ -91,6 +95,7 @@ impl Value {
             Value::Span(span) => (8, span as u64),
             Value::Error(start, length) => (9, place(start, length)),
             Value::Formula(start, length) => (10, place(start, length)),
+            Value::Empty => (11, 0),
         }
     }
 
@@ -107,6 +112,7 @@ impl Value {
             8 => Value::Span(bits as i64),
             9 => Value::Error(start, length),
             10 => Value::Formula(start, length),
+            11 => Value::Empty,
             _ => Value::Blank,
         }
     }
@@ -353,11 +359,16 @@ impl Builder {
 
     /// Keep a text that is no shared string; returns its place.
     pub fn keep(&mut self, row: u32, text: &[u8]) -> Result<(u32, u32)> {
-        let Ok(text) = std::str::from_utf8(text) else {
-            return unusual("a text is not in UTF-8");
-        };
+        match std::str::from_utf8(text) {
+            Ok(text) => self.keep_text(row, text),
+            Err(_) => unusual("a text is not in UTF-8"),
+        }
+    }
+
+    /// The same for text that is known to be UTF-8.
+    #[inline]
+    pub fn keep_text(&mut self, row: u32, text: &str) -> Result<(u32, u32)> {
         let chunk = self.chunk(row)?;
-        chunk.has_nul |= text.contains('\0');
         let start = chunk.text.len();
         if start + text.len() > u32::MAX as usize {
             return unusual("texts are very long");
@@ -397,6 +408,7 @@ impl Builder {
 
     fn end_chunk(&mut self) {
         self.chunk.text.shrink_to_fit();
+        self.chunk.has_nul = memchr::memchr(0, self.chunk.text.as_bytes()).is_some();
         self.finished.push(Arc::new(std::mem::take(&mut self.chunk)));
         self.number += 1;
     }

@@ -45,6 +45,8 @@ pub enum Item<'a> {
     Span(i64),
     Error(&'a str),
     Formula(&'a str),
+    /// An empty text that is no blank.
+    Empty,
 }
 
 /// What the cells of a column become.
@@ -161,6 +163,7 @@ impl Column {
             (Value::Span(span), _) => Item::Span(span),
             (Value::Error(start, length), _) => Item::Error(text(start, length)),
             (Value::Formula(start, length), _) => Item::Formula(text(start, length)),
+            (Value::Empty, _) => Item::Empty,
         }
     }
 
@@ -215,7 +218,7 @@ impl Column {
 
     /// Whether every cell can be written into a COPY.
     pub fn can_be_copied(&self) -> bool {
-        self.facts().kinds & (kind::ERROR | kind::FORMULA) == 0 && !self.finds_nul()
+        self.facts().kinds & (kind::ERROR | kind::FORMULA | kind::EMPTY) == 0 && !self.finds_nul()
     }
 
     fn least_and_greatest_float(&self) -> Option<(f64, f64)> {
@@ -318,6 +321,7 @@ impl Column {
         for (row, item) in (u64::from(first_row)..).zip(self.items()) {
             let (number, text) = match item {
                 Item::Blank => continue,
+                Item::Empty => (0, ""),
                 Item::Text(text) | Item::Error(text) | Item::Formula(text) => (0, text),
                 Item::Float(number) | Item::Single(number) | Item::Decimal(number, _) => (number.to_bits(), ""),
                 Item::Bool(truth) => (truth.into(), ""),
@@ -584,6 +588,7 @@ fn item_kind(item: &Item<'_>) -> u16 {
         Item::Span(_) => kind::SPAN,
         Item::Error(_) => kind::ERROR,
         Item::Formula(_) => kind::FORMULA,
+        Item::Empty => kind::EMPTY,
     }
 }
 
@@ -640,6 +645,7 @@ pub fn object<'py>(py: Python<'py>, item: Item<'_>) -> PyResult<Bound<'py, PyAny
         }
         Item::Error(code) => Names::get(py)?.cell_error.bind(py).call1((code,))?,
         Item::Formula(text) => Names::get(py)?.uncalculated.bind(py).call1((text,))?,
+        Item::Empty => Names::get(py)?.empty.bind(py).call0()?,
     })
 }
 
@@ -668,6 +674,7 @@ fn value_of(cell: &Bound<'_, PyAny>, row: u32, builder: &mut Builder) -> PyResul
             let (start, length) = keep(cell.getattr("text")?.extract()?)?;
             Value::Formula(start, length)
         }
+        Some(kind::EMPTY) => Value::Empty,
         Some(kind::FLOAT) => Value::Float(cell.extract()?),
         Some(kind::BOOL) => Value::Bool(cell.extract()?),
         Some(kind::DATE) => Value::Date(day_of(cell)?),
@@ -702,6 +709,7 @@ struct Names {
     kinds: Vec<(u16, Py<PyType>)>,
     cell_error: Py<PyAny>,
     uncalculated: Py<PyAny>,
+    empty: Py<PyAny>,
     list_column: Py<PyAny>,
     decimal: Py<PyAny>,
 }
@@ -724,6 +732,7 @@ impl Names {
                 (kind::SPAN, datetime.getattr("timedelta")?),
                 (kind::ERROR, program.getattr("CellError")?),
                 (kind::FORMULA, program.getattr("UncalculatedFormula")?),
+                (kind::EMPTY, program.getattr("EmptyText")?),
                 (DECIMAL, decimal.clone()),
             ];
             let kinds = classes.into_iter().map(|(mask, class)| Ok((mask, class.cast_into::<PyType>()?.unbind())));
@@ -731,6 +740,7 @@ impl Names {
                 kinds: kinds.collect::<PyResult<_>>()?,
                 cell_error: program.getattr("CellError")?.unbind(),
                 uncalculated: program.getattr("UncalculatedFormula")?.unbind(),
+                empty: program.getattr("EmptyText")?.unbind(),
                 list_column: program.getattr("ListColumn")?.unbind(),
                 decimal: decimal.unbind(),
             })

@@ -122,7 +122,7 @@ fn encode(columns: &[Column], start: usize, stop: usize) -> (Vec<u8>, usize) {
 #[inline]
 fn push_item(item: Item<'_>, out: &mut Vec<u8>) {
     match item {
-        Item::Blank | Item::Error(_) | Item::Formula(_) => {}
+        Item::Blank | Item::Error(_) | Item::Formula(_) | Item::Empty => {}
         Item::Text(text) => push_text(text.as_bytes(), out),
         Item::Float(number) => push_float(number, out),
         Item::Single(number) => push_single(number as f32, out),

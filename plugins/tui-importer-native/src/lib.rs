@@ -6,6 +6,7 @@ mod calendar;
 mod cells;
 mod column;
 mod copy;
+mod delimited;
 mod formats;
 mod numbers;
 mod package;
@@ -167,6 +168,60 @@ impl Blocks {
     }
 }
 
+/// An iterator over the records of delimited text, as [`Blocks`]. Raises `UnusualError` at a record that is not
+/// well-formed.
+#[pyclass(module = "tui_importer_native._native")]
+struct TextBlocks {
+    records: delimited::Records,
+    rows: u32,
+}
+
+#[pymethods]
+impl TextBlocks {
+    /// Read a text in UTF-8, at most so many rows at once. `separator_line`: the first record is a blank one.
+    #[new]
+    #[pyo3(signature = (path, rows, *, delimiter, quote, separator_line))]
+    fn open(
+        py: Python<'_>,
+        path: PathBuf,
+        rows: u32,
+        delimiter: char,
+        quote: Option<char>,
+        separator_line: bool,
+    ) -> PyResult<Self> {
+        let open = || {
+            let byte = |character| match u8::try_from(character) {
+                Ok(byte) if byte.is_ascii() && !matches!(byte, b'\r' | b'\n') => Ok(byte),
+                _ => unusual::unusual("the delimiter or the quote is unusual"),
+            };
+            let (delimiter, quote) = (byte(delimiter)?, quote.map(byte).transpose()?);
+            if quote == Some(delimiter) {
+                return unusual::unusual("the delimiter is the quote");
+            }
+            delimited::Records::open(&path, delimited::Dialect { delimiter, quote, separator_line })
+        };
+        Ok(Self { records: py.detach(|| guarded(open))?, rows })
+    }
+
+    fn __iter__(slf: PyRef<'_, Self>) -> PyRef<'_, Self> {
+        slf
+    }
+
+    fn __next__(&mut self, py: Python<'_>) -> PyResult<Option<(u32, Vec<Column>)>> {
+        let (records, rows) = (&mut self.records, self.rows);
+        let Some(block) = py.detach(|| guarded(|| records.next(rows)))? else { return Ok(None) };
+        let cells = Arc::new(block.cells);
+        let columns = (0..block.width).map(|column| Column::of_sheet(&cells, column, 0, block.rows));
+        Ok(Some((block.first_row, columns.collect())))
+    }
+}
+
+/// Whether a file is in UTF-8, and whether a backslash stands in front of a quote somewhere in it.
+#[pyfunction]
+fn examine(py: Python<'_>, path: PathBuf) -> PyResult<(bool, bool)> {
+    Ok(py.detach(|| guarded(|| delimited::examine(&path)))?)
+}
+
 /// A sum over the cells of some rows, the first of which is `first_row`, in columns of which the first is
 /// `first_column`: other cells have another sum. How they are cut into blocks does not matter, and blanks are left out.
 #[pyfunction]
@@ -184,7 +239,9 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<Workbook>()?;
     module.add_class::<Sheet>()?;
     module.add_class::<Blocks>()?;
+    module.add_class::<TextBlocks>()?;
     module.add_function(wrap_pyfunction!(digest, module)?)?;
+    module.add_function(wrap_pyfunction!(examine, module)?)?;
     module.add_class::<Column>()?;
     module.add_class::<copy::Store>()?;
     module.add_class::<copy::EncodedRows>()?;

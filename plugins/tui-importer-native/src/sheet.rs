@@ -303,7 +303,7 @@ impl Reading {
 
     /// Read whole rows, and stop after the end of all of them; returns how many bytes were read.
     fn rows(&mut self, window: &[u8]) -> Result<usize> {
-        if std::str::from_utf8(window).is_err() {
+        if simdutf8::basic::from_utf8(window).is_err() {
             return unusual("the sheet is not in UTF-8");
         }
         let mut place = 0;

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tui_importer_native._native import STORE, Column
 
-from tui_importer import Cell, CellError, ColumnType, Kind, ListColumn, UncalculatedFormula, common_store
+from tui_importer import Cell, CellError, ColumnType, EmptyText, Kind, ListColumn, UncalculatedFormula, common_store
 from tui_importer.testing import check_column, check_columns
 
 #: The kinds of cell that xlsx workbooks have.
@@ -37,6 +37,7 @@ COLUMNS = st.one_of(
     ),
     st.lists(st.one_of(st.none(), DAYS, MOMENTS), max_size=12),
     st.lists(st.one_of(st.none(), DAYS, MIDNIGHTS), max_size=12),
+    st.lists(st.one_of(st.none(), TEXTS, st.just(EmptyText())), max_size=12),
     st.lists(st.one_of(TEXTS, AMOUNTS, st.just(CellError("#N/A")), st.just(UncalculatedFormula("A1"))), max_size=12),
 )
 TYPES = [

@@ -20,7 +20,7 @@ from tui_importer.core.source.reader import SheetInfo
 from tui_importer.errors import SourceError
 from tui_importer.readers.blocks import blocks
 from tui_importer.readers.delimited.dialect import SAMPLE_LINES, are_escapes, find_dialect
-from tui_importer.readers.delimited.encoding import find_encoding
+from tui_importer.readers.delimited.encoding import Examine, find_encoding
 from tui_importer.readers.delimited.records import Dialect, Records
 from tui_importer.readers.files import check_text
 
@@ -35,17 +35,19 @@ class DelimitedReader:
 
     typed = False
 
-    def __init__(self, text_format: TextFormat | None = None) -> None:
+    def __init__(self, text_format: TextFormat | None = None, examine: Examine | None = None) -> None:
+        """``examine`` is a faster way of finding out whether a file is in UTF-8."""
         self._format = text_format or TextFormat()
+        self._examine = examine
 
     def with_text_format(self, text_format: TextFormat) -> DelimitedReader:
         """The same reader for files that are written as the user says."""
-        return DelimitedReader(text_format)
+        return DelimitedReader(text_format, self._examine)
 
     def open(self, path: Path) -> DelimitedFile:
         csv.field_size_limit(_FIELD_LIMIT)
         check_text(path)
-        encoding = find_encoding(path, self._format.encoding)
+        encoding = find_encoding(path, self._format.encoding, self._examine)
         with _lines(path, encoding.name) as lines:
             sample = list(islice(lines, SAMPLE_LINES))
             whole = next(lines, None) is None
@@ -64,12 +66,12 @@ class DelimitedReader:
 
 class DelimitedFile:
     """A file as a workbook of one sheet, named after the file. It is also the sheet: every call of ``blocks`` reads the
-    file again."""
+    file again. ``encoding`` (Python's name) and ``dialect`` are how it is written."""
 
     def __init__(self, path: Path, encoding: str, dialect: Dialect) -> None:
         self._path = path
-        self._encoding = encoding
-        self._dialect = dialect
+        self.encoding = encoding
+        self.dialect = dialect
         self.name = path.stem
         self.row_hint: int | None = None
         self.sheets: Sequence[SheetInfo] = [SheetInfo(self.name)]
@@ -79,15 +81,15 @@ class DelimitedFile:
 
     def blocks(self, rows: int) -> Iterator[Block]:
         # Rows are records, as in a spreadsheet program, not lines.
-        with _lines(self._path, self._encoding) as lines:
-            yield from blocks(Records(lines, self._dialect), rows)
+        with _lines(self._path, self.encoding) as lines:
+            yield from blocks(Records(lines, self.dialect), rows)
 
     def notes(self, layout: Layout) -> tuple[str, ...]:
         """What was found out about the text that is not usual."""
-        dialect = self._dialect
+        dialect = self.dialect
         notes = []
-        if not self._encoding.startswith("utf-8"):
-            notes.append(f"{self._path.name} is read as {self._encoding}")
+        if not self.encoding.startswith("utf-8"):
+            notes.append(f"{self._path.name} is read as {self.encoding}")
         if dialect.delimiter in _NAMES:
             notes.append(f"cells are separated by {_NAMES[dialect.delimiter]} (--delimiter names another delimiter)")
         if dialect.quote not in ('"', None):
