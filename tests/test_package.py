@@ -122,8 +122,8 @@ def instances(kind: type[Any]) -> st.SearchStrategy[Any]:
         if isinstance(annotation, type) and issubclass(annotation, msgspec.Struct):
             return instances(annotation)
         arguments = typing.get_args(annotation)
-        if typing.get_origin(annotation) is dict:
-            return st.dictionaries(*map(of, arguments), max_size=2)
+        if typing.get_origin(annotation) is typing.Literal:
+            return st.sampled_from(arguments)
         if typing.get_origin(annotation) is tuple:
             return st.lists(of(arguments[0]), max_size=2).map(tuple)
         if typing.get_origin(annotation) is dict:
