@@ -14,6 +14,17 @@ pub fn date(day: i64) -> (i32, u8, u8) {
     (year as i32, month as u8, day_of_month as u8)
 }
 
+/// The day, counted since 0001-01-01, of a year, month and day; None if there is no such day in the years 1 to 9999.
+pub fn day(year: i64, month: i64, day: i64) -> Option<i64> {
+    if !(1..=9999).contains(&year) || !(1..=12).contains(&month) || !(1..=31).contains(&day) {
+        return None;
+    }
+    let years = year - i64::from(month <= 2); // they begin in March
+    let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
+    let found = years * 365 + years / 4 - years / 100 + years / 400 + day_of_year - 306;
+    (date(found) == (year as i32, month as u8, day as u8)).then_some(found)
+}
+
 /// Hour, minute, second and microsecond of a time in microseconds since midnight.
 pub fn time(microseconds: i64) -> (u8, u8, u8, u32) {
     let seconds = microseconds / 1_000_000;

@@ -14,6 +14,7 @@ use pyo3::types::{
 use crate::calendar;
 use crate::cells::{kind, Builder, Cells, Chunk, Value};
 use crate::numbers;
+use crate::written;
 
 /// Kinds that only casts make.
 const INTEGER: u16 = 1 << 10;
@@ -47,6 +48,15 @@ pub enum Item<'a> {
     Formula(&'a str),
     /// An empty text that is no blank.
     Empty,
+    /// A text that is a number, to be read as a float or else as a decimal.
+    Written(&'a str, NumberKind),
+}
+
+/// What a text that is a number is read as.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum NumberKind {
+    Float,
+    Decimal,
 }
 
 /// What the cells of a column become.
@@ -62,6 +72,41 @@ enum Cast {
     Date,
     /// Dates to midnights.
     Datetime,
+    /// Texts in standard forms to what they mean.
+    Read(Reading),
+}
+
+/// What texts in standard forms are read as.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Reading {
+    Integer,
+    Float,
+    Decimal,
+    Date,
+    Datetime,
+}
+
+impl Reading {
+    fn kind(self) -> u16 {
+        match self {
+            Reading::Integer => INTEGER,
+            Reading::Float => kind::FLOAT,
+            Reading::Decimal => DECIMAL,
+            Reading::Date => kind::DATE,
+            Reading::Datetime => kind::DATETIME,
+        }
+    }
+
+    /// The value of a text that has the form.
+    fn item(self, text: &str) -> Item<'_> {
+        match self {
+            Reading::Integer => Item::Integer(written::integer(text).unwrap_or_default()),
+            Reading::Float => Item::Written(text, NumberKind::Float),
+            Reading::Decimal => Item::Written(text, NumberKind::Decimal),
+            Reading::Date => Item::Date(written::date(text).unwrap_or_default()),
+            Reading::Datetime => Item::Datetime(written::datetime(text).unwrap_or_default()),
+        }
+    }
 }
 
 /// Rows of a sheet, from 0.
@@ -145,10 +190,14 @@ impl Column {
     #[inline]
     fn item_of<'a>(&'a self, value: Value, chunk: Option<&'a Chunk>) -> Item<'a> {
         let text = |start, length| chunk.map_or("", |chunk| chunk.text(start, length));
+        let read = |text| match self.cast {
+            Cast::Read(reading) => reading.item(text),
+            _ => Item::Text(text),
+        };
         match (value, self.cast) {
             (Value::Blank, _) => Item::Blank,
-            (Value::Shared(number), _) => Item::Text(self.cells.string(number)),
-            (Value::Text(start, length), _) => Item::Text(text(start, length)),
+            (Value::Shared(number), _) => read(self.cells.string(number)),
+            (Value::Text(start, length), _) => read(text(start, length)),
             (Value::Float(number), Cast::Integer) => Item::Integer(number as i64),
             (Value::Float(number), Cast::WholeText) => Item::WholeText(number as i64),
             (Value::Float(number), Cast::Decimal(scale)) => Item::Decimal(number, scale),
@@ -204,6 +253,7 @@ impl Column {
             Cast::Decimal(_) => replaced(kind::FLOAT, DECIMAL),
             Cast::Date => replaced(kind::DATETIME, kind::DATE),
             Cast::Datetime => replaced(kind::DATE, kind::DATETIME),
+            Cast::Read(reading) => replaced(kind::TEXT, reading.kind()),
         }
     }
 
@@ -243,6 +293,11 @@ impl Column {
         let facts = self.facts();
         if facts.kinds == 0 {
             return Some(Cast::Same);
+        }
+        if facts.kinds == kind::TEXT {
+            if let Some(reading) = self.reading(type_) {
+                return Some(Cast::Read(reading));
+            }
         }
         let floats = || if facts.kinds == kind::FLOAT { self.least_and_greatest_float() } else { None };
         match type_.kind.as_str() {
@@ -304,6 +359,31 @@ impl Column {
         }
     }
 
+    /// What all texts of the column are read as, for a type; None if one of them does not have its standard form.
+    fn reading(&self, type_: &Type) -> Option<Reading> {
+        let all = |is_it: &dyn Fn(&str) -> bool| {
+            self.items().all(|item| match item {
+                Item::Text(text) => is_it(text),
+                _ => true,
+            })
+        };
+        let found = match type_.kind.as_str() {
+            "integer" if type_.bits <= 64 => {
+                let (least, greatest) = (i64::MIN >> (64 - type_.bits), i64::MAX >> (64 - type_.bits));
+                all(&|text| written::integer(text).is_some_and(|number| (least..=greatest).contains(&number))).then_some(Reading::Integer)
+            }
+            "float" if type_.bits == 64 => all(&written::is_float).then_some(Reading::Float),
+            "numeric" => {
+                let limits = type_.precision.map(|precision| (precision, type_.scale.unwrap_or(0)));
+                all(&|text| written::is_decimal(text, limits)).then_some(Reading::Decimal)
+            }
+            "date" => all(&|text| written::date(text).is_some()).then_some(Reading::Date),
+            "timestamp" if !type_.timezone => all(&|text| written::datetime(text).is_some()).then_some(Reading::Datetime),
+            _ => None,
+        };
+        found
+    }
+
     /// Whether a column of Python values could be cast where this one cannot: texts that are numbers or dates, and numbers
     /// that are very long or too large for single precision.
     fn may_be_cast_by_python(&self, type_: &Type) -> bool {
@@ -322,7 +402,7 @@ impl Column {
             let (number, text) = match item {
                 Item::Blank => continue,
                 Item::Empty => (0, ""),
-                Item::Text(text) | Item::Error(text) | Item::Formula(text) => (0, text),
+                Item::Text(text) | Item::Written(text, _) | Item::Error(text) | Item::Formula(text) => (0, text),
                 Item::Float(number) | Item::Single(number) | Item::Decimal(number, _) => (number.to_bits(), ""),
                 Item::Bool(truth) => (truth.into(), ""),
                 Item::Integer(number) | Item::WholeText(number) => (number as u64, ""),
@@ -364,6 +444,7 @@ struct Type {
     bits: u32,
     precision: Option<u32>,
     scale: Option<u32>,
+    timezone: bool,
 }
 
 impl Type {
@@ -374,6 +455,7 @@ impl Type {
             bits: type_.getattr("bits")?.extract()?,
             precision: type_.getattr("precision")?.extract()?,
             scale: type_.getattr("scale")?.extract()?,
+            timezone: type_.getattr("timezone")?.extract()?,
         })
     }
 }
@@ -409,6 +491,11 @@ impl Column {
             Cast::Decimal(scale) => (4, scale),
             Cast::Date => (5, None),
             Cast::Datetime => (6, None),
+            Cast::Read(Reading::Integer) => (7, None),
+            Cast::Read(Reading::Float) => (8, None),
+            Cast::Read(Reading::Decimal) => (9, None),
+            Cast::Read(Reading::Date) => (10, None),
+            Cast::Read(Reading::Datetime) => (11, None),
         };
         Ok((make, (same.values(py)?, cast).into_pyobject(py)?))
     }
@@ -446,6 +533,10 @@ impl Column {
 
     #[getter]
     fn integral(&self) -> bool {
+        if self.cast == Cast::Read(Reading::Float) {
+            let is_whole = |item| !matches!(item, Item::Written(text, _) if written::float(text).fract() != 0.0);
+            return self.items().all(is_whole);
+        }
         // What floats are cast to are no floats any more.
         self.facts().integral || self.kinds_mask() & kind::FLOAT == 0
     }
@@ -570,6 +661,11 @@ fn cast_of(code: Option<(u8, Option<u32>)>) -> Cast {
         Some((4, scale)) => Cast::Decimal(scale),
         Some((5, _)) => Cast::Date,
         Some((6, _)) => Cast::Datetime,
+        Some((7, _)) => Cast::Read(Reading::Integer),
+        Some((8, _)) => Cast::Read(Reading::Float),
+        Some((9, _)) => Cast::Read(Reading::Decimal),
+        Some((10, _)) => Cast::Read(Reading::Date),
+        Some((11, _)) => Cast::Read(Reading::Datetime),
         _ => Cast::Same,
     }
 }
@@ -589,6 +685,8 @@ fn item_kind(item: &Item<'_>) -> u16 {
         Item::Error(_) => kind::ERROR,
         Item::Formula(_) => kind::FORMULA,
         Item::Empty => kind::EMPTY,
+        Item::Written(_, NumberKind::Float) => kind::FLOAT,
+        Item::Written(_, NumberKind::Decimal) => DECIMAL,
     }
 }
 
@@ -603,6 +701,10 @@ fn compare(one: &Item<'_>, other: &Item<'_>) -> Option<Ordering> {
             if one.is_finite() && other.is_finite() { one.partial_cmp(other) } else { None }
         }
         (Item::Bool(one), Item::Bool(other)) => Some(one.cmp(other)),
+        (Item::Written(one, NumberKind::Float), Item::Written(other, _)) => {
+            written::float(one).partial_cmp(&written::float(other))
+        }
+        (Item::Written(one, NumberKind::Decimal), Item::Written(other, _)) => Some(written::compare(one, other)),
         (Item::Integer(one), Item::Integer(other))
         | (Item::Datetime(one), Item::Datetime(other))
         | (Item::Date(one), Item::Date(other))
@@ -646,6 +748,8 @@ pub fn object<'py>(py: Python<'py>, item: Item<'_>) -> PyResult<Bound<'py, PyAny
         Item::Error(code) => Names::get(py)?.cell_error.bind(py).call1((code,))?,
         Item::Formula(text) => Names::get(py)?.uncalculated.bind(py).call1((text,))?,
         Item::Empty => Names::get(py)?.empty.bind(py).call0()?,
+        Item::Written(text, NumberKind::Float) => PyFloat::new(py, written::float(text)).into_any(),
+        Item::Written(text, NumberKind::Decimal) => Names::get(py)?.decimal.bind(py).call1((text,))?,
     })
 }
 

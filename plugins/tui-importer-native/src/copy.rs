@@ -124,6 +124,7 @@ fn push_item(item: Item<'_>, out: &mut Vec<u8>) {
     match item {
         Item::Blank | Item::Error(_) | Item::Formula(_) | Item::Empty => {}
         Item::Text(text) => push_text(text.as_bytes(), out),
+        Item::Written(text, _) => out.extend_from_slice(text.as_bytes()),
         Item::Float(number) => push_float(number, out),
         Item::Single(number) => push_single(number as f32, out),
         Item::Bool(truth) => out.push(if truth { b't' } else { b'f' }),

@@ -17,6 +17,7 @@ mod stream;
 mod strings;
 mod unusual;
 mod workbook;
+mod written;
 mod xml;
 
 use std::path::PathBuf;

@@ -29,8 +29,28 @@ MOMENTS = st.datetimes().map(lambda moment: moment.replace(microsecond=moment.mi
 MIDNIGHTS = DAYS.map(lambda day: dt.datetime.combine(day, dt.time()))
 TIMES = st.times().map(lambda time: time.replace(microsecond=time.microsecond // 1000 * 1000, fold=0))
 SPANS = st.timedeltas(dt.timedelta(-(10**6)), dt.timedelta(10**6))
+#: Texts that are numbers, dates and moments, most of them in standard forms.
+DIGITS = st.text("0123456789", min_size=1, max_size=5)
+WRITTEN = st.one_of(
+    *(
+        st.lists(st.none() | texts, max_size=8)
+        for texts in (
+            st.integers(-(2**70), 2**70).map(str) | st.integers(-999, 999).map(str),
+            DIGITS | DIGITS.map("-{}".format),
+            st.tuples(st.sampled_from(["", "-", "+"]), DIGITS, st.sampled_from(["", "."]), DIGITS).map("".join),
+            st.decimals(-(10**9), 10**9, places=2).map(str),
+            FLOATS.map(repr),
+            st.text("0123456789-+.eE", min_size=1, max_size=6),
+            DAYS.map(str) | st.text("0123456789-", min_size=10, max_size=10),
+            st.datetimes().map(lambda moment: moment.replace(microsecond=0).isoformat(" ")),
+            st.datetimes().map(lambda moment: moment.replace(microsecond=0).isoformat()),
+            st.from_regex(r"\A[0-2]0[0-9]{2}-[01][0-9]-[0-3][0-9]([T ][0-2][0-9]:[0-6][0-9]:[0-6][0-9])?\Z"),
+        )
+    )
+)
 #: Columns of one kind and of the kinds that occur together, with blanks.
 COLUMNS = st.one_of(
+    WRITTEN,
     *(
         st.lists(st.none() | cells, max_size=12)
         for cells in (TEXTS, WHOLE, AMOUNTS, FLOATS, st.booleans(), DAYS, MOMENTS, MIDNIGHTS, TIMES, SPANS)
