@@ -148,7 +148,7 @@ def sheet(path: Path, rows: Sequence[Sequence[str]]) -> Path:
 
 def load(path: Path, url: str, strategy: str) -> Report:
     plan = Plan(
-        source=Source(file=str(path)),
+        source=Source(file=str(path), reader="calamine"),
         target=Target(database=url, table="t"),
         options=Options(strategy=strategy, batch_size=40),
     )

@@ -17,8 +17,8 @@ use crate::numbers;
 use crate::written;
 
 /// Kinds that only casts make.
-const INTEGER: u16 = 1 << 10;
-const DECIMAL: u16 = 1 << 11;
+pub const INTEGER: u16 = 1 << 10;
+pub const DECIMAL: u16 = 1 << 11;
 
 const DAY: i64 = 86_400_000_000;
 /// Whole floats below this have at most the 15 digits that a spreadsheet program keeps.
@@ -216,7 +216,7 @@ impl Column {
         }
     }
 
-    fn items(&self) -> impl ExactSizeIterator<Item = Item<'_>> {
+    pub fn items(&self) -> impl ExactSizeIterator<Item = Item<'_>> {
         (0..self.len()).map(|offset| self.item(offset))
     }
 
@@ -264,6 +264,16 @@ impl Column {
 
     fn finds_nul(&self) -> bool {
         self.may_have_nul() && self.items().any(|item| matches!(item, Item::Text(text) if text.contains('\0')))
+    }
+
+    /// Whether no cell is of any but this kind, or blank.
+    pub fn has_only(&self, kind: u16) -> bool {
+        self.kinds_mask() & !kind == 0
+    }
+
+    /// Whether floats are to be written in single precision.
+    pub fn is_single(&self) -> bool {
+        self.cast == Cast::Single
     }
 
     /// Whether every cell can be written into a COPY.

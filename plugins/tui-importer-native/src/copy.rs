@@ -5,6 +5,7 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBytes, PyTuple};
 
+use crate::binary::{self, Target};
 use crate::calendar;
 use crate::column::{Column, Item};
 
@@ -13,6 +14,8 @@ use crate::records::Records;
 
 /// The name of the encoding.
 const FORMAT: &str = "postgresql-copy-text";
+/// The beginning of the name of the binary one, which ends with the names of the columns' types.
+const BINARY: &str = "postgresql-copy-binary:";
 const DELIMITER: u8 = 0x1f;
 /// Bytes that are encoded at once: it frees the GIL, and takes no more memory.
 const PIECE: usize = 256 << 10;
@@ -36,10 +39,22 @@ impl Store {
     }
 
     fn encode(&self, columns: Vec<PyRef<'_, Column>>, format_: &str) -> Option<EncodedRows> {
-        if format_ != FORMAT || columns.is_empty() || !columns.iter().all(|column| column.can_be_copied()) {
+        let targets = match format_.strip_prefix(BINARY) {
+            Some(names) => Some(names.split(',').map(Target::named).collect::<Option<Vec<_>>>()?),
+            None if format_ == FORMAT => None,
+            None => return None,
+        };
+        if columns.is_empty() || !columns.iter().all(|column| column.can_be_copied()) {
             return None;
         }
-        Some(EncodedRows { columns: columns.iter().map(|column| column.copied()).collect() })
+        if let Some(targets) = &targets {
+            let fit = columns.iter().zip(targets).all(|(column, target)| target.takes(column));
+            if columns.len() != targets.len() || !fit {
+                return None;
+            }
+        }
+        let columns = columns.iter().map(|column| column.copied()).collect();
+        Some(EncodedRows { columns, targets, format: format_.to_owned() })
     }
 
     fn __reduce__(&self) -> &'static str {
@@ -51,13 +66,16 @@ impl Store {
 #[pyclass(frozen, module = "tui_importer_native._native")]
 pub struct EncodedRows {
     columns: Vec<Column>,
+    /// The types of the columns in the table, for the binary format.
+    targets: Option<Vec<Target>>,
+    format: String,
 }
 
 #[pymethods]
 impl EncodedRows {
     #[getter]
-    fn format(&self) -> &'static str {
-        FORMAT
+    fn format(&self) -> &str {
+        &self.format
     }
 
     fn __len__(&self) -> usize {
@@ -72,7 +90,7 @@ impl EncodedRows {
     fn __reduce__<'py>(&self, py: Python<'py>) -> PyResult<(Bound<'py, PyAny>, Bound<'py, PyTuple>)> {
         let columns = self.columns.iter().map(|column| Py::new(py, column.copied())).collect::<PyResult<Vec<_>>>()?;
         let encode = Store::shared(py)?.bind(py).getattr("encode")?;
-        Ok((encode, (columns, FORMAT).into_pyobject(py)?))
+        Ok((encode, (columns, &self.format).into_pyobject(py)?))
     }
 }
 
@@ -94,8 +112,11 @@ impl Chunks {
         if self.next >= self.stop {
             return None;
         }
-        let (columns, start, stop) = (&self.rows.get().columns, self.next, self.stop);
-        let (piece, next) = py.detach(|| encode(columns, start, stop));
+        let (rows, start, stop) = (self.rows.get(), self.next, self.stop);
+        let (piece, next) = py.detach(|| match &rows.targets {
+            None => encode(&rows.columns, start, stop),
+            Some(targets) => encode_binary(&rows.columns, targets, start, stop),
+        });
         self.next = next;
         Some(PyBytes::new(py, &piece))
     }
@@ -113,6 +134,18 @@ fn encode(columns: &[Column], start: usize, stop: usize) -> (Vec<u8>, usize) {
             push_item(column.item(row), &mut out);
         }
         out.push(b'\n');
+        row += 1;
+    }
+    (out, row)
+}
+
+/// The same in the binary format.
+fn encode_binary(columns: &[Column], targets: &[Target], start: usize, stop: usize) -> (Vec<u8>, usize) {
+    let mut out = Vec::with_capacity(PIECE + PIECE / 16);
+    let mut scratch = Vec::new();
+    let mut row = start;
+    while row < stop && out.len() < PIECE {
+        binary::push_row(columns, targets, row, &mut scratch, &mut out);
         row += 1;
     }
     (out, row)

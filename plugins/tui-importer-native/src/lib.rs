@@ -2,6 +2,7 @@
 //!
 //! It reads what it knows exactly as the built-in reader does, and leaves everything else to that (`UnusualError`).
 
+mod binary;
 mod calendar;
 mod cells;
 mod column;

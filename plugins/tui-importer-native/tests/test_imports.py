@@ -4,6 +4,7 @@ without a Python object of any cell."""
 from __future__ import annotations
 
 import datetime as dt
+import pickle
 import random
 import sqlite3
 from collections.abc import Iterator, Sequence
@@ -17,7 +18,7 @@ import xlsxwriter
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from psycopg import sql
-from test_columns import AMOUNTS, COPY, DAYS, FLOATS, MOMENTS, SPANS, TEXTS, TIMES, WHOLE
+from test_columns import AMOUNTS, COPY, DAYS, DIGITS, FLOATS, MOMENTS, SPANS, TEXTS, TIMES, WHOLE
 from tui_importer_native._native import STORE, Column
 from tui_importer_native.reader import NativeSheet
 
@@ -25,6 +26,9 @@ from tui_importer import Block, Cell, ColumnType, Kind, ListColumn, Options, Pla
 
 #: The rows of a batch.
 BATCH = 700
+#: The binary encoding, and what precedes and follows its rows.
+BINARY = "postgresql-copy-binary:"
+HEADER_BYTES, TRAILER_BYTES = b"PGCOPY\n\xff\r\n\0" + bytes(8), b"\xff\xff"
 #: A sheet with every kind of cell, with blanks, errors, formulas that were never calculated and texts among numbers.
 HEADER = ["name", "count", "amount", "rate", "active", "born", "seen", "opens", "worked", "note"]
 TYPED = (
@@ -216,6 +220,8 @@ def test_no_cell_becomes_a_python_object(tmp_path: Path, postgres_url: str, monk
     assert (report.error, report.stats.inserted) == (None, 2500)
 
 
+#: The short names of types.
+SENT_TYPES = {"bigint": "int8", "double precision": "float8", "boolean": "bool"}
 #: PostgreSQL's types, and cells that go into them.
 TYPES: dict[str, tuple[str, st.SearchStrategy[Cell]]] = {
     "text": ("text", TEXTS.filter(lambda text: "\0" not in text)),
@@ -228,17 +234,27 @@ TYPES: dict[str, tuple[str, st.SearchStrategy[Cell]]] = {
     "timestamp": ("timestamp", MOMENTS | DAYS),
     "time": ("time", TIMES),
     "interval": ("interval", SPANS),
+    "integer of texts": ("bigint", st.integers(-(10**17), 10**17).map(str)),
+    "numeric of texts": (
+        "numeric",
+        st.tuples(st.sampled_from(["", "-", "+"]), DIGITS, st.just("."), DIGITS).map("".join),
+    ),
+    "numeric(12,2) of texts": ("numeric(12,2)", st.decimals(-(10**9), 10**9, places=2).map(str)),
+    "float of texts": ("double precision", FLOATS.map(repr)),
+    "date of texts": ("date", DAYS.map(str)),
+    "timestamp of texts": ("timestamp", MOMENTS.map(lambda moment: moment.replace(microsecond=0).isoformat(" "))),
 }
 
 
 @pytest.mark.parametrize("name", TYPES)
 def test_encoded_cells_are_stored_as_values_are(name: str, postgres_url: str) -> None:
     native, cells = TYPES[name]
-    type_ = ColumnType.parse(name)
+    type_ = ColumnType.parse(name.split()[0])
     with psycopg.connect(postgres_url) as connection:
         connection.execute("SET intervalstyle = sql_standard")
         connection.execute("SET datestyle = 'SQL, DMY'")
         connection.execute(f"CREATE TEMP TABLE encoded (row serial, cell {native})")
+        connection.execute(f"CREATE TEMP TABLE encoded_binary (row serial, cell {native})")
         connection.execute(f"CREATE TEMP TABLE sent (row serial, cell {native})")
 
         @settings(max_examples=40, deadline=None)
@@ -246,24 +262,27 @@ def test_encoded_cells_are_stored_as_values_are(name: str, postgres_url: str) ->
         def check(column: Sequence[Cell]) -> None:
             cast = Column.from_cells(column).cast(type_)
             assert cast is not None
-            connection.execute("TRUNCATE encoded, sent RESTART IDENTITY")
+            connection.execute("TRUNCATE encoded, encoded_binary, sent RESTART IDENTITY")
             if isinstance(cast, ListColumn):
                 return  # left to Python
-            batch = STORE.encode([cast], COPY)
+            sent_type = SENT_TYPES.get(native, native.split("(")[0])
+            batch, binary = STORE.encode([cast], COPY), STORE.encode([cast], f"{BINARY}{sent_type}")
             assert batch is not None
+            assert binary is not None
             with connection.cursor() as cursor:
                 with cursor.copy("COPY encoded (cell) FROM STDIN (DELIMITER '\x1f', NULL '')") as copy:
                     for chunk in batch.chunks(0, len(batch)):
                         copy.write(chunk)
+                with cursor.copy("COPY encoded_binary (cell) FROM STDIN (FORMAT BINARY)") as copy:
+                    copy.write(HEADER_BYTES + b"".join(binary.chunks(0, len(binary))) + TRAILER_BYTES)
                 with cursor.copy("COPY sent (cell) FROM STDIN (FORMAT BINARY)") as copy:
-                    copy.set_types([{"bigint": "int8", "double precision": "float8"}.get(native, native.split("(")[0])])
+                    copy.set_types([sent_type])
                     for cell in cast.values():
                         copy.write_row([cell])
             both = "SELECT row, cell::text FROM {} ORDER BY row"
-            assert (
-                connection.execute(both.format("encoded")).fetchall()
-                == connection.execute(both.format("sent")).fetchall()
-            )
+            wanted = connection.execute(both.format("sent")).fetchall()
+            assert connection.execute(both.format("encoded")).fetchall() == wanted
+            assert connection.execute(both.format("encoded_binary")).fetchall() == wanted
 
         check()
 
@@ -284,3 +303,30 @@ def test_numbers_of_single_precision(postgres_url: str) -> None:
                 copy.write_row([number])
         stored = [cell for (cell,) in cursor.execute("SELECT cell FROM singles")]
     assert stored[: len(numbers)] == stored[len(numbers) :]
+
+
+@pytest.mark.parametrize(
+    ("cells", "types", "taken"),
+    [
+        ([["a", None], [1.0, 2.0]], "text,int4", True),
+        ([["a", None], [1.0, 70_000.0]], "text,int2", False),
+        ([["a", None], [1.0, 2.0]], "text,text", False),
+        ([["a", None], [1.0, 2.0]], "text,float4", False),
+        ([["a", None], [1.0, 2.0]], "text", False),
+        ([["a", None], [1.0, 2.0]], "text,jsonb", False),
+        ([[None, None], [None, None]], "numeric,timestamp", True),
+    ],
+)
+def test_only_columns_that_are_exactly_of_their_types_are_encoded_binary(
+    cells: list[list[Cell]], types: str, taken: bool
+) -> None:
+    columns = [
+        Column.from_cells(each).cast(ColumnType.parse(name))
+        for each, name in zip(cells, ("text", "integer"), strict=True)
+    ]
+    batch = STORE.encode([column for column in columns if isinstance(column, Column)], BINARY + types)
+    assert (batch is not None) == taken
+    if batch is not None:
+        again = pickle.loads(pickle.dumps(batch))
+        assert again.format == batch.format == BINARY + types
+        assert list(again.chunks(1, 2)) == list(batch.chunks(1, 2))

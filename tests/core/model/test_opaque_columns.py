@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from struct import pack
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tui_importer.backends.postgresql.backend import PostgreSQL
-from tui_importer.backends.postgresql.copy_text import COPY_TEXT
+from tui_importer.backends.postgresql.copy_text import COPY_BINARY, COPY_TEXT
 from tui_importer.core.conversion.convert import Conversion
 from tui_importer.core.conversion.mapping import ColumnMapping, MappedColumn, fitted, trimmed, without_blank_rows
 from tui_importer.core.model.batch import Block
@@ -63,23 +64,27 @@ class OpaqueColumn:
 
 
 class OpaqueStore:
-    """Encodes such columns for PostgreSQL."""
+    """Encodes such columns for PostgreSQL in one format or both."""
+
+    def __init__(self, *, binary: bool) -> None:
+        self.binary = binary
 
     def records(self, columns: Sequence[Column]) -> Iterable[Sequence[Cell]] | None:
         raise AssertionError("a clean batch needs no Python values")
 
     def encode(self, columns: Sequence[Column], format_: str) -> EncodedBatch | None:
         opaque = [column for column in columns if isinstance(column, OpaqueColumn)]
-        return OpaqueRows(opaque) if format_ == COPY_TEXT else None
+        if format_ == COPY_TEXT:
+            return OpaqueRows(opaque, format_)
+        return OpaqueRows(opaque, format_) if self.binary and format_ == COPY_BINARY + "text,int8" else None
 
 
 class OpaqueRows:
     """Encodes row ranges when it is asked for them, and keeps which."""
 
-    format = COPY_TEXT
-
-    def __init__(self, columns: Sequence[OpaqueColumn]) -> None:
+    def __init__(self, columns: Sequence[OpaqueColumn], format_: str) -> None:
         self.columns = columns
+        self.format = format_
         self.asked: list[tuple[int, int]] = []
 
     def __len__(self) -> int:
@@ -88,11 +93,15 @@ class OpaqueRows:
     def chunks(self, start: int, stop: int) -> Iterable[bytes]:
         self.asked.append((start, stop))
         for row in range(start, stop):
+            if self.format != COPY_TEXT:
+                name, number = (column.texts[row] for column in self.columns)
+                yield pack(f">hi{len(name)}siq", 2, len(name), name.encode(), 8, int(number))
+                continue
             yield "\x1f".join(column.texts[row] for column in self.columns).encode() + b"\n"
 
 
-def opaque_block() -> Block:
-    store = OpaqueStore()
+def opaque_block(*, binary: bool) -> Block:
+    store = OpaqueStore(binary=binary)
     names = OpaqueColumn(store, [f"n{row}" for row in range(100)], str)
     numbers = OpaqueColumn(store, [str(row) for row in range(100)], int)
     return Block(first_row=2, columns=(names, numbers), first_column=0)
@@ -108,21 +117,31 @@ def mapping() -> ColumnMapping:
     return ColumnMapping("S", 0, ("Name", "Number"), columns, table)
 
 
-def test_clean_opaque_batch_is_loaded_without_python_values(postgres: Database, mapping: ColumnMapping) -> None:
+@pytest.mark.parametrize("binary", [False, True])
+def test_clean_opaque_batch_is_loaded_without_python_values(
+    postgres: Database, mapping: ColumnMapping, *, binary: bool
+) -> None:
     postgres.execute("CREATE TABLE t (name text, number bigint CHECK (number <> 17))")
-    block, rows = without_blank_rows(trimmed(opaque_block(), 0, 2))
+    block, rows = without_blank_rows(trimmed(opaque_block(binary=binary), 0, 2))
     backend = PostgreSQL(ConnectionSettings(postgres.url, "test", 10))
     backend.connect()
     try:
         batch = encoded(mapping.batch(1, fitted(block, 0, 2), rows), backend, "postgresql")
         assert isinstance(batch.encoded, OpaqueRows)
+        assert batch.encoded.format == (COPY_BINARY + "text,int8" if binary else COPY_TEXT)
         assert batch.encoded.asked == []  # nothing is encoded before it is loaded
         session = backend.open_session(Destination(mapping.table, ("name", "number"), (TEXT, INTEGER)))
         session.begin()
         assert session.load(batch, 18, 100) == Loaded(82)
         session.commit()
+        # What isolation does with the row that the table refuses needs no values either.
+        session.begin()
+        isolated = session.isolate(batch, 0, 18)
+        assert isolated is not None
+        assert [row for row, _ in isolated.refused] == [17]
+        session.rollback()
         session.close()
     finally:
         backend.close()
-    assert batch.encoded.asked == [(18, 100)]
+    assert batch.encoded.asked[0] == (18, 100)
     assert postgres.fetch("SELECT count(*), min(number), max(name) FROM t") == [(82, 18, "n99")]

@@ -1,13 +1,14 @@
-"""Rows as COPY takes them: encoded chunks of text, or values in the binary format."""
+"""Rows as COPY takes them: encoded chunks of text or of the binary format, or values."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import chain
 
 from psycopg import sql
 
 from tui_importer.core.model.batch import Batch
-from tui_importer.core.model.column import common_store
+from tui_importer.core.model.column import ColumnStore, common_store
 from tui_importer.core.model.encoded import EncodedBatch
 from tui_importer.core.model.rows import RECORD_SEPARATOR, SEPARATED, UNIT_SEPARATOR
 from tui_importer.core.model.types import ColumnType, Kind
@@ -31,11 +32,30 @@ COPY_TEXT = "postgresql-copy-text"
 TEXT_COPY_FORMAT = sql.SQL("(DELIMITER {}, NULL '')").format(sql.Literal(UNIT_SEPARATOR))
 
 
+#: The encoding of rows in the binary format, without its header and trailer; the names of the columns' types follow,
+#: separated by commas (manual, COPY, "Binary Format").
+COPY_BINARY = "postgresql-copy-binary:"
+
+#: What precedes and follows the rows in the binary format: signature, flags and an empty extension; a row of no length.
+_BINARY_HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
+_BINARY_TRAILER = b"\xff\xff"
+
+
 def encoded_for_copy(batch: Batch) -> EncodedBatch | None:
-    """A batch of plain text for a text COPY, which is cheaper to produce than the binary format; None for any other."""
+    """The rows in the binary format if some column is no text, so that the server need not parse its values, else as
+    plain text, which is shorter; None if their columns cannot be encoded together."""
     store = common_store(batch.columns)
     if store is None:
         return None
+    names = binary_types(batch.types)
+    if any(name != "text" for name in names):
+        ready = store.encode(batch.columns, COPY_BINARY + ",".join(names))
+        if ready is not None:
+            return ready
+    return _encoded_text(store, batch)
+
+
+def _encoded_text(store: ColumnStore, batch: Batch) -> EncodedBatch | None:
     ready = store.encode(batch.columns, COPY_TEXT)
     if ready is not None:
         return ready
@@ -89,9 +109,26 @@ def text_chunks(batch: Batch, start: int, stop: int) -> Iterable[bytes] | None:
     A single row is sent as values: only then does the server name the column of a text that it cannot convert.
     """
     encoded = batch.encoded
-    if encoded is None or encoded.format != COPY_TEXT or stop - start == 1:
+    if encoded is None or stop - start == 1:
         return None
-    return encoded.chunks(start, stop)
+    return encoded.chunks(start, stop) if encoded.format == COPY_TEXT else None
+
+
+def binary_chunks(batch: Batch, start: int, stop: int) -> Iterable[bytes] | None:
+    """The rows in the binary format, if the batch was encoded in it; a single row is sent as values here, too."""
+    encoded = batch.encoded
+    if encoded is None or not encoded.format.startswith(COPY_BINARY) or stop - start == 1:
+        return None
+    return chain((_BINARY_HEADER,), encoded.chunks(start, stop), (_BINARY_TRAILER,))
+
+
+def all_text_chunks(batch: Batch) -> Iterable[bytes] | None:
+    """All rows in COPY text format, also those of a batch that was encoded in the binary format."""
+    if batch.encoded is not None and batch.encoded.format.startswith(COPY_BINARY) and len(batch) > 1:
+        store = common_store(batch.columns)
+        encoded = None if store is None else _encoded_text(store, batch)
+        return None if encoded is None else encoded.chunks(0, len(batch))
+    return text_chunks(batch, 0, len(batch))
 
 
 def _escaped(chunk: bytes) -> bytes:

@@ -19,7 +19,7 @@ from tui_importer.backends.postgresql.connections import (
     cancel,
     cancel_async,
 )
-from tui_importer.backends.postgresql.copy_text import text_chunks
+from tui_importer.backends.postgresql.copy_text import all_text_chunks, binary_chunks, text_chunks
 from tui_importer.backends.postgresql.errors import STATEMENT_ERRORS
 from tui_importer.backends.postgresql.statements import Statements, ledger_statements, rejects_copy
 from tui_importer.backends.sql.ledger_tables import UTF_8, LedgerStatements
@@ -145,7 +145,7 @@ class PostgreSQLOperations(SessionOperations[Statements]):
 
     def isolate(self, batch: Batch, start: int, stop: int) -> Operation[IsolatedRows | None]:
         isolation, version = self._parts.whole.isolation, self._version
-        chunks = text_chunks(batch, 0, len(batch))
+        chunks = all_text_chunks(batch)
         omitted = self._parts.omitted(batch, start, stop) or [()]
         return (yield from isolation.steps(self._fetch, self._send, version, batch, chunks, start, stop, omitted))
 
@@ -177,6 +177,9 @@ class PostgreSQLOperations(SessionOperations[Statements]):
         chunks = text_chunks(batch, start, stop)
         if chunks is not None:
             return (yield from self._send(statements.copy_text, chunks))
+        chunks = binary_chunks(batch, start, stop)
+        if chunks is not None:
+            return (yield from self._send(statements.copy_binary, chunks))
         records = batch.records(start, stop)
         statement, types = statements.copy(batch)
         return (yield from self._send(statement, (), records, types))

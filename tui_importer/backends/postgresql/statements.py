@@ -50,6 +50,7 @@ class Statements:
         self._binary_types = binary_types(destination.types)
         self._types = destination.types
         self._copy_values = sql.SQL("COPY {} ({}) FROM STDIN").format(copied, columns)
+        self.copy_binary = self._copy_values + sql.SQL(" (FORMAT BINARY)")
         self.copy_text = sql.SQL("COPY {} ({}) FROM STDIN {}").format(copied, columns, TEXT_COPY_FORMAT)
         # As bytes: psycopg puts anything else together again for every row, and takes a % in a name for a placeholder.
         into = sql.SQL("INSERT INTO {} AS target ({})" if self.has_columns else "INSERT INTO {} AS target")
@@ -60,7 +61,7 @@ class Statements:
     def copy(self, batch: Batch) -> tuple[sql.Composed, Sequence[str]]:
         """The COPY statement for the values of a batch, and their types if it takes them in the binary format."""
         if self._binary_types and not has_literals(batch, self._types):
-            return self._copy_values + sql.SQL(" (FORMAT BINARY)"), self._binary_types
+            return self.copy_binary, self._binary_types
         return self._copy_values, ()
 
 

@@ -101,6 +101,7 @@ class ColumnMapping(msgspec.Struct, frozen=True):
             columns=(*converted, *(column.column(self._first_rows(kept)) for column in self.set_columns)),
             origin=origin,
             rejects=rejects,
+            types=self.types,
         )
 
     def reject(self, row: int, cells: Iterable[Cell], faults: Sequence[Fault]) -> Reject:

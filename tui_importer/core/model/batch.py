@@ -10,6 +10,7 @@ import msgspec
 from tui_importer.core.model.cells import Cell
 from tui_importer.core.model.column import Column, common_store
 from tui_importer.core.model.encoded import EncodedBatch
+from tui_importer.core.model.types import ColumnType
 from tui_importer.events import Reject
 
 
@@ -34,7 +35,8 @@ class Batch(msgspec.Struct, frozen=True):
     ``rows`` are the sheet rows (from 1) of the rows to be written, ``columns`` their converted values in the order of
     the target columns, and ``origin`` their cells as in the sheet. ``rejects`` are the rows of the same interval that
     failed conversion. The batch covers the sheet rows ``first_row`` to ``last_row``. ``encoded`` is the batch in the
-    backend's encoding, if it has one (:mod:`tui_importer.core.writing.encoding`). A batch can be pickled, to be written
+    backend's encoding, if it has one (:mod:`tui_importer.core.writing.encoding`), ``types`` are the types of the target
+    columns, if they are known to whoever made the batch. A batch can be pickled, to be written
     by another process.
     """
 
@@ -47,6 +49,7 @@ class Batch(msgspec.Struct, frozen=True):
     origin: tuple[Column, ...]
     rejects: tuple[Reject, ...] = ()
     encoded: EncodedBatch | None = None
+    types: tuple[ColumnType, ...] = ()
 
     def __len__(self) -> int:
         """The number of rows to be written."""

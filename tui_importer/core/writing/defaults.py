@@ -95,6 +95,7 @@ def parts_without_blanks(batch: Batch, start: int, stop: int, defaults: Sequence
             origin=(),
             rejects=(),
             encoded=None,
+            types=tuple(batch.types[place] for place in kept) if batch.types else (),
         )
         parts.append(Part(kept, found, part))
     return parts
