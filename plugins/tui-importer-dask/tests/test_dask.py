@@ -50,7 +50,7 @@ def comparable(report: SetReport) -> list[dict[str, Any]]:
     found = []
     for each in report.imports:
         fields: dict[str, Any] = msgspec.to_builtins(each)
-        for name in ("run_id", "started_at", "finished_at", "plugin_options"):
+        for name in ("run_id", "started_at", "finished_at", "plugin_options", "stages", "peak_memory"):
             fields.pop(name)
         for name in ("duration", "duration_seconds", "records_per_second"):
             fields["stats"].pop(name)
