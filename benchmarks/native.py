@@ -3,12 +3,13 @@
 ``python -m benchmarks.native [--rows N] [--pairs N]``. The plugin must be installed; it is switched off by
 ``TUI_IMPORTER_DISABLE_PLUGINS``. Each pair runs both, in alternating order; the result is the median of the pairs'
 ratios. The tables: a plain one of PostgreSQL that exists and is empty, the original one with its six indexes, which the
-run creates, and a new SQLite file. Both ways must leave the same rows.
+run creates, the plain one from CSV, and a new SQLite file. Both ways must leave the same rows.
 """
 
 from __future__ import annotations
 
 import argparse
+import csv
 import os
 import resource
 import sqlite3
@@ -62,6 +63,14 @@ def compare(title: str, command: list[str], pairs: int, prepare: Callable[[], No
     print(f"  ratio {statistics.median(ratios):.2f} (from {min(ratios):.2f} to {max(ratios):.2f})", flush=True)
 
 
+def write_text(path: Path, rows: int) -> None:
+    """Write the rows as CSV."""
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(HEADER)
+        writer.writerows(business_rows(rows))
+
+
 def main() -> None:
     """Measure all tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -71,8 +80,13 @@ def main() -> None:
     load_registry().reader("native")  # raises if it is not installed
     with tempfile.TemporaryDirectory() as folder, postgres() as url:
         file, database = Path(folder) / "businesses.xlsx", Path(folder) / "businesses.db"
+        text = file.with_suffix(".csv")
         write_workbook(file, business_rows(options.rows))
-        program = [sys.executable, "-m", "tui_importer", str(file), "--table", "businesses", "-q", "--db"]
+        write_text(text, options.rows)
+        program, of_text = (
+            [sys.executable, "-m", "tui_importer", str(each), "--table", "businesses", "-q", "--db"]
+            for each in (file, text)
+        )
 
         def postgres_digest() -> str:
             with psycopg.connect(url) as connection:
@@ -91,6 +105,7 @@ def main() -> None:
         plain, indexed = (lambda plain=plain: fresh(url, plain=plain, indexed=False) for plain in (True, False))
         compare(f"{rows} into PostgreSQL, plain table", [*program, url], pairs, plain, postgres_digest)
         compare(f"{rows} into PostgreSQL, six indexes", [*program, url], pairs, indexed, postgres_digest)
+        compare(f"{rows} of CSV into PostgreSQL, plain table", [*of_text, url], pairs, plain, postgres_digest)
         compare(f"{rows} into SQLite", [*program, str(database)], pairs, remove, sqlite_digest)
 
 

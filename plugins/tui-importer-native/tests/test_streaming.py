@@ -173,3 +173,15 @@ def test_reading_ahead_ends_with_the_sheet(tmp_path: Path) -> None:
     blocks = NativeReader(Limits(small=0)).open(path).sheet("Data").blocks(1000)
     assert sum(map(len, blocks)) == ROWS  # although nobody else has the sheet
     assert sys.getrefcount(blocks) < 4
+
+
+def test_a_dimension_that_is_wrong_is_corrected_by_the_rows(tmp_path: Path) -> None:
+    xml = "".join(map(row_xml, range(1, ROWS + 1)))
+    strings = strings_xml(*(f"<si><t>{number}</t></si>" for number in range(TEXTS)))
+    for declared, hint in (("B1:D5000", 5000), ("A1", None), ("A1:XFD1048576", None)):
+        path = write(tmp_path / "w.xlsx", parts(sheet_xml(xml, head=f'<dimension ref="{declared}"/>'), strings=strings))
+        with NativeReader(STREAMED).open(path) as workbook:
+            sheet = workbook.sheet("Data")
+            assert sheet.row_hint == hint
+            assert sum(map(len, sheet.blocks(999))) == ROWS
+            assert sheet.row_hint == ROWS

@@ -147,6 +147,7 @@ class NativeSheet:
         except _native.UnusualError as error:
             self._leave(error)
         else:
+            self.row_hint = row  # what the sheet says of itself may be wrong
             return
         yield from self._rest(rows, row)
 

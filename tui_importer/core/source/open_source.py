@@ -84,8 +84,11 @@ class OpenSource:
 
     @property
     def row_hint(self) -> int | None:
-        """The expected number of data rows, including blank ones; None if the reader does not know it."""
-        return self.opened.rows
+        """The expected number of data rows, including blank ones; None if the reader does not know it.
+
+        A reader may know it better once all rows were read.
+        """
+        return _expected_rows(self.sheet, self.layout, self.limit)
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -314,14 +317,11 @@ def find_source(
         key_column = None
         if source.mends is not None:
             layout, key_column = without_reasons(path, sheet.name, layout)
-        rows = None if sheet.row_hint is None else max(0, sheet.row_hint - layout.first_row + 1)
-        if rows is not None and layout.last_row is not None:
-            rows = min(rows, layout.last_row - layout.first_row + 1)
         opened = SourceOpened(
             sheet=sheet.name,
             header_row=layout.header_row,
             columns=len(layout.headers),
-            rows=rows if source.limit is None or rows is None else min(rows, source.limit),
+            rows=_expected_rows(sheet, layout, source.limit),
             seconds=time.perf_counter() - started,
         )
         return OpenSource(
@@ -340,6 +340,16 @@ def find_source(
     except BaseException:
         workbook.close()
         raise
+
+
+def _expected_rows(sheet: OpenSheet, layout: Layout, limit: int | None) -> int | None:
+    """The expected number of data rows, including blank ones; None if the reader does not know it."""
+    if sheet.row_hint is None:
+        return None
+    rows = max(0, sheet.row_hint - layout.first_row + 1)
+    if layout.last_row is not None:
+        rows = min(rows, layout.last_row - layout.first_row + 1)
+    return rows if limit is None else min(rows, limit)
 
 
 def _head(sheet: OpenSheet, path: Path, row: int) -> Block:

@@ -32,7 +32,10 @@ class OpenSheet(Protocol):
 
     @property
     def row_hint(self) -> int | None:
-        """The number of rows of the sheet, including blank ones; None if the reader does not know it."""
+        """The number of rows of the sheet, including blank ones; None if the reader does not know it.
+
+        It may change while rows are read.
+        """
 
     def blocks(self, rows: int) -> Iterator[Block]:
         """All rows in sheet order, at most ``rows`` per block, the first block as soon as possible.
