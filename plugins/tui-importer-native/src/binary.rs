@@ -2,7 +2,7 @@
 //! is preceded by its length, and is what the type's receive function reads.
 
 use crate::cells::kind;
-use crate::column::{Column, Item, NumberKind, DECIMAL, INTEGER};
+use crate::column::{Column, Cursor, Item, NumberKind, DECIMAL, INTEGER};
 use crate::numbers::{push_decimal, push_float};
 
 /// Microseconds from 0001-01-01 to 2000-01-01, where PostgreSQL counts from, and days.
@@ -78,9 +78,9 @@ impl Target {
 }
 
 /// Append a row.
-pub fn push_row(columns: &[Column], targets: &[Target], row: usize, scratch: &mut Vec<u8>, out: &mut Vec<u8>) {
+pub fn push_row(columns: &mut [Cursor<'_>], targets: &[Target], row: usize, scratch: &mut Vec<u8>, out: &mut Vec<u8>) {
     out.extend_from_slice(&(columns.len() as i16).to_be_bytes());
-    for (column, &target) in columns.iter().zip(targets) {
+    for (column, &target) in columns.iter_mut().zip(targets) {
         push_item(column.item(row), target, scratch, out);
     }
 }

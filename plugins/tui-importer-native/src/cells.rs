@@ -277,11 +277,16 @@ impl Cells {
         self.has_nul
     }
 
+    /// The chunk with this number in the sheet.
+    #[inline]
+    pub fn chunk(&self, number: u32) -> Option<&Chunk> {
+        self.chunks.get(number.wrapping_sub(self.first_chunk) as usize).map(Arc::as_ref)
+    }
+
     /// The cell in this place, and its chunk.
     #[inline]
     pub fn get(&self, row: u32, column: u32) -> (Value, Option<&Chunk>) {
-        let number = (row / CHUNK_ROWS).wrapping_sub(self.first_chunk);
-        let chunk = self.chunks.get(number as usize).map(Arc::as_ref);
+        let chunk = self.chunk(row / CHUNK_ROWS);
         let cells = chunk.and_then(|chunk| chunk.column(column));
         (cells.map_or(Value::Blank, |cells| cells.get((row % CHUNK_ROWS) as usize)), chunk)
     }

@@ -7,7 +7,7 @@ use pyo3::types::{PyBytes, PyTuple};
 
 use crate::binary::{self, Target};
 use crate::calendar;
-use crate::column::{Column, Item};
+use crate::column::{Column, Cursor, Item};
 
 use crate::numbers::{push_decimal, push_float, push_integer, push_padded, push_single};
 use crate::records::Records;
@@ -125,13 +125,14 @@ impl Chunks {
 /// Encode rows until there are enough bytes; returns them, and the row that follows.
 fn encode(columns: &[Column], start: usize, stop: usize) -> (Vec<u8>, usize) {
     let mut out = Vec::with_capacity(PIECE + PIECE / 16);
+    let mut cursors: Vec<Cursor<'_>> = columns.iter().map(Cursor::new).collect();
     let mut row = start;
     while row < stop && out.len() < PIECE {
-        for (number, column) in columns.iter().enumerate() {
+        for (number, cursor) in cursors.iter_mut().enumerate() {
             if number > 0 {
                 out.push(DELIMITER);
             }
-            push_item(column.item(row), &mut out);
+            push_item(cursor.item(row), &mut out);
         }
         out.push(b'\n');
         row += 1;
@@ -143,9 +144,10 @@ fn encode(columns: &[Column], start: usize, stop: usize) -> (Vec<u8>, usize) {
 fn encode_binary(columns: &[Column], targets: &[Target], start: usize, stop: usize) -> (Vec<u8>, usize) {
     let mut out = Vec::with_capacity(PIECE + PIECE / 16);
     let mut scratch = Vec::new();
+    let mut cursors: Vec<Cursor<'_>> = columns.iter().map(Cursor::new).collect();
     let mut row = start;
     while row < stop && out.len() < PIECE {
-        binary::push_row(columns, targets, row, &mut scratch, &mut out);
+        binary::push_row(&mut cursors, targets, row, &mut scratch, &mut out);
         row += 1;
     }
     (out, row)
