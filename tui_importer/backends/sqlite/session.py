@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from functools import cache
-from itertools import compress, repeat
 from typing import Any
 
 import aiosqlite
@@ -101,7 +100,7 @@ class Statements:
         self._bindings = [_BINDINGS.get(type_.kind) for type_ in destination.types]
 
     def records(self, batch: Batch, start: int, stop: int) -> Iterator[Sequence[Any]]:
-        """The rows as values that SQLite can bind, made one by one where that is cheaper."""
+        """The rows as values that SQLite can bind."""
         if not any(self._bindings):
             return batch.records(start, stop)
         columns: list[Sequence[Any]] = []
@@ -237,10 +236,10 @@ class SQLiteOperations(SessionOperations[Statements]):
         self, statement: str, statements: Statements, batch: Batch, start: int, stop: int
     ) -> Operation[int]:
         """Execute a statement for each row; returns how many rows it has inserted or updated."""
-        untaken = repeat(True, stop - start)
-        with errors_of_rows(stop - start, untaken):
-            records = compress(statements.records(batch, start, stop), untaken)  # takes one of each for a row
-            cursor = yield self._connection.executemany(statement, records)
+        records = list(statements.records(batch, start, stop))
+        untaken = iter(records)
+        with errors_of_rows(len(records), untaken):
+            cursor = yield self._connection.executemany(statement, untaken)
         return int(cursor.rowcount)
 
     def _write_ledger(self, statement: str, parameters: Sequence[dict[str, Any]]) -> Operation[None]:
