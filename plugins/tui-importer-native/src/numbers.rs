@@ -83,6 +83,23 @@ impl Decimal {
     }
 }
 
+/// Doubles of this size that are no whole numbers may lie halfway between two shortest texts.
+const HALFWAY: std::ops::Range<f64> = (1u64 << 48) as f64..(1u64 << 53) as f64;
+
+/// The shortest decimal number that is read as the same double; of two that are as near, the even one, as Python has it.
+fn shortest(number: f64) -> Decimal {
+    let text = format!("{number:e}");
+    let found = Decimal::parse(&text);
+    if HALFWAY.contains(&number.abs()) {
+        // Rounded to as many digits, and in the middle to the even one, where the shortest text goes up.
+        let even = format!("{number:.*e}", found.digits.len() - 1);
+        if even != text && even.parse() == Ok(number) {
+            return Decimal::parse(&even);
+        }
+    }
+    found
+}
+
 /// Append a finite number as Python's `repr` writes it: the shortest text that is read as the same double.
 pub fn push_float(number: f64, out: &mut Vec<u8>) {
     if number == number.trunc() && number.abs() < 1e15 && !(number == 0.0 && number.is_sign_negative()) {
@@ -90,7 +107,7 @@ pub fn push_float(number: f64, out: &mut Vec<u8>) {
         out.extend_from_slice(b".0");
         return;
     }
-    Decimal::parse(&format!("{number:e}")).push(16, true, out);
+    shortest(number).push(16, true, out);
 }
 
 /// Append a finite number of single precision.
@@ -105,7 +122,7 @@ pub fn push_decimal(number: f64, scale: Option<u32>, out: &mut Vec<u8>) -> bool 
         push_float(number, out);
         return true;
     };
-    if number == number.trunc() && number.abs() < 1e15 || Decimal::parse(&format!("{number:e}")).decimals() <= scale {
+    if number == number.trunc() && number.abs() < 1e15 || shortest(number).decimals() <= scale {
         push_float(number, out);
         return true;
     }
@@ -137,6 +154,14 @@ mod tests {
         for (number, text) in numbers.into_iter().zip(texts) {
             assert_eq!(float(number), text);
         }
+    }
+
+    #[test]
+    fn of_two_shortest_texts_the_even_one_is_written() {
+        assert_eq!(float(562949953421312.25), "562949953421312.2");
+        assert_eq!(float(-562949953421312.75), "-562949953421312.8");
+        assert_eq!(float(1125899906842624.25), "1125899906842624.2");
+        assert_eq!(float(562949953421313.125), "562949953421313.1");
     }
 
     #[test]

@@ -23,7 +23,8 @@ COPY = "postgresql-copy-text"
 TEXTS = st.text(st.characters(codec="utf-8"), min_size=1, max_size=8)
 WHOLE = st.integers(-(2**70), 2**70).map(float)
 AMOUNTS = st.integers(-(10**9), 10**9).map(lambda cents: cents / 100) | st.integers(1, 999).map(lambda n: n * 1.1)
-FLOATS = st.floats(allow_nan=False, allow_infinity=False)
+#: Any, and some that lie halfway between two shortest texts.
+FLOATS = st.floats(allow_nan=False, allow_infinity=False) | st.integers(2**50, 2**54).map(lambda eighths: eighths / 8)
 DAYS = st.dates()
 MOMENTS = st.datetimes().map(lambda moment: moment.replace(microsecond=moment.microsecond // 1000 * 1000, fold=0))
 MIDNIGHTS = DAYS.map(lambda day: dt.datetime.combine(day, dt.time()))
