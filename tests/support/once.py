@@ -43,7 +43,7 @@ def is_one_pair_more(item: pytest.Item) -> bool:
 
 
 #: So many cases of a test are tried by every Python: what differs between them are kinds of things, not single cases.
-_CASES = 4
+_CASES = 3
 
 
 def further_cases(items: Iterable[pytest.Item]) -> Iterator[pytest.Item]:
