@@ -61,7 +61,7 @@ def test_file_is_offered_once_it_has_not_changed_for_a_while(
     assert files.look() == []
     clock.now += 1.5
     assert files.look() == []
-    assert files.waiting
+    assert files.waiting == [path]
     clock.now += 0.6
     assert files.look() == [path]
     files.handled(path)
