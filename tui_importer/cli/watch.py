@@ -14,13 +14,13 @@ from tui_importer.cli.import_files import check_request
 from tui_importer.cli.interruption import SIGNALLED
 from tui_importer.cli.options import (
     CommandWithPlugins,
-    Number,
     build_plan,
     plan_file_of,
     source_options,
     target_options,
 )
 from tui_importer.cli.run_options import run_options
+from tui_importer.cli.watch_options import watch_options, watch_options_of
 from tui_importer.console.following import follow_in_lines
 from tui_importer.console.lines import SafeStream
 from tui_importer.console.print_error import print_error
@@ -29,45 +29,23 @@ from tui_importer.core.model.undecodable_names import escaped
 from tui_importer.plugins.registry import load_registry
 from tui_importer.process.signals import signals_passed_to
 from tui_importer.process.watched_folder import (
-    MIN_PERIOD,
     AnyWatchEvent,
     FileEnded,
     FileMoved,
     FileNotMoved,
     FilePostponed,
     FileStarted,
-    WatchOptions,
 )
 from tui_importer.recording.recordings import Recording, recordings_folder
 from tui_importer.text.safe import visible
 from tui_importer.watch import Watch
-
-_DEFAULTS = WatchOptions()
 
 
 @click.command(
     "watch", cls=CommandWithPlugins, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80}
 )
 @click.argument("folder")
-@click.option("--pattern", "patterns", multiple=True, metavar="GLOB", help="Only files like this (again and again).")
-@click.option(
-    "--settle",
-    type=Number(0),
-    default=_DEFAULTS.settle,
-    show_default=True,
-    metavar="S",
-    help="Import a file when it has not changed for so long.",
-)
-@click.option(
-    "--every",
-    type=Number(MIN_PERIOD),
-    default=_DEFAULTS.every,
-    show_default=True,
-    metavar="S",
-    help="Look into the folder so often.",
-)
-@click.option("--done", metavar="FOLDER", help="Move files there that are imported.")
-@click.option("--failed", metavar="FOLDER", help="Move files there that cannot be imported.")
+@watch_options()
 @click.option("--once", is_flag=True, help="End when all files that are there have been tried.")
 @source_options
 @target_options
@@ -104,13 +82,7 @@ def command(folder: str, **given: Any) -> int:
             case FileNotMoved(error=error):
                 print_error(error)
 
-    options = WatchOptions(
-        patterns=given["patterns"],
-        settle=given["settle"],
-        every=given["every"],
-        done=given["done"],
-        failed=given["failed"],
-    )
+    options = watch_options_of(given)
     watch = Watch(folder, plan_for, options, listener=show, registry=registry, plan_file=plan_file_of(given))
     signals: list[signal.Signals] = []
 

@@ -54,9 +54,10 @@ class SettledFiles:
         waiting = [(seen.state.modified, path) for path, seen in self._seen.items() if not seen.handled]
         return [path for _, path in sorted(waiting)]
 
-    def state(self, path: Path) -> FileState:
-        """The state in which a file was offered."""
-        return self._seen[path].state
+    def state(self, path: Path) -> FileState | None:
+        """The state in which a file was last seen; None if it is not there any more."""
+        seen = self._seen.get(path)
+        return None if seen is None else seen.state
 
     def look(self) -> list[Path]:
         """The files that have settled and are not handled, the oldest first. Raises :class:`ImporterError` if the
@@ -76,12 +77,13 @@ class SettledFiles:
 
     def postpone(self, path: Path, seconds: float) -> None:
         """Offer a file again, but not before so many seconds."""
-        self._seen[path].before = time.monotonic() + seconds
+        seen = self._seen[path]
+        seen.before, seen.handled = time.monotonic() + seconds, False
 
     def is_unchanged(self, path: Path) -> bool:
         """Whether a file is as it was when it was offered."""
         try:
-            return state_of(path.stat()) == self._seen[path].state
+            return state_of(path.stat()) == self.state(path)
         except OSError:
             return False
 

@@ -141,13 +141,9 @@ class WatchedFolder:
         :class:`tui_importer.errors.ImporterError` if it cannot be read."""
         return self._files.look()
 
-    def state(self, path: Path) -> FileState:
-        """The state in which a file was found due."""
+    def state(self, path: Path) -> FileState | None:
+        """The state in which a file was last seen; None if it is not there any more."""
         return self._files.state(path)
-
-    def is_unchanged(self, path: Path) -> bool:
-        """Whether a file is as it was when it was found due."""
-        return self._files.is_unchanged(path)
 
     def ended(self, path: Path, exit_code: int, *, died: bool = False, retried: bool = True) -> Disposal | None:
         """Put a file where it belongs whose run has ended; return what was done with it, if anything.
