@@ -138,7 +138,9 @@ def test_restart_finds_what_became_of_files_that_are_there(
     put(here / "in" / "later.csv", numbered(5, first=5))
     served.stop()
     served = serve(*OPTIONS, "--watch", "in", "--watch-done", "done", "--watch-failed", "failed")
-    assert watch(served)["state"] == "paused"
+    found = watch(served)
+    assert found["state"] == "paused"
+    assert str(found["last_error"]).startswith("bad.xlsx: not a workbook")
     assert (here / "in" / "later.csv").exists()
     assert served.client.post("/watches/in/unpause").json()["state"] == "watching"
     until(lambda: (here / "in" / "done" / "later.csv").exists())

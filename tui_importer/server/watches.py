@@ -85,6 +85,8 @@ class FolderWatcher:
         """Import what has settled, again and again, until the server shuts down."""
         for upload in self.uploads():
             self._remember(upload)
+            if upload.error is not None:
+                self.last_error, self.last_error_at = _named_error(upload), upload.ended_at
         closing = self._scheduler.closing
         while not closing.is_set():
             try:
@@ -166,8 +168,7 @@ class FolderWatcher:
         """Put a file where it belongs whose upload has ended."""
         assert upload.exit_code is not None
         if upload.error is not None:
-            error = upload.shown_error or ""
-            self._trouble(error if error.startswith(upload.name) else f"{upload.name}: {error}")
+            self._trouble(_named_error(upload))
         retried = _may_be_retried(upload)
         if not retried and may_go_well_later(upload.exit_code):
             self._stopped[path] = upload
@@ -269,6 +270,12 @@ class Watches:
 def _may_be_retried(upload: Upload) -> bool:
     """Whether an upload that has ended may go well another time; not if a client has stopped it."""
     return upload.exit_code is not None and may_go_well_later(upload.exit_code) and not upload.stop_requested
+
+
+def _named_error(upload: Upload) -> str:
+    """The error of an upload, with the name of its file."""
+    error = upload.shown_error or ""
+    return error if error.startswith(upload.name) else f"{upload.name}: {error}"
 
 
 def _copied(path: Path, copy: Path, state: FileState, given_up: Callable[[], bool]) -> str | None:
