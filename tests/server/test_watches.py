@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -78,11 +79,12 @@ def test_files_of_watched_folders_become_runs(serve: Callable[..., Served], here
     put(here / "shop" / "in" / "b.csv", b"n,note\n2,two\n")
     until(lambda: states(served, "in-2") == {"b.csv": "done"})
     assert sqlite.fetch("SELECT n, note, file FROM t ORDER BY n") == [(1, "one", "it's.csv"), (2, "two", "b.csv")]
-    until(lambda: (here / "shop" / "in" / "done" / "b.csv").exists())
+    until(lambda: (here / "shop" / "in" / "done" / "b.csv").exists() and (here / "in" / "done" / "it's.csv").exists())
+    until(lambda: (here / "in" / "failed" / "broken.xlsx").exists() and watch(served)["waiting"] == 0)
     left = {str(path.relative_to(here / "in")) for path in (here / "in").rglob("*") if not path.is_dir()}
     assert left == {"link.csv", "notes.md", "done/it's.csv", "failed/broken.xlsx"}
     found = watch(served)
-    assert (found["state"], found["patterns"], found["waiting"]) == ("watching", [], 0)
+    assert (found["state"], found["patterns"]) == ("watching", [])
     assert (found["done"], found["failed"]) == (1, 1)
     error = "broken.xlsx: not a workbook, whatever its name says (no .xlsx file begins like this)"
     assert found["last_error"] == found["files"][0]["error"] == error
@@ -207,7 +209,12 @@ def test_full_queue_and_a_folder_that_goes_away_are_waited_for(
     serve: Callable[..., Served], here: Path, sqlite: Database
 ) -> None:
     served = serve(*OPTIONS, "--max-runs", "1", "--max-waiting", "1", "--watch", "in")
-    first, second = served.begin(numbered(60), **SLOW), served.begin(numbered(5, first=60))
+    first = served.begin(numbered(60), **SLOW)
+    put(here / "in" / "unwanted.csv", numbered(5, first=60))
+    until(lambda: [file["id"] for file in watch(served)["files"]] not in ([], [None]))
+    assert served.client.delete(f"/runs/{watch(served)['files'][0]['id']}").status_code == 204
+    until(lambda: watch(served)["waiting"] == 0)
+    second = served.begin(numbered(5, first=60))
     put(here / "in" / "a.csv", numbered(5, first=65))
     until(lambda: states(served) == {"a.csv": "waiting"})
     assert served.run(second)["state"] == "waiting"
@@ -221,6 +228,19 @@ def test_full_queue_and_a_folder_that_goes_away_are_waited_for(
     (here / "away").rename(here / "in")
     until(lambda: states(served) == {"a.csv": "done", "b.csv": "done"})
     assert watch(served)["state"] == "watching"
+
+
+@pytest.mark.once
+def test_file_for_which_there_is_no_room_is_postponed(serve: Callable[..., Served], here: Path) -> None:
+    """A file size limit stands in for a full disk."""
+    limit = (200_000, 200_000)
+    served = serve(*OPTIONS, "--watch", "in", limits=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, limit))
+    put(here / "in" / "large.csv", numbered(20_000), age=1)
+    put(here / "in" / "small.csv", numbered(5))
+    until(lambda: states(served) == {"large.csv": "waiting", "small.csv": "done"})
+    assert watch(served)["last_error"] == "in/large.csv: cannot be copied: File too large"
+    until(lambda: watch(served)["waiting"] == 1)  # the small one is done with
+    assert [path for path in served.uploads if path.name.endswith(".part")] == []
 
 
 @pytest.mark.parametrize(
@@ -250,5 +270,7 @@ def test_folders_of_the_same_name_are_numbered(tmp_path: Path) -> None:
     assert [each.name for each in watches] == ["in", "in-2", "in-3"]
     assert [each.options.done for each in watches] == [tmp_path / name / "in" / "done" for name in "abc"]
     assert watches[0].options.failed == Path("/failed")
+    (tmp_path / "link").symlink_to(tmp_path)
+    assert [each.name for each in watch_settings([str(tmp_path / "link")], WatchOptions())] == ["link"]
     with pytest.raises(UsageError, match="is watched: its files would come back"):
         watch_settings(folders, WatchOptions(done=folders[1]))

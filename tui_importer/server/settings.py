@@ -16,6 +16,7 @@ from tui_importer.core.model.url import parse_address, sqlite_path
 from tui_importer.errors import UsageError
 from tui_importer.plugins.choice import target_address
 from tui_importer.process.watched_folder import WatchOptions
+from tui_importer.text.safe import visible
 
 #: Host names under which programs on this machine reach the server.
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -116,13 +117,14 @@ def watch_settings(folders: Sequence[str], options: WatchOptions) -> tuple[Watch
         if paths.count(path) > 1:
             raise UsageError(f"--watch {given}: is watched twice")
         targets = {
-            name: None if target is None else (path / target).resolve()
+            name: None if target is None else path / target
             for name, target in (("done", options.done), ("failed", options.failed))
         }
         for name, target in targets.items():
-            if target in paths:
+            if target is not None and target.resolve() in paths:
                 raise UsageError(f"--watch-{name} {getattr(options, name)}: is watched: its files would come back")
-        word, number = escaped(path.name) or "root", 1
+        last = Path(given).name  # of a link, its own
+        word, number = visible(escaped(path.name if last in ("", "..") else last)) or "root", 1
         while (name := word if number == 1 else f"{word}-{number}") in found:
             number += 1
         found[name] = WatchSettings(name=name, folder=path, options=msgspec.structs.replace(options, **targets))

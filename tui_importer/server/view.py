@@ -213,7 +213,7 @@ class View:
         """The name of the watched folder that an upload is from, even if it is watched no more."""
         if upload.watched is None:
             return None
-        return visible(self._watches.get(upload.watched.folder, PurePath(upload.watched.folder).name))
+        return self._watches.get(upload.watched.folder) or visible(PurePath(upload.watched.folder).name)
 
     def _reported(self, upload: Upload) -> tuple[tuple[ReportedReject, ...], tuple[ReasonGroup, ...]]:
         """Return the first rejects of the report, and the groups of all of them."""

@@ -15,7 +15,7 @@ from pathlib import Path
 import msgspec
 
 from tui_importer.core.model.undecodable_names import escaped
-from tui_importer.errors import ImporterError
+from tui_importer.errors import ExitCode, ImporterError
 from tui_importer.plugins.registry import Registry
 from tui_importer.process.settled_files import FileState, state_of
 from tui_importer.process.watched_folder import FileMoved, FileNotMoved, WatchedFolder, may_go_well_later
@@ -85,7 +85,7 @@ class FolderWatcher:
         """Import what has settled, again and again, until the server shuts down."""
         for upload in self.uploads():
             self._remember(upload)
-            if upload.error is not None:
+            if upload.error is not None and not upload.stop_requested:
                 self.last_error, self.last_error_at = _named_error(upload), upload.ended_at
         closing = self._scheduler.closing
         while not closing.is_set():
@@ -116,6 +116,7 @@ class FolderWatcher:
                 return  # the queue is full: the next look tries again
             except OSError as error:
                 self._trouble(f"{path}: cannot be copied: {error.strerror or error}")
+                await asyncio.to_thread(self._folder.ended, path, ExitCode.STOPPED)  # postponed: the disk may be full
 
     async def _handle(self, path: Path) -> None:
         """Import a file to the end of its run. Raises :class:`HttpError` if the queue is full, and ``OSError``."""
@@ -167,15 +168,16 @@ class FolderWatcher:
     async def _finish(self, path: Path, upload: Upload) -> None:
         """Put a file where it belongs whose upload has ended."""
         assert upload.exit_code is not None
-        if upload.error is not None:
-            self._trouble(_named_error(upload))
         retried = _may_be_retried(upload)
         if not retried and may_go_well_later(upload.exit_code):
             self._stopped[path] = upload
+        elif upload.error is not None:
+            self._trouble(_named_error(upload))
         match await asyncio.to_thread(self._folder.ended, path, upload.exit_code, retried=retried):
             case FileMoved(target=target):
                 extra = {"watch": self.watch.name, "file": path.name, "target": str(target), "upload": upload.id}
                 _log.info("file moved", extra=extra)
+                self._latest.pop(escaped(path.name), None)
             case FileNotMoved(error=error):
                 self._trouble(error)
 
@@ -305,7 +307,7 @@ def _copied(path: Path, copy: Path, state: FileState, given_up: Callable[[], boo
 
 def without_folders(text: str, watch: WatchSettings) -> str:
     """Return what is said of a folder's files without the paths of the server."""
-    for folder in (watch.options.done, watch.options.failed, watch.folder):
+    for folder in (watch.options.done, watch.options.failed):
         if folder is not None:
             text = text.replace(str(folder), Path(folder).name)
-    return visible(text)
+    return visible(text.replace(str(watch.folder), watch.name))
