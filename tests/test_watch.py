@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import openpyxl
 import psutil
 import pytest
 
@@ -172,6 +173,25 @@ def test_function_chooses_the_plan_of_a_file_and_a_file_refused_by_it_fails(fold
     assert (refused.path.name, refused.error, refused.died) == ("other.csv", "nothing is known of the others", False)
     database = sqlite_database(tmp_path / "w.db")
     assert [database.scalar(f"SELECT count(*) FROM {table}") for table in ("north", "south")] == [1, 1]
+
+
+@pytest.mark.once
+def test_mended_rejects_in_the_folder_go_where_the_other_rows_went(
+    folder: Path, sqlite: Database, tmp_path: Path
+) -> None:
+    write_file(folder / "a.csv", "n,t\n1,x\nx,y\n")
+    options = WatchOptions(settle=0)
+    assert watch_folder(folder, plan_into(sqlite), options, once=True) == ExitCode.REJECTS
+    book = openpyxl.load_workbook(tmp_path / "a.rejects.xlsx")
+    assert book.active is not None
+    book.active["A2"] = 2
+    book.save(folder / "mended.xlsx")
+    elsewhere = Watch(folder, plan_into("other.db"), WatchOptions(settle=0, patterns=("*.xlsx",)))
+    assert elsewhere.run(once=True) == ExitCode.USAGE
+    assert not Path("other.db").exists()
+    (folder / "a.csv").unlink()
+    assert watch_folder(folder, plan_into(sqlite), options, once=True) == ExitCode.OK
+    assert sqlite.fetch("SELECT n, t FROM t ORDER BY n") == [(1, "x"), (2, "y")]
 
 
 @pytest.mark.once

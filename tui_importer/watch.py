@@ -54,7 +54,8 @@ class Watch:
 
     Each file is a run of its own, in a process of its own, recorded like any other; a process that dies does not end
     the watch. ``plan`` says what goes where: its sources are read from each file instead of their own. A function that
-    returns the plan for a file may choose by its name. ``listener`` is called with what happens
+    returns the plan for a file may choose by its name, or refuse it with
+    :class:`tui_importer.errors.PlanError`. ``listener`` is called with what happens
     (:class:`FileStarted` and the other events), in the thread of :meth:`run`, which waits for it.
 
     Raises :class:`tui_importer.errors.UsageError` if the folder, a plan or an option cannot be used.

@@ -36,7 +36,7 @@ from tui_importer.server.scheduler import Scheduler
 from tui_importer.server.settings import Settings
 from tui_importer.server.upload_registry import UploadRegistry
 from tui_importer.server.uploads import Upload
-from tui_importer.server.watches import FolderWatcher, without_folders
+from tui_importer.server.watches import FolderWatcher, may_be_retried, without_folders
 from tui_importer.text.safe import visible
 
 #: Rejects per piece of a streamed answer.
@@ -197,10 +197,11 @@ class View:
             state = upload.state
         elif upload.exit_code in (ExitCode.OK, ExitCode.REJECTS):
             state = "done"
-        elif upload.stop_requested:
-            state = "stopped"
+        elif may_be_retried(upload) and upload.watched.file in waiting:
+            state = "postponed"
         else:
-            state = "postponed" if upload.watched.file in waiting else "failed"
+            stopped = upload.stop_requested and upload.outcome == "stopped"
+            state = "stopped" if stopped else "failed"
         return WatchedFileAnswer(
             file=visible(upload.watched.file),
             state=state,

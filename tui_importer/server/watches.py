@@ -121,7 +121,7 @@ class FolderWatcher:
     async def _handle(self, path: Path) -> None:
         """Import a file to the end of its run. Raises :class:`HttpError` if the queue is full, and ``OSError``."""
         upload = self._upload_of(path)
-        if upload is not None and upload.state == "ended" and _may_be_retried(upload):
+        if upload is not None and upload.state == "ended" and may_be_retried(upload):
             if self._uploads.resumable(upload):
                 await self._scheduler.resume(upload)
             else:
@@ -168,7 +168,7 @@ class FolderWatcher:
     async def _finish(self, path: Path, upload: Upload) -> None:
         """Put a file where it belongs whose upload has ended."""
         assert upload.exit_code is not None
-        retried = _may_be_retried(upload)
+        retried = may_be_retried(upload)
         if not retried and may_go_well_later(upload.exit_code):
             self._stopped[path] = upload
         elif upload.error is not None:
@@ -269,7 +269,7 @@ class Watches:
             return []
 
 
-def _may_be_retried(upload: Upload) -> bool:
+def may_be_retried(upload: Upload) -> bool:
     """Whether an upload that has ended may go well another time; not if a client has stopped it."""
     return upload.exit_code is not None and may_go_well_later(upload.exit_code) and not upload.stop_requested
 
