@@ -104,10 +104,20 @@ if TYPE_CHECKING:
     from tui_importer.plugins.hookspecs import PLUGIN_API_VERSION, hookimpl
     from tui_importer.plugins.specs import BackendSpec, ExecutorSpec, ReaderSpec, StrategySpec
     from tui_importer.process.part import ImportProcess
+    from tui_importer.process.watched_folder import (
+        AnyWatchEvent,
+        FileEnded,
+        FileMoved,
+        FileNotMoved,
+        FilePostponed,
+        FileStarted,
+        WatchOptions,
+    )
     from tui_importer.readers.calamine import CalamineReader
     from tui_importer.readers.delimited.reader import DelimitedFile, DelimitedReader
     from tui_importer.rejects.mended import mended_plan
     from tui_importer.undo import undo_run
+    from tui_importer.watch import Watch, watch_folder
 
 #: The module of each public name.
 _HOMES = {
@@ -126,6 +136,7 @@ _HOMES = {
         "tui_importer.core.run.difference": ("Difference", "RowChange"),
         "tui_importer.core.run.undo": ("Undoing",),
         "tui_importer.undo": ("undo_run",),
+        "tui_importer.watch": ("Watch", "watch_folder"),
         "tui_importer.backends.sql.catalog": ("SqlCatalog",),
         "tui_importer.backends.sql.dialects": ("SqlDialect", "dialect_of"),
         "tui_importer.backends.sql.faults": ("ErrorTranslation",),
@@ -211,6 +222,15 @@ _HOMES = {
         "tui_importer.plugins.hookspecs": ("PLUGIN_API_VERSION", "hookimpl"),
         "tui_importer.plugins.specs": ("BackendSpec", "ExecutorSpec", "ReaderSpec", "StrategySpec"),
         "tui_importer.process.part": ("ImportProcess",),
+        "tui_importer.process.watched_folder": (
+            "AnyWatchEvent",
+            "FileEnded",
+            "FileMoved",
+            "FileNotMoved",
+            "FilePostponed",
+            "FileStarted",
+            "WatchOptions",
+        ),
         "tui_importer.readers.calamine": ("CalamineReader",),
         "tui_importer.readers.delimited.reader": ("DelimitedFile", "DelimitedReader"),
     }.items()
@@ -221,6 +241,7 @@ __all__ = [
     "PLUGIN_API_VERSION",
     "Access",
     "AnyEvent",
+    "AnyWatchEvent",
     "AsyncSession",
     "AsyncSqlSession",
     "AsyncWriter",
@@ -264,6 +285,11 @@ __all__ = [
     "ExecutorSpec",
     "ExitCode",
     "Fault",
+    "FileEnded",
+    "FileMoved",
+    "FileNotMoved",
+    "FilePostponed",
+    "FileStarted",
     "Formats",
     "ImportElsewhere",
     "ImportProcess",
@@ -330,6 +356,8 @@ __all__ = [
     "UnreachableError",
     "UsageError",
     "VerificationError",
+    "Watch",
+    "WatchOptions",
     "Workbook",
     "WorkerError",
     "WriteKind",
@@ -356,6 +384,7 @@ __all__ = [
     "table_definition",
     "text_for",
     "undo_run",
+    "watch_folder",
     "worker_statements",
 ]
 

@@ -61,7 +61,7 @@ def test_file_is_offered_once_it_has_not_changed_for_a_while(
     assert files.look() == []
     clock.now += 1.5
     assert files.look() == []
-    assert files.waiting
+    assert files.waiting == [path]
     clock.now += 0.6
     assert files.look() == [path]
     files.handled(path)
@@ -90,6 +90,23 @@ def test_file_changed_during_its_import_is_offered_again(
     assert files.look() == []
     clock.now += 2.1
     assert files.look() == [path]
+
+
+def test_only_new_and_changed_files_are_asked_about(tmp_path: Path, put: Callable[..., Path]) -> None:
+    asked: list[str] = []
+
+    def wanted(path: Path) -> bool:
+        asked.append(path.name)
+        return path.read_text() != "no"
+
+    files = SettledFiles(tmp_path, 0.0, wanted)
+    path = put("a.csv", "no", 60)
+    put("b.csv", "yes", 60)
+    assert [found.name for found in files.look() + files.look()] == ["b.csv", "b.csv"]
+    assert sorted(asked) == ["a.csv", "b.csv"]
+    put("a.csv", "now", 60)
+    assert path in files.look()
+    assert asked[2:] == ["a.csv"]
 
 
 def test_postponed_file_is_offered_later_unless_it_was_deleted(

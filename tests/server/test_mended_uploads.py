@@ -11,7 +11,7 @@ import pytest
 
 from tests.server.conftest import Served
 from tui_importer import Plan, PlanError, Source, Target
-from tui_importer.server.mended_uploads import plan_for_file
+from tui_importer.rejects.mended import plan_for_file
 
 pytestmark = pytest.mark.once
 

@@ -21,6 +21,7 @@ max-examples = 8
 database = "none"
 [parameters]
 "path.id" = "RUN"
+"path.name" = "in"
 [[operations]]
 include-name = "POST /upload"
 checks.positive_data_acceptance.expected-statuses = ["2xx", "400", "409", "429"]
@@ -34,7 +35,12 @@ checks.positive_data_acceptance.expected-statuses = ["2xx", "400", "409", "429"]
 def test_schemathesis_finds_no_violations(serve: Callable[..., Served], tmp_path: Path) -> None:
     install_plugin(tmp_path / "site", "slow", WITH_OPTIONS)  # whose options are part of the document
     environment = {"PYTHONPATH": str(tmp_path / "site")}
-    served = serve("--db", "t.db", "--table", "t", "--max-waiting", "1000", token=TOKEN, environment=environment)
+    (tmp_path / "in").mkdir()
+    served = serve(
+        *("--db", "t.db", "--table", "t", "--max-waiting", "1000", "--watch", str(tmp_path / "in")),
+        token=TOKEN,
+        environment=environment,
+    )
     id_ = served.begin(numbered(2_000), **SLOW)
     served.at_work(id_)
     (tmp_path / "schemathesis.toml").write_text(CONFIGURATION.replace("RUN", id_))

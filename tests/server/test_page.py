@@ -163,6 +163,23 @@ def test_page_has_fields_for_plugin_options(serve: Callable[..., Served], page: 
     assert page.complaints() == []
 
 
+def test_page_shows_watched_folders_and_the_run_of_the_latest_file(
+    serve: Callable[..., Served], page: Page, tmp_path: Path
+) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "<b>rows.csv").write_bytes(numbered(7))
+    served = serve("--db", "t.db", "--table", "t", "--watch", str(tmp_path / "in"), "--watch-settle", "0")
+    until(lambda: served.client.get("/watches").json()["watches"][0]["done"])
+    page.browser.get(served.url)
+    until(lambda: page.rows("folders"))
+    assert page.rows("folders") == [["in", "watching", "0", "1", "0", "<b>rows.csv", ""]]
+    page("folders").find_element(By.TAG_NAME, "button").click()
+    until(lambda: page.text("state") == "ended")
+    assert page.text("title") == "<b>rows.csv → t"
+    assert page.text("equation") == "read 7 = inserted 7"
+    assert page.complaints() == []
+
+
 def test_page_escapes_markup_in_workbook_text(serve: Callable[..., Served], page: Page, tmp_path: Path) -> None:
     served = serve("--db", "t.db")
     evil = "<img src=x onerror=\"document.title='owned'\"><script>document.title='owned'</script>"

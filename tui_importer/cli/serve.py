@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tui_importer.cli.options import CommandWithPlugins, CountOrAuto, Number, build_plan, target_options
+from tui_importer.cli.watch_options import watch_options, watch_options_of
 from tui_importer.console.print_error import print_error
 from tui_importer.core.scheduling.worker_count import MAX_WORKERS
 from tui_importer.errors import UsageError
@@ -76,8 +77,12 @@ _MEGABYTE, _DAY = 1 << 20, 86_400.0
 )
 @click.option("--keep", type=Number(0), default=7, show_default=True, metavar="DAYS", help="Forget ended runs then.")
 @click.option("--allow-undo", is_flag=True, help="Clients may take back what a run has put in (needs --lineage).")
+@click.option(
+    "--watch", multiple=True, metavar="FOLDER", help="Import the files that appear in a folder, too (again and again)."
+)
+@watch_options("watch-", " (below the watched one, if relative)")
 def command(**given: Any) -> None:
-    """Take uploads over HTTP.
+    """Take uploads over HTTP, and files from folders.
 
     The target is the server's: --db, --table and so on. Without --table, only sheets
     of a known schema are taken (business directories, into "businesses").
@@ -99,8 +104,10 @@ def command(**given: Any) -> None:
 def _settings(given: dict[str, Any], registry: Registry) -> Settings:
     from platformdirs import user_state_path
 
-    from tui_importer.server.settings import Settings, validated
+    from tui_importer.server.settings import Settings, validated, watch_settings
 
+    if not given["watch"] and (given["watch_patterns"] or given["watch_done"] or given["watch_failed"]):
+        raise UsageError("--watch-pattern, --watch-done and --watch-failed are for a folder: name it with --watch")
     plan = build_plan(["upload.xlsx"], given, registry)
     registry.strategy(plan.options.strategy)
     registry.options.check(plan.options.plugin_options)
@@ -122,6 +129,7 @@ def _settings(given: dict[str, Any], registry: Registry) -> Settings:
             grace=given["grace"],
             keep=given["keep"] * _DAY,
             allow_undo=given["allow_undo"],
+            watches=watch_settings(given["watch"], watch_options_of(given)),
         )
     )
 

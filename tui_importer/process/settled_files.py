@@ -15,7 +15,7 @@ from tui_importer.core.model.files import claim_free_name
 from tui_importer.errors import ImporterError
 
 
-class _State(NamedTuple):
+class FileState(NamedTuple):
     """What changes when a file is replaced or written to."""
 
     inode: int
@@ -27,7 +27,7 @@ class _Seen(msgspec.Struct):
     """A file in the folder. It has been in this ``state`` since then, and is not offered ``before`` (both by the
     monotonic clock); ``handled`` is whether it is offered no more while it stays so."""
 
-    state: _State
+    state: FileState
     since: float
     before: float = 0.0
     handled: bool = False
@@ -46,11 +46,18 @@ class SettledFiles:
         self._seconds = seconds
         self._wanted = wanted
         self._seen: dict[Path, _Seen] = {}
+        self._unwanted: dict[Path, FileState] = {}
 
     @property
-    def waiting(self) -> bool:
-        """Whether there are files that were seen and not handled."""
-        return not all(seen.handled for seen in self._seen.values())
+    def waiting(self) -> list[Path]:
+        """The files that were seen and not handled, the oldest first. Other threads may ask, too."""
+        waiting = [(seen.state.modified, path) for path, seen in self._seen.items() if not seen.handled]
+        return [path for _, path in sorted(waiting)]
+
+    def state(self, path: Path) -> FileState | None:
+        """The state in which a file was last seen; None if it is not there any more."""
+        seen = self._seen.get(path)
+        return None if seen is None else seen.state
 
     def look(self) -> list[Path]:
         """The files that have settled and are not handled, the oldest first. Raises :class:`ImporterError` if the
@@ -70,32 +77,43 @@ class SettledFiles:
 
     def postpone(self, path: Path, seconds: float) -> None:
         """Offer a file again, but not before so many seconds."""
-        self._seen[path].before = time.monotonic() + seconds
+        seen = self._seen[path]
+        seen.before, seen.handled = time.monotonic() + seconds, False
 
     def is_unchanged(self, path: Path) -> bool:
         """Whether a file is as it was when it was offered."""
         try:
-            return _state(path.stat()) == self._seen[path].state
+            return state_of(path.stat()) == self.state(path)
         except OSError:
             return False
 
-    def _present(self) -> dict[Path, _State]:
-        found: dict[Path, _State] = {}
+    def _present(self) -> dict[Path, FileState]:
+        found: dict[Path, FileState] = {}
+        unwanted: dict[Path, FileState] = {}
         try:
             with os.scandir(self._folder) as entries:
                 for entry in entries:
                     path = self._folder / entry.name
-                    if entry.name.startswith((".", "~$")) or not entry.is_file() or not self._wanted(path):
+                    if entry.name.startswith((".", "~$")) or not entry.is_file():
                         continue
                     try:
-                        found[path] = _state(entry.stat())
+                        state = state_of(entry.stat())
                     except FileNotFoundError:
                         continue  # it was there a moment ago
+                    (found if self._is_wanted(path, state) else unwanted)[path] = state
         except OSError as error:
             raise ImporterError(f"{self._folder}: cannot be read: {error.strerror or error}") from error
+        self._unwanted = unwanted
         return found
 
-    def _since(self, path: Path, state: _State, now: float) -> _Seen:
+    def _is_wanted(self, path: Path, state: FileState) -> bool:
+        """Ask only about files that are new or have changed: the answer may be in the file."""
+        if self._unwanted.get(path) == state:
+            return False
+        seen = self._seen.get(path)
+        return (seen is not None and seen.state == state) or self._wanted(path)
+
+    def _since(self, path: Path, state: FileState, now: float) -> _Seen:
         seen = self._seen.get(path)
         if seen is not None and seen.state == state:
             return seen
@@ -119,5 +137,6 @@ def move_into(path: Path, folder: Path) -> Path:
     return place
 
 
-def _state(found: os.stat_result) -> _State:
-    return _State(found.st_ino, found.st_size, found.st_mtime_ns)
+def state_of(found: os.stat_result) -> FileState:
+    """The state of a file of which this is known."""
+    return FileState(found.st_ino, found.st_size, found.st_mtime_ns)

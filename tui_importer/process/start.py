@@ -15,6 +15,9 @@ from tui_importer.errors import ExitCode, ImporterError
 from tui_importer.process.messages import Answer, ImportRequest, Refused, Request, RunBegun
 from tui_importer.recording.recordings import Recording
 
+#: How often a run may die without a report (some workbooks crash the library that reads them) before its file fails.
+MAX_DEATHS = 3
+
 _MODULE = "tui_importer.process"
 
 

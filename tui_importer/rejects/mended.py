@@ -7,11 +7,12 @@ from pathlib import Path
 
 import msgspec
 
-from tui_importer.core.model.plan import Plan, Source
+from tui_importer.core.model.plan import Plan, Source, database_of
 from tui_importer.core.model.standard_input import source_path
+from tui_importer.core.model.url import portable_address
 from tui_importer.core.planning.mending import plan_of_mended
 from tui_importer.core.run.run_id import run_id_of, source_of
-from tui_importer.errors import SourceError, UsageError
+from tui_importer.errors import PlanError, SourceError, UsageError
 from tui_importer.recording.recordings import Recording, recordings_folder
 from tui_importer.rejects.recognition import mended_run
 
@@ -55,6 +56,29 @@ def mended_plan(
     if database is None:
         return plan
     return msgspec.structs.replace(plan, target=msgspec.structs.replace(plan.target, database=database))
+
+
+def plan_for_file(plan: Plan, file: Path, recordings: Path) -> Plan:
+    """The plan for a file that a program takes as it comes: if it is a workbook of mended rejects, that of the run that
+    rejected them, else the given one.
+
+    Raises :class:`PlanError` if that run is not recorded, or did not import where the plan imports.
+    """
+    run_id = mended_run(file)
+    if run_id is None:
+        return plan
+    recorded, target = recorded_plan(plan.source, run_id, recordings), plan.target
+    if (
+        recorded is None
+        or (target.database is not None and recorded.target.database != portable_address(database_of(plan)))
+        or (target.table is not None and "{" not in target.table and recorded.target.table != target.table)
+    ):
+        raise PlanError(f"these are rejects of run {run_id}, which did not import into this table")
+    return msgspec.structs.replace(
+        recorded,
+        target=msgspec.structs.replace(recorded.target, database=target.database or recorded.target.database),
+        options=msgspec.structs.replace(recorded.options, dry_run=plan.options.dry_run, timeout=plan.options.timeout),
+    )
 
 
 def check_alone(sources: int, file: str) -> None:

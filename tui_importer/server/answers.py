@@ -16,6 +16,7 @@ from tui_importer.server.uploads import Upload
 from tui_importer.text.sentences import DRY_RUN, done_before, fate
 
 HealthWord = Literal["ok", "unavailable"]
+WatchedFileState = Literal["waiting", "running", "postponed", "done", "stopped", "failed"]
 
 
 class ErrorAnswer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -74,7 +75,8 @@ class ProgressAnswer(msgspec.Struct, frozen=True, kw_only=True):
 
 class RunAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """An upload and its run. ``run_id`` is its latest run (``tui-importer attach RUN``), ``run_ids`` all of them.
-    ``position`` is its place in the queue; ``file`` is what the client called the file; ``rejects`` are the first ones,
+    ``position`` is its place in the queue; ``file`` is what the client called the file; ``watch`` is the name of the
+    watched folder that it is from, if any; ``rejects`` are the first ones,
     ``rejects_total`` counts all, and ``reject_groups`` groups all by column, constraint and kind of reason."""
 
     id: str
@@ -88,6 +90,7 @@ class RunAnswer(msgspec.Struct, frozen=True, kw_only=True):
     error: str | None
     resumable: bool
     file: str
+    watch: str | None
     bytes: int
     sha256: str
     method: str
@@ -135,6 +138,39 @@ class RejectsAnswer(msgspec.Struct, frozen=True, kw_only=True):
     rejects: tuple[ReportedReject, ...]
     total: int
     complete: bool
+
+
+class WatchedFileAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """A file of a watched folder; ``id`` and ``run_id`` are those of its run once it is queued. One that is
+    ``postponed`` is tried again later, one that is ``stopped`` only if the run is resumed."""
+
+    file: str
+    state: WatchedFileState
+    id: str | None
+    run_id: str | None
+    error: str | None
+
+
+class WatchAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """A folder that the server watches. Without ``patterns``, it takes every file that a reader opens. ``waiting`` is
+    the number of files whose import has not ended, the one in hand included; ``done`` and ``failed`` are numbers of
+    runs that are listed. ``files`` are the next and the latest ones. ``last_error`` is that of the folder or a file."""
+
+    name: str
+    patterns: tuple[str, ...]
+    state: Literal["watching", "paused", "unreadable"]
+    waiting: int
+    done: int
+    failed: int
+    files: tuple[WatchedFileAnswer, ...]
+    last_error: str | None
+    last_error_at: str | None
+
+
+class WatchesAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """All folders that the server watches."""
+
+    watches: tuple[WatchAnswer, ...]
 
 
 class UndoAnswer(msgspec.Struct, frozen=True, kw_only=True):

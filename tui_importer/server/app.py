@@ -29,6 +29,7 @@ from tui_importer.server.settings import Settings
 from tui_importer.server.upload_handler import UploadHandler
 from tui_importer.server.upload_registry import UploadRegistry
 from tui_importer.server.uploads import Store
+from tui_importer.server.watches import Watches
 
 _SENTENCES = {404: "there is nothing here: see /openapi.json", 405: "that cannot be done here: see /openapi.json"}
 
@@ -42,13 +43,19 @@ class Server:
         metrics = Metrics()
         uploads = UploadRegistry(store, metrics)
         self.scheduler = scheduler = Scheduler(settings, uploads)
+        watches = Watches(settings.watches, registry, uploads, scheduler, metrics)
         handler = UploadHandler(settings, registry, uploads, scheduler, metrics)
         database = DatabaseCheck(settings, registry)
         document = openapi(settings, registry, version("tui-importer"))
-        routes = Routes(settings, uploads, scheduler, handler, database, metrics, document)
+        routes = Routes(settings, uploads, scheduler, watches, handler, database, metrics, document)
         metrics.gauge("tui_importer_running", "Uploads whose run is at work.", lambda: len(scheduler.runners))
         metrics.gauge("tui_importer_waiting", "Uploads that wait for their turn.", lambda: scheduler.waiting)
         metrics.gauge("tui_importer_receiving", "Uploads that are coming in.", lambda: scheduler.receiving)
+        metrics.gauge(
+            "tui_importer_watched_files_waiting",
+            "Files of watched folders whose import has not ended.",
+            lambda: watches.waiting,
+        )
         metrics.gauge(
             "tui_importer_rows_per_second",
             "Rows per second of all active runs, right now.",
@@ -58,10 +65,12 @@ class Server:
         @asynccontextmanager
         async def lifespan(app: Starlette) -> AsyncIterator[None]:
             await scheduler.begin()
+            watches.begin()
             try:
                 yield
             finally:
                 await scheduler.end()
+                await watches.end()
                 database.close()
 
         self.app = Starlette(
@@ -98,6 +107,9 @@ def _routes(routes: Routes) -> list[Route]:
         Route("/runs/{id}/resume", routes.resume, methods=["POST"]),
         Route("/runs/{id}/undo", routes.undo, methods=["GET", "POST"]),
         Route("/runs/{id}/cancel", routes.cancel, methods=["POST"]),
+        Route("/watches", routes.watches),
+        Route("/watches/{name}/pause", routes.pause_watch, methods=["POST"]),
+        Route("/watches/{name}/unpause", routes.unpause_watch, methods=["POST"]),
     ]
 
 

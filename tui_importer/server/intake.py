@@ -20,6 +20,7 @@ from starlette.requests import Request
 
 from tui_importer.server.http_error import HttpError
 from tui_importer.server.settings import Settings
+from tui_importer.server.uploads import private_file
 from tui_importer.text.safe import visible
 
 if TYPE_CHECKING:
@@ -154,7 +155,12 @@ def no_room(error: OSError) -> HttpError:
 
 def shown_name(given: str) -> str:
     """Return the last part of a path sent by a client, safe to show; it is never used to open a file."""
-    name = visible(unicodedata.normalize("NFC", PurePosixPath(given.replace("\\", "/")).name))
+    return shortened(unicodedata.normalize("NFC", PurePosixPath(given.replace("\\", "/")).name))
+
+
+def shortened(name: str) -> str:
+    """Return the name of a file, safe to show, without its middle if it is long."""
+    name = visible(name)
     return name if len(name) <= _MAX_NAME else f"{name[: _MAX_NAME - 20]}…{name[-19:]}"
 
 
@@ -179,7 +185,7 @@ def _too_large(settings: Settings) -> HttpError:
 async def _store(request: Request, form: _Form, part: Path, settings: Settings) -> tuple[int, str]:
     """Write the file as it arrives; return its size in bytes and its digest in hexadecimal."""
     digest, size, overhead = hashlib.sha256(), 0, 0
-    with _private(part / "incoming") as file:
+    with private_file(part / "incoming", _BUFFER) as file:
 
         def write(pieces: list[bytes]) -> None:
             for piece in pieces:
@@ -206,10 +212,6 @@ async def _store(request: Request, form: _Form, part: Path, settings: Settings) 
         form.close()
         await asyncio.to_thread(_finish, file)
     return size, digest.hexdigest()
-
-
-def _private(path: Path) -> BinaryIO:
-    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb", buffering=_BUFFER)
 
 
 def _finish(file: BinaryIO) -> None:

@@ -18,6 +18,8 @@ from tui_importer.server.answers import (
     RunsAnswer,
     UndoAnswer,
     UploadAnswer,
+    WatchAnswer,
+    WatchesAnswer,
 )
 from tui_importer.server.intake import FIELD
 from tui_importer.server.routes import LISTED, MOST_LISTED, WORKBOOK
@@ -31,7 +33,7 @@ _REFUSED = {
     400: "What was sent makes no sense; the error says which part.",
     401: "The token is missing or wrong.",
     403: "The Host or Origin header is that of another site.",
-    404: "There is no such run.",
+    404: "There is no such run, or no such folder is watched.",
     408: "The upload came too slowly.",
     409: "That cannot be done to the run as it stands, the run was stopped before its end, or a request with the same "
     "key is still coming in.",
@@ -47,7 +49,10 @@ _UPLOAD_REFUSALS = (400, 408, 409, 413, 422, 429, 503, 507)
 
 def openapi(settings: Settings, registry: Registry, version: str) -> bytes:
     """Return the document as JSON."""
-    answers = (ErrorAnswer, HealthAnswer, RejectsAnswer, RunAnswer, RunsAnswer, UndoAnswer, UploadAnswer)
+    answers = (
+        *(ErrorAnswer, HealthAnswer, RejectsAnswer, RunAnswer, RunsAnswer, UndoAnswer, UploadAnswer),
+        *(WatchAnswer, WatchesAnswer),
+    )
     types = (*answers, UploadOptions)
     _, components = msgspec.json.schema_components(types, ref_template="#/components/schemas/{name}")
     options = components.pop("UploadOptions")
@@ -226,6 +231,29 @@ def _paths(options: list[Json]) -> Json:
                 ("cancel", "Deprecated: stop; asked again, abort.", ()),
             )
         },
+        "/watches": {
+            "get": _operation(
+                "listWatches",
+                "The folders that the server watches, whose files are imported like uploads.",
+                {200: _ref("WatchesAnswer", "All of them.")},
+                (400,),
+            )
+        },
+        **{
+            f"/watches/{{name}}/{word}": {
+                "parameters": [_NAME],
+                "post": _operation(
+                    f"{word}Watch",
+                    summary,
+                    {200: _ref("WatchAnswer", "The folder as it stands.")},
+                    (400, 404, 507),
+                ),
+            }
+            for word, summary in (
+                ("pause", "Take no further files of a folder; a run in hand goes on."),
+                ("unpause", "Take files of a folder again."),
+            )
+        },
         "/metrics": {
             "get": _operation(
                 "metrics",
@@ -255,6 +283,13 @@ _ID: Json = {
     "required": True,
     "schema": {"type": "string", "minLength": 1, "pattern": "^[A-Za-z0-9-]+$"},
     "description": "The run's `id`, or one of its `run_ids`.",
+}
+_NAME: Json = {
+    "name": "name",
+    "in": "path",
+    "required": True,
+    "schema": {"type": "string", "minLength": 1},
+    "description": "The folder's `name`.",
 }
 _IDEMPOTENCY: Json = {
     "name": "Idempotency-Key",

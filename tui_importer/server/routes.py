@@ -20,7 +20,15 @@ from tui_importer.recording.follow import headers
 from tui_importer.recording.recordings import Recording, recordings_folder
 from tui_importer.rejects.rebuilt import rejecting_run
 from tui_importer.rejects.workbook import write_reject_workbook
-from tui_importer.server.answers import HealthAnswer, HealthWord, RunAnswer, RunsAnswer, json_response, refused
+from tui_importer.server.answers import (
+    HealthAnswer,
+    HealthWord,
+    RunAnswer,
+    RunsAnswer,
+    WatchesAnswer,
+    json_response,
+    refused,
+)
 from tui_importer.server.health import DatabaseCheck
 from tui_importer.server.http_error import STATUS_OF, HttpError
 from tui_importer.server.metrics import CONTENT_TYPE, Metrics
@@ -32,6 +40,7 @@ from tui_importer.server.upload_handler import UploadHandler
 from tui_importer.server.upload_registry import UploadRegistry
 from tui_importer.server.uploads import Upload
 from tui_importer.server.view import View
+from tui_importer.server.watches import Watches
 
 WORKBOOK = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 #: Default and maximum number of runs in a list.
@@ -52,6 +61,7 @@ class Routes:
         settings: Settings,
         uploads: UploadRegistry,
         scheduler: Scheduler,
+        watches: Watches,
         handler: UploadHandler,
         database: DatabaseCheck,
         metrics: Metrics,
@@ -60,6 +70,7 @@ class Routes:
         self._settings = settings
         self._uploads = uploads
         self._scheduler = scheduler
+        self._watches = watches
         self._handler = handler
         self._database = database
         self._metrics = metrics
@@ -202,6 +213,26 @@ class Routes:
         answer = await asyncio.to_thread(undo_upload, upload, self._settings, expected)
         return json_response(answer)
 
+    async def watches(self, request: Request) -> Response:
+        """List the folders that are watched."""
+        _only(request)
+        answers = tuple(map(self._view.watch, self._watches.watchers.values()))
+        return json_response(WatchesAnswer(watches=answers))
+
+    async def pause_watch(self, request: Request) -> Response:
+        """Take no further files of a folder."""
+        return await self._paused(request, paused=True)
+
+    async def unpause_watch(self, request: Request) -> Response:
+        """Take files of a folder again."""
+        return await self._paused(request, paused=False)
+
+    async def _paused(self, request: Request, *, paused: bool) -> Response:
+        _only(request)
+        watcher = self._watches.find(request.path_params["name"])
+        await self._watches.pause(watcher, paused=paused)
+        return json_response(self._view.watch(watcher))
+
     async def _ordered(self, request: Request, order: Callable[[Upload], Awaitable[None]]) -> Response:
         upload = self._named(request)
         await order(upload)
@@ -251,7 +282,7 @@ def _only(request: Request, *names: str) -> None:
     given = [name for name, _ in request.query_params.multi_items()]
     for name in given:
         if name not in names:
-            raise HttpError(400, f"unknown parameter {name!r}: known are {', '.join(names)}")
+            raise HttpError(400, f"unknown parameter {name!r}: known are {', '.join(names) or 'none'}")
         if given.count(name) > 1:
             raise HttpError(400, f"{name} is given twice")
 

@@ -107,8 +107,9 @@ class Scheduler:
         self._waiting.append(upload)
         self._start_waiting()
 
-    async def wait_for_end(self, upload: Upload, seconds: float) -> bool:
-        """Wait until the upload has ended or the server shuts down; return whether it has ended."""
+    async def wait_for_end(self, upload: Upload, seconds: float | None) -> bool:
+        """Wait until the upload has ended or the server shuts down, for so many seconds at most; return whether it has
+        ended."""
         waits = [asyncio.create_task(event.wait()) for event in (self._uploads.ended(upload), self.closing)]
         try:
             await asyncio.wait(waits, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
@@ -156,6 +157,7 @@ class Scheduler:
     async def _end(self, upload: Upload, order: Stop | Abort) -> None:
         if upload in self._waiting:
             self._waiting.remove(upload)
+            upload.stop_requested = True
             await self._uploads.end(upload, "stopped", ExitCode.STOPPED, "stopped before it began")
             return
         runner = self._runner(upload)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -10,12 +11,29 @@ import msgspec
 
 from tui_importer.core.model.plan import Plan, checked
 from tui_importer.core.model.schemas import BUSINESSES
+from tui_importer.core.model.undecodable_names import escaped
 from tui_importer.core.model.url import parse_address, sqlite_path
 from tui_importer.errors import UsageError
 from tui_importer.plugins.choice import target_address
+from tui_importer.process.watched_folder import WatchOptions
+from tui_importer.text.safe import visible
 
 #: Host names under which programs on this machine reach the server.
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WatchSettings:
+    """A folder that is watched. Clients know it by its ``name`` alone."""
+
+    name: str
+    folder: Path
+    options: WatchOptions
+
+    @property
+    def key(self) -> str:
+        """What identifies the folder in stored uploads: its path as text."""
+        return escaped(str(self.folder))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +44,7 @@ class Settings:
     An upload that sends nothing for ``idle_timeout``, or takes longer than ``upload_timeout``, is aborted.
     ``answer_within`` is how long ``POST /upload`` waits for the run's end; ``grace`` how long a shutdown waits for the
     batches in flight; ``keep`` how long ended runs are listed. ``allow_undo``: clients may take runs back.
+    The files of the folders in ``watches`` are imported like uploads.
     """
 
     plan: Plan = field(repr=False)  # its database may hold a password
@@ -45,6 +64,7 @@ class Settings:
     grace: float = 30.0
     keep: float = 7 * 86_400.0
     allow_undo: bool = False
+    watches: tuple[WatchSettings, ...] = ()
 
     @property
     def database(self) -> str:
@@ -83,6 +103,32 @@ def validated(settings: Settings) -> Settings:
     database = _absolute(plan.target.database or f"{plan.target.table or BUSINESSES.name}.db")
     plan = msgspec.structs.replace(plan, target=msgspec.structs.replace(plan.target, database=database))
     return replace(settings, plan=checked(plan), folder=settings.folder.absolute())
+
+
+def watch_settings(folders: Sequence[str], options: WatchOptions) -> tuple[WatchSettings, ...]:
+    """The settings of folders that are watched alike. Each is called like its last part; of several that are called the
+    same, the second gets the number 2. Folders for files that are done or failed are relative to the watched one.
+
+    Raises :class:`UsageError` for a folder that is watched twice, or that files are moved into that is watched, too.
+    """
+    found: dict[str, WatchSettings] = {}
+    paths = [Path(folder).resolve() for folder in folders]
+    for path, given in zip(paths, folders, strict=True):
+        if paths.count(path) > 1:
+            raise UsageError(f"--watch {given}: is watched twice")
+        targets = {
+            name: None if target is None else path / target
+            for name, target in (("done", options.done), ("failed", options.failed))
+        }
+        for name, target in targets.items():
+            if target is not None and target.resolve() in paths:
+                raise UsageError(f"--watch-{name} {getattr(options, name)}: is watched: its files would come back")
+        last = Path(given).name  # of a link, its own
+        word, number = visible(escaped(path.name if last in ("", "..") else last)) or "root", 1
+        while (name := word if number == 1 else f"{word}-{number}") in found:
+            number += 1
+        found[name] = WatchSettings(name=name, folder=path, options=msgspec.structs.replace(options, **targets))
+    return tuple(found.values())
 
 
 def is_loopback(host: str) -> bool:

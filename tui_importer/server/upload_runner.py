@@ -14,12 +14,12 @@ from tui_importer.core.model.url import parse_address
 from tui_importer.errors import ExitCode, ImporterError, UsageError
 from tui_importer.events import LoadingStarted
 from tui_importer.process.messages import ImportRequest
-from tui_importer.process.start import RefusedError, start_run
+from tui_importer.process.start import MAX_DEATHS, RefusedError, start_run
 from tui_importer.recording.control import CONTROL_SOCKET, AnyOrder, Stop, give_order
 from tui_importer.recording.follow import Follower
 from tui_importer.recording.recordings import Recording, recordings, recordings_folder
+from tui_importer.rejects.mended import plan_for_file
 from tui_importer.server.http_error import HttpError
-from tui_importer.server.mended_uploads import plan_for_file
 from tui_importer.server.settings import Settings
 from tui_importer.server.upload_options import plan_of
 from tui_importer.server.upload_registry import FINAL_OUTCOMES, UploadRegistry
@@ -28,8 +28,6 @@ from tui_importer.text.command import command_of
 
 #: Seconds between two reads of a run's recording: the delay with which its end is noticed.
 POLL_PERIOD = 0.1
-#: How often a run may die without a report (some workbooks crash the library that reads them) before the upload fails.
-MAX_DEATHS = 3
 #: Seconds within which a started run must accept orders.
 _ORDER_TIMEOUT = 5.0
 #: Length of the time, to the second, with which ids of runs and of uploads begin.
@@ -183,11 +181,11 @@ class UploadRunner:
         """Return the recording of the upload's latest run. If the server was killed after starting the run and before
         storing its id, the recording is found by the file that it reads."""
         upload, folder = self.upload, recordings_folder()
-        path = str(self._uploads.store.file(upload))
         for recording in recordings(folder):
             if recording.run_id[:_TIME_LENGTH] < upload.id[:_TIME_LENGTH]:
                 break
-            if recording.run_id not in upload.run_ids and path in (recording.command or ""):
+            # The id is part of the path, and unlike the name of the file looks the same in a command.
+            if recording.run_id not in upload.run_ids and upload.id in (recording.command or ""):
                 self._uploads.add_run(upload, recording.run_id)
         latest = Recording(folder / upload.run_ids[-1]) if upload.run_ids else None
         return latest if latest is not None and latest.events_file.exists() else None

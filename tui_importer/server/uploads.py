@@ -10,14 +10,16 @@ import secrets
 import shutil
 import tempfile
 from pathlib import Path
-from typing import Literal
+from typing import BinaryIO, Literal
 
 import msgspec
 
 from tui_importer.core.model.report import Outcome, Stats
 from tui_importer.core.model.times import rfc3339
 from tui_importer.errors import UsageError
+from tui_importer.process.settled_files import FileState
 from tui_importer.server.upload_options import UploadOptions
+from tui_importer.text.safe import visible
 
 _RECORD = "record.json"
 _LOCK = "lock"
@@ -28,10 +30,21 @@ _log = logging.getLogger(__name__)
 UploadState = Literal["waiting", "running", "ended"]
 
 
+class WatchedFile(msgspec.Struct, frozen=True, kw_only=True):
+    """The ``file`` of a watched ``folder`` that an upload is a copy of, in the ``state`` that it had. ``copy`` is the
+    name of the copy: that of the file, unless it is too long."""
+
+    folder: str
+    file: str
+    copy: str
+    state: FileState
+
+
 class Upload(msgspec.Struct, kw_only=True):
     """The state of an upload. ``name`` is what the client calls the file, made harmless; ``run_ids`` are its runs, the
-    latest last; ``key`` is the client's idempotency key. The fields from ``outcome`` on are the last result of a run.
-    ``interrupted`` means that a signal to the server ended it, so that the next start resumes it."""
+    latest last; ``key`` is the client's idempotency key; ``watched`` is the file of a watched folder, if it came from
+    there. The fields from ``outcome`` on are the last result of a run. ``interrupted`` means that a signal to the
+    server ended it, so that the next start resumes it."""
 
     id: str
     name: str
@@ -41,6 +54,7 @@ class Upload(msgspec.Struct, kw_only=True):
     created_at: str
     options: UploadOptions = msgspec.field(default_factory=UploadOptions)
     key: str | None = None
+    watched: WatchedFile | None = None
     state: UploadState = "waiting"
     run_ids: list[str] = msgspec.field(default_factory=list)
     deaths: int = 0
@@ -58,8 +72,16 @@ class Upload(msgspec.Struct, kw_only=True):
 
     @property
     def file(self) -> str:
-        """The name of the file in its folder. Only a suffix that a reader knows is taken from the client."""
-        return f"upload{self.suffix}"
+        """The path of the file in its folder. Only a suffix that a reader knows is taken from the client; a file of a
+        watched folder has its own name, apart from the server's files."""
+        return f"upload{self.suffix}" if self.watched is None else f"file/{self.watched.copy}"
+
+    @property
+    def shown_error(self) -> str | None:
+        """The error, with the name of a file of a watched folder instead of the path of its copy."""
+        if self.error is None or self.watched is None:
+            return self.error
+        return self.error.replace(visible(self.file), self.name)
 
 
 class Store:
@@ -137,17 +159,28 @@ class Store:
         shutil.rmtree(self.of(upload))
 
     def _write(self, folder: Path, upload: Upload) -> None:
-        handle, temporary = tempfile.mkstemp(prefix=".record-", dir=folder)
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(msgspec.json.encode(upload))
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(temporary, folder / _RECORD)
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-            raise
-        _sync(folder)
+        write_private(folder / _RECORD, msgspec.json.encode(upload))
+
+
+def private_file(path: Path, buffering: int = -1) -> BinaryIO:
+    """Create a file that only its owner can read, to be written to. Raises ``OSError``."""
+    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb", buffering=buffering)
+
+
+def write_private(path: Path, content: bytes) -> None:
+    """Write a file that only its owner can read: whole or not at all, so that it survives a power cut. Raises
+    ``OSError``."""
+    handle, temporary = tempfile.mkstemp(prefix=".record-", dir=path.parent)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+    _sync(path.parent)
 
 
 def new_id() -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from itertools import islice
 from pathlib import PurePath
 from typing import TypeVar
@@ -19,17 +19,30 @@ from tui_importer.core.model.report import (
 )
 from tui_importer.core.model.url import parse_address, sqlite_path
 from tui_importer.core.run.run_id import run_id_of
+from tui_importer.errors import ExitCode
 from tui_importer.events import RowRejected
 from tui_importer.recording.follow import rejected_rows
 from tui_importer.recording.recordings import Recording, recordings_folder
-from tui_importer.server.answers import RunAnswer, UploadAnswer, message_of, progress_of
+from tui_importer.server.answers import (
+    RunAnswer,
+    UploadAnswer,
+    WatchAnswer,
+    WatchedFileAnswer,
+    WatchedFileState,
+    message_of,
+    progress_of,
+)
 from tui_importer.server.scheduler import Scheduler
 from tui_importer.server.settings import Settings
 from tui_importer.server.upload_registry import UploadRegistry
 from tui_importer.server.uploads import Upload
+from tui_importer.server.watches import FolderWatcher, may_be_retried, without_folders
+from tui_importer.text.safe import visible
 
 #: Rejects per piece of a streamed answer.
 _PIECE = 200
+#: Maximum number of files that are named of each kind, waiting and taken, of a watched folder.
+_MAX_FILES = 50
 #: Maximum number of earlier runs of one import that are searched for rejects.
 _MAX_CHAIN = 100
 
@@ -46,6 +59,7 @@ class View:
         address = parse_address(settings.database)
         is_path = address.scheme == "sqlite"
         self._shown_database = PurePath(sqlite_path(address)).name if is_path else "the database"
+        self._watches = {watch.key: watch.name for watch in settings.watches}
 
     def without_paths(self, text: str) -> str:
         """Return what a run said, without the path of its database on the server."""
@@ -66,9 +80,10 @@ class View:
             message=message_of(upload),
             outcome=upload.outcome,
             exit_code=upload.exit_code,
-            error=None if upload.error is None else self.without_paths(upload.error),
+            error=None if upload.shown_error is None else self.without_paths(upload.shown_error),
             resumable=self._uploads.resumable(upload),
             file=upload.name,
+            watch=self._watch_of(upload),
             bytes=upload.size,
             sha256=upload.sha256,
             method=self.method(upload),
@@ -102,6 +117,32 @@ class View:
             rejects_total=upload.rejects_total,
             rejects=rejects,
             reject_groups=groups,
+        )
+
+    def watch(self, watcher: FolderWatcher) -> WatchAnswer:
+        """Return a watched folder as a resource."""
+        watch, waiting = watcher.watch, watcher.waiting
+        names = frozenset(waiting)
+        taken = [self._watched_file(upload, names) for upload in watcher.uploads()]
+        at_work = {each.file for each in taken if each.state in ("waiting", "running", "postponed")}
+        error = watcher.last_error
+        return WatchAnswer(
+            name=watch.name,
+            patterns=watch.options.patterns,
+            state="paused" if watcher.paused else "watching" if watcher.readable else "unreadable",
+            waiting=len(waiting),
+            done=sum(each.state == "done" for each in taken),
+            failed=sum(each.state == "failed" for each in taken),
+            files=(
+                *(
+                    WatchedFileAnswer(file=visible(file), state="waiting", id=None, run_id=None, error=None)
+                    for file in waiting[:_MAX_FILES]
+                    if visible(file) not in at_work
+                ),
+                *taken[: -1 - _MAX_FILES : -1],
+            ),
+            last_error=None if error is None else self.without_paths(without_folders(error, watch)),
+            last_error_at=watcher.last_error_at,
         )
 
     def rejects(self, upload: Upload) -> Iterator[RowRejected]:
@@ -147,6 +188,33 @@ class View:
     def method(self, upload: Upload) -> str:
         """Return the strategy as the client asked for it."""
         return upload.options.method or self._settings.plan.options.strategy
+
+    def _watched_file(self, upload: Upload, waiting: Container[str]) -> WatchedFileAnswer:
+        """An upload as the file of a watched folder, of which these are ``waiting``."""
+        assert upload.watched is not None
+        state: WatchedFileState
+        if upload.state != "ended":
+            state = upload.state
+        elif upload.exit_code in (ExitCode.OK, ExitCode.REJECTS):
+            state = "done"
+        elif may_be_retried(upload) and upload.watched.file in waiting:
+            state = "postponed"
+        else:
+            stopped = upload.stop_requested and upload.outcome == "stopped"
+            state = "stopped" if stopped else "failed"
+        return WatchedFileAnswer(
+            file=visible(upload.watched.file),
+            state=state,
+            id=upload.id,
+            run_id=upload.run_ids[-1] if upload.run_ids else None,
+            error=None if upload.shown_error is None else self.without_paths(upload.shown_error),
+        )
+
+    def _watch_of(self, upload: Upload) -> str | None:
+        """The name of the watched folder that an upload is from, even if it is watched no more."""
+        if upload.watched is None:
+            return None
+        return self._watches.get(upload.watched.folder) or visible(PurePath(upload.watched.folder).name)
 
     def _reported(self, upload: Upload) -> tuple[tuple[ReportedReject, ...], tuple[ReasonGroup, ...]]:
         """Return the first rejects of the report, and the groups of all of them."""

@@ -3,6 +3,7 @@
 const at = (id) => document.getElementById(id);
 const number = new Intl.NumberFormat("en");
 const LOG_LINES = 200;
+const WATCHES_PERIOD = 5000;
 const SHOWN = {
   source_opened: (e) => `opened ${e.sheet}: ${e.columns} columns`,
   noticed: (e) => e.message,
@@ -20,6 +21,8 @@ const SHOWN = {
 };
 
 let current = null;
+let follower = 0; // of several that follow a run, the latest shows it
+let watchesTimer;
 
 function headers(more = {}) {
   const token = at("token").value;
@@ -135,9 +138,10 @@ async function rejects(id) {
 
 // EventSource cannot send a token, so the stream is read with fetch; after a disconnection it resumes after the last event.
 async function follow(id) {
+  const mine = ++follower;
   let last = "";
   let wait = 500;
-  while (current === id) {
+  while (follower === mine) {
     try {
       const response = await fetch(`/runs/${id}/events`, { headers: headers(last ? { "Last-Event-ID": last } : {}) });
       if (response.status === 204) return;
@@ -146,6 +150,7 @@ async function follow(id) {
       let rest = "";
       for (;;) {
         const { value, done } = await reader.read();
+        if (follower !== mine) return void reader.cancel();
         if (done) break;
         wait = 500;
         const blocks = (rest + value).split("\n\n");
@@ -185,6 +190,51 @@ async function saveWorkbook() {
   link.download = "rejects.xlsx";
   link.click();
   URL.revokeObjectURL(link.href);
+}
+
+function clear() {
+  for (const id of ["log", "rejects", "workers"]) at(id).replaceChildren();
+  at("share").removeAttribute("value");
+  at("share-text").textContent = "";
+  say("");
+}
+
+function open(id) {
+  if (current === id) return;
+  clear();
+  location.hash = current = id;
+  follow(id);
+}
+
+// The folders that the server watches, if there are any, as long as they may be seen.
+async function showWatches() {
+  clearTimeout(watchesTimer);
+  let seen = false;
+  try {
+    const response = await fetch("/watches", { headers: headers() });
+    if (response.status === 401) return void (at("token-row").hidden = false);
+    if (response.ok) {
+      const { watches } = await response.json();
+      seen = watches.length > 0;
+      at("watches").hidden = !seen;
+      const body = at("folders");
+      body.replaceChildren();
+      for (const w of watches) {
+        row(body, [w.name, w.state, number.format(w.waiting), number.format(w.done), number.format(w.failed), "", w.last_error]);
+        const latest = w.files.find((file) => file.id !== null);
+        if (!latest) continue;
+        const button = document.createElement("button");
+        button.type = "button";
+        button.textContent = latest.file;
+        button.title = latest.state;
+        button.addEventListener("click", () => open(latest.id));
+        body.lastElementChild.cells[5].append(button);
+      }
+    }
+  } catch {
+    seen = !at("watches").hidden; // the server is away
+  }
+  if (seen) watchesTimer = setTimeout(showWatches, WATCHES_PERIOD);
 }
 
 const pluginFields = () => at("plugin-options").querySelectorAll("input, select");
@@ -240,16 +290,11 @@ at("form").addEventListener("submit", async (event) => {
   for (const field of pluginFields()) if (!field.disabled && field.value) query.set(field.name, field.value);
   at("send").disabled = true;
   at("sending").hidden = false;
-  at("log").replaceChildren();
-  at("rejects").replaceChildren();
-  at("workers").replaceChildren();
-  say("");
+  clear();
   try {
     const run = await upload(file, query);
     location.hash = run.id;
     show(run);
-    at("share").removeAttribute("value");
-    at("share-text").textContent = "";
     follow(run.id);
   } catch (error) {
     say(error.message);
@@ -260,7 +305,9 @@ at("form").addEventListener("submit", async (event) => {
 for (const word of ["pause", "unpause", "stop", "abort", "resume"]) at(word).addEventListener("click", () => order(word));
 at("workbook").addEventListener("click", saveWorkbook);
 at("method").addEventListener("change", showPluginFields);
+at("token").addEventListener("change", showWatches);
 addPluginFields();
+showWatches();
 
 // After a reload, the page shows the same run as before.
 if (/^#[0-9A-Za-z-]+$/.test(location.hash)) {
