@@ -152,7 +152,7 @@ def equal(kind: str, found: Any, expected: Any) -> bool:
 @pytest.mark.parametrize(
     "kind", ["text", "integer", "timestamp", *once(*sorted({*VALUES} - {"text", "integer", "timestamp"}))]
 )
-@settings(max_examples=examples(6), deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(4), deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_values_of_every_type_round_trip(
     kind: str, data: st.DataObject, tmp_path: Path, sqlite: Database, postgres: Database

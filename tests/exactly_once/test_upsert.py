@@ -126,7 +126,7 @@ rows_of_files = st.lists(
     mode=st.sampled_from(["upsert", "append"]),
     update=st.sampled_from([(), ("size",), ("note", "code")]),
 )
-@settings(max_examples=examples(60))
+@settings(max_examples=examples(40))
 def test_upsert_equals_a_row_by_row_model(
     database: Database,
     importer: Importer,
