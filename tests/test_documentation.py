@@ -16,6 +16,7 @@ import pytest
 from tests.support.make_sample import SAMPLE_PATH
 from tests.test_imports import imports_between
 from tui_importer import ExitCode
+from tui_importer.core.model.write_mode import WriteKind
 from tui_importer.plugins.registry import load_registry
 
 if TYPE_CHECKING:
@@ -144,6 +145,19 @@ def test_concurrency_page_describes_every_pattern() -> None:
         "Error propagation from workers",
         "Select among several events",
     }
+
+
+def test_every_test_that_the_guarantees_name_exists() -> None:
+    """The tables say which test covers which fault in which write mode and by which executor."""
+    page = (ROOT / "docs" / "exactly-once.md").read_text(encoding="utf-8")
+    places = dict(re.findall(r"^\[(\w+)\]: (\S+)$", page, re.MULTILINE))
+    for place in places.values():
+        assert (ROOT / "docs" / place).is_file(), place
+    tables = page.split("### One import")[1].split("## Limits")[0]
+    used = {name for line in tables.splitlines() if line.startswith("|") for name in re.findall(r"\[(\w+)\]", line)}
+    assert used == places.keys()
+    head = next(line for line in tables.splitlines() if line.startswith("| fault |"))
+    assert {cell.strip() for cell in head.split("|")} >= {*map(str, WriteKind), "skip"}
 
 
 def rows_below(page: str, heading: str) -> list[list[str]]:

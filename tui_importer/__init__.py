@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from tui_importer.core.model.rates import eta, rate
     from tui_importer.core.model.report import Report, SetReport
     from tui_importer.core.model.table import Constraint, ConstraintKind, Index, Table, TableColumn
+    from tui_importer.core.model.table_change import TableChange
     from tui_importer.core.model.text_format import TextFormat
     from tui_importer.core.model.types import ColumnType, Kind
     from tui_importer.core.model.url import portable_address
@@ -195,6 +196,7 @@ _HOMES = {
         ),
         "tui_importer.core.scheduling.strategy": ("AsyncWriter", "Job", "Strategy", "Writer"),
         "tui_importer.core.model.table": ("Constraint", "ConstraintKind", "Index", "Table", "TableColumn"),
+        "tui_importer.core.model.table_change": ("TableChange",),
         "tui_importer.core.scheduling.task_pool": ("run_tasks",),
         "tui_importer.core.model.types": ("ColumnType", "Kind"),
         "tui_importer.core.model.url": ("portable_address",),
@@ -345,6 +347,7 @@ __all__ = [
     "StrategySpec",
     "SupersededError",
     "Table",
+    "TableChange",
     "TableColumn",
     "Target",
     "TargetTable",

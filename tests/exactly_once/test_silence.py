@@ -40,7 +40,7 @@ class FreezeOnSend:
         self.fell = threading.Event()
 
     def __call__(self, network: Network, data: bytes) -> None:
-        self._loading = self._loading or b'COPY "t"' in data or b'INSERT INTO "t"' in data
+        self._loading = self._loading or b"COPY " in data or b'INSERT INTO "t"' in data
         if self._loading and self._what in data and not self.fell.is_set():
             self._left -= 1
             if self._left == 0:

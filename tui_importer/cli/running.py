@@ -40,7 +40,7 @@ def import_files(plans: Sequence[Plan], given: Mapping[str, Any], registry: Regi
     approval = None if given["yes"] or json or not on_a_terminal() else Approval(progress)
     run = Run(
         plans,
-        listener=progress.on_event,
+        listener=progress.on_event if approval is None else approval.on_event,
         rejects_file=given["rejects"],
         registry=registry,
         opening=opening,

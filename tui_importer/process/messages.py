@@ -10,6 +10,7 @@ import msgspec
 from tui_importer.core.model.counters import Snapshot
 from tui_importer.core.model.plan import Plan
 from tui_importer.core.model.report import Report
+from tui_importer.core.model.table_change import TableChange
 from tui_importer.core.scheduling.executor import ImportSpec
 from tui_importer.core.source.layout import Layout
 from tui_importer.events import AnyEvent
@@ -30,7 +31,8 @@ class ImportRequest(Message, frozen=True, kw_only=True, tag="import"):
 
 
 class PartRequest(Message, frozen=True, kw_only=True, tag="part"):
-    """Carry out one import of a run: answered by :class:`Happened`, :class:`Counted` and at last :class:`PartEnded`.
+    """Carry out one import of a run: answered by :class:`Happened`, :class:`Counted`, :class:`Asked` and at last
+    :class:`PartEnded`.
 
     What follows on standard input, a line each, are orders, and further requests once this one has ended. The end of
     standard input aborts the import: the run is gone.
@@ -57,6 +59,12 @@ class WorkersOrder(Message, frozen=True, kw_only=True, tag="workers"):
     """Change the number of workers: answered by :class:`WorkersAnswer`."""
 
     workers: int
+
+
+class ApprovalOrder(Message, frozen=True, kw_only=True, tag="approval"):
+    """The answer to :class:`Asked`."""
+
+    approved: bool
 
 
 class InspectRequest(Message, frozen=True, kw_only=True, tag="inspect"):
@@ -89,6 +97,12 @@ class Counted(Message, frozen=True, kw_only=True, tag="counted"):
     """The counters of the import, a few times a second."""
 
     snapshot: Snapshot
+
+
+class Asked(Message, frozen=True, kw_only=True, tag="asked"):
+    """The import asks whether it may change its table: answered by :class:`ApprovalOrder`."""
+
+    change: TableChange
 
 
 class WorkersAnswer(Message, frozen=True, kw_only=True, tag="workers_answer"):
@@ -145,7 +159,7 @@ class Refused(Message, frozen=True, kw_only=True, tag="refused"):
 
 
 Request = ImportRequest | PartRequest | InspectRequest | LookAtTargetRequest
-PartOrder = StopOrder | PauseOrder | WorkersOrder
+PartOrder = StopOrder | PauseOrder | WorkersOrder | ApprovalOrder
 PartMessage = PartRequest | PartOrder
-PartAnswer = Happened | Counted | WorkersAnswer | PartEnded | Refused
+PartAnswer = Happened | Counted | Asked | WorkersAnswer | PartEnded | Refused
 Answer = RunBegun | Previewed | Inspected | TargetSeen | Refused

@@ -13,19 +13,19 @@ from typing import IO
 
 import msgspec
 
-from tui_importer.core.model.counters import Snapshot
 from tui_importer.core.model.json_text import decode_json, encode_json
 from tui_importer.core.model.plan import checked
-from tui_importer.core.model.report import Report
 from tui_importer.core.model.standard_input import source_path
+from tui_importer.core.model.table_change import TableChange
 from tui_importer.core.run.dispatcher import EventDispatcher
 from tui_importer.core.run.engine import Engine
-from tui_importer.core.scheduling.executor import ImportElsewhere, ImportSpec
+from tui_importer.core.scheduling.executor import ImportElsewhere, ImportSpec, ToldElsewhere
 from tui_importer.errors import ExitCode, ImporterError, UsageError
-from tui_importer.events import AnyEvent
 from tui_importer.plugins.choice import components_of
 from tui_importer.plugins.registry import Registry, load_registry
 from tui_importer.process.messages import (
+    ApprovalOrder,
+    Asked,
     Counted,
     Happened,
     Message,
@@ -118,13 +118,15 @@ class _Part:
         self._process = process
         self._refusals: queue.SimpleQueue[WorkersAnswer] = queue.SimpleQueue()
 
-    def told(self) -> Iterator[AnyEvent | Snapshot | Report]:
+    def told(self) -> Iterator[ToldElsewhere]:
         for answer in self._process.answers():
             match answer:
                 case Happened(event=event):
                     yield event
                 case Counted(snapshot=snapshot):
                     yield snapshot
+                case Asked(change=change):
+                    yield change
                 case WorkersAnswer():
                     self._refusals.put(answer)
                 case PartEnded(report=report):
@@ -138,6 +140,9 @@ class _Part:
 
     def stop(self, reason: str, exit_code: ExitCode, *, aborting: bool) -> None:
         self._process.send(StopOrder(reason=reason, exit_code=int(exit_code), aborting=aborting))
+
+    def answer(self, *, approved: bool) -> None:
+        self._process.send(ApprovalOrder(approved=approved))
 
     def pause(self, *, paused: bool) -> None:
         self._process.send(PauseOrder(paused=paused))
@@ -164,20 +169,44 @@ def carry_out_parts(first: ImportSpec, messages: IO[bytes], send: Callable[[Mess
         spec = mailbox.specs.get()
 
 
+class _Question:
+    """Asks the run whether the import may change its table."""
+
+    def __init__(self, send: Callable[[Message], None]) -> None:
+        self.answers: queue.SimpleQueue[bool] = queue.SimpleQueue()
+        self._send = send
+
+    def __call__(self, change: TableChange) -> bool:
+        self._send(Asked(change=change))
+        return self.answers.get()
+
+
+class _Current(msgspec.Struct, frozen=True):
+    """The import that is being carried out, and what it asks."""
+
+    engine: Engine
+    question: _Question
+
+    def stop(self, reason: str, exit_code: ExitCode, *, aborting: bool) -> None:
+        """Stop it, or abort it; it no longer waits for an answer."""
+        (self.engine.abort if aborting else self.engine.stop)(reason, exit_code)
+        self.question.answers.put(False)
+
+
 class _Mailbox:
     """Takes messages: specs for later, and orders for the import that is being carried out."""
 
     def __init__(self, send: Callable[[Message], None]) -> None:
         self.specs: queue.SimpleQueue[ImportSpec | None] = queue.SimpleQueue()
         self._send = send
-        self._engine: Engine | None = None
+        self._current: _Current | None = None
         self._gone = False
 
-    def attach(self, engine: Engine | None) -> None:
+    def attach(self, current: _Current | None) -> None:
         """Name the import that is being carried out, if any."""
-        self._engine = engine
-        if engine is not None and self._gone:
-            engine.abort(_GONE, ExitCode.FAILED)
+        self._current = current
+        if current is not None and self._gone:
+            current.stop(_GONE, ExitCode.FAILED, aborting=True)
 
     def listen(self, messages: IO[bytes]) -> None:
         """Take messages until there are no more, which aborts the import: the run is gone."""
@@ -188,22 +217,24 @@ class _Mailbox:
             else:
                 self._obey(message)
         self._gone = True
-        if (engine := self._engine) is not None:
-            engine.abort(_GONE, ExitCode.FAILED)
+        if (current := self._current) is not None:
+            current.stop(_GONE, ExitCode.FAILED, aborting=True)
         self.specs.put(None)
 
     def _obey(self, order: PartOrder) -> None:
-        engine = self._engine
+        current = self._current
         match order:
-            case StopOrder(reason=reason, exit_code=code, aborting=aborting) if engine is not None:
-                (engine.abort if aborting else engine.stop)(reason, ExitCode(code))
-            case PauseOrder(paused=paused) if engine is not None:
-                engine.pause(paused=paused)
+            case StopOrder(reason=reason, exit_code=code, aborting=aborting) if current is not None:
+                current.stop(reason, ExitCode(code), aborting=aborting)
+            case PauseOrder(paused=paused) if current is not None:
+                current.engine.pause(paused=paused)
+            case ApprovalOrder(approved=approved) if current is not None:
+                current.question.answers.put(approved)
             case WorkersOrder(workers=workers):
                 try:
-                    if engine is None:
+                    if current is None:
                         raise UsageError("the workers can be changed while rows are being written")
-                    engine.change_workers(workers)
+                    current.engine.change_workers(workers)
                     self._send(WorkersAnswer(refused=None))
                 except UsageError as error:
                     self._send(WorkersAnswer(refused=str(error)))
@@ -215,6 +246,7 @@ def _carry_out(spec: ImportSpec, registry: Registry, mailbox: _Mailbox, send: Ca
     store = RejectStore(source_path(plan.source.file), None, dry_run=True)  # the run writes the workbook
     store.open()
     dispatcher = EventDispatcher(lambda event: send(Happened(event=event)), lambda why: engine.stop(why))
+    question = _Question(send)
     engine = Engine(
         plan,
         components_of(plan, registry),
@@ -224,8 +256,9 @@ def _carry_out(spec: ImportSpec, registry: Registry, mailbox: _Mailbox, send: Ca
         source=spec.source,
         opening=opening,
         command=spec.command,
+        approve=question if spec.asks else None,
     )
-    mailbox.attach(engine)
+    mailbox.attach(_Current(engine, question))
     done = threading.Event()
     counting = threading.Thread(target=_count, args=(engine, done, send), name="counters")
     counting.start()

@@ -15,7 +15,8 @@ from tui_importer.testing.backends import check_backend
 from tui_importer.testing.columns import check_column, check_columns
 from tui_importer.testing.databases import Database, SQLiteDatabase
 from tui_importer.testing.executors import check_executor
-from tui_importer.testing.failpoints import Failpoint, failing, failpoint_url
+from tui_importer.testing.failpoints import Failpoint, StageFailpoint, failing, failpoint_url
+from tui_importer.testing.modes import MODES, ModeOracle
 from tui_importer.testing.oracle import ContractError, Oracle
 from tui_importer.testing.processes import KILLED, Import, registry_with
 from tui_importer.testing.readers import WORKBOOK_KINDS, check_reader
@@ -23,13 +24,16 @@ from tui_importer.testing.strategies import check_strategy
 
 __all__ = [
     "KILLED",
+    "MODES",
     "WORKBOOK_KINDS",
     "ContractError",
     "Database",
     "Failpoint",
     "Import",
+    "ModeOracle",
     "Oracle",
     "SQLiteDatabase",
+    "StageFailpoint",
     "check_backend",
     "check_column",
     "check_columns",

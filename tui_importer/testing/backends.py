@@ -24,11 +24,15 @@ from tui_importer.errors import BusyError, DataFault
 from tui_importer.plugins.specs import BackendSpec
 from tui_importer.testing.databases import Database
 from tui_importer.testing.failpoints import Failpoint, Trap, failing, failpoint_url, lose_connection
+from tui_importer.testing.mode_checks import check_modes
+from tui_importer.testing.modes import MODES
 from tui_importer.testing.oracle import ContractError, Oracle
 from tui_importer.testing.processes import KILLED, Import, registry_with
 from tui_importer.testing.runs import new_run
 
 STRATEGIES = ("sequential", "threaded", "batched", "async")
+#: Kills of an import in each write mode: beside those of :func:`_survives_kills`, enough to interrupt staging.
+_MODE_KILLS = 1
 
 
 def check_backend(database: Database, folder: Path, *specs: BackendSpec, kills: int = 10) -> None:
@@ -43,6 +47,7 @@ def check_backend(database: Database, folder: Path, *specs: BackendSpec, kills: 
     _imports_by_every_strategy(database, folder, specs)
     _takes_rows_back(database, folder, specs)
     _survives_lost_connections(database, folder, specs)
+    _keeps_every_mode(database, folder, specs, min(kills, _MODE_KILLS))
     if kills:
         _survives_kills(database, folder, specs, kills)
 
@@ -211,6 +216,17 @@ _OUTCOMES = {
         ([(1, "c"), (2, "d")], Loaded(0, skipped=2)),
     ),
 }
+
+
+def _keeps_every_mode(database: Database, folder: Path, specs: Sequence[BackendSpec], kills: int) -> None:
+    """In each mode that the catalog supports, the table is that of a loop over the rows, whatever interrupts it."""
+    backend = _opened(database, specs)
+    try:
+        backend.connect()
+        modes = [name for name, mode in MODES.items() if backend.catalog.supports(mode)]
+    finally:
+        backend.close()
+    check_modes(database, folder, specs, modes, STRATEGIES, kills=kills)
 
 
 def _imports_by_every_strategy(database: Database, folder: Path, specs: Sequence[BackendSpec]) -> None:

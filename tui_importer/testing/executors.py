@@ -12,11 +12,14 @@ from tui_importer.core.model.report import SetReport
 from tui_importer.events import AnyEvent, BatchCommitted
 from tui_importer.plugins.specs import ExecutorSpec
 from tui_importer.testing.databases import SQLiteDatabase
+from tui_importer.testing.modes import ModeOracle
 from tui_importer.testing.oracle import ContractError, Oracle
 from tui_importer.testing.processes import registry_with
 
-#: The number of imports of a check.
+#: The number of imports of a check. None has rejects: their workbooks would be written into the current folder.
 _IMPORTS = 4
+#: Write modes in which the order of the imports into one table matters.
+_ORDERED = ("skip", "upsert", "truncate")
 
 
 def check_executor(spec: ExecutorSpec, folder: Path) -> None:
@@ -24,7 +27,7 @@ def check_executor(spec: ExecutorSpec, folder: Path) -> None:
 
     It imports into SQLite files in ``folder``.
     """
-    for number, check in enumerate((_carries_out_all, _survives_a_failure, _begins_none_after_a_stop)):
+    for number, check in enumerate(_CHECKS):
         place = folder / f"check-{number}"
         place.mkdir()
         before = set(threading.enumerate())
@@ -74,10 +77,33 @@ def _begins_none_after_a_stop(spec: ExecutorSpec, folder: Path) -> None:
         oracle.check(database)
 
 
+def _keeps_the_order_of_files(spec: ExecutorSpec, folder: Path) -> None:
+    """Where imports go into one table and the first or the last row of a key wins, the order of the files decides, also
+    if a run is stopped and the next one carries out what is left."""
+    for mode in _ORDERED:
+        oracle, database = ModeOracle(folder, mode, files=2, refused=False), SQLiteDatabase(folder / f"{mode}.db")
+        oracle.prepare(database)
+        plans = oracle.plans(database.url, batch_size=7)
+
+        def stop_second(run: Run, event: AnyEvent) -> None:
+            if isinstance(event, BatchCommitted) and event.source == 2:
+                run.stop("enough")
+
+        for each in (stop_second, _ignore):
+            _run(spec, plans, each)
+        oracle.check(database)
+
+
+_CHECKS = (_carries_out_all, _survives_a_failure, _begins_none_after_a_stop, _keeps_the_order_of_files)
+
+
+def _ignore(run: Run, event: AnyEvent) -> None:
+    """Do nothing."""
+
+
 def _prepared(folder: Path) -> list[tuple[Oracle, SQLiteDatabase]]:
     imports = []
     for number in range(_IMPORTS):
-        # Without rejects: their workbooks would be written into the current folder.
         oracle = Oracle(folder, refused_here=(), refused_there=(), table=f"oracle_{number}")
         database = SQLiteDatabase(folder / f"{oracle.table}.db")
         oracle.prepare(database)
@@ -85,9 +111,7 @@ def _prepared(folder: Path) -> list[tuple[Oracle, SQLiteDatabase]]:
     return imports
 
 
-def _run(
-    spec: ExecutorSpec, plans: list[Plan], on_event: Callable[[Run, AnyEvent], None] = lambda run, event: None
-) -> SetReport:
+def _run(spec: ExecutorSpec, plans: list[Plan], on_event: Callable[[Run, AnyEvent], None] = _ignore) -> SetReport:
     run = Run(plans, listener=lambda event: on_event(run, event), registry=registry_with(spec), executor=spec.name)
     report = run.execute()
     assert isinstance(report, SetReport)

@@ -23,7 +23,7 @@ from tui_importer.core.writing.backend import (
     IsolatedRows,
     Session,
 )
-from tui_importer.core.writing.ledger import Entry
+from tui_importer.core.writing.ledger import Entry, Ledger
 from tui_importer.core.writing.loaded import Loaded
 from tui_importer.errors import TransientFault
 from tui_importer.events import Reject
@@ -43,6 +43,13 @@ class Failpoint(StrEnum):
     AFTER_COMMIT = "after COMMIT, before anybody hears of it"
 
 
+class StageFailpoint(StrEnum):
+    """A place around the transaction that moves all rows of a staging table into theirs."""
+
+    BEFORE_MOVE = "before the rows are moved"
+    AFTER_MOVE = "after their COMMIT, before anybody hears of it"
+
+
 def kill() -> None:
     """Die like a killed process, without any cleanup."""
     os.kill(os.getpid(), signal.SIGKILL)
@@ -57,11 +64,11 @@ def lose_connection() -> None:
 class Trap:
     """Calls ``act`` at the ``passes``-th pass of a failpoint, once."""
 
-    failpoint: Failpoint
+    failpoint: Failpoint | StageFailpoint
     act: Callable[[], None]
     passes: int = 1
 
-    def __call__(self, failpoint: Failpoint) -> None:
+    def __call__(self, failpoint: Failpoint | StageFailpoint) -> None:
         if failpoint is self.failpoint:
             self.passes -= 1
             if self.passes == 0:
@@ -96,7 +103,7 @@ def open_wrapped(registry: Registry, settings: ConnectionSettings) -> Backend:
 
 
 class FailpointBackend:
-    """A backend with a trap in its sessions."""
+    """A backend with a trap in its sessions and its ledger."""
 
     def __init__(self, inner: Backend, trap: Trap) -> None:
         self._inner = inner
@@ -105,6 +112,10 @@ class FailpointBackend:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._inner, name)
 
+    def ledger(self, schema: str | None) -> Any:
+        """A ledger with the trap in it."""
+        return FailpointLedger(self._inner.ledger(schema), self._trap)
+
     def open_session(self, destination: Destination) -> Any:
         """A session with the trap in it."""
         return FailpointSession(self._inner.open_session(destination), self._trap)
@@ -112,6 +123,23 @@ class FailpointBackend:
     async def open_async_session(self, destination: Destination) -> Any:
         """A session with the trap in it, for asyncio."""
         return AsyncFailpointSession(await self._inner.open_async_session(destination), self._trap)
+
+
+class FailpointLedger:
+    """A ledger with a trap in it."""
+
+    def __init__(self, inner: Ledger, trap: Trap) -> None:
+        self._inner = inner
+        self._trap = trap
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)
+
+    def publish(self, *arguments: Any) -> None:
+        """See :class:`Ledger`."""
+        self._trap(StageFailpoint.BEFORE_MOVE)
+        self._inner.publish(*arguments)
+        self._trap(StageFailpoint.AFTER_MOVE)
 
 
 class FailpointSession:

@@ -76,9 +76,21 @@ class EndsEarly:
                 writer.write(batch)
 
 
+class WritesBackwards:
+    """Writes the last batch first, also where the last row of a key is to win."""
+
+    max_workers: int | None = 1
+
+    def run(self, job: Job) -> None:
+        """See :class:`Strategy`."""
+        with job.writer() as writer:
+            for batch in reversed(list(job.batches())):
+                writer.write(batch)
+
+
 FAULTY_STRATEGIES: Sequence[StrategySpec] = [
     StrategySpec(f"faulty-{number}", kind.__doc__ or "", f"{__name__}:{kind.__name__}")
-    for number, kind in enumerate((LosesBatches, WritesTwice, SwallowsFailures, EndsEarly))
+    for number, kind in enumerate((LosesBatches, WritesTwice, SwallowsFailures, EndsEarly, WritesBackwards))
 ]
 
 

@@ -63,14 +63,14 @@ class Oracle:
         """Check that every accepted row is in the table, once and unchanged."""
         found = Counter(database.fetch(f"SELECT n, amount, note FROM {self.table}"))
         wanted = Counter((number, number * 10, f"note {number}") for number in self.accepted)
-        _expect("rows", found, wanted)
+        expect("rows", found, wanted)
 
     def check_ledger(self, database: Database) -> None:
         """Check that every rejected row is in the ledger once, and that its intervals cover every row once."""
         ours = f"WHERE import_id IN (SELECT import_id FROM tui_importer_run WHERE target_table = '{self.table}')"
         query = f"SELECT sheet_row FROM tui_importer_reject {ours}"
         found = Counter(number for (number,) in database.fetch(query))
-        _expect("rejects in the ledger", found, Counter(number + 2 for number in self.rejected))
+        expect("rejects in the ledger", found, Counter(number + 2 for number in self.rejected))
         query = f"SELECT sum(inserted), sum(rejected) FROM tui_importer_batch {ours}"
         [[inserted, rejected]] = database.fetch(query)
         if (inserted, rejected) != (len(self.accepted), len(self.rejected)):
@@ -81,12 +81,7 @@ class Oracle:
 
     def check_report(self, report: Report) -> None:
         """Check that the run completed, and that its numbers add up to the source."""
-        if report.outcome not in ("complete", "complete_with_rejects"):
-            raise ContractError(f"the import has not come to its end: {report.outcome}, {report.error}")
-        stats = report.stats
-        completed = stats.inserted + stats.updated + stats.skipped + stats.error_count
-        if not stats.total_records == completed == self.rows:
-            raise ContractError(f"{self.rows} rows were read, the report has {stats}")
+        check_totals(report, self.rows)
         rows = [reject.row - 2 for reject in report.rejects]
         if rows != self.rejected:
             raise ContractError(f"the report rejects rows {rows} instead of {self.rejected}")
@@ -99,7 +94,18 @@ class Oracle:
         self.check_ledger(database)
 
 
-def _expect(what: str, found: Counter[Any], wanted: Counter[Any]) -> None:
+def check_totals(report: Report, rows: int) -> None:
+    """Raise :class:`ContractError` unless the run completed, and its counts add up to the rows of the source."""
+    if report.outcome not in ("complete", "complete_with_rejects"):
+        raise ContractError(f"the import has not come to its end: {report.outcome}, {report.error}")
+    stats = report.stats
+    completed = stats.inserted + stats.updated + stats.skipped + stats.error_count
+    if not stats.total_records == completed == rows:
+        raise ContractError(f"{rows} rows were read, the report has {stats}")
+
+
+def expect(what: str, found: Counter[Any], wanted: Counter[Any]) -> None:
+    """Raise :class:`ContractError` unless what was found is what is wanted, each as often."""
     missing, surplus = wanted - found, found - wanted
     if missing or surplus:
         raise ContractError(f"{what}: {_some(missing)} missing, {_some(surplus)} too many")

@@ -16,7 +16,7 @@ from tui_importer.core.model.plan import Plan
 from tui_importer.core.model.report import Report, from_json, to_json
 from tui_importer.plugins.registry import Owner, Registry, load_registry
 from tui_importer.plugins.specs import AnySpec, BackendSpec, ExecutorSpec, ReaderSpec, StrategySpec
-from tui_importer.testing.failpoints import Failpoint, Trap, failing, failpoint_url, kill
+from tui_importer.testing.failpoints import Failpoint, StageFailpoint, Trap, failing, failpoint_url, kill
 
 #: The exit code of a killed process.
 KILLED = -signal.SIGKILL
@@ -72,7 +72,7 @@ class Import:
     plan: Plan
     folder: Path
     specs: Sequence[AnySpec] = ()
-    failpoint: Failpoint | None = None
+    failpoint: Failpoint | StageFailpoint | None = None
     passes: int = 1
 
     def carry_out(self, *, kill_after: float | None = None) -> tuple[int, Report | None]:
@@ -103,8 +103,9 @@ def _carry_out(task: Import, report_file: Path) -> None:
     if task.failpoint is not None:
         registry = registry_with(*task.specs, failing(registry, Trap(task.failpoint, kill, task.passes)))
         plan = _with_database(plan, failpoint_url(plan.target.database or ""))
-    rejects = report_file.with_suffix(".xlsx")
-    rejects.unlink(missing_ok=True)
+    rejects = None if plan.further_sources else report_file.with_suffix(".xlsx")
+    if rejects is not None:
+        rejects.unlink(missing_ok=True)
     report = Run(plan, registry=registry, rejects_file=rejects).execute()
     unfinished = report_file.with_suffix(".part")
     unfinished.write_bytes(to_json(report))

@@ -13,11 +13,14 @@ from tui_importer.events import AnyEvent, BatchCommitted
 from tui_importer.plugins.specs import AnySpec, StrategySpec
 from tui_importer.testing.databases import SQLiteDatabase
 from tui_importer.testing.failpoints import Failpoint, Trap, failing, failpoint_url, lose_connection
+from tui_importer.testing.mode_checks import check_modes
 from tui_importer.testing.oracle import ContractError, Oracle
 from tui_importer.testing.processes import KILLED, Import, registry_with
 
 #: Maximum batch size of the import that is killed: a strategy that holds rows back fails at some of these sizes.
 _MAX_KILLED_BATCH = 7
+#: Write modes in which more depends on the strategy than in those that only add rows, and the kills in each.
+_MODES, _MODE_KILLS = ("truncate", "replace", "skip", "upsert"), 1
 
 
 def check_strategy(spec: StrategySpec, folder: Path, *, kills: int = 8) -> None:
@@ -30,6 +33,9 @@ def check_strategy(spec: StrategySpec, folder: Path, *, kills: int = 8) -> None:
         place = folder / f"check-{number}"
         place.mkdir()
         check(spec, place)
+    place = folder / "modes"
+    place.mkdir()
+    _keeps_every_mode(spec, place, min(kills, _MODE_KILLS))
     if kills:
         place = folder / "kills"
         place.mkdir()
@@ -83,6 +89,11 @@ def _reports_failures(spec: StrategySpec, folder: Path) -> None:
     if failed.outcome != "failed" or "on purpose" not in (failed.error or ""):
         raise ContractError(f"a worker has failed, and the run ended as {failed.outcome}: {failed.error}")
     oracle.check(database, _run(spec, oracle, database.url, batch_size=9))
+
+
+def _keeps_every_mode(spec: StrategySpec, folder: Path, kills: int) -> None:
+    """The table is that of a loop over the rows, in which the first or the last row of a key wins."""
+    check_modes(SQLiteDatabase(folder / "modes.db"), folder, (spec,), _MODES, (spec.name,), kills=kills)
 
 
 def _survives_kills(spec: StrategySpec, folder: Path, kills: int) -> None:

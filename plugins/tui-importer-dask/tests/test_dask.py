@@ -32,9 +32,9 @@ from runs import (
 from tui_importer_dask import DaskOptions, tui_importer_executors
 from tui_importer_dask.remote import Place
 
-from tui_importer import AnyEvent, Plan, Run, SetReport
+from tui_importer import AnyEvent, Plan, Run, SetReport, TableChange
 from tui_importer.events import ImportFinished, Paused, RowRejected, WorkersChanged
-from tui_importer.testing import Database, Oracle, check_executor
+from tui_importer.testing import Database, ModeOracle, Oracle, check_executor
 
 
 def relative(given: Sequence[Plan]) -> list[Plan]:
@@ -250,6 +250,33 @@ def test_pauses_and_numbers_of_workers_reach_every_import(
     run_plan(plans(sources, postgres, shared))
     for each in sources:
         each.check(postgres)
+
+
+def test_the_run_is_asked_before_rows_are_changed(tmp_path: Path, shared: Cluster) -> None:
+    """However long it takes to answer: the dask worker hears of the run meanwhile."""
+    timeout = 5.0
+    database = FileDatabase(tmp_path / "target.db")
+    sources = [ModeOracle(tmp_path, mode) for mode in ("truncate", "upsert")]
+    for each in sources:
+        each.prepare(database)
+    options = {"dask": {"scheduler": shared.address, "timeout": timeout}}
+    given = [each.plan(database.url, executor="dask", plugin_options=options, batch_size=9) for each in sources]
+    asked: list[str] = []
+
+    def approve(change: TableChange) -> bool:
+        time.sleep(0 if asked else timeout + 1)
+        asked.append(change.table)
+        return change.table == sources[0].table
+
+    report = Run(given, approve=approve).execute()
+    assert isinstance(report, SetReport)
+    assert outcomes(report) == ["complete_with_rejects", "stopped"], [each.error for each in report.imports]
+    assert sorted(asked) == [each.table for each in sources]
+    assert report.imports[1].error == "not confirmed: nothing was changed"
+    sources[0].check(database, report.imports[0])
+    assert report.imports[1].stats.updated == 0
+    run_plan(given)
+    sources[1].check(database)
 
 
 def in_own_folder(source: Oracle, database: Database, cluster: Cluster) -> list[Plan]:

@@ -21,6 +21,7 @@ from tui_importer import (
     Report,
     Snapshot,
     SourceError,
+    TableChange,
     UsageError,
 )
 from tui_importer_dask.machine import Sight, database_folder, is_on_this_machine, is_relative_file, look
@@ -207,7 +208,7 @@ class RemoteImport:
         sent = _complete(portable, spec) if send_password else portable
         place.ask("begin", self._name, Sealed(sent), place.timeout)
 
-    def told(self) -> Iterator[AnyEvent | Snapshot | Report]:
+    def told(self) -> Iterator[AnyEvent | Snapshot | Report | TableChange]:
         yield Noticed(source=self._source, message=f"carried out by {self._place}")
         received = 0
         while True:
@@ -224,6 +225,11 @@ class RemoteImport:
     def stop(self, reason: str, exit_code: ExitCode, *, aborting: bool) -> None:
         with self._orders:
             self._wanted = self._wanted.with_stop(reason, int(exit_code), aborting=aborting)
+            self._hurry()
+
+    def answer(self, *, approved: bool) -> None:
+        with self._orders:
+            self._wanted = self._wanted.with_answer(approved=approved)
             self._hurry()
 
     def pause(self, *, paused: bool) -> None:

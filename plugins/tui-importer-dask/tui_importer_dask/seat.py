@@ -30,6 +30,7 @@ from tui_importer import (
     ImportSpec,
     Report,
     Snapshot,
+    TableChange,
     UsageError,
     portable_address,
 )
@@ -61,11 +62,12 @@ class Sealed:
 @dataclass(frozen=True, slots=True)
 class Wanted:
     """What the run wants of an import. ``number`` grows with each change; ``stop`` is a reason, an exit code, and
-    whether the import is aborted."""
+    whether the import is aborted; ``approved`` is the answer to what the import has asked, None until there is one."""
 
     number: int = 0
     paused: bool = False
     stop: tuple[str, int, bool] | None = None
+    approved: bool | None = None
 
     def with_stop(self, reason: str, exit_code: int, *, aborting: bool) -> Wanted:
         """The same, to be stopped or aborted."""
@@ -74,6 +76,10 @@ class Wanted:
     def with_pause(self, *, paused: bool) -> Wanted:
         """The same, paused or unpaused."""
         return replace(self, number=self.number + 1, paused=paused)
+
+    def with_answer(self, *, approved: bool) -> Wanted:
+        """The same, with the answer to what the import has asked."""
+        return replace(self, number=self.number + 1, approved=approved)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +90,7 @@ class Failed:
     exit_code: int
 
 
-Told: TypeAlias = AnyEvent | Snapshot | Report | Failed
+Told: TypeAlias = AnyEvent | Snapshot | Report | TableChange | Failed
 
 
 class Seat:
@@ -182,6 +188,8 @@ class _Session:
             before, self._wanted = self._wanted, wanted
             if wanted.paused != before.paused:
                 self._import.pause(paused=wanted.paused)
+            if wanted.approved is not None and wanted.approved != before.approved:
+                self._import.answer(approved=wanted.approved)
             if wanted.stop is not None and wanted.stop != before.stop:
                 reason, exit_code, aborting = wanted.stop
                 self._import.stop(reason, ExitCode(exit_code), aborting=aborting)

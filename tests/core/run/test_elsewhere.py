@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
@@ -14,9 +15,11 @@ from tests.core.run.steps import RejectList
 from tests.core.run.test_import_set import PreparedRun
 from tui_importer.core.model.counters import Phase, Snapshot
 from tui_importer.core.model.report import Report, SetReport, Stats
+from tui_importer.core.model.table_change import TableChange
+from tui_importer.core.model.write_mode import WriteKind, WriteMode
 from tui_importer.core.run.elsewhere import EngineElsewhere
 from tui_importer.core.run.engine import Engine
-from tui_importer.core.scheduling.executor import ImportElsewhere, ImportQueue, ImportSpec
+from tui_importer.core.scheduling.executor import ImportElsewhere, ImportQueue, ImportSpec, ToldElsewhere
 from tui_importer.errors import ExitCode, ImporterError, UsageError
 from tui_importer.events import (
     AnyEvent,
@@ -52,6 +55,11 @@ class FakeProcess:
 
     def stop(self, reason: str, exit_code: ExitCode, *, aborting: bool) -> None:
         self.orders.append((reason, exit_code, aborting))
+        self.go_on.set()
+
+    def answer(self, *, approved: bool) -> None:
+        self.orders.append(approved)
+        self.go_on.set()
 
     def pause(self, *, paused: bool) -> None:
         self.orders.append(paused)
@@ -189,6 +197,35 @@ def started_engine(
     heard: list[AnyEvent] = []
     part = FakeProcess(run.run.spec(1), script)
     return EngineElsewhere(engine, heard.append, part, rejects), part, heard
+
+
+@pytest.mark.parametrize("approved", [True, False, ZeroDivisionError("on purpose")], ids=["yes", "no", "fails"])
+def test_question_of_a_remote_import_is_answered_while_it_goes_on_telling(
+    tmp_path: Path, sqlite: Database, some_report: Report, approved: bool | Exception
+) -> None:
+    change = TableChange("t", 3, WriteMode(WriteKind.UPSERT))
+    asked: list[TableChange] = []
+    engine, part, heard = started_engine(tmp_path, sqlite, RejectList(), [])
+
+    def told() -> Iterator[ToldElsewhere]:
+        yield change
+        yield LOADING
+        assert part.go_on.wait(60)
+        yield some_report
+
+    def approve(change: TableChange) -> bool:
+        asked.append(change)
+        while not heard:
+            time.sleep(0.01)
+        if isinstance(approved, Exception):
+            raise approved
+        return approved
+
+    part.told = told  # type: ignore[assignment,method-assign]
+    engine._approve = approve
+    assert engine.execute() == some_report
+    failed = ("ZeroDivisionError: on purpose", ExitCode.FAILED, False)
+    assert (asked, part.orders) == ([change], [approved if isinstance(approved, bool) else failed])
 
 
 @pytest.mark.parametrize("dies", [False, True], ids=["ends", "dies"])

@@ -36,7 +36,7 @@ from tui_importer.events import (
     WorkerStarted,
 )
 from tui_importer.plugins.registry import load_registry
-from tui_importer.testing.failpoints import Failpoint, Trap, failing, failpoint_url
+from tui_importer.testing.failpoints import Failpoint, StageFailpoint, Trap, failing, failpoint_url
 from tui_importer.testing.oracle import Oracle
 from tui_importer.testing.processes import registry_with
 
@@ -60,7 +60,7 @@ class CommitHook(Trap):
         self.commits = 0
         self._lock = threading.RLock()
 
-    def __call__(self, failpoint: Failpoint) -> None:
+    def __call__(self, failpoint: Failpoint | StageFailpoint) -> None:
         with self._lock:
             self.commits += failpoint is self.failpoint
             super().__call__(failpoint)

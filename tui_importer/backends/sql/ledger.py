@@ -336,6 +336,7 @@ class SqlLedger:
             past = self._claimant(connection, run.import_id)
             if (
                 past is not None
+                and past["run_id"] != run.run_id  # its own claim, if only the answer to COMMIT was lost
                 and processes.ran_here(past["host"], past["process"])
                 and not self._is_alive(connection, past)
             ):

@@ -4,6 +4,7 @@ is known of it."""
 from __future__ import annotations
 
 import datetime as dt
+import threading
 import time
 from collections.abc import Callable
 
@@ -12,6 +13,7 @@ from msgspec.structs import replace
 
 from tui_importer.core.model.counters import Phase, Snapshot
 from tui_importer.core.model.report import Report, Stats
+from tui_importer.core.model.table_change import TableChange
 from tui_importer.core.model.times import rfc3339
 from tui_importer.core.run.account import RejectSink
 from tui_importer.core.run.engine import Engine
@@ -35,13 +37,21 @@ class EngineElsewhere:
     resolved_plan = None
 
     def __init__(
-        self, engine: Engine, emit: Callable[[AnyEvent], None], elsewhere: ImportElsewhere, rejects: RejectSink
+        self,
+        engine: Engine,
+        emit: Callable[[AnyEvent], None],
+        elsewhere: ImportElsewhere,
+        rejects: RejectSink,
+        approve: Callable[[TableChange], bool] | None = None,
     ) -> None:
+        """``approve`` is as for :class:`Engine`."""
         self._engine = engine
         self._control = engine.hand_over()
         self._emit = emit
         self._elsewhere = elsewhere
         self._rejects = rejects
+        self._approve = approve
+        self._asking: list[threading.Thread] = []
         self._rejected: list[Reject] = []
         self.headers: tuple[str, ...] = ()
         self._last = engine.snapshot()
@@ -101,6 +111,8 @@ class EngineElsewhere:
         except BaseException as error:  # noqa: BLE001  # third-party code may raise anything
             return self._report_without_end(as_error(error))
         finally:
+            for thread in self._asking:
+                thread.join()
             self._control.close()
 
     def report_unbegun(self, error: ImporterError | None) -> Report:
@@ -114,6 +126,8 @@ class EngineElsewhere:
                 report = told
             elif isinstance(told, Snapshot):
                 self._last = replace(told, at=time.monotonic())  # the clock of another machine says nothing here
+            elif isinstance(told, TableChange):
+                self._ask(told)
             else:
                 self._take(told)
         self._keep_rejects()
@@ -125,6 +139,20 @@ class EngineElsewhere:
             source=msgspec.structs.replace(report.source, file=file),
             target=msgspec.structs.replace(report.target, database=database),
         )
+
+    def _ask(self, change: TableChange) -> None:
+        """Answer a question once somebody has; meanwhile what else is told is taken."""
+
+        def ask() -> None:
+            try:
+                approved = self._approve is None or self._approve(change)
+            except Exception as error:  # noqa: BLE001  # third-party code may raise anything
+                self.stop(str(as_error(error)), ExitCode.FAILED)  # it waits for no answer any more
+            else:
+                self._elsewhere.answer(approved=approved)
+
+        self._asking.append(threading.Thread(target=ask, name="question"))
+        self._asking[-1].start()
 
     def _take(self, event: AnyEvent) -> None:
         """Pass an event on, after whatever is done with it here."""

@@ -84,13 +84,15 @@ class ImportSet:
         listener: Listener,
         approve: Callable[[TableChange], bool] | None = None,
     ) -> None:
-        """``approve`` is as for :class:`Engine`; imports that are carried out elsewhere ask nobody."""
+        """``approve`` is as for :class:`Engine`. Imports that are carried out elsewhere ask it, too; it is asked from
+        several threads, maybe at the same time."""
         self._started_at = dt.datetime.now(dt.UTC)
         self._started = time.perf_counter()
         self.run_id = new_run_id(self._started_at)
         self._imports = tuple(imports)
         self._executor_name = executor_name
         self._executor = executor
+        self._approve = approve
         self._dispatcher = EventDispatcher(listener, self._stop_all)
         self._emit = self._dispatcher.emit
         self._reports: dict[int, Report] = {}
@@ -214,7 +216,7 @@ class ImportSet:
             self._end(number, engine.report_unbegun(as_error(error)))
             return
         with self._orders:  # an order reaches either
-            replacement = EngineElsewhere(engine, self._emit, elsewhere, planned.rejects)
+            replacement = EngineElsewhere(engine, self._emit, elsewhere, planned.rejects, self._approve)
             self._engines[number - 1] = replacement
         self._end(number, self._carried_out(planned, replacement))
 
@@ -222,7 +224,13 @@ class ImportSet:
         """One import as a value."""
         planned = self._imports[number - 1]
         run_id = import_run_id(self.run_id, number, len(self._imports))
-        return ImportSpec(plan=planned.plan, run_id=run_id, source=number, command=planned.command)
+        return ImportSpec(
+            plan=planned.plan,
+            run_id=run_id,
+            source=number,
+            command=planned.command,
+            asks=self._approve is not None,
+        )
 
     def _wait_for_turn(self, number: int) -> None:
         """Wait for earlier imports into the same table if what is in it later depends on their order."""

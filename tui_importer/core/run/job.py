@@ -12,6 +12,7 @@ from tui_importer.core.model.batch import Batch
 from tui_importer.core.model.batch_outcome import BatchOutcome
 from tui_importer.core.model.counters import WorkerCounters, WorkerState
 from tui_importer.core.run.account import Account
+from tui_importer.core.run.file_order import FileOrder
 from tui_importer.core.run.live_counters import LiveCounters
 from tui_importer.core.scheduling.batch_queue import BatchQueue
 from tui_importer.core.scheduling.run_control import RunControl
@@ -59,6 +60,7 @@ class ImportJob:
         self.counters: list[WorkerCounters] = []
         self.ended = False
         self._queue = queue
+        self._order = FileOrder(matters=spec.destination.mode.order_matters)
         self._control = control
         self._backend = backend
         self._emit = emit
@@ -66,7 +68,7 @@ class ImportJob:
         self._lock = threading.Lock()
 
     def batches(self) -> Iterator[Batch]:
-        return iter(self._queue.take, None)
+        return iter(self._take, None)
 
     async def next_batch(self) -> Batch | None:
         import asyncio  # takes 60 ms, and only asyncio strategies need it
@@ -74,7 +76,7 @@ class ImportJob:
         # Not the loop's default executor: tasks waiting for a batch would occupy the threads that write one.
         if self._take_pool is None:
             self._take_pool = ThreadPoolExecutor(max(self.workers, MAX_WORKERS), thread_name_prefix="taking")
-        return await asyncio.get_running_loop().run_in_executor(self._take_pool, self._queue.take)
+        return await asyncio.get_running_loop().run_in_executor(self._take_pool, self._take)
 
     def close(self) -> None:
         """End the job after the strategy has returned; no thread is left."""
@@ -148,8 +150,9 @@ class ImportJob:
             yield CountedRemoteWorker(self, observer)
 
     @contextmanager
-    def accounting(self, writer: BatchWriter, observer: LiveCounters) -> Iterator[None]:
-        """Within the context a batch is written; afterwards its outcome is in the account, even if the rest failed."""
+    def accounting(self, writer: BatchWriter, observer: LiveCounters, batch: Batch) -> Iterator[None]:
+        """Within the context the batch is written; then its outcome is in the account, even if the rest failed."""
+        self._order.check(batch)
         try:
             yield
         except BaseException as error:
@@ -190,6 +193,9 @@ class ImportJob:
         if stop_reason is not None:
             self._control.stop(stop_reason)
 
+    def _take(self) -> Batch | None:
+        return self._order.took(self._queue.take())
+
     def _new_worker(self) -> LiveCounters:
         with self._lock:
             counters = WorkerCounters(worker=len(self.counters) + 1)
@@ -228,11 +234,11 @@ class ThreadWriter:
         return self._writer.worker
 
     def write(self, batch: Batch) -> BatchOutcome:
-        with self._job.accounting(self._writer, self._observer):
+        with self._job.accounting(self._writer, self._observer, batch):
             return run(self._writer.write(batch))
 
     def write_each(self, batch: Batch) -> BatchOutcome:
-        with self._job.accounting(self._writer, self._observer):
+        with self._job.accounting(self._writer, self._observer, batch):
             return run(self._writer.write_each(batch))
 
 
@@ -249,11 +255,11 @@ class TaskWriter:
         return self._writer.worker
 
     async def write(self, batch: Batch) -> BatchOutcome:
-        with self._job.accounting(self._writer, self._observer):
+        with self._job.accounting(self._writer, self._observer, batch):
             return await run_async(self._writer.write(batch))
 
     async def write_each(self, batch: Batch) -> BatchOutcome:
-        with self._job.accounting(self._writer, self._observer):
+        with self._job.accounting(self._writer, self._observer, batch):
             return await run_async(self._writer.write_each(batch))
 
 

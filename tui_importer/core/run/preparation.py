@@ -114,7 +114,7 @@ def prepare_table(context: RunContext, claimed: Claimed, backend: Backend) -> Pr
     if history is not None and context.plan.stages and not history.published:
         stage_table = _create_stage(context, history.stage(mapping), mapping, backend, exists=not resolved.create)
     elif resolved.create:
-        if context.retried(lambda: _create_table(context, mapping, backend)):
+        if _create_table(context, mapping, backend):
             context.emit(TableCreated(table=mapping.table.qualified_name))
         else:
             context.notice(
@@ -256,21 +256,31 @@ def _create_stage(
 
 
 def _create_table(context: RunContext, mapping: ColumnMapping, backend: Backend) -> bool:
-    """Create the table; False if another run has created it since it was reflected, and our columns fit."""
-    try:
-        backend.catalog.create_table(mapping.table)
-    except TransientFault:
-        raise
-    except DatabaseError:
-        found = backend.catalog.reflect(mapping.table.qualified_name)
-        if (
-            found is None
-            or context.plan.target.write_mode.needs_new_table
-            or not all(map(found.column, mapping.targets))
-        ):
+    """Create the table; False if another run has created it since it was reflected, and our columns fit.
+
+    If an attempt has lost its connection, the table may be the one that it created: it has our columns and no rows.
+    """
+    catalog, answer_lost = backend.catalog, False
+
+    def create() -> bool:
+        nonlocal answer_lost
+        try:
+            catalog.create_table(mapping.table)
+        except TransientFault:
+            answer_lost = True
             raise
-        return False
-    return True
+        except DatabaseError:
+            found = catalog.reflect(mapping.table.qualified_name)
+            if found is None or not all(map(found.column, mapping.targets)):
+                raise
+            if answer_lost and not catalog.holds_rows(found):
+                return True
+            if context.plan.target.write_mode.needs_new_table:
+                raise
+            return False
+        return True
+
+    return context.retried(create)
 
 
 def _of_other(claimed: Claimed) -> PreparedImport:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 import msgspec
 
@@ -12,6 +12,7 @@ from tui_importer.core.model.counters import Snapshot
 from tui_importer.core.model.plan import Plan, database_of
 from tui_importer.core.model.report import Report
 from tui_importer.core.model.standard_input import source_path
+from tui_importer.core.model.table_change import TableChange
 from tui_importer.core.model.url import portable_address
 from tui_importer.errors import ExitCode
 from tui_importer.events import AnyEvent
@@ -21,14 +22,15 @@ class ImportSpec(msgspec.Struct, frozen=True, kw_only=True):
     """One import of a run as a value, for a process that carries it out elsewhere.
 
     ``run_id`` is the id under which the ledger records it, ``source`` the number of its source in the run, and
-    ``command`` the command line that repeats it. ``database`` in the plan's target may hold a password: whoever sends a
-    spec answers for the way.
+    ``command`` the command line that repeats it. If ``asks``, the run is asked before rows that are in the table are
+    changed. ``database`` in the plan's target may hold a password: whoever sends a spec answers for the way.
     """
 
     plan: Plan
     run_id: str
     source: int
     command: str | None = None
+    asks: bool = False
 
     @property
     def path(self) -> Path:
@@ -46,12 +48,22 @@ class ImportSpec(msgspec.Struct, frozen=True, kw_only=True):
         return msgspec.structs.replace(self, plan=msgspec.structs.replace(self.plan, source=source, target=target))
 
 
+#: What an import tells that is carried out elsewhere. A change of the table is a question.
+ToldElsewhere: TypeAlias = AnyEvent | Snapshot | Report | TableChange
+
+
 class ImportElsewhere(Protocol):
     """An import that is carried out elsewhere."""
 
-    def told(self) -> Iterator[AnyEvent | Snapshot | Report]:
-        """What it tells while it is carried out, in order: its events, its counters a few times a second, and at its
-        end its report. Raises :class:`~tui_importer.errors.ImporterError` if it ends without one."""
+    def told(self) -> Iterator[ToldElsewhere]:
+        """What it tells while it is carried out, in order: its events, its counters a few times a second, what it asks,
+        and at its end its report. Raises :class:`~tui_importer.errors.ImporterError` if it ends without one.
+
+        It goes on telling while it waits for an answer.
+        """
+
+    def answer(self, *, approved: bool) -> None:
+        """Answer what it asked last: whether that change is approved."""
 
     def stop(self, reason: str, exit_code: ExitCode, *, aborting: bool) -> None:
         """Have it stopped, or aborted."""

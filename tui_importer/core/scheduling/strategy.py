@@ -87,5 +87,6 @@ class Strategy(Protocol):
     def run(self, job: Job) -> None:
         """Write all batches of the job; return when the last one is written.
 
-        Raises what a worker raised. No thread or task of the strategy may be left then.
+        Raises what a worker raised. No thread or task of the strategy may be left then. Where the first or the last row
+        of a key wins, the job has one worker, and its writer takes batches only in the order of :meth:`Job.batches`.
         """
