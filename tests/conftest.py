@@ -116,7 +116,8 @@ def postgres(postgres_server: str) -> Iterator[Database]:
     name = f"test_{uuid.uuid4().hex}"
     with psycopg.connect(postgres_server, autocommit=True) as admin:
         # Copying files takes a server half of the time of writing them to its log.
-        admin.execute(f"CREATE DATABASE {name}" + (" STRATEGY file_copy" if admin.info.server_version >= 150000 else ""))
+        strategy = "STRATEGY file_copy" if admin.info.server_version >= 150_000 else ""
+        admin.execute(f"CREATE DATABASE {name} {strategy}")
         # Ten thousand commits of the row by row strategies need not wait for the disk of a server that was given.
         admin.execute(f"ALTER DATABASE {name} SET synchronous_commit = off")
         parameters = psycopg.conninfo.conninfo_to_dict(postgres_server)
