@@ -28,6 +28,7 @@ from tui_importer.core.model.url import parse_address, sqlite_path
 from tui_importer.errors import ExitCode, ImporterError, UsageError
 from tui_importer.plugins.choice import choose, imports_of
 from tui_importer.plugins.registry import Registry, load_registry
+from tui_importer.plugins.tables import with_shared_tables
 from tui_importer.process.interpreter import prepare_to_import
 from tui_importer.process.native_output import native_output_logged
 from tui_importer.process.prefetch import open_early
@@ -92,7 +93,8 @@ def command(files: tuple[str, ...], **given: Any) -> int:
 
 
 def check_request(files: Sequence[str], given: dict[str, Any], registry: Registry) -> tuple[Plan, ...]:
-    """Find every file and check every option before the first import; return the plan of each import.
+    """Find every file and check every option before the first import; return the plan of each import, with the tables
+    that several of them share.
 
     Raises :class:`UsageError` for missing files and wrong options, so that nothing is half done.
     """
@@ -112,7 +114,7 @@ def check_request(files: Sequence[str], given: dict[str, Any], registry: Registr
         check_reject_path(Path(given["rejects"]), source_path(plans[0].source.file))
     elif not given["dry_run"]:
         check_default_place()
-    return plans
+    return with_shared_tables(plans, registry)
 
 
 def _print_definitions(plans: Sequence[Plan], registry: Registry) -> int:

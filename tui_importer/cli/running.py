@@ -47,6 +47,7 @@ def import_files(plans: Sequence[Plan], given: Mapping[str, Any], registry: Regi
         command=commands_of(plans, plan_file_of(given), plugin_files(os.environ)),
         recordings=recordings_folder(),
         approve=approval,
+        tables_chosen=True,
     )
     if approval is not None:
         approval.run = run
