@@ -119,10 +119,9 @@ def check_request(files: Sequence[str], given: dict[str, Any], registry: Registr
 
 def _print_definitions(plans: Sequence[Plan], registry: Registry) -> int:
     """Print the statements that make or change the tables of these imports."""
-    from tui_importer.inspection import table_definition
+    from tui_importer.inspection import table_definitions
 
-    for plan in plans:
-        found = table_definition(plan, registry=registry)
+    for found in table_definitions(plans, registry=registry):
         click.echo(f"-- {visible(found.source)} into table {visible(found.table)}")
         for statement in found.statements:
             lines = statement.expandtabs(4).split("\n")

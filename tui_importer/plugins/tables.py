@@ -37,11 +37,11 @@ def with_shared_tables(plans: Sequence[Plan], registry: Registry) -> tuple[Plan,
 def _shape(plan: Plan, registry: Registry) -> Shape | None:
     # Here, since few runs have several imports, and this takes a while to import.
     from tui_importer.core.planning.shapes import shape_of
-    from tui_importer.core.source.open_source import open_source
+    from tui_importer.core.source.heads import open_head
 
     try:
         reader = make_reader(plan, choose(plan, registry).reader.name, registry)
-        with open_source(source_path(plan.source.file), reader, plan.source) as source:
+        with open_head(source_path(plan.source.file), reader, plan.source) as source:
             return shape_of(plan, source)
     except (ImporterError, OSError):
         return None

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import msgspec
 
-from tui_importer.core.model.lists import listed
 from tui_importer.core.model.names import normalized, table_name, target_names
 from tui_importer.core.model.plan import Plan, database_of
 from tui_importer.core.model.standard_input import STANDARD_INPUT, shown_source, source_path
@@ -19,6 +18,9 @@ from tui_importer.core.planning.resolution import choose_target
 from tui_importer.core.planning.routes import shown_headers
 from tui_importer.core.source.open_source import OpenSource
 from tui_importer.errors import PlanError
+
+#: The number of tables that a note names.
+_SHOWN = 8
 
 
 class Shape(msgspec.Struct, frozen=True):
@@ -129,14 +131,12 @@ def tables_note(plans: Sequence[Plan]) -> str | None:
             files.setdefault((database_of(plan), plan.target.table), []).append(plan.source.file)
     if len(plans) == 1 or not files:
         return None
-    parts = [_part(each, table, first=not number) for number, ((_, table), each) in enumerate(files.items())]
-    return listed(parts)
+    shown = [_goes_into(each, table) for (_, table), each in list(files.items())[:_SHOWN]]
+    more = len(files) - _SHOWN
+    return "; ".join([*shown, f"{more:,} more {'table' if more == 1 else 'tables'}"] if more > 0 else shown)
 
 
-def _part(files: Sequence[str], table: str, *, first: bool) -> str:
+def _goes_into(files: Sequence[str], table: str) -> str:
     if len(files) == 1:
-        what = shown_source(files[0])
-    else:
-        what = f"{len(files):,} {'files' if len(set(files)) == len(files) else 'sheets'}"
-    verb = f" {'goes' if len(files) == 1 else 'go'}" if first else ""
-    return f"{what}{verb} into table {table!r}"
+        return f"{shown_source(files[0])} goes into table {table!r}"
+    return f"{len(files):,} {'files' if len({*files}) == len(files) else 'sheets'} go into table {table!r}"

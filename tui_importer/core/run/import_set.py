@@ -254,7 +254,7 @@ class ImportSet:
         """Implements :meth:`tui_importer.core.run.shared_tables.Tables.begin`."""
         if self.stopping:
             return False
-        self._notice(f"table {table!r} is new: all {len(places)} sources are read for the types of its columns")
+        self._notice(f"table {table!r} is new: its {len(places)} sources are read first, for the types of its columns")
         return True
 
     def _share_types(self) -> None:

@@ -10,6 +10,7 @@ from tui_importer.core.model.plan import Plan, database_of
 from tui_importer.core.model.standard_input import source_path
 from tui_importer.core.planning.resolution import named_table
 from tui_importer.core.planning.shared_types import SharedTypes
+from tui_importer.core.source.heads import open_head
 from tui_importer.core.source.open_source import open_source
 from tui_importer.core.source.reader import Reader
 from tui_importer.errors import ImporterError
@@ -60,7 +61,7 @@ def _table(plan: Plan, reader: Reader) -> str | None:
     path = source_path(plan.source.file)
     try:
         if "{sheet}" in table and not isinstance(sheet, str):
-            with open_source(path, reader, plan.source) as source:
+            with open_head(path, reader, plan.source) as source:
                 sheet = source.name
         return named_table(table, path, str(sheet))
     except (ImporterError, OSError):
