@@ -48,12 +48,13 @@ def test_several_sheets_are_imported_into_one_table(program: Program, months: st
     assert rows(program, "SELECT count(*) FROM towns") == [(3,)]
 
 
-def test_each_sheet_is_imported_into_its_own_table(program: Program, months: str) -> None:
+def test_sheets_of_the_same_columns_are_imported_into_one_table(program: Program, months: str) -> None:
     report = json.loads(program(months, "--sheet", "all", "--db", "m.db", "--no-ui", "-q", "--report", "-", code=0).out)
     assert [each["source"]["sheet"] for each in report["imports"]] == ["Jan", "Feb", None, "People"]
     assert "sheet 'Empty' is empty: passed over" in report["imports"][2]["notes"][0]
     tables = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'tui_importer%' ORDER BY name"
-    assert rows(program, tables) == [("feb",), ("jan",), ("people",)]
+    assert rows(program, tables) == [("months",), ("people",)]
+    assert rows(program, "SELECT id FROM months ORDER BY id") == [(1,), (2,), (3,)]
 
 
 def test_table_is_named_after_file_and_sheet(program: Program, months: str) -> None:

@@ -72,7 +72,8 @@ def command(files: tuple[str, ...], **given: Any) -> int:
     if report_file:
         check_report_path(report_file, [*files, given["rejects"], given["schema"]])
     try:
-        plans = check_request(files, given, registry)
+        asked = check_request(files, given, registry)
+        plans = with_shared_tables(asked, registry)
     except UsageError as error:
         if report_file:
             _report_refused(report_file, files, given["strategy"], error)
@@ -86,15 +87,14 @@ def command(files: tuple[str, ...], **given: Any) -> int:
         from tui_importer.cli.interactive import import_on_screen
 
         return import_on_screen(plans if files else (), given, registry)
-    report = _import(plans, given, registry)
+    report = _import(plans, asked, given, registry)
     if report_file:
         _write_report(report_file, report)
     return report.exit_code
 
 
 def check_request(files: Sequence[str], given: dict[str, Any], registry: Registry) -> tuple[Plan, ...]:
-    """Find every file and check every option before the first import; return the plan of each import, with the tables
-    that several of them share.
+    """Find every file and check every option before the first import; return the plan of each import.
 
     Raises :class:`UsageError` for missing files and wrong options, so that nothing is half done.
     """
@@ -114,7 +114,7 @@ def check_request(files: Sequence[str], given: dict[str, Any], registry: Registr
         check_reject_path(Path(given["rejects"]), source_path(plans[0].source.file))
     elif not given["dry_run"]:
         check_default_place()
-    return with_shared_tables(plans, registry)
+    return plans
 
 
 def _print_definitions(plans: Sequence[Plan], registry: Registry) -> int:
@@ -161,7 +161,7 @@ def _write_report(where: str, report: Report) -> None:
     write_report(where, report)
 
 
-def _import(plans: Sequence[Plan], given: dict[str, Any], registry: Registry) -> Report:
+def _import(plans: Sequence[Plan], asked: Sequence[Plan], given: dict[str, Any], registry: Registry) -> Report:
     prepare_to_import()
     try:
         with native_output_logged():
@@ -169,7 +169,7 @@ def _import(plans: Sequence[Plan], given: dict[str, Any], registry: Registry) ->
             # The file is parsed while the rest of the program is imported, which takes a fifth of a second.
             from tui_importer.cli.running import import_files
 
-            return import_files(plans, given, registry, opening)
+            return import_files(plans, asked, given, registry, opening)
     except ImporterError as error:  # before there was a run
         print_error(str(error))
         return _refused([plan.source.file for plan in plans], given["strategy"], error)
