@@ -115,6 +115,20 @@ def test_table_that_is_named_has_types_for_all(incoming: Path, database: Databas
 
 
 @pytest.mark.once
+@pytest.mark.parametrize("options", [{"verify": True}, {"atomic": True}], ids=["verify", "atomic"])
+def test_imports_side_by_side_into_one_table_keep_out_of_each_others_way(
+    tmp_path: Path, database: Database, options: dict[str, bool]
+) -> None:
+    files = [tmp_path / f"{number}.csv" for number in range(3)]
+    for number, file in enumerate(files):
+        lines = (f"{number * 5000 + row},{row}\n" for row in range(5000))
+        file.write_text("id,amount\n" + "".join(lines))
+    report, _ = run(plan_of(files, database, table="t", plugin_options={"processes": {"jobs": 3}}, **options))
+    assert outcomes(report) == ["complete"] * 3
+    assert database.fetch("SELECT count(*), min(id), max(id) FROM t") == [(15_000, 0, 14_999)]
+
+
+@pytest.mark.once
 def test_months_of_a_workbook_go_into_its_table(tmp_path: Path, sqlite: Database) -> None:
     book = Workbook()
     book.active.title = "Jan"

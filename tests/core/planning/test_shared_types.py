@@ -8,7 +8,6 @@ import pytest
 
 from tui_importer import Formats, Options, Plan, PlanError, Source, Target
 from tui_importer.core.model.formats import ColumnFormat
-from tui_importer.core.model.plan import ColumnPlan
 from tui_importer.core.planning.resolution import choose_target, resolve
 from tui_importer.core.planning.shared_types import SharedTypes
 from tui_importer.core.source.open_source import open_source
@@ -71,12 +70,6 @@ def test_given_names_types_and_formats_apply(tmp_path: Path) -> None:
     assert resolved_columns(plans[0], types) == [("size", "width", "numeric"), ("day", "day", "date")]
 
 
-def test_sources_with_known_columns_have_no_say(tmp_path: Path) -> None:
-    columns = (ColumnPlan(source="size", letter="A", target="size", type="text"),)
-    known = plan_of(tmp_path / "1.csv", "size\nx\n")
-    known = Plan(source=known.source, target=known.target, columns=columns)
-    headers = "Name,Category,Phone,Email,Address,City,Country,Website,Description"
-    business = plan_of(tmp_path / "2.csv", f"{headers}\na,b,c,d,e,f,g,h,i\n")
-    assert shared([known, business]) == {}
+def test_option_for_a_column_that_there_is_not_is_refused(tmp_path: Path) -> None:
     with pytest.raises(PlanError, match="--skip"):
         shared([plan_of(tmp_path / "3.csv", "size\n1\n", skip=("note",))])

@@ -10,7 +10,6 @@ from tui_importer.core.conversion.inference import ColumnInference, Inferred
 from tui_importer.core.model.names import normalized
 from tui_importer.core.model.plan import Plan
 from tui_importer.core.planning.formats import formats_by_position
-from tui_importer.core.planning.resolution import choose_target
 from tui_importer.core.planning.routes import (
     inferred_routes,
     renamed_headers,
@@ -28,9 +27,8 @@ class SharedTypes:
         self._columns: dict[str, tuple[str, list[tuple[ColumnInference, Inferred]]]] = {}
 
     def add(self, plan: Plan, source: OpenSource) -> None:
-        """Read a source, unless its types are known otherwise. Raises what :func:`resolve` raises."""
-        if plan.columns is not None or choose_target(plan, source.layout, source).schema is not None:
-            return
+        """Read a source whose types follow from its cells. Raises what
+        :func:`~tui_importer.core.planning.resolution.resolve` raises."""
         given = formats_by_position(plan.formats, source.layout)
         columns = source.inferences(lambda position: given.get(position, plan.formats.all))
         found, layout = results(columns), source.layout

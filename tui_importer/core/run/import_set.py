@@ -281,9 +281,12 @@ class ImportSet:
             self._emit(RunNoticed(message=message))
 
     def _wait_for_turn(self, number: int) -> None:
-        """Wait for earlier imports into the same table if what is in it later depends on their order."""
-        target = self._imports[number - 1].plan.target
-        if not (target.write_mode.order_matters or target.write_mode.empties):
+        """Wait for earlier imports into the same table if what is in it later depends on their order, or if it is
+        compared with what it held before."""
+        plan = self._imports[number - 1].plan
+        target, mode = plan.target, plan.target.write_mode
+        compares = plan.options.verify and target.table is not None and "{" not in target.table
+        if not (mode.order_matters or mode.empties or compares):
             return
         earlier = [n for n, each in enumerate(self._imports[: number - 1], start=1) if each.plan.target == target]
         engine = self._engines[number - 1]

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from tui_importer.core.model.plan import Plan, database_of
 from tui_importer.core.model.standard_input import source_path
-from tui_importer.core.planning.resolution import named_table
+from tui_importer.core.planning.resolution import choose_target, named_table
 from tui_importer.core.planning.shared_types import SharedTypes
 from tui_importer.core.source.heads import open_head
 from tui_importer.core.source.open_source import open_source
@@ -33,8 +33,11 @@ def shared_types(imports: Sequence[tuple[Plan, Reader]], tables: Tables) -> list
     A source that cannot be read has no say: its import reports that. Raises what ``tables`` raises.
     """
     found: list[dict[str, str]] = [{} for _ in imports]
-    for (_, name), places in _filled_by_several(imports).items():
-        if tables.exists(places[0], name):
+    for (_, name), filling in _filled_by_several(imports).items():
+        if tables.exists(filling[0], name):
+            continue
+        places = [place for place in filling if _is_to_be_read(*imports[place])]
+        if len(places) < 2:
             continue
         if not tables.begin(places, name):
             break
@@ -66,6 +69,15 @@ def _table(plan: Plan, reader: Reader) -> str | None:
         return named_table(table, path, str(sheet))
     except (ImporterError, OSError):
         return None
+
+
+def _is_to_be_read(plan: Plan, reader: Reader) -> bool:
+    """Whether the types of a source follow from its cells."""
+    try:
+        with open_head(source_path(plan.source.file), reader, plan.source) as source:
+            return choose_target(plan, source.layout, source).schema is None
+    except (ImporterError, OSError):
+        return False
 
 
 def _types(imports: Sequence[tuple[Plan, Reader]]) -> dict[str, str]:
