@@ -351,3 +351,14 @@ def test_several_files_start_immediately_with_yes(tmp_path: Path, sqlite: Databa
         assert terminal.wait() == 0
     assert only_run().command == f"tui-importer one.csv two.csv --db {sqlite.url} --table t --no-ui"
     assert sqlite.scalar("SELECT count(*) FROM t") == 2
+
+
+def test_command_of_sources_with_chosen_tables_is_the_one_that_was_typed(tmp_path: Path, sqlite: Database) -> None:
+    for name, header in (("one", "number"), ("two", "number"), ("three", "figure")):
+        (tmp_path / f"{name}.csv").write_text(f"{header}\n1\n")
+    with Terminal(["one.csv", "two.csv", "three.csv", "--db", sqlite.url, "--yes"], tmp_path) as terminal:
+        terminal.until("DONE")
+        terminal.type("q")
+        assert terminal.wait() == 0
+    assert only_run().command == f"tui-importer one.csv two.csv three.csv --db {sqlite.url} --no-ui"
+    assert sqlite.scalar("SELECT count(*) FROM three") == 1

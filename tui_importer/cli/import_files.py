@@ -86,7 +86,7 @@ def command(files: tuple[str, ...], **given: Any) -> int:
     if dashboard:
         from tui_importer.cli.interactive import import_on_screen
 
-        return import_on_screen(plans if files else (), given, registry)
+        return import_on_screen(plans if files else (), asked, given, registry)
     report = _import(plans, asked, given, registry)
     if report_file:
         _write_report(report_file, report)
