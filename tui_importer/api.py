@@ -20,6 +20,7 @@ from tui_importer.errors import ExitCode, PlanError
 from tui_importer.events import AnyEvent, Listener, ignore
 from tui_importer.plugins.choice import components_of, imports_of
 from tui_importer.plugins.registry import Registry, load_registry
+from tui_importer.plugins.tables import with_shared_tables
 from tui_importer.recording.recorder import Recorder
 from tui_importer.recording.recordings import recordings_folder
 from tui_importer.rejects.paths import check_default_place, check_reject_path
@@ -49,13 +50,16 @@ class Run:
         recordings: Path | None = None,
         executor: str | None = None,
         approve: Callable[[TableChange], bool] | None = None,
+        tables_chosen: bool = False,
     ) -> None:
         """``recordings`` is the folder in which the run is recorded (None: not at all). ``opening`` is the first source
         if it is already being opened. ``command`` is the command line that repeats the run, without secrets, or a
         sequence that continues with one command for each import. ``executor`` is the name of the plugin that carries
         out several imports, by default that of the (first) plan. ``approve`` is asked before rows that are in a table
         are removed, updated or doubled (None: nobody is), from a thread of the run, or from several if imports are
-        carried out side by side; an import that is not approved ends as stopped."""
+        carried out side by side; an import that is not approved ends as stopped.
+        ``tables_chosen``: it has been looked already which of several imports share a table
+        (:func:`tui_importer.plugins.tables.with_shared_tables`)."""
         if not callable(listener):
             raise PlanError(f"listener must be a function that takes an event, not {type(listener).__name__}")
         registry = registry or load_registry()
@@ -64,6 +68,8 @@ class Run:
             for source in each.sources:
                 check_source_file(source_path(source.file))
         plans = imports_of(given, registry)
+        if not tables_chosen:
+            plans = with_shared_tables(plans, registry)
         whole, commands = _commands(command, len(plans))
         rejects_path = None if rejects_file is None else _path(rejects_file, "rejects_file")
         if rejects_path is not None and len(plans) > 1:

@@ -102,6 +102,12 @@ class Noticed(ImportEvent, frozen=True, kw_only=True, tag="noticed"):
     message: str
 
 
+class RunNoticed(Event, frozen=True, kw_only=True, tag="run_noticed"):
+    """A note for the user about a run of several sources, before its first import."""
+
+    message: str
+
+
 class TableCreated(ImportEvent, frozen=True, kw_only=True, tag="table_created"):
     """The target table did not exist and was created. Its indexes are created after the load."""
 
@@ -318,6 +324,7 @@ AnyEvent = (
     | ReadingStarted
     | SourceOpened
     | Noticed
+    | RunNoticed
     | TableCreated
     | SettingChosen
     | LoadingStarted

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import msgspec
+from msgspec.structs import replace
 
 from tui_importer.core.conversion.findings import finding_notes
 from tui_importer.core.conversion.parsing import as_text
 from tui_importer.core.model.cells import column_letters
-from tui_importer.core.model.plan import Plan, checked
+from tui_importer.core.model.plan import Plan, checked, database_of
 from tui_importer.core.model.preview import PREVIEW_COLUMNS, PREVIEW_ROWS, PREVIEW_TEXT, Preview
 from tui_importer.core.model.standard_input import shown_source, source_path
 from tui_importer.core.model.url import DatabaseAddress
@@ -19,6 +21,7 @@ from tui_importer.core.planning.expansion import only_import
 from tui_importer.core.planning.resolution import KnownSource, check_fit, choose_target, infer_types, resolve
 from tui_importer.core.run.context import Components
 from tui_importer.core.run.import_history import has_grown
+from tui_importer.core.run.shared_tables import shared_types
 from tui_importer.core.source.layout import Layout
 from tui_importer.core.source.open_source import OpenSource, open_source
 from tui_importer.core.source.opening import sha256_of
@@ -92,7 +95,7 @@ def inspect_source(
 
 class Definition(msgspec.Struct, frozen=True):
     """The statements that an import would execute before and after its rows, for its table; none if it is as it has to
-    be. ``source`` is the file and its sheet."""
+    be. ``source`` is the file and its sheet, or several of them that go into the table."""
 
     source: str
     table: str
@@ -105,14 +108,49 @@ def table_definition(plan: Plan, *, registry: Registry | None = None) -> Definit
     Raises the same errors as an import (:class:`tui_importer.errors.ImporterError`).
     """
     registry = registry or load_registry()
-    plan = only_import(checked(plan), lambda each: sheets_of(each, registry))
+    return _definition(only_import(checked(plan), lambda each: sheets_of(each, registry)), {}, registry)
+
+
+def table_definitions(plans: Sequence[Plan], *, registry: Registry | None = None) -> tuple[Definition, ...]:
+    """The definitions for the imports of one run, whose tables are chosen; what several need is given once. As for
+    :func:`table_definition`."""
+    registry = registry or load_registry()
+    types = shared_types([(each, components_of(each, registry).reader) for each in plans], _Tables(plans, registry))
+    first: dict[tuple[str, str, tuple[str, ...]], Definition] = {}
+    for plan, known in zip(plans, types, strict=True):
+        found = _definition(plan, known, registry)
+        # A new table is made by the first of the imports that share it.
+        key = (database_of(plan), found.table, () if known else found.statements)
+        before = first.get(key)
+        first[key] = found if before is None else replace(before, source=f"{before.source}; {found.source}")
+    return tuple(first.values())
+
+
+@dataclass(frozen=True)
+class _Tables:
+    """Implements :class:`tui_importer.core.run.shared_tables.Tables` for imports that are not carried out."""
+
+    plans: Sequence[Plan]
+    registry: Registry
+
+    def exists(self, place: int, table: str) -> bool:
+        plan = self.plans[place]
+        with _connected_backend(plan, components_of(plan, self.registry)) as backend:
+            return backend.catalog.reflect(table) is not None
+
+    def begin(self, places: Sequence[int], table: str) -> bool:
+        return True
+
+
+def _definition(plan: Plan, types: Mapping[str, str], registry: Registry) -> Definition:
     components = components_of(plan, registry)
     with (
         open_source(source_path(plan.source.file), components.reader, plan.source) as source,
         _connected_backend(plan, components) as backend,
     ):
         choice = choose_target(plan, source.layout, source)
-        resolved = resolve(plan, source, choice, backend.catalog.reflect(choice.name))
+        existing = backend.catalog.reflect(choice.name)
+        resolved = resolve(plan, source, choice, existing, shared_types=types)
         table = resolved.mapping.table
         return Definition(
             source=f"{shown_source(plan.source.file)}, sheet {source.name}",

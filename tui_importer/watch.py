@@ -19,6 +19,7 @@ from tui_importer.errors import ExitCode, ImporterError, PlanError, UsageError
 from tui_importer.plugins.choice import choose, imports_of
 from tui_importer.plugins.files import plugin_files
 from tui_importer.plugins.registry import Registry, load_registry
+from tui_importer.plugins.tables import with_shared_tables
 from tui_importer.process.messages import ImportRequest
 from tui_importer.process.start import start_run
 from tui_importer.process.watched_folder import (
@@ -127,8 +128,9 @@ class Watch:
 
     def _import(self, path: Path) -> FileEnded:
         try:
-            plans = imports_of([checked(self._plan_for(path))], self._registry)
-            commands = commands_of(plans, self._plan_file, plugin_files(os.environ))
+            asked = imports_of([checked(self._plan_for(path))], self._registry)
+            plans = with_shared_tables(asked, self._registry)
+            commands = commands_of(plans, self._plan_file, plugin_files(os.environ), asked)
             recording = start_run(ImportRequest(plans=plans, command=commands), recordings_folder())
         except ImporterError as error:
             return FileEnded(path=path, run_id=None, exit_code=ExitCode(error.exit_code), error=str(error))

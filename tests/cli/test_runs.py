@@ -174,8 +174,8 @@ def test_a_file_is_read_as_the_plan_file_describes_it(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("own_state")
 def test_several_files_are_listed_as_one_run(program: Program, orders: Path, workbook: Callable[..., Path]) -> None:
-    for name in ("a.xlsx", "b.xlsx"):
-        workbook(name, [["n"], *[[number] for number in range(9)], ["#"]])
+    for first, name in enumerate(("a.xlsx", "b.xlsx")):
+        workbook(name, [["n"], *[[first + number] for number in range(9)], ["#"]])
     ended = program("a.xlsx", "orders.xlsx", "b.xlsx", "--db", "x.db", "--type", "n=integer", "--no-ui")
     assert ended.code == 2  # the orders have no column n, and the others are imported all the same
     assert "source 3: b.xlsx into x.db" in ended.err

@@ -48,12 +48,53 @@ def test_several_sheets_are_imported_into_one_table(program: Program, months: st
     assert rows(program, "SELECT count(*) FROM towns") == [(3,)]
 
 
-def test_each_sheet_is_imported_into_its_own_table(program: Program, months: str) -> None:
+def test_sheets_of_the_same_columns_are_imported_into_one_table(program: Program, months: str) -> None:
     report = json.loads(program(months, "--sheet", "all", "--db", "m.db", "--no-ui", "-q", "--report", "-", code=0).out)
     assert [each["source"]["sheet"] for each in report["imports"]] == ["Jan", "Feb", None, "People"]
     assert "sheet 'Empty' is empty: passed over" in report["imports"][2]["notes"][0]
     tables = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'tui_importer%' ORDER BY name"
-    assert rows(program, tables) == [("feb",), ("jan",), ("people",)]
+    assert rows(program, tables) == [("months",), ("people",)]
+    assert rows(program, "SELECT id FROM months ORDER BY id") == [(1,), (2,), (3,)]
+
+
+def test_command_that_was_typed_continues_the_run(program: Program) -> None:
+    for name, line in (("a.csv", "1"), ("b.csv", "2.5"), ("c.csv", "3")):
+        (program.folder / name).write_text(f"{'m' if name == 'c.csv' else 'n'}\n{line}\n")
+    program("a.csv", "b.csv", "c.csv", "--db", "m.db", "--no-ui", code=0)
+    commands = [command for (command,) in rows(program, "SELECT command FROM tui_importer_run ORDER BY run_id")]
+    folder = program.folder.name.lower()
+    assert commands == [
+        f"tui-importer {name}.csv --db m.db --table {table} --no-ui"
+        for name, table in (("a", folder), ("b", folder), ("c", "c"))
+    ]
+    [run] = json.loads(program("runs", "--json", code=0).out)[:1]
+    assert run["resume"] is None
+
+
+def test_definition_of_a_shared_table_is_printed_once(program: Program) -> None:
+    folder = program.folder / "in"
+    folder.mkdir()
+    for name, text in (("a", "id,size\n1,2\n"), ("b", "size,id\n1.5,2\n"), ("c", "town\nx\n")):
+        (folder / f"{name}.csv").write_text(text)
+    printed = program("in", "--ddl", "--db", "m.db", code=0).out
+    assert printed.splitlines() == [
+        "-- in/a.csv, sheet a; in/b.csv, sheet b into table in",
+        'CREATE TABLE "in" (',
+        "    id BIGINT,",
+        "    size DOUBLE",
+        ");",
+        "-- in/c.csv, sheet c into table c",
+        "CREATE TABLE c (",
+        "    town TEXT",
+        ");",
+    ]
+    program("in", "--db", "m.db", "--no-ui", code=0)
+    left = program("in", "--ddl", "--db", "m.db", code=0).out
+    assert left.count("-- the table is there, with all columns") == 2
+    (folder / "d.csv").write_text("town\ny\n")
+    for arguments in (["--ddl"], ["--no-ui"], ["--no-ui", "--report", "-"]):
+        refused = program("in", *arguments, "--db", "m.db", code=2)
+        assert "in/a.csv and in/c.csv have different columns, and would both go into table 'in'" in refused.err
 
 
 def test_table_is_named_after_file_and_sheet(program: Program, months: str) -> None:

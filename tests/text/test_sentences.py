@@ -22,6 +22,7 @@ from tui_importer.events import (
     Retrying,
     RowRejected,
     RunFinished,
+    RunNoticed,
     RunStarted,
     SettingChosen,
     SourceOpened,
@@ -81,6 +82,7 @@ SENTENCES: list[tuple[AnyEvent, str | None]] = [
         "opened S in 1 min 1 s: 1 column, no header, number of rows unknown",
     ),
     (Noticed(message=EVIL), f"note: {SHOWN}"),
+    (RunNoticed(message=EVIL), f"note: {SHOWN}"),
     (TableCreated(table=EVIL), f"created table {SHOWN}"),
     (
         LoadingStarted(table=EVIL, strategy="batched", workers=2, batch_size=2000),

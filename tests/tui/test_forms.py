@@ -170,3 +170,11 @@ def test_upsert_into_a_missing_table_needs_a_key() -> None:
     assert not can_begin(missing, WriteMode(WriteKind.UPSERT))
     assert "is not there yet" in target_status(missing, WriteMode(WriteKind.UPSERT), dry_run=False)[0]
     assert can_begin(missing, WriteMode(WriteKind.UPSERT, ("id",)))
+
+
+def test_target_of_several_sources_says_so() -> None:
+    missing, empty = seen(0, exists=False), seen(0)
+    assert target_status(missing, WriteMode(), dry_run=False, others=2)[0] == (
+        "table orders will be created in orders.db, for this source and 2 others"
+    )
+    assert target_status(empty, WriteMode(), dry_run=False, others=1)[0].endswith("empty, for this source and 1 other")

@@ -317,12 +317,14 @@ def test_continuous_resizing_is_handled(tmp_path: Path, rows: Path) -> None:
 
 
 def test_several_files_are_set_up_in_turn_and_imported_as_one_run(tmp_path: Path, sqlite: Database) -> None:
-    for name in ("one", "two", "three"):
-        (tmp_path / f"{name}.csv").write_text(f"number\n{len(name)}\n")
-    with Terminal(["one.csv", "two.csv", "three.csv", "--db", sqlite.url], tmp_path) as terminal:
+    folder = tmp_path / "figures"
+    folder.mkdir()
+    for number, name in enumerate(("one", "two", "three"), start=1):
+        (folder / f"{name}.csv").write_text(f"{'figure' if name == 'three' else 'number'}\n{number}\n")
+    with Terminal(["one.csv", "two.csv", "three.csv", "--db", sqlite.url], folder) as terminal:
         for number, name in enumerate(("one", "two", "three"), start=1):
             terminal.until(f"{number} of 3: {name}.csv")
-            terminal.until(f"table {name} will be created")
+            terminal.until(f"table {'three' if name == 'three' else 'figures'} will be created")
             terminal.type("\r")
         terminal.until("DONE")
         assert "3 sources → " in terminal.text
@@ -331,11 +333,12 @@ def test_several_files_are_set_up_in_turn_and_imported_as_one_run(tmp_path: Path
         assert terminal.wait() == 0
         left = terminal.text
     assert "3 sources: 3 complete" in left
-    assert [sqlite.scalar(f"SELECT number FROM {name}") for name in ("one", "two", "three")] == [3, 3, 5]
+    assert sqlite.fetch("SELECT number FROM figures ORDER BY number") == [(1,), (2,)]
+    assert sqlite.fetch("SELECT figure FROM three") == [(3,)]
     recording = only_run()
     report = recording.report()
     assert isinstance(report, SetReport)
-    assert [each.target.table for each in report.imports] == ["one", "two", "three"]
+    assert [each.target.table for each in report.imports] == ["figures", "figures", "three"]
     assert (recording.command or "").count("; tui-importer ") == 2
 
 
@@ -348,3 +351,14 @@ def test_several_files_start_immediately_with_yes(tmp_path: Path, sqlite: Databa
         assert terminal.wait() == 0
     assert only_run().command == f"tui-importer one.csv two.csv --db {sqlite.url} --table t --no-ui"
     assert sqlite.scalar("SELECT count(*) FROM t") == 2
+
+
+def test_command_of_sources_with_chosen_tables_is_the_one_that_was_typed(tmp_path: Path, sqlite: Database) -> None:
+    for name, header in (("one", "number"), ("two", "number"), ("three", "figure")):
+        (tmp_path / f"{name}.csv").write_text(f"{header}\n1\n")
+    with Terminal(["one.csv", "two.csv", "three.csv", "--db", sqlite.url, "--yes"], tmp_path) as terminal:
+        terminal.until("DONE")
+        terminal.type("q")
+        assert terminal.wait() == 0
+    assert only_run().command == f"tui-importer one.csv two.csv three.csv --db {sqlite.url} --no-ui"
+    assert sqlite.scalar("SELECT count(*) FROM three") == 1

@@ -28,6 +28,7 @@ from tui_importer.core.model.url import parse_address, sqlite_path
 from tui_importer.errors import ExitCode, ImporterError, UsageError
 from tui_importer.plugins.choice import choose, imports_of
 from tui_importer.plugins.registry import Registry, load_registry
+from tui_importer.plugins.tables import with_shared_tables
 from tui_importer.process.interpreter import prepare_to_import
 from tui_importer.process.native_output import native_output_logged
 from tui_importer.process.prefetch import open_early
@@ -71,7 +72,8 @@ def command(files: tuple[str, ...], **given: Any) -> int:
     if report_file:
         check_report_path(report_file, [*files, given["rejects"], given["schema"]])
     try:
-        plans = check_request(files, given, registry)
+        asked = check_request(files, given, registry)
+        plans = with_shared_tables(asked, registry)
     except UsageError as error:
         if report_file:
             _report_refused(report_file, files, given["strategy"], error)
@@ -84,8 +86,8 @@ def command(files: tuple[str, ...], **given: Any) -> int:
     if dashboard:
         from tui_importer.cli.interactive import import_on_screen
 
-        return import_on_screen(plans if files else (), given, registry)
-    report = _import(plans, given, registry)
+        return import_on_screen(plans if files else (), asked, given, registry)
+    report = _import(plans, asked, given, registry)
     if report_file:
         _write_report(report_file, report)
     return report.exit_code
@@ -117,10 +119,9 @@ def check_request(files: Sequence[str], given: dict[str, Any], registry: Registr
 
 def _print_definitions(plans: Sequence[Plan], registry: Registry) -> int:
     """Print the statements that make or change the tables of these imports."""
-    from tui_importer.inspection import table_definition
+    from tui_importer.inspection import table_definitions
 
-    for plan in plans:
-        found = table_definition(plan, registry=registry)
+    for found in table_definitions(plans, registry=registry):
         click.echo(f"-- {visible(found.source)} into table {visible(found.table)}")
         for statement in found.statements:
             lines = statement.expandtabs(4).split("\n")
@@ -160,7 +161,7 @@ def _write_report(where: str, report: Report) -> None:
     write_report(where, report)
 
 
-def _import(plans: Sequence[Plan], given: dict[str, Any], registry: Registry) -> Report:
+def _import(plans: Sequence[Plan], asked: Sequence[Plan], given: dict[str, Any], registry: Registry) -> Report:
     prepare_to_import()
     try:
         with native_output_logged():
@@ -168,7 +169,7 @@ def _import(plans: Sequence[Plan], given: dict[str, Any], registry: Registry) ->
             # The file is parsed while the rest of the program is imported, which takes a fifth of a second.
             from tui_importer.cli.running import import_files
 
-            return import_files(plans, given, registry, opening)
+            return import_files(plans, asked, given, registry, opening)
     except ImporterError as error:  # before there was a run
         print_error(str(error))
         return _refused([plan.source.file for plan in plans], given["strategy"], error)

@@ -22,9 +22,9 @@ from tui_importer.process.reports import write_report
 from tui_importer.text.command import commands_of
 
 
-def import_on_screen(plans: Sequence[Plan], given: Mapping[str, Any], registry: Registry) -> int:
+def import_on_screen(plans: Sequence[Plan], asked: Sequence[Plan], given: Mapping[str, Any], registry: Registry) -> int:
     """Carry out the imports as one run on the dashboard, which asks for a file if there are none. Return the exit code
-    of the run, or 0 if it continues in the background."""
+    of the run, or 0 if it continues in the background. ``asked`` are the plans without the tables that were chosen."""
 
     def named(plan: Plan) -> Plan:
         options = msgspec.structs.replace(plan.options, strategy=registry.strategy(plan.options.strategy).name)
@@ -40,15 +40,16 @@ def import_on_screen(plans: Sequence[Plan], given: Mapping[str, Any], registry: 
         return int(error.exit_code)
     from tui_importer.tui.importing import Importing
 
+    chosen = [named(plan) for plan in plans]
     importing = Importing(
         registry.strategy_names(),
-        lambda plans: _request_for(plans, given),
+        lambda plans: _request_for(plans, [named(plan) for plan in asked] if [*plans] == chosen else plans, given),
         lambda plan: options_of(choose(plan, registry), registry),
         lambda file: named(checked(build_plan([file], given, registry))),
     )
     if plans:
         screen = importing.begin if given["yes"] else importing.set_up
-        result = show(lambda glyphs: screen([named(plan) for plan in plans], glyphs))
+        result = show(lambda glyphs: screen(chosen, glyphs))
     else:
         result = show(importing.pick)
     code = print_result(result)
@@ -57,11 +58,11 @@ def import_on_screen(plans: Sequence[Plan], given: Mapping[str, Any], registry: 
     return code
 
 
-def _request_for(plans: Sequence[Plan], given: Mapping[str, Any]) -> ImportRequest:
-    """Return the request to the run's process."""
+def _request_for(plans: Sequence[Plan], asked: Sequence[Plan], given: Mapping[str, Any]) -> ImportRequest:
+    """Return the request to the run's process; ``asked`` as for :func:`tui_importer.text.command.commands_of`."""
     return ImportRequest(
         plans=tuple(plans),
-        command=commands_of(plans, plan_file_of(given), plugin_files(os.environ)),
+        command=commands_of(plans, plan_file_of(given), plugin_files(os.environ), asked),
         rejects_file=given["rejects"],
         report_file=None if given["report"] == "-" else given["report"],
     )

@@ -206,7 +206,8 @@ def target_options(command: Command) -> Command:
             click.option(
                 "--table",
                 metavar="NAME",
-                help="Target table, also with {file} and {sheet} (default: by schema or sheet).",
+                help="Target table, also with {file} and {sheet} (default: by schema or sheet, one for the same "
+                "columns).",
             ),
             click.option(
                 "--schema",

@@ -29,8 +29,11 @@ from tui_importer.text.resources import resource_lines
 from tui_importer.text.summary import summary_lines
 
 
-def import_files(plans: Sequence[Plan], given: Mapping[str, Any], registry: Registry, opening: Opening) -> Report:
-    """Import files as one run, with progress as the options say. The first is already being opened."""
+def import_files(
+    plans: Sequence[Plan], asked: Sequence[Plan], given: Mapping[str, Any], registry: Registry, opening: Opening
+) -> Report:
+    """Import files as one run, with progress as the options say. The first is already being opened. The plans say which
+    tables are shared, and those that were ``asked`` for do not."""
     quiet, json = given["quiet"], given["log_format"] == "json"
     progress = choose_progress(
         sys.stderr, os.environ, quiet=quiet, plain=given["plain"], json=json, verbose=given["verbose"]
@@ -44,9 +47,10 @@ def import_files(plans: Sequence[Plan], given: Mapping[str, Any], registry: Regi
         rejects_file=given["rejects"],
         registry=registry,
         opening=opening,
-        command=commands_of(plans, plan_file_of(given), plugin_files(os.environ)),
+        command=commands_of(plans, plan_file_of(given), plugin_files(os.environ), asked),
         recordings=recordings_folder(),
         approve=approval,
+        tables_chosen=True,
     )
     if approval is not None:
         approval.run = run

@@ -79,6 +79,7 @@ def _import(request: ImportRequest) -> ExitCode:
         opening=opening,
         command=request.command,
         recordings=recordings_folder(),
+        tables_chosen=True,  # by whoever asked
     )
     if run.recording_trouble is not None:
         raise ImporterError(f"the run cannot be shown, because it cannot be recorded: {run.recording_trouble}; --no-ui")

@@ -258,6 +258,7 @@ def _carry_out(spec: ImportSpec, registry: Registry, mailbox: _Mailbox, send: Ca
         command=spec.command,
         approve=question if spec.asks else None,
     )
+    engine.share_types(spec.shared_types)
     mailbox.attach(_Current(engine, question))
     done = threading.Event()
     counting = threading.Thread(target=_count, args=(engine, done, send), name="counters")

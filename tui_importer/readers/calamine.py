@@ -31,6 +31,7 @@ from tui_importer.readers.utf_16 import has_utf_16
 
 if TYPE_CHECKING:
     from tui_importer.readers.code_pages import CodePage
+    from tui_importer.readers.heads import HeadWorkbook
 
 
 class CalamineReader:
@@ -42,6 +43,11 @@ class CalamineReader:
         """Open the file. Meanwhile a thread searches its first sheet for cells that python-calamine hides."""
         check_workbook(path)
         return CalamineWorkbookFile(path)
+
+    def open_head(self, path: Path) -> HeadWorkbook | None:
+        from tui_importer.readers.heads import open_head  # few runs need it
+
+        return open_head(path)
 
     def limits(self, path: Path) -> tuple[str, ...]:
         return ()

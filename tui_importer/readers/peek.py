@@ -41,27 +41,38 @@ def peek(source: Source) -> Preview | None:
         package = Package(path)
         known = package.sheets()
         sheets, sheet = tuple(each.name for each in known), choose_sheet(known, source.sheet, path)
-        rows = _Rows(path)
-        rows.read(package.pieces(package.sheet_part(sheet), _PIECE))
-        strings: dict[int, str] = {}
-        if rows.strings_wanted:
-            strings = _Strings(path, rows.strings_wanted).read(package.shared_strings(_PIECE))
+        rows, strings = first_rows(package, sheet)
     except (SourceError, OSError, ValueError):
         return None
     return rows.result(sheets, sheet, strings)
+
+
+def first_rows(package: Package, sheet: str, number: int = PREVIEW_ROWS) -> tuple[FirstRows, dict[int, str]]:
+    """The first rows of a sheet that are not blank, and the shared strings in them by their numbers.
+
+    Raises :class:`SourceError` or ``ValueError`` if the XML is in an unusual form."""
+    rows = FirstRows(package.path, number)
+    rows.read(package.pieces(package.sheet_part(sheet), _PIECE))
+    strings: dict[int, str] = {}
+    if rows.strings_wanted:
+        strings = FirstStrings(package.path, rows.strings_wanted).read(package.shared_strings(_PIECE))
+    return rows, strings
 
 
 class _Enough(Exception):  # not an error: it stops the parser
     """There are enough rows."""
 
 
-class _Rows:
-    """Reads rows and cells until there are enough."""
+class FirstRows:
+    """Reads rows and cells until there are enough rows that are not blank.
 
-    def __init__(self, path: Path) -> None:
+    ``cells`` are, by sheet row (from 1) and column (from 0), their type as an attribute says it, and their text."""
+
+    def __init__(self, path: Path, rows: int = PREVIEW_ROWS) -> None:
         self.strings_wanted: set[int] = set()
+        self.cells: dict[int, dict[int, tuple[str, str]]] = {}
         self._path = path
-        self._cells: dict[int, dict[int, tuple[str, str]]] = {}
+        self._enough = rows
         self._row, self._column = 0, -1
         self._type, self._text, self._depth = "n", "", 0
 
@@ -73,19 +84,19 @@ class _Rows:
         parser.CharacterDataHandler = self._data
         _parse(parser, pieces)
         self.strings_wanted = {
-            int(text) for cells in self._cells.values() for type_, text in cells.values() if type_ == "s"
+            int(text) for cells in self.cells.values() for type_, text in cells.values() if type_ == "s"
         }
 
     def result(self, sheets: tuple[str, ...], sheet: str, strings: dict[int, str]) -> Preview | None:
         """The rows as text; None if there were none."""
-        if not self._cells:
+        if not self.cells:
             return None
-        first = min(self._cells)
-        width = min(PREVIEW_COLUMNS, 1 + max(max(cells) for cells in self._cells.values()))
+        first = min(self.cells)
+        width = min(PREVIEW_COLUMNS, 1 + max(max(cells) for cells in self.cells.values()))
         rows = []
-        for number in range(first, min(max(self._cells) + 1, first + PREVIEW_ROWS)):
+        for number in range(first, min(max(self.cells) + 1, first + PREVIEW_ROWS)):
             row = [""] * width
-            for column, (type_, text) in self._cells.get(number, {}).items():
+            for column, (type_, text) in self.cells.get(number, {}).items():
                 if column < width:
                     row[column] = _shown(strings.get(int(text), "") if type_ == "s" else text, type_)
             rows.append(tuple(row))
@@ -94,7 +105,7 @@ class _Rows:
     def _start(self, name: str, attributes: dict[str, str]) -> None:
         match local(name):
             case "row":
-                if len(self._cells) >= PREVIEW_ROWS:
+                if len(self.cells) >= self._enough:
                     raise _Enough
                 self._row, self._column = int(attributes.get("r", self._row + 1)), -1
                 if not 1 <= self._row <= MAX_ROWS:
@@ -115,7 +126,7 @@ class _Rows:
             case "rPh":
                 self._depth += 1
             case "c" if self._text:
-                self._cells.setdefault(self._row, {})[self._column] = (self._type, self._text)
+                self.cells.setdefault(self._row, {})[self._column] = (self._type, self._text)
             case "sheetData":
                 raise _Enough
 
@@ -124,7 +135,7 @@ class _Rows:
             self._text += text
 
 
-class _Strings:
+class FirstStrings:
     """Reads shared strings until all wanted ones were found."""
 
     def __init__(self, path: Path, wanted: set[int]) -> None:
@@ -172,9 +183,12 @@ def _shown(text: str, type_: str) -> str:
     """A cell's text for the screen."""
     if type_ == "b":
         return _BOOLEANS.get(text, text)
-    if "_x" in text:
-        text = _ESCAPED.sub(lambda found: chr(int(found[1], 16)), text)
-    return text[:PREVIEW_TEXT]
+    return unescaped(text)[:PREVIEW_TEXT]
+
+
+def unescaped(text: str) -> str:
+    """A text of the file with its escaped characters."""
+    return _ESCAPED.sub(lambda found: chr(int(found[1], 16)), text) if "_x" in text else text
 
 
 def _parse(parser: expat.XMLParserType, pieces: Iterable[bytes]) -> None:

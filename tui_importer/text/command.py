@@ -35,16 +35,23 @@ def command_of(plan: Plan, database: str, schema: str | None = None) -> str:
     return _joined(["tui-importer", plan.source.file, "--db", database, *_words(plan, schema)])
 
 
-def commands_of(plans: Sequence[Plan], schema: str | None = None, plugin_files: Sequence[Path] = ()) -> tuple[str, ...]:
+def commands_of(
+    plans: Sequence[Plan],
+    schema: str | None = None,
+    plugin_files: Sequence[Path] = (),
+    asked: Sequence[Plan] | None = None,
+) -> tuple[str, ...]:
     """Return the command line that repeats a run, and after it that of each of its imports; ``schema`` is as for
-    :func:`command_of`, ``plugin_files`` are the plugins that are files.
+    :func:`command_of`, ``plugin_files`` are the plugins that are files. ``asked`` are the plans without the tables that
+    were chosen for the run, and will be chosen again.
 
     The run's is one command if the imports differ in their file alone, else one for each, with semicolons between them.
     """
+    asked = plans if asked is None else asked
     plugins = "".join(f" --plugin {_joined([str(file)])}" for file in plugin_files)
     each = [command_of(plan, parse_address(database_of(plan)).display, schema) + plugins for plan in plans]
-    alike = all(_alike(plan, plans[0]) for plan in plans)
-    return (_command_of_files(plans, schema) + plugins if alike else "; ".join(each), *each)
+    alike = all(_alike(plan, asked[0]) for plan in asked)
+    return (_command_of_files(asked, schema) + plugins if alike else "; ".join(each), *each)
 
 
 def _alike(plan: Plan, other: Plan) -> bool:

@@ -23,6 +23,7 @@ from tui_importer.events import (
     Retrying,
     RowRejected,
     RunFinished,
+    RunNoticed,
     RunStarted,
     SettingChosen,
     SourceOpened,
@@ -69,7 +70,7 @@ def _sentence(event: AnyEvent, *, dry_run: bool) -> str | None:
             return f"reading {visible(event.file)} ({size(event.bytes)}) with {visible(event.reader)}"
         case SourceOpened():
             return _opened(event)
-        case Noticed():
+        case Noticed() | RunNoticed():
             return f"note: {visible(event.message)}"
         case TableCreated():
             return f"{'would create' if dry_run else 'created'} table {visible(event.table)}"

@@ -90,6 +90,7 @@ class Importing:
             glyphs,
             self._options_for,
             place=(len(ready) + 1, len(ready) + len(plans)),
+            others=0 if plan.target.table is None else [each.target for each in (*ready, *others)].count(plan.target),
         )
         return screen
 

@@ -25,21 +25,22 @@ def can_begin(seen: TargetSeen, mode: WriteMode) -> bool:
     return seen.obstacle is None and not (seen.exists and mode.needs_new_table) and not _lacks_key(seen, mode)
 
 
-def target_status(seen: TargetSeen, mode: WriteMode, *, dry_run: bool) -> tuple[str, Level]:
-    """Return a sentence about the table, and how much it matters."""
+def target_status(seen: TargetSeen, mode: WriteMode, *, dry_run: bool, others: int = 0) -> tuple[str, Level]:
+    """Return a sentence about the table, and how much it matters. So many ``others`` of the run go into it, too."""
+    sharing = f", for this source and {plural(others, 'other')}" if others else ""
     if seen.obstacle is not None and not mode.needs_new_table:
         return seen.obstacle, "error"
     if _lacks_key(seen, mode):
         return f"table {seen.table} is not there yet: name the columns that identify a row (m)", "error"
     if not seen.exists:
-        return f"table {seen.table} {'would' if dry_run else 'will'} be created in {seen.database}", "info"
+        return f"table {seen.table} {'would' if dry_run else 'will'} be created in {seen.database}{sharing}", "info"
     if mode.needs_new_table:
         return f"table {seen.table} exists, with {plural(seen.rows, 'row')}: it cannot be created", "error"
     if seen.rows:
         fate = _DOUBLED if seen.doubles else _FATES_OF_ROWS.get(mode.kind, _ADDED)
         meanwhile = "" if dry_run else f"; others see {mode.kind.seen_meanwhile}"
         return f"table {seen.table} holds {plural(seen.rows, 'row')} already: {fate}{meanwhile}", "warning"
-    return f"table {seen.table} exists and is empty", "info"
+    return f"table {seen.table} exists and is empty{sharing}", "info"
 
 
 def _lacks_key(seen: TargetSeen, mode: WriteMode) -> bool:

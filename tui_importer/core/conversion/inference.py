@@ -130,6 +130,31 @@ class ColumnInference:
         self._traits |= traits
 
     @property
+    def has_values(self) -> bool:
+        """Whether some cell has a value, so that the column says something about its type."""
+        return not self._kinds.keys() <= _MISSING
+
+    @property
+    def is_typed(self) -> bool:
+        """Whether the type follows from the sorts of the cells, and not from how texts are written; known after
+        :meth:`result`."""
+        return self._typed and not self._takes(self._found)
+
+    @property
+    def has_long_integers(self) -> bool:
+        """Whether there are whole numbers that a float would round."""
+        return self._located[Trait.LONG_INTEGER].cells > 0
+
+    def include(self, other: ColumnInference) -> None:
+        """Add the cells of another typed column, as far as they matter for the type; not for evidence or findings."""
+        for kind, stats in other._kinds.items():
+            self._kinds.setdefault(kind, CellStats()).count(stats.cells, stats.first_row or 0)
+        for trait, stats in other._located.items():
+            if stats.cells:
+                self._located[trait].count(stats.cells, stats.first_row or 0)
+        self._traits |= other._traits
+
+    @property
     def is_standard(self) -> bool:
         """Whether every text so far is in a standard form, or in none at all."""
         return self._guess.is_standard

@@ -237,9 +237,9 @@ class SetReport(Report, frozen=True, kw_only=True):
     """The result of a run of several sources: totals, and the report of each import in ``imports``, in their order.
 
     The fields of :class:`Report` that name things (``method``, and those of ``source`` and ``target``) name the first
-    few of all imports, and ``workers`` and ``batch_size`` are the largest. Columns, stages, notes, rejects and
-    verification are in ``imports`` alone. The ``run_id`` of an import is the run's with a dot and the number of its
-    source: the ledger knows it by that.
+    few of all imports, and ``workers`` and ``batch_size`` are the largest. ``notes`` are about the whole run. Columns,
+    stages, rejects, verification and the notes on each import are in ``imports`` alone. The ``run_id`` of an import is
+    the run's with a dot and the number of its source: the ledger knows it by that.
     """
 
     imports: tuple[Report, ...]

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Protocol
 
 import msgspec
@@ -37,6 +38,7 @@ from tui_importer.core.planning.routes import (
     ColumnRoute,
     check_targets,
     fitting_route,
+    in_shared_table,
     inferred_routes,
     known_headers,
     matched_routes,
@@ -56,6 +58,10 @@ from tui_importer.errors import PlanError
 
 #: Default names of sheets in spreadsheet programs; the file's name is used as the table's name instead.
 _DEFAULT_SHEET = re.compile(r"(?:sheet|tabelle|feuil|hoja|foglio|planilha|blad|arkusz|лист|sayfa)\s*\d*", re.IGNORECASE)
+
+
+#: Nothing is known of other imports.
+_NO_TYPES: Mapping[str, str] = MappingProxyType({})
 
 
 class TargetChoice(msgspec.Struct, frozen=True):
@@ -125,8 +131,7 @@ def choose_target(plan: Plan, layout: Layout, source: NamedSource) -> TargetChoi
     """Choose the target table's name, from the plan, the schema, the sheet or the file."""
     schema = None if plan.columns is not None else _schema(plan.options.schema, layout)
     if plan.target.table:
-        places = {"file": table_name(source.path.stem), "sheet": table_name(source.name)}
-        name = joined_table_name(*split_table_name(filled_in(plan.target.table, places, "--table")))
+        name = named_table(plan.target.table, source.path, source.name)
     elif schema:
         name = schema.table.name
     elif _DEFAULT_SHEET.fullmatch(source.name):
@@ -136,13 +141,26 @@ def choose_target(plan: Plan, layout: Layout, source: NamedSource) -> TargetChoi
     return TargetChoice(name, schema)
 
 
+def named_table(table: str, path: Path, sheet: str) -> str:
+    """The table of a plan that names it, for a file and its sheet."""
+    places = {"file": table_name(path.stem), "sheet": table_name(sheet)}
+    return joined_table_name(*split_table_name(filled_in(table, places, "--table")))
+
+
 def resolve(
-    plan: Plan, source: NamedSource, choice: TargetChoice, existing: Table | None, run_id: str = ""
+    plan: Plan,
+    source: NamedSource,
+    choice: TargetChoice,
+    existing: Table | None,
+    run_id: str = "",
+    shared_types: Mapping[str, str] = _NO_TYPES,
 ) -> ResolvedPlan:
     """Resolve every column.
 
     ``existing`` is the target table if it exists; its types, lengths, NOT NULL constraints and keys then apply.
-    ``run_id`` is the run's, if there is one already. Raises :class:`PlanError` naming the column that cannot be mapped.
+    ``run_id`` is the run's, if there is one already. ``shared_types`` are the columns of a new table that other imports
+    fill, too (:mod:`tui_importer.core.planning.shared_types`). Raises :class:`PlanError` naming the column that cannot
+    be mapped.
     """
     notes = list[str]()
     inferred: tuple[Inferred, ...] = ()
@@ -194,6 +212,7 @@ def resolve(
         )
     else:
         routes = with_renamed(inferred_routes(layout, headers, skipped, inferred, notes), renamed)
+        routes = in_shared_table(routes, shared_types, dict(enumerate(inferred, start=layout.first_column)))
         table = new_table(choice.name, routes)
     if not routes:
         raise PlanError("no column is left to import")

@@ -199,6 +199,19 @@ def inferred_routes(
     ]
 
 
+def in_shared_table(
+    routes: Sequence[ColumnRoute], types: Mapping[str, str], inferred: Mapping[int, Inferred]
+) -> list[ColumnRoute]:
+    """The routes into a new table with the names and types that its columns have for all imports that fill it."""
+    shared = {normalized(name): (name, ColumnType.parse(text)) for name, text in types.items()}
+    found = list[ColumnRoute]()
+    for route in routes:
+        name, type_ = shared.get(normalized(route.target), (route.target, route.type))
+        # How the texts of this source are written is for themselves to say.
+        found.append(replace(route, target=name, type=type_, format=proven_format(type_, inferred[route.position])))
+    return found
+
+
 def with_given_types(
     routes: list[ColumnRoute],
     types: Mapping[str, str],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
@@ -63,6 +63,7 @@ class RunContext:
     ``command`` is the command line that repeats the import. ``stage`` is the latest that was reached, and ``phase``
     overrides that of the reading thread. ``notes`` are for the user, and ``retries`` those of the engine's own database
     operations (workers count theirs). ``approve`` is asked before rows that are in the table are changed or doubled.
+    ``shared_types`` are the columns of a new table that other imports of the run fill, too.
     """
 
     run_id: str
@@ -81,6 +82,7 @@ class RunContext:
     notes: list[str] = field(default_factory=list)
     retries: int = 0
     approve: Callable[[TableChange], bool] | None = None
+    shared_types: Mapping[str, str] = field(default_factory=dict)
 
     def reach(self, stage: StageT) -> StageT:
         """Note that the run has come so far; returns the stage."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import datetime as dt
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -29,7 +29,7 @@ from tui_importer.core.run.preparation import make_ready, wait_for_source
 from tui_importer.core.run.reporting import Ending, build_report
 from tui_importer.core.run.stage_clock import LOADING
 from tui_importer.core.run.stages import AlreadyDone, Loading, Opened, Resolved
-from tui_importer.core.run.target_database import TargetDatabase
+from tui_importer.core.run.target_database import TargetDatabase, table_exists
 from tui_importer.core.scheduling.batch_queue import BatchQueue
 from tui_importer.core.scheduling.failures import INTERRUPTS, several, unexpected
 from tui_importer.core.scheduling.run_control import RunControl
@@ -93,6 +93,16 @@ class Engine:
         """The plan with all defaults resolved; None until it is known."""
         stage = self._context.stage
         return stage.resolved.plan if isinstance(stage, Resolved) else None
+
+    def table_exists(self, name: str) -> bool:
+        """Whether there is such a table in the import's database; for use before :meth:`execute`.
+
+        Raises the errors of the database."""
+        return table_exists(self._context, name)
+
+    def share_types(self, types: Mapping[str, str]) -> None:
+        """Tell what the columns of the import's table have to hold for other imports; before :meth:`execute`."""
+        self._context.shared_types = types
 
     def snapshot(self) -> Snapshot:
         """The current values of all counters."""

@@ -7,6 +7,7 @@ and fails for itself; an executor decides where and when they are carried out.
 from __future__ import annotations
 
 import datetime as dt
+import logging
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -19,12 +20,14 @@ from tui_importer.core.model.plan import Plan
 from tui_importer.core.model.report import Report
 from tui_importer.core.model.standard_input import STANDARD_INPUT, shown_source
 from tui_importer.core.model.table_change import TableChange
+from tui_importer.core.planning.shapes import tables_note
 from tui_importer.core.run.context import Components, Rejects
 from tui_importer.core.run.dispatcher import EventDispatcher
 from tui_importer.core.run.elsewhere import EngineElsewhere
 from tui_importer.core.run.engine import Engine
 from tui_importer.core.run.run_id import import_run_id, new_run_id
 from tui_importer.core.run.set_report import label, report_of_set
+from tui_importer.core.run.shared_tables import shared_types
 from tui_importer.core.scheduling.executor import Executor, ImportElsewhere, ImportSpec, PendingImport
 from tui_importer.core.scheduling.failures import INTERRUPTS, as_error, unexpected
 from tui_importer.core.source.opening import Opening
@@ -35,6 +38,7 @@ from tui_importer.events import (
     Listener,
     Paused,
     RunFinished,
+    RunNoticed,
     RunStarted,
     Stopping,
     Unpaused,
@@ -44,6 +48,8 @@ EventT = TypeVar("EventT", ImportFinished, RunFinished)
 
 #: How often an import that waits for its turn looks whether the run is being stopped, in seconds.
 _TURN_SECONDS = 0.1
+
+_log = logging.getLogger(__name__)
 
 
 class RejectStore(Rejects, Protocol):
@@ -63,7 +69,7 @@ class PlannedImport(msgspec.Struct, frozen=True):
     """One import of a run, before it is carried out.
 
     ``opening`` is the plan's source if it is already being opened. ``command`` is the command line that repeats the
-    import, for the ledger.
+    import, for the ledger. ``shared_types`` are the columns of a new table that other imports fill, too.
     """
 
     plan: Plan
@@ -71,6 +77,7 @@ class PlannedImport(msgspec.Struct, frozen=True):
     rejects: RejectStore
     opening: Opening | None = None
     command: str | None = None
+    shared_types: dict[str, str] = {}
 
 
 class ImportSet:
@@ -96,6 +103,7 @@ class ImportSet:
         self._dispatcher = EventDispatcher(listener, self._stop_all)
         self._emit = self._dispatcher.emit
         self._reports: dict[int, Report] = {}
+        self._notes = list[str]()
         self._ended = threading.Condition()
         self._orders = threading.RLock()
         self._engines: list[Engine | EngineElsewhere] = [
@@ -160,6 +168,9 @@ class ImportSet:
                 sources=len(self._imports),
             )
         )
+        if self._several:
+            self._notice(tables_note([each.plan for each in self._imports]))
+            self._share_types()
         failure = self._run_executor()
         for number, engine in enumerate(self._engines, start=1):
             if number not in self._reports:
@@ -230,12 +241,52 @@ class ImportSet:
             source=number,
             command=planned.command,
             asks=self._approve is not None,
+            shared_types=planned.shared_types,
         )
 
+    def exists(self, place: int, table: str) -> bool:
+        """Implements :meth:`tui_importer.core.run.shared_tables.Tables.exists`."""
+        engine = self._engines[place]
+        assert isinstance(engine, Engine)
+        return engine.table_exists(table)
+
+    def begin(self, places: Sequence[int], table: str) -> bool:
+        """Implements :meth:`tui_importer.core.run.shared_tables.Tables.begin`."""
+        if self.stopping:
+            return False
+        self._notice(f"table {table!r} is new: its {len(places)} sources are read first, for the types of its columns")
+        return True
+
+    def _share_types(self) -> None:
+        """Find the types of new tables that several imports fill, and tell them to these."""
+        try:
+            found = shared_types([(each.plan, each.components.reader) for each in self._imports], self)
+        except INTERRUPTS:
+            raise
+        except ImporterError:
+            return  # the imports have the same trouble, and report it
+        except BaseException as error:  # noqa: BLE001  # third-party code may raise anything, and will again
+            _log.debug("the types of tables are not known", exc_info=error)
+            return
+        self._imports = tuple(
+            msgspec.structs.replace(each, shared_types=types) for each, types in zip(self._imports, found, strict=True)
+        )
+        for engine, types in zip(self._engines, found, strict=True):
+            assert isinstance(engine, Engine)
+            engine.share_types(types)
+
+    def _notice(self, message: str | None) -> None:
+        if message is not None:
+            self._notes.append(message)
+            self._emit(RunNoticed(message=message))
+
     def _wait_for_turn(self, number: int) -> None:
-        """Wait for earlier imports into the same table if what is in it later depends on their order."""
-        target = self._imports[number - 1].plan.target
-        if not (target.write_mode.order_matters or target.write_mode.empties):
+        """Wait for earlier imports into the same table if what is in it later depends on their order, or if it is
+        compared with what it held before."""
+        plan = self._imports[number - 1].plan
+        target, mode = plan.target, plan.target.write_mode
+        compares = plan.options.verify and target.table is not None and "{" not in target.table
+        if not (mode.order_matters or mode.empties or compares):
             return
         earlier = [n for n, each in enumerate(self._imports[: number - 1], start=1) if each.plan.target == target]
         engine = self._engines[number - 1]
@@ -297,7 +348,8 @@ class ImportSet:
 
     def _report(self, failure: ImporterError | None) -> Report:
         reports = [self._reports[number] for number in sorted(self._reports)]
-        return report_of_set(self.run_id, reports, failure, self._started_at, time.perf_counter() - self._started)
+        seconds = time.perf_counter() - self._started
+        return report_of_set(self.run_id, reports, failure, self._started_at, seconds, self._notes)
 
     def _stop_all(self, reason: str, exit_code: ExitCode = ExitCode.FAILED) -> bool:
         with self._orders:

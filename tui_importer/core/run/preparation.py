@@ -144,7 +144,7 @@ def _resolve(context: RunContext, opened: Opened, database: TargetDatabase) -> t
     dry_run = plan.options.dry_run  # a dry run reads the history but records nothing
     identified = context.reach(after(opened, Identified, history=None if dry_run else history))
     context.clock.lap("ledger")
-    found = resolve(plan, source, choice, existing, context.run_id)
+    found = resolve(plan, source, choice, existing, context.run_id, context.shared_types)
     context.clock.lap("parse")  # types are inferred from all rows
     if mended and history is not None:
         mapping = replace(found.mapping, mended=mended, earlier_faults=history.faults_before(mended))

@@ -64,20 +64,28 @@ def failures(report: Report, *, stopped: bool = False) -> list[str]:
 
 
 def report_of_set(
-    run_id: str, reports: Sequence[Report], failure: ImporterError | None, started_at: dt.datetime, seconds: float
+    run_id: str,
+    reports: Sequence[Report],
+    failure: ImporterError | None,
+    started_at: dt.datetime,
+    seconds: float,
+    notes: Sequence[str] = (),
 ) -> Report:
-    """The report of a run that took ``seconds``: that of its only import, or one with all of them.
+    """The report of a run that took ``seconds``: that of its only import, or one with all of them and with ``notes``
+    about the whole run.
 
     ``failure`` is an error of the run itself, whatever became of the imports.
     """
-    report = reports[0] if len(reports) == 1 else _with_totals(run_id, reports, started_at, seconds)
+    report = reports[0] if len(reports) == 1 else _with_totals(run_id, reports, started_at, seconds, notes)
     if failure is None or report.outcome == "failed":
         return report
     code = worst_exit_code([report.exit_code, failure.exit_code])
     return msgspec.structs.replace(report, outcome="failed", exit_code=int(code), error=str(failure))
 
 
-def _with_totals(run_id: str, reports: Sequence[Report], started_at: dt.datetime, seconds: float) -> SetReport:
+def _with_totals(
+    run_id: str, reports: Sequence[Report], started_at: dt.datetime, seconds: float, notes: Sequence[str]
+) -> SetReport:
     return SetReport(
         run_id=run_id,
         outcome=min((report.outcome for report in reports), key=_OUTCOMES.index),
@@ -97,6 +105,7 @@ def _with_totals(run_id: str, reports: Sequence[Report], started_at: dt.datetime
         ),
         stats=_total([report.stats for report in reports], seconds),
         peak_memory=max((report.peak_memory for report in reports if report.peak_memory is not None), default=None),
+        notes=tuple(notes),
         error="; ".join(filter(None, map(named_error, reports))) or None,
         rejects_total=sum(report.rejects_total for report in reports),
         imports=tuple(reports),

@@ -60,6 +60,17 @@ class TargetDatabase:
             self._histories[likely] = self.ledger.history(likely)
 
 
+def table_exists(context: RunContext, name: str) -> bool:
+    """Whether there is such a table in the database of an import, asked before the import begins. Raises as
+    :class:`TargetDatabase` does."""
+    backend = _open(context)
+    try:
+        context.retried(backend.connect, (TransientFault,))
+        return context.retried(lambda: backend.catalog.reflect(name)) is not None
+    finally:
+        backend.close()
+
+
 def _open(context: RunContext) -> Backend:
     backend = context.components.open_backend(context.connection_settings())
     if not context.plan.options.dry_run:

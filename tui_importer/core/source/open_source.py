@@ -126,6 +126,10 @@ class OpenSource:
         The extent is widened if a row far down has cells in further columns. ``given`` is the user's format of a sheet
         column (from 0).
         """
+        return results(self.inferences(given))
+
+    def inferences(self, given: GivenFormat = lambda column: PLAIN) -> list[ColumnInference]:
+        """What the types of the columns follow from; as for :meth:`infer`."""
         columns: dict[int, ColumnInference] = {}
         filled: set[int] = set()
         for block in self._without_totals(INFERENCE_ROWS):
@@ -137,13 +141,7 @@ class OpenSource:
                     filled.add(position)
         self.layout = self.layout.stretched(filled)
         first = self.layout.first_column
-        extent = [
-            columns.get(position, ColumnInference()) for position in range(first, first + len(self.layout.headers))
-        ]
-        found = [column.result() for column in extent]
-        if any(each.format.decimal_mark == "," and each.type.kind is not Kind.TEXT for each in found):
-            return [column.result(comma_beside=True) for column in extent]
-        return found
+        return [columns.get(position, ColumnInference()) for position in range(first, first + len(self.layout.headers))]
 
     def _without_totals(self, rows: int) -> Iterator[Block]:
         """The table's rows, blank ones included, but for a totals row: its label says nothing about a column."""
@@ -282,6 +280,14 @@ class OpenSource:
             counters.skipped += 1
             counters.totals_rows += 1
             notice(f"row {row:,} is the last and looks like totals: left out (--totals keep imports it)")
+
+
+def results(columns: Sequence[ColumnInference]) -> list[Inferred]:
+    """The types of the columns of a table."""
+    found = [column.result() for column in columns]
+    if any(each.format.decimal_mark == "," and each.type.kind is not Kind.TEXT for each in found):
+        return [column.result(comma_beside=True) for column in columns]
+    return found
 
 
 def open_source(path: Path, reader: Reader, source: Source) -> OpenSource:

@@ -105,6 +105,16 @@ class Reader(Protocol):
 
 
 @runtime_checkable
+class HeadReader(Reader, Protocol):
+    """A reader that parses a whole sheet when it is opened, and can do with less for its first rows."""
+
+    def open_head(self, path: Path) -> Workbook | None:
+        """The file, with sheets that may end after :data:`tui_importer.core.source.header.LAYOUT_ROWS` rows that are
+        not blank; None if that is no less. Raises :class:`tui_importer.errors.SourceError` where the whole sheet has to
+        be parsed to know more."""
+
+
+@runtime_checkable
 class TextReader(Reader, Protocol):
     """A reader of delimited text, which the user may have to describe."""
 

@@ -55,6 +55,7 @@ class SetupScreen(Screen[None]):
     """Sets an import up. ``begin`` is called with the plan when the user begins it.
 
     ``place`` is which one it is of how many that are set up one after another: all but the last only go on to the next.
+    So many ``others`` go into the table that is given, too.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -79,8 +80,10 @@ class SetupScreen(Screen[None]):
         glyphs: Glyphs,
         options_for: OptionsFor = lambda plan: (),
         place: tuple[int, int] = (1, 1),
+        others: int = 0,
     ) -> None:
         super().__init__()
+        self._others = others
         self._place = place
         self.draft = Draft(plan)
         self._strategies = strategies
@@ -204,7 +207,8 @@ class SetupScreen(Screen[None]):
         if can_begin(seen, mode) and self._inspected is not None:
             self._valid_plan = plan
         self._question = None if dry_run else TableChange(seen.table, seen.rows, mode, seen.doubles).question
-        self._target_status.say(*target_status(seen, mode, dry_run=dry_run))
+        others = self._others if plan.target.table == self.draft.given.target.table else 0
+        self._target_status.say(*target_status(seen, mode, dry_run=dry_run, others=others))
         if self._begin_pending and self._inspected is not None:
             self._begin_pending = self._valid_plan is not None
             if self._begin_pending:
