@@ -604,15 +604,17 @@ def test_written_batches_are_released(sqlite: Database, numbers: Path) -> None:
     assert living() == before
 
 
+@pytest.mark.parametrize("atomic", [False, True])
 @pytest.mark.parametrize("mode", ["append", "create"])
 def test_table_created_concurrently_is_used(
-    mode: Literal["append", "create"], numbers: Path, tmp_path: Path, database: Database
+    mode: Literal["append", "create"], atomic: bool, numbers: Path, tmp_path: Path, database: Database
 ) -> None:
     other = tmp_path / "other.csv"
     other.write_text("n\n" + "\n".join(map(str, range(1_000, 1_050))) + "\n")
 
     def imported(file: Path, mode: Literal["append", "create"], listener: Listener = ignore) -> Report:
-        plan = Plan(source=Source(file=str(file)), target=Target(database=database.url, table="shared", mode=mode))
+        target = Target(database=database.url, table="shared", mode=mode)
+        plan = Plan(source=Source(file=str(file)), target=target, options=Options(atomic=atomic))
         return Run(plan, listener=listener).execute()
 
     def overtake(event: AnyEvent) -> None:

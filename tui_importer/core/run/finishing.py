@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 
+from msgspec.structs import replace
+
 from tui_importer.core.conversion.mapping import ColumnMapping
 from tui_importer.core.model.counters import Phase
 from tui_importer.core.model.report import Verification, reconcile
@@ -11,6 +13,7 @@ from tui_importer.core.model.scripts import ScriptMoment
 from tui_importer.core.run.context import RunContext
 from tui_importer.core.run.counts import counts_of_import, sample, suppressed
 from tui_importer.core.run.import_history import ImportHistory
+from tui_importer.core.run.preparation import notice_table_of_other
 from tui_importer.core.run.scripts import run_script, scripts_of
 from tui_importer.core.run.stages import AlreadyDone, Checked, Identified, Loading, Published, Recorded, after
 from tui_importer.core.writing.backend import Backend
@@ -90,7 +93,9 @@ def _publish(context: RunContext, loading: Loading) -> Published:
     history, stage_table, late = loading.history, loading.stage_table, 0
     if history is not None and stage_table is not None:
         scripts = scripts_of(context)
-        context.retried(lambda: history.publish(stage_table, loading.resolved, scripts))
+        if not context.retried(lambda: history.publish(stage_table, loading.resolved, scripts)):
+            loading = replace(loading, created=False)  # whoever created the table makes its indexes
+            notice_table_of_other(context, loading.resolved.mapping.table)
         late = context.retried(history.counts).skipped - suppressed(loading)
         late = min(late, sample(context).inserted)
     return context.reach(after(loading, Published, suppressed_late=late))

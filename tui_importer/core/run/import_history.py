@@ -33,7 +33,7 @@ from tui_importer.core.writing.ledger import (
     RunState,
     TableChange,
 )
-from tui_importer.errors import PlanError, VerificationError
+from tui_importer.errors import DatabaseError, PlanError, TransientFault, VerificationError
 from tui_importer.events import Fault, Reject
 
 #: Rows read at a time when source and table are compared.
@@ -201,8 +201,9 @@ class ImportHistory:
         """Execute a script of the import, unless an earlier run has."""
         return self._ledger.run_script(self._claim, moment, script)
 
-    def publish(self, stage: Table, resolved: ResolvedPlan, scripts: Scripts) -> None:
-        """Move the staged rows into the table, between the scripts."""
+    def publish(self, stage: Table, resolved: ResolvedPlan, scripts: Scripts) -> bool:
+        """Move the staged rows into the table, between the scripts; False if another import has created the table since
+        it was reflected, and our columns fit."""
         change = TableChange.NONE
         if resolved.replaces:
             change = TableChange.REPLACE
@@ -210,7 +211,24 @@ class ImportHistory:
             change = TableChange.CREATE
         elif self._plan.target.write_mode.empties:
             change = TableChange.EMPTY
-        self._ledger.publish(self._claim, stage, resolved.mapping.table, resolved.mapping.targets, change, scripts)
+        mapping = resolved.mapping
+
+        def move(change: TableChange) -> None:
+            self._ledger.publish(self._claim, stage, mapping.table, mapping.targets, change, scripts)
+
+        try:
+            move(change)
+        except TransientFault:
+            raise
+        except DatabaseError:
+            if change is not TableChange.CREATE or self._plan.target.write_mode.needs_new_table:
+                raise
+            found = self._catalog.reflect(mapping.table.qualified_name)
+            if found is None or not all(map(found.column, mapping.targets)):
+                raise
+            move(TableChange.NONE)
+            return False
+        return True
 
     def counts(self) -> Counts:
         """The ledger's counts of this import, by earlier runs and this one."""

@@ -117,9 +117,7 @@ def prepare_table(context: RunContext, claimed: Claimed, backend: Backend) -> Pr
         if _create_table(context, mapping, backend):
             context.emit(TableCreated(table=mapping.table.qualified_name))
         else:
-            context.notice(
-                f"another run has made table {mapping.table.qualified_name!r} meanwhile: its rows go there too"
-            )
+            notice_table_of_other(context, mapping.table)
             return context.reach(_of_other(claimed))
     return context.reach(after(claimed, PreparedImport, stage_table=stage_table))
 
@@ -281,6 +279,11 @@ def _create_table(context: RunContext, mapping: ColumnMapping, backend: Backend)
         return True
 
     return context.retried(create)
+
+
+def notice_table_of_other(context: RunContext, table: Table) -> None:
+    """Say that another import has created the table since it was reflected."""
+    context.notice(f"another run has made table {table.qualified_name!r} meanwhile: its rows go there too")
 
 
 def _of_other(claimed: Claimed) -> PreparedImport:
