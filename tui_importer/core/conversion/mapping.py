@@ -63,6 +63,10 @@ class ColumnMapping(msgspec.Struct, frozen=True):
         columns = (column.conversion for column in self.columns)
         return tuple(each.type for each in (*columns, *(column.conversion for column in self.set_columns)))
 
+    def fits(self, table: Table) -> bool:
+        """Whether a table has all columns that are filled."""
+        return all(map(table.column, self.targets))
+
     def batch(self, number: int, block: Block, rows: Sequence[int]) -> Batch:
         """Convert a block. ``rows`` are its sheet rows; none is blank, and the columns are cut to the extent."""
         refused: dict[int, list[Fault]] = {}

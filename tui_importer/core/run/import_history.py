@@ -224,7 +224,7 @@ class ImportHistory:
             if change is not TableChange.CREATE or self._plan.target.write_mode.needs_new_table:
                 raise
             found = self._catalog.reflect(mapping.table.qualified_name)
-            if found is None or not all(map(found.column, mapping.targets)):
+            if found is None or not mapping.fits(found):
                 raise
             move(TableChange.NONE)
             return False

@@ -269,7 +269,7 @@ def _create_table(context: RunContext, mapping: ColumnMapping, backend: Backend)
             raise
         except DatabaseError:
             found = catalog.reflect(mapping.table.qualified_name)
-            if found is None or not all(map(found.column, mapping.targets)):
+            if found is None or not mapping.fits(found):
                 raise
             if answer_lost and not catalog.holds_rows(found):
                 return True
