@@ -13,7 +13,7 @@ from pathlib import Path
 import aiosqlite
 import sqlalchemy as sa
 
-from tui_importer.backends.sql.dialects import SQLiteDialect
+from tui_importer.backends.sql.dialects import SqlDialect, dialect_of
 from tui_importer.backends.sql.faults import SQLITE_BUSY_CODES
 from tui_importer.backends.sql.ledger import SqlLedger
 from tui_importer.backends.sqlite.catalog import SQLiteCatalog
@@ -43,14 +43,16 @@ class SQLite(BaseBackend):
 
     def __init__(self, settings: ConnectionSettings) -> None:
         self._path = Path(sqlite_path(parse_address(settings.url)))
+        self._was_there = False
         self._cancelled = threading.Event()
         self._connections: set[sqlite3.Connection] = set()
         self._engine = sa.create_engine("sqlite://", creator=self._tracked_connection, poolclass=sa.NullPool)
-        self._dialect = SQLiteDialect()
+        self._dialect = dialect_of(self._engine)
         self.catalog = SQLiteCatalog(self._path, self._engine, self._dialect)
 
     def connect(self) -> None:
         if self._path.exists():
+            self._was_there = True
             self._execute_once("PRAGMA schema_version")
         elif not self._path.parent.is_dir():
             raise UnreachableError(f"no folder {self._path.parent} for the database {self._path.name}")
@@ -71,7 +73,9 @@ class SQLite(BaseBackend):
     async def open_async_session(self, destination: Destination) -> AsyncSession:
         await asyncio.to_thread(self._execute_once, _WAL)
         with connection_errors(self._path):
-            connection = await aiosqlite.connect(self._path, isolation_level=None, timeout=BUSY_SLICE)
+            connection = await aiosqlite.connect(
+                self._address, uri=self._was_there, isolation_level=None, timeout=BUSY_SLICE
+            )
             for pragma in _PRAGMAS:
                 await connection.execute(pragma)
         return open_async_session(connection, destination)
@@ -85,6 +89,12 @@ class SQLite(BaseBackend):
     def close(self) -> None:
         for connection in self._connections:
             connection.close()
+
+    @property
+    def _address(self) -> str:
+        """The file; a file that was there is never created anew once somebody has removed it (SQLite documentation,
+        "Uniform Resource Identifiers", 3.3)."""
+        return f"{self._path.absolute().as_uri()}?mode=rw" if self._was_there else str(self._path)
 
     def _execute_once(self, statement: str) -> None:
         """Execute one statement on a connection of its own, once no other connection holds a conflicting lock."""
@@ -101,11 +111,13 @@ class SQLite(BaseBackend):
                     return
 
     def _open(self) -> sqlite3.Connection:
-        return sqlite3.connect(self._path, isolation_level=None, timeout=BUSY_SLICE, check_same_thread=False)
+        return sqlite3.connect(
+            self._address, uri=self._was_there, isolation_level=None, timeout=BUSY_SLICE, check_same_thread=False
+        )
 
     def _tracked_connection(self) -> sqlite3.Connection:
         """Open a connection for the engine, which :meth:`cancel` reaches."""
-        connection = sqlite3.connect(self._path, timeout=BUSY_SLICE, check_same_thread=False)
+        connection = sqlite3.connect(self._address, uri=self._was_there, timeout=BUSY_SLICE, check_same_thread=False)
         self._connections.add(connection)
         return connection
 
@@ -113,7 +125,7 @@ class SQLite(BaseBackend):
 class SQLiteLedger(SqlLedger):
     """The ledger in an SQLite file, which is not created before there is something to write."""
 
-    def __init__(self, path: Path, engine: sa.Engine, dialect: SQLiteDialect) -> None:
+    def __init__(self, path: Path, engine: sa.Engine, dialect: SqlDialect) -> None:
         super().__init__(engine, dialect, begin=BEGIN)
         self._path = path
 
