@@ -7,9 +7,10 @@ plugin is listed with the reason, and raises an error only if the user asks for 
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import StrEnum
-from functools import partial
+from functools import lru_cache, partial
 from importlib.metadata import EntryPoint, PackageNotFoundError, entry_points, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -248,16 +249,10 @@ def load_registry(found: Iterable[EntryPoint] | None = None, environment: Mappin
     Raises :class:`UsageError` for a file that is no plugin: it was asked for.
     """
     registry = Registry()
-    own = Owner("builtin", DISTRIBUTION, _version(DISTRIBUTION))
-    _register(registry, builtin, own)
+    own_version, installed = _installed(_search_path())
+    _register(registry, builtin, Owner("builtin", DISTRIBUTION, own_version))
     disabled = {name.strip() for name in environment.get(DISABLE_VARIABLE, "").split(",")} - {""}
-    for entry_point in entry_points(group=GROUP) if found is None else found:
-        distribution = entry_point.dist
-        owner = Owner(
-            entry_point.name,
-            distribution.name if distribution else "unknown",
-            distribution.version if distribution else "?",
-        )
+    for entry_point, owner in installed if found is None else map(_owned, found):
         if disabled & {"*", owner.entry_point, owner.distribution}:
             registry.exclude(owner, State.DISABLED, f"by {DISABLE_VARIABLE}")
             continue
@@ -338,8 +333,33 @@ def _error_text(error: BaseException) -> str:
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
-def _version(distribution: str) -> str:
+def _search_path() -> tuple[tuple[str, int], ...]:
+    """The folders that distributions are found in, each with the time of its last change (0: it is not there)."""
+    return tuple((folder, _changed(folder or os.curdir)) for folder in sys.path)
+
+
+def _changed(folder: str) -> int:
     try:
-        return version(distribution)
+        return os.stat(folder).st_mtime_ns
+    except OSError:
+        return 0
+
+
+@lru_cache(maxsize=1)
+def _installed(search_path: tuple[tuple[str, int], ...]) -> tuple[str, Sequence[tuple[EntryPoint, Owner]]]:
+    """The version of this distribution, and the entry points of plugins with whose they are.
+
+    Looked up again only if the search path, or a folder on it, has changed: all distributions are read for it, which is
+    a good part of a small import.
+    """
+    try:
+        own = version(DISTRIBUTION)
     except PackageNotFoundError:
-        return "?"  # a checkout that is not installed
+        own = "?"  # a checkout that is not installed
+    return own, tuple(map(_owned, entry_points(group=GROUP)))
+
+
+def _owned(entry_point: EntryPoint) -> tuple[EntryPoint, Owner]:
+    distribution = entry_point.dist
+    name, its_version = (distribution.name, distribution.version) if distribution else ("unknown", "?")
+    return entry_point, Owner(entry_point.name, name, its_version)

@@ -102,6 +102,26 @@ def test_far_database_gets_more_workers() -> None:
     assert [choose_workers(each)[0] for each in seconds] == [WORKERS, WORKERS, 3, 4, 5, 8]
 
 
+@pytest.mark.parametrize(
+    ("options", "rows", "workers", "batches"),
+    [
+        (Options(), 0, 1, "1 batch"),
+        (Options(), MIN_BATCH_SIZE, 1, "1 batch"),
+        (Options(), MIN_BATCH_SIZE + 1, 2, None),
+        (Options(batch_size=10), 11, 2, None),
+        (Options(workers=3), 1, 3, None),
+    ],
+)
+def test_no_worker_is_made_that_would_have_no_batch(
+    options: Options, rows: int, workers: int, batches: str | None
+) -> None:
+    backend: Any = WithWorkerLimit(None)
+    found = choose(Plan(source=Source(file="a.xlsx"), options=options), WithWorkerLimit(None), backend, Rows(rows))
+    assert found.workers == workers
+    reasons = [each.reason for each in found.chosen if each.setting == "workers"]
+    assert batches is None or reasons == [f"the rows make {batches}"]
+
+
 def test_each_choice_is_given_with_its_reason() -> None:
     def chosen(most: int | None, round_trip: float | None, **options: Any) -> list[tuple[str, int, str]]:
         backend: Any = WithWorkerLimit(most)

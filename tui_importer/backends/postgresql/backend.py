@@ -19,7 +19,7 @@ from tui_importer.backends.postgresql.locks import AdvisoryLocks
 from tui_importer.backends.postgresql.privileges import check_ledger
 from tui_importer.backends.postgresql.session import codec, open_async_session, open_session
 from tui_importer.backends.postgresql.statements import compiled_ledger
-from tui_importer.backends.sql.dialects import PostgreSQLDialect
+from tui_importer.backends.sql.dialects import dialect_of
 from tui_importer.backends.sql.ledger import SqlLedger
 from tui_importer.backends.sql.ledger_tables import UTF_8
 from tui_importer.core.model.batch import Batch
@@ -42,8 +42,10 @@ class PostgreSQL(BaseBackend):
         self._idle: list[WatchedConnection] = []
         self._codec = UTF_8
         # SQLAlchemy's pool keeps the connections for reflection and DDL open until the end.
-        self._engine = sa.create_engine("postgresql+psycopg://", creator=self._tracked_connection)
-        self._dialect = PostgreSQLDialect()
+        self._engine = sa.create_engine(
+            "postgresql+psycopg://", creator=self._tracked_connection, use_native_hstore=False
+        )
+        self._dialect = dialect_of(self._engine)
         self.catalog = PostgreSQLCatalog(self._engine, self._dialect)
 
     @property

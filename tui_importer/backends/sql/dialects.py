@@ -24,6 +24,10 @@ class SqlDialect:
     def prepare(self, engine: sa.Engine) -> None:
         """Prepare an engine that was made from a URL alone."""
 
+    def has_table(self, connection: sa.Connection, name: str, schema: str | None) -> bool:
+        """Whether there is a table or view of this name, in a schema or where names without a schema are looked up."""
+        return sa.inspect(connection).has_table(name, schema=schema)
+
     def key_type(self) -> sa.types.TypeEngine[Any]:
         """The type of an integer in a primary key."""
         return sa.BigInteger()
@@ -58,11 +62,26 @@ class OnConflictDialect(SqlDialect, ABC):
         return statement
 
 
+#: The kinds are tables, also partitioned and foreign ones, and views (manual, 52.11).
+_RELATIONS = """
+    SELECT EXISTS (
+        SELECT FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+        WHERE c.relname = %(name)s AND c.relkind IN ('r', 'p', 'f', 'v', 'm') AND CASE
+            WHEN CAST(%(schema)s AS text) IS NULL THEN pg_catalog.pg_table_is_visible(c.oid)
+            ELSE n.nspname = %(schema)s END)
+"""
+
+
 class PostgreSQLDialect(OnConflictDialect):
     """PostgreSQL."""
 
     takes_scripts = True
     checks_named_per_table = True
+
+    def has_table(self, connection: sa.Connection, name: str, schema: str | None) -> bool:
+        """SQLAlchemy puts its own query together anew for every import, which takes longer than the query."""
+        found = connection.exec_driver_sql(_RELATIONS, {"name": name, "schema": schema})
+        return bool(found.scalar_one())
 
     def _insert(self, table: sa.Table) -> Any:
         from sqlalchemy.dialects.postgresql import insert  # most databases do not need it

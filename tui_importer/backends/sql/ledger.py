@@ -448,7 +448,7 @@ class SqlLedger:
             return [past_run(row._mapping) for row in connection.execute(query)]
 
     def _tables_exist(self, connection: sa.Connection) -> bool:
-        return sa.inspect(connection).has_table(RUN_TABLE, schema=self._schema)
+        return self._dialect.has_table(connection, RUN_TABLE, self._schema)
 
     def _make_tables(self) -> None:
         """Create the ledger's missing tables; two runs may do so at once."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any, Generic, TypeVar
 
 import msgspec
@@ -56,6 +57,7 @@ class LedgerTables(msgspec.Struct, frozen=True):
     mended: sa.Table
 
     @classmethod
+    @lru_cache
     def of(cls, schema: str | None, dialect: SqlDialect) -> LedgerTables:
         """The tables in a schema, or in the database's default schema."""
         meta = sa.MetaData(schema=schema)

@@ -54,6 +54,8 @@ def reflect(engine: sa.Engine, dialect: SqlDialect, name: str, *, schemas: bool 
     if not schemas and schema is not None:
         schema, table_name = None, name
     with one_line_errors(f"read the definition of table {name!r}"), engine.connect() as connection:
+        if not dialect.has_table(connection, table_name, schema):
+            return None  # asked first: reading what is not there takes longer
         inspector = sa.inspect(connection)
         try:
             columns = inspector.get_columns(table_name, schema=schema)

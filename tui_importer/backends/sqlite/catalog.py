@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from tui_importer.backends.sql import tables
 from tui_importer.backends.sql.catalog import SqlCatalog
-from tui_importer.backends.sql.dialects import SQLiteDialect
+from tui_importer.backends.sql.dialects import SqlDialect
 from tui_importer.backends.sqlite.errors import why_read_only
 from tui_importer.core.model.table import Table
 from tui_importer.core.model.write_mode import WriteMode
@@ -21,7 +21,7 @@ from tui_importer.errors import DatabaseError
 class SQLiteCatalog(SqlCatalog):
     """A file that may not be there yet."""
 
-    def __init__(self, path: Path, engine: sa.Engine, dialect: SQLiteDialect) -> None:
+    def __init__(self, path: Path, engine: sa.Engine, dialect: SqlDialect) -> None:
         super().__init__(engine, dialect)
         self._path = path
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import cache
 
 from tui_importer.core.conversion.booleans import OFFERED_PAIRS, PROVEN_PAIRS
 from tui_importer.core.conversion.candidate import Candidate
@@ -18,8 +19,7 @@ class BooleanGuess:
     def __init__(self, given: ColumnFormat) -> None:
         self._given = {word.casefold() for word in (*given.true_words, *given.false_words)}
         self._format = ColumnFormat(true_words=given.true_words, false_words=given.false_words)
-        words = {word for pair in (*PROVEN_PAIRS, *OFFERED_PAIRS) for word in pair} | self._given
-        self._candidate = Candidate("|".join(rf"(?i:{re.escape(word)})" for word in sorted(words)))
+        self._candidate = Candidate(_pattern(frozenset(self._given)))
         self._words: set[str] = set()
 
     @property
@@ -55,3 +55,10 @@ class BooleanGuess:
                     f"--false-words {{column={no}}} reads them so",
                 )
         return None
+
+
+@cache
+def _pattern(given: frozenset[str]) -> str:
+    """The pattern of all words for true and false, the user's ``given`` ones included."""
+    words = {word for pair in (*PROVEN_PAIRS, *OFFERED_PAIRS) for word in pair} | given
+    return "|".join(rf"(?i:{re.escape(word)})" for word in sorted(words))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Collection, Sequence
+from functools import lru_cache
 
 import msgspec
 
@@ -111,6 +112,7 @@ def normalized(header: str | None) -> str:
     return unicodedata.normalize("NFKC", letters) or "".join((header or "").split())
 
 
+@lru_cache(maxsize=1024)
 def snake_case(text: str) -> str:
     """The words of a text in lower case, joined by underscores; ``""`` if it has no letter or digit."""
     text = unicodedata.normalize("NFKC", text)

@@ -6,6 +6,7 @@ of strategy and database, and how long a round trip to the database takes.
 
 from __future__ import annotations
 
+import math
 from typing import Protocol
 
 import msgspec
@@ -80,6 +81,10 @@ def choose(plan: Plan, strategy: Strategy, backend: Backend, extent: Extent) -> 
     if max_writers is not None and max_writers < workers:
         workers, why = max_writers, writer_note
     rows, why_rows = choose_batch_size(options, workers, extent, round_trip)
+    if options.workers is None and extent.row_hint is not None:
+        batches = max(1, math.ceil(extent.row_hint / rows))
+        if batches < workers:
+            workers, why = batches, f"the rows make {batches} {'batch' if batches == 1 else 'batches'}"
     chosen = []
     if options.workers is None:
         chosen.append(SettingChosen(setting="workers", value=workers, reason=why))
