@@ -15,7 +15,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 #: What the fork server has loaded: all that imports by the command line need, but no user interface.
-PRELOADED = ["tui_importer.testing.preload", "tui_importer.cli.import_files", "tui_importer.cli.main"]
+PRELOADED = [
+    "tui_importer.testing.preload",
+    "tui_importer.cli.import_files",
+    "tui_importer.cli.main",
+    "tui_importer.cli.running",
+    "tui_importer.console.progress",
+    "tui_importer.rejects.recognition",
+    "platformdirs.unix",
+]
 
 
 def run(

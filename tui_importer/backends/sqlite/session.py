@@ -122,7 +122,7 @@ class SQLiteOperations(SessionOperations[Statements]):
         interrupt: Callable[[], object],
     ) -> None:
         claim = destination.claim
-        ledger = None if claim is None else LedgerStatements(claim, _ledger_statements())
+        ledger = None if claim is None else LedgerStatements(claim, compiled_ledger())
         super().__init__(connection, PartStatements(destination, Statements), ledger, STATEMENT_ERRORS, interrupt)
         self._ordered = destination.mode.order_matters
         self._cancelled = False
@@ -251,5 +251,6 @@ _DIALECT = sqlite_dialect.dialect(paramstyle="named")
 
 
 @cache
-def _ledger_statements() -> WorkerStatements[str]:
+def compiled_ledger() -> WorkerStatements[str]:
+    """The statements of the ledger in an SQLite file."""
     return worker_statements(None, SQLiteDialect(), text_for(_DIALECT))
