@@ -15,7 +15,7 @@ import pytest
 from tests.cli.test_stopping import slow, until
 from tui_importer import Options, Plan, Source, Target, save_plan
 from tui_importer.cli.import_files import command as import_command
-from tui_importer.cli.options import build_plan
+from tui_importer.cli.plan import build_plan
 from tui_importer.core.model.formats import ColumnFormat, Formats
 from tui_importer.plugins.registry import load_registry
 from tui_importer.text.command import command_of, commands_of

@@ -16,7 +16,8 @@ import pytest
 
 from tests.conftest import sqlite_database
 from tests.server.conftest import PATIENCE, SLOW, Served, numbered, until
-from tui_importer.core.model.plan import Options, Plan, Source, Target, save_plan
+from tui_importer.core.model.plan import Options, Plan, Source, Target
+from tui_importer.core.model.plan_file import save_plan
 from tui_importer.errors import UsageError
 from tui_importer.process.watched_folder import WatchOptions
 from tui_importer.server.settings import watch_settings

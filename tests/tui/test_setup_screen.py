@@ -14,7 +14,8 @@ from textual.widgets.select import InvalidSelectValueError
 
 from tests.support.once import once, once_sets
 from tests.tui.conftest import page, run, until
-from tui_importer.core.model.plan import ColumnPlan, Options, Plan, Source, Target, load_plan
+from tui_importer.core.model.plan import ColumnPlan, Options, Plan, Source, Target
+from tui_importer.core.model.plan_file import load_plan
 from tui_importer.core.model.write_mode import WriteKind
 from tui_importer.process.messages import (
     Answer,

@@ -18,7 +18,10 @@ import msgspec
 
 from tui_importer.api import Run
 from tui_importer.cli.interruption import Interruption, interruptible
-from tui_importer.cli.options import CommandWithPlugins, CountOrAuto, build_plan, source_options, target_options
+from tui_importer.cli.option_types import CountOrAuto
+from tui_importer.cli.options import source_options, target_options
+from tui_importer.cli.plan import build_plan
+from tui_importer.cli.plugin_options import CommandWithPlugins
 from tui_importer.console.lines import SafeStream
 from tui_importer.console.print_error import print_error
 from tui_importer.core.model.count_or_auto import AUTO

@@ -9,16 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tui_importer.cli.checks import check_files, files_in_folders
+from tui_importer.cli.checks import check_files, check_report_path, files_in_folders
 from tui_importer.cli.dashboard import wants_dashboard
 from tui_importer.cli.main import COMMANDS
-from tui_importer.cli.options import (
-    CommandWithPlugins,
-    build_plan,
-    check_report_path,
-    source_options,
-    target_options,
-)
+from tui_importer.cli.options import source_options, target_options
+from tui_importer.cli.plan import build_plan
+from tui_importer.cli.plugin_options import CommandWithPlugins
 from tui_importer.cli.run_options import run_options
 from tui_importer.console.print_error import print_error
 from tui_importer.core.model.plan import Plan, checked, database_of

@@ -12,9 +12,11 @@ import msgspec
 
 from tui_importer.cli.checks import check_files
 from tui_importer.cli.main import COMMANDS
-from tui_importer.cli.options import CommandWithPlugins, build_plan, source_options, target_options
+from tui_importer.cli.options import source_options, target_options
+from tui_importer.cli.plan import build_plan
+from tui_importer.cli.plugin_options import CommandWithPlugins
 from tui_importer.core.model.files import check_new_file
-from tui_importer.core.model.plan import save_plan
+from tui_importer.core.model.plan_file import save_plan
 from tui_importer.errors import UsageError
 from tui_importer.inspection import Inspection, inspect_source
 from tui_importer.plugins.registry import load_registry

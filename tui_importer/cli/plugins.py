@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from tui_importer.cli.options import plugin_file_option
+from tui_importer.cli.plugin_options import plugin_file_option
 from tui_importer.core.model.suggest import closest
 from tui_importer.errors import ExitCode, UsageError
 from tui_importer.plugins.registry import PluginInfo, Registry, State, load_registry

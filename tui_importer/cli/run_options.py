@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import click
 
-from tui_importer.cli.options import Command, CountOrAuto
+from tui_importer.cli.option_types import CountOrAuto
+from tui_importer.cli.options import Command
 
 
 def run_options(command: Command) -> Command:

@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tui_importer.cli.options import CommandWithPlugins, CountOrAuto, Number, build_plan, target_options
+from tui_importer.cli.option_types import CountOrAuto, Number
+from tui_importer.cli.options import target_options
+from tui_importer.cli.plan import build_plan
+from tui_importer.cli.plugin_options import CommandWithPlugins
 from tui_importer.cli.watch_options import watch_options, watch_options_of
 from tui_importer.console.print_error import print_error
 from tui_importer.core.scheduling.worker_count import MAX_WORKERS

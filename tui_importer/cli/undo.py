@@ -7,7 +7,7 @@ import sys
 
 import click
 
-from tui_importer.cli.options import database_in_environment
+from tui_importer.cli.plan import database_in_environment
 from tui_importer.console.lines import SafeStream
 from tui_importer.console.terminals import on_a_terminal
 from tui_importer.core.model.url import parse_address

@@ -7,7 +7,8 @@ from typing import Any
 
 import click
 
-from tui_importer.cli.options import Command, Number
+from tui_importer.cli.option_types import Number
+from tui_importer.cli.options import Command
 from tui_importer.process.watched_folder import MIN_PERIOD, WatchOptions
 
 _DEFAULTS = WatchOptions()

@@ -11,7 +11,8 @@ import pytest
 
 from tui_importer.cli.import_files import command as import_command
 from tui_importer.cli.serve import command as serve_command
-from tui_importer.core.model.plan import Plan, Source, Target, load_plan, save_plan
+from tui_importer.core.model.plan import Plan, Source, Target
+from tui_importer.core.model.plan_file import load_plan, save_plan
 from tui_importer.core.model.write_mode import OnConflict, OnConflictWord, WriteKind, WriteKindWord, WriteMode
 from tui_importer.errors import PlanError
 
