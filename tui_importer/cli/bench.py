@@ -54,10 +54,14 @@ WORKERS, BATCH_SIZES = (1, 2, 4), (1_000, 5_000, 10_000, 20_000)
 @click.argument("file")
 @source_options
 @target_options
-@click.option("--strategy", "strategies", multiple=True, metavar="NAME", help="Only these (repeatable).")
-@click.option("--workers", multiple=True, type=CountOrAuto(), help="Only so many connections (repeatable).")
-@click.option("--batch-size", multiple=True, type=CountOrAuto(), help="Only so many rows a batch (repeatable).")
-@click.option("--repeat", type=click.IntRange(1), default=1, show_default=True, help="Runs of each; medians count.")
+@click.option(
+    "--strategy", "strategies", multiple=True, metavar="NAME", help="Compare only this strategy (repeatable)."
+)
+@click.option("--workers", multiple=True, type=CountOrAuto(), help="Compare this number of workers (repeatable).")
+@click.option("--batch-size", multiple=True, type=CountOrAuto(), help="Compare this batch size (repeatable).")
+@click.option(
+    "--repeat", type=click.IntRange(1), default=1, show_default=True, help="Runs of each setting; the median counts."
+)
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 def command(
     file: str,

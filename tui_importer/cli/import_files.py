@@ -42,16 +42,16 @@ if TYPE_CHECKING:
 @source_options
 @target_options
 @run_options
-@click.option("--again", is_flag=True, default=None, help="Import what is in already once more.")
+@click.option("--again", is_flag=True, default=None, help="Import again what is in already.")
 @click.option("--dry-run", is_flag=True, default=None, help="Read and check everything, write nothing.")
 @click.option("--ddl", is_flag=True, help="Print the statements that make the table, and touch nothing.")
 @click.option("--rejects", metavar="FILE", help="Workbook for rejected rows (default: NAME.rejects.xlsx).")
 @click.option("--report", metavar="FILE|-", help="Write the report as JSON.")
-@click.option("-y", "--yes", is_flag=True, help="Begin at once: no setup screen.")
+@click.option("-y", "--yes", is_flag=True, help="Begin at once: no setup screen and no question.")
 @click.option("--no-ui", is_flag=True, help="Lines on stderr instead of a dashboard.")
 @click.option("--plain", is_flag=True, help="One sentence per change, for screen readers and logs.")
-@click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")
-@click.option("-v", "--verbose", is_flag=True, help="Say every batch and choice, and where the time went.")
+@click.option("-q", "--quiet", is_flag=True, help="Show only errors.")
+@click.option("-v", "--verbose", is_flag=True, help="Show every batch and choice, and where the time went.")
 @click.option("--log-format", type=click.Choice(["text", "json"]), help="json: one object a line on stderr.")
 def command(files: tuple[str, ...], **given: Any) -> int:
     """Import spreadsheets into a database.

@@ -35,7 +35,7 @@ _MAX_CELL = 60
 @target_options
 @click.option("--save", metavar="plan.toml", help="Save the plan, to be changed by hand and given to --schema.")
 @click.option("--any-sheet", is_flag=True, help="Save it without the sheet's name, for files whose sheets differ.")
-@click.option("--force", is_flag=True, help="Save it over a plan that is there and says something else.")
+@click.option("--force", is_flag=True, help="Replace a plan file with other contents.")
 def command(file: str, *, save: str | None, any_sheet: bool, force: bool, **given: Any) -> None:
     """Show sheets, columns, types and findings before anything is written.
 

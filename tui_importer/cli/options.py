@@ -23,8 +23,7 @@ def source_options(command: Command) -> Command:
                 "sheets",
                 multiple=True,
                 metavar="NAME|N|GLOB|all",
-                help="Sheet by name, number or pattern, or all of them (again and again; default: the first with a "
-                "table).",
+                help="Sheet by name, number or pattern, or all of them (repeatable; default: the first with a table).",
             ),
             click.option("--range", metavar="A5:F900", help="Part of the sheet, header included."),
             click.option("--header-row", type=click.IntRange(1), metavar="N", help="Sheet row of the header."),
@@ -33,7 +32,7 @@ def source_options(command: Command) -> Command:
                 "--totals", type=click.Choice(get_args(Totals)), help="Leave out a totals row (default), or import it."
             ),
             click.option("--reader", metavar="NAME", help="Reader plugin (default: by the file's suffix)."),
-            click.option("--limit", type=click.IntRange(1), metavar="ROWS", help="Read so many rows at most."),
+            click.option("--limit", type=click.IntRange(1), metavar="ROWS", help="Read at most this many rows."),
             click.option("--encoding", metavar="NAME", help="Encoding of delimited text that is not UTF-8 or UTF-16."),
             click.option("--delimiter", metavar="CHAR", help="Delimiter of delimited text, or a word: tab, semicolon."),
             click.option("--quote", metavar="CHAR", help="Quote of delimited text, or a word: double, single, none."),
@@ -51,7 +50,7 @@ def target_options(command: Command) -> Command:
                 "--db",
                 metavar="URL",
                 help="Database: a URL, libpq's host=... dbname=..., or a path for SQLite. Default: TUI_IMPORTER_DB, "
-                "DATABASE_URL, else an SQLite file called like the source.",
+                "DATABASE_URL, else an SQLite file named after the source.",
             ),
             click.option(
                 "--table",
@@ -69,20 +68,20 @@ def target_options(command: Command) -> Command:
                 "--rename",
                 type=Pair("A=b", ", a header and the name of a column"),
                 multiple=True,
-                help="The target of a column, by its header.",
+                help="Name of a column in the table, by its header.",
             ),
             click.option(
                 "--set",
                 "set_",
                 type=ValueToSet(),
                 multiple=True,
-                help="Fill a further column with a value; {file}, {sheet}, {row} and {run} are where a row is from.",
+                help="Add a column with this value; {file}, {sheet}, {row} and {run} say where a row is from.",
             ),
             click.option(
                 "--lineage",
                 is_flag=True,
                 default=None,
-                help="Further columns with where a row is from: _file, _sheet, _row and _run.",
+                help="Add columns that say where a row is from: _file, _sheet, _row and _run.",
             ),
             click.option(
                 "--extra-columns",
@@ -107,9 +106,7 @@ def target_options(command: Command) -> Command:
                 help="What becomes of formulas without a value (default: reject the row).",
             ),
             click.option("--mode", type=click.Choice([kind.value for kind in WriteKind]), help=_modes_help()),
-            click.option(
-                "--key", multiple=True, metavar="COLUMN", help="Column that identifies a row (again and again)."
-            ),
+            click.option("--key", multiple=True, metavar="COLUMN", help="Column that identifies a row (repeatable)."),
             click.option(
                 "--on-conflict", type=click.Choice([each.value for each in OnConflict]), help=_conflicts_help()
             ),
@@ -117,14 +114,17 @@ def target_options(command: Command) -> Command:
                 "--update",
                 multiple=True,
                 metavar="COLUMN",
-                help="Column that an upsert updates (again and again; default: all but the key).",
+                help="Column that an upsert updates (repeatable; default: all but the key).",
             ),
             click.option(
                 "--create-schema", is_flag=True, default=None, help="Create the schema of a new table if it is missing."
             ),
             click.option("--ledger-schema", metavar="NAME", help="PostgreSQL schema for the ledger's tables."),
             click.option(
-                "--connect-timeout", type=click.FloatRange(0, min_open=True), metavar="S", help="Default: 10 s."
+                "--connect-timeout",
+                type=click.FloatRange(0, min_open=True),
+                metavar="S",
+                help="How long to wait for a connection (default: 10 s).",
             ),
         )
     ):
@@ -135,10 +135,10 @@ def target_options(command: Command) -> Command:
 #: What each field of a format that can be given does.
 _FORMAT_HELP = {
     "date_format": "How dates are written: DD.MM.YYYY, %m/%d/%y, or an order: dmy.",
-    "decimal_mark": "A point or a comma; all other marks in numbers are thousands.",
-    "null_if": "A word that stands for NULL (again and again).",
-    "true_words": "A word for true (again and again).",
-    "false_words": "A word for false (again and again).",
+    "decimal_mark": "A point or a comma; all other marks in numbers separate thousands.",
+    "null_if": "A word that stands for NULL (repeatable).",
+    "true_words": "A word for true (repeatable).",
+    "false_words": "A word for false (repeatable).",
 }
 
 

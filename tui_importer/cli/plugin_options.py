@@ -40,7 +40,7 @@ def plugin_file_option() -> click.Option:
         is_eager=True,
         expose_value=False,
         callback=add,
-        help="Use the plugin in this file (again and again).",
+        help="Use the plugin in this file (repeatable).",
     )
 
 

@@ -41,7 +41,7 @@ class Settings:
     """``plan`` holds the target and defaults of every run, ``folder`` the uploads. Sizes are in bytes, times in
     seconds.
 
-    An upload that sends nothing for ``idle_timeout``, or takes longer than ``upload_timeout``, is aborted.
+    An upload that sends nothing for ``idle_timeout``, or takes longer than ``upload_timeout``, is given up.
     ``answer_within`` is how long ``POST /upload`` waits for the run's end; ``grace`` how long a shutdown waits for the
     batches in flight; ``keep`` how long ended runs are listed. ``allow_undo``: clients may take runs back.
     The files of the folders in ``watches`` are imported like uploads.

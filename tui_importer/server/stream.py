@@ -1,4 +1,4 @@
-"""A run's events as server-sent events (HTML standard, 9.2), which a client can resume where it was disconnected.
+"""A run's events as server-sent events (HTML standard, 9.2), which a client can take up where it was disconnected.
 
 The id of an event is ``N-BYTES``: number N of the upload's run (from 1), and the offset in its recording. So no state
 is kept per client, and a restart of the server changes nothing.

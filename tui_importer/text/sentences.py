@@ -115,7 +115,7 @@ def _sentence(event: AnyEvent, *, dry_run: bool) -> str | None:
         case Unpaused():
             return "going on"
         case Stopping():
-            action = "undoing what is in flight" if event.aborting else "finishing what is in flight"
+            action = "rolling back what is in flight" if event.aborting else "finishing what is in flight"
             return f"stopping ({visible(event.reason)}): {action}"
         case IndexesCreated():
             if not event.count:

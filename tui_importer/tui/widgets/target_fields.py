@@ -33,7 +33,7 @@ class TargetFields(Vertical):
             yield Label("into")
             yield Input(self._shown_database, compact=True, id="setup-database")
             yield Label("table")
-            yield Input(plan.target.table or "", placeholder="found out", compact=True, id="setup-table")
+            yield Input(plan.target.table or "", placeholder="automatic", compact=True, id="setup-table")
         with Horizontal(classes="setup-line"):
             yield Label("mode")
             modes = [(kind.value, kind.value) for kind in WriteKind]
