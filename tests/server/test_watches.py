@@ -247,7 +247,7 @@ def test_file_for_which_there_is_no_room_is_postponed(serve: Callable[..., Serve
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (["--watch", "nowhere"], "nowhere: is no folder"),
+        (["--watch", "nowhere"], "nowhere: is not a folder"),
         (["--watch", "in", "--watch", "./in/"], "--watch in: is watched twice"),
         (["--watch", "in", "--watch", "shop", "--watch-failed", "../shop"], "--watch-failed ../shop: is watched: its"),
         (["--watch-done", "done"], "are for a folder: name it with --watch"),

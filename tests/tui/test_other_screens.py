@@ -86,7 +86,7 @@ def test_mended_rejects_are_imported_from_the_rejects_screen(
         await pilot.press("m")
         await until(pilot, lambda: "which workbook of mended rejects?" in page(pilot.app))
         await pilot.press("tab", *"other.csv", "enter")
-        await until(pilot, lambda: "other.csv: is no workbook of rejected rows" in page(pilot.app))
+        await until(pilot, lambda: "other.csv: is not a workbook of rejected rows" in page(pilot.app))
         await pilot.press("escape")
         await until(pilot, lambda: "13 rows rejected" in page(pilot.app))
         await pilot.press("m")

@@ -245,7 +245,7 @@ def load_registry(found: Iterable[EntryPoint] | None = None, environment: Mappin
     """Load the built-in plugin, those of the entry points ``found`` (default: all installed), and those that are files
     (:mod:`tui_importer.plugins.files`).
 
-    Raises :class:`UsageError` for a file that is no plugin: it was asked for.
+    Raises :class:`UsageError` for a file that is not a plugin: it was asked for.
     """
     registry = Registry()
     own = Owner("builtin", DISTRIBUTION, _version(DISTRIBUTION))

@@ -76,7 +76,7 @@ class SettledFiles:
         self._seen[path].handled = True
 
     def postpone(self, path: Path, seconds: float) -> None:
-        """Offer a file again, but not before so many seconds."""
+        """Offer a file again, but not before this many seconds have passed."""
         seen = self._seen[path]
         seen.before, seen.handled = time.monotonic() + seconds, False
 

@@ -145,7 +145,7 @@ class _Rewriter:
 
 
 class _ContentRewriter(_Rewriter):
-    """The content of an ods file, without the white space between tags that is no text."""
+    """The content of an ods file, without the white space between tags that is not text."""
 
     def __init__(self, path: Path, out: IO[bytes], note: Callable[[str], None]) -> None:
         super().__init__(path, out, note)

@@ -106,7 +106,7 @@ def validated(settings: Settings) -> Settings:
 
 
 def watch_settings(folders: Sequence[str], options: WatchOptions) -> tuple[WatchSettings, ...]:
-    """The settings of folders that are watched alike. Each is called like its last part; of several that are called the
+    """The settings of folders that are watched alike. Each is named after its last part; of several that are named the
     same, the second gets the number 2. Folders for files that are done or failed are relative to the watched one.
 
     Raises :class:`UsageError` for a folder that is watched twice, or that files are moved into that is watched, too.

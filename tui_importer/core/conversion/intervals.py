@@ -1,6 +1,6 @@
 """Durations as text: ``H:MM:SS``, as PostgreSQL prints them (``1 day 02:03:04``), and ISO 8601 (``P1DT2H``).
 
-Months and years have no fixed length, so a text with them is no duration, but a calendar interval.
+Months and years have no fixed length, so a text with them is not a duration, but a calendar interval.
 """
 
 from __future__ import annotations

@@ -36,7 +36,7 @@ from tui_importer.errors import PlanError, UsageError
 #: The version of the plan file's format; increased when an older program could misread a newer file.
 PLAN_VERSION = 1
 
-#: More than a year: nobody waits so long, and the timers of every platform support it.
+#: More than a year: nobody waits longer, and the timers of every platform support it.
 MAX_SECONDS = 4e7
 
 #: What happens to error cells, and to formulas that were never calculated.
@@ -83,7 +83,7 @@ class _Part(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 class Source(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """Where rows come from. ``header_row`` is a sheet row (from 1), 0 for none; ``range`` is like ``A5:F900``.
 
-    A ``file`` whose name is no text is named with escapes (:mod:`tui_importer.core.model.undecodable_names`).
+    A ``file`` whose name is not text is named with escapes (:mod:`tui_importer.core.model.undecodable_names`).
     ``totals`` says whether a totals row below the table is left out or imported. ``may_be_empty``: a sheet without
     cells is passed over, where it is an error otherwise. ``mends``: the rows are rejects of the import with this run id
     that come back mended (:mod:`tui_importer.core.model.mending`).
@@ -146,7 +146,7 @@ class Source(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_
 class Target(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """Where rows go. ``database`` is a URL or a path; a saved plan never contains its password.
 
-    A path whose name is no text becomes a URL (``sqlite:///caf%E9.db``). ``mode``, ``key``, ``on_conflict`` and
+    A path whose name is not text becomes a URL (``sqlite:///caf%E9.db``). ``mode``, ``key``, ``on_conflict`` and
     ``update`` are the write mode
     (:class:`tui_importer.core.model.write_mode.WriteMode`); the columns are named as in the table or in the sheet.
     """

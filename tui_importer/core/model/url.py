@@ -122,7 +122,7 @@ def _on_disk(path: str) -> str:
 
 
 def _as_text(path: str) -> str:
-    """The path, or a URL if its bytes are no text."""
+    """The path, or a URL if its bytes are not text."""
     try:
         path.encode()
     except UnicodeEncodeError:

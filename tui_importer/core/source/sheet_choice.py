@@ -50,7 +50,7 @@ class Shape(IntEnum):
 
     EMPTY = 0
     UNCLEAR = 1
-    #: A table, in a sheet that is called like a description of others.
+    #: A table, in a sheet whose name says that it describes others.
     DESCRIPTION = 2
     TABLE = 3
 
@@ -64,8 +64,8 @@ _WORDS = {
 
 
 def open_table(workbook: Workbook, first: OpenSheet, names: Sequence[str]) -> tuple[OpenSheet, str | None]:
-    """The first of the sheets that has a clear table, or else a table in a sheet called like a description, or else
-    the first with cells.
+    """The first sheet with a clear table, or else the first whose name says that it describes others, or else the first
+    with cells.
 
     ``first`` is open already, ``names`` are the sheets that may be opened. Returns the sheet with a note that names the
     others of the workbook; None if there are none.

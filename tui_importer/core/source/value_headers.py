@@ -20,7 +20,7 @@ Cells = Mapping[int, Cell]
 
 #: Years as people write them into headers.
 _YEARS = range(1800, 2200)
-#: Larger numbers are no running numbers.
+#: Larger numbers are not running numbers.
 _MAX_WHOLE = 10**9
 #: Fewer of the cells below than this share may be of the kind of their header: there is a year in many a column.
 _ALIKE = 1 / 2

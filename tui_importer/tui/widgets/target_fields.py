@@ -76,7 +76,7 @@ class TargetFields(Vertical):
 
     def values(self) -> dict[str, Any]:
         """What the fields say, by the parameters of :meth:`tui_importer.tui.draft.Draft.plan`. Raises
-        :class:`PlanError` for a text that is no number."""
+        :class:`PlanError` for a text that is not a number."""
         return {
             "database": self.database,
             "table": self._typed("table").strip() or None,
