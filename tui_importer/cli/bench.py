@@ -28,7 +28,6 @@ from tui_importer.core.model.count_or_auto import AUTO
 from tui_importer.core.model.json_text import encode_json
 from tui_importer.core.model.plan import Plan
 from tui_importer.core.model.report import Report
-from tui_importer.core.model.url import sqlite_path
 from tui_importer.core.planning.expansion import only_import
 from tui_importer.core.run.peak_memory import reset_peak_memory
 from tui_importer.core.writing.backend import ConnectionSettings
@@ -226,8 +225,8 @@ class _Bench:
 @contextmanager
 def _new_file_removed(plan: Plan) -> Iterator[None]:
     """Remove a database file that did not exist before."""
-    address = target_address(plan)
-    path = Path(sqlite_path(address)) if address.scheme == "sqlite" else None
+    file = target_address(plan).file
+    path = None if file is None else Path(file)
     new = path is not None and not path.exists()
     try:
         yield

@@ -20,7 +20,7 @@ from tui_importer.console.print_error import print_error
 from tui_importer.core.model.plan import Plan, checked, database_of
 from tui_importer.core.model.scripts import read_scripts
 from tui_importer.core.model.standard_input import STANDARD_INPUT, source_path
-from tui_importer.core.model.url import parse_address, sqlite_path
+from tui_importer.core.model.url import parse_address
 from tui_importer.errors import ExitCode, ImporterError, UsageError
 from tui_importer.plugins.choice import choose, imports_of
 from tui_importer.plugins.registry import Registry, load_registry
@@ -75,8 +75,7 @@ def command(files: tuple[str, ...], **given: Any) -> int:
             _report_refused(report_file, files, given["strategy"], error)
         raise
     if report_file:
-        databases = [parse_address(database_of(plan)) for plan in plans]
-        check_report_path(report_file, [sqlite_path(each) for each in databases if each.scheme == "sqlite"])
+        check_report_path(report_file, [parse_address(database_of(plan)).file for plan in plans])
     if given["ddl"]:
         return _print_definitions(plans, registry)
     if dashboard:

@@ -12,7 +12,7 @@ import msgspec
 from tui_importer.core.model.plan import Plan, checked
 from tui_importer.core.model.schemas import BUSINESSES
 from tui_importer.core.model.undecodable_names import escaped
-from tui_importer.core.model.url import parse_address, sqlite_path
+from tui_importer.core.model.url import parse_address
 from tui_importer.errors import UsageError
 from tui_importer.plugins.choice import target_address
 from tui_importer.process.watched_folder import WatchOptions
@@ -144,8 +144,8 @@ def is_loopback(host: str) -> bool:
 def _absolute(database: str) -> str:
     """Return the address in a form that holds in any folder: each run works in its own."""
     address = parse_address(database)
-    if address.scheme == "sqlite":
-        return str(Path(sqlite_path(address)).absolute())
+    if address.file is not None:
+        return str(Path(address.file).absolute())
     scheme, slashes, path = address.text.partition(":///")
     if address.scheme.startswith("sqlite+") and path and not path.startswith("/"):
         return f"{scheme}{slashes}/{(Path.cwd() / path)}"

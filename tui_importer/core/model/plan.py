@@ -179,7 +179,7 @@ class Target(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_
                 address = parse_address(self.database)
             except UsageError as error:
                 raise PlanError(str(error)) from None  # no chained exception: it may show a password
-            if address.scheme == "sqlite" and escaped(self.database) != self.database:
+            if address.file is not None and escaped(self.database) != self.database:
                 msgspec.structs.force_setattr(self, "database", address.display)
 
     @property
