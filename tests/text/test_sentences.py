@@ -90,7 +90,7 @@ SENTENCES: list[tuple[AnyEvent, str | None]] = [
     ),
     (
         Resumed(run_id=EVIL, rows=6_000, rejected=8, next_row=6_002, taken_over=True),
-        f"going on with run {SHOWN}, which died: 6,000 rows completed already (8 of them rejected), passed over; "
+        f"resuming run {SHOWN}, which died: 6,000 rows completed already (8 of them rejected), passed over; "
         "the first that is not is row 6,002",
     ),
     (

@@ -149,7 +149,7 @@ def test_report_screen_of_a_dead_run_shows_how_to_resume(folder: Path) -> None:
     async def look(pilot: Pilot[DashboardResult]) -> None:
         await pilot.press("e")
         await until(pilot, lambda: "gone without a report" in page(pilot.app))
-        assert "to go on" in page(pilot.app)
+        assert "to resume it" in page(pilot.app)
         assert COMMAND in page(pilot.app)
 
     RunScreenSession(Scene().begin().load().go(4).die(), folder).act(look, (140, 60))

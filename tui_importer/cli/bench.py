@@ -169,13 +169,13 @@ class _Bench:
     interruption: Interruption
 
     def warm_up(self, strategy: str) -> None:
-        """Import a few rows: what the program imports for its first run is nobody's time."""
+        """Import a few rows, so that the modules that the first run imports count for no setting."""
         source = msgspec.structs.replace(self.plan.source, limit=WARM_UP_ROWS)
         warm = replace(self, plan=msgspec.structs.replace(self.plan, source=source))
         warm._once(Setting(strategy=strategy))
 
     def time(self, settings: Sequence[Setting]) -> list[Timing]:
-        """Run the settings in turns, so that what else the machine does befalls all of them."""
+        """Run the settings in turns, so that other load on the machine affects all of them alike."""
         taken: dict[Setting, list[float]] = {setting: [] for setting in settings}
         memory: dict[Setting, list[int]] = {setting: [] for setting in settings}
         reports: dict[Setting, Report] = {}

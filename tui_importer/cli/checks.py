@@ -71,7 +71,7 @@ def check_report_path(where: str, kept: Iterable[str | Path | None] = ()) -> Non
 def files_in_folders(files: Sequence[str], registry: Registry) -> list[str]:
     """The files, with those that readers open in place of each folder, by name; a folder without any stays.
 
-    Hidden files are left out, and so are the lock files of spreadsheet programs (``~$orders.xlsx``). Names that are no
+    Hidden files are left out, and so are the lock files of spreadsheet programs (``~$orders.xlsx``). Names that are not
     text are escaped.
     """
     found = list[str]()

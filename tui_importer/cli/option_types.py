@@ -35,7 +35,7 @@ class Number(click.FloatRange):
 
 
 class Pair(click.ParamType):  # type: ignore[type-arg]
-    """Two texts with an equals sign between them, called as in ``name``; the second one has none."""
+    """Two texts with an equals sign between them; ``name`` is their form in the help. The second has no equals sign."""
 
     def __init__(self, name: str, meaning: str = "") -> None:
         self.name = name

@@ -68,5 +68,5 @@ def _table(lines: Sequence[ListedRun]) -> list[str]:
         ]
         shown.append("  ".join(cells).rstrip())
         if line is not None and line.resume:
-            shown.append(f"  to go on: {visible(line.resume)}")
+            shown.append(f"  to resume it: {visible(line.resume)}")
     return shown

@@ -209,7 +209,7 @@ class Routes:
                 raise HttpError(400, "rows is missing: the number of rows that GET says would be taken out")
             expected = _count(request.query_params["rows"], "rows", 0, sys.maxsize)
         if not self._settings.allow_undo:
-            raise HttpError(409, "this server takes no runs back: whoever starts it can allow that (--allow-undo)")
+            raise HttpError(409, "this server does not undo runs: whoever starts it can allow that (--allow-undo)")
         answer = await asyncio.to_thread(undo_upload, upload, self._settings, expected)
         return json_response(answer)
 

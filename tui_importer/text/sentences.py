@@ -281,7 +281,7 @@ def _resumed(event: Resumed) -> str:
     how = "which died" if event.taken_over else "which did not finish"
     rejected = f" ({event.rejected:,} of them rejected)" if event.rejected else ""
     return (
-        f"going on with run {visible(event.run_id)}, {how}: {plural(event.rows, 'row')} completed already{rejected}, "
+        f"resuming run {visible(event.run_id)}, {how}: {plural(event.rows, 'row')} completed already{rejected}, "
         f"passed over; the first that is not is row {event.next_row:,}"
     )
 

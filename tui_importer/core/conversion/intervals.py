@@ -34,7 +34,7 @@ _UNITS = {"weeks": 604_800, "days": 86_400, "hours": 3_600, "minutes": 60, "seco
 
 
 def parse_interval(text: str) -> dt.timedelta | None:
-    """The duration; None if the text is none. Raises ``OverflowError`` if it is too long for a ``timedelta``."""
+    """The duration; None if the text is not one. Raises ``OverflowError`` if it is too long for a ``timedelta``."""
     match = POSTGRESQL.fullmatch(text)
     if match is not None:
         days, signed = int(match["days"] or 0), -1 if match["sign"] == "-" else 1

@@ -46,7 +46,7 @@ def save_plan(plan: Plan, path: Path, *, replace: bool = True) -> None:
             if path.read_bytes() == text:
                 return
             raise PlanError(
-                f"{path}: is there already and says something else: save under another name, or replace it with --force"
+                f"{path}: exists already with other contents: save under another name, or replace it with --force"
             )
         path.write_bytes(text)
         path.chmod(0o600)

@@ -21,7 +21,7 @@ _BYTES = 0xDC00
 
 
 def escaped(name: str) -> str:
-    r"""The name of a file as text: bytes that are no UTF-8, which Python reads as lone surrogates (PEP 383), as
+    r"""The name of a file as text: bytes that are not UTF-8, which Python reads as lone surrogates (PEP 383), as
     ``\xe9``."""
     return name if name.isascii() else _SURROGATE.sub(_escape, name)
 

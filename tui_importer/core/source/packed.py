@@ -104,7 +104,7 @@ class Packed(msgspec.Struct, frozen=True):
 
 
 def packed(path: Path) -> Packed | None:
-    """The file as a packed one; None if it is none."""
+    """The file as a packed one; None if it is not packed."""
     content = content_of(path)
     if content not in SUFFIXES:
         return None

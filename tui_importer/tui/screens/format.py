@@ -101,7 +101,7 @@ class FormatScreen(ModalScreen[GivenFormat | None]):
         self.dismiss(None)
 
     def _given(self) -> GivenFormat:
-        """What the fields say. Raises :class:`PlanError` for a date format that is none, the only text that can be
+        """What the fields say. Raises :class:`PlanError` for an invalid date format, the only text that can be
         wrong."""
         own = ColumnFormat(
             **msgspec.structs.asdict(self._own)

@@ -55,7 +55,7 @@ class SetupScreen(Screen[None]):
     """Sets an import up. ``begin`` is called with the plan when the user begins it.
 
     ``place`` is which one it is of how many that are set up one after another: all but the last only go on to the next.
-    So many ``others`` go into the table that is given, too.
+    ``others`` is how many other ones go into the same table.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -321,7 +321,7 @@ class SetupScreen(Screen[None]):
             self._inspect_target()
         elif not self._inspections.has("source"):  # it was refused
             self._inspect_source()
-        self._target_status.say("begins once the file and the table have been looked at: Esc takes that back", "info")
+        self._target_status.say("begins once the file and the table have been inspected; Esc cancels that", "info")
 
     def _begin_now(self, plan: Plan) -> None:
         self._readiness.reset()  # inspect everything again if the user returns to this screen
