@@ -78,7 +78,7 @@ class ImportElsewhere(Protocol):
 
 
 class PendingImport(Protocol):
-    """One import of a run. It claims, resumes and fails for itself.
+    """One import of a run. It claims, resumes and fails on its own.
 
     A failed import is reported, not raised: the others are carried out all the same. Both ways to carry it out raise
     only what interrupts a program (``KeyboardInterrupt``). They first wait for earlier imports into the same table if
