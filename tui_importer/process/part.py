@@ -41,7 +41,7 @@ from tui_importer.process.messages import (
     WorkersOrder,
 )
 from tui_importer.process.prefetch import open_early
-from tui_importer.process.start import RefusedError, ended, start_process
+from tui_importer.process.start import RefusedError, describe_exit, start_process
 from tui_importer.rejects.store import RejectStore
 
 #: How often the counters are sent, in seconds: as often as a dashboard draws them.
@@ -100,7 +100,7 @@ class ImportProcess:
     def how_it_ended(self) -> str:
         """Wait until it has ended, and say how."""
         self.close()
-        return ended(self._process.returncode)
+        return describe_exit(self._process.returncode)
 
     def close(self) -> None:
         """Let it end, and wait for that."""

@@ -49,7 +49,7 @@ _MAX_CHAIN = 100
 T = TypeVar("T")
 
 
-class View:
+class UploadView:
     """Builds answers about uploads; changes none."""
 
     def __init__(self, settings: Settings, uploads: UploadRegistry, scheduler: Scheduler) -> None:
