@@ -15,7 +15,7 @@ from tui_importer.tui.terminal import Glyphs
 
 KEYS = (
     ("p", "pause the run; again: unpause"),
-    ("s", "stop: finish what is in flight; again: abort, which rolls it back"),
+    ("s", "stop: finish what is in flight; again: abort and roll it back"),
     ("+, -", "one worker more, one less"),
     ("r", "rejected rows: filter them, write the workbook"),
     ("l", "the whole log"),
