@@ -195,7 +195,7 @@ def test_core_packages_are_in_the_architecture_table_in_order() -> None:
 
 def test_every_entry_of_the_index_links_a_name_in_a_file() -> None:
     """That the name is defined in the file is tested for the links of every page."""
-    places = rows_below("architecture.md", "Where is what")
+    places = rows_below("architecture.md", "Where to find what")
     assert len(places) >= 8
     for what, where in places:
         assert re.match(r"\[`[\w.]+`\]\(\.\./tui_importer/[\w/]+\.py\)", where), what

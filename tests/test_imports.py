@@ -59,6 +59,13 @@ def test_import_contracts_name_existing_modules() -> None:
         assert named, sentence
 
 
+def test_contract_about_console_and_command_line_names_every_other_part() -> None:
+    section = contracts()["only the command line imports the console, and nobody imports the command line"]
+    parts = {name for name in MODULES if name.count(".") == 1}
+    apart = {f"tui_importer.{name}" for name in ("cli", "console", "__main__")}
+    assert {*listed(section, "source_modules")} == parts - apart
+
+
 def test_core_packages_import_only_those_below_them() -> None:
     [section] = [section for section in contracts().values() if section["type"] == "layers"]
     layers = listed(section, "layers")

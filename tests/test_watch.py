@@ -251,7 +251,7 @@ def test_symbolic_links_are_ignored_where_they_are_not_to_be_followed(folder: Pa
         (lambda: WatchOptions(settle=float("nan")), PlanError, "settle has to be a number of seconds from 0, not nan"),
         (lambda: WatchOptions(every=0), PlanError, "every has to be a number of seconds from 0.05, not 0"),
         (lambda: WatchOptions(done=""), PlanError, "done has to be the path of a folder"),
-        (lambda: Watch("nowhere", plan_into("w.db")), UsageError, "nowhere: is no folder"),
+        (lambda: Watch("nowhere", plan_into("w.db")), UsageError, "nowhere: is not a folder"),
         (lambda: Watch("in", plan_into("w.db"), WatchOptions(done="in")), UsageError, "in: is the folder that is"),
         (lambda: Watch("in", plan_into("mysqll://h/d")), UsageError, "mysqll"),
         (lambda: Watch("in", "plan.toml"), PlanError, "a Plan is needed, not str"),  # type: ignore[arg-type]

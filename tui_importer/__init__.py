@@ -38,7 +38,8 @@ if TYPE_CHECKING:
     from tui_importer.core.model.encoded import EncodedBatch
     from tui_importer.core.model.formats import ColumnFormat, Formats
     from tui_importer.core.model.list_column import ListColumn
-    from tui_importer.core.model.plan import ColumnPlan, Options, Plan, Source, Target, load_plan, save_plan
+    from tui_importer.core.model.plan import ColumnPlan, Options, Plan, Source, Target
+    from tui_importer.core.model.plan_file import load_plan, save_plan
     from tui_importer.core.model.ranges import CellRange
     from tui_importer.core.model.rates import eta, rate
     from tui_importer.core.model.report import Report, SetReport
@@ -119,125 +120,6 @@ if TYPE_CHECKING:
     from tui_importer.rejects.mended import mended_plan
     from tui_importer.undo import undo_run
     from tui_importer.watch import Watch, watch_folder
-
-#: The module of each public name.
-_HOMES = {
-    name: module
-    for module, names in {
-        "tui_importer.api": ("Run", "open_writer", "run_import"),
-        "tui_importer.inspection": (
-            "Definition",
-            "Inspection",
-            "TargetTable",
-            "compare_with_table",
-            "inspect_source",
-            "look_at_target",
-            "table_definition",
-        ),
-        "tui_importer.core.run.difference": ("Difference", "RowChange"),
-        "tui_importer.core.run.undo": ("Undoing",),
-        "tui_importer.undo": ("undo_run",),
-        "tui_importer.watch": ("Watch", "watch_folder"),
-        "tui_importer.backends.sql.catalog": ("SqlCatalog",),
-        "tui_importer.backends.sql.dialects": ("SqlDialect", "dialect_of"),
-        "tui_importer.backends.sql.faults": ("ErrorTranslation",),
-        "tui_importer.backends.sql.ledger": ("SqlLedger",),
-        "tui_importer.backends.sql.ledger_tables": ("LedgerStatements", "text_for", "worker_statements"),
-        "tui_importer.backends.sql.session": ("AsyncSqlSession", "SessionOperations", "SqlSession"),
-        "tui_importer.core.model.batch": ("Batch", "Block"),
-        "tui_importer.rejects.mended": ("mended_plan",),
-        "tui_importer.core.model.batch_outcome": ("BatchOutcome",),
-        "tui_importer.core.model.cells": ("Cell", "CellError", "EmptyText", "MalformedRecord", "UncalculatedFormula"),
-        "tui_importer.core.model.column": ("Column", "ColumnStore", "common_store"),
-        "tui_importer.core.model.formats": ("ColumnFormat", "Formats"),
-        "tui_importer.core.model.list_column": ("ListColumn",),
-        "tui_importer.core.model.encoded": ("EncodedBatch",),
-        "tui_importer.core.model.counters": ("Snapshot", "progress"),
-        "tui_importer.core.writing.remote_writer": ("RemoteJob", "RemoteWorker", "RemoteWriter"),
-        "tui_importer.core.writing.threaded_async_session": ("ThreadedAsyncSession",),
-        "tui_importer.core.writing.writer_spec": ("WriterSpec",),
-        "tui_importer.core.source.layout": ("Layout",),
-        "tui_importer.core.model.ranges": ("CellRange",),
-        "tui_importer.core.model.text_format": ("TextFormat",),
-        "tui_importer.core.writing.access": ("Access",),
-        "tui_importer.core.writing.base": ("BaseAsyncSession", "BaseBackend", "BaseSession"),
-        "tui_importer.core.writing.operation": ("Operation",),
-        "tui_importer.core.writing.catalog": ("BaseCatalog", "Catalog"),
-        "tui_importer.core.writing.defaults": ("PartStatements",),
-        "tui_importer.core.writing.ledger": ("Claim", "Entry", "Ledger"),
-        "tui_importer.core.writing.loaded": ("Loaded",),
-        "tui_importer.core.model.plan": ("ColumnPlan", "Options", "Plan", "Source", "Target", "load_plan", "save_plan"),
-        "tui_importer.core.scheduling.worker_pool": ("run_workers",),
-        "tui_importer.core.source.reader": (
-            "MergedSheet",
-            "NotedSheet",
-            "OpenSheet",
-            "Reader",
-            "SheetInfo",
-            "Workbook",
-        ),
-        "tui_importer.core.model.rates": ("eta", "rate"),
-        "tui_importer.core.model.report": ("Report", "SetReport"),
-        "tui_importer.core.writing.backend": (
-            "AsyncSession",
-            "Backend",
-            "ConnectionSettings",
-            "Destination",
-            "Entry",
-            "IsolatedRows",
-            "Session",
-        ),
-        "tui_importer.core.scheduling.executor": (
-            "Executor",
-            "ImportElsewhere",
-            "ImportQueue",
-            "ImportSpec",
-            "PendingImport",
-        ),
-        "tui_importer.core.scheduling.strategy": ("AsyncWriter", "Job", "Strategy", "Writer"),
-        "tui_importer.core.model.table": ("Constraint", "ConstraintKind", "Index", "Table", "TableColumn"),
-        "tui_importer.core.model.table_change": ("TableChange",),
-        "tui_importer.core.scheduling.task_pool": ("run_tasks",),
-        "tui_importer.core.model.types": ("ColumnType", "Kind"),
-        "tui_importer.core.model.url": ("portable_address",),
-        "tui_importer.core.model.write_mode": ("OnConflict", "WriteKind", "WriteMode"),
-        "tui_importer.errors": (
-            "BusyError",
-            "DatabaseError",
-            "EmptySheetError",
-            "DataFault",
-            "ExitCode",
-            "ImporterError",
-            "PlanError",
-            "ReconciliationError",
-            "SourceError",
-            "StoppedError",
-            "SupersededError",
-            "TransientFault",
-            "UnreachableError",
-            "UsageError",
-            "VerificationError",
-            "VerificationError",
-            "WorkerError",
-        ),
-        "tui_importer.events": ("AnyEvent", "Fault", "Listener", "Noticed", "Reject"),
-        "tui_importer.plugins.hookspecs": ("PLUGIN_API_VERSION", "hookimpl"),
-        "tui_importer.plugins.specs": ("BackendSpec", "ExecutorSpec", "ReaderSpec", "StrategySpec"),
-        "tui_importer.process.part": ("ImportProcess",),
-        "tui_importer.process.watched_folder": (
-            "AnyWatchEvent",
-            "FileEnded",
-            "FileMoved",
-            "FileNotMoved",
-            "FilePostponed",
-            "FileStarted",
-            "WatchOptions",
-        ),
-        "tui_importer.readers.calamine": ("CalamineReader",),
-        "tui_importer.readers.delimited.reader": ("DelimitedFile", "DelimitedReader"),
-    }.items()
-    for name in names
-}
 
 __all__ = [
     "PLUGIN_API_VERSION",
@@ -397,9 +279,11 @@ def __getattr__(name: str) -> Any:
         from importlib.metadata import version
 
         return version("tui-importer")
-    if name not in _HOMES:
+    if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(importlib.import_module(_HOMES[name]), name)
+    from tui_importer.public_names import MODULES
+
+    value = getattr(importlib.import_module(MODULES[name]), name)
     globals()[name] = value
     return value
 

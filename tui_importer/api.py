@@ -56,10 +56,9 @@ class Run:
         if it is already being opened. ``command`` is the command line that repeats the run, without secrets, or a
         sequence that continues with one command for each import. ``executor`` is the name of the plugin that carries
         out several imports, by default that of the (first) plan. ``approve`` is asked before rows that are in a table
-        are removed, updated or doubled (None: nobody is), from a thread of the run, or from several if imports are
-        carried out side by side; an import that is not approved ends as stopped.
-        ``tables_chosen``: it has been looked already which of several imports share a table
-        (:func:`tui_importer.plugins.tables.with_shared_tables`)."""
+        are removed, updated or doubled (None: nobody is asked), from a thread of the run, or from several if imports
+        are carried out side by side; an import that is not approved ends as stopped. ``tables_chosen``: it is known
+        already which of several imports share a table (:func:`tui_importer.plugins.tables.with_shared_tables`)."""
         if not callable(listener):
             raise PlanError(f"listener must be a function that takes an event, not {type(listener).__name__}")
         registry = registry or load_registry()

@@ -228,7 +228,7 @@ class RowRejected(ImportEvent, frozen=True, kw_only=True, tag="row_rejected"):
 
 
 class WorkerFailed(ImportEvent, frozen=True, kw_only=True, tag="worker_failed"):
-    """A worker stopped before its work was done; the others finish their current batch."""
+    """A worker failed before its work was done; the others finish their current batch."""
 
     worker: int
     first_row: int

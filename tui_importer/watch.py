@@ -36,7 +36,7 @@ from tui_importer.rejects.mended import plan_for_file
 from tui_importer.rejects.paths import check_default_place
 from tui_importer.text.command import commands_of
 
-#: Seconds between two looks whether a run has ended.
+#: How often to check whether a run has ended, in seconds.
 _POLL_PERIOD = 0.1
 #: Seconds within which a run that has begun accepts orders.
 _ORDER_TIMEOUT = 5.0

@@ -37,7 +37,11 @@ OLD = [(2, "old"), (3, "old"), (4, "old")]
     ("mode", "question", "after"),
     [
         ("truncate", "Remove 3 rows of table t once the sheet's are loaded? [y/N]", [(1, "x"), (2, "y")]),
-        ("upsert", "Update what of 3 rows of table t has a key in the sheet? [y/N]", [(1, "x"), (2, "y"), *OLD[1:]]),
+        (
+            "upsert",
+            "Of 3 rows of table t, update those whose key is in the sheet? [y/N]",
+            [(1, "x"), (2, "y"), *OLD[1:]],
+        ),
     ],
 )
 def test_change_is_made_only_after_yes(
@@ -147,7 +151,7 @@ def test_declined_table_is_not_asked_about_again(tmp_path: Path, side_by_side: l
     """In the order of the files, of which the last one would win."""
     options = ["t" if option == "{file}" else option for option in side_by_side]
     with Terminal([*options, "--mode", "upsert"], tmp_path) as terminal:
-        terminal.until("Update what of 3 rows of table t has a key in the sheet? [y/N]")
+        terminal.until("Of 3 rows of table t, update those whose key is in the sheet? [y/N]")
         terminal.type("n\r")
         assert terminal.wait() == 4
         assert terminal.output.count(b"[y/N]") == 1

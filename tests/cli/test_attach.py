@@ -87,7 +87,7 @@ def test_several_viewers_follow_a_live_run_to_its_end(program: Program, orders: 
         _, err = viewer.communicate(timeout=60)
         assert viewer.returncode == run.returncode == 128 + number
         assert "stopped before the end" in err
-        assert "to go on: tui-importer orders.xlsx --db o.db --max-rate 4 --no-ui" in err.splitlines()
+        assert "to resume it: tui-importer orders.xlsx --db o.db --max-rate 4 --no-ui" in err.splitlines()
 
 
 def test_stopping_a_viewer_does_not_stop_the_run(program: Program, orders: Path) -> None:
@@ -116,7 +116,7 @@ def test_attach_reports_a_dead_run(program: Program, orders: Path) -> None:
     [run_id] = ids(program)
     for lines in (err.splitlines(), program("attach", code=4).lines, program("replay", "--speed", "99", code=4).lines):
         assert f"run {run_id} died: the same command goes on from there" in lines
-        assert lines[-1] == "to go on: tui-importer orders.xlsx --db o.db --max-rate 4 --no-ui"
+        assert lines[-1] == "to resume it: tui-importer orders.xlsx --db o.db --max-rate 4 --no-ui"
 
 
 def test_live_run_can_be_replayed_up_to_now(program: Program, orders: Path) -> None:
@@ -179,7 +179,7 @@ def test_rejects_command_works_for_live_crashed_and_resumed_runs(program: Progra
     died = program("rejects", "-o", "died.xlsx", code=0)
     assert 1 <= count(live) <= count(died) < len(BAD)
     resumed = program(*options, "--no-ui", code=3)
-    assert "going on with run" in resumed.err
+    assert "resuming run" in resumed.err
     assert "rejected 10" in resumed.err
     # All of the import's, as in the file that the run itself has written, and none is told a second time.
     assert count(program("rejects", "-o", "all.xlsx", code=0)) == len(BAD)

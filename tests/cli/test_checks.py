@@ -212,7 +212,7 @@ def test_unwritable_folder_for_rejects_is_refused_before_the_import(program: Pro
     assert "rejected rows cannot be written into the current folder" in line
     assert "--rejects" in line
     assert not database.exists()
-    assert "takes no file for the report" in refused(program, "a.csv", "--report", "/proc/self/report.json")
+    assert "no file for the report can be created in" in refused(program, "a.csv", "--report", "/proc/self/report.json")
 
 
 def test_rejects_ok_changes_only_the_exit_code_for_rejects(program: Program, folder: Path) -> None:
@@ -234,7 +234,7 @@ def test_inspect_does_not_save_over_a_changed_plan(program: Program, folder: Pat
     program("inspect", "a.csv", "--save", "p.toml", code=0)  # the same once more
     (folder / "p.toml").write_text(found + "# by hand\n")
     line = refused(program, "inspect", "a.csv", "--save", "p.toml")
-    assert "is there already and says something else" in line
+    assert "exists already with other contents" in line
     assert "--force" in line
     program("inspect", "a.csv", "--save", "p.toml", "--force", code=0)
     assert (folder / "p.toml").read_text() == found

@@ -115,10 +115,10 @@ def test_stopped_dry_run_cannot_be_resumed(program: Program, orders: Path) -> No
     assert run.returncode == 130
     lines = program("attach", code=130).lines
     assert "dry run: stopped before the end: stopped by SIGINT; nothing was written" in lines
-    assert not any(line.startswith("to go on") for line in lines)
+    assert not any(line.startswith("to resume it") for line in lines)
     out = program("runs", code=0).out
     assert "dry run, stopped" in out
-    assert "to go on" not in out
+    assert "to resume it" not in out
 
 
 def test_dry_run_finds_what_an_import_would_find(database: Database, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""``tui-importer runs``: what ran, how it ended, and how to go on."""
+"""``tui-importer runs``: what ran, how it ended, and how to resume it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import pytest
 from tests.cli.test_stopping import slow, until
 from tui_importer import Options, Plan, Source, Target, save_plan
 from tui_importer.cli.import_files import command as import_command
-from tui_importer.cli.options import build_plan
+from tui_importer.cli.plan import build_plan
 from tui_importer.core.model.formats import ColumnFormat, Formats
 from tui_importer.plugins.registry import load_registry
 from tui_importer.text.command import command_of, commands_of
@@ -46,14 +46,14 @@ def test_runs_are_listed_with_state_counts_and_resume_command(program: Program, 
     assert [run["resume"] is None for run in runs] == [True, False, True]
     assert (runs[2]["inserted"], runs[2]["read"], runs[2]["rejected"]) == (300, 300, 0)
     out = program("runs", code=0).out
-    assert "to go on: tui-importer orders.xlsx --db o.db --max-rate 4 --no-ui" in out
+    assert "to resume it: tui-importer orders.xlsx --db o.db --max-rate 4 --no-ui" in out
     alive.send_signal(signal.SIGINT)
     alive.communicate(timeout=60)
     assert json.loads(program("runs", "--json", "--limit", "1", code=0).out)[0]["state"] == "stopped, resumable"
     # The command goes on with it.
     words = shlex.split(str(runs[1]["resume"]).replace("--max-rate 4", ""))
     ended = program(*words[1:], code=0)
-    assert "going on with run" in ended.err
+    assert "resuming run" in ended.err
     assert program("runs", "--prune", "--older-than", "0", code=0).out == "removed 4 recordings\n"
     assert program("runs", code=0).out == "no runs\n"
 

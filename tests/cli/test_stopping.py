@@ -208,5 +208,5 @@ def test_stopped_run_is_resumed_by_the_same_command(program: Program, orders: Pa
     process.communicate(timeout=60)
     assert 0 < in_table(program) < 300
     ended = program("orders.xlsx", "--db", "o.db", "--batch-size", "10", "--no-ui", code=0)
-    assert "going on with run" in ended.err
+    assert "resuming run" in ended.err
     assert in_table(program) == 300

@@ -71,7 +71,7 @@ def test_undecodable_database_values_are_refused(
     program: Program, file: str, option: str, value: str, field: str
 ) -> None:
     refused = program(file, "--no-ui", option, value, code=2)
-    assert refused.lines == [f"tui-importer: {field} has characters that are no UTF-8: write it in UTF-8"]
+    assert refused.lines == [f"tui-importer: {field} has characters that are not UTF-8: write it in UTF-8"]
 
 
 def test_missing_file_with_undecodable_name_is_shown_escaped(program: Program) -> None:

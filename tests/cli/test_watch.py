@@ -197,7 +197,7 @@ def test_unreachable_database_is_retried(place: Path, watching: Callable[..., Wa
 def test_invalid_requests_are_refused_before_any_file_is_opened(program: Program, place: Path) -> None:
     workbook = Workbook()
     workbook.save(place / "in" / "a.xlsx")
-    assert "is no folder" in program("watch", "nowhere", "--db", "w.db", code=2).err
+    assert "is not a folder" in program("watch", "nowhere", "--db", "w.db", code=2).err
     assert "is the folder that is watched" in program("watch", "in", "--done", "in", code=2).err
     assert program("watch", "in", "--strategy", "nope", code=2).err.count("\n") == 1
     assert not (place / "w.db").exists()

@@ -21,7 +21,7 @@ from tui_importer.core.model.plugin_values import PluginValue
 from tui_importer.events import AnyEvent, Noticed
 from tui_importer.plugins.choice import choose, options_of
 from tui_importer.plugins.options import KnownOptions, OptionSet, ValueKind, declared
-from tui_importer.plugins.registry import Registry, State, load_registry
+from tui_importer.plugins.registry import PluginState, Registry, load_registry
 
 
 class Speed(enum.Enum):
@@ -217,7 +217,7 @@ def test_unsupported_options_struct_breaks_only_its_plugin(install: Install, str
         "    return [StrategySpec('odd', '', object, options=Odd)]\n"
     )
     registry = load_registry(found=[install("odd", code), install("slow", WITH_OPTIONS)])
-    [info] = [info for info in registry.plugins() if info.state is State.BROKEN]
+    [info] = [info for info in registry.plugins() if info.state is PluginState.BROKEN]
     assert STRUCTS[struct] in info.detail
     assert [options.plugin for options in registry.options] == ["processes", "lines", "slow"]
     assert "odd" not in registry.strategy_names()

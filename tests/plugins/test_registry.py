@@ -11,7 +11,7 @@ import pytest
 
 from tests.plugins.conftest import Install
 from tui_importer import Options, Plan, Run, Source, SourceError, Target, UsageError
-from tui_importer.plugins.registry import DISTRIBUTION, Registry, State, load_registry
+from tui_importer.plugins.registry import DISTRIBUTION, PluginState, Registry, load_registry
 
 STRATEGY = """
 class Own:
@@ -45,7 +45,7 @@ def test_built_in_components_are_registered_as_plugins() -> None:
         *(("executor", name) for name in ("sequential", "processes")),
     }
     assert {info.distribution for info in registry.plugins()} == {DISTRIBUTION}
-    assert {info.state for info in registry.plugins()} == {State.ACTIVE}
+    assert {info.state for info in registry.plugins()} == {PluginState.ACTIVE}
 
 
 def test_third_party_plugin_is_listed_with_distribution_and_version(install: Install) -> None:
@@ -58,7 +58,7 @@ def test_third_party_plugin_is_listed_with_distribution_and_version(install: Ins
         "kind",
         "friendly",
         "1.2",
-        State.ACTIVE,
+        PluginState.ACTIVE,
     )
 
 
@@ -91,7 +91,7 @@ def test_broken_plugin_is_reported_and_the_others_are_loaded(install: Install, c
     found = [install("broken", code), install("friendly", strategy("kind"))]
     registry = load_registry(found=found)
     assert names(registry) == [*BUILT_IN, "kind"]
-    [info] = [info for info in registry.plugins() if info.state is State.BROKEN]
+    [info] = [info for info in registry.plugins() if info.state is PluginState.BROKEN]
     assert (info.kind, info.name, info.distribution) == ("plugin", "broken_plugin", "broken")
     assert why in info.detail
     assert "\n" not in info.detail
@@ -104,7 +104,7 @@ def test_broken_plugin_is_reported_and_the_others_are_loaded(install: Install, c
 
 def test_name_conflict_names_both_plugins(install: Install) -> None:
     registry = load_registry(found=[install("first", strategy("same")), install("second", strategy("same"))])
-    [info] = [info for info in registry.plugins() if info.state is State.BROKEN]
+    [info] = [info for info in registry.plugins() if info.state is PluginState.BROKEN]
     assert (info.distribution, "first 1.2" in info.detail) == ("second", True)
     assert names(registry) == [*BUILT_IN, "same"]
 
@@ -114,7 +114,7 @@ def test_plugin_can_be_disabled(install: Install, disabled: str) -> None:
     entry_point = install("friendly", strategy("kind"))
     registry = load_registry(found=[entry_point], environment={"TUI_IMPORTER_DISABLE_PLUGINS": disabled})
     assert names(registry) == BUILT_IN
-    assert registry.plugins()[-1].state is State.DISABLED
+    assert registry.plugins()[-1].state is PluginState.DISABLED
     assert registry.warnings == ()
     assert "friendly" not in sys.modules
 

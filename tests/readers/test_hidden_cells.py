@@ -282,7 +282,7 @@ def test_pictures_and_data_types_are_blank_with_one_note(tmp_path: Path, reader:
             after.writestr(part, before.read(part).replace(b' t="e"', b' t="e" vm="1"'))
     with open_source(path, reader, Source(file=path)) as source:
         assert source.notes == (
-            "column B: 2 cells hold a picture or a data type, which is no value: NULL (the first is S!B2)",
+            "column B: 2 cells hold a picture or a data type, which is not a value: NULL (the first is S!B2)",
         )
         (block,) = source.sheet.blocks(10)
         assert list(block.columns[1].values()) == ["b", None, None]

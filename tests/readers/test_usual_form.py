@@ -76,9 +76,9 @@ MACRO = "http://schemas.microsoft.com/office/2006/relationships/xlMacrosheet"
 UNUSUAL: dict[str, tuple[Edit, str]] = {
     "references": (of_sheet(r' r="([A-Z])([0-9])"', r' r="$\1$\2"'), "references like $A$1"),
     "columns": (of_sheet(r' r="([A-Z])([0-9])"', r' r="$\1\2"'), "references like $A$1"),
-    "no dimension": (of_sheet(r'<dimension ref="[^"]*"', '<dimension ref=""'), "a dimension that is none"),
-    "R1C1": (of_sheet(r'<dimension ref="[^"]*"', '<dimension ref="R1C1:R3C2"'), "a dimension that is none"),
-    "three corners": (of_sheet(r'<dimension ref="[^"]*"', '<dimension ref="A1:B2:C3"'), "a dimension that is none"),
+    "no dimension": (of_sheet(r'<dimension ref="[^"]*"', '<dimension ref=""'), "an invalid dimension"),
+    "R1C1": (of_sheet(r'<dimension ref="[^"]*"', '<dimension ref="R1C1:R3C2"'), "an invalid dimension"),
+    "three corners": (of_sheet(r'<dimension ref="[^"]*"', '<dimension ref="A1:B2:C3"'), "an invalid dimension"),
     "no part": (with_sheet(""), "sheet '<x>', which is without a part"),
     "macro sheet": (
         with_sheet(f'<Relationship Id="r9" Type="{MACRO}" Target="macrosheets/m.xml"/>'),
@@ -119,7 +119,7 @@ def test_unusual_workbooks_give_the_same_rows(book: Path, temporary: Path, kind:
 def test_inspect_notes_the_copy_and_removes_it(book: Path, temporary: Path) -> None:
     edited(book, UNUSUAL["R1C1"][0])
     found = inspect_source(Plan(source=Source(file=str(book))))
-    assert any("a dimension that is none" in note for note in found.notes)
+    assert any("an invalid dimension" in note for note in found.notes)
     assert list(temporary.iterdir()) == []
 
 

@@ -375,7 +375,7 @@ def test_other_files_are_not_taken_for_rejects(tmp_path: Path) -> None:
     assert mended_run(tmp_path / "rows.xlsx") is None
     (tmp_path / "text.csv").write_text(f"a,b\n1,{KEY_HEADER}\n")
     assert mended_run(tmp_path / "text.csv") is None
-    with pytest.raises(SourceError, match="is no workbook of rejected rows"):
+    with pytest.raises(SourceError, match="is not a workbook of rejected rows"):
         mended_plan(tmp_path / "rows.xlsx")
 
 

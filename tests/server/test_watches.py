@@ -16,7 +16,8 @@ import pytest
 
 from tests.conftest import sqlite_database
 from tests.server.conftest import PATIENCE, SLOW, Served, numbered, until
-from tui_importer.core.model.plan import Options, Plan, Source, Target, save_plan
+from tui_importer.core.model.plan import Options, Plan, Source, Target
+from tui_importer.core.model.plan_file import save_plan
 from tui_importer.errors import UsageError
 from tui_importer.process.watched_folder import WatchOptions
 from tui_importer.server.settings import watch_settings
@@ -246,7 +247,7 @@ def test_file_for_which_there_is_no_room_is_postponed(serve: Callable[..., Serve
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (["--watch", "nowhere"], "nowhere: is no folder"),
+        (["--watch", "nowhere"], "nowhere: is not a folder"),
         (["--watch", "in", "--watch", "./in/"], "--watch in: is watched twice"),
         (["--watch", "in", "--watch", "shop", "--watch-failed", "../shop"], "--watch-failed ../shop: is watched: its"),
         (["--watch-done", "done"], "are for a folder: name it with --watch"),

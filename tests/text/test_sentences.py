@@ -90,7 +90,7 @@ SENTENCES: list[tuple[AnyEvent, str | None]] = [
     ),
     (
         Resumed(run_id=EVIL, rows=6_000, rejected=8, next_row=6_002, taken_over=True),
-        f"going on with run {SHOWN}, which died: 6,000 rows completed already (8 of them rejected), passed over; "
+        f"resuming run {SHOWN}, which died: 6,000 rows completed already (8 of them rejected), passed over; "
         "the first that is not is row 6,002",
     ),
     (
@@ -144,7 +144,7 @@ SENTENCES: list[tuple[AnyEvent, str | None]] = [
     (Paused(), "paused: what is in flight is finished, nothing more is taken"),
     (Unpaused(), "going on"),
     (Stopping(reason=EVIL, aborting=False), f"stopping ({SHOWN}): finishing what is in flight"),
-    (Stopping(reason="SIGINT", aborting=True), "stopping (SIGINT): undoing what is in flight"),
+    (Stopping(reason="SIGINT", aborting=True), "stopping (SIGINT): rolling back what is in flight"),
     (IndexesCreated(count=6, seconds=1.0), "made 6 indexes in 1.00 s"),
     (IndexesCreated(count=0, seconds=0.0), None),
     (
@@ -221,9 +221,9 @@ def test_long_remaining_time_is_shown_in_hours() -> None:
 def test_sentence_names_its_source_if_there_are_several() -> None:
     assert narrate(Noticed(source=2, message="n"), several=True) == "source 2: note: n"
     assert narrate(Stopping(source=2, reason="r", aborting=True), several=True) == (
-        "source 2: stopping (r): undoing what is in flight"
+        "source 2: stopping (r): rolling back what is in flight"
     )
-    assert narrate(Stopping(reason="r", aborting=True), several=True) == "stopping (r): undoing what is in flight"
+    assert narrate(Stopping(reason="r", aborting=True), several=True) == "stopping (r): rolling back what is in flight"
     assert narrate(IndexesCreated(source=2, count=0, seconds=0.0), several=True) is None
     started = ImportStarted(source=2, file="f", target="t", strategy="batched")
     assert narrate(started, several=True) == narrate(started) == "source 2: f into t"

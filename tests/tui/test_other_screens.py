@@ -86,7 +86,7 @@ def test_mended_rejects_are_imported_from_the_rejects_screen(
         await pilot.press("m")
         await until(pilot, lambda: "which workbook of mended rejects?" in page(pilot.app))
         await pilot.press("tab", *"other.csv", "enter")
-        await until(pilot, lambda: "other.csv: is no workbook of rejected rows" in page(pilot.app))
+        await until(pilot, lambda: "other.csv: is not a workbook of rejected rows" in page(pilot.app))
         await pilot.press("escape")
         await until(pilot, lambda: "13 rows rejected" in page(pilot.app))
         await pilot.press("m")
@@ -149,7 +149,7 @@ def test_report_screen_of_a_dead_run_shows_how_to_resume(folder: Path) -> None:
     async def look(pilot: Pilot[DashboardResult]) -> None:
         await pilot.press("e")
         await until(pilot, lambda: "gone without a report" in page(pilot.app))
-        assert "to go on" in page(pilot.app)
+        assert "to resume it" in page(pilot.app)
         assert COMMAND in page(pilot.app)
 
     RunScreenSession(Scene().begin().load().go(4).die(), folder).act(look, (140, 60))

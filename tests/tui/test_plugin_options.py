@@ -14,7 +14,8 @@ from textual.widgets import Input, Select
 from tests.support.once import once
 from tests.tui.conftest import page, run, until
 from tests.tui.test_setup_screen import Setup, begin, found
-from tui_importer.core.model.plan import Options, Plan, Source, Target, load_plan
+from tui_importer.core.model.plan import Options, Plan, Source, Target
+from tui_importer.core.model.plan_file import load_plan
 from tui_importer.core.model.plugin_values import PluginValue
 from tui_importer.errors import UsageError
 from tui_importer.plugins.options import OptionSet, declared

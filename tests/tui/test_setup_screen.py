@@ -14,7 +14,8 @@ from textual.widgets.select import InvalidSelectValueError
 
 from tests.support.once import once, once_sets
 from tests.tui.conftest import page, run, until
-from tui_importer.core.model.plan import ColumnPlan, Options, Plan, Source, Target, load_plan
+from tui_importer.core.model.plan import ColumnPlan, Options, Plan, Source, Target
+from tui_importer.core.model.plan_file import load_plan
 from tui_importer.core.model.write_mode import WriteKind
 from tui_importer.process.messages import (
     Answer,
@@ -28,7 +29,7 @@ from tui_importer.process.messages import (
 )
 from tui_importer.tui.app import Dashboard
 from tui_importer.tui.draft import Draft
-from tui_importer.tui.inspections import Inspection
+from tui_importer.tui.inspections import RunningInspection
 from tui_importer.tui.messages import DashboardResult
 from tui_importer.tui.screens.setup import SetupScreen
 
@@ -47,7 +48,7 @@ class Inspections:
     cancelled: list[Request] = field(default_factory=list)
     on_answer: dict[int, Callable[[Answer], None]] = field(default_factory=dict)
 
-    def __call__(self, request: Request, on_answer: Callable[[Answer], None]) -> Inspection:
+    def __call__(self, request: Request, on_answer: Callable[[Answer], None]) -> RunningInspection:
         self.asked.append(request)
         self.on_answer[len(self.asked) - 1] = on_answer
         return PendingInspection(self, request)

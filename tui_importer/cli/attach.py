@@ -27,7 +27,7 @@ def attach(*, run: str | None, no_ui: bool) -> int:
 @click.option("--speed", type=click.FloatRange(0, min_open=True), default=1.0, show_default=True, help="Times as fast.")
 @click.option("--no-ui", is_flag=True, help="Lines on stderr instead of a dashboard.")
 def replay(*, run: str | None, speed: float, no_ui: bool) -> int:
-    """Play a run again as it was. Leaving it early is no failure."""
+    """Play a run again as it was. Leaving it early is not a failure."""
     recording = find_recording(recordings_folder(), run)
     try:
         return _show(recording, speed, no_ui=no_ui)

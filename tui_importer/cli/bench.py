@@ -18,14 +18,16 @@ import msgspec
 
 from tui_importer.api import Run
 from tui_importer.cli.interruption import Interruption, interruptible
-from tui_importer.cli.options import CommandWithPlugins, CountOrAuto, build_plan, source_options, target_options
+from tui_importer.cli.option_types import CountOrAuto
+from tui_importer.cli.options import source_options, target_options
+from tui_importer.cli.plan import build_plan
+from tui_importer.cli.plugin_options import CommandWithPlugins
 from tui_importer.console.lines import SafeStream
 from tui_importer.console.print_error import print_error
 from tui_importer.core.model.count_or_auto import AUTO
 from tui_importer.core.model.json_text import encode_json
 from tui_importer.core.model.plan import Plan
 from tui_importer.core.model.report import Report
-from tui_importer.core.model.url import sqlite_path
 from tui_importer.core.planning.expansion import only_import
 from tui_importer.core.run.peak_memory import reset_peak_memory
 from tui_importer.core.writing.backend import ConnectionSettings
@@ -51,10 +53,14 @@ WORKERS, BATCH_SIZES = (1, 2, 4), (1_000, 5_000, 10_000, 20_000)
 @click.argument("file")
 @source_options
 @target_options
-@click.option("--strategy", "strategies", multiple=True, metavar="NAME", help="Only these (repeatable).")
-@click.option("--workers", multiple=True, type=CountOrAuto(), help="Only so many connections (repeatable).")
-@click.option("--batch-size", multiple=True, type=CountOrAuto(), help="Only so many rows a batch (repeatable).")
-@click.option("--repeat", type=click.IntRange(1), default=1, show_default=True, help="Runs of each; medians count.")
+@click.option(
+    "--strategy", "strategies", multiple=True, metavar="NAME", help="Compare only this strategy (repeatable)."
+)
+@click.option("--workers", multiple=True, type=CountOrAuto(), help="Compare this number of workers (repeatable).")
+@click.option("--batch-size", multiple=True, type=CountOrAuto(), help="Compare this batch size (repeatable).")
+@click.option(
+    "--repeat", type=click.IntRange(1), default=1, show_default=True, help="Runs of each setting; the median counts."
+)
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 def command(
     file: str,
@@ -163,13 +169,13 @@ class _Bench:
     interruption: Interruption
 
     def warm_up(self, strategy: str) -> None:
-        """Import a few rows: what the program imports for its first run is nobody's time."""
+        """Import a few rows, so that the modules that the first run imports count for no setting."""
         source = msgspec.structs.replace(self.plan.source, limit=WARM_UP_ROWS)
         warm = replace(self, plan=msgspec.structs.replace(self.plan, source=source))
         warm._once(Setting(strategy=strategy))
 
     def time(self, settings: Sequence[Setting]) -> list[Timing]:
-        """Run the settings in turns, so that what else the machine does befalls all of them."""
+        """Run the settings in turns, so that other load on the machine affects all of them alike."""
         taken: dict[Setting, list[float]] = {setting: [] for setting in settings}
         memory: dict[Setting, list[int]] = {setting: [] for setting in settings}
         reports: dict[Setting, Report] = {}
@@ -219,8 +225,8 @@ class _Bench:
 @contextmanager
 def _new_file_removed(plan: Plan) -> Iterator[None]:
     """Remove a database file that did not exist before."""
-    address = target_address(plan)
-    path = Path(sqlite_path(address)) if address.scheme == "sqlite" else None
+    file = target_address(plan).file
+    path = None if file is None else Path(file)
     new = path is not None and not path.exists()
     try:
         yield

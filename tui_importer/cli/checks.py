@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tui_importer.core.model.files import check_source_file
+from tui_importer.core.model.files import check_new_file, check_source_file
 from tui_importer.core.model.standard_input import STANDARD_INPUT, source_path
 from tui_importer.core.model.suggest import closest
 from tui_importer.core.model.undecodable_names import escaped
@@ -51,10 +51,27 @@ def check_files(files: Sequence[str], commands: Iterable[str]) -> None:
         raise UsageError("; ".join(wrong) + nothing)
 
 
+def check_report_path(where: str, kept: Iterable[str | Path | None] = ()) -> None:
+    """Check before the import that the report can be written (``-`` is stdout) without replacing a file that is to be
+    ``kept``. Raises :class:`UsageError`."""
+    path = Path(where)
+    if where == "-":
+        return
+    if not path.exists() or path.is_dir():
+        check_new_file(path, "the report")
+    elif not os.access(path, os.W_OK):
+        raise UsageError(f"{where}: the report cannot be written there")
+    for file in kept:
+        if file is not None and os.path.abspath(file) == os.path.abspath(path):
+            raise UsageError(f"{where}: is named for something else already; name another file for the report")
+        if file is not None and path.exists() and os.path.exists(file) and path.samefile(file):
+            raise UsageError(f"{where}: the report would replace {file}; name another file for it")
+
+
 def files_in_folders(files: Sequence[str], registry: Registry) -> list[str]:
     """The files, with those that readers open in place of each folder, by name; a folder without any stays.
 
-    Hidden files are left out, and so are the lock files of spreadsheet programs (``~$orders.xlsx``). Names that are no
+    Hidden files are left out, and so are the lock files of spreadsheet programs (``~$orders.xlsx``). Names that are not
     text are escaped.
     """
     found = list[str]()

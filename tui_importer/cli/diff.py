@@ -13,7 +13,9 @@ import msgspec
 
 from tui_importer.cli.checks import check_files
 from tui_importer.cli.main import COMMANDS
-from tui_importer.cli.options import CommandWithPlugins, build_plan, source_options, target_options
+from tui_importer.cli.options import source_options, target_options
+from tui_importer.cli.plan import build_plan
+from tui_importer.cli.plugin_options import CommandWithPlugins
 from tui_importer.core.model.files import check_new_file
 from tui_importer.core.model.write_mode import OnConflict, WriteKind
 from tui_importer.core.run.difference import ChangeKind, Difference, RowChange

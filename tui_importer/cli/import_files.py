@@ -9,22 +9,18 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tui_importer.cli.checks import check_files, files_in_folders
+from tui_importer.cli.checks import check_files, check_report_path, files_in_folders
 from tui_importer.cli.dashboard import wants_dashboard
 from tui_importer.cli.main import COMMANDS
-from tui_importer.cli.options import (
-    CommandWithPlugins,
-    build_plan,
-    check_report_path,
-    source_options,
-    target_options,
-)
+from tui_importer.cli.options import source_options, target_options
+from tui_importer.cli.plan import build_plan
+from tui_importer.cli.plugin_options import CommandWithPlugins
 from tui_importer.cli.run_options import run_options
 from tui_importer.console.print_error import print_error
 from tui_importer.core.model.plan import Plan, checked, database_of
 from tui_importer.core.model.scripts import read_scripts
 from tui_importer.core.model.standard_input import STANDARD_INPUT, source_path
-from tui_importer.core.model.url import parse_address, sqlite_path
+from tui_importer.core.model.url import parse_address
 from tui_importer.errors import ExitCode, ImporterError, UsageError
 from tui_importer.plugins.choice import choose, imports_of
 from tui_importer.plugins.registry import Registry, load_registry
@@ -46,16 +42,16 @@ if TYPE_CHECKING:
 @source_options
 @target_options
 @run_options
-@click.option("--again", is_flag=True, default=None, help="Import what is in already once more.")
+@click.option("--again", is_flag=True, default=None, help="Import again what is in already.")
 @click.option("--dry-run", is_flag=True, default=None, help="Read and check everything, write nothing.")
 @click.option("--ddl", is_flag=True, help="Print the statements that make the table, and touch nothing.")
 @click.option("--rejects", metavar="FILE", help="Workbook for rejected rows (default: NAME.rejects.xlsx).")
 @click.option("--report", metavar="FILE|-", help="Write the report as JSON.")
-@click.option("-y", "--yes", is_flag=True, help="Begin at once: no setup screen.")
+@click.option("-y", "--yes", is_flag=True, help="Begin at once: no setup screen and no question.")
 @click.option("--no-ui", is_flag=True, help="Lines on stderr instead of a dashboard.")
 @click.option("--plain", is_flag=True, help="One sentence per change, for screen readers and logs.")
-@click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")
-@click.option("-v", "--verbose", is_flag=True, help="Say every batch and choice, and where the time went.")
+@click.option("-q", "--quiet", is_flag=True, help="Show only errors.")
+@click.option("-v", "--verbose", is_flag=True, help="Show every batch and choice, and where the time went.")
 @click.option("--log-format", type=click.Choice(["text", "json"]), help="json: one object a line on stderr.")
 def command(files: tuple[str, ...], **given: Any) -> int:
     """Import spreadsheets into a database.
@@ -79,8 +75,7 @@ def command(files: tuple[str, ...], **given: Any) -> int:
             _report_refused(report_file, files, given["strategy"], error)
         raise
     if report_file:
-        databases = [parse_address(database_of(plan)) for plan in plans]
-        check_report_path(report_file, [sqlite_path(each) for each in databases if each.scheme == "sqlite"])
+        check_report_path(report_file, [parse_address(database_of(plan)).file for plan in plans])
     if given["ddl"]:
         return _print_definitions(plans, registry)
     if dashboard:

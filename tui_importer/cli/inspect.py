@@ -12,9 +12,11 @@ import msgspec
 
 from tui_importer.cli.checks import check_files
 from tui_importer.cli.main import COMMANDS
-from tui_importer.cli.options import CommandWithPlugins, build_plan, source_options, target_options
+from tui_importer.cli.options import source_options, target_options
+from tui_importer.cli.plan import build_plan
+from tui_importer.cli.plugin_options import CommandWithPlugins
 from tui_importer.core.model.files import check_new_file
-from tui_importer.core.model.plan import save_plan
+from tui_importer.core.model.plan_file import save_plan
 from tui_importer.errors import UsageError
 from tui_importer.inspection import Inspection, inspect_source
 from tui_importer.plugins.registry import load_registry
@@ -33,7 +35,7 @@ _MAX_CELL = 60
 @target_options
 @click.option("--save", metavar="plan.toml", help="Save the plan, to be changed by hand and given to --schema.")
 @click.option("--any-sheet", is_flag=True, help="Save it without the sheet's name, for files whose sheets differ.")
-@click.option("--force", is_flag=True, help="Save it over a plan that is there and says something else.")
+@click.option("--force", is_flag=True, help="Replace a plan file with other contents.")
 def command(file: str, *, save: str | None, any_sheet: bool, force: bool, **given: Any) -> None:
     """Show sheets, columns, types and findings before anything is written.
 

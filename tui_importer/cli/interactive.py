@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from tui_importer.cli.dashboard import print_result, show
-from tui_importer.cli.options import build_plan, plan_file_of
+from tui_importer.cli.plan import build_plan, plan_file_of
 from tui_importer.console.print_error import print_error
 from tui_importer.core.model.plan import Plan, checked
 from tui_importer.core.model.standard_input import source_path

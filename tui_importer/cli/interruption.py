@@ -1,4 +1,4 @@
-"""Stops a command that has to clean up before it exits."""
+"""Signals to a command that has to clean up before it exits."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class Interruption:
         self._woken.wait()
         if self.number is not None:
             self._woken.clear()
-            run.abort(f"stopped by {self.number.name}")
+            run.abort(f"aborted by {self.number.name}")
             # A file that is still being parsed is not waited for: nothing is written before the plan is resolved, and a
             # run that was aborted by then never writes.
             if not reports and run.resolved_plan is not None:

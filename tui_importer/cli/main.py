@@ -44,7 +44,7 @@ Examples:
 
 
 class LazyGroup(click.Group):
-    """Commands by name, each imported on demand; a word that is no command is a file to import."""
+    """Commands by name, each imported on demand; a word that is not a command is a file to import."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import click
 
-from tui_importer.cli.options import plugin_file_option
+from tui_importer.cli.plugin_options import plugin_file_option
 from tui_importer.core.model.suggest import closest
 from tui_importer.errors import ExitCode, UsageError
-from tui_importer.plugins.registry import PluginInfo, Registry, State, load_registry
+from tui_importer.plugins.registry import PluginInfo, PluginState, Registry, load_registry
 from tui_importer.text.safe import visible
 
 #: How often an import is killed to check a strategy.
@@ -74,7 +74,7 @@ def _importable(factory: object) -> bool:
 
 def _problem(info: PluginInfo, registry: Registry) -> str | None:
     """What is wrong with a plugin; None if nothing is. Raises :class:`UsageError` if the kit needs a test for it."""
-    if info.state != State.ACTIVE:
+    if info.state != PluginState.ACTIVE:
         return f"{info.state}: {info.detail}"
     from tui_importer.testing import ContractError, check_executor, check_strategy
 

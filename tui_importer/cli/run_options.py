@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import click
 
-from tui_importer.cli.options import Command, CountOrAuto
+from tui_importer.cli.option_types import CountOrAuto
+from tui_importer.cli.options import Command
 
 
 def run_options(command: Command) -> Command:
@@ -20,16 +21,19 @@ def run_options(command: Command) -> Command:
                 help="What carries out several imports: sequential, processes, a plugin's.",
             ),
             click.option(
-                "--jobs", type=CountOrAuto(), help="Carry out so many imports side by side, in local processes."
+                "--jobs", type=CountOrAuto(), help="Number of imports carried out side by side, in local processes."
             ),
-            click.option("--workers", type=CountOrAuto(), help="Connections that write side by side."),
-            click.option("--batch-size", type=CountOrAuto(), help="Rows of a batch."),
+            click.option("--workers", type=CountOrAuto(), help="Number of connections that write side by side."),
+            click.option("--batch-size", type=CountOrAuto(), help="Number of rows in a batch."),
             click.option("--max-rejects", metavar="N|P%", help="Stop when more rows than that are rejected."),
             click.option(
-                "--max-rate", type=click.FloatRange(0, min_open=True), metavar="ROWS/S", help="Spare a busy database."
+                "--max-rate",
+                type=click.FloatRange(0, min_open=True),
+                metavar="ROWS/S",
+                help="Limit the rate, to spare a busy database.",
             ),
             click.option(
-                "--timeout", type=click.FloatRange(0, min_open=True), metavar="S", help="Stop after so many seconds."
+                "--timeout", type=click.FloatRange(0, min_open=True), metavar="S", help="Abort after this many seconds."
             ),
             click.option(
                 "--retry-for",
@@ -41,7 +45,7 @@ def run_options(command: Command) -> Command:
                 "--stall-timeout",
                 type=click.FloatRange(0),
                 metavar="S",
-                help="Give up a connection that says nothing for so long (default: 60; 0: never).",
+                help="Give up a connection that is silent for this long (default: 60; 0: never).",
             ),
             click.option("--atomic", is_flag=True, default=None, help="Show the rows all at once, or none of them."),
             click.option(
@@ -53,7 +57,7 @@ def run_options(command: Command) -> Command:
             click.option("--after", metavar="FILE.sql", help="Execute a script once, after the last row."),
             click.option("--comment", metavar="TEXT", help="Comment of a table that is created."),
             click.option(
-                "--rejects-ok", is_flag=True, default=None, help="End with 0 instead of 3 where rows were rejected."
+                "--rejects-ok", is_flag=True, default=None, help="End with 0 instead of 3 if rows were rejected."
             ),
         )
     ):

@@ -10,7 +10,7 @@ from typing import Any
 
 from tui_importer.api import Run
 from tui_importer.cli.approval import Approval
-from tui_importer.cli.options import plan_file_of
+from tui_importer.cli.plan import plan_file_of
 from tui_importer.console.choice import choose_progress
 from tui_importer.console.lines import SafeStream
 from tui_importer.console.print_error import print_error

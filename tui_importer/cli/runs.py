@@ -19,7 +19,7 @@ _DAY = 86_400.0
 @click.command("runs", context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80})
 @click.option("--db", metavar="URL", help="Ask the ledger of this database (default: this user's recordings).")
 @click.option("--ledger-schema", metavar="NAME", help="PostgreSQL schema of the ledger's tables.")
-@click.option("--limit", type=click.IntRange(1), default=20, show_default=True, help="So many runs at most.")
+@click.option("--limit", type=click.IntRange(1), default=20, show_default=True, help="List at most this many runs.")
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 @click.option("--prune", "pruning", is_flag=True, help="Remove old recordings of runs that have ended.")
 @click.option(
@@ -28,10 +28,10 @@ _DAY = 86_400.0
 def command(
     *, db: str | None, ledger_schema: str | None, limit: int, as_json: bool, pruning: bool, older_than: float
 ) -> None:
-    """List runs: their state and counts, and how to go on with those that did not finish.
+    """List runs: their state and counts, and how to resume those that did not finish.
 
-    A run is told the same with --db as without. Of one that died, its recording knows at
-    least so many rows ("4,000+"). What earlier runs of an import have put in is skipped.
+    A run is described in the same words with --db and without. If it died, its recording
+    knows only a minimum of its rows ("4,000+"). Rows of earlier runs count as skipped.
     """
     if pruning:
         removed = prune(recordings_folder(), older_than * _DAY)
@@ -68,5 +68,5 @@ def _table(lines: Sequence[ListedRun]) -> list[str]:
         ]
         shown.append("  ".join(cells).rstrip())
         if line is not None and line.resume:
-            shown.append(f"  to go on: {visible(line.resume)}")
+            shown.append(f"  to resume it: {visible(line.resume)}")
     return shown

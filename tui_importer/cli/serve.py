@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tui_importer.cli.options import CommandWithPlugins, CountOrAuto, Number, build_plan, target_options
+from tui_importer.cli.option_types import CountOrAuto, Number
+from tui_importer.cli.options import target_options
+from tui_importer.cli.plan import build_plan
+from tui_importer.cli.plugin_options import CommandWithPlugins
 from tui_importer.cli.watch_options import watch_options, watch_options_of
 from tui_importer.console.print_error import print_error
 from tui_importer.core.scheduling.worker_count import MAX_WORKERS
@@ -31,33 +34,61 @@ _MEGABYTE, _DAY = 1 << 20, 86_400.0
     "serve", cls=CommandWithPlugins, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80}
 )
 @target_options
-@click.option("--strategy", metavar="NAME", help="Unless the client names one (default: batched).")
-@click.option("--workers", type=CountOrAuto(), help="Unless the client says how many.")
+@click.option("--strategy", metavar="NAME", help="Strategy, unless the client names one (default: batched).")
+@click.option("--workers", type=CountOrAuto(), help="Number of workers, unless the client gives one.")
 @click.option("--retry-for", type=Number(0), metavar="S", help="See import (default: 300).")
 @click.option("--stall-timeout", type=Number(0), metavar="S", help="See import (default: 60).")
-@click.option("--host", default="127.0.0.1", show_default=True, metavar="ADDRESS", help="Any other needs a token.")
 @click.option(
-    "--port", type=click.IntRange(0, 65535), default=8080, show_default=True, metavar="N", help="0: a free one."
+    "--host",
+    default="127.0.0.1",
+    show_default=True,
+    metavar="ADDRESS",
+    help="Address to listen on; any other needs a token.",
+)
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=8080,
+    show_default=True,
+    metavar="N",
+    help="Port to listen on; 0: a free one.",
 )
 @click.option("--token-file", metavar="FILE", help=f"Holds the token (default: {TOKEN_VARIABLE}, else none).")
 @click.option("--allow-host", multiple=True, metavar="NAME", help="Answer to this Host header, too (needs a token).")
 @click.option("--uploads", metavar="FOLDER", help="Where uploads are kept (default: below the state directory).")
-@click.option("--max-upload", type=Number(0, min_open=True), default=256, show_default=True, metavar="MB")
-@click.option("--max-runs", type=click.IntRange(1, 64), default=2, show_default=True, help="Runs at once.")
 @click.option(
-    "--max-waiting", type=click.IntRange(1, 10_000), default=50, show_default=True, help="Uploads in the queue."
+    "--max-upload",
+    type=Number(0, min_open=True),
+    default=256,
+    show_default=True,
+    metavar="MB",
+    help="Size of an upload, at most.",
 )
 @click.option(
-    "--max-workers", type=click.IntRange(1, MAX_WORKERS), default=8, show_default=True, help="Of a run at most."
+    "--max-runs", type=click.IntRange(1, 64), default=2, show_default=True, help="Runs at the same time, at most."
 )
-@click.option("--run-timeout", type=Number(0, min_open=True), metavar="S", help="Stop a run after so long.")
+@click.option(
+    "--max-waiting",
+    type=click.IntRange(1, 10_000),
+    default=50,
+    show_default=True,
+    help="Uploads in the queue, at most.",
+)
+@click.option(
+    "--max-workers",
+    type=click.IntRange(1, MAX_WORKERS),
+    default=8,
+    show_default=True,
+    help="Workers of a run, at most.",
+)
+@click.option("--run-timeout", type=Number(0, min_open=True), metavar="S", help="Abort a run after this long.")
 @click.option(
     "--idle-timeout",
     type=Number(0, min_open=True),
     default=30,
     show_default=True,
     metavar="S",
-    help="Give up an upload that sends nothing for so long.",
+    help="Give up an upload that sends nothing for this long.",
 )
 @click.option(
     "--answer-within",
@@ -65,7 +96,7 @@ _MEGABYTE, _DAY = 1 << 20, 86_400.0
     default=900,
     show_default=True,
     metavar="S",
-    help="POST /upload answers 202 after that.",
+    help="POST /upload answers 202 if the run takes longer.",
 )
 @click.option(
     "--grace",
@@ -75,10 +106,12 @@ _MEGABYTE, _DAY = 1 << 20, 86_400.0
     metavar="S",
     help="How long a shutdown waits for batches in flight.",
 )
-@click.option("--keep", type=Number(0), default=7, show_default=True, metavar="DAYS", help="Forget ended runs then.")
+@click.option(
+    "--keep", type=Number(0), default=7, show_default=True, metavar="DAYS", help="Forget a run this long after its end."
+)
 @click.option("--allow-undo", is_flag=True, help="Clients may take back what a run has put in (needs --lineage).")
 @click.option(
-    "--watch", multiple=True, metavar="FOLDER", help="Import the files that appear in a folder, too (again and again)."
+    "--watch", multiple=True, metavar="FOLDER", help="Import the files that appear in a folder, too (repeatable)."
 )
 @watch_options("watch-", " (below the watched one, if relative)")
 def command(**given: Any) -> None:

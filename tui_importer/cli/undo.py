@@ -7,7 +7,7 @@ import sys
 
 import click
 
-from tui_importer.cli.options import database_in_environment
+from tui_importer.cli.plan import database_in_environment
 from tui_importer.console.lines import SafeStream
 from tui_importer.console.terminals import on_a_terminal
 from tui_importer.core.model.url import parse_address
@@ -29,8 +29,8 @@ from tui_importer.undo import recorded_database, undo_run
 def command(*, run: str, db: str | None, ledger_schema: str | None, run_column: str, yes: bool) -> int:
     """Take back what a run has put into its table.
 
-    The rows have to say which run they are from: --lineage, or --set with {run}. How many there are is said first. The
-    same file can be imported again afterwards.
+    The rows have to say which run they are from: --lineage, or --set with {run}. Their number is shown first. The same
+    file can be imported again afterwards.
     """
     database = db or database_in_environment(os.environ) or recorded_database(run)
     say = SafeStream(sys.stderr).line

@@ -12,13 +12,9 @@ import click
 
 from tui_importer.cli.import_files import check_request
 from tui_importer.cli.interruption import SIGNALLED
-from tui_importer.cli.options import (
-    CommandWithPlugins,
-    build_plan,
-    plan_file_of,
-    source_options,
-    target_options,
-)
+from tui_importer.cli.options import source_options, target_options
+from tui_importer.cli.plan import build_plan, plan_file_of
+from tui_importer.cli.plugin_options import CommandWithPlugins
 from tui_importer.cli.run_options import run_options
 from tui_importer.cli.watch_options import watch_options, watch_options_of
 from tui_importer.console.following import follow_in_lines

@@ -7,7 +7,8 @@ from typing import Any
 
 import click
 
-from tui_importer.cli.options import Command, Number
+from tui_importer.cli.option_types import Number
+from tui_importer.cli.options import Command
 from tui_importer.process.watched_folder import MIN_PERIOD, WatchOptions
 
 _DEFAULTS = WatchOptions()
@@ -21,7 +22,7 @@ def watch_options(prefix: str = "", where: str = "") -> Callable[[Command], Comm
             "watch_patterns",
             multiple=True,
             metavar="GLOB",
-            help="Only files like this (again and again).",
+            help="Only files that match this pattern (repeatable).",
         ),
         click.option(
             f"--{prefix}settle",
@@ -30,7 +31,7 @@ def watch_options(prefix: str = "", where: str = "") -> Callable[[Command], Comm
             default=_DEFAULTS.settle,
             show_default=True,
             metavar="S",
-            help="Import a file when it has not changed for so long.",
+            help="Import a file once it has not changed for this long.",
         ),
         click.option(
             f"--{prefix}every",
@@ -39,7 +40,7 @@ def watch_options(prefix: str = "", where: str = "") -> Callable[[Command], Comm
             default=_DEFAULTS.every,
             show_default=True,
             metavar="S",
-            help="Look into the folder so often.",
+            help="Time between two looks into the folder.",
         ),
         click.option(
             f"--{prefix}done", "watch_done", metavar="FOLDER", help=f"Move files there that are imported{where}."

@@ -11,7 +11,7 @@ from tui_importer.console.progress import LINE_PERIOD, LineProgress
 from tui_importer.core.model.counters import Snapshot
 from tui_importer.core.run.set_report import failures
 from tui_importer.errors import ExitCode
-from tui_importer.recording.follow import Follower, Replay, Watched
+from tui_importer.recording.follow import Follower, Replay, ViewedRun
 from tui_importer.recording.recordings import Recording
 from tui_importer.text.ending import detached_lines, died_line, paths_and_commands
 from tui_importer.text.safe import visible
@@ -22,7 +22,7 @@ _PERIOD = 0.25
 
 def follow_in_lines(recording: Recording, speed: float | None = None) -> int:
     """Print events until the run ends; return its exit code. ``speed`` replays an ended run."""
-    watched: Watched = Follower(recording) if speed is None else Replay(recording, speed)
+    watched: ViewedRun = Follower(recording) if speed is None else Replay(recording, speed)
     progress, sampled_at = LineProgress(sys.stderr), None
     try:
         while True:

@@ -1,4 +1,4 @@
-"""Opens the backend of a database by its address alone, for what is no import."""
+"""Opens the backend of a database by its address alone, for what is not an import."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ def load_plugin_file(path: Path) -> ModuleType:
     name = f"tui_importer_plugin_{path.stem}"
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
-        raise ImportError("it is no Python file")
+        raise ImportError("it is not a Python file")
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module  # what it defines can be pickled
     try:

@@ -7,7 +7,7 @@ A spec's ``options`` is a frozen :class:`msgspec.Struct` such as this one::
 
 Each field is an option: ``bool``, ``int``, ``float``, ``str``, a ``Literal`` or an ``Enum`` of texts, or one of these
 or None if None is the default. ``Meta`` gives the limits and the help text. Every option has a default, so a plugin can
-be used without giving any. Options are shown in reports, recordings and command lines: they are no place for secrets.
+be used without giving any. Options are shown in reports, recordings and command lines, so they must not hold secrets.
 """
 
 from __future__ import annotations

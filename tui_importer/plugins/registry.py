@@ -59,7 +59,7 @@ SpecT = TypeVar("SpecT", StrategySpec, ReaderSpec, BackendSpec, ExecutorSpec)
 T = TypeVar("T")
 
 
-class State(StrEnum):
+class PluginState(StrEnum):
     """The state of a plugin."""
 
     ACTIVE = "active"
@@ -79,7 +79,7 @@ class PluginInfo(msgspec.Struct, frozen=True):
     name: str
     distribution: str
     version: str
-    state: State
+    state: PluginState
     detail: str
     options: Mapping[str, Mapping[str, Any]] = msgspec.field(default_factory=dict)
 
@@ -114,7 +114,7 @@ class Registry:
         return tuple(
             f"plugin {info.name!r} of {info.distribution} is broken and left out: {info.detail}"
             for info in self._infos
-            if info.state is State.BROKEN
+            if info.state is PluginState.BROKEN
         )
 
     def plugins(self) -> list[PluginInfo]:
@@ -207,10 +207,10 @@ class Registry:
             if options:
                 self.options.add(options)
             self._infos.append(
-                PluginInfo(kind, spec.name, owner.distribution, owner.version, State.ACTIVE, spec.summary, schema)
+                PluginInfo(kind, spec.name, owner.distribution, owner.version, PluginState.ACTIVE, spec.summary, schema)
             )
 
-    def exclude(self, owner: Owner, state: State, why: str) -> None:
+    def exclude(self, owner: Owner, state: PluginState, why: str) -> None:
         """Record a plugin that is not used."""
         self._infos.append(PluginInfo("plugin", owner.entry_point, owner.distribution, owner.version, state, why))
         for name in (owner.entry_point, owner.distribution):
@@ -246,7 +246,7 @@ def load_registry(found: Iterable[EntryPoint] | None = None, environment: Mappin
     """Load the built-in plugin, those of the entry points ``found`` (default: all installed), and those that are files
     (:mod:`tui_importer.plugins.files`).
 
-    Raises :class:`UsageError` for a file that is no plugin: it was asked for.
+    Raises :class:`UsageError` for a file that is not a plugin: it was asked for.
     """
     registry = Registry()
     own_version, installed = _installed(_search_path())
@@ -254,14 +254,14 @@ def load_registry(found: Iterable[EntryPoint] | None = None, environment: Mappin
     disabled = {name.strip() for name in environment.get(DISABLE_VARIABLE, "").split(",")} - {""}
     for entry_point, owner in installed if found is None else map(_owned, found):
         if disabled & {"*", owner.entry_point, owner.distribution}:
-            registry.exclude(owner, State.DISABLED, f"by {DISABLE_VARIABLE}")
+            registry.exclude(owner, PluginState.DISABLED, f"by {DISABLE_VARIABLE}")
             continue
         try:
             _register(registry, entry_point.load(), owner)
         except (KeyboardInterrupt, GeneratorExit):
             raise
         except BaseException as error:  # noqa: BLE001  # third-party code: a Rust panic and SystemExit are not Exceptions
-            registry.exclude(owner, State.BROKEN, _error_text(error))
+            registry.exclude(owner, PluginState.BROKEN, _error_text(error))
     for path in plugin_files(environment):
         try:
             _register(registry, load_plugin_file(path), Owner(path.stem, path.name, "file"))

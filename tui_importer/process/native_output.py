@@ -22,7 +22,7 @@ def native_output_logged() -> Iterator[None]:
     """Log at debug level, at the end, what is written to descriptor 2 and not to :data:`sys.stderr`.
 
     A panic of a library in Rust, for example, is written there and raised as an exception, too. If the process crashes,
-    such text is the only explanation that there is: a shell, which outlives the process, then shows it.
+    such text is the only explanation: a shell, which outlives the process, then shows it.
 
     Nothing is done if :data:`sys.stderr` is not descriptor 2, or if there is no place for a temporary file.
     """

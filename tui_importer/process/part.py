@@ -41,10 +41,10 @@ from tui_importer.process.messages import (
     WorkersOrder,
 )
 from tui_importer.process.prefetch import open_early
-from tui_importer.process.start import RefusedError, ended, start_process
+from tui_importer.process.start import RefusedError, describe_exit, start_process
 from tui_importer.rejects.store import RejectStore
 
-#: How often the counters are told, in seconds: as often as a dashboard draws them.
+#: How often the counters are sent, in seconds: as often as a dashboard draws them.
 _COUNT_PERIOD = 0.1
 _GONE = "the run of this import is gone"
 #: How long the answer to an order is waited for, in seconds.
@@ -100,7 +100,7 @@ class ImportProcess:
     def how_it_ended(self) -> str:
         """Wait until it has ended, and say how."""
         self.close()
-        return ended(self._process.returncode)
+        return describe_exit(self._process.returncode)
 
     def close(self) -> None:
         """Let it end, and wait for that."""
@@ -159,7 +159,7 @@ class _Part:
 
 def carry_out_parts(first: ImportSpec, messages: IO[bytes], send: Callable[[Message], None]) -> None:
     """Carry out imports that the process at the other end of the pipes begins, one after another, until that end is
-    closed. An error before an import is told, and its process ends."""
+    closed. An error before an import is sent, and its process ends."""
     registry = load_registry()
     mailbox = _Mailbox(send)
     threading.Thread(target=mailbox.listen, args=(messages,), name="orders", daemon=True).start()

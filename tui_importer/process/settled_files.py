@@ -34,9 +34,9 @@ class _Seen(msgspec.Struct):
 
 
 class SettledFiles:
-    """Looks for files in a folder again and again: notifications of the system tell nothing of network folders.
+    """Looks for files in a folder again and again: notifications of the system do not cover network folders.
 
-    A file has settled when it did not change for ``seconds``; one that has not been written to for so long has settled
+    A file has settled when it did not change for ``seconds``; one that was not written to for that long has settled
     when it is first seen. ``wanted`` is called with the path of each file. Names that begin with ``.`` or ``~$`` are
     those of hidden files and of spreadsheet programs' locks, and never offered.
     """
@@ -76,7 +76,7 @@ class SettledFiles:
         self._seen[path].handled = True
 
     def postpone(self, path: Path, seconds: float) -> None:
-        """Offer a file again, but not before so many seconds."""
+        """Offer a file again, but not before this many seconds have passed."""
         seen = self._seen[path]
         seen.before, seen.handled = time.monotonic() + seconds, False
 

@@ -84,11 +84,11 @@ class InspectionProcess:
                 if answer is not None and not self._cancelled:
                     self._on_answer(answer)
         if process.returncode != 0 and not self._cancelled:
-            how = ended(process.returncode)
+            how = describe_exit(process.returncode)
             self._on_answer(Refused(error=f"the reader's process {how}", exit_code=int(ExitCode.USAGE)))
 
 
-def ended(code: int) -> str:
+def describe_exit(code: int) -> str:
     """How a process ended that had more to say, in words."""
     return f"ended by signal {-code}" if code < 0 else "ended without a word"
 

@@ -29,7 +29,7 @@ class WatchOptions(msgspec.Struct, frozen=True, kw_only=True):
     """How a folder is watched. Raises :class:`tui_importer.errors.PlanError` for a wrong value.
 
     ``patterns`` are those of the files' names (:mod:`fnmatch`; by default every file that a reader opens). A file is
-    imported once it has not changed for ``settle`` seconds; the folder is looked into ``every`` so many seconds. Files
+    imported once it has not changed for ``settle`` seconds; the folder is listed every ``every`` seconds. Files
     that are in go to the folder ``done``, those that cannot be imported to ``failed``; by default they stay.
     """
 
@@ -88,7 +88,7 @@ class FileEnded(WatchEvent, frozen=True, kw_only=True):
 
 
 class FilePostponed(WatchEvent, frozen=True, kw_only=True):
-    """A file cannot be imported for now (the database cannot be reached, for example), and is tried again after so many
+    """A file cannot be imported for now (the database cannot be reached, for example), and is tried again after
     ``seconds``."""
 
     seconds: float
@@ -121,7 +121,7 @@ class WatchedFolder:
 
     def __init__(self, folder: Path, options: WatchOptions, registry: Registry, *, follow_links: bool = True) -> None:
         if not folder.is_dir():
-            raise UsageError(f"{folder}: is no folder")
+            raise UsageError(f"{folder}: is not a folder")
         self.folder = folder
         self._patterns = options.patterns
         self._done = _folder_for_files(options.done, folder)

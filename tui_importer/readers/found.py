@@ -50,7 +50,7 @@ class Found(msgspec.Struct, frozen=True):
             named = f"column{'s' * (len(columns) > 1)} {listed([column_letters(column) for column in columns])}"
             cells = "1 cell holds" if len(rich) == 1 else f"{len(rich):,} cells hold"
             first = cell_name(sheet, rich[0].row, rich[0].column)
-            yield f"{named}: {cells} a picture or a data type, which is no value: NULL (the first is {first})"
+            yield f"{named}: {cells} a picture or a data type, which is not a value: NULL (the first is {first})"
 
     def _serial_notes(self, sheet: str, layout: Layout) -> Iterator[str]:
         if self.serials is not None:

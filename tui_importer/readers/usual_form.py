@@ -1,7 +1,7 @@
 """Copies of workbooks whose XML is right but unusual, in the form that python-calamine understands.
 
 Some programs write workbooks that others read and python-calamine refuses: XML in UTF-16, references like ``$A$1``,
-dimensions that are none, sheets without a part or of a kind without cells, and ods files with white space between their
+invalid dimensions, sheets without a part or of a kind without cells, and ods files with white space between their
 cells. A copy is rewritten by an XML parser, in pieces, without changing any cell.
 
 ECMA-376 part 1, 18.2.19 (``sheet``), 18.3.1.4 (``c``), 18.3.1.35 (``dimension``); OpenDocument 1.3 part 3, 1.5 (white
@@ -145,7 +145,7 @@ class _Rewriter:
 
 
 class _ContentRewriter(_Rewriter):
-    """The content of an ods file, without the white space between tags that is no text."""
+    """The content of an ods file, without the white space between tags that is not text."""
 
     def __init__(self, path: Path, out: IO[bytes], note: Callable[[str], None]) -> None:
         super().__init__(path, out, note)
@@ -191,7 +191,7 @@ class _SheetRewriter(_Rewriter):
         match local(name):
             case "dimension":
                 if not _DIMENSION.fullmatch(attributes.get("ref", "")):
-                    self._note("a dimension that is none")
+                    self._note("an invalid dimension")
                 return False
             case "c" if "$" in attributes.get("r", ""):
                 attributes["r"] = attributes["r"].replace("$", "")

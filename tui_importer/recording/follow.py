@@ -32,7 +32,7 @@ _SOURCE_BEGUN = tuple(b'"event": "%s"' % event for event in (b"import_started", 
 _EVENT_WITHIN = 200
 
 
-class Watched(Protocol):
+class ViewedRun(Protocol):
     """A run as a viewer reads it: live, finished, or replayed."""
 
     def poll(self) -> list[Line]:

@@ -40,7 +40,7 @@ def mended_plan(
     database: str | None = None,
     recordings: Path | None = None,
 ) -> Plan:
-    """The plan to import a reject workbook that was mended, as the import was told to that rejected its rows.
+    """The plan to import a reject workbook that was mended, with the settings of the import that rejected its rows.
 
     ``database`` is the address with the password, if it needs one: recordings hold none. ``recordings`` is the folder
     in which the run is recorded, by default that of the user. Raises :class:`SourceError` for any other file, and
@@ -49,7 +49,9 @@ def mended_plan(
     source = Source(file=file)
     run_id = mended_run(source_path(source.file))
     if run_id is None:
-        raise SourceError(f"{source.file}: is no workbook of rejected rows, or the hidden column of their keys is gone")
+        raise SourceError(
+            f"{source.file}: is not a workbook of rejected rows, or the hidden column of their keys is gone"
+        )
     plan = recorded_plan(source, run_id, recordings or recordings_folder())
     if plan is None:
         raise UsageError(f"{source.file}: run {run_id}, which rejected these rows, is not recorded here")

@@ -17,7 +17,7 @@ GONE = 499
 _log = logging.getLogger("tui_importer.server.access")
 
 
-class Access:
+class RequestLog:
     """Logs and measures the requests to ``app``."""
 
     def __init__(self, app: ASGIApp, metrics: Metrics) -> None:

@@ -15,7 +15,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from tui_importer.plugins.registry import Registry
-from tui_importer.server.access import GONE, Access
+from tui_importer.server.access import GONE, RequestLog
 from tui_importer.server.answers import refused
 from tui_importer.server.guard import Guard
 from tui_importer.server.health import DatabaseCheck
@@ -75,7 +75,7 @@ class Server:
 
         self.app = Starlette(
             routes=_routes(routes),
-            middleware=[Middleware(Access, metrics=metrics), Middleware(Guard, settings=settings)],
+            middleware=[Middleware(RequestLog, metrics=metrics), Middleware(Guard, settings=settings)],
             exception_handlers={
                 HttpError: _refused,
                 HTTPException: _not_here,

@@ -155,10 +155,10 @@ def no_room(error: OSError) -> HttpError:
 
 def shown_name(given: str) -> str:
     """Return the last part of a path sent by a client, safe to show; it is never used to open a file."""
-    return shortened(unicodedata.normalize("NFC", PurePosixPath(given.replace("\\", "/")).name))
+    return shortened_name(unicodedata.normalize("NFC", PurePosixPath(given.replace("\\", "/")).name))
 
 
-def shortened(name: str) -> str:
+def shortened_name(name: str) -> str:
     """Return the name of a file, safe to show, without its middle if it is long."""
     name = visible(name)
     return name if len(name) <= _MAX_NAME else f"{name[: _MAX_NAME - 20]}…{name[-19:]}"

@@ -223,11 +223,11 @@ def _paths(options: list[Json]) -> Json:
                 "post": _operation(f"{word}Run", summary, {202: run}, (404, 409, *more)),
             }
             for word, summary, more in (
-                ("pause", "Finish what is in flight and rest.", ()),
-                ("unpause", "Let a paused run go on.", ()),
+                ("pause", "Finish the batches in flight and start no more.", ()),
+                ("unpause", "Start batches of a paused run again.", ()),
                 ("stop", "Finish the batches in flight and stop.", ()),
-                ("abort", "Stop, and undo the batches in flight.", ()),
-                ("resume", "Take up again what ended before its end.", (429,)),
+                ("abort", "Stop, and roll back the batches in flight.", ()),
+                ("resume", "Resume a run that was stopped or failed.", (429,)),
                 ("cancel", "Deprecated: stop; asked again, abort.", ()),
             )
         },

@@ -39,7 +39,7 @@ from tui_importer.server.undoing import undo_upload
 from tui_importer.server.upload_handler import UploadHandler
 from tui_importer.server.upload_registry import UploadRegistry
 from tui_importer.server.uploads import Upload
-from tui_importer.server.view import View
+from tui_importer.server.view import UploadView
 from tui_importer.server.watches import Watches
 
 WORKBOOK = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
@@ -75,7 +75,7 @@ class Routes:
         self._database = database
         self._metrics = metrics
         self._openapi = openapi
-        self._view = View(settings, uploads, scheduler)
+        self._view = UploadView(settings, uploads, scheduler)
         self._version = version("tui-importer")
 
     async def page(self, request: Request) -> Response:
@@ -209,7 +209,7 @@ class Routes:
                 raise HttpError(400, "rows is missing: the number of rows that GET says would be taken out")
             expected = _count(request.query_params["rows"], "rows", 0, sys.maxsize)
         if not self._settings.allow_undo:
-            raise HttpError(409, "this server takes no runs back: whoever starts it can allow that (--allow-undo)")
+            raise HttpError(409, "this server does not undo runs: whoever starts it can allow that (--allow-undo)")
         answer = await asyncio.to_thread(undo_upload, upload, self._settings, expected)
         return json_response(answer)
 

@@ -58,7 +58,7 @@ class Scheduler:
             elif upload.state == "waiting":
                 self._waiting.append(upload)
         if self.runners or self._waiting:
-            _log.info("%d uploads of before are taken up again", len(self.runners) + len(self._waiting))
+            _log.info("%d uploads of the server before are resumed", len(self.runners) + len(self._waiting))
         self._tidying = asyncio.create_task(self._tidy(), name="tidying")
         self._start_waiting()
 

@@ -12,7 +12,7 @@ import msgspec
 from tui_importer.core.model.plan import Plan, checked
 from tui_importer.core.model.schemas import BUSINESSES
 from tui_importer.core.model.undecodable_names import escaped
-from tui_importer.core.model.url import parse_address, sqlite_path
+from tui_importer.core.model.url import parse_address
 from tui_importer.errors import UsageError
 from tui_importer.plugins.choice import target_address
 from tui_importer.process.watched_folder import WatchOptions
@@ -41,7 +41,7 @@ class Settings:
     """``plan`` holds the target and defaults of every run, ``folder`` the uploads. Sizes are in bytes, times in
     seconds.
 
-    An upload that sends nothing for ``idle_timeout``, or takes longer than ``upload_timeout``, is aborted.
+    An upload that sends nothing for ``idle_timeout``, or takes longer than ``upload_timeout``, is given up.
     ``answer_within`` is how long ``POST /upload`` waits for the run's end; ``grace`` how long a shutdown waits for the
     batches in flight; ``keep`` how long ended runs are listed. ``allow_undo``: clients may take runs back.
     The files of the folders in ``watches`` are imported like uploads.
@@ -106,7 +106,7 @@ def validated(settings: Settings) -> Settings:
 
 
 def watch_settings(folders: Sequence[str], options: WatchOptions) -> tuple[WatchSettings, ...]:
-    """The settings of folders that are watched alike. Each is called like its last part; of several that are called the
+    """The settings of folders that are watched alike. Each is named after its last part; of several that are named the
     same, the second gets the number 2. Folders for files that are done or failed are relative to the watched one.
 
     Raises :class:`UsageError` for a folder that is watched twice, or that files are moved into that is watched, too.
@@ -144,8 +144,8 @@ def is_loopback(host: str) -> bool:
 def _absolute(database: str) -> str:
     """Return the address in a form that holds in any folder: each run works in its own."""
     address = parse_address(database)
-    if address.scheme == "sqlite":
-        return str(Path(sqlite_path(address)).absolute())
+    if address.file is not None:
+        return str(Path(address.file).absolute())
     scheme, slashes, path = address.text.partition(":///")
     if address.scheme.startswith("sqlite+") and path and not path.startswith("/"):
         return f"{scheme}{slashes}/{(Path.cwd() / path)}"

@@ -1,4 +1,4 @@
-"""A run's events as server-sent events (HTML standard, 9.2), which a client can resume where it was disconnected.
+"""A run's events as server-sent events (HTML standard, 9.2), which a client can take up where it was disconnected.
 
 The id of an event is ``N-BYTES``: number N of the upload's run (from 1), and the offset in its recording. So no state
 is kept per client, and a restart of the server changes nothing.
@@ -17,7 +17,7 @@ from tui_importer.core.model.json_text import encode_json
 from tui_importer.recording.recordings import Recording, recordings_folder
 from tui_importer.server.scheduler import Scheduler
 from tui_importer.server.uploads import Upload
-from tui_importer.server.view import View
+from tui_importer.server.view import UploadView
 
 #: Seconds between two reads, and seconds without an event until a comment shows proxies that the connection is alive.
 _PERIOD, _SILENCE = 0.25, 15.0
@@ -37,7 +37,7 @@ def position_of(last_event_id: str | None) -> tuple[int, int]:
 
 
 async def events(
-    upload: Upload, view: View, scheduler: Scheduler, position: tuple[int, int], *, with_rejects: bool
+    upload: Upload, view: UploadView, scheduler: Scheduler, position: tuple[int, int], *, with_rejects: bool
 ) -> AsyncIterator[bytes]:
     """Yield the events from a position on, until the upload has ended or the server shuts down.
 
@@ -90,7 +90,7 @@ def _read(path: Path, offset: int) -> tuple[list[bytes], int]:
     return lines, offset + len(data) - len(rest)
 
 
-def _line(line: bytes, upload: Upload, view: View, id_: str) -> bytes:
+def _line(line: bytes, upload: Upload, view: UploadView, id_: str) -> bytes:
     """Return a line of a recording as an event, without fields that are internal to the server."""
     try:
         fields: dict[str, Any] = json.loads(line)

@@ -30,7 +30,7 @@ _Text = Annotated[str, Meta(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f
 _Rows = Annotated[int, Meta(ge=1, le=2_000_000_000)]
 
 
-#: Values for all columns or for one, ``[COLUMN=]VALUE``; the parameter may be given again and again.
+#: Values for all columns or for one, ``[COLUMN=]VALUE``; the parameter may be repeated.
 _FormatValues = Annotated[tuple[_Text, ...], Meta(max_length=100)]
 
 
@@ -78,7 +78,7 @@ class UploadOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 #: The parameters of a query that are fields of :class:`UploadOptions`.
 FIELDS = tuple(name for name in UploadOptions.__struct_fields__ if name != "plugin_options")
 
-#: The parameters that may be given again and again.
+#: The parameters that may be repeated.
 _REPEATED = (*GIVEN_FIELDS, "round_column")
 
 _SOURCE = ("sheet", "range", "header_row", "limit", "encoding", "delimiter", "quote", "totals")

@@ -164,7 +164,7 @@ class UploadRunner:
         if self._closing.is_set():
             return True  # on disk it is running: the next start resumes it
         if upload.deaths < MAX_DEATHS and not upload.stop_requested:
-            _log.warning("upload %s: its run died and is taken up again", upload.id)
+            _log.warning("upload %s: its run died and is resumed", upload.id)
             return False
         times = "once" if upload.deaths == 1 else f"{upload.deaths} times"
         await self._uploads.end(

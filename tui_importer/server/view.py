@@ -17,7 +17,7 @@ from tui_importer.core.model.report import (
     reported,
     reports_of_imports,
 )
-from tui_importer.core.model.url import parse_address, sqlite_path
+from tui_importer.core.model.url import parse_address
 from tui_importer.core.run.run_id import run_id_of
 from tui_importer.errors import ExitCode
 from tui_importer.events import RowRejected
@@ -49,16 +49,15 @@ _MAX_CHAIN = 100
 T = TypeVar("T")
 
 
-class View:
+class UploadView:
     """Builds answers about uploads; changes none."""
 
     def __init__(self, settings: Settings, uploads: UploadRegistry, scheduler: Scheduler) -> None:
         self._settings = settings
         self._uploads = uploads
         self._scheduler = scheduler
-        address = parse_address(settings.database)
-        is_path = address.scheme == "sqlite"
-        self._shown_database = PurePath(sqlite_path(address)).name if is_path else "the database"
+        file = parse_address(settings.database).file
+        self._shown_database = "the database" if file is None else PurePath(file).name
         self._watches = {watch.key: watch.name for watch in settings.watches}
 
     def without_paths(self, text: str) -> str:

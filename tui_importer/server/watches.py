@@ -20,7 +20,7 @@ from tui_importer.plugins.registry import Registry
 from tui_importer.process.settled_files import FileState, state_of
 from tui_importer.process.watched_folder import FileMoved, FileNotMoved, WatchedFolder, may_go_well_later
 from tui_importer.server.http_error import HttpError
-from tui_importer.server.intake import shortened
+from tui_importer.server.intake import shortened_name
 from tui_importer.server.metrics import Metrics
 from tui_importer.server.scheduler import Scheduler
 from tui_importer.server.settings import WatchSettings
@@ -143,7 +143,7 @@ class FolderWatcher:
             try:
                 upload = Upload(
                     id=new_id(),
-                    name=shortened(name),
+                    name=shortened_name(name),
                     suffix=path.suffix.lower(),
                     size=state.size,
                     sha256="",

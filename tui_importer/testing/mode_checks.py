@@ -32,7 +32,8 @@ def check_modes(
 ) -> None:
     """Raise :class:`~tui_importer.testing.ContractError` unless an import in each of these modes
     (:data:`~tui_importer.testing.modes.MODES`) has the outcome of a loop, although it is stopped after a batch, killed
-    so many times, and loses a connection at last, each time at another failpoint and by the next of the strategies."""
+    ``kills`` times, and loses a connection at last, each time at another failpoint and by the next of the
+    strategies."""
     points, turns = itertools.cycle(Failpoint), itertools.cycle(strategies)
     sizes = itertools.cycle(_BATCH_SIZES)
 

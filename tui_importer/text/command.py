@@ -69,7 +69,7 @@ def _command_of_files(plans: Sequence[Plan], schema: str | None) -> str:
 
 
 def _joined(words: Sequence[str]) -> str:
-    r"""The words for a shell; one whose bytes are no text as ``$'caf\xe9.toml'`` (POSIX.1-2024, 2.2.4)."""
+    r"""The words for a shell; one whose bytes are not text as ``$'caf\xe9.toml'`` (POSIX.1-2024, 2.2.4)."""
     return " ".join(shlex.quote(word) if escaped(word) == word else f"$'{_backslashed(word)}'" for word in words)
 
 

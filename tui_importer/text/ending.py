@@ -27,7 +27,7 @@ def paths_and_commands(report: Report | None, recording: Recording) -> list[tupl
         found += [("rejects", _from_home(file)) for file in files if file is not None]
     if recording.command is not None:
         unfinished = report is None or (report.outcome in ("stopped", "failed") and not report.dry_run)
-        found.append(("to go on" if unfinished else "to repeat it", recording.command))
+        found.append(("to resume it" if unfinished else "to repeat it", recording.command))
     return found
 
 

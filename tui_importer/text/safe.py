@@ -55,7 +55,7 @@ def _shown(character: str) -> str:
         return short
     code = ord(character)
     if 0xDC80 <= code <= 0xDCFF:
-        code -= 0xDC00  # a byte of a file's name that is no text (PEP 383)
+        code -= 0xDC00  # a byte of a file's name that is not text (PEP 383)
     if code < 0x100:
         return f"\\x{code:02x}"
     return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"

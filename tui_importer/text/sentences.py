@@ -115,7 +115,7 @@ def _sentence(event: AnyEvent, *, dry_run: bool) -> str | None:
         case Unpaused():
             return "going on"
         case Stopping():
-            action = "undoing what is in flight" if event.aborting else "finishing what is in flight"
+            action = "rolling back what is in flight" if event.aborting else "finishing what is in flight"
             return f"stopping ({visible(event.reason)}): {action}"
         case IndexesCreated():
             if not event.count:
@@ -281,7 +281,7 @@ def _resumed(event: Resumed) -> str:
     how = "which died" if event.taken_over else "which did not finish"
     rejected = f" ({event.rejected:,} of them rejected)" if event.rejected else ""
     return (
-        f"going on with run {visible(event.run_id)}, {how}: {plural(event.rows, 'row')} completed already{rejected}, "
+        f"resuming run {visible(event.run_id)}, {how}: {plural(event.rows, 'row')} completed already{rejected}, "
         f"passed over; the first that is not is row {event.next_row:,}"
     )
 

@@ -141,7 +141,9 @@ class Dashboard(App[DashboardResult]):
         yield SystemCommand("Runs", "List past and live runs", self.action_runs)
         if isinstance(screen, RunScreen):
             yield SystemCommand("Pause or go on", "Take no further batches, or go on", screen.action_pause)
-            yield SystemCommand("Stop", "Finish what is in flight and stop; again: undo it", screen.action_stop)
+            yield SystemCommand(
+                "Stop", "Finish what is in flight and stop; again: abort, which rolls it back", screen.action_stop
+            )
             yield SystemCommand("One worker more", "Open another connection", lambda: screen.action_workers(1))
             yield SystemCommand("One worker less", "Close a connection", lambda: screen.action_workers(-1))
             yield SystemCommand("Rejects", "Show rejected rows", screen.action_rejects)

@@ -60,7 +60,9 @@ def mode_form(plan: Plan, mode: str) -> Form:
             FormField("mode", "mode", mode, kinds),
             FormField("key", "key", _listed(target.key), help="the columns that identify a row, with commas"),
             FormField("conflict", "key is there", target.on_conflict or "", conflicts),
-            FormField("update", "update", _listed(target.update), empty="all but the key", help="only these columns"),
+            FormField(
+                "update", "update", _listed(target.update), empty="all but the key", help="update these columns only"
+            ),
         ],
         apply,
         _effect_of_mode,

@@ -54,7 +54,7 @@ class Importing:
         def chosen(file: str) -> None:
             plan = self._plan_for(file)
             if plan.source.mends is None:
-                raise SourceError(f"{file}: is no workbook of rejected rows")
+                raise SourceError(f"{file}: is not a workbook of rejected rows")
             screen.app.switch_screen(self.begin([plan], glyphs))
 
         def leave() -> None:

@@ -8,7 +8,7 @@ from typing import Literal, Protocol
 from tui_importer.process.messages import Answer, Request
 
 
-class Inspection(Protocol):
+class RunningInspection(Protocol):
     """A running inspection of a source or a target (:class:`tui_importer.process.start.InspectionProcess`)."""
 
     def cancel(self) -> None: ...
@@ -17,7 +17,7 @@ class Inspection(Protocol):
 
 
 #: Starts an inspection, which calls the callback with its answers, from a thread.
-StartInspection = Callable[[Request, Callable[[Answer], None]], Inspection]
+StartInspection = Callable[[Request, Callable[[Answer], None]], RunningInspection]
 
 InspectionKind = Literal["source", "target"]
 
@@ -28,7 +28,7 @@ class Inspections:
     def __init__(self, start: StartInspection, post: Callable[[int, Answer], None]) -> None:
         self._start = start
         self._post = post
-        self._running: dict[InspectionKind, tuple[int, Inspection]] = {}
+        self._running: dict[InspectionKind, tuple[int, RunningInspection]] = {}
         self._last_number = 0
 
     def begin(self, kind: InspectionKind, request: Request) -> None:

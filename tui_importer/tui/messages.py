@@ -11,7 +11,7 @@ from textual.message import Message
 from tui_importer.core.model.report import Report
 from tui_importer.events import RowRejected
 from tui_importer.process import messages as process
-from tui_importer.recording.follow import Watched
+from tui_importer.recording.follow import ViewedRun
 from tui_importer.recording.recordings import Recording
 from tui_importer.tui.view import View
 
@@ -19,7 +19,7 @@ from tui_importer.tui.view import View
 class ShownRun(msgspec.Struct, frozen=True):
     """A run on the screen: its lines, its recording, and whether it takes orders."""
 
-    watched: Watched
+    watched: ViewedRun
     recording: Recording
     orders: bool = True
 

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import msgspec
 
-from tui_importer.core.model.plan import Plan, save_plan
+from tui_importer.core.model.plan import Plan
+from tui_importer.core.model.plan_file import save_plan
 from tui_importer.core.model.standard_input import source_path
 from tui_importer.plugins.choice import target_address
 

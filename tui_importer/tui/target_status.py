@@ -26,7 +26,8 @@ def can_begin(seen: TargetSeen, mode: WriteMode) -> bool:
 
 
 def target_status(seen: TargetSeen, mode: WriteMode, *, dry_run: bool, others: int = 0) -> tuple[str, Level]:
-    """Return a sentence about the table, and how much it matters. So many ``others`` of the run go into it, too."""
+    """Return a sentence about the table, and how much it matters. ``others`` is how many other sources of the run go
+    into it."""
     sharing = f", for this source and {plural(others, 'other')}" if others else ""
     if seen.obstacle is not None and not mode.needs_new_table:
         return seen.obstacle, "error"

@@ -24,8 +24,8 @@ from tui_importer import (
     TableChange,
     UsageError,
 )
+from tui_importer_dask.actor import ADDRESS_VARIABLES, POLL_SECONDS, Failed, HiddenSpec, ImportActor, RunOrders
 from tui_importer_dask.machine import Sight, database_folder, is_on_this_machine, is_relative_file, look
-from tui_importer_dask.seat import ADDRESS_VARIABLES, POLL_SECONDS, Failed, Sealed, Seat, Wanted
 
 #: How often it is looked whether a dask worker that does not answer is there, in seconds.
 _LOOK_SECONDS = 0.5
@@ -58,7 +58,7 @@ class Place:
         self.timeout = timeout
         self._client = client
         self._future: Any = None
-        self._seat: Any = None
+        self._actor: Any = None
         self._silent = False
 
     @property
@@ -77,8 +77,8 @@ class Place:
         try:
             # First, since a class that it does not have ends a dask worker, of which others may make use.
             self._compare_versions()
-            future = self._submit(Seat, actor=True, key=f"tui-importer-{uuid.uuid4().hex}")
-            self._seat = self._result(future)
+            future = self._submit(ImportActor, actor=True, key=f"tui-importer-{uuid.uuid4().hex}")
+            self._actor = self._result(future)
         except ImporterError:
             raise
         except TimeoutError as error:
@@ -164,7 +164,7 @@ class Place:
         """Call a method of the actor; returns what its answer can be waited for with. Raises :class:`LostError`."""
         try:
             with self._client.as_current():  # the actor looks for it when it is first used
-                return getattr(self._seat, method)(*arguments)
+                return getattr(self._actor, method)(*arguments)
         except RuntimeError:
             raise self._loss() from None
 
@@ -195,8 +195,8 @@ class RemoteImport:
         self._place = place
         self._source = spec.source
         self._name = uuid.uuid4().hex
-        self._wanted = Wanted()
-        self._orders = threading.Lock()
+        self._orders = RunOrders()
+        self._orders_lock = threading.Lock()
         portable = spec.portable()
         address = portable.plan.target.database or ""
         if is_relative_file(address):
@@ -206,13 +206,13 @@ class RemoteImport:
         _compare(place, look(portable, folder), portable)
         self._without_password = not send_password and spec.plan.target.database != address and folder is None
         sent = _complete(portable, spec) if send_password else portable
-        place.ask("begin", self._name, Sealed(sent), place.timeout)
+        place.ask("begin", self._name, HiddenSpec(sent), place.timeout)
 
     def told(self) -> Iterator[AnyEvent | Snapshot | Report | TableChange]:
         yield Noticed(source=self._source, message=f"carried out by {self._place}")
         received = 0
         while True:
-            before, told = self._place.ask("exchange", self._name, received, self._wanted, within=self._patience)
+            before, told = self._place.ask("exchange", self._name, received, self._orders, within=self._patience)
             for each in told[received - before :]:
                 received += 1
                 if isinstance(each, Failed):
@@ -223,18 +223,18 @@ class RemoteImport:
                 yield each
 
     def stop(self, reason: str, exit_code: ExitCode, *, aborting: bool) -> None:
-        with self._orders:
-            self._wanted = self._wanted.with_stop(reason, int(exit_code), aborting=aborting)
+        with self._orders_lock:
+            self._orders = self._orders.with_stop(reason, int(exit_code), aborting=aborting)
             self._hurry()
 
     def answer(self, *, approved: bool) -> None:
-        with self._orders:
-            self._wanted = self._wanted.with_answer(approved=approved)
+        with self._orders_lock:
+            self._orders = self._orders.with_answer(approved=approved)
             self._hurry()
 
     def pause(self, *, paused: bool) -> None:
-        with self._orders:
-            self._wanted = self._wanted.with_pause(paused=paused)
+        with self._orders_lock:
+            self._orders = self._orders.with_pause(paused=paused)
             self._hurry()
 
     def change_workers(self, workers: int) -> None:
@@ -248,12 +248,12 @@ class RemoteImport:
     def _patience(self) -> float:
         """How long a question may go unanswered, in seconds. It is kept waiting while there is nothing to tell."""
         timeout = self._place.timeout
-        return POLL_SECONDS + (timeout if self._wanted.stop is None else min(timeout, _STOP_SECONDS))
+        return POLL_SECONDS + (timeout if self._orders.stop is None else min(timeout, _STOP_SECONDS))
 
     def _hurry(self) -> None:
-        """Say what is wanted at once; should that be lost, the next question says it again."""
+        """Send the orders at once; if they are lost, the next question repeats them."""
         try:
-            self._place.send("obey", self._name, self._wanted)
+            self._place.send("obey", self._name, self._orders)
         except LostError:
             return  # which is noticed where the import is listened to
 
@@ -284,7 +284,7 @@ def known_workers(client: Any, timeout: float) -> dict[str, dict[str, Any]]:
 def _compare(place: Place, here: Sight, spec: ImportSpec) -> None:
     """Check that the import means the same at the place. Raises :class:`~tui_importer.UsageError`."""
     file, address = spec.plan.source.file, spec.plan.target.database or ""
-    there: Sight = place.ask("look", Sealed(spec), database_folder(address))
+    there: Sight = place.ask("look", HiddenSpec(spec), database_folder(address))
     if there.error is not None:
         raise SourceError(f"{file}: {there.error} on {place}")
     if there.size != here.size:

@@ -18,7 +18,7 @@ from tui_importer.core.conversion.traits import (
     PREDICATES,
     SCANNERS,
     CellStats,
-    Finding,
+    ColumnFinding,
     Trait,
     of_kind,
 )
@@ -92,4 +92,4 @@ def test_cell_stats_keep_the_lowest_row() -> None:
     stats.measure([9])
     assert (stats.cells, stats.first_row, stats.low, stats.high) == (3, 17, 3, 9)
     assert str(stats.finding("odd")) == "odd, first in row 17"
-    assert str(Finding("odd", 1, 17)) == "odd, in row 17"
+    assert str(ColumnFinding("odd", 1, 17)) == "odd, in row 17"

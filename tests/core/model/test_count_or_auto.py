@@ -5,9 +5,10 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from tui_importer.cli.options import CountOrAuto
+from tui_importer.cli.option_types import CountOrAuto
 from tui_importer.core.model.count_or_auto import AUTO, format_count, parse_count
-from tui_importer.core.model.plan import Options, Plan, Source, load_plan
+from tui_importer.core.model.plan import Options, Plan, Source
+from tui_importer.core.model.plan_file import load_plan
 from tui_importer.errors import PlanError
 
 

@@ -73,6 +73,6 @@ def test_long_value_is_truncated_in_the_error() -> None:
 @pytest.mark.parametrize("values", [{"name": "t\udce9"}, {"columns": ("a", "t\ud800")}])
 def test_unstorable_text_is_refused_without_showing_it(values: dict[str, Any]) -> None:
     check_encodable(Sample(name="té", columns=("中",)))
-    with pytest.raises(PlanError, match=f"^{next(iter(values))} has characters that are no UTF-8") as error:
+    with pytest.raises(PlanError, match=f"^{next(iter(values))} has characters that are not UTF-8") as error:
         check_encodable(Sample(**values))
     assert error.value.__cause__ is None

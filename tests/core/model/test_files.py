@@ -63,7 +63,7 @@ def test_a_full_disk_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
     monkeypatch.setattr(os, "write", full)
     assert cannot_be_written(tmp_path) == os.strerror(errno.ENOSPC)
-    with pytest.raises(UsageError, match="takes no file for the report"):
+    with pytest.raises(UsageError, match="no file for the report can be created in"):
         check_new_file(tmp_path / "report.json", "the report")
 
 

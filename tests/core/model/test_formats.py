@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from tui_importer.core.model.formats import PLAIN, ColumnFormat, Formats, formats_given, parse_value_of_column
-from tui_importer.core.model.plan import ColumnPlan, Plan, Source, load_plan, save_plan
+from tui_importer.core.model.plan import ColumnPlan, Plan, Source
+from tui_importer.core.model.plan_file import load_plan, save_plan
 from tui_importer.errors import PlanError
 
 

@@ -186,7 +186,7 @@ def test_undecodable_database_path_is_kept_as_a_url() -> None:
     ],
 )
 def test_plan_refuses_unstorable_text(part: dict[str, Any]) -> None:
-    with pytest.raises(PlanError, match="no UTF-8") as error:
+    with pytest.raises(PlanError, match="not UTF-8") as error:
         checked(Plan(source=Source(file="a.csv"), **part))
     assert "secret" not in str(error.value)
 

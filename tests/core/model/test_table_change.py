@@ -13,7 +13,7 @@ from tui_importer.core.model.write_mode import OnConflict, WriteKind, WriteMode
     [
         (WriteMode(), None),
         (WriteMode(WriteKind.APPEND, ("id",)), None),
-        (WriteMode(WriteKind.UPSERT), "Update what of 1 row of table t has a key in the sheet?"),
+        (WriteMode(WriteKind.UPSERT), "Of 1 row of table t, update those whose key is in the sheet?"),
         (WriteMode(WriteKind.UPSERT, (), OnConflict.SKIP), None),
         (WriteMode(WriteKind.TRUNCATE), "Remove 1 row of table t once the sheet's are loaded?"),
         (WriteMode(WriteKind.REPLACE), "Remove 1 row of table t once the sheet's are loaded?"),

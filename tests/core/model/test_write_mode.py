@@ -11,7 +11,8 @@ import pytest
 
 from tui_importer.cli.import_files import command as import_command
 from tui_importer.cli.serve import command as serve_command
-from tui_importer.core.model.plan import Plan, Source, Target, load_plan, save_plan
+from tui_importer.core.model.plan import Plan, Source, Target
+from tui_importer.core.model.plan_file import load_plan, save_plan
 from tui_importer.core.model.write_mode import OnConflict, OnConflictWord, WriteKind, WriteKindWord, WriteMode
 from tui_importer.errors import PlanError
 
@@ -36,8 +37,8 @@ def test_words_are_converted_to_enum_values() -> None:
     [
         ({"kind": "apend"}, "kind must be one of append, create, truncate, .*, not 'apend': did you mean 'append'"),
         ({"on_conflict": "ignore"}, "on_conflict must be one of error, skip, update, not 'ignore'"),
-        ({"kind": UPSERT, "on_conflict": OnConflict.ERROR}, "mode upsert rejects no row whose key is there"),
-        ({"on_conflict": OnConflict.UPDATE}, "mode append updates no row"),
+        ({"kind": UPSERT, "on_conflict": OnConflict.ERROR}, "mode upsert does not reject rows whose key is there"),
+        ({"on_conflict": OnConflict.UPDATE}, "mode append does not update rows"),
         ({"key": ("id",), "on_conflict": OnConflict.ERROR}, "a key has no effect"),
         ({"update": ("a",)}, "columns to update have an effect only where rows are updated"),
         ({"kind": UPSERT, "update": ("a", "a")}, "update must name different columns, not 'a', 'a'"),

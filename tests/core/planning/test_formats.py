@@ -13,7 +13,7 @@ import xlsxwriter
 from tui_importer import Options, Plan, Report, Source, Target, run_import
 from tui_importer.core.conversion.inference import Inferred
 from tui_importer.core.model.formats import PLAIN, ColumnFormat, Formats
-from tui_importer.core.model.plan import load_plan, save_plan
+from tui_importer.core.model.plan_file import load_plan, save_plan
 from tui_importer.core.model.types import DATE, FLOAT, TEXT
 from tui_importer.core.planning.formats import effective_format, given_format, notes_on_texts
 from tui_importer.errors import PlanError

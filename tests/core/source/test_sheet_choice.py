@@ -11,7 +11,7 @@ import xlsxwriter
 
 from tui_importer.core.model.plan import Source
 from tui_importer.core.source.open_source import open_source
-from tui_importer.core.source.sheet_choice import Shape, shape_of
+from tui_importer.core.source.sheet_choice import SheetKind, sheet_kind
 from tui_importer.errors import SourceError
 from tui_importer.readers.calamine import CalamineOpenSheet, CalamineReader, CalamineWorkbookFile
 
@@ -132,56 +132,56 @@ def test_a_workbook_of_empty_sheets_has_no_table(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("rows", "shape"),
     [
-        (TABLE, Shape.TABLE),
-        ([("Ann", 1.5), ("Bob", 2.5), ("Cy", 3.5)], Shape.TABLE),
-        ([("name", "n"), ("Ann", 1), ("Bob", 2)], Shape.TABLE),
-        ([("title",), (), *TABLE], Shape.TABLE),
-        ([("name", "n"), ("Ann", 1)], Shape.UNCLEAR),
-        ([("name",), ("Ann",), ("Bob",)], Shape.UNCLEAR),
-        (COVER, Shape.UNCLEAR),
-        (FACTS, Shape.UNCLEAR),
-        (UNITS, Shape.UNCLEAR),
-        ([("Place", "Rome"), *UNITS], Shape.UNCLEAR),
-        ([("what", "value", "unit"), *UNITS], Shape.TABLE),
-        (REMARKS, Shape.UNCLEAR),
-        ([("name", "sum", "currency"), ("Ann", 5, "EUR"), ("Bob", "unknown"), ("Cy", 7, "EUR")], Shape.TABLE),
-        ([("Ann", 5, "EUR"), ("Bob", 6, "EUR"), ("Cy", 7, "EUR")], Shape.TABLE),
-        (LABELS, Shape.UNCLEAR),
-        ([], Shape.EMPTY),
+        (TABLE, SheetKind.TABLE),
+        ([("Ann", 1.5), ("Bob", 2.5), ("Cy", 3.5)], SheetKind.TABLE),
+        ([("name", "n"), ("Ann", 1), ("Bob", 2)], SheetKind.TABLE),
+        ([("title",), (), *TABLE], SheetKind.TABLE),
+        ([("name", "n"), ("Ann", 1)], SheetKind.UNCLEAR),
+        ([("name",), ("Ann",), ("Bob",)], SheetKind.UNCLEAR),
+        (COVER, SheetKind.UNCLEAR),
+        (FACTS, SheetKind.UNCLEAR),
+        (UNITS, SheetKind.UNCLEAR),
+        ([("Place", "Rome"), *UNITS], SheetKind.UNCLEAR),
+        ([("what", "value", "unit"), *UNITS], SheetKind.TABLE),
+        (REMARKS, SheetKind.UNCLEAR),
+        ([("name", "sum", "currency"), ("Ann", 5, "EUR"), ("Bob", "unknown"), ("Cy", 7, "EUR")], SheetKind.TABLE),
+        ([("Ann", 5, "EUR"), ("Bob", 6, "EUR"), ("Cy", 7, "EUR")], SheetKind.TABLE),
+        (LABELS, SheetKind.UNCLEAR),
+        ([], SheetKind.EMPTY),
     ],
 )
-def test_sheet_shape_follows_from_its_cells(rows: Rows, shape: Shape, tmp_path: Path) -> None:
+def test_sheet_shape_follows_from_its_cells(rows: Rows, shape: SheetKind, tmp_path: Path) -> None:
     with CalamineReader().open(book(tmp_path, {"S": rows})) as workbook:
-        assert shape_of(workbook.sheet("S")) is shape
+        assert sheet_kind(workbook.sheet("S")) is shape
 
 
 @pytest.mark.parametrize(
     ("name", "shape"),
     [
-        ("Summary 2024", Shape.DESCRIPTION),
-        ("Cover page", Shape.DESCRIPTION),
-        ("READ ME FIRST", Shape.DESCRIPTION),
-        ("Q1 2024 - Overview", Shape.DESCRIPTION),
-        ("Inhaltsverzeichnis 1", Shape.DESCRIPTION),
-        ("Page de garde", Shape.DESCRIPTION),
-        ("Read me first", Shape.DESCRIPTION),
-        ("Resumen 2023", Shape.DESCRIPTION),
-        ("Sommaire", Shape.DESCRIPTION),
-        ("1. Executive summary (v2.1)", Shape.DESCRIPTION),
-        ("İçindekiler", Shape.DESCRIPTION),
-        ("2024_목차", Shape.DESCRIPTION),
-        ("Guides", Shape.TABLE),
-        ("Index prices", Shape.TABLE),
-        ("Versions sold", Shape.TABLE),
-        ("Summary by region", Shape.TABLE),
-        ("Notes received", Shape.TABLE),
-        ("2024", Shape.TABLE),
-        ("Q1", Shape.TABLE),
+        ("Summary 2024", SheetKind.DESCRIPTION),
+        ("Cover page", SheetKind.DESCRIPTION),
+        ("READ ME FIRST", SheetKind.DESCRIPTION),
+        ("Q1 2024 - Overview", SheetKind.DESCRIPTION),
+        ("Inhaltsverzeichnis 1", SheetKind.DESCRIPTION),
+        ("Page de garde", SheetKind.DESCRIPTION),
+        ("Read me first", SheetKind.DESCRIPTION),
+        ("Resumen 2023", SheetKind.DESCRIPTION),
+        ("Sommaire", SheetKind.DESCRIPTION),
+        ("1. Executive summary (v2.1)", SheetKind.DESCRIPTION),
+        ("İçindekiler", SheetKind.DESCRIPTION),
+        ("2024_목차", SheetKind.DESCRIPTION),
+        ("Guides", SheetKind.TABLE),
+        ("Index prices", SheetKind.TABLE),
+        ("Versions sold", SheetKind.TABLE),
+        ("Summary by region", SheetKind.TABLE),
+        ("Notes received", SheetKind.TABLE),
+        ("2024", SheetKind.TABLE),
+        ("Q1", SheetKind.TABLE),
     ],
 )
-def test_description_sheet_is_recognised_by_its_name(name: str, shape: Shape, tmp_path: Path) -> None:
+def test_description_sheet_is_recognised_by_its_name(name: str, shape: SheetKind, tmp_path: Path) -> None:
     with CalamineReader().open(book(tmp_path, {name: TABLE})) as workbook:
-        assert shape_of(workbook.sheet(name)) is shape
+        assert sheet_kind(workbook.sheet(name)) is shape
 
 
 def test_no_sheet_is_opened_after_a_clear_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

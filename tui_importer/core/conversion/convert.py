@@ -72,7 +72,7 @@ class Conversion(msgspec.Struct, frozen=True):
 
 
 def _known(column: Column, kind: type, *, shown: bool) -> Column:
-    """The column with cells of a kind that is no value as texts, or blank."""
+    """The column with cells of a kind that is not a value as texts, or blank."""
     return ListColumn([(str(cell) if shown else None) if type(cell) is kind else cell for cell in column.values()])
 
 

@@ -25,7 +25,7 @@ _NAMED_MONTHS = (
 #: The format whose texts are those of ISO 8601, at least where they have all digits.
 _STANDARD = "YYYY-MM-DD"
 _STANDARD_LENGTH = len(_STANDARD)
-#: What no text of these formats lacks: three numbers with marks between them, or a word between two numbers.
+#: What every text of these formats has: three numbers with marks between them, or a word between two numbers.
 _DATE_LIKE = (
     r"[0-9]{1,4}[./-][0-9]{1,2}[./-][0-9]{1,4}(?:[ ,T].*)?|(?:[0-9]{1,4}[ ./-]+)?[A-Za-z]{3,9}[ ./-]+[0-9]{1,4}\b.*"
 )

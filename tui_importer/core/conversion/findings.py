@@ -5,23 +5,23 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
-from tui_importer.core.conversion.traits import Finding
+from tui_importer.core.conversion.traits import ColumnFinding
 from tui_importer.core.model.lists import listed
 
 #: What differs between remarks of a kind: codes and numbers of cells.
 _DETAILS = re.compile(r" \([^)]*\)|:.*", re.DOTALL)
 
 
-def finding_notes(findings: Iterable[tuple[str, Sequence[Finding]]]) -> tuple[str, ...]:
+def finding_notes(findings: Iterable[tuple[str, Sequence[ColumnFinding]]]) -> tuple[str, ...]:
     """One note for each kind of finding. ``findings`` has the header of each column and what was found in it."""
-    kinds: dict[str, list[tuple[str, Finding]]] = {}
+    kinds: dict[str, list[tuple[str, ColumnFinding]]] = {}
     for header, found in findings:
         for finding in found:
             kinds.setdefault(_DETAILS.sub("", finding.message), []).append((header, finding))
     return tuple(_note(kind, found) for kind, found in kinds.items())
 
 
-def _note(kind: str, found: Sequence[tuple[str, Finding]]) -> str:
+def _note(kind: str, found: Sequence[tuple[str, ColumnFinding]]) -> str:
     (header, first), *others = found
     if not others:
         return f"column {header!r}: {first}"

@@ -20,7 +20,7 @@ from tui_importer.core.conversion.guess_result import GuessResult
 from tui_importer.core.conversion.nulls import NullWords
 from tui_importer.core.conversion.parsing import as_text
 from tui_importer.core.conversion.text_guess import TextGuess, null_words_offer
-from tui_importer.core.conversion.traits import PREDICATES, SCANNERS, CellStats, Finding, Trait, of_kind
+from tui_importer.core.conversion.traits import PREDICATES, SCANNERS, CellStats, ColumnFinding, Trait, of_kind
 from tui_importer.core.conversion.written import NUMBERS
 from tui_importer.core.model.cells import CellError, EmptyText, MalformedRecord, UncalculatedFormula
 from tui_importer.core.model.column import Column
@@ -70,7 +70,7 @@ class Inferred(msgspec.Struct, frozen=True):
     blanks: int
     nullable: bool
     evidence: str
-    findings: tuple[Finding, ...] = ()
+    findings: tuple[ColumnFinding, ...] = ()
     format: ColumnFormat = PLAIN
     reading: str | None = None
     hint: str | None = None
@@ -222,7 +222,7 @@ class ColumnInference:
                 row = places[list(map(type, column.values())).index(kind)]
             stats.count(counts[kind], row)
 
-    def _decide(self) -> tuple[ColumnType, str, Finding | None]:
+    def _decide(self) -> tuple[ColumnType, str, ColumnFinding | None]:
         kinds = self._kinds.keys() - _MISSING
         if not kinds:
             return TEXT, "no values", None
@@ -238,7 +238,7 @@ class ColumnInference:
             return TIME if kinds == {dt.time} else INTERVAL, self._counted(*kinds), None
         return self._mixed(kinds)
 
-    def _decide_texts(self) -> tuple[ColumnType, str, Finding | None]:
+    def _decide_texts(self) -> tuple[ColumnType, str, ColumnFinding | None]:
         plain = f"{self._counted(str)}, longest {self._longest:,} character{'s' * (self._longest != 1)}"
         guess = self._found
         if self._typed and not self._takes(guess):
@@ -247,7 +247,7 @@ class ColumnInference:
             return guess.type, f"{self._counted(str)}, {guess.reason}", None
         return TEXT, f"text: {guess.reason}" if guess.reason else plain, None
 
-    def _decide_numbers(self, kinds: Set[type]) -> tuple[ColumnType, str, Finding | None]:
+    def _decide_numbers(self, kinds: Set[type]) -> tuple[ColumnType, str, ColumnFinding | None]:
         fractions = not self._traits.isdisjoint({Trait.FRACTION, Trait.NOT_FINITE})
         if Decimal in kinds:
             if Trait.NOT_FINITE not in self._traits:
@@ -263,7 +263,7 @@ class ColumnInference:
             return self._too_long(Trait.LONG_FLOAT, "numbers of 16 and more digits, of which Excel keeps only 15")
         return INTEGER, self._spanned("whole number", kinds), None
 
-    def _decide_moments(self, kinds: Set[type]) -> tuple[ColumnType, str, Finding | None]:
+    def _decide_moments(self, kinds: Set[type]) -> tuple[ColumnType, str, ColumnFinding | None]:
         if Trait.ZONED in self._traits:
             if dt.date in kinds:
                 return self._mixed(kinds)
@@ -273,7 +273,7 @@ class ColumnInference:
             return TIMESTAMP, f"{evidence}, with a time of day", None
         return DATE, evidence, None
 
-    def _mixed(self, kinds: Set[type]) -> tuple[ColumnType, str, Finding | None]:
+    def _mixed(self, kinds: Set[type]) -> tuple[ColumnType, str, ColumnFinding | None]:
         groups: dict[tuple[str, str], CellStats] = {}
         for kind in kinds:
             stats = self._kinds[kind]
@@ -289,11 +289,11 @@ class ColumnInference:
             groups[order[-1]].finding(f"mixed content: {quantities[-1]} among {' and '.join(quantities[:-1])}"),
         )
 
-    def _too_long(self, trait: Trait, why: str) -> tuple[ColumnType, str, Finding | None]:
+    def _too_long(self, trait: Trait, why: str) -> tuple[ColumnType, str, ColumnFinding | None]:
         finding = self._located[trait].finding(why)
         return TEXT, f"text: {finding}", finding
 
-    def _find_missing(self) -> list[Finding]:
+    def _find_missing(self) -> list[ColumnFinding]:
         sorts = (
             (CellError, f"error cells ({', '.join(self._codes)})"),
             (UncalculatedFormula, "formulas that were never calculated"),

@@ -1,6 +1,6 @@
 """Durations as text: ``H:MM:SS``, as PostgreSQL prints them (``1 day 02:03:04``), and ISO 8601 (``P1DT2H``).
 
-Months and years have no fixed length, so a text with them is no duration, but a calendar interval.
+Months and years have no fixed length, so a text with them is not a duration, but a calendar interval.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _UNITS = {"weeks": 604_800, "days": 86_400, "hours": 3_600, "minutes": 60, "seco
 
 
 def parse_interval(text: str) -> dt.timedelta | None:
-    """The duration; None if the text is none. Raises ``OverflowError`` if it is too long for a ``timedelta``."""
+    """The duration; None if the text is not one. Raises ``OverflowError`` if it is too long for a ``timedelta``."""
     match = POSTGRESQL.fullmatch(text)
     if match is not None:
         days, signed = int(match["days"] or 0), -1 if match["sign"] == "-" else 1

@@ -1,7 +1,7 @@
 """Values that Python's types cannot hold, as PostgreSQL prints them: ``infinity``, dates BC, and spans of months and
 years. They are sent as text to a column whose type has ``literals``.
 
-PostgreSQL manual, 8.5 (Date/Time Types). Years after 9999 are none: they are more likely typing errors.
+PostgreSQL manual, 8.5 (Date/Time Types). Years after 9999 are not among them: they are more likely typing errors.
 """
 
 from __future__ import annotations

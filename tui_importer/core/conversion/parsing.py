@@ -63,7 +63,7 @@ class ConversionError(Exception):
 
 
 class NotOfTypeError(ConversionError):
-    """The cell is no value of the type, however it is written."""
+    """The cell is not a value of the type, however it is written."""
 
 
 T = TypeVar("T")

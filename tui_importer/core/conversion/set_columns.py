@@ -1,4 +1,4 @@
-"""Columns that are no columns of the sheet: they are filled with a value, or with where each row comes from."""
+"""Columns that are not columns of the sheet: they are filled with a value, or with where each row comes from."""
 
 from __future__ import annotations
 
@@ -41,8 +41,8 @@ class SetColumn(msgspec.Struct, frozen=True):
 
 
 def filled_in(value: str, places: Mapping[str, str], option: str) -> str:
-    """The value with the ``{places}`` that it names filled in; ``{row}`` stays. Raises :class:`PlanError` for a place
-    that there is not."""
+    """The value with the ``{places}`` that it names filled in; ``{row}`` stays. Raises :class:`PlanError` for an
+    unknown place."""
     return _PLACE.sub(_filler(value, places, option), value)
 
 

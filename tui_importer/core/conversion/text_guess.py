@@ -4,7 +4,7 @@ The standard forms come first: a text in them would read the same afterwards (no
 digits, or 17 with a decimal point, ISO 8601 dates and times, what PostgreSQL prints). Other forms are taken if the
 texts prove one and rule out every other (:mod:`~tui_importer.core.conversion.date_guess`,
 :mod:`~tui_importer.core.conversion.number_guess`, :mod:`~tui_importer.core.conversion.boolean_guess`). Words for NULL
-stand in no one's way; the user is offered to have them read so.
+rule no form out; the user is offered the option that reads them as NULL.
 
 All passes over a block are in C and end at the first text that does not match; a form that is ruled out is not tried
 again.

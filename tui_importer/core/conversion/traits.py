@@ -28,7 +28,7 @@ MAX_FLOAT_INTEGER = 2**53
 MIN_INTEGER, MAX_INTEGER = -(2**63), 2**63 - 1
 
 
-class Finding(msgspec.Struct, frozen=True):
+class ColumnFinding(msgspec.Struct, frozen=True):
     """A remark about a column for the user; ``first_row`` is the sheet row (from 1) of the first such cell."""
 
     message: str
@@ -70,8 +70,8 @@ class CellStats(msgspec.Struct):
         self.low = low if self.low is None else min(low, self.low)
         self.high = high if self.high is None else max(high, self.high)
 
-    def finding(self, message: str) -> Finding:
-        return Finding(message, self.cells, self.first_row or 0)
+    def finding(self, message: str) -> ColumnFinding:
+        return ColumnFinding(message, self.cells, self.first_row or 0)
 
 
 def _scan_floats(column: Column, stats: CellStats) -> set[Trait]:

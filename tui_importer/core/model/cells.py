@@ -33,7 +33,7 @@ class UncalculatedFormula(msgspec.Struct, frozen=True):
 
 
 class EmptyText:
-    """An empty text that delimited text tells from a blank cell: ``""`` between two delimiters.
+    """An empty text that delimited text distinguishes from a blank cell: ``""`` between two delimiters.
 
     It equals ``''``, so it is a blank cell wherever nothing else is said of it.
     """

@@ -49,14 +49,14 @@ def convert_fields(struct: msgspec.Struct) -> None:
 def check_encodable(struct: msgspec.Struct) -> None:
     """Check that all texts can be stored; raises :class:`PlanError` naming the first field that has another one.
 
-    The bytes of a command line that are no UTF-8 are lone surrogates in Python.
+    The bytes of a command line that are not UTF-8 are lone surrogates in Python.
     """
     for name in struct.__struct_fields__:
         try:
             msgspec.json.encode(getattr(struct, name))
         except UnicodeEncodeError:
             # Not the value, which may be a password; and no chained exception, which shows it.
-            raise PlanError(f"{name} has characters that are no UTF-8: write it in UTF-8") from None
+            raise PlanError(f"{name} has characters that are not UTF-8: write it in UTF-8") from None
 
 
 @cache

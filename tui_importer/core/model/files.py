@@ -44,7 +44,7 @@ def check_new_file(path: Path, what: str) -> None:
             f"{path}: cannot be the name of a file: {getattr(error, 'strerror', None) or error}"
         ) from error
     if why := cannot_be_written(path.parent):
-        raise UsageError(f"{path}: the folder {path.parent} takes no file for {what}: {why}")
+        raise UsageError(f"{path}: no file for {what} can be created in the folder {path.parent}: {why}")
 
 
 def cannot_be_written(folder: Path) -> str | None:

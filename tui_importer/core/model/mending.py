@@ -25,7 +25,7 @@ class RejectKey(NamedTuple):
 
 
 def parse_key(text: str) -> RejectKey | None:
-    """The key that a cell holds; None if it is no key."""
+    """The key that a cell holds; None if it is not a key."""
     found = _KEY.fullmatch(text.strip())
     return None if found is None else RejectKey(found["run"], int(found["row"]))
 

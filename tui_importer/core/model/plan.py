@@ -1,7 +1,8 @@
-"""The plan of an import, and its file format.
+"""The plan of an import.
 
 A plan may leave open what the program can find out (columns, sheet, header row ...). The engine resolves it against the
-source and the target. The resolved plan is itself a plan: it can be saved, edited and used again.
+source and the target. The resolved plan is itself a plan: it can be saved to a file
+(:mod:`tui_importer.core.model.plan_file`), edited and used again.
 
 A plan is validated when it is constructed: the annotations of its fields define the allowed values. Any other value,
 from a program, the command line or a plan file, raises :class:`PlanError`.
@@ -12,8 +13,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import msgspec
 from msgspec import Meta
@@ -26,7 +26,6 @@ from tui_importer.core.model.plugin_values import PluginValue
 from tui_importer.core.model.ranges import parse_range
 from tui_importer.core.model.schemas import check_schema
 from tui_importer.core.model.standard_input import source_path
-from tui_importer.core.model.suggest import closest
 from tui_importer.core.model.text_format import TextFormat, parse_delimiter, parse_encoding, parse_quote
 from tui_importer.core.model.types import ColumnType
 from tui_importer.core.model.undecodable_names import escaped
@@ -37,7 +36,7 @@ from tui_importer.errors import PlanError, UsageError
 #: The version of the plan file's format; increased when an older program could misread a newer file.
 PLAN_VERSION = 1
 
-#: More than a year: nobody waits so long, and the timers of every platform support it.
+#: More than a year: nobody waits longer, and the timers of every platform support it.
 MAX_SECONDS = 4e7
 
 #: What happens to error cells, and to formulas that were never calculated.
@@ -84,7 +83,7 @@ class _Part(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 class Source(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """Where rows come from. ``header_row`` is a sheet row (from 1), 0 for none; ``range`` is like ``A5:F900``.
 
-    A ``file`` whose name is no text is named with escapes (:mod:`tui_importer.core.model.undecodable_names`).
+    A ``file`` whose name is not text is named with escapes (:mod:`tui_importer.core.model.undecodable_names`).
     ``totals`` says whether a totals row below the table is left out or imported. ``may_be_empty``: a sheet without
     cells is passed over, where it is an error otherwise. ``mends``: the rows are rejects of the import with this run id
     that come back mended (:mod:`tui_importer.core.model.mending`).
@@ -147,7 +146,7 @@ class Source(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_
 class Target(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """Where rows go. ``database`` is a URL or a path; a saved plan never contains its password.
 
-    A path whose name is no text becomes a URL (``sqlite:///caf%E9.db``). ``mode``, ``key``, ``on_conflict`` and
+    A path whose name is not text becomes a URL (``sqlite:///caf%E9.db``). ``mode``, ``key``, ``on_conflict`` and
     ``update`` are the write mode
     (:class:`tui_importer.core.model.write_mode.WriteMode`); the columns are named as in the table or in the sheet.
     """
@@ -180,7 +179,7 @@ class Target(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_
                 address = parse_address(self.database)
             except UsageError as error:
                 raise PlanError(str(error)) from None  # no chained exception: it may show a password
-            if address.scheme == "sqlite" and escaped(self.database) != self.database:
+            if address.file is not None and escaped(self.database) != self.database:
                 msgspec.structs.force_setattr(self, "database", address.display)
 
     @property
@@ -337,45 +336,6 @@ class Plan(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_de
         return self.options.atomic or self.target.write_mode.needs_stage
 
 
-def load_plan(path: Path) -> Plan:
-    """Read a plan file. Raises :class:`PlanError` naming the invalid key and suggesting a similar one."""
-    import tomllib  # few imports have a plan file
-
-    try:
-        raw = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise PlanError(f"{path}: cannot read the plan: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise PlanError(f"{path}: not a valid TOML file: {error}") from error
-    _refuse_unknown_keys(raw, _KEYS, str(path), "")
-    try:
-        plan = _build_plan(raw)
-    except PlanError as error:
-        raise PlanError(f"{path}: {error}") from error
-    if plan.version != PLAN_VERSION:
-        raise PlanError(f"{path}: plan version {plan.version} is not known here (this program reads {PLAN_VERSION})")
-    return plan
-
-
-def save_plan(plan: Plan, path: Path, *, replace: bool = True) -> None:
-    """Write a plan as TOML, readable by its owner only. The caller must remove the database's password.
-
-    Raises :class:`PlanError` if it cannot be written, or, unless ``replace``, if the file exists with other content.
-    """
-    text = msgspec.toml.encode(_file_of(plan))
-    try:
-        if not replace and os.path.lexists(path):
-            if path.read_bytes() == text:
-                return
-            raise PlanError(
-                f"{path}: is there already and says something else: save under another name, or replace it with --force"
-            )
-        path.write_bytes(text)
-        path.chmod(0o600)
-    except OSError as error:
-        raise PlanError(f"{path}: cannot write the plan: {error.strerror}") from error
-
-
 def checked(plan: Plan) -> Plan:
     """Return the plan after validating it again.
 
@@ -394,74 +354,3 @@ def database_of(plan: Plan) -> str:
     """The plan's database; by default an SQLite file in the current folder, named after the (first) source."""
     database = plan.target.database
     return f"{source_path(plan.source.file).stem}.db" if database is None else database
-
-
-PartT = TypeVar("PartT", bound=_Part | Formats)
-
-#: The tables of a plan file.
-_TABLES: dict[str, type[_Part] | type[Formats]] = {
-    "source": Source,
-    "sources": Source,
-    "target": Target,
-    "options": Options,
-    "formats": Formats,
-    "columns": ColumnPlan,
-}
-_KEYS = (*_TABLES, "version")
-
-
-def _refuse_unknown_keys(raw: object, known: Sequence[str], path: str, where: str) -> None:
-    if isinstance(raw, list):
-        for number, item in enumerate(raw, start=1):
-            _refuse_unknown_keys(item, known, path, f"{where} {number}")
-        return
-    if not isinstance(raw, dict):
-        return
-    for key, value in raw.items():
-        if key not in known:
-            close = closest(key, known)
-            hint = f"did you mean {close!r}?" if close else f"known keys: {', '.join(known)}"
-            place = f" in [{where.strip()}]" if where else ""
-            raise PlanError(f"{path}: unknown key {key!r}{place}: {hint}")
-        if not where and key in _TABLES:
-            _refuse_unknown_keys(value, _TABLES[key].__struct_fields__, path, key)
-
-
-def _build_plan(raw: dict[str, object]) -> Plan:
-    """Construct the plan of a file, which names one ``source``, or all of several ``sources``."""
-    parts: dict[str, Any] = {key: _build_nested(key, value) for key, value in raw.items()}
-    if "sources" in parts:
-        sources = parts.pop("sources")
-        if "source" in parts:
-            raise PlanError("there are both [source] and [[sources]]: name every source in [[sources]]")
-        if not isinstance(sources, tuple) or not sources:
-            raise PlanError("sources must be a list of tables, each [[sources]]")
-        parts["source"], *parts["further_sources"] = sources
-    if "source" not in parts:
-        raise PlanError("the key 'source' is missing")
-    return Plan(**parts)
-
-
-def _build(raw: dict[str, object], struct: type[PartT], where: str) -> PartT:
-    """Construct a part of a plan file as a program would, so that both get the same errors."""
-    for field in msgspec.structs.fields(struct):
-        if field.required and field.name not in raw:
-            raise PlanError(f"the key {field.name!r} is missing in [{where}]")
-    values: dict[str, Any] = raw
-    return struct(**values)
-
-
-def _build_nested(key: str, value: object) -> object:
-    if key not in _TABLES:
-        return value
-    if isinstance(value, list):
-        return tuple(_build(item, _TABLES[key], key) if isinstance(item, dict) else item for item in value)
-    return _build(value, _TABLES[key], key) if isinstance(value, dict) else value
-
-
-def _file_of(plan: Plan) -> dict[str, object]:
-    """The inverse of :func:`_build_plan`."""
-    fields: dict[str, Any] = msgspec.to_builtins(plan)
-    if plan.further_sources:
-        fields["sources"] = [fields.pop("source"), *fields.pop("further_sources")]
-    return fields

@@ -17,7 +17,7 @@ MIN_ETA_SECONDS = 1.0
 
 
 def rows_per_second(rows: int, seconds: float) -> float:
-    """The rate of so many rows in so much time; 0 if no time passed."""
+    """The rate at which these rows were completed in this time; 0 if no time passed."""
     return max(0, rows) / seconds if seconds > 0 else 0.0
 
 

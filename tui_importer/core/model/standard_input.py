@@ -22,7 +22,7 @@ _NAME = "stdin"
 
 
 def source_path(file: str) -> Path:
-    """The file that is read for a source: that of its name, a link to it if its name is no text
+    """The file that is read for a source: that of its name, a link to it if its name is not text
     (:mod:`tui_importer.core.model.undecodable_names`), or the copy of standard input.
 
     Raises :class:`UsageError` if standard input is a terminal, is empty or cannot be copied.

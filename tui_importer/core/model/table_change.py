@@ -25,7 +25,7 @@ class TableChange(msgspec.Struct, frozen=True):
         if self.mode.empties:
             return f"Remove {rows} once the sheet's are loaded?"
         if self.mode.on_conflict is OnConflict.UPDATE:
-            return f"Update what of {rows} has a key in the sheet?"
+            return f"Of {rows}, update those whose key is in the sheet?"
         if self.doubles:
             return f"Add the sheet to {rows}, though an earlier version of it is among them?"
         return None

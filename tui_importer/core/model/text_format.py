@@ -25,7 +25,7 @@ QUOTE_WORDS = {"double": '"', "single": "'", NO_QUOTE: NO_QUOTE}
 
 
 class TextFormat(msgspec.Struct, frozen=True):
-    """The encoding, delimiter and quote of delimited text; None is found out from the file.
+    """The encoding, delimiter and quote of delimited text; None is detected from the file.
 
     ``quote`` is one character, or :data:`NO_QUOTE`.
     """

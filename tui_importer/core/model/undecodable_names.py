@@ -1,8 +1,8 @@
-r"""Names of files that are no text: POSIX names are bytes, which need not be UTF-8.
+r"""Names of files that are not text: POSIX names are bytes, which need not be UTF-8.
 
 Such a name stands with escapes wherever a name is text (``caf\xe9.xlsx`` in plans, reports, the ledger, on the
 terminal), since no database, JSON or TOML can hold it. What opens the file opens a link to it, in a private folder,
-that has this text as its name: not every library takes names that are no text.
+that has this text as its name: not every library takes names that are not text.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from pathlib import Path
 
 _ESCAPE = re.compile(r"\\x([89a-f][0-9a-f])")
 _SURROGATE = re.compile("[\ud800-\udfff]")
-#: Python reads a byte of a name that is no text as this character and the byte (PEP 383).
+#: Python reads a byte of a name that is not text as this character and the byte (PEP 383).
 _BYTES = 0xDC00
 
 
 def escaped(name: str) -> str:
-    r"""The name of a file as text: bytes that are no UTF-8, which Python reads as lone surrogates (PEP 383), as
+    r"""The name of a file as text: bytes that are not UTF-8, which Python reads as lone surrogates (PEP 383), as
     ``\xe9``."""
     return name if name.isascii() else _SURROGATE.sub(_escape, name)
 

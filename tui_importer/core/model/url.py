@@ -44,6 +44,11 @@ class DatabaseAddress:
     text: str
     display: str
 
+    @property
+    def file(self) -> str | None:
+        """The path of an SQLite file; None for a database that is not a file."""
+        return sqlite_path(self) if self.scheme == "sqlite" else None
+
     def __repr__(self) -> str:
         return f"DatabaseAddress({self.display!r})"
 
@@ -84,9 +89,8 @@ def portable_address(text: str) -> str:
     or ``.pgpass``). Raises :class:`UsageError` as :func:`parse_address` does.
     """
     address = parse_address(text)
-    if address.scheme == "sqlite":
-        path = str(Path(sqlite_path(address)).absolute())
-        return _sqlite_url(path)
+    if address.file is not None:
+        return _sqlite_url(str(Path(address.file).absolute()))
     match = _URL.fullmatch(address.text)
     if match is None:
         return _SECRET_KEYWORD.sub("", address.text)
@@ -122,7 +126,7 @@ def _on_disk(path: str) -> str:
 
 
 def _as_text(path: str) -> str:
-    """The path, or a URL if its bytes are no text."""
+    """The path, or a URL if its bytes are not text."""
     try:
         path.encode()
     except UnicodeEncodeError:

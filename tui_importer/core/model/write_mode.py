@@ -105,9 +105,9 @@ class WriteMode(msgspec.Struct, frozen=True):
             msgspec.structs.force_setattr(self, "on_conflict", self._usual_on_conflict)
         convert_fields(self)
         if self.kind is WriteKind.UPSERT and self.on_conflict is OnConflict.ERROR:
-            raise PlanError("mode upsert rejects no row whose key is there: on_conflict is update or skip")
+            raise PlanError("mode upsert does not reject rows whose key is there: set on_conflict to update or skip")
         if self.kind is WriteKind.APPEND and self.on_conflict is OnConflict.UPDATE:
-            raise PlanError("mode append updates no row: use mode upsert")
+            raise PlanError("mode append does not update rows: use mode upsert")
         if self.kind is WriteKind.APPEND and self.key and self.on_conflict is OnConflict.ERROR:
             raise PlanError("a key has no effect while a row whose key is there is rejected: set on_conflict")
         if self.update and self.on_conflict is not OnConflict.UPDATE:

@@ -96,7 +96,7 @@ def rows_that_mend(keys: Mapping[int, RejectKey], run_id: str) -> dict[int, int]
 
 
 def _mode_of_mended(mode: WriteMode) -> WriteMode:
-    """The mode for rows that are added to a table that is there already, and full."""
+    """The mode for rows that are added to a table that exists and has rows."""
     if mode.empties:
         return WriteMode(WriteKind.CREATE, mode.key, mode.on_conflict, mode.update).after_creation
     return mode.after_creation

@@ -290,7 +290,7 @@ def infer_types(source: NamedSource, formats: Formats) -> tuple[Inferred, ...]:
 
 
 def _given_formats(formats: Formats, routes: Sequence[ColumnRoute], headers: Sequence[str]) -> dict[int, ColumnFormat]:
-    """The user's format for each column, by its position; raises :class:`PlanError` for a column that there is not."""
+    """The user's format for each column, by its position; raises :class:`PlanError` for an unknown column."""
     known = {normalized(name) for name in (*headers, *(route.target for route in routes))}
     for name in formats.columns:
         if normalized(name) not in known:

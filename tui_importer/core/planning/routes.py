@@ -50,7 +50,7 @@ def shown_headers(layout: Layout) -> tuple[str, ...]:
 
 
 def skipped_headers(skip: Sequence[str], headers: Sequence[str]) -> frozenset[str]:
-    """The headers of ``--skip`` in normalized form; raises :class:`PlanError` for one that there is not."""
+    """The headers of ``--skip`` in normalized form; raises :class:`PlanError` for an unknown one."""
     known = {normalized(header): header for header in headers}
     for name in skip:
         if normalized(name) not in known:
@@ -135,7 +135,7 @@ def matched_routes(
 def renamed_headers(rename: Mapping[str, str], headers: Sequence[str]) -> dict[str, str]:
     """The targets of ``--rename`` by their headers in normalized form.
 
-    Raises :class:`PlanError` for a header that there is not."""
+    Raises :class:`PlanError` for an unknown header."""
     known = set(map(normalized, headers))
     for name in rename:
         if normalized(name) not in known:
@@ -175,7 +175,7 @@ def inferred_routes(
     inferred: Sequence[Inferred],
     notes: list[str],
 ) -> list[ColumnRoute]:
-    """The routes into a new table whose columns have the types of all cells; what is told of them goes to ``notes``."""
+    """The routes into a new table whose columns have the types of all cells; notes on them go to ``notes``."""
     kept = [
         offset
         for offset, (header, found) in enumerate(zip(layout.headers, inferred, strict=True))

@@ -24,7 +24,7 @@ class ImportSpec(msgspec.Struct, frozen=True, kw_only=True):
     ``run_id`` is the id under which the ledger records it, ``source`` the number of its source in the run, and
     ``command`` the command line that repeats it. If ``asks``, the run is asked before rows that are in the table are
     changed. ``shared_types`` are the columns of a new table that other imports of the run fill, too, and their types.
-    ``database`` in the plan's target may hold a password: whoever sends a spec answers for the way.
+    ``database`` in the plan's target may hold a password: whoever sends a spec has to protect it on its way.
     """
 
     plan: Plan
@@ -78,7 +78,7 @@ class ImportElsewhere(Protocol):
 
 
 class PendingImport(Protocol):
-    """One import of a run. It claims, resumes and fails for itself.
+    """One import of a run. It claims, resumes and fails on its own.
 
     A failed import is reported, not raised: the others are carried out all the same. Both ways to carry it out raise
     only what interrupts a program (``KeyboardInterrupt``). They first wait for earlier imports into the same table if

@@ -78,7 +78,7 @@ def head_of(path: Path) -> bytes:
 
 
 def content_of(path: Path) -> Content:
-    """What the file is; :attr:`Content.OTHER` if that cannot be told or the file cannot be read."""
+    """What the file is; :attr:`Content.OTHER` if that cannot be determined or the file cannot be read."""
     return recognize(head_of(path))
 
 

@@ -245,7 +245,7 @@ def _first_wide(rows: Sequence[_Row]) -> int:
         below = widths[index + 1 :]
         if width >= _usual(below) and width >= WIDE * max(below):
             return index
-    # A last row with more cells than any other is no header if those above are a table of their own.
+    # A last row with more cells than any other is not a header if those above are a table of their own.
     usual = _usual(widths[:-1]) if len(rows) > 1 else 0
     table = [index for index, width in enumerate(widths[:-1]) if width >= usual]
     if usual > 1 and len(table) > 1 and _are_alike([rows[index] for index in table[1:]]):

@@ -16,8 +16,7 @@ from typing import Self
 from tui_importer.core.conversion.inference import ColumnInference, Inferred
 from tui_importer.core.conversion.mapping import ColumnMapping, fitted, trimmed, without_blank_rows
 from tui_importer.core.model.batch import Batch, Block
-from tui_importer.core.model.cells import MAX_ROWS, Cell, column_letters
-from tui_importer.core.model.column import Column
+from tui_importer.core.model.cells import MAX_ROWS, column_letters
 from tui_importer.core.model.completed_rows import CompletedRows
 from tui_importer.core.model.counters import ReaderCounters
 from tui_importer.core.model.formats import PLAIN, ColumnFormat
@@ -28,6 +27,7 @@ from tui_importer.core.model.ranges import parse_range
 from tui_importer.core.model.schemas import SCHEMAS
 from tui_importer.core.model.types import Kind
 from tui_importer.core.scheduling.batch_queue import QUEUE_BATCHES
+from tui_importer.core.source.block_rows import last_cell, last_filled_row, row_slice, rows_between, selected_rows
 from tui_importer.core.source.header import LAYOUT_ROWS, Layout, find_layout
 from tui_importer.core.source.mended_rows import mended_rows, without_reasons
 from tui_importer.core.source.reader import NotedSheet, OpenSheet, Reader, Workbook, merged_ranges
@@ -147,24 +147,26 @@ class OpenSource:
         """The table's rows, blank ones included, but for a totals row: its label says nothing about a column."""
         held: Block | None = None
         for whole in self.sheet.blocks(rows):
-            block = _between(whole, self.layout.first_row, self.layout.last_row)
-            last = _last_filled(block)
+            block = rows_between(whole, self.layout.first_row, self.layout.last_row)
+            last = last_filled_row(block)
             if last is None:
                 continue
             if held is not None:
                 yield held
                 held = None
             first_column = self.layout.first_column
-            row = _rows(trimmed(block, first_column, len(self.layout.headers)), last, last + 1)
+            row = row_slice(trimmed(block, first_column, len(self.layout.headers)), last, last + 1)
             if self._is_totals(row):
-                held = _rows(block, last, last + 1)
-                block = _rows(block, 0, last)
+                held = row_slice(block, last, last + 1)
+                block = row_slice(block, 0, last)
             if len(block):
                 yield block
 
     def _is_totals(self, block: Block) -> bool:
         """Whether the last row of the block is a totals row to be left out."""
-        return self.totals == "skip" and is_totals_row([_last(column) for column in block.columns], typed=self.typed)
+        return self.totals == "skip" and is_totals_row(
+            [last_cell(column) for column in block.columns], typed=self.typed
+        )
 
     def prove(self, given: Mapping[int, ColumnFormat]) -> dict[int, Inferred]:
         """How the texts of some sheet columns (from 0) are written, by their positions, with the user's formats.
@@ -207,7 +209,7 @@ class OpenSource:
                 counters.skipped += selected.count(False) - rejected
                 if not any(selected):
                     continue
-                block, rows = _kept(block, rows, selected)
+                block, rows = selected_rows(block, rows, selected)
             for part, part_rows in divide(block, rows):
                 started = time.perf_counter()
                 batch = mapping.batch(next(numbers), part, part_rows)
@@ -244,7 +246,7 @@ class OpenSource:
         held: NumberedBlock | None = None
         beyond = False
         for whole in self.sheet.blocks(size):
-            block = _between(whole, self.layout.first_row, self.layout.last_row)
+            block = rows_between(whole, self.layout.first_row, self.layout.last_row)
             if not len(block):
                 if self.layout.last_row is not None and whole.first_row > self.layout.last_row:
                     break
@@ -369,48 +371,14 @@ def _head(sheet: OpenSheet, path: Path, row: int) -> Block:
     raise EmptySheetError(f"{path}: sheet {sheet.name!r} is empty")
 
 
-def _between(block: Block, first_row: int, last_row: int | None) -> Block:
-    """The rows of the block that lie in an interval of sheet rows."""
-    start = max(0, first_row - block.first_row)
-    stop = len(block) if last_row is None else min(len(block), last_row - block.first_row + 1)
-    if start == 0 and stop == len(block):
-        return block
-    return _rows(block, start, max(start, stop))
-
-
-def _rows(block: Block, start: int, stop: int) -> Block:
-    """Rows ``start`` to ``stop`` (exclusive) of the block, counted from 0."""
-    columns = tuple(column.slice(start, stop) for column in block.columns)
-    return Block(first_row=block.first_row + start, columns=columns, first_column=block.first_column)
-
-
-def _last_filled(block: Block) -> int | None:
-    """The last row of the block that is not blank, counted from 0; None if all are."""
-    return max((column.blank_mask.rindex(0) for column in block.columns if column.blanks < len(column)), default=None)
-
-
-def _kept(block: Block, rows: Sequence[int], selected: Sequence[bool]) -> tuple[Block, Sequence[int]]:
-    columns = tuple(column.keep(selected) for column in block.columns)
-    kept = [row for row, wanted in zip(rows, selected, strict=True) if wanted]
-    return Block(first_row=block.first_row, columns=columns, first_column=block.first_column), kept
-
-
-def _last(column: Column) -> Cell:
-    return column.take((len(column) - 1,))[0]
-
-
 def _outside(block: Block, first_column: int, width: int) -> str | None:
     """A message about a column with cells outside the table's extent; None if there is none."""
     positions = range(block.first_column, block.first_column + len(block.columns))
     for position, column in zip(positions, block.columns, strict=True):
         if not first_column <= position < first_column + width and column.blanks < len(column):
-            row = block.first_row + _first_filled(column)
+            row = block.first_row + column.blank_mask.index(0)
             return (
                 f"column {column_letters(position)} lies beyond the header and holds cells, the first in row {row:,}: "
                 "left out (--range or --header-row would take it in)"
             )
     return None
-
-
-def _first_filled(column: Column) -> int:
-    return column.blank_mask.index(0)

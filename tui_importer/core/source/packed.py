@@ -1,4 +1,4 @@
-"""Files that are packed: gzip (RFC 1952), Zstandard (RFC 8878), and ZIP archives of one file that are no workbooks."""
+"""Files that are packed: gzip (RFC 1952), Zstandard (RFC 8878), and ZIP archives of one file that are not workbooks."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ class Packed(msgspec.Struct, frozen=True):
 
 
 def packed(path: Path) -> Packed | None:
-    """The file as a packed one; None if it is none."""
+    """The file as a packed one; None if it is not packed."""
     content = content_of(path)
     if content not in SUFFIXES:
         return None
@@ -118,7 +118,7 @@ def packed(path: Path) -> Packed | None:
 
 
 def workbook_suffix(path: Path) -> str | None:
-    """The suffix that a ZIP archive should have by what is in it; None if it is no workbook."""
+    """The suffix that a ZIP archive should have by what is in it; None if it is not a workbook."""
     members = _members(path)
     return next((suffix for member, suffix in _WORKBOOKS.items() if member in members), None)
 

@@ -110,8 +110,8 @@ class HeadReader(Reader, Protocol):
 
     def open_head(self, path: Path) -> Workbook | None:
         """The file, with sheets that may end after :data:`tui_importer.core.source.header.LAYOUT_ROWS` rows that are
-        not blank; None if that is no less. Raises :class:`tui_importer.errors.SourceError` where the whole sheet has to
-        be parsed to know more."""
+        not blank; None if that saves nothing. Raises :class:`tui_importer.errors.SourceError` where the whole sheet has
+        to be parsed to know more."""
 
 
 @runtime_checkable
@@ -119,7 +119,7 @@ class TextReader(Reader, Protocol):
     """A reader of delimited text, which the user may have to describe."""
 
     def with_text_format(self, text_format: TextFormat) -> Reader:
-        """The same reader for files that are written in this way; None in it is found out from the file."""
+        """The same reader for files that are written in this way; None in it is detected from the file."""
 
 
 def described(reader: Reader, source: Source, name: str) -> Reader:

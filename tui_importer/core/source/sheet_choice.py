@@ -45,40 +45,40 @@ _MAX_FACTS = 30
 _SHOWN = 6
 
 
-class Shape(IntEnum):
+class SheetKind(IntEnum):
     """What the beginning of a sheet looks like; more is better."""
 
     EMPTY = 0
     UNCLEAR = 1
-    #: A table, in a sheet that is called like a description of others.
+    #: A table, in a sheet whose name says that it describes others.
     DESCRIPTION = 2
     TABLE = 3
 
 
 _WORDS = {
-    Shape.EMPTY: "empty",
-    Shape.UNCLEAR: "no clear table",
-    Shape.DESCRIPTION: "a summary or description by its name",
-    Shape.TABLE: "",
+    SheetKind.EMPTY: "empty",
+    SheetKind.UNCLEAR: "no clear table",
+    SheetKind.DESCRIPTION: "a summary or description by its name",
+    SheetKind.TABLE: "",
 }
 
 
 def open_table(workbook: Workbook, first: OpenSheet, names: Sequence[str]) -> tuple[OpenSheet, str | None]:
-    """The first of the sheets that has a clear table, or else a table in a sheet called like a description, or else
-    the first with cells.
+    """The first sheet with a clear table, or else the first whose name says that it describes others, or else the first
+    with cells.
 
     ``first`` is open already, ``names`` are the sheets that may be opened. Returns the sheet with a note that names the
     others of the workbook; None if there are none.
     """
-    best, known = first, {first.name: (shape_of(first), first.row_hint)}
+    best, known = first, {first.name: (sheet_kind(first), first.row_hint)}
     for name in names:
-        if known[best.name][0] is Shape.TABLE:
+        if known[best.name][0] is SheetKind.TABLE:
             break
         if name in known:
             continue
         try:
             sheet = workbook.sheet(name)
-            known[name] = shape_of(sheet), sheet.row_hint
+            known[name] = sheet_kind(sheet), sheet.row_hint
         except SourceError:
             continue  # it is named among the others; whoever wants it is told what is wrong
         if known[name][0] > known[best.name][0]:
@@ -86,8 +86,8 @@ def open_table(workbook: Workbook, first: OpenSheet, names: Sequence[str]) -> tu
     return best, _note(workbook.sheets, best.name, known)
 
 
-def _note(sheets: Sequence[SheetInfo], chosen: str, known: dict[str, tuple[Shape, int | None]]) -> str | None:
-    """A sentence that names the other sheets, with what is ``known`` of them: their shapes and numbers of rows."""
+def _note(sheets: Sequence[SheetInfo], chosen: str, known: dict[str, tuple[SheetKind, int | None]]) -> str | None:
+    """A sentence that names the other sheets, with what is ``known`` of them: their kinds and numbers of rows."""
     others = [f"{info.name!r}{_facts(info, *known.get(info.name, _UNKNOWN))}" for info in sheets if info.name != chosen]
     if not others:
         return None
@@ -96,25 +96,25 @@ def _note(sheets: Sequence[SheetInfo], chosen: str, known: dict[str, tuple[Shape
 
 
 #: Of a sheet that was not opened, nothing is known.
-_UNKNOWN = (Shape.TABLE, None)
+_UNKNOWN = (SheetKind.TABLE, None)
 
 
-def _facts(info: SheetInfo, shape: Shape, rows: int | None) -> str:
+def _facts(info: SheetInfo, kind: SheetKind, rows: int | None) -> str:
     """What a note says of a sheet that is not imported, in parentheses."""
     known = [
         "hidden" if info.hidden else "",
         f"{rows:,} {'row' if rows == 1 else 'rows'}" if rows else "",
-        _WORDS[shape],
+        _WORDS[kind],
     ]
     words = ", ".join(filter(None, known))
     return f" ({words})" if words else ""
 
 
-def shape_of(sheet: OpenSheet) -> Shape:
+def sheet_kind(sheet: OpenSheet) -> SheetKind:
     """What the first rows of a sheet look like."""
     head = next((block for block in sheet.blocks(LAYOUT_ROWS) if _has_cells(block)), None)
     if head is None:
-        return Shape.EMPTY
+        return SheetKind.EMPTY
     layout = find_layout(head, merged=partial(merged_ranges, sheet, head.first_row + len(head) - 1))
     rows = [
         [column.values()[offset] for column in head.columns]
@@ -124,8 +124,8 @@ def shape_of(sheet: OpenSheet) -> Shape:
     filled = Counter(index for row in rows for index, cell in enumerate(row) if cell not in (None, ""))
     columns = [index for index, cells in filled.items() if cells * 2 >= len(rows)]
     if len(columns) < 2 or len(rows) < 2 or _is_list_of_facts(rows, sorted(filled), layout):
-        return Shape.UNCLEAR
-    return Shape.DESCRIPTION if _is_description(sheet.name) else Shape.TABLE
+        return SheetKind.UNCLEAR
+    return SheetKind.DESCRIPTION if _is_description(sheet.name) else SheetKind.TABLE
 
 
 def _is_description(name: str) -> bool:

@@ -20,9 +20,9 @@ Cells = Mapping[int, Cell]
 
 #: Years as people write them into headers.
 _YEARS = range(1800, 2200)
-#: Larger numbers are no running numbers.
+#: Larger numbers are not running numbers.
 _MAX_WHOLE = 10**9
-#: Fewer of the cells below than this share may be of the kind of their header: there is a year in many a column.
+#: Less than this share of the cells below may be of the kind of their header: many columns hold a year somewhere.
 _ALIKE = 1 / 2
 
 #: The signs of currencies, and the codes (ISO 4217) of those in which most prices are written.
@@ -85,7 +85,7 @@ def _is_above_others(column: int, below: Sequence[Cells]) -> bool:
 
 
 def _is_unlike_below(values: Cells, progression: _Progression, below: Sequence[Cells], *, named: bool) -> bool:
-    """Whether the rows below a progression of values are none themselves."""
+    """Whether the rows below a progression of values are not progressions themselves."""
     if not below or (len(values) == 1 and not (named and all(map(_year, values.values())))):
         return False
     rows = [[row[column] for column in values if column in row] for row in below]

@@ -95,7 +95,7 @@ class _Cut:
 
     @cached_property
     def foreign(self) -> int:
-        """The number of cells that begin with a quote, or hold another delimiter and are no number."""
+        """The number of cells that begin with a quote, or hold another delimiter and are not numbers."""
         others = set(DELIMITERS) - {self.dialect.delimiter}
         return sum(
             cell.lstrip()[:1] == '"' or (not others.isdisjoint(cell) and not _NUMBER.fullmatch(cell))

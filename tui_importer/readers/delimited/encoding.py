@@ -64,7 +64,7 @@ def find_encoding(path: Path, given: str | None = None, examine: Examine | None 
             head = file.read(_HEAD)
         marked = next((name for mark, name in _MARKS if head.startswith(mark)), None)
         if given is not None:
-            # A mark is no character of the text, whatever the user calls the encoding.
+            # A mark is not a character of the text, whatever the user calls the encoding.
             same_family = marked is not None and codecs.lookup(given).name.startswith(marked.removesuffix("-sig"))
             return _checked(path, marked if same_family and marked else given, examine)
         if marked is not None:
@@ -129,7 +129,7 @@ def _invalid(path: Path, name: str, error: UnicodeDecodeError | None) -> SourceE
 
 
 def _unproven(path: Path) -> SourceError:
-    """Why a file that is not UTF-8 is refused: what it could be, or that it is no text."""
+    """Why a file that is not UTF-8 is refused: what it could be, or that it is not text."""
     first, bad, good, sample = 0, 0, 0, list[bytes]()
     with path.open("rb") as file:
         for number, line in enumerate(iter(partial(file.readline, _CHUNK), b""), start=1):

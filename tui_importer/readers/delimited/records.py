@@ -32,8 +32,8 @@ class Dialect(msgspec.Struct, frozen=True):
 
     ``quote`` is None if nothing is quoted. ``escapes``: a backslash stands before a quote or a backslash that is meant
     itself. ``skips_blanks``: blanks after a delimiter are not part of the cell. ``width`` is the usual number of cells
-    of a record. The first line is no record if it is a ``separator_line`` (``sep=;``). ``row_names``: the header lacks
-    the first cell, as R writes it. ``comments``: a line that begins with ``#`` is no record, unless it has ``width``
+    of a record. A ``separator_line`` (``sep=;``) is the first line, and not a record. ``row_names``: the header lacks
+    the first cell, as R writes it. ``comments``: a line that begins with ``#`` is not a record, unless it has ``width``
     cells.
     """
 
@@ -75,7 +75,7 @@ class Records:
         return chain.from_iterable(self._pieces())  # a generator for each record takes longer than cutting it
 
     def _pieces(self) -> Iterator[list[Sequence[Cell]]]:
-        """The records in pieces of some thousand lines; lines that are no records are blank ones."""
+        """The records in pieces of some thousand lines; lines that are not records are blank ones."""
         dialect = self.dialect
         separator_line, row_names = dialect.separator_line, dialect.row_names
         for records in self._cut():

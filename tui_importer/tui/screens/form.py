@@ -20,8 +20,8 @@ class FormScreen(ModalScreen[Plan | None]):
     """Asks for the values of a form; dismissed with the plan that they make, or None if it is to stay as it was."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "take", "Take it", priority=True),
-        Binding("escape", "leave", "Leave it", key_display="esc"),
+        Binding("enter", "take", "Apply", priority=True),
+        Binding("escape", "leave", "Cancel", key_display="esc"),
     ]
 
     def __init__(self, form: Form, glyphs: Glyphs) -> None:
@@ -34,7 +34,7 @@ class FormScreen(ModalScreen[Plan | None]):
     def compose(self) -> ComposeResult:
         with VerticalScroll(id="form", can_focus=False) as box:
             box.border_title = self._form.title
-            box.border_subtitle = "enter takes it, esc leaves it"
+            box.border_subtitle = "enter applies, esc cancels"
             for field in self._form.fields:
                 with Horizontal(classes="form-line"):
                     yield Label(field.label)

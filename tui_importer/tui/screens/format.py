@@ -24,7 +24,7 @@ _SAMPLES = 5
 #: Characters of a text and of what it becomes.
 _TEXT = 30
 
-_MARKS = (("found out", ""), ("point", "."), ("comma", ","))
+_MARKS = (("detected", ""), ("point", "."), ("comma", ","))
 
 
 class FormatScreen(ModalScreen[GivenFormat | None]):
@@ -34,8 +34,8 @@ class FormatScreen(ModalScreen[GivenFormat | None]):
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "take", "Take it", priority=True),
-        Binding("escape", "leave", "Leave it", key_display="esc"),
+        Binding("enter", "take", "Apply", priority=True),
+        Binding("escape", "leave", "Cancel", key_display="esc"),
     ]
 
     def __init__(self, column: DraftColumn, formats: Formats, texts: Sequence[str], glyphs: Glyphs) -> None:
@@ -50,10 +50,10 @@ class FormatScreen(ModalScreen[GivenFormat | None]):
         own, general = self._own, self._formats.all
         with VerticalScroll(id="format", can_focus=False) as box:
             box.border_title = self._glyphs.text(f"format of {self._column.header or self._column.letter}", 60)
-            box.border_subtitle = "enter takes it, esc leaves it"
+            box.border_subtitle = "enter applies, esc cancels"
             with Horizontal(classes="format-line"):
                 yield Label("date format")
-                placeholder = general.date_format or "found out"
+                placeholder = general.date_format or "detected"
                 yield Input(own.date_format or "", placeholder=placeholder, compact=True, id="format-date")
             yield Static("such as DD.MM.YYYY, %d/%m/%Y, or the order: dmy, mdy, ymd", classes="format-help")
             yield Static("", id="format-error", markup=False)
@@ -101,7 +101,7 @@ class FormatScreen(ModalScreen[GivenFormat | None]):
         self.dismiss(None)
 
     def _given(self) -> GivenFormat:
-        """What the fields say. Raises :class:`PlanError` for a date format that is none, the only text that can be
+        """What the fields say. Raises :class:`PlanError` for an invalid date format, the only text that can be
         wrong."""
         own = ColumnFormat(
             **msgspec.structs.asdict(self._own)

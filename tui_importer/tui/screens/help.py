@@ -14,8 +14,8 @@ from tui_importer.tui.drawing import Piece, lines
 from tui_importer.tui.terminal import Glyphs
 
 KEYS = (
-    ("p", "pause the run, or let it go on"),
-    ("s", "stop: finish what is in flight; again: abort, which undoes it"),
+    ("p", "pause the run; again: unpause"),
+    ("s", "stop: finish what is in flight; again: abort and roll it back"),
     ("+, -", "one worker more, one less"),
     ("r", "rejected rows: filter them, write the workbook"),
     ("l", "the whole log"),

@@ -14,7 +14,6 @@ from textual.widgets import Footer, Input, OptionList, Select
 
 from tui_importer.core.model.plan import Plan
 from tui_importer.core.model.standard_input import source_path
-from tui_importer.core.model.table_change import TableChange
 from tui_importer.errors import ImporterError
 from tui_importer.plugins.options import OptionSet
 from tui_importer.process.messages import (
@@ -31,11 +30,12 @@ from tui_importer.tui.draft import Draft, header_row
 from tui_importer.tui.forms import FORMS
 from tui_importer.tui.inspections import Inspections, StartInspection
 from tui_importer.tui.messages import DashboardResult, InspectionAnswered
+from tui_importer.tui.readiness import Readiness
 from tui_importer.tui.saved_plan import SavedPlan
 from tui_importer.tui.screens.confirm import ConfirmScreen
 from tui_importer.tui.screens.form import FormScreen
 from tui_importer.tui.screens.format import FormatScreen
-from tui_importer.tui.target_status import can_begin, target_status
+from tui_importer.tui.target_status import target_status
 from tui_importer.tui.terminal import Glyphs
 from tui_importer.tui.widgets.columns import ColumnTable
 from tui_importer.tui.widgets.plugin_options import PluginOptionFields
@@ -55,7 +55,7 @@ class SetupScreen(Screen[None]):
     """Sets an import up. ``begin`` is called with the plan when the user begins it.
 
     ``place`` is which one it is of how many that are set up one after another: all but the last only go on to the next.
-    So many ``others`` go into the table that is given, too.
+    ``others`` is how many other ones go into the same table.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -94,14 +94,8 @@ class SetupScreen(Screen[None]):
         self._sheet: str | None = None
         self._typing: Timer | None = None
         self._inspected_values = {"setup-header": "", "setup-database": "", "setup-table": ""}
-        #: What the inspections have found: the sheet's layout and the table's name, and the plan that can be carried
-        #: out.
-        self._inspected: Inspected | None = None
-        self._inspected_plan: Plan | None = None
-        self._valid_plan: Plan | None = None
-        self._question: str | None = None  # to be confirmed before it begins
+        self._readiness = Readiness()
         self._saved_plan = SavedPlan()
-        self._begin_pending = False  # begin as soon as the inspections find nothing against it
 
     def compose(self) -> ComposeResult:
         yield SourceLine(self.draft.given, self._glyphs, self._place, id="setup-source")
@@ -144,7 +138,7 @@ class SetupScreen(Screen[None]):
             self._source_status.say(str(error), bad=True)
             return
         self._source_status.say(f"reading {source_path(plan.source.file).name}, findings follow")
-        self._inspected = self._valid_plan = None
+        self._readiness.inspect_source()
         self._inspections.begin("source", InspectRequest(plan=plan))
 
     def _post_answer(self, number: int, answer: Answer) -> None:
@@ -161,10 +155,10 @@ class SetupScreen(Screen[None]):
                 self._show_target(message.answer)
             case Refused(error=error) if kind == "source":
                 self._inspections.forget("source")
-                self._refuse()
+                self._readiness.reset()
                 self._source_status.say(error, bad=True)
             case Refused(error=error) if kind == "target":
-                self._refuse()
+                self._readiness.reset()
                 self._target_status.say(error, "error")
 
     def _show_preview(self, previewed: Previewed) -> None:
@@ -174,7 +168,7 @@ class SetupScreen(Screen[None]):
         self.query_one("#setup-preview", Preview).show(previewed)
 
     def _show_findings(self, inspected: Inspected) -> None:
-        self._inspected = inspected
+        self._readiness.source = inspected
         self.draft = self.draft.inspected(inspected)
         plan = inspected.plan
         self._source_status.show(inspected)
@@ -190,29 +184,24 @@ class SetupScreen(Screen[None]):
         for name in ("setup-database", "setup-table"):
             self._inspected_values[name] = self.query_one(f"#{name}", Input).value
         self._show_options()
-        self._inspected_plan = plan = self._plan()
-        found = self._inspected
+        plan, found = self._plan(), self._readiness.source
+        self._readiness.inspect_target(plan)
         table = plan.target.table if plan else None
         table = table or (found.plan.target.table if found else None)
         if plan is None or table is None:
             return  # an invalid plan has been reported; a missing name will come with the findings
         plan = msgspec.structs.replace(plan, target=msgspec.structs.replace(plan.target, table=table))
-        self._inspections.begin("target", LookAtTargetRequest(plan=plan, layout=found.layout if found else None))
+        self._inspections.begin("target", LookAtTargetRequest(plan=plan, layout=self._readiness.layout))
 
     def _show_target(self, seen: TargetSeen) -> None:
-        self._valid_plan, plan = None, self._inspected_plan
+        plan = self._readiness.target_seen(seen)
         if plan is None:
             return
-        mode, dry_run = plan.target.write_mode, plan.options.dry_run
-        if can_begin(seen, mode) and self._inspected is not None:
-            self._valid_plan = plan
-        self._question = None if dry_run else TableChange(seen.table, seen.rows, mode, seen.doubles).question
         others = self._others if plan.target.table == self.draft.given.target.table else 0
-        self._target_status.say(*target_status(seen, mode, dry_run=dry_run, others=others))
-        if self._begin_pending and self._inspected is not None:
-            self._begin_pending = self._valid_plan is not None
-            if self._begin_pending:
-                self.action_begin()
+        status = target_status(seen, plan.target.write_mode, dry_run=plan.options.dry_run, others=others)
+        self._target_status.say(*status)
+        if self._readiness.begin_pending and self._readiness.source is not None:
+            self.action_begin()
 
     def _show_options(self) -> None:
         """Show the options of the plugins that are selected now; of an invalid selection, leave the last ones."""
@@ -229,7 +218,7 @@ class SetupScreen(Screen[None]):
         """Inspect what an option of a plugin may change."""
         if not self._plugin_options.keep(name, text):
             return
-        self._begin_pending = False
+        self._readiness.begin_pending = False
         of_reader = self._plugin_options.kind_of(name) == "reader"
         self._inspect_soon(self._inspect_source if of_reader else self._inspect_target)
 
@@ -237,7 +226,7 @@ class SetupScreen(Screen[None]):
         self._option_changed(event.input.name, event.value)
         if event.value == self._inspected_values.get(event.input.id or "", event.value):
             return  # a field also sends this event when it is filled for the first time
-        self._begin_pending = False
+        self._readiness.begin_pending = False
         if event.input.id in ("setup-database", "setup-table"):
             self._target_status.say("", "info")
             self._inspect_soon(self._inspect_target)
@@ -252,7 +241,7 @@ class SetupScreen(Screen[None]):
 
     def on_select_changed(self, event: Select.Changed) -> None:
         if event.select.id in ("setup-sheet", "setup-mode"):
-            self._begin_pending = False
+            self._readiness.begin_pending = False
         if event.select.id == "setup-sheet" and isinstance(event.value, str) and event.value != self._sheet:
             self._sheet = event.value
             self.draft = Draft(self.draft.given)
@@ -272,7 +261,7 @@ class SetupScreen(Screen[None]):
         if self.draft.columns:
             self.draft = self.draft.toggled(self._columns.cursor_row)
             self._show_columns()
-            self._begin_pending = False
+            self._readiness.begin_pending = False
             self._inspect_soon(self._inspect_target)  # this may change whether the table takes the columns
 
     def action_type(self) -> None:
@@ -280,21 +269,21 @@ class SetupScreen(Screen[None]):
         if self.draft.columns:
             self.draft = self.draft.retyped(self._columns.cursor_row)
             self._show_columns()
-            self._begin_pending = False
+            self._readiness.begin_pending = False
 
     def action_format(self) -> None:
         """Ask how the texts of the column are written."""
         if not self.draft.columns:
             return
         place = self._columns.cursor_row
-        column, layout = self.draft.columns[place], None if self._inspected is None else self._inspected.layout
+        column, layout = self.draft.columns[place], self._readiness.layout
         texts = self.query_one("#setup-preview", Preview).texts(column.letter, layout.first_row if layout else 2)
 
         def take(given: GivenFormat | None) -> None:
             if given is not None and (draft := self.draft.formatted(place, given)).formats != self.draft.formats:
                 self.draft = draft
                 self._show_columns()
-                self._begin_pending = False
+                self._readiness.begin_pending = False
                 self._inspect_source()
 
         self.app.push_screen(FormatScreen(column, self.draft.formats, texts, self._glyphs), take)
@@ -309,7 +298,7 @@ class SetupScreen(Screen[None]):
                 self.draft = self.draft.replanned(changed)
                 self._fields.set_mode(changed.target.mode)
                 self.query_one("#setup-source", SourceLine).show_plan(changed)
-                self._begin_pending = False
+                self._readiness.begin_pending = False
                 self._inspect_source()
 
         self.app.push_screen(FormScreen(form, self._glyphs), take)
@@ -319,33 +308,29 @@ class SetupScreen(Screen[None]):
         plan = self._plan()
         if plan is None:
             return
-        if plan == self._valid_plan:
-            self._begin_pending = False
-            if self._question is None:
+        if self._readiness.allows(plan):
+            self._readiness.begin_pending = False
+            if self._readiness.question is None:
                 self._begin_now(plan)
             else:
-                asked = ConfirmScreen(self._question, self._glyphs)
+                asked = ConfirmScreen(self._readiness.question, self._glyphs)
                 self.app.push_screen(asked, lambda yes: self._begin_now(plan) if yes else None)
             return
-        self._begin_pending = True
-        if self._inspected is not None:
+        self._readiness.begin_pending = True
+        if self._readiness.source is not None:
             self._inspect_target()
         elif not self._inspections.has("source"):  # it was refused
             self._inspect_source()
-        self._target_status.say("begins once the file and the table have been looked at: Esc takes that back", "info")
+        self._target_status.say("begins once the file and the table have been inspected; Esc cancels that", "info")
 
     def _begin_now(self, plan: Plan) -> None:
-        self._refuse()  # inspect everything again if the user returns to this screen
+        self._readiness.reset()  # inspect everything again if the user returns to this screen
         self._inspections.cancel()  # the run reads the file itself, and should not share the machine
         self._begin(plan)
 
     def action_go_on(self) -> None:
         """Set up the next import as soon as this one could begin."""
         self.action_begin()
-
-    def _refuse(self) -> None:
-        """Discard what was found: the next Enter inspects again."""
-        self._begin_pending, self._valid_plan = False, None
 
     def action_save(self) -> None:
         """Save the plan in the current folder, to be edited and used with --schema."""
@@ -363,8 +348,8 @@ class SetupScreen(Screen[None]):
         """Leave a field, or take Enter back."""
         if isinstance(self.focused, (Input, Select)):
             self._columns.focus()
-        elif self._begin_pending:
-            self._begin_pending = False
+        elif self._readiness.begin_pending:
+            self._readiness.begin_pending = False
             self._target_status.say("nothing is begun", "info")
         else:
             self.notify("q quits without importing anything, Enter begins", markup=False)

@@ -59,7 +59,7 @@ class PluginOptionFields(VerticalScroll, can_focus=False):
         return True
 
     def values(self) -> dict[str, dict[str, PluginValue]]:
-        """The options of a plan with what the fields say. Raises :class:`PlanError` for a text that is no value."""
+        """The options of a plan with what the fields say. Raises :class:`PlanError` for a text that is not a value."""
         shown = {options.plugin for options in self.option_sets}
         values = {plugin: dict(own) for plugin, own in self._given.items() if plugin not in shown}
         for options, option in self._options():

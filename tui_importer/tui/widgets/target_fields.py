@@ -33,7 +33,7 @@ class TargetFields(Vertical):
             yield Label("into")
             yield Input(self._shown_database, compact=True, id="setup-database")
             yield Label("table")
-            yield Input(plan.target.table or "", placeholder="found out", compact=True, id="setup-table")
+            yield Input(plan.target.table or "", placeholder="automatic", compact=True, id="setup-table")
         with Horizontal(classes="setup-line"):
             yield Label("mode")
             modes = [(kind.value, kind.value) for kind in WriteKind]
@@ -76,7 +76,7 @@ class TargetFields(Vertical):
 
     def values(self) -> dict[str, Any]:
         """What the fields say, by the parameters of :meth:`tui_importer.tui.draft.Draft.plan`. Raises
-        :class:`PlanError` for a text that is no number."""
+        :class:`PlanError` for a text that is not a number."""
         return {
             "database": self.database,
             "table": self._typed("table").strip() or None,

@@ -46,7 +46,7 @@ def state_pieces(view: View) -> list[Piece]:
     return [*dry, (view.state.value, STATE_STYLES[view.state])]
 
 
-def source_of(view: View, glyphs: Glyphs) -> str:
+def source_title(view: View, glyphs: Glyphs) -> str:
     """Return ``sample.xlsx › Sheet1``; of several sources, ``2 of 3: february.xlsx › Sheet1`` or how many they are."""
     if not view.source:
         return plural(view.sources, "source")
@@ -67,7 +67,7 @@ class Heading(Picture):
             right = state
         if width <= length(right):
             return cut(Content.assemble(*state_pieces(view)), width, glyphs.ellipsis)
-        source = source_of(view, glyphs)
+        source = source_title(view, glyphs)
         room = max(0, width - length(right) - 2)
         left: list[Piece] = [(fitted(source, room, glyphs.ellipsis), "bold")]
         table = f" {glyphs.dot} {glyphs.text(view.table)}" if view.table else ""

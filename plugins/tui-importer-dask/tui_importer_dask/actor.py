@@ -3,10 +3,10 @@
 The process does the work, so a workbook that crashes its reader takes no dask worker along, and the GIL of the dask
 worker is free. It ends when its standard input does, so it does not outlive a dask worker that is killed.
 
-An actor is created by dask, but an import is begun by the run alone, once, by calling :meth:`Seat.begin`: should dask
-create the actor again after a failure, nothing is carried out twice. The run then asks again and again what has
-happened since (:meth:`Seat.exchange`). What is told is numbered and kept until the run says that it has it, and what
-the run wants is a state that each question repeats, so a question or an answer that is lost costs nothing but time.
+An actor is created by dask, but an import is begun by the run alone, once, by calling :meth:`ImportActor.begin`: should
+dask create the actor again after a failure, nothing is carried out twice. The run then asks repeatedly what has
+happened since (:meth:`ImportActor.exchange`). What is told is numbered and kept until the run says that it has it, and
+the run's orders are a state that each question repeats, so a question or an answer that is lost costs nothing but time.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ _MAX_WAITING = 20_000
 ADDRESS_VARIABLES = ("TUI_IMPORTER_DB", "DATABASE_URL")
 
 
-class Sealed:
+class HiddenSpec:
     """An import on its way to a dask worker. It is never shown, whatever logs or dashboards do with arguments."""
 
     def __init__(self, spec: ImportSpec) -> None:
@@ -60,24 +60,24 @@ class Sealed:
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """What the run wants of an import. ``number`` grows with each change; ``stop`` is a reason, an exit code, and
-    whether the import is aborted; ``approved`` is the answer to what the import has asked, None until there is one."""
+class RunOrders:
+    """The run's orders to an import. ``number`` grows with each change; ``stop`` is a reason, an exit code, and whether
+    the import is aborted; ``approved`` is the answer to what the import has asked, None until there is one."""
 
     number: int = 0
     paused: bool = False
     stop: tuple[str, int, bool] | None = None
     approved: bool | None = None
 
-    def with_stop(self, reason: str, exit_code: int, *, aborting: bool) -> Wanted:
+    def with_stop(self, reason: str, exit_code: int, *, aborting: bool) -> RunOrders:
         """The same, to be stopped or aborted."""
         return replace(self, number=self.number + 1, stop=(reason, exit_code, aborting))
 
-    def with_pause(self, *, paused: bool) -> Wanted:
+    def with_pause(self, *, paused: bool) -> RunOrders:
         """The same, paused or unpaused."""
         return replace(self, number=self.number + 1, paused=paused)
 
-    def with_answer(self, *, approved: bool) -> Wanted:
+    def with_answer(self, *, approved: bool) -> RunOrders:
         """The same, with the answer to what the import has asked."""
         return replace(self, number=self.number + 1, approved=approved)
 
@@ -93,7 +93,7 @@ class Failed:
 Told: TypeAlias = AnyEvent | Snapshot | Report | TableChange | Failed
 
 
-class Seat:
+class ImportActor:
     """Carries out imports on a dask worker, one after another. All methods are called through dask, in its event loop;
     each may be called again with the same arguments if its answer is lost."""
 
@@ -102,30 +102,30 @@ class Seat:
         self._session: _Session | None = None
         self._beginning = asyncio.Lock()
 
-    async def look(self, sealed: Sealed, folder: str | None) -> Sight:
+    async def look(self, hidden: HiddenSpec, folder: str | None) -> Sight:
         """What is seen from here (:func:`tui_importer_dask.machine.look`)."""
-        return await asyncio.to_thread(look, sealed.spec, folder)
+        return await asyncio.to_thread(look, hidden.spec, folder)
 
-    async def begin(self, name: str, sealed: Sealed, timeout: float) -> None:
+    async def begin(self, name: str, hidden: HiddenSpec, timeout: float) -> None:
         """Begin an import, to which the run gives a ``name``; it is aborted once the run has not asked for ``timeout``
         seconds. Raises :class:`~tui_importer.ImporterError` if it cannot be begun."""
         async with self._beginning:
             if self._session is None or self._session.name != name:
                 loop = asyncio.get_running_loop()
-                self._session = await asyncio.to_thread(self._begun, name, sealed.spec, timeout, loop)
+                self._session = await asyncio.to_thread(self._begun, name, hidden.spec, timeout, loop)
 
-    async def exchange(self, name: str, received: int, wanted: Wanted) -> tuple[int, list[Told]]:
+    async def exchange(self, name: str, received: int, orders: RunOrders) -> tuple[int, list[Told]]:
         """Tell what has happened after the first ``received`` things, at least one unless that takes too long.
 
         Returns the number of things that were told before these.
         """
         session = self._known(name)
-        await asyncio.to_thread(session.obey, wanted)
+        await asyncio.to_thread(session.obey, orders)
         return await session.since(received)
 
-    async def obey(self, name: str, wanted: Wanted) -> None:
-        """Do what the run wants at once."""
-        await asyncio.to_thread(self._known(name).obey, wanted)
+    async def obey(self, name: str, orders: RunOrders) -> None:
+        """Carry the orders out at once."""
+        await asyncio.to_thread(self._known(name).obey, orders)
 
     async def change_workers(self, name: str, workers: int) -> str | None:
         """Change the number of workers of the import; returns why that is not possible."""
@@ -167,8 +167,8 @@ class _Session:
         self._before = 0  # how many were told before the first of these
         self._ended = self._given_up = False
         self._asked = time.monotonic()
-        self._wanted = Wanted()
-        self._orders = threading.Lock()
+        self._orders = RunOrders()
+        self._orders_lock = threading.Lock()
         self._changed = threading.Condition()
         # No dask worker waits for them when it ends: then the import's process ends by itself.
         threading.Thread(target=self._listen, name="import", daemon=True).start()
@@ -179,19 +179,19 @@ class _Session:
         """Whether the import has ended."""
         return self._ended
 
-    def obey(self, wanted: Wanted) -> None:
-        """Do what the run wants, unless it has wanted something else since."""
+    def obey(self, orders: RunOrders) -> None:
+        """Carry the orders out, unless the run has given other orders since."""
         self._asked = time.monotonic()
-        with self._orders:
-            if wanted.number <= self._wanted.number:
+        with self._orders_lock:
+            if orders.number <= self._orders.number:
                 return
-            before, self._wanted = self._wanted, wanted
-            if wanted.paused != before.paused:
-                self._import.pause(paused=wanted.paused)
-            if wanted.approved is not None and wanted.approved != before.approved:
-                self._import.answer(approved=wanted.approved)
-            if wanted.stop is not None and wanted.stop != before.stop:
-                reason, exit_code, aborting = wanted.stop
+            before, self._orders = self._orders, orders
+            if orders.paused != before.paused:
+                self._import.pause(paused=orders.paused)
+            if orders.approved is not None and orders.approved != before.approved:
+                self._import.answer(approved=orders.approved)
+            if orders.stop is not None and orders.stop != before.stop:
+                reason, exit_code, aborting = orders.stop
                 self._import.stop(reason, ExitCode(exit_code), aborting=aborting)
 
     def change_workers(self, workers: int) -> str | None:
