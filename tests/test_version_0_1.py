@@ -56,6 +56,14 @@ def test_import_interrupted_in_0_1_is_resumed(tmp_path: Path, name: str, rows: i
     assert stored == [(age, 1) for age in range(1, 121) if age % 40]
 
 
+def test_ledger_of_0_1_is_closed_to_it_once_a_newer_version_has_written(tmp_path: Path) -> None:
+    load(tmp_path, "stopped")
+    versions = sqlite_database(tmp_path / "target.db").fetch(
+        "SELECT ledger_version, count(*) FROM tui_importer_run GROUP BY 1 ORDER BY 1"
+    )
+    assert versions == [(1, 1), (2, 1)]  # 0.1 refuses ledgers with a version above its own
+
+
 def test_import_finished_in_0_1_is_recognised(tmp_path: Path) -> None:
     report, _ = load(tmp_path, "complete")
     assert (report.exit_code, report.outcome) == (0, "already_imported")

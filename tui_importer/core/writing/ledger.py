@@ -22,7 +22,9 @@ from tui_importer.core.model.table import Table
 from tui_importer.events import Reject
 
 #: The version of the ledger's tables; increased when an older program could misread or damage a newer ledger.
-LEDGER_VERSION = 1
+#: 1 is that of tui-importer 0.1, which knows neither runs whose rows are gone (:attr:`RunState.EMPTIED`) nor entries of
+#: scripts.
+LEDGER_VERSION = 2
 
 
 class RunState(StrEnum):
