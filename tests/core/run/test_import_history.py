@@ -149,7 +149,7 @@ def test_higher_row_limit_resumes_and_lower_limit_is_already_done() -> None:
 def test_resuming_with_a_different_atomic_option_is_refused() -> None:
     asked = plan(atomic=True)
     found, _ = import_history(asked, [past(asked, RunState.STOPPED)])
-    with pytest.raises(PlanError, match="began this import without --atomic: go on without it"):
+    with pytest.raises(PlanError, match="began this import without --atomic: resume it without --atomic"):
         found.done(resolution(asked), TABLE)
 
 

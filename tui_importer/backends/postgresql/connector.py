@@ -57,7 +57,7 @@ class Connector:
                 "malformed PostgreSQL address: write postgresql://user@host:port/database or host=... dbname=..."
             ) from None
         if not re.fullmatch(r"[0-9,]*", port := str(given.get("port", ""))):
-            raise UsageError(f"malformed PostgreSQL address: {port!r} is no port number")
+            raise UsageError(f"malformed PostgreSQL address: {port!r} is not a port number")
         self._parameters: dict[str, Any] = {
             "application_name": settings.application_name,
             "connect_timeout": max(1, round(settings.connect_timeout)),

@@ -42,7 +42,7 @@ _BINARY_TRAILER = b"\xff\xff"
 
 
 def encoded_for_copy(batch: Batch) -> EncodedBatch | None:
-    """The rows in the binary format if some column is no text, so that the server need not parse its values, else as
+    """The rows in the binary format if some column is not text, so that the server need not parse its values, else as
     plain text, which is shorter; None if their columns cannot be encoded together."""
     store = common_store(batch.columns)
     if store is None:

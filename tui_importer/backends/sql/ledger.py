@@ -29,7 +29,7 @@ from tui_importer.core.writing.ledger import (
     PastRun,
     ResumePoint,
     RunState,
-    TableChange,
+    TargetAction,
 )
 from tui_importer.errors import BusyError, DatabaseError, SupersededError, TransientFault, UsageError
 from tui_importer.events import Reject
@@ -273,7 +273,7 @@ class SqlLedger:
         stage: Table,
         table: Table,
         columns: Sequence[str],
-        change: TableChange,
+        change: TargetAction,
         scripts: Scripts = NO_SCRIPTS,
     ) -> None:
         run = self._tables.run
@@ -289,14 +289,14 @@ class SqlLedger:
                     return  # already done: only the answer to its COMMIT was lost
                 raise SupersededError("another run has taken this import over: this one may write no more")
             self._run_scripts(connection, claim, scripts, ScriptMoment.BEFORE)
-            if change is TableChange.REPLACE:
+            if change is TargetAction.REPLACE:
                 tables.drop(connection, table)
-            elif change is TableChange.EMPTY:
+            elif change is TargetAction.EMPTY:
                 self._dialect.empty(connection, target)
-            if change in (TableChange.REPLACE, TableChange.EMPTY):
+            if change in (TargetAction.REPLACE, TargetAction.EMPTY):
                 # Afterwards, since from now on no other run can commit rows that would be lost.
                 self._end_other_imports(connection, claim)
-            if change in (TableChange.REPLACE, TableChange.CREATE):
+            if change in (TargetAction.REPLACE, TargetAction.CREATE):
                 for statement in tables.creation(connection.dialect, self._dialect, table):
                     connection.execute(statement)
             defaults = [name for name in columns if table.takes_default(name)]

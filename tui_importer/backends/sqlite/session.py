@@ -203,7 +203,7 @@ class SQLiteOperations(SessionOperations[Statements]):
         return PendingRows(self._connection, records, statements, start)
 
     def _isolate_rows(self, batch: Batch, start: int, stop: int) -> Operation[IsolatedRows]:
-        """Write row by row where a row whose key is there already is no error."""
+        """Write row by row where a row whose key is there already is not an error."""
         loaded, refused = NOTHING_LOADED, list[tuple[int, DataFault]]()
         for row, (statements, record) in enumerate(self._rows(batch, start, stop), start):
             changes = self._connection.total_changes

@@ -64,7 +64,7 @@ def existing(stage: Stage) -> int:
 
 
 def _may_exist(stage: Stage) -> bool:
-    """Whether a row whose key is in the table already is no error."""
+    """Whether a row whose key is in the table already is not an error."""
     return isinstance(stage, Resolved) and stage.resolved.plan.target.write_mode.order_matters
 
 

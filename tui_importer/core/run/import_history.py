@@ -31,7 +31,7 @@ from tui_importer.core.writing.ledger import (
     PastRun,
     ResumePoint,
     RunState,
-    TableChange,
+    TargetAction,
 )
 from tui_importer.errors import DatabaseError, PlanError, TransientFault, VerificationError
 from tui_importer.events import Fault, Reject
@@ -204,16 +204,16 @@ class ImportHistory:
     def publish(self, stage: Table, resolved: ResolvedPlan, scripts: Scripts) -> bool:
         """Move the staged rows into the table, between the scripts; False if another import has created the table since
         it was reflected, and our columns fit."""
-        change = TableChange.NONE
+        change = TargetAction.NONE
         if resolved.replaces:
-            change = TableChange.REPLACE
+            change = TargetAction.REPLACE
         elif resolved.create:
-            change = TableChange.CREATE
+            change = TargetAction.CREATE
         elif self._plan.target.write_mode.empties:
-            change = TableChange.EMPTY
+            change = TargetAction.EMPTY
         mapping = resolved.mapping
 
-        def move(change: TableChange) -> None:
+        def move(change: TargetAction) -> None:
             self._ledger.publish(self._claim, stage, mapping.table, mapping.targets, change, scripts)
 
         try:
@@ -221,12 +221,12 @@ class ImportHistory:
         except TransientFault:
             raise
         except DatabaseError:
-            if change is not TableChange.CREATE or self._plan.target.write_mode.needs_new_table:
+            if change is not TargetAction.CREATE or self._plan.target.write_mode.needs_new_table:
                 raise
             found = self._catalog.reflect(mapping.table.qualified_name)
             if found is None or not mapping.fits(found):
                 raise
-            move(TableChange.NONE)
+            move(TargetAction.NONE)
             return False
         return True
 
@@ -360,7 +360,7 @@ class ImportHistory:
     def _check_atomic(self, past: PastRun) -> None:
         if past.atomic is not self._plan.stages:
             how = "with" if past.atomic else "without"
-            raise PlanError(f"run {past.run_id} began this import {how} --atomic: go on {how} it")
+            raise PlanError(f"run {past.run_id} began this import {how} --atomic: resume it {how} --atomic")
 
 
 def _stage_name(import_id: str, generation: int) -> str:

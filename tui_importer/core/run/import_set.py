@@ -1,7 +1,7 @@
 """The import set: the imports of one run, from its first event to its last.
 
 There is one run id, one control, one stream of events, one set of counters and one report. Each import claims, resumes
-and fails for itself; an executor decides where and when they are carried out.
+and fails on its own; an executor decides where and when they are carried out.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ from tui_importer.events import (
 
 EventT = TypeVar("EventT", ImportFinished, RunFinished)
 
-#: How often an import that waits for its turn looks whether the run is being stopped, in seconds.
+#: How often an import that waits for its turn checks whether the run is being stopped, in seconds.
 _TURN_SECONDS = 0.1
 
 _log = logging.getLogger(__name__)

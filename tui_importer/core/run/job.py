@@ -102,7 +102,7 @@ class ImportJob:
         return not self._control.stopping
 
     def pause(self) -> None:
-        """Wait until a paused run resumes or begins to stop."""
+        """Wait while the run is paused, unless it begins to stop."""
         self._control.wait_while_paused()
 
     async def async_pause(self) -> None:

@@ -158,7 +158,7 @@ def _resolve(context: RunContext, opened: Opened, database: TargetDatabase) -> t
             context.notice(note)
         if dry_run and history.resumes is not None:
             begun = history.resumes.run_id
-            context.notice(f"run {begun} has begun this import, and an import would go on where it ended")
+            context.notice(f"run {begun} has begun this import, and an import would resume it")
     if plan.options.verify and (done is not None or dry_run):
         context.notice("nothing is written, so nothing is verified")
     if done is not None:

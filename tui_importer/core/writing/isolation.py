@@ -47,7 +47,7 @@ class BadRowIsolation:
         # An error that names a row implies that the rows before it are good and that it is bad. Once either proves
         # wrong, named rows are ignored; otherwise a batch could cost a statement per row.
         trusted = True
-        todo = _parts(0, len(batch), fault.offset) if fault is not None else [Part(0, len(batch))]
+        todo = _parts(0, len(batch), fault.offset) if fault is not None else [RowRange(0, len(batch))]
         while todo:
             if refusals == FEW_REFUSALS and session.isolates:
                 refusals += 1  # ask only once
@@ -59,7 +59,7 @@ class BadRowIsolation:
                 if isolated is not None:
                     refused = [self.reject(batch, row, refusal) for row, refusal in isolated.refused]
                     return isolated.loaded, refused
-                loaded, rejects, todo = NOTHING_LOADED, [], [Part(0, len(batch))]
+                loaded, rejects, todo = NOTHING_LOADED, [], [RowRange(0, len(batch))]
             part = todo.pop()
             start, stop = part.start, part.stop
             yield from call(session.savepoint)
@@ -108,7 +108,7 @@ class Expected(Enum):
     UNKNOWN = auto()
 
 
-class Part(NamedTuple):
+class RowRange(NamedTuple):
     """Rows ``start`` to ``stop`` (exclusive) of a batch, to be tried together."""
 
     start: int
@@ -116,15 +116,15 @@ class Part(NamedTuple):
     expected: Expected = Expected.UNKNOWN
 
 
-def _parts(start: int, stop: int, offset: int | None) -> list[Part]:
+def _parts(start: int, stop: int, offset: int | None) -> list[RowRange]:
     """The parts to try next, as a stack: the last one first.
 
     They are tried in sheet order, so that of two rows with the same key the first is inserted.
     """
     if offset is not None and 0 <= offset < stop - start:
         bad = start + offset
-        parts = [Part(bad + 1, stop), Part(bad, bad + 1, Expected.BAD), Part(start, bad, Expected.GOOD)]
+        parts = [RowRange(bad + 1, stop), RowRange(bad, bad + 1, Expected.BAD), RowRange(start, bad, Expected.GOOD)]
     else:
         middle = (start + stop) // 2
-        parts = [Part(middle, stop), Part(start, middle)]
+        parts = [RowRange(middle, stop), RowRange(start, middle)]
     return [part for part in parts if part.start < part.stop]

@@ -38,7 +38,7 @@ class RunState(StrEnum):
     EMPTIED = "emptied"  # its rows were taken out of the table since, by another import or because it was undone
 
 
-class TableChange(Enum):
+class TargetAction(Enum):
     """What happens to the target table before staged rows are moved into it."""
 
     NONE = auto()
@@ -242,7 +242,7 @@ class Ledger(Protocol):
         stage: Table,
         table: Table,
         columns: Sequence[str],
-        change: TableChange,
+        change: TargetAction,
         scripts: Scripts = NO_SCRIPTS,
     ) -> None:
         """Change the table, move the rows of a staging table into it and drop the staging table, in one transaction,

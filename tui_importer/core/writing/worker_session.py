@@ -27,7 +27,7 @@ class SessionFactory(Protocol):
         """Wait, but not after the run begins to stop; return False if it is stopping."""
 
     def pause(self) -> Awaitable[None] | None:
-        """Wait until a paused run resumes or begins to stop."""
+        """Wait while the run is paused, unless it begins to stop."""
 
 
 class WorkerSession:
