@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import pty
 import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -14,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Database
-from tests.support.terminal import PATIENCE, Terminal
+from tests.support.terminal import ENVIRONMENT, PATIENCE, Terminal
 from tui_importer.core.model.counters import Snapshot
 from tui_importer.core.model.report import SetReport
 from tui_importer.recording.follow import all_lines
@@ -199,6 +201,38 @@ def test_headless_run_is_attached_stopped_and_resumed(tmp_path: Path, rows: Path
         terminal.type("q")
         assert terminal.wait() == 3
     assert postgres.scalar("SELECT count(*) FROM rows") == 3_999
+
+
+#: Shows a dashboard, on a terminal that was closed meanwhile, in a process that ignores SIGHUP until then.
+LATE = """
+import os, signal, sys
+signal.signal(signal.SIGHUP, signal.SIG_IGN)
+os.write(int(sys.argv[2]), b"ready")
+os.read(int(sys.argv[1]), 1)
+from tui_importer.cli.dashboard import show
+show(None)
+"""
+
+
+def test_dashboard_ends_if_its_terminal_was_closed_while_the_program_loaded() -> None:
+    (told, tell), (heard, say) = os.pipe(), os.pipe()
+    for each in (told, say):
+        os.set_inheritable(each, True)
+    pid, master = pty.fork()
+    if not pid:
+        environment = {**os.environ, **ENVIRONMENT}
+        environment.pop("CI", None)
+        os.execve(sys.executable, [sys.executable, "-c", LATE, str(told), str(say)], environment)
+    assert os.read(heard, 5) == b"ready"
+    os.close(master)
+    os.write(tell, b"!")
+    patience = threading.Timer(PATIENCE, os.kill, (pid, signal.SIGKILL))
+    patience.start()
+    status = os.waitpid(pid, 0)[1]
+    patience.cancel()
+    for each in (told, tell, heard, say):
+        os.close(each)
+    assert os.waitstatus_to_exitcode(status) == -signal.SIGHUP
 
 
 def test_run_is_replayed_on_the_dashboard(tmp_path: Path, rows: Path) -> None:

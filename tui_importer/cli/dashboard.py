@@ -40,6 +40,10 @@ def show(first: FirstScreen) -> DashboardResult:
     if sys.__stderr__ is not None:
         sys.__stderr__.reconfigure(errors="replace")  # the terminal may lack a character
     with default_sighup():
+        if not on_a_terminal():
+            # It was closed while the program loaded, and SIGHUP ignored: nobody can see or close a dashboard, and
+            # Textual would read the end of its input again and again.
+            os.kill(os.getpid(), signal.SIGHUP)
         return Dashboard(first).run() or DashboardResult()
 
 
