@@ -156,19 +156,18 @@ def main() -> None:
     options = parser.parse_args()
     indexes: Indexes = options.indexes
     possible = ["business"] if indexes is not Indexes.NONE else TEXTS if options.database == "sqlite" else list(KINDS)
-    names = options.data or possible
-    if impossible := [name for name in names if name not in possible]:
-        parser.error(f"{', '.join(impossible)}: into this table, only {', '.join(possible)} can be compared")
-    scripts = {
-        name: script
-        for name, script in DATABASES[options.database].peers.items()
-        if (options.peers is None or name in options.peers) and (indexes is Indexes.NONE or name != MAKES_TABLE)
-    }
-    comparisons = []
+    scripts = dict(DATABASES[options.database].peers)
+    if indexes is not Indexes.NONE:
+        scripts.pop(MAKES_TABLE, None)
+    names, peers = options.data or possible, list(scripts) if options.peers is None else options.peers
+    if impossible := [name for name in (*names, *peers) if name not in (*possible, *scripts)]:
+        parser.error(f"not possible with this database and table: {', '.join(impossible)}")
+    comparisons = list[Comparison]()
+    comparisons = list[Comparison]()
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tui_importer-benchmark-")))
         os.environ["XDG_STATE_HOME"] = str(folder / "state")
-        ways = contenders(scripts)
+        ways = contenders({name: scripts[name] for name in peers})
         target: Target = SQLite(folder / "target.db")
         if options.database == "postgresql":
             target = PostgreSQL(stack.enter_context(postgres()))
