@@ -14,12 +14,14 @@ _BAR, _GAP, _LEFT, _WIDTH, _RIGHT = 18, 6, 190, 480, 190
 @dataclass(frozen=True, slots=True)
 class Result:
     """What one contender took, in medians. ``ratio`` is the median of the rounds' ratios to the best peer; it is None
-    for one that failed, whose ``trouble`` says why. ``changed`` says which values it has changed."""
+    for one that failed, whose ``trouble`` says why. ``memory`` is the ratio of the peak memory to that of the script
+    over calamine, if that was run. ``changed`` says which values it has changed."""
 
     name: str
     ours: bool
     taken: Taken | None
     ratio: float | None
+    memory: float | None = None
     changed: Sequence[str] = ()
     trouble: str = ""
 
@@ -37,14 +39,16 @@ def markdown(comparisons: Sequence[Comparison], about: str) -> str:
     lines = ["# Whole imports, compared", "", about]
     for comparison in comparisons:
         lines += ["", f"## {comparison.title}", ""]
-        lines += ["| | seconds | of the best peer | CPU seconds | peak MB | values |", "|---|--:|--:|--:|--:|---|"]
+        lines += ["| | seconds | of the best peer | CPU seconds | peak MB | of calamine's | values |"]
+        lines += ["|---|--:|--:|--:|--:|--:|---|"]
         for each in comparison.results:
             name = f"**{each.name}**" if each.ours else each.name
             if each.taken is None or each.ratio is None:
-                lines.append(f"| {name} | - | - | - | - | {_cell(each.trouble)} |")
+                lines.append(f"| {name} | - | - | - | - | - | {_cell(each.trouble)} |")
                 continue
             taken, values = each.taken, _cell("; ".join(each.changed)) or "all are in"
             numbers = f"{taken.clock:.2f} | {each.ratio:.2f} | {taken.cpu:.2f} | {taken.megabytes:.0f}"
+            numbers += " | -" if each.memory is None else f" | {each.memory:.2f}"
             lines.append(f"| {name} | {numbers} | {values} |")
     return "\n".join(lines) + "\n"
 

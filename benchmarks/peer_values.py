@@ -5,49 +5,43 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from typing import Any
 
-import psycopg
-
-from benchmarks.measuring import TABLE
 from benchmarks.peer_data import Kind
+from benchmarks.peer_targets import Target
 
 #: Digits of a number that have to be the same: a workbook has 15, and some ways lose the last.
 _DIGITS = 14
 _SHOWN = 24
 
 
-def changes(url: str, kind: Kind, count: int) -> list[str]:
+def changes(target: Target, kind: Kind, count: int) -> list[str]:
     """One sentence for each column that has other values than the data, and for rows that are missing; none if every
     value is in. Numbers may be of any numeric type, and a day may be a moment at midnight."""
-    with psycopg.connect(url) as connection:
-        there = [column.name for column in connection.execute(f"SELECT * FROM {TABLE} LIMIT 0").description or ()]
-        known = {_plain(name): name for name in there}
-        if missing := [name for name in kind.header if _plain(name) not in known]:
-            return [f"no column {name}" for name in missing]
-        names = ", ".join(f'"{known[_plain(name)]}"' for name in kind.header)
-        # Nothing between two delimiters may be an empty text; in a workbook, a blank cell is none.
-        blank = "" if kind.suffix == "csv" else None
-
-        def rows() -> Iterator[tuple[Any, ...]]:
-            with connection.cursor(name="all") as cursor:
-                cursor.itersize = 10_000
-                cursor.execute(f"SELECT {names} FROM {TABLE}")
-                for row in cursor:
-                    yield tuple(None if cell == blank else _comparable(cell) for cell in row)
-
-        expected_hashes = Counter(hash(tuple(map(_comparable, row))) for row in kind.rows(count))
-        if Counter(map(hash, rows())) == expected_hashes:
+    known = {_plain(name): name for name in target.columns()}
+    if missing := [name for name in kind.header if _plain(name) not in known]:
+        return [f"no column {name}" for name in missing]
+    names = ", ".join(f'"{known[_plain(name)]}"' for name in kind.header)
+    # Nothing between two delimiters may be an empty text; in a workbook, a blank cell is none.
+    blank = "" if kind.suffix == "csv" else None
+    expected_hashes = Counter(hash(tuple(map(_comparable, row))) for row in kind.rows(count))
+    with target.rows(names) as rows:
+        if Counter(hash(_row(row, blank)) for row in rows) == expected_hashes:
             return []
-        found = list(rows())
+    with target.rows(names) as rows:
+        found = [_row(row, blank) for row in rows]
     expected = [tuple(map(_comparable, row)) for row in kind.rows(count)]
     if len(found) != len(expected):
         return [f"{len(found):,} rows instead of {len(expected):,}"]
     columns = zip(kind.header, zip(*expected, strict=True), zip(*found, strict=True), strict=True)
     different = [sentence for column in columns for sentence in _difference(*column)]
     return different or ["values are in other rows"]
+
+
+def _row(row: Sequence[Any], blank: str | None) -> tuple[Any, ...]:
+    return tuple(None if cell == blank else _comparable(cell) for cell in row)
 
 
 def _difference(name: str, expected: Sequence[Any], found: Sequence[Any]) -> Iterable[str]:

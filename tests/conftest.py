@@ -31,6 +31,7 @@ from tests.support import postgres as servers  # noqa: E402
 from tests.support.examples import examples  # noqa: E402
 from tests.support.memory import folder_in_memory  # noqa: E402
 from tests.support.once import further_cases, is_one_pair_more  # noqa: E402
+from tests.support.readers import default_readers  # noqa: E402
 
 # Where bytecode may not be kept beside the sources, each of a thousand processes would compile them anew for a second.
 if sys.dont_write_bytecode:
@@ -72,6 +73,16 @@ class Database:
 
     def scalar(self, query: str) -> Any:
         return self.fetch(query)[0][0]
+
+
+def pytest_report_header() -> str:
+    """Which readers the tests are about."""
+    return "readers: " + ", ".join(f"{name} for {suffix}" for suffix, name in default_readers().items())
+
+
+def pytest_sessionstart() -> None:
+    """Refuse to run with other readers than those that were asked for."""
+    default_readers()
 
 
 @pytest.hookimpl(tryfirst=True)  # before tests are chosen by their marks

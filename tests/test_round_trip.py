@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from tests.support.examples import examples
 from tests.support.once import once
+from tests.support.readers import workbook_readers
 from tui_importer import Options, Plan, Report, Source, Target, run_import
 
 if TYPE_CHECKING:
@@ -240,7 +241,7 @@ def test_rows_are_the_same_for_every_strategy_reader_and_database(
                     )
     results = set()
     for database in (sqlite, postgres, generic):
-        for reader in ("calamine", "openpyxl"):
+        for reader in workbook_readers():
             for strategy in ("sequential", "threaded", "batched", "async"):
                 database.execute("DROP TABLE IF EXISTS t")
                 plan = Plan(

@@ -1,12 +1,13 @@
 # /// script
-# dependencies = ["fastexcel", "pyarrow", "adbc-driver-postgresql"]
+# dependencies = ["fastexcel", "pyarrow", "adbc-driver-postgresql", "adbc-driver-sqlite"]
 # ///
 """fastexcel reads a workbook into Arrow (pyarrow a CSV file), and the ADBC driver ingests that."""
 
 import sys
 
+import adbc_driver_postgresql.dbapi
+import adbc_driver_sqlite.dbapi
 import fastexcel
-from adbc_driver_postgresql import dbapi
 from pyarrow import csv
 
 
@@ -18,7 +19,8 @@ def main(path: str, dsn: str, table: str) -> None:
         data = fastexcel.read_excel(path).load_sheet(0).to_arrow()
     # fastexcel and pyarrow have record batches and tables, which are renamed alike
     data = data.rename_columns([name.lower().replace(" ", "_") for name in data.schema.names])
-    with dbapi.connect(dsn) as connection, connection.cursor() as cursor:
+    driver = adbc_driver_sqlite if dsn.startswith("sqlite:") else adbc_driver_postgresql
+    with driver.dbapi.connect(dsn.removeprefix("sqlite:///")) as connection, connection.cursor() as cursor:
         cursor.adbc_ingest(table, data, mode="create_append")
         connection.commit()
 

@@ -1,5 +1,5 @@
 # /// script
-# dependencies = ["polars", "fastexcel", "pyarrow", "adbc-driver-postgresql"]
+# dependencies = ["polars", "fastexcel", "pyarrow", "adbc-driver-postgresql", "adbc-driver-sqlite"]
 # ///
 """polars reads the file, and its ADBC engine writes the table."""
 

@@ -15,6 +15,7 @@ from openpyxl import Workbook
 
 from tests.exactly_once.test_fencing import wait_for
 from tests.support.make_sample import SAMPLE_PATH
+from tests.support.readers import default_reader
 from tui_importer import Options, Plan, Source, Target
 from tui_importer.process import start
 from tui_importer.process.messages import (
@@ -92,7 +93,7 @@ def test_inspection_answers_with_preview_then_result() -> None:
     assert rough.rows == fine.rows[: len(rough.rows)]
     assert rough.rows[0][:2] == ("Name", "Category")
     assert (rough.first_row, fine.first_row, rough.first_column, fine.first_column) == (1, 1, 0, 0)
-    assert (known.reader, known.rows) == ("calamine", 10_000)
+    assert (known.reader, known.rows) == (default_reader(SAMPLE_PATH), 10_000)
     assert [column.target for column in known.plan.columns or ()][:2] == ["name", "category"]
     assert set(known.evidence) == set("ABCDEFGHI")
 

@@ -13,13 +13,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.support.examples import examples
+from tests.support.readers import workbook_readers
 from tui_importer import CellError, Reader, Source, SourceError, UncalculatedFormula
 from tui_importer.core.model.cells import column_index, column_letters
 from tui_importer.core.source.open_source import open_source
-from tui_importer.readers.calamine import CalamineReader
 from tui_importer.readers.hidden_cell import HiddenCell
 from tui_importer.readers.hidden_cells import hidden_cells, is_searchable
-from tui_importer.readers.openpyxl_streaming import OpenpyxlReader
+
+READERS = workbook_readers()
 
 MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
 RELATIONS = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
@@ -268,7 +269,7 @@ def test_pictures_and_data_types_in_cells_are_not_error_cells(tmp_path: Path, at
     assert hidden_cells(package(tmp_path / "w.xlsx", xml.encode()), "S") == {1: found}
 
 
-@pytest.mark.parametrize("reader", [CalamineReader(), OpenpyxlReader()])
+@pytest.mark.parametrize("reader", READERS.values(), ids=READERS)
 def test_pictures_and_data_types_are_blank_with_one_note(tmp_path: Path, reader: Reader) -> None:
     plain, path = tmp_path / "plain.xlsx", tmp_path / "w.xlsx"
     with xlsxwriter.Workbook(plain) as book:

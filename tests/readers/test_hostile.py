@@ -13,12 +13,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.readers.test_hidden_cells import MAIN, PACKAGE, RELATIONS
+from tests.support.readers import workbook_readers
 from tui_importer import Reader, SourceError
 from tui_importer.core.model.cells import column_letters
 from tui_importer.readers.calamine import CalamineReader
 from tui_importer.readers.cell_extent import CellExtent
 from tui_importer.readers.hidden_cells import hidden_cells
 from tui_importer.readers.openpyxl_streaming import OpenpyxlReader
+
+READERS = workbook_readers()
 
 NEAR = '<row r="1"><c r="A1"><v>1</v></c></row>'
 
@@ -96,7 +99,7 @@ def test_streaming_reader_reads_distant_cells_in_little_memory(tmp_path: Path) -
     assert read(OpenpyxlReader(), path) == [(1, 0, 1), (1_048_576, 16_383, 1)]
 
 
-@pytest.mark.parametrize("reader", [CalamineReader(), OpenpyxlReader()], ids=["calamine", "openpyxl"])
+@pytest.mark.parametrize("reader", READERS.values(), ids=READERS)
 @pytest.mark.parametrize("cell", ["A1048577", "A4294967290", "A99999999999999999999", "XFE1", "ZZZZZ1", "XFE1048576"])
 def test_cells_outside_the_sheet_limits_are_reported_as_damage(tmp_path: Path, reader: Reader, cell: str) -> None:
     row = cell.lstrip("ABCDEFGHIJKLMNOPQRSTUVWXYZ")
@@ -138,7 +141,7 @@ def test_a_zip_bomb_is_refused(tmp_path: Path) -> None:
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive, archive.open("xl/worksheets/s.xml", "w") as part:
         for _ in range(600):
             part.write(b" " * (1 << 20))
-    for reader in (CalamineReader(), OpenpyxlReader()):
+    for reader in READERS.values():
         with pytest.raises(SourceError, match="ZIP bomb"):
             reader.open(path)
 

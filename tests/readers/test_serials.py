@@ -95,7 +95,7 @@ def test_number_format_classification_matches_the_library(tmp_path: Path, code: 
     assert shown_by(code) in expected
 
 
-@pytest.mark.parametrize("reader", READERS, ids=["calamine", "openpyxl"])
+@pytest.mark.parametrize("reader", READERS.values(), ids=READERS)
 @pytest.mark.parametrize("formula", [False, True])
 @pytest.mark.parametrize("date1904", [False, True])
 def test_serial_numbers_are_read_from_xlsx(tmp_path: Path, reader: Reader, *, date1904: bool, formula: bool) -> None:
@@ -122,7 +122,7 @@ def test_serial_numbers_are_read_from_xlsx(tmp_path: Path, reader: Reader, *, da
     ]
 
 
-@pytest.mark.parametrize("reader", READERS, ids=["calamine", "openpyxl"])
+@pytest.mark.parametrize("reader", READERS.values(), ids=READERS)
 @pytest.mark.parametrize(
     ("before", "after"),
     [
@@ -256,7 +256,7 @@ CLOCKS: list[tuple[float, dt.time | dt.timedelta | dt.datetime]] = [
 
 
 @pytest.mark.parametrize("formula", [False, True])
-@pytest.mark.parametrize("reader", READERS)
+@pytest.mark.parametrize("reader", READERS.values(), ids=READERS)
 def test_long_durations_with_a_clock_format_are_read_from_xlsx(
     tmp_path: Path, reader: Reader, *, formula: bool
 ) -> None:

@@ -13,7 +13,7 @@ use crate::cells::{Builder, Cells, Value, MAX_COLUMNS};
 use crate::unusual::{unusual, Result};
 
 /// Bytes that are read at once.
-const PIECE: usize = 1 << 20;
+pub const PIECE: usize = 1 << 20;
 /// The bytes of the longest record; in longer ones, a quote is perhaps never closed.
 const MAX_RECORD: usize = 32 << 20;
 /// The rows of a block take at most about so many bytes of text.

@@ -9,6 +9,8 @@ mod column;
 mod copy;
 mod delimited;
 mod formats;
+#[cfg(test)]
+mod hostile;
 mod numbers;
 mod package;
 mod records;

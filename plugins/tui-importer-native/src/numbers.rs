@@ -83,14 +83,15 @@ impl Decimal {
     }
 }
 
-/// Doubles of this size that are no whole numbers may lie halfway between two shortest texts.
-const HALFWAY: std::ops::Range<f64> = (1u64 << 48) as f64..(1u64 << 53) as f64;
+/// A double that lies halfway between two shortest texts has at least so many digits: the last one counts less than the
+/// distance to the next double, which is a 2^53rd of it or more.
+const HALFWAY_DIGITS: usize = 16;
 
 /// The shortest decimal number that is read as the same double; of two that are as near, the even one, as Python has it.
 fn shortest(number: f64) -> Decimal {
     let text = format!("{number:e}");
     let found = Decimal::parse(&text);
-    if HALFWAY.contains(&number.abs()) {
+    if found.digits.len() >= HALFWAY_DIGITS {
         // Rounded to as many digits, and in the middle to the even one, where the shortest text goes up.
         let even = format!("{number:.*e}", found.digits.len() - 1);
         if even != text && even.parse() == Ok(number) {
@@ -162,6 +163,10 @@ mod tests {
         assert_eq!(float(-562949953421312.75), "-562949953421312.8");
         assert_eq!(float(1125899906842624.25), "1125899906842624.2");
         assert_eq!(float(562949953421313.125), "562949953421313.1");
+        assert_eq!(float(70368744177664.625), "70368744177664.62");
+        assert_eq!(float(8.0000152587890625), "8.000015258789062");
+        assert_eq!(float(1.00000762939453125), "1.0000076293945312");
+        assert_eq!(float(2.384185791015625e-7 * 43.0), "1.0251998901367188e-05");
     }
 
     #[test]

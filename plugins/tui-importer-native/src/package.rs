@@ -15,7 +15,7 @@ use memchr::memmem;
 use crate::unusual::{unusual, Result};
 
 /// Bytes of XML that are processed at once: they fit into a processor's cache.
-const PIECE: usize = 256 << 10;
+pub const PIECE: usize = 256 << 10;
 /// Packed bytes that are read at once.
 const PACKED_PIECE: usize = 64 << 10;
 /// Parts other than sheets and shared strings are not larger than this.

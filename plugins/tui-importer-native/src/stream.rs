@@ -22,6 +22,9 @@ const KEPT: usize = 80 << 20;
 /// The rows of a block take at most about so many bytes.
 const BLOCK: usize = 24 << 20;
 
+/// Why a file is left to the built-in reader if this one panics.
+pub const PANICKED: &str = "the compiled reader failed";
+
 /// An open workbook, which its sheets share.
 pub struct Shared {
     pub package: Package,
@@ -54,7 +57,7 @@ impl Shared {
 pub fn guarded<T>(read: impl FnOnce() -> Result<T>) -> Result<T> {
     match catch_unwind(AssertUnwindSafe(read)) {
         Ok(result) => result,
-        Err(_) => unusual("the compiled reader failed"),
+        Err(_) => unusual(PANICKED),
     }
 }
 
