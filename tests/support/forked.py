@@ -7,15 +7,34 @@ takes from its environment when it begins, is seen only in a new one.
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from tui_importer.testing.processes import fork_server
+
 #: What the fork server has loaded: all that imports by the command line need, but no user interface.
-PRELOADED = ["tui_importer.testing.preload", "tui_importer.cli.import_files", "tui_importer.cli.main"]
+PRELOADED = [
+    "tui_importer.testing.preload",
+    "tui_importer.cli.import_files",
+    "tui_importer.cli.main",
+    "tui_importer.cli.running",
+    "tui_importer.console.choice",
+    "tui_importer.console.progress",
+    "tui_importer.process.library_warnings",
+    "tui_importer.process.signals",
+    "tui_importer.text.resources",
+    "tui_importer.text.summary",
+    "platformdirs.unix",
+    "pytest",  # by modules of tests, where the function is that a process executes
+]
+
+
+#: What forks processes, for the command line and for imports alike, since whichever comes first begins it.
+CONTEXT = fork_server()
+CONTEXT.set_forkserver_preload(PRELOADED)
 
 
 def run(
@@ -25,9 +44,7 @@ def run(
 
     Raises :class:`TimeoutError` after ``patience`` seconds, and ends it.
     """
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(PRELOADED)
-    process = context.Process(target=_begin, args=(list(arguments), folder, dict(environment), out, err))
+    process = CONTEXT.Process(target=_begin, args=(list(arguments), folder, dict(environment), out, err))
     process.start()
     process.join(patience)
     if process.is_alive():
