@@ -8,6 +8,8 @@ takes from its environment when it begins, is seen only in a new one.
 from __future__ import annotations
 
 import os
+import signal
+import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -15,7 +17,7 @@ from pathlib import Path
 
 from tui_importer.testing.processes import fork_server
 
-#: What the fork server has loaded: all that imports by the command line need, but no user interface.
+#: What the fork server has loaded: all that imports by the command line and servers need, but no user interface.
 PRELOADED = [
     "tui_importer.testing.preload",
     "tui_importer.cli.import_files",
@@ -27,6 +29,8 @@ PRELOADED = [
     "tui_importer.process.signals",
     "tui_importer.text.resources",
     "tui_importer.text.summary",
+    "tui_importer.cli.serve",
+    "tui_importer.server.running",
     "platformdirs.unix",
     "pytest",  # by modules of tests, where the function is that a process executes
 ]
@@ -42,19 +46,50 @@ def run(
 ) -> int:
     """Run the command line, nothing on its stdin, with its output in these files; gives its exit code.
 
-    Raises :class:`TimeoutError` after ``patience`` seconds, and ends it.
+    Raises :class:`subprocess.TimeoutExpired` after ``patience`` seconds, and ends it.
     """
-    process = CONTEXT.Process(target=_begin, args=(list(arguments), folder, dict(environment), out, err))
-    process.start()
-    process.join(patience)
-    if process.is_alive():
+    process = ForkedProcess(arguments, folder, environment, out, err)
+    try:
+        return process.wait(patience)
+    except subprocess.TimeoutExpired as error:
         process.kill()
-        process.join()
-        raise TimeoutError(f"still running after {patience:.0f} s: {arguments}\n{err.read_text()}")
-    code = process.exitcode
-    process.close()
-    assert code is not None
-    return code
+        process.wait()
+        error.add_note(err.read_text())
+        raise
+
+
+class ForkedProcess:
+    """The command line as a process, nothing on its stdin, that appends its output to files. To be used like a
+    :class:`subprocess.Popen`."""
+
+    def __init__(
+        self, arguments: Sequence[str], folder: Path, environment: Mapping[str, str], out: Path, err: Path
+    ) -> None:
+        self._arguments = list(arguments)
+        self._process = CONTEXT.Process(target=_begin, args=(self._arguments, folder, dict(environment), out, err))
+        self._process.start()
+        assert self._process.pid is not None
+        self.pid = self._process.pid
+
+    def poll(self) -> int | None:
+        """The exit code, if it has ended; that of a signal is negative."""
+        return self._process.exitcode
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Wait for its end, for so many seconds; gives the exit code."""
+        self._process.join(timeout)
+        if (code := self._process.exitcode) is None:
+            raise subprocess.TimeoutExpired(self._arguments, timeout or 0)
+        return code
+
+    def send_signal(self, number: int) -> None:
+        """Send it a signal, unless it has ended."""
+        if self.poll() is None:
+            os.kill(self.pid, number)
+
+    def kill(self) -> None:
+        """Kill it."""
+        self.send_signal(signal.SIGKILL)
 
 
 def _begin(arguments: list[str], folder: Path, environment: dict[str, str], out: Path, err: Path) -> None:
@@ -62,8 +97,8 @@ def _begin(arguments: list[str], folder: Path, environment: dict[str, str], out:
     os.environ.clear()
     os.environ.update(environment)
     time.tzset()
-    created = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
-    for number, path, flags in ((0, Path(os.devnull), os.O_RDONLY), (1, out, created), (2, err, created)):
+    added = os.O_WRONLY | os.O_CREAT | os.O_APPEND
+    for number, path, flags in ((0, Path(os.devnull), os.O_RDONLY), (1, out, added), (2, err, added)):
         opened = os.open(path, flags)
         os.dup2(opened, number)
         os.close(opened)
