@@ -97,6 +97,8 @@ def _begin(arguments: list[str], folder: Path, environment: dict[str, str], out:
     os.environ.clear()
     os.environ.update(environment)
     time.tzset()
+    # As an interpreter would find what is installed there: plugins.
+    sys.path[:0] = [place for place in environment.get("PYTHONPATH", "").split(os.pathsep) if place]
     added = os.O_WRONLY | os.O_CREAT | os.O_APPEND
     for number, path, flags in ((0, Path(os.devnull), os.O_RDONLY), (1, out, added), (2, err, added)):
         opened = os.open(path, flags)
