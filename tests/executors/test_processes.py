@@ -74,7 +74,7 @@ def part_processes() -> list[psutil.Process]:
     found = []
     for each in psutil.Process().children():
         with suppress(psutil.NoSuchProcess):  # it has ended meanwhile
-            found += [each] if "tui_importer.process" in " ".join(each.cmdline()) else []
+            found += [each] if "tui_importer.process" in each.cmdline() else []
     return found
 
 
@@ -185,7 +185,7 @@ def started_run(files: Sequence[str], database: Database, folder: Path) -> subpr
                 return process
         except Exception:  # noqa: BLE001  # there is no table yet
             pass
-        time.sleep(0.02)
+        time.sleep(0.05)
     process.kill()
     raise AssertionError("the run did not begin")
 
@@ -194,7 +194,7 @@ def wait_until(condition: Callable[[], bool]) -> None:
     ends = time.monotonic() + PATIENCE
     while not condition():
         assert time.monotonic() < ends
-        time.sleep(0.02)
+        time.sleep(0.05)
 
 
 def wait_for_end(processes: Sequence[psutil.Process]) -> None:

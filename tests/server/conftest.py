@@ -177,7 +177,7 @@ def until(condition: Callable[[], Any]) -> None:
     limit = time.monotonic() + PATIENCE
     while not condition():
         assert time.monotonic() < limit, "it never came to that"
-        time.sleep(0.02)
+        time.sleep(0.05)
 
 
 def numbered(rows: int, first: int = 0, bad: int = 0) -> bytes:

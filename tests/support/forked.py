@@ -18,6 +18,7 @@ from pathlib import Path
 from tui_importer.testing.processes import fork_server
 
 #: What the fork server has loaded: all that imports by the command line and servers need, but no user interface.
+#: These names are on its command line: none of ``tui_importer.process``, by which tests find the processes of runs.
 PRELOADED = [
     "tui_importer.testing.preload",
     "tui_importer.cli.import_files",
@@ -25,8 +26,6 @@ PRELOADED = [
     "tui_importer.cli.running",
     "tui_importer.console.choice",
     "tui_importer.console.progress",
-    "tui_importer.process.library_warnings",
-    "tui_importer.process.signals",
     "tui_importer.text.resources",
     "tui_importer.text.summary",
     "tui_importer.cli.serve",
