@@ -33,6 +33,10 @@ from tests.support.memory import folder_in_memory  # noqa: E402
 from tests.support.once import further_cases, is_one_pair_more  # noqa: E402
 from tests.support.readers import default_readers  # noqa: E402
 
+# With Python's own thresholds, a third of the suite's time, and a fifth of the time before its first test, goes into
+# looking through what is alive.
+gc.set_threshold(100_000, 20, 20)
+
 # Where bytecode may not be kept beside the sources, each of a thousand processes would compile them anew for a second.
 if sys.dont_write_bytecode:
     sys.pycache_prefix = os.environ["PYTHONPYCACHEPREFIX"] = tempfile.mkdtemp(prefix="tui_importer-bytecode-")
@@ -96,10 +100,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """Spare garbage collections the modules and tests that are there for good, and collect seldom: with Python's own
-    thresholds, a third of the suite's time went into looking through what is alive."""
+    """Spare garbage collections the modules and tests that are there for good."""
     gc.freeze()
-    gc.set_threshold(100_000, 20, 20)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -20,6 +20,7 @@ import pytest
 import xlsxwriter
 from openpyxl import Workbook
 
+from tests.support.pairs import in_pairs
 from tui_importer import (
     BackendSpec,
     Batch,
@@ -172,8 +173,9 @@ def failing(error: Callable[[Batch], None]) -> Registry:
     return registry_with(backend=[spec])
 
 
-@pytest.mark.parametrize("workers", [1, 3])
-@pytest.mark.parametrize("strategy", STRATEGIES)
+@pytest.mark.parametrize(
+    ("strategy", "workers"), [("sequential", 1), ("threaded", 3), ("batched", 1), ("batched", 3), ("async", 3)]
+)
 def test_failing_worker_ends_the_run_and_is_named(
     numbers: Path, postgres: Database, strategy: str, workers: int
 ) -> None:
@@ -490,7 +492,7 @@ def test_exceeding_the_reject_limit_stops_the_run(sqlite: Database, numbers: Pat
     assert sqlite.scalar("SELECT count(*) FROM numbers") == report.stats.inserted
 
 
-@pytest.mark.parametrize("strategy", STRATEGIES)
+@in_pairs
 def test_stop_finishes_batches_in_flight_and_starts_no_other(database: Database, numbers: Path, strategy: str) -> None:
     def stop(run: Run, event: AnyEvent) -> None:
         if isinstance(event, BatchCommitted):
@@ -502,7 +504,7 @@ def test_stop_finishes_batches_in_flight_and_starts_no_other(database: Database,
     assert database.scalar("SELECT count(*) FROM numbers") == report.stats.inserted
 
 
-@pytest.mark.parametrize("strategy", STRATEGIES)
+@in_pairs
 def test_limit_bounds_rows_and_dry_run_writes_none(database: Database, numbers: Path, strategy: str) -> None:
     rehearsed = ObservedRun(numbers, database.url, strategy=strategy, dry_run=True, limit=120).execute()
     assert (rehearsed.outcome, rehearsed.stats.total_records) == ("complete", 120)
@@ -604,8 +606,7 @@ def test_written_batches_are_released(sqlite: Database, numbers: Path) -> None:
     assert living() == before
 
 
-@pytest.mark.parametrize("atomic", [False, True])
-@pytest.mark.parametrize("mode", ["append", "create"])
+@pytest.mark.parametrize(("mode", "atomic"), [("append", False), ("create", True)])
 def test_table_created_concurrently_is_used(
     mode: Literal["append", "create"], atomic: bool, numbers: Path, tmp_path: Path, database: Database
 ) -> None:

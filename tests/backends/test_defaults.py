@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from tests.conftest import Database, sqlite_database
 from tests.support.examples import examples
+from tests.support.pairs import in_pairs
 from tui_importer import Options, Plan, Report, Run, Source, Target
 from tui_importer.core.model.batch import Batch
 from tui_importer.core.model.list_column import ListColumn
@@ -80,7 +81,7 @@ def default_notes(report: Report) -> list[str]:
     return [note for note in report.notes if "default" in note]
 
 
-@pytest.mark.parametrize("strategy", STRATEGIES)
+@in_pairs
 @pytest.mark.parametrize("atomic", [False, True])
 def test_blanks_get_the_column_default(database: Database, tmp_path: Path, strategy: str, atomic: bool) -> None:
     database.execute(TABLES[database.kind])
@@ -92,7 +93,7 @@ def test_blanks_get_the_column_default(database: Database, tmp_path: Path, strat
     assert qty.startswith("column 'qty': 2 blanks take the table's default (")
 
 
-@pytest.mark.parametrize("strategy", STRATEGIES)
+@in_pairs
 def test_bad_rows_between_blanks_are_rejected_and_the_first_row_of_a_key_is_kept(
     database: Database, tmp_path: Path, strategy: str
 ) -> None:
@@ -122,7 +123,7 @@ def test_many_bad_rows_between_blanks_give_the_same_result_for_every_strategy(
     assert all(each == found[0] for each in found)
 
 
-@pytest.mark.parametrize("strategy", STRATEGIES)
+@in_pairs
 def test_bad_rows_between_rows_of_only_defaults_are_rejected(database: Database, tmp_path: Path, strategy: str) -> None:
     database.execute("CREATE TABLE t (n integer NOT NULL DEFAULT 7 CHECK (n > 0))")
     rows = [("" if n % 3 else -n, "x") for n in range(1, 31)]
@@ -132,7 +133,7 @@ def test_bad_rows_between_rows_of_only_defaults_are_rejected(database: Database,
     assert report.stats.inserted == 20
 
 
-@pytest.mark.parametrize("strategy", STRATEGIES)
+@in_pairs
 def test_rows_without_a_number_get_one_from_the_sequence(database: Database, tmp_path: Path, strategy: str) -> None:
     database.execute(TABLES[database.kind])
     rows = [(1, "a"), ("", "b"), ("", "c"), (7, "d")]
@@ -144,7 +145,7 @@ def test_rows_without_a_number_get_one_from_the_sequence(database: Database, tmp
     assert default_notes(report) == ["column 'id': 2 blanks take the table's default (the next number)"]
 
 
-@pytest.mark.parametrize("strategy", STRATEGIES)
+@in_pairs
 def test_row_of_only_defaults_is_inserted(database: Database, tmp_path: Path, strategy: str) -> None:
     """The skipped column has a value, so the row is not blank."""
     database.execute("CREATE TABLE t (status text NOT NULL DEFAULT 'new', qty integer NOT NULL DEFAULT 2)")

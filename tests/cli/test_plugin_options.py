@@ -43,7 +43,7 @@ def test_options_reach_reader_and_strategy(program: Program) -> None:
 
 @pytest.mark.once
 def test_command_to_repeat_the_run_includes_the_plugin_options(program: Program) -> None:
-    program.anew(*SLOW, "-o", "idle.pause=2", "-o", "lines.comment=a b", code=0)
+    program(*SLOW, "-o", "idle.pause=2", "-o", "lines.comment=a b", code=0)
     [recording] = (Path(program.environment["XDG_STATE_HOME"]) / "tui-importer" / "runs").iterdir()
     recorded = b"".join(path.read_bytes() for path in recording.iterdir() if path.is_file()).decode()
     assert "-o slow.pause=2 -o 'lines.comment=a b' --no-ui" in recorded.replace("\\u0027", "'")
@@ -63,7 +63,7 @@ def test_command_to_repeat_the_run_includes_the_plugin_options(program: Program)
 )
 def test_invalid_plugin_option_is_refused_before_any_file_is_opened(program: Program, given: str, said: str) -> None:
     before = program.files()
-    ended = program.anew(*SLOW, "-o", given, code=2)
+    ended = program(*SLOW, "-o", given, code=2)
     assert said in ended.err
     assert (len(ended.lines), ended.out) == (1, "")
     assert program.files() == before
@@ -72,23 +72,23 @@ def test_invalid_plugin_option_is_refused_before_any_file_is_opened(program: Pro
 @pytest.mark.once
 @pytest.mark.parametrize("command", [("inspect", "words.lines"), ("bench", "words.lines"), ("serve", "--table", "t")])
 def test_other_commands_refuse_invalid_plugin_options(program: Program, command: tuple[str, ...]) -> None:
-    ended = program.anew(*command, "-o", "slow.pause=long", code=2)
+    ended = program(*command, "-o", "slow.pause=long", code=2)
     assert "slow.pause must be a number from 0 to 9, not 'long'" in ended.err
     assert program.files() == {"words.lines"}
 
 
 @pytest.mark.once
 def test_repeated_plugin_option_is_refused(program: Program) -> None:
-    ended = program.anew(*SLOW, "-o", "slow.pause=1", "-o", "idle.pause=2", code=2)
+    ended = program(*SLOW, "-o", "slow.pause=1", "-o", "idle.pause=2", code=2)
     assert "slow.pause takes one value and is given twice" in ended.err
 
 
 def test_plugin_options_are_saved_in_the_plan_and_can_be_overridden(program: Program) -> None:
     save = ("inspect", "words.lines", "--table", "words", "--save", "plan.toml")
-    program.anew(*save, "-o", "lines.comment=#", "-o", "lines.upper=true", code=0)
+    program(*save, "-o", "lines.comment=#", "-o", "lines.upper=true", code=0)
     plan = tomllib.loads((program.folder / "plan.toml").read_text())
     assert plan["options"]["plugin_options"] == {"lines": {"comment": "#", "upper": True}}
-    program.anew("words.lines", "--schema", "plan.toml", "--no-ui", "-o", "lines.upper=false", code=0)
+    program("words.lines", "--schema", "plan.toml", "--no-ui", "-o", "lines.upper=false", code=0)
     assert table(program) == ["a", "b"]
 
 
@@ -105,14 +105,14 @@ def test_plugin_options_are_saved_in_the_plan_and_can_be_overridden(program: Pro
 def test_plan_file_with_invalid_plugin_options_is_refused(program: Program, line: str, said: str) -> None:
     (program.folder / "plan.toml").write_text(f'[source]\nfile = "words.lines"\n[options.plugin_options]\n{line}\n')
     before = program.files()
-    assert said in program.anew("words.lines", "--schema", "plan.toml", "--no-ui", code=2).err
+    assert said in program("words.lines", "--schema", "plan.toml", "--no-ui", code=2).err
     assert program.files() == before
 
 
 @pytest.mark.once
 def test_help_lists_the_options_of_all_plugins(program: Program) -> None:
     for command in ("import", "inspect", "bench", "serve"):
-        _, title, options = program.anew(command, "--help", code=0).out.partition("\nPlugin options:\n")
+        _, title, options = program(command, "--help", code=0).out.partition("\nPlugin options:\n")
         assert title
         shown = " ".join(options.split())
         assert "-o slow.pause=NUMBER Seconds to rest after each batch (a number from 0 to 9; default: 0.5)." in shown
@@ -122,21 +122,21 @@ def test_help_lists_the_options_of_all_plugins(program: Program) -> None:
 
 @pytest.mark.once
 def test_without_plugins_only_the_built_in_options_are_listed(program: Program) -> None:
-    _, _, options = program.anew("import", "--help", code=0, TUI_IMPORTER_DISABLE_PLUGINS="*").out.partition(
+    _, _, options = program("import", "--help", code=0, TUI_IMPORTER_DISABLE_PLUGINS="*").out.partition(
         "\nPlugin options:\n"
     )
     assert re.findall(r"-o (\S+)=", options) == ["processes.jobs"]
-    listed = program.anew("plugins", code=0, TUI_IMPORTER_DISABLE_PLUGINS="*").out
+    listed = program("plugins", code=0, TUI_IMPORTER_DISABLE_PLUGINS="*").out
     assert re.findall(r"(\w+\.\w+)", listed.partition("OPTION (-o)")[2])[:1] == ["processes.jobs"]
 
 
 @pytest.mark.once
 def test_plugins_are_listed_with_their_options(program: Program) -> None:
-    lines = program.anew("plugins", code=0).out.splitlines()
+    lines = program("plugins", code=0).out.splitlines()
     assert [line.split(maxsplit=2) for line in lines if line.startswith("slow.careful")] == [
         ["slow.careful", "true|false", "True or false; default: false."]
     ]
-    infos = {info["name"]: info["options"] for info in json.loads(program.anew("plugins", "--json", code=0).out)}
+    infos = {info["name"]: info["options"] for info in json.loads(program("plugins", "--json", code=0).out)}
     assert infos["batched"] == {}
     assert infos["slow"]["depth"] == {"type": "integer", "minimum": 1}
 
@@ -145,11 +145,11 @@ def test_plugins_are_listed_with_their_options(program: Program) -> None:
 def test_bench_passes_each_strategy_its_options(program: Program) -> None:
     note = program.folder / "seen"
     compared = ("bench", "words.lines", "--strategy", "slow", "--strategy", "async")
-    program.anew(*compared, "-o", f"slow.note={note.name}", code=0)
+    program(*compared, "-o", f"slow.note={note.name}", code=0)
     assert note.exists()
 
 
 @pytest.mark.once
 def test_version_option_does_not_load_plugins(program: Program, tmp_path: Path) -> None:
     (tmp_path / "site" / "slow.py").write_text("raise RuntimeError('imported')")
-    assert program.anew("--version", code=0).err == ""
+    assert program("--version", code=0).err == ""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.exactly_once.conftest import Importer
+from tests.support.pairs import in_pairs
 from tui_importer import Run
 from tui_importer.events import AnyEvent, BatchCommitted, Noticed
 from tui_importer.testing import KILLED, Failpoint, Import, Oracle
@@ -34,7 +35,7 @@ def numbers(database: Database) -> Counter[int]:
     return Counter(number for (number,) in database.fetch("SELECT n FROM t"))
 
 
-@pytest.mark.parametrize("strategy", STRATEGIES)
+@in_pairs
 @pytest.mark.parametrize("exists", [True, False], ids=["table there", "new table"])
 def test_atomic_rows_become_visible_together(
     database: Database, importer: Importer, strategy: str, exists: bool

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.exactly_once.conftest import Importer
-from tests.support.once import once
+from tests.support.once import once_sets
 from tui_importer import Report
 from tui_importer.events import Noticed
 
@@ -44,9 +44,16 @@ def outcome(report: Report) -> dict[str, Any]:
     return {"counts": counts, "rejects": rejects, "code": report.exit_code}
 
 
-@pytest.mark.parametrize("strategy", ["batched", *once("sequential", "threaded", "async")])
+APPEND: dict[str, Any] = {}
+UPSERT, SKIP = {"mode": "upsert", "key": ["n"]}, {"key": ["n"]}
+
+
 @pytest.mark.parametrize(
-    "mode", [{}, {"mode": "upsert", "key": ["n"]}, {"key": ["n"]}], ids=["append", "upsert", "skip"]
+    ("strategy", "mode"),
+    [
+        *(("batched", mode) for mode in (APPEND, UPSERT, SKIP)),
+        *once_sets(("sequential", UPSERT), ("threaded", APPEND), ("async", SKIP)),
+    ],
 )
 def test_dry_run_reports_what_the_import_then_does(
     database: Database, importer: Importer, strategy: str, mode: dict[str, Any]

@@ -22,10 +22,10 @@ from tui_importer.rejects.rebuilt import write_rejects_of
 if TYPE_CHECKING:
     from tests.conftest import Database
 
-FILES = {"postgres": 30, "sqlite": 10}
+FILES = {"postgres": 10, "sqlite": 5}
 SHEETS, ROWS, KEYS = ("north", "south", "west"), 17, 400
 #: One row of so many has an amount that is no number.
-BAD = 50
+BAD = 30
 
 
 @pytest.mark.once
@@ -67,7 +67,7 @@ def test_killed_and_mended_load_ends_with_the_table_of_a_loop(
     command = [sys.executable, "-m", "tui_importer", *(f"{file:02}.xlsx" for file in range(files)), "--sheet", "all"]
     command += ["--db", database.url, "--table", "stock", "--mode", "upsert", "--key", "id"]
     command += ["--batch-size", "5", "--jobs", "2", "--no-ui", "-q"]
-    for share in (0.1, 0.3, 0.5, 0.7):
+    for share in (0.2, 0.5, 0.8):
         while not _killed(command, database, int(share * number)):
             pass  # processes of the run that was killed before were still ending
     while (report := run_import(plan)).exit_code == ExitCode.STOPPED:
@@ -102,7 +102,7 @@ def _killed(command: list[str], database: Database, rows: int) -> bool:
             if _completed(database) >= rows:
                 process.kill()
                 return True
-            time.sleep(0.01)
+            time.sleep(0.05)
     assert process.returncode == ExitCode.STOPPED
     return False
 

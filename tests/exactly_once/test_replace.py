@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.exactly_once.conftest import Importer
+from tests.support.kills import import_despite_kills
 from tui_importer import Options, Plan, Run, Source, Target
 from tui_importer.events import AnyEvent, BatchCommitted
-from tui_importer.testing import KILLED, Failpoint, Import
+from tui_importer.testing import Failpoint
 
 if TYPE_CHECKING:
     from tests.conftest import Database
@@ -57,14 +58,11 @@ def test_killed_run_leaves_the_old_table_and_is_resumed(
         target=Target(database=database.url, table="t", mode="replace"),
         options=Options(batch_size=8, types={"n": "integer"}),
     )
-    kills = 0
-    for _ in range(30):
-        code, _ = Import(plan, tmp_path, failpoint=failpoint, passes=1 + kills).carry_out()
-        if code != KILLED:
-            break
-        kills += 1
+
+    def is_untouched() -> None:
         assert rows(database) == OLD
-    assert kills >= 1
+
+    code, _ = import_despite_kills(plan, tmp_path, failpoint, after_each=is_untouched)
     assert code == 3
     assert rows(database) == [(number, f"note {number}") for number in range(30)]
 

@@ -42,8 +42,16 @@ def notices(importer: Importer) -> str:
     return "\n".join(event.message for event in importer.heard(Noticed))
 
 
-@pytest.mark.parametrize("then", STRATEGIES)
-@pytest.mark.parametrize("first", STRATEGIES)
+@pytest.mark.parametrize(
+    ("database", "first", "then"),
+    # Each two strategies in each order, spread over the kinds of database.
+    [
+        (database, first, STRATEGIES[(place + step) % len(STRATEGIES)])
+        for step, database in enumerate(("postgresql", "sqlite", "generic"), start=1)
+        for place, first in enumerate(STRATEGIES)
+    ],
+    indirect=["database"],
+)
 def test_import_is_resumed_by_any_other_strategy(database: Database, importer: Importer, first: str, then: str) -> None:
     stopped = importer.run(database.url, on_event=stop_after(2), strategy=first, batch_size=17, workers=2)  # type: ignore[arg-type]
     assert (stopped.outcome, stopped.exit_code) == ("stopped", 4)

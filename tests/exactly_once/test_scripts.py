@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.exactly_once.conftest import Importer
+from tests.support.kills import import_despite_kills
 from tui_importer import Options, Plan, PlanError, Source, Target
 from tui_importer.backends.sql.scripts import statements
 from tui_importer.core.model.scripts import NO_SCRIPTS, read_scripts
 from tui_importer.events import BatchCommitted, Noticed
-from tui_importer.testing import KILLED, Failpoint, Import
+from tui_importer.testing import Failpoint
 
 if TYPE_CHECKING:
     from tests.conftest import Database
@@ -102,8 +103,15 @@ def test_dry_run_executes_no_script(database: Database, importer: Importer, scri
 
 
 @pytest.mark.once
-@pytest.mark.parametrize("atomic", [False, True])
-@pytest.mark.parametrize("failpoint", list(Failpoint), ids=lambda failpoint: failpoint.name.lower())
+@pytest.mark.parametrize(
+    ("database", "failpoint", "atomic"),
+    [
+        (database, failpoint, (number + place) % 2 == 1)
+        for number, database in enumerate(("postgresql", "sqlite", "generic"))
+        for place, failpoint in enumerate(Failpoint)
+    ],
+    indirect=["database"],
+)
 def test_scripts_are_executed_once_after_kills(
     database: Database,
     importer: Importer,
@@ -118,13 +126,7 @@ def test_scripts_are_executed_once_after_kills(
         target=Target(database=database.url, table="t"),
         options=Options(atomic=atomic, batch_size=7, **scripts),
     )
-    kills = 0
-    while True:
-        code, _ = Import(plan, tmp_path, failpoint=failpoint, passes=1 + kills).carry_out()
-        if code != KILLED:
-            break
-        kills += 1
-    assert kills
+    import_despite_kills(plan, tmp_path, failpoint)
     assert log(database) == [("before", 1), ("after", 31)]
 
 

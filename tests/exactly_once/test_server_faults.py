@@ -219,8 +219,15 @@ def own_server() -> Iterator[Any]:
 
 
 @pytest.mark.once
-@pytest.mark.parametrize("how", [signal.SIGQUIT, signal.SIGKILL], ids=["immediate shutdown", "kill -9"])
-@pytest.mark.parametrize("strategy", ["threaded", "batched", "async"])
+@pytest.mark.parametrize(
+    ("strategy", "how"),
+    [
+        ("threaded", signal.SIGKILL),
+        ("batched", signal.SIGKILL),
+        ("batched", signal.SIGQUIT),  # an immediate shutdown
+        ("async", signal.SIGQUIT),
+    ],
+)
 def test_run_survives_a_server_crash_and_restart(
     own_server: Any, importer: Importer, strategy: str, how: signal.Signals
 ) -> None:

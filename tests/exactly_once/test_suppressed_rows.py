@@ -8,6 +8,7 @@ import pytest
 
 from tests.conftest import Database
 from tests.exactly_once.conftest import Importer
+from tests.support.pairs import in_pairs
 from tui_importer import Report
 from tui_importer.core.model.report import from_json, to_json
 from tui_importer.events import Noticed, RunFinished
@@ -50,7 +51,7 @@ def final_messages(report: Report) -> str:
     return "\n".join([*summary_lines(report), message_of(upload)])
 
 
-@pytest.mark.parametrize("strategy", STRATEGIES)
+@in_pairs
 @pytest.mark.parametrize("atomic", [False, True])
 def test_rows_suppressed_by_a_trigger_are_counted_and_reported(
     database: Database, importer: Importer, strategy: str, atomic: bool

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.exactly_once.conftest import Importer
+from tests.support.kills import import_despite_kills
 from tui_importer import Options, Plan, Run, Source, Target
 from tui_importer.events import AnyEvent, BatchCommitted, LoadingStarted, Noticed
-from tui_importer.testing import KILLED, Failpoint, Import
+from tui_importer.testing import Failpoint
 
 if TYPE_CHECKING:
     from tests.conftest import Database
@@ -61,14 +62,11 @@ def test_killed_run_leaves_the_old_rows_and_is_resumed(
         target=Target(database=database.url, table="t", mode="truncate"),
         options=Options(batch_size=8),
     )
-    kills = 0
-    for _ in range(30):
-        code, _ = Import(plan, tmp_path, failpoint=failpoint, passes=1 + kills).carry_out()
-        if code != KILLED:
-            break
-        kills += 1
+
+    def is_untouched() -> None:
         assert numbers(database) == [-1, 5]
-    assert kills >= 1
+
+    code, _ = import_despite_kills(plan, tmp_path, failpoint, after_each=is_untouched)
     assert code == 3
     assert numbers(database) == list(range(30))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.support import forked
 from tui_importer import Job, RemoteJob, Run, StrategySpec, WriterSpec, open_writer
 from tui_importer.core.writing.backend import ConnectionSettings
 from tui_importer.events import BatchCommitted, WorkerFinished, WorkerStarted
@@ -55,11 +55,9 @@ class WriterProcesses:
 
     @contextmanager
     def _process(self, spec: WriterSpec, worker: int) -> Iterator[Connection]:
-        context = multiprocessing.get_context("forkserver")
-        context.set_forkserver_preload(["tui_importer.testing.preload"])
-        ours, theirs = context.Pipe()
+        ours, theirs = forked.CONTEXT.Pipe()
         # Killed a little later each time, so that the import gets on.
-        process = context.Process(
+        process = forked.CONTEXT.Process(
             target=write_received_batches, args=(theirs, spec, worker, self.url, self.failpoint, 1 + self.kills)
         )
         process.start()

@@ -14,6 +14,7 @@ import pytest
 from openpyxl import Workbook
 
 from tests.conftest import Database
+from tests.support.once import once_sets
 from tui_importer import Options, Plan, PlanError, Report, SetReport, Source, Target, run_import
 from tui_importer.events import AnyEvent, LoadingStarted, RunNoticed
 from tui_importer.plugins.registry import load_registry
@@ -65,7 +66,9 @@ def amounts(database: Database, table: str = "incoming") -> list[tuple[int, floa
 ALL = [(1, 10.0), (2, 20.0), (3, 1.5), (4, 2.25)]
 
 
-@pytest.mark.parametrize("jobs", [1, 3])
+@pytest.mark.parametrize(
+    ("database", "jobs"), [("postgresql", 3), ("sqlite", 1), *once_sets(("generic", 3))], indirect=["database"]
+)
 def test_files_of_a_folder_go_into_its_table_with_types_for_all(incoming: Path, database: Database, jobs: int) -> None:
     files = [incoming / f"{name}.csv" for name in ("jan", "feb", "prices")]
     side_by_side = {"processes": {"jobs": jobs}}
@@ -115,17 +118,21 @@ def test_table_that_is_named_has_types_for_all(incoming: Path, database: Databas
 
 
 @pytest.mark.once
-@pytest.mark.parametrize("options", [{"verify": True}, {"atomic": True}], ids=["verify", "atomic"])
+@pytest.mark.parametrize(
+    ("database", "options"),
+    [("postgresql", {"verify": True}), ("postgresql", {"atomic": True}), ("sqlite", {"verify": True})],
+    indirect=["database"],
+)
 def test_imports_side_by_side_into_one_table_keep_out_of_each_others_way(
     tmp_path: Path, database: Database, options: dict[str, bool]
 ) -> None:
     files = [tmp_path / f"{number}.csv" for number in range(3)]
     for number, file in enumerate(files):
-        lines = (f"{number * 5000 + row},{row}\n" for row in range(5000))
+        lines = (f"{number * 2000 + row},{row}\n" for row in range(2000))
         file.write_text("id,amount\n" + "".join(lines))
     report, _ = run(plan_of(files, database, table="t", plugin_options={"processes": {"jobs": 3}}, **options))
     assert outcomes(report) == ["complete"] * 3
-    assert database.fetch("SELECT count(*), min(id), max(id) FROM t") == [(15_000, 0, 14_999)]
+    assert database.fetch("SELECT count(*), min(id), max(id) FROM t") == [(6_000, 0, 5_999)]
 
 
 @pytest.mark.once
@@ -203,7 +210,7 @@ def test_killed_run_is_continued_by_the_same_command(incoming: Path, kind: str, 
         while _count(database) < seen:
             assert process.poll() is None
             assert time.monotonic() < ends
-            time.sleep(0.01)
+            time.sleep(0.05)
         os.kill(process.pid, signal.SIGKILL)
         process.wait()
     assert seen <= _count(database) < 3 * rows

@@ -21,7 +21,7 @@ from tests.support.fuzz_seeds import seeds
 pytestmark = pytest.mark.once
 
 #: Seconds that the fuzzer runs, shared by two tests that may run side by side.
-SECONDS = float(os.environ.get("TUI_IMPORTER_FUZZ_SECONDS", "60"))
+SECONDS = float(os.environ.get("TUI_IMPORTER_FUZZ_SECONDS", "20"))
 
 
 @pytest.mark.parametrize("first", [0, 1_000_000])

@@ -13,6 +13,7 @@ import msgspec
 import openpyxl
 import pytest
 
+from tests.support.kills import import_despite_kills, pairs
 from tui_importer import (
     ColumnFormat,
     Formats,
@@ -30,7 +31,7 @@ from tui_importer import (
 )
 from tui_importer.core.model.mending import KEY_HEADER
 from tui_importer.rejects.recognition import mended_run
-from tui_importer.testing import KILLED, Failpoint, Import
+from tui_importer.testing import Failpoint
 
 if TYPE_CHECKING:
     from tests.conftest import Database
@@ -338,13 +339,8 @@ def test_rejects_are_mended_in_libreoffice(sqlite: Database, tmp_path: Path, kin
     assert numbers(sqlite) == [(1, "a"), (2, "c"), (7, "b"), (8, "twice")]
 
 
-STRATEGIES = ("sequential", "threaded", "batched", "async")
-
-
 @pytest.mark.once
-@pytest.mark.parametrize("kind", ["postgres", "sqlite"])
-@pytest.mark.parametrize("strategy", STRATEGIES)
-@pytest.mark.parametrize("failpoint", list(Failpoint), ids=lambda failpoint: failpoint.name.lower())
+@pytest.mark.parametrize(("kind", "strategy", "failpoint"), pairs(("postgres", "sqlite")))
 def test_mended_rows_are_in_once_after_kills(
     request: pytest.FixtureRequest, tmp_path: Path, kind: str, strategy: str, failpoint: Failpoint
 ) -> None:
@@ -357,13 +353,7 @@ def test_mended_rows_are_in_once_after_kills(
     plan = mended_plan("mend.xlsx", database=database.url)
     options = msgspec.structs.replace(plan.options, strategy=strategy, batch_size=4, workers=2)
     plan = msgspec.structs.replace(plan, options=options)
-    kills = 0
-    while True:
-        code, _ = Import(plan, tmp_path, failpoint=failpoint, passes=1 + kills).carry_out()
-        if code != KILLED:
-            break
-        kills += 1
-    assert kills
+    import_despite_kills(plan, tmp_path, failpoint)
     assert database.fetch("SELECT n, note FROM t ORDER BY n") == [(n, str(n)) for n in range(60) if n not in (57, 59)]
     mend("mend.xlsx", {"A30": 57, "A31": 59}, "last.xlsx")
     report = import_mended(database, "last.xlsx")

@@ -17,6 +17,7 @@ import httpx
 import psutil
 import pytest
 
+from tests.support.forked import ForkedProcess
 from tui_importer.recording.recordings import Recording
 
 #: Seconds that anything may take; what is waited for usually takes less than one.
@@ -24,7 +25,10 @@ PATIENCE = 60.0
 
 
 class Served:
-    """A server and a client of it. ``state`` is its state folder: uploads and recordings are below it."""
+    """A server and a client of it. ``state`` is its state folder: uploads and recordings are below it.
+
+    It is forked, or where it is begun with an environment or limits, or ``anew``, a new interpreter.
+    """
 
     def __init__(
         self,
@@ -33,11 +37,14 @@ class Served:
         token: str | None = None,
         environment: Mapping[str, str] | None = None,
         limits: Callable[[], None] | None = None,
+        anew: bool = False,
     ) -> None:
         self.state = folder / "state"
         self.log = folder / "server.log"
         self._folder, self._options, self._token, self._limits = folder, options, token, limits
         self._environment = environment or {}
+        self._anew = anew or environment is not None or limits is not None
+        self.process: subprocess.Popen[bytes] | ForkedProcess
         self.start()
 
     def start(self, port: str = "0") -> None:
@@ -50,17 +57,22 @@ class Served:
         environment |= {"XDG_STATE_HOME": str(self.state), **self._environment}
         if self._token is not None:
             environment["TUI_IMPORTER_SERVER_TOKEN"] = self._token
-        begins = self.log.stat().st_size if self.log.exists() else 0
-        with self.log.open("ab") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "tui_importer", "serve", "--port", port, *self._options],
-                cwd=self._folder,
-                env=environment,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                preexec_fn=self._limits,
-            )
+        self.log.touch()
+        begins = self.log.stat().st_size
+        arguments = ["serve", "--port", port, *self._options]
+        if self._anew:
+            with self.log.open("ab") as log:
+                self.process = subprocess.Popen(
+                    [sys.executable, "-m", "tui_importer", *arguments],
+                    cwd=self._folder,
+                    env=environment,
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
+                    preexec_fn=self._limits,
+                )
+        else:
+            self.process = ForkedProcess(arguments, self._folder, environment, self.log, self.log)
         until(lambda: self.process.poll() is not None or self._port(begins) is not None)
         got = self._port(begins)
         assert got is not None, self.log.read_text()
@@ -165,7 +177,7 @@ def until(condition: Callable[[], Any]) -> None:
     limit = time.monotonic() + PATIENCE
     while not condition():
         assert time.monotonic() < limit, "it never came to that"
-        time.sleep(0.02)
+        time.sleep(0.05)
 
 
 def numbered(rows: int, first: int = 0, bad: int = 0) -> bytes:

@@ -202,7 +202,7 @@ def test_client_file_names_are_shown_but_never_opened(shared: Served) -> None:
 def test_uploads_are_readable_only_by_their_owner(serve: Callable[..., Served]) -> None:
     old = os.umask(0)
     try:
-        served = serve("--db", "t.db", "--table", "t")
+        served = serve("--db", "t.db", "--table", "t", anew=True)
     finally:
         os.umask(old)
     served.at_work(served.begin(numbered(60), **SLOW))

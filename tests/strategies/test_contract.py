@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import multiprocessing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,7 +12,8 @@ from openpyxl import Workbook
 from sqlalchemy.dialects.sqlite.base import SQLiteDialect
 
 from tests.support.make_sample import BAD_ROWS, SAMPLE_PATH, good_rows
-from tests.support.once import once, once_sets
+from tests.support.once import once_sets
+from tests.support.pairs import in_pairs
 from tui_importer import Options, Plan, Report, Source, Target, run_import
 from tui_importer.events import AnyEvent, BatchCommitted, RowRejected, RunFinished
 from tui_importer.plugins.registry import load_registry
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
     from tests.conftest import Database
 
 STRATEGIES = load_registry(found=[]).strategy_names()
-ROW_BY_ROW = ("sequential", "threaded")
+KINDS = ("postgresql", "sqlite", "generic")
 BUSINESS_COLUMNS = "name, category, phone, email, address, city, country, website, description"
 
 
@@ -63,9 +65,13 @@ def load(path: Path, database: Database, *, table: str | None = None, **options:
 
 
 @pytest.mark.parametrize(
-    "strategy",
-    # 10,000 commits each, once.
-    ["batched", "async", *once(*ROW_BY_ROW)],
+    ("database", "strategy"),
+    [
+        *((kind, strategy) for kind in KINDS for strategy in ("batched", "async")),
+        # 10,000 commits each.
+        *once_sets(("postgresql", "threaded"), ("sqlite", "sequential")),
+    ],
+    indirect=["database"],
 )
 def test_sample_file_is_imported_by_every_strategy(
     database: Database, strategy: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -151,11 +157,10 @@ def test_constraint_violations_reject_only_their_row(database: Database, strateg
 
 @pytest.mark.once
 @pytest.mark.parametrize("atomic", [False, True])
-@pytest.mark.parametrize("kind", ["postgres", "sqlite", "generic"])
+@in_pairs
 def test_check_violation_names_the_first_cell_of_the_condition(
-    request: pytest.FixtureRequest, kind: str, atomic: bool, strategy: str, tmp_path: Path
+    database: Database, atomic: bool, strategy: str, tmp_path: Path
 ) -> None:
-    database = request.getfixturevalue(kind)
     database.execute(
         "CREATE TABLE spans (note text CHECK (note <> 'low'), low float CHECK (low > 0.5), high float, "
         "CONSTRAINT in_order CHECK (low <= high), CONSTRAINT whole CHECK (1 < 2 OR note = 'high'))"
@@ -212,7 +217,17 @@ def test_value_refused_by_the_database_is_reported_with_its_cell(
     assert sorted(postgres.fetch("SELECT n, spec FROM orders")) == [(1, {}), (4, [])]
 
 
-@pytest.mark.parametrize(("batch_size", "workers"), [(7, 3), *once_sets((1, 1), (100, 2), (100_000, 5))])
+_BATCH_SIZES_AND_WORKERS = itertools.cycle(((1, 1), (100, 2), (100_000, 5)))
+
+
+@pytest.mark.parametrize(
+    ("database", "strategy", "batch_size", "workers"),
+    [
+        *((kind, strategy, 7, 3) for kind in KINDS for strategy in STRATEGIES),
+        *once_sets(*((kind, name, *next(_BATCH_SIZES_AND_WORKERS)) for kind in KINDS for name in STRATEGIES)),
+    ],
+    indirect=["database", "strategy"],
+)
 def test_result_is_independent_of_batch_size_and_workers(
     database: Database, strategy: str, tmp_path: Path, batch_size: int, workers: int
 ) -> None:
@@ -230,7 +245,9 @@ def test_result_is_independent_of_batch_size_and_workers(
     assert report.batch_size == batch_size
 
 
-@pytest.mark.parametrize("workers", [2, *once(5)])
+@pytest.mark.parametrize(
+    ("database", "workers"), [*((kind, 2) for kind in KINDS), *once_sets(("postgresql", 5))], indirect=["database"]
+)
 def test_concurrent_workers_neither_lose_nor_duplicate_rows(
     database: Database, strategy: str, tmp_path: Path, workers: int
 ) -> None:

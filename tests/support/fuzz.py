@@ -13,6 +13,7 @@ import io
 import os
 import re
 import sqlite3
+import subprocess
 import sys
 import tempfile
 import time
@@ -85,7 +86,7 @@ def _import(path: Path, *, numbers: bool) -> str | None:
         arguments = [str(path), "--db", str(database), "--table", "t", "--no-ui", "-q", "--error-cells", "text"]
         try:
             code = forked.run(arguments, folder, environment, out, err, _PATIENCE)
-        except TimeoutError:
+        except subprocess.TimeoutExpired:
             return "hangs"
         said = err.read_text(encoding="utf-8", errors="backslashreplace")
         if code not in _EXIT_CODES:

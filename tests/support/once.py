@@ -35,14 +35,13 @@ def once_sets(*sets: tuple[object, ...]) -> list[Any]:
 
 def is_one_pair_more(item: pytest.Item) -> bool:
     """Whether a test is repeated for another pair of strategy and database than those that every Python tries."""
-    if not isinstance(item, pytest.Function) or not hasattr(item, "callspec"):
-        return False
-    words = {value for value in item.callspec.params.values() if isinstance(value, str)}
+    words = _words(item)
     pairs = itertools.product(words & _STRATEGIES, words & _DATABASES)
     return not _EVERYWHERE.issuperset(pairs)
 
 
-#: So many cases of a test are tried by every Python: what differs between them are kinds of things, not single cases.
+#: So many cases of a test that has databases are tried by every Python, and two of any other: what differs between them
+#: are kinds of things, not single cases.
 _CASES = 3
 
 
@@ -54,6 +53,17 @@ def further_cases(items: Iterable[pytest.Item]) -> Iterator[pytest.Item]:
         if item.get_closest_marker("once") is None:
             tests.setdefault(item.nodeid.partition("[")[0], []).append(item)
     for cases in tests.values():
-        # Odd steps: parameters with two values would have the same one in every second case.
-        step = -(-len(cases) // _CASES) | 1
-        yield from (case for place, case in enumerate(cases) if len(cases) > _CASES and place % step)
+        if _DATABASES.isdisjoint(_words(cases[0])):
+            yield from cases[1:-1]
+        elif len(cases) > _CASES:
+            # Odd steps: parameters with two values would have the same one in every second case.
+            step = -(-len(cases) // _CASES) | 1
+            yield from (case for place, case in enumerate(cases) if place % step)
+
+
+def _words(item: pytest.Item) -> set[str]:
+    """The words that are parameters of a test."""
+    parameters = (
+        item.callspec.params.values() if isinstance(item, pytest.Function) and hasattr(item, "callspec") else ()
+    )
+    return {value for value in parameters if isinstance(value, str)}

@@ -7,7 +7,8 @@ import os
 import signal
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
+from multiprocessing.context import ForkServerContext
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,17 @@ KILLED = -signal.SIGKILL
 _TIMEOUT = 60.0
 
 _KINDS = {"strategy": StrategySpec, "reader": ReaderSpec, "backend": BackendSpec, "executor": ExecutorSpec}
+
+
+@cache
+def fork_server() -> ForkServerContext:
+    """What forks the processes: faster than new interpreters, and safe beside threads.
+
+    Other modules for it to load can be set before its first process is started.
+    """
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["tui_importer.testing.preload"])
+    return context
 
 
 def registry_with(*specs: AnySpec) -> Registry:
@@ -80,9 +92,7 @@ class Import:
 
         Returns its exit code (:data:`KILLED`, or the import's) and its report, if it wrote one.
         """
-        # A server forks the processes: faster than new interpreters, and safe beside threads.
-        context = multiprocessing.get_context("forkserver")
-        context.set_forkserver_preload(["tui_importer.testing.preload"])
+        context = fork_server()
         report_file = self.folder / "report.json"
         report_file.unlink(missing_ok=True)
         process = context.Process(target=_carry_out, args=(self, report_file))

@@ -3,32 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.support.rejects import RejectStore
 from tui_importer.core.model.batch_outcome import BatchOutcome
 from tui_importer.core.run.account import MIN_ROWS_FOR_PERCENT, Account, Totals, reject_limit
 from tui_importer.core.writing.ledger import Counts
 from tui_importer.events import Reject
 
 REJECT = Reject(sheet="S", row=2, faults=(), values=())
-
-
-class RejectStore:
-    """Where rejects are kept, unless the disk is full."""
-
-    def __init__(self, *, full: bool = False) -> None:
-        self.full = full
-        self.rejects: list[Reject] = []
-
-    def add_many(self, rejects: Iterable[Reject]) -> None:
-        if self.full:
-            raise OSError("no space left")
-        self.rejects += rejects
 
 
 OUTCOMES = st.builds(

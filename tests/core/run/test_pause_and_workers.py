@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from tests.core.scheduling.test_batch_queue_and_run_control import batch, queue_with
 from tests.exactly_once.test_fencing import wait_for
 from tests.support.once import once
+from tests.support.pairs import in_pairs
 from tui_importer import Options, Plan, Report, Run, Source, StrategySpec, Target, UsageError
 from tui_importer.core.model.counters import WorkerState
 from tui_importer.core.scheduling.run_control import RunControl
@@ -159,7 +160,7 @@ def prepared(folder: Path, database: Database, rows: int = 90) -> Oracle:
     return oracle
 
 
-@pytest.mark.parametrize("strategy", STRATEGIES)
+@in_pairs
 def test_paused_run_commits_nothing_and_unpaused_run_loads_each_row_once(
     database: Database, tmp_path: Path, strategy: str
 ) -> None:
@@ -204,7 +205,7 @@ def test_pause_finishes_batches_in_flight_of_all_workers(postgres: Database, tmp
 
 @pytest.mark.once
 @pytest.mark.parametrize("ending", ["stop", *once("abort")])
-@pytest.mark.parametrize("strategy", STRATEGIES)
+@in_pairs
 def test_paused_run_can_be_stopped_and_resumed(database: Database, tmp_path: Path, strategy: str, ending: str) -> None:
     running = BackgroundImport(prepared(tmp_path, database), database, pause_at=7, strategy=strategy, workers=1)
     with started(running):

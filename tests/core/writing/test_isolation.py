@@ -8,7 +8,7 @@ import gc
 import sqlite3
 import threading
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -21,7 +21,7 @@ from sqlalchemy.exc import SAWarning
 
 from tests.core.writing.test_batch_writer import SingleSession
 from tests.support.examples import examples
-from tests.support.once import once
+from tests.support.once import once, once_sets
 from tui_importer.backends.postgresql.backend import PostgreSQL
 from tui_importer.backends.sqlite.backend import SQLite
 from tui_importer.core.conversion.convert import Conversion
@@ -128,7 +128,6 @@ class BisectingSession:
 # What it costs.
 
 SIZE = 6_000
-BAD = (50, *once(0, 1, 5_000))
 #: Enough for six refused loads by halves and whatever finds the rest: no number of bad rows needs more.
 MOST_STATEMENTS = 60
 
@@ -216,6 +215,13 @@ SQLITE_KINDS = {
 }
 
 
+def cases_of_number(kinds: Iterable[str]) -> list[tuple[str, int]]:
+    """Other numbers of bad rows than a few: most of them for each kind, none and one where loads are of one part and of
+    several."""
+    parts = ("unique", "unique, beside defaults")
+    return [*((kind, 5_000) for kind in kinds), *((kind, bad) for kind in parts for bad in (0, 1))]
+
+
 def records(kind: Kind, bad: int) -> tuple[list[Record], list[int]]:
     """The records, and the sheet rows of the bad ones: spread over the batch, but never the first."""
     places = {1 + number * (SIZE - 1) // bad for number in range(bad)} if bad else set()
@@ -251,8 +257,9 @@ class ServerLog:
         self.waits += "still waiting for" in message
 
 
-@pytest.mark.parametrize("bad", BAD)
-@pytest.mark.parametrize("name", POSTGRES_KINDS)
+@pytest.mark.parametrize(
+    ("name", "bad"), [*((name, 50) for name in POSTGRES_KINDS), *once_sets(*cases_of_number(POSTGRES_KINDS))]
+)
 def test_postgresql_statement_count_is_independent_of_the_number_of_bad_rows(
     postgres: Database, name: str, bad: int
 ) -> None:
@@ -276,8 +283,9 @@ def test_postgresql_statement_count_is_independent_of_the_number_of_bad_rows(
     assert postgres.scalar("SELECT count(*) FROM pg_proc WHERE proname LIKE 'tui_importer%'") == 0
 
 
-@pytest.mark.parametrize("bad", BAD)
-@pytest.mark.parametrize("name", SQLITE_KINDS)
+@pytest.mark.parametrize(
+    ("name", "bad"), [*((name, 50) for name in SQLITE_KINDS), *once_sets(*cases_of_number(SQLITE_KINDS))]
+)
 def test_sqlite_rollback_count_is_independent_of_the_number_of_bad_rows(sqlite: Database, name: str, bad: int) -> None:
     kind = SQLITE_KINDS[name]
     sqlite.execute(kind.ddl)
@@ -488,7 +496,7 @@ def test_postgresql_isolation_equals_bisection(
     with opened(postgres) as target:
 
         @given(given=RECORDS)
-        @settings(max_examples=examples(25), deadline=None)
+        @settings(max_examples=examples(15), deadline=None)
         def compare(given: list[Record]) -> None:
             compare_with_bisection(target, table, given, few, monkeypatch)
 
@@ -501,7 +509,7 @@ def test_sqlite_isolation_equals_bisection(sqlite: Database, few: int, monkeypat
     with opened(sqlite) as target:
 
         @given(given=RECORDS)
-        @settings(max_examples=examples(60), deadline=None)
+        @settings(max_examples=examples(40), deadline=None)
         def compare(given: list[Record]) -> None:
             compare_with_bisection(target, SQLITE_TABLE, given, few, monkeypatch)
 

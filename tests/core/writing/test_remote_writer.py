@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import multiprocessing
 import pickle
 import threading
 from collections import Counter
@@ -16,8 +15,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from msgspec.structs import replace
 
-from tests.core.run.test_account import RejectStore
+from tests.support import forked
 from tests.support.once import once
+from tests.support.rejects import RejectStore
 from tui_importer.core.conversion.convert import Conversion
 from tui_importer.core.conversion.mapping import ColumnMapping, MappedColumn
 from tui_importer.core.model.batch import Batch, Block
@@ -112,9 +112,7 @@ class Task:
 
     def carry_out(self) -> int:
         """Returns the exit code of the process."""
-        context = multiprocessing.get_context("forkserver")
-        context.set_forkserver_preload(["tui_importer.testing.preload"])
-        process = context.Process(target=write_all, args=(self,))
+        process = forked.CONTEXT.Process(target=write_all, args=(self,))
         process.start()
         process.join(60)
         code = process.exitcode
@@ -141,8 +139,7 @@ def write_all(task: Task) -> None:
 
 
 @pytest.mark.once
-@pytest.mark.parametrize("database", ["postgresql", "sqlite"], indirect=True)
-@pytest.mark.parametrize("each", [False, True])
+@pytest.mark.parametrize(("database", "each"), [("postgresql", False), ("sqlite", True)], indirect=["database"])
 @pytest.mark.parametrize("failpoint", list(Failpoint), ids=lambda failpoint: failpoint.name.lower())
 def test_killed_writer_loses_and_duplicates_no_row(
     database: Database, tmp_path: Path, failpoint: Failpoint, *, each: bool
