@@ -40,25 +40,20 @@ def is_one_pair_more(item: pytest.Item) -> bool:
     return not _EVERYWHERE.issuperset(pairs)
 
 
-#: So many cases of a test that has databases are tried by every Python, and two of any other: what differs between them
-#: are kinds of things, not single cases.
-_CASES = 3
-
-
 def further_cases(items: Iterable[pytest.Item]) -> Iterator[pytest.Item]:
-    """The cases of tests beyond the first few, of those that are not marked ``once``; spread over all of a test's
-    cases, so that each of its parameters has several values in those that are left."""
+    """The cases of tests that are not marked ``once``, but for two of each test: what differs between them are kinds of
+    things, not single cases.
+
+    They are the first and one in the middle, at an odd distance: of three kinds of database they have PostgreSQL and
+    SQLite, and both values of any parameter with two.
+    """
     tests: dict[str, list[pytest.Item]] = {}
     for item in items:
         if item.get_closest_marker("once") is None:
             tests.setdefault(item.nodeid.partition("[")[0], []).append(item)
     for cases in tests.values():
-        if _DATABASES.isdisjoint(_words(cases[0])):
-            yield from cases[1:-1]
-        elif len(cases) > _CASES:
-            # Odd steps: parameters with two values would have the same one in every second case.
-            step = -(-len(cases) // _CASES) | 1
-            yield from (case for place, case in enumerate(cases) if place % step)
+        kept = (0, len(cases) // 2 | 1)
+        yield from (case for place, case in enumerate(cases) if place not in kept)
 
 
 def _words(item: pytest.Item) -> set[str]:

