@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from typing import Never
 
 import pytest
 from hypothesis import given
@@ -141,3 +142,15 @@ def test_quoted_records_round_trip(rows: list[list[str | None]]) -> None:
     assert [[(type(cell), cell) for cell in record] for record in records] == [
         [(type(cell), cell) for cell in row] for row in expected
     ]
+
+
+def test_quoted_line_breaks_and_quotes_are_read_by_csv_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Wherever the lines that are read at once end, within a cell or not: record by record takes three times as long.
+    def refused(*_: object) -> Never:
+        raise AssertionError("read record by record")
+
+    monkeypatch.setattr(Records, "_carefully", refused)
+    monkeypatch.setattr(Records, "_told_apart", refused)
+    text = 'a,b\n"1\n\n""one""",\n' + '"2\n""two""\n","x ""y"", z"\n' * 3_000
+    found = list(Records(iter(text.splitlines(keepends=True)), Dialect(delimiter=",", quote='"')))
+    assert found == [["a", "b"], ['1\n\n"one"', ""], *[['2\n"two"\n', 'x "y", z']] * 3_000]

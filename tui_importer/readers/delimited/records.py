@@ -92,10 +92,12 @@ class Records:
         line, carried = 1, list[str]()
         while chunk := carried + (new := list(islice(self.lines, max(_LINES, len(carried))))):
             try:
-                records: list[Sequence[Cell]] = list(csv.reader(chunk, **self.dialect.options()))
-                used = len(chunk)
-                if self._empty is not None and self._empty in "".join(chunk):
-                    records = list(self._with_empty_texts(chunk))
+                text = "".join(chunk)
+                used = self._whole(chunk, text) if new else len(chunk)
+                whole = chunk if used == len(chunk) else chunk[:used]
+                records: list[Sequence[Cell]] = list(csv.reader(whole, **self.dialect.options()))
+                if self._may_have_empty_texts(text):
+                    records = list(self._with_empty_texts(whole))
             except csv.Error:
                 complete = not new or sum(map(len, carried)) > MAX_RECORD_CHARACTERS
                 records, used = self._carefully(chunk, line, complete=complete and not self.beginning)
@@ -105,6 +107,17 @@ class Records:
                 return
             line += used
             carried = chunk[used:]
+
+    def _whole(self, chunk: Sequence[str], text: str) -> int:
+        """How many of the lines are records to their end, going by the number of quotes in them: csv refuses all lines
+        if the last ones are not. ``text`` is all of the lines."""
+        if self._empty is None:
+            return len(chunk)
+        stop, odd = len(chunk), text.count(self._empty[0]) % 2
+        while odd and stop:
+            stop -= 1
+            odd ^= chunk[stop].count(self._empty[0]) % 2
+        return stop or len(chunk)
 
     def _carefully(self, chunk: Sequence[str], line: int, *, complete: bool) -> tuple[list[Sequence[Cell]], int]:
         """The records of lines that csv refuses, and how many lines they take.
@@ -146,7 +159,7 @@ class Records:
 
     def _told_apart(self, record: Sequence[str], lines: Sequence[str]) -> Sequence[Cell]:
         """The record, in which the cells that are written as two quotes are empty texts."""
-        if self._empty is None or "" not in record or self._empty not in (text := "".join(lines)):
+        if "" not in record or not self._may_have_empty_texts(text := "".join(lines)):
             return record
         written = self._written_cell.findall(text.rstrip("\r\n"))
         if len(written) != len(record):
@@ -157,6 +170,17 @@ class Records:
     def _empty(self) -> str | None:
         """How an empty text is written; None if it cannot be told from a blank."""
         return None if self.dialect.quote is None or self.dialect.escapes else self.dialect.quote * 2
+
+    def _may_have_empty_texts(self, text: str) -> bool:
+        return self._empty is not None and self._empty in text and self._empty_cell.search(text) is not None
+
+    @cached_property
+    def _empty_cell(self) -> re.Pattern[str]:
+        """What may be an empty text: two quotes that are all of a cell. They come first in the pattern, which makes it
+        fast."""
+        quotes, delimiter = re.escape((self.dialect.quote or "") * 2), re.escape(self.dialect.delimiter)
+        before = " " if self.dialect.skips_blanks else ""
+        return re.compile(rf"{quotes}(?=[{delimiter}\r\n]|\Z)(?<![^{delimiter}\r\n{before}]{quotes})")
 
     @cached_property
     def _written_cell(self) -> re.Pattern[str]:
