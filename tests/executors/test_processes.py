@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import datetime as dt
 import os
 import signal
 import subprocess
@@ -13,13 +14,18 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+import msgspec
 import psutil
 import pytest
 
 from tests.conftest import Database
 from tui_importer import Options, Plan, Report, Run, SetReport, Source, Target
 from tui_importer.core.model.write_mode import OnConflict, WriteKind
-from tui_importer.events import AnyEvent, BatchCommitted, ImportFinished, Paused, WorkersChanged
+from tui_importer.core.run.run_id import new_run_id
+from tui_importer.core.scheduling.executor import ImportSpec
+from tui_importer.events import AnyEvent, BatchCommitted, ImportFinished, Paused, RowRejected, WorkersChanged
+from tui_importer.process.messages import Completing, PartEnded, PartRequest
+from tui_importer.process.part import ImportProcess
 
 pytestmark = pytest.mark.once
 
@@ -216,6 +222,26 @@ def test_killed_run_leaves_no_process(tmp_path: Path, kind: str, request: pytest
     report = run_plan(plan_of(files, database, 2))
     assert report.exit_code == 0
     assert ids(database) == list(range(2 * LONG))
+
+
+def test_import_is_not_complete_before_the_run_has_taken_its_rejects(tmp_path: Path, sqlite: Database) -> None:
+    # The run is killed where it has not recorded a reject yet, which an import that is complete would not tell again.
+    sqlite.execute("CREATE TABLE t (id INTEGER, file INTEGER CHECK (id <> 7))")
+    [file] = sources(tmp_path, 1, 10)
+    plan = plan_of([file], sqlite, 1)
+    alone = msgspec.structs.replace(plan, options=Options())
+    process = ImportProcess()
+    process.send(
+        PartRequest(spec=ImportSpec(plan=alone, run_id=new_run_id(dt.datetime.now(dt.UTC)), source=1, command=None))
+    )
+    last = next(answer for answer in process.answers() if isinstance(answer, Completing | PartEnded))
+    assert last == Completing()
+    process.close()
+    assert sqlite.fetch("SELECT state FROM tui_importer_run") == [("stopped",)]
+    heard: list[AnyEvent] = []
+    report = Run(alone, listener=heard.append).execute()
+    assert [event.reject.row for event in heard if isinstance(event, RowRejected)] == [9]
+    assert (report.exit_code, report.stats.skipped, ids(sqlite)) == (3, 9, [*range(7), 8, 9])
 
 
 def test_password_is_passed_only_through_a_pipe(tmp_path: Path, postgres: Database) -> None:

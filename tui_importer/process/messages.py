@@ -31,8 +31,8 @@ class ImportRequest(Message, frozen=True, kw_only=True, tag="import"):
 
 
 class PartRequest(Message, frozen=True, kw_only=True, tag="part"):
-    """Carry out one import of a run: answered by :class:`Happened`, :class:`Counted`, :class:`Asked` and at last
-    :class:`PartEnded`.
+    """Carry out one import of a run: answered by :class:`Happened`, :class:`Counted`, :class:`Asked`,
+    :class:`Completing` and at last :class:`PartEnded`.
 
     What follows on standard input, a line each, are orders, and further requests once this one has ended. The end of
     standard input aborts the import: the run is gone.
@@ -65,6 +65,10 @@ class ApprovalOrder(Message, frozen=True, kw_only=True, tag="approval"):
     """The answer to :class:`Asked`."""
 
     approved: bool
+
+
+class CompletionOrder(Message, frozen=True, kw_only=True, tag="completion"):
+    """The answer to :class:`Completing`: all that was told before it has been taken."""
 
 
 class InspectRequest(Message, frozen=True, kw_only=True, tag="inspect"):
@@ -103,6 +107,11 @@ class Asked(Message, frozen=True, kw_only=True, tag="asked"):
     """The import asks whether it may change its table: answered by :class:`ApprovalOrder`."""
 
     change: TableChange
+
+
+class Completing(Message, frozen=True, kw_only=True, tag="completing"):
+    """The import would be recorded as complete: waits for :class:`CompletionOrder`, since nobody would tell its events
+    again."""
 
 
 class WorkersAnswer(Message, frozen=True, kw_only=True, tag="workers_answer"):
@@ -159,7 +168,7 @@ class Refused(Message, frozen=True, kw_only=True, tag="refused"):
 
 
 Request = ImportRequest | PartRequest | InspectRequest | LookAtTargetRequest
-PartOrder = StopOrder | PauseOrder | WorkersOrder | ApprovalOrder
+PartOrder = StopOrder | PauseOrder | WorkersOrder | ApprovalOrder | CompletionOrder
 PartMessage = PartRequest | PartOrder
-PartAnswer = Happened | Counted | Asked | WorkersAnswer | PartEnded | Refused
+PartAnswer = Happened | Counted | Asked | Completing | WorkersAnswer | PartEnded | Refused
 Answer = RunBegun | Previewed | Inspected | TargetSeen | Refused

@@ -26,6 +26,8 @@ from tui_importer.plugins.registry import Registry, load_registry
 from tui_importer.process.messages import (
     ApprovalOrder,
     Asked,
+    Completing,
+    CompletionOrder,
     Counted,
     Happened,
     Message,
@@ -71,10 +73,14 @@ class ImportProcess:
         """Whether it can carry out another import."""
         return self._process.poll() is None
 
-    def begin(self, spec: ImportSpec) -> ImportElsewhere:
-        """Have an import carried out; what it tells has to be taken to its end before the next one begins."""
+    def begin(self, spec: ImportSpec, wait_until_taken: Callable[[], object] = lambda: None) -> ImportElsewhere:
+        """Have an import carried out; what it tells has to be taken to its end before the next one begins.
+
+        ``wait_until_taken`` waits until the run has taken all that was told, if that is not whoever asks for what is
+        told next.
+        """
         self.send(PartRequest(spec=spec))
-        return _Part(self)
+        return _Part(self, wait_until_taken)
 
     def send(self, message: Message) -> None:
         """Send a message; nothing happens if the process has ended."""
@@ -114,8 +120,9 @@ class ImportProcess:
 class _Part:
     """Implements :class:`tui_importer.core.scheduling.executor.ImportElsewhere`."""
 
-    def __init__(self, process: ImportProcess) -> None:
+    def __init__(self, process: ImportProcess, wait_until_taken: Callable[[], object]) -> None:
         self._process = process
+        self._wait_until_taken = wait_until_taken
         self._refusals: queue.SimpleQueue[WorkersAnswer] = queue.SimpleQueue()
 
     def told(self) -> Iterator[ToldElsewhere]:
@@ -127,6 +134,10 @@ class _Part:
                     yield snapshot
                 case Asked(change=change):
                     yield change
+                case Completing():
+                    # Whoever asks for what comes next has taken what came before.
+                    self._wait_until_taken()
+                    self._process.send(CompletionOrder())
                 case WorkersAnswer():
                     self._refusals.put(answer)
                 case PartEnded(report=report):
@@ -181,16 +192,31 @@ class _Question:
         return self.answers.get()
 
 
+class _Completion:
+    """Waits until the run has taken all that was told: it may be killed, and an import that is complete is not resumed,
+    so its rejects would be known to nobody but the ledger."""
+
+    def __init__(self, send: Callable[[Message], None]) -> None:
+        self.taken = threading.Event()
+        self._send = send
+
+    def __call__(self) -> None:
+        self._send(Completing())
+        self.taken.wait()
+
+
 class _Current(msgspec.Struct, frozen=True):
-    """The import that is being carried out, and what it asks."""
+    """The import that is being carried out, and what it waits for."""
 
     engine: Engine
     question: _Question
+    completion: _Completion
 
     def stop(self, reason: str, exit_code: ExitCode, *, aborting: bool) -> None:
         """Stop it, or abort it; it no longer waits for an answer."""
         (self.engine.abort if aborting else self.engine.stop)(reason, exit_code)
         self.question.answers.put(False)
+        self.completion.taken.set()
 
 
 class _Mailbox:
@@ -230,6 +256,8 @@ class _Mailbox:
                 current.engine.pause(paused=paused)
             case ApprovalOrder(approved=approved) if current is not None:
                 current.question.answers.put(approved)
+            case CompletionOrder() if current is not None:
+                current.completion.taken.set()
             case WorkersOrder(workers=workers):
                 try:
                     if current is None:
@@ -246,7 +274,7 @@ def _carry_out(spec: ImportSpec, registry: Registry, mailbox: _Mailbox, send: Ca
     store = RejectStore(source_path(plan.source.file), None, dry_run=True)  # the run writes the workbook
     store.open()
     dispatcher = EventDispatcher(lambda event: send(Happened(event=event)), lambda why: engine.stop(why))
-    question = _Question(send)
+    question, completion = _Question(send), _Completion(send)
     engine = Engine(
         plan,
         components_of(plan, registry),
@@ -257,9 +285,10 @@ def _carry_out(spec: ImportSpec, registry: Registry, mailbox: _Mailbox, send: Ca
         opening=opening,
         command=spec.command,
         approve=question if spec.asks else None,
+        before_completion=completion,
     )
     engine.share_types(spec.shared_types)
-    mailbox.attach(_Current(engine, question))
+    mailbox.attach(_Current(engine, question, completion))
     done = threading.Event()
     counting = threading.Thread(target=_count, args=(engine, done, send), name="counters")
     counting.start()

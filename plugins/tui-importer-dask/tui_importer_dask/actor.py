@@ -159,7 +159,7 @@ class _Session:
     ) -> None:
         self.name = name
         self._process = process
-        self._import = process.begin(spec)
+        self._import = process.begin(spec, self._wait_until_taken)
         self._timeout = timeout
         self._loop = loop
         self._arrived = asyncio.Event()
@@ -255,6 +255,10 @@ class _Session:
                 return
             self._told.append(told)
         self._wake()
+
+    def _wait_until_taken(self) -> None:
+        with self._changed:
+            self._changed.wait_for(lambda: not self._told or self._given_up)
 
     def _wake(self) -> None:
         def wake() -> None:

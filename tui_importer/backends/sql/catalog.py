@@ -63,7 +63,7 @@ class SqlCatalog(BaseCatalog):
     def holds_rows(self, table: Table) -> bool:
         target = sa.table(table.name, schema=table.schema)
         with self._reading(f"look into table {table.qualified_name!r}", table) as connection:
-            if not sa.inspect(connection).has_table(table.name, schema=table.schema):
+            if not self._dialect.has_table(connection, table.name, table.schema):
                 return False
             query: sa.Select[Any] = sa.select(sa.literal_column("1")).select_from(target).limit(1)
             return connection.execute(query).first() is not None

@@ -62,8 +62,9 @@ class RunContext:
     ``run_id`` is the id under which the ledger records it, and ``source`` the number of its source in the run.
     ``command`` is the command line that repeats the import. ``stage`` is the latest that was reached, and ``phase``
     overrides that of the reading thread. ``notes`` are for the user, and ``retries`` those of the engine's own database
-    operations (workers count theirs). ``approve`` is asked before rows that are in the table are changed or doubled.
-    ``shared_types`` are the columns of a new table that other imports of the run fill, too.
+    operations (workers count theirs). ``approve`` is asked before rows that are in the table are changed or doubled;
+    ``before_completion`` is called before the ledger records that the import is complete. ``shared_types`` are the
+    columns of a new table that other imports of the run fill, too.
     """
 
     run_id: str
@@ -82,6 +83,7 @@ class RunContext:
     notes: list[str] = field(default_factory=list)
     retries: int = 0
     approve: Callable[[TableChange], bool] | None = None
+    before_completion: Callable[[], None] | None = None
     shared_types: Mapping[str, str] = field(default_factory=dict)
 
     def reach(self, stage: StageT) -> StageT:

@@ -55,11 +55,13 @@ class Engine:
         opening: Opening | None = None,
         command: str | None = None,
         approve: Callable[[TableChange], bool] | None = None,
+        before_completion: Callable[[], None] | None = None,
     ) -> None:
         """``run_id`` is the id under which the ledger records the import, ``source`` the number of its source in the
         run. ``opening`` is the plan's source if it is already being opened. ``command`` is the command line that
         repeats the import, for the ledger. ``approve`` is asked before rows that are in the table are changed or
-        doubled: without its approval, the import is stopped."""
+        doubled: without its approval, the import is stopped. ``before_completion`` is called when all rows are in,
+        before the ledger records it; the import may be stopped meanwhile."""
         self._opening = opening
         self._dispatcher = dispatcher
         self._control = RunControl()
@@ -75,6 +77,7 @@ class Engine:
             emit=self._emit,
             queue=BatchQueue(self._control),
             approve=approve,
+            before_completion=before_completion,
         )
 
     @property

@@ -68,6 +68,8 @@ def record_end(context: RunContext, error: BaseException | None) -> None:
     if not isinstance(stage, Identified) or isinstance(stage, AlreadyDone) or stage.history is None:
         return
     history, control = stage.history, context.control
+    if error is None and not control.stopping and context.before_completion is not None:
+        context.before_completion()  # after which the run may be stopping
     reason = " ".join(str(error or control.reason or "").split()) or None
     blank = context.reader.blank_rows
     if error is None and not control.stopping:
