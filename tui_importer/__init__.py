@@ -25,11 +25,13 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from tui_importer.api import Run, open_writer, run_import
     from tui_importer.backends.sql.catalog import SqlCatalog
-    from tui_importer.backends.sql.dialects import SqlDialect, dialect_of
+    from tui_importer.backends.sql.database import SqlConnection, SqlDatabase
+    from tui_importer.backends.sql.dialects import SqlDialect
     from tui_importer.backends.sql.faults import ErrorTranslation
     from tui_importer.backends.sql.ledger import SqlLedger
-    from tui_importer.backends.sql.ledger_tables import LedgerStatements, text_for, worker_statements
+    from tui_importer.backends.sql.ledger_tables import LedgerStatements, worker_statements
     from tui_importer.backends.sql.session import AsyncSqlSession, SessionOperations, SqlSession
+    from tui_importer.backends.sql.sqlalchemy_database import SQLAlchemyDatabase, SQLAlchemyDialect
     from tui_importer.core.model.batch import Batch, Block
     from tui_importer.core.model.batch_outcome import BatchOutcome
     from tui_importer.core.model.cells import Cell, CellError, EmptyText, MalformedRecord, UncalculatedFormula
@@ -213,6 +215,8 @@ __all__ = [
     "Report",
     "RowChange",
     "Run",
+    "SQLAlchemyDatabase",
+    "SQLAlchemyDialect",
     "Session",
     "SessionOperations",
     "SetReport",
@@ -221,6 +225,8 @@ __all__ = [
     "Source",
     "SourceError",
     "SqlCatalog",
+    "SqlConnection",
+    "SqlDatabase",
     "SqlDialect",
     "SqlLedger",
     "SqlSession",
@@ -251,7 +257,6 @@ __all__ = [
     "WriterSpec",
     "common_store",
     "compare_with_table",
-    "dialect_of",
     "eta",
     "hookimpl",
     "inspect_source",
@@ -267,7 +272,6 @@ __all__ = [
     "run_workers",
     "save_plan",
     "table_definition",
-    "text_for",
     "undo_run",
     "watch_folder",
     "worker_statements",

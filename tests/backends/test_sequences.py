@@ -8,11 +8,12 @@ from pathlib import Path
 
 import psycopg
 import pytest
-import sqlalchemy as sa
 
 from tests.conftest import Database
 from tests.support.once import once
 from tui_importer import Options, Plan, Report, Run, Source, Target
+from tui_importer.backends.postgresql.connections import WatchedConnection
+from tui_importer.backends.postgresql.database import PostgreSQLDatabase
 from tui_importer.backends.postgresql.sequences import MAX_STEPS, advance_sequences
 from tui_importer.core.model.table import Table
 
@@ -124,17 +125,17 @@ def test_concurrent_inserts_get_unique_numbers(postgres: Database) -> None:
 
     others = threading.Thread(target=draw)
     others.start()
-    engine = sa.create_engine("postgresql+psycopg://", creator=lambda: psycopg.connect(postgres.url))
+    database = PostgreSQLDatabase(lambda: WatchedConnection.connect(postgres.url))
     try:
         assert begun.wait(60)
         for highest in range(5_000, 50_000, 5_000):
             postgres.execute(f"INSERT INTO s VALUES ({highest})")
-            advance_sequences(engine, Table("s", ()), ["id"])
+            advance_sequences(database, Table("s", ()), ["id"])
             assert postgres.scalar("SELECT last_value FROM s_id_seq") >= highest
     finally:
         enough.set()
         others.join()
-        engine.dispose()
+        database.close()
     assert len(drawn) == len(set(drawn))
     assert drawn == sorted(drawn)
 

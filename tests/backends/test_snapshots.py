@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-import sqlalchemy as sa
 
 from tests.conftest import Database
 from tui_importer import Options, Plan, Run, Source, Target
 from tui_importer.backends.postgresql.backend import PostgreSQL
+from tui_importer.backends.postgresql.database import PostgreSQLConnection
 from tui_importer.core.writing.backend import ConnectionSettings
 
 IMPORT = "c0ffee" * 10 + "cafe"
@@ -19,18 +19,16 @@ def test_import_lock_holds_no_snapshot(postgres: Database) -> None:
     backend = PostgreSQL(ConnectionSettings(postgres.url, "tui_importer", 10.0))
     try:
         ledger = backend.ledger(None)
-        with ledger._engine.connect() as holder:
+        with ledger._database.connection() as holder:
             assert ledger._locks is not None
             assert ledger._locks.take(holder, IMPORT)
-            connection = holder.connection.dbapi_connection
-            assert connection is not None
-            [(state, oldest)] = postgres.fetch(
-                f"SELECT state, backend_xmin FROM pg_stat_activity WHERE pid = {connection.info.backend_pid}"
-            )
+            assert isinstance(holder, PostgreSQLConnection)
+            pid = holder.driver.info.backend_pid
+            [(state, oldest)] = postgres.fetch(f"SELECT state, backend_xmin FROM pg_stat_activity WHERE pid = {pid}")
             assert (state, oldest) == ("idle in transaction", None)
-            with ledger._engine.connect() as other:
+            with ledger._database.connection() as other:
                 key = int.from_bytes(bytes.fromhex(IMPORT)[:8], signed=True)
-                assert not other.execute(sa.select(sa.func.pg_try_advisory_xact_lock(key))).scalar_one()
+                assert not other.value(f"SELECT pg_try_advisory_xact_lock({key})")
     finally:
         backend.close()
 

@@ -21,11 +21,10 @@ from tui_importer import (
     PartStatements,
     Session,
     SessionOperations,
+    SQLAlchemyDatabase,
     SqlCatalog,
-    SqlDialect,
     SqlLedger,
     SqlSession,
-    dialect_of,
     worker_statements,
 )
 
@@ -35,29 +34,28 @@ class OwnBackend(BaseBackend):
 
     def __init__(self, settings: ConnectionSettings) -> None:
         self._engine = sa.create_engine(settings.url.replace("own:", "sqlite:"), poolclass=sa.NullPool)
-        self._dialect = dialect_of(self._engine)
-        self._dialect.prepare(self._engine)
-        self.catalog = SqlCatalog(self._engine, self._dialect)
+        self._database = SQLAlchemyDatabase(self._engine)
+        self.catalog = SqlCatalog(self._database)
 
     def connect(self) -> None:
         self._engine.connect().close()
 
     def ledger(self, schema: str | None) -> SqlLedger:
-        return SqlLedger(self._engine, self._dialect, schema)
+        return SqlLedger(self._database, schema)
 
     def open_session(self, destination: Destination) -> Session:
-        return SqlSession(OwnOperations(self._engine, self._dialect, destination))
+        return SqlSession(OwnOperations(self._database, destination))
 
 
 class OwnOperations(SessionOperations[sa.Insert]):
     """The statements of a session."""
 
-    def __init__(self, engine: sa.Engine, dialect: SqlDialect, destination: Destination) -> None:
+    def __init__(self, database: SQLAlchemyDatabase, destination: Destination) -> None:
         ledger = None
         if (claim := destination.claim) is not None:
-            ledger = LedgerStatements(claim, worker_statements(claim.schema, dialect, lambda statement: statement))
+            ledger = LedgerStatements(claim, worker_statements(claim.schema, database.dialect, sa.text))
         errors = ErrorTranslation(translated)
-        super().__init__(engine.connect(), PartStatements(destination, insert), ledger, errors, lambda: None)
+        super().__init__(database.engine.connect(), PartStatements(destination, insert), ledger, errors, lambda: None)
 
     def begin(self) -> Operation[None]:
         yield self._connection.begin()

@@ -6,10 +6,10 @@ import sqlalchemy as sa
 from sqlalchemy import exc
 
 from tui_importer.backends.generic.session import open_session
-from tui_importer.backends.sql import tables
 from tui_importer.backends.sql.catalog import SqlCatalog
-from tui_importer.backends.sql.dialects import dialect_of
+from tui_importer.backends.sql.faults import first_line
 from tui_importer.backends.sql.ledger import SqlLedger
+from tui_importer.backends.sql.sqlalchemy_database import SQLAlchemyDatabase
 from tui_importer.core.writing.backend import ConnectionSettings, Destination, Session
 from tui_importer.core.writing.base import BaseBackend
 from tui_importer.errors import UnreachableError, UsageError
@@ -34,23 +34,22 @@ class Generic(BaseBackend):
 
     def __init__(self, settings: ConnectionSettings) -> None:
         self._engine = engine_for(settings.url)
-        self._dialect = dialect_of(self._engine)
-        self._dialect.prepare(self._engine)
-        self.catalog = SqlCatalog(self._engine, self._dialect)
+        self._database = SQLAlchemyDatabase(self._engine)
+        self.catalog = SqlCatalog(self._database)
 
     def connect(self) -> None:
         try:
             self._engine.connect().close()
         except exc.SQLAlchemyError as error:
             cause = error.orig if isinstance(error, exc.DBAPIError) and error.orig else error
-            raise UnreachableError(f"no connection to the database: {tables.first_line(cause)}") from error
+            raise UnreachableError(f"no connection to the database: {first_line(cause)}") from error
 
     def ledger(self, schema: str | None) -> SqlLedger:
-        return SqlLedger(self._engine, self._dialect, schema)
+        return SqlLedger(self._database, schema)
 
     def open_session(self, destination: Destination) -> Session:
         self.connect()
-        return open_session(self._engine, self._dialect, destination)
+        return open_session(self._database, destination)
 
     def close(self) -> None:
         self._engine.dispose()

@@ -6,8 +6,7 @@ import re
 
 from sqlalchemy import exc
 
-from tui_importer.backends.sql import tables
-from tui_importer.backends.sql.faults import ErrorTranslation, is_transient
+from tui_importer.backends.sql.faults import ErrorTranslation, first_line, is_transient
 from tui_importer.core.model.table import Table
 from tui_importer.errors import DatabaseError, DataFault, TransientFault
 
@@ -23,16 +22,16 @@ def _translated(error: Exception, table: Table | None) -> DatabaseError | None:
         cause: BaseException = error.orig or error
         sqlstate = getattr(cause, "sqlstate", None)
         if isinstance(error, exc.IntegrityError | exc.DataError):
-            message = tables.first_line(cause)
+            message = first_line(cause)
             column, constraint = violated(message, table) if table is not None else (None, None)
             return DataFault(message, sqlstate=sqlstate, column=column, constraint=constraint, kind=_kind(cause))
         if error.connection_invalidated:
-            return TransientFault(f"the connection was lost: {tables.first_line(cause)}", sqlstate=sqlstate)
+            return TransientFault(f"the connection was lost: {first_line(cause)}", sqlstate=sqlstate)
         kind = TransientFault if is_transient(cause) else DatabaseError
-        return kind(tables.first_line(cause), sqlstate=sqlstate)
+        return kind(first_line(cause), sqlstate=sqlstate)
     if isinstance(error, exc.StatementError):
         # Raised on the client: a value that the driver or the type cannot adapt.
-        return DataFault(tables.first_line(error.orig or error))
+        return DataFault(first_line(error.orig or error))
     if isinstance(error, UnicodeError | OverflowError):
         return DataFault(str(error))
     return None

@@ -9,10 +9,9 @@ import msgspec
 import sqlalchemy as sa
 
 from tui_importer.backends.generic.errors import statement_errors
-from tui_importer.backends.sql import tables
-from tui_importer.backends.sql.dialects import SqlDialect
 from tui_importer.backends.sql.ledger_tables import LedgerStatements, worker_statements
 from tui_importer.backends.sql.session import SessionOperations, SqlSession
+from tui_importer.backends.sql.sqlalchemy_database import COUNTED, SQLAlchemyDatabase
 from tui_importer.core.model.batch import Batch
 from tui_importer.core.writing.backend import Destination
 from tui_importer.core.writing.defaults import PartStatements
@@ -22,9 +21,9 @@ from tui_importer.core.writing.operation import Operation
 from tui_importer.errors import DataFault
 
 
-def open_session(engine: sa.Engine, dialect: SqlDialect, destination: Destination) -> SqlSession:
+def open_session(database: SQLAlchemyDatabase, destination: Destination) -> SqlSession:
     """A session on a connection of its own."""
-    return SqlSession(GenericOperations(engine, dialect, destination))
+    return SqlSession(GenericOperations(database, destination))
 
 
 class Insert(msgspec.Struct, frozen=True):
@@ -37,13 +36,13 @@ class Insert(msgspec.Struct, frozen=True):
 class GenericOperations(SessionOperations[Insert]):
     """The operations of a session. DB-API 2.0 (PEP 249) has no way to cancel: statements in progress are waited for."""
 
-    def __init__(self, engine: sa.Engine, dialect: SqlDialect, destination: Destination) -> None:
+    def __init__(self, database: SQLAlchemyDatabase, destination: Destination) -> None:
         ledger = None
         if destination.claim is not None:
-            statements = worker_statements(destination.claim.schema, dialect, lambda statement: statement)
+            statements = worker_statements(destination.claim.schema, database.dialect, sa.text)
             ledger = LedgerStatements(destination.claim, statements)
-        parts = PartStatements(destination, _insert_into(dialect))
-        super().__init__(engine.connect(), parts, ledger, statement_errors(), lambda: None)
+        parts = PartStatements(destination, _insert_into(database))
+        super().__init__(database.engine.connect(), parts, ledger, statement_errors(), lambda: None)
         self._row_errors = statement_errors(destination.table)
         self._savepoint: Any = None
 
@@ -76,7 +75,7 @@ class GenericOperations(SessionOperations[Insert]):
         loaded = NOTHING_LOADED
         with self._row_errors:
             for call in calls:
-                cursor = yield self._connection.execute(insert.statement, call, execution_options=tables.COUNTED)
+                cursor = yield self._connection.execute(insert.statement, call, execution_options=COUNTED)
                 loaded += Loaded.reported(len(call), cursor.rowcount)
         return loaded
 
@@ -87,10 +86,10 @@ class GenericOperations(SessionOperations[Insert]):
             return False  # the key exists, and the dialect has no INSERT that skips existing keys
 
 
-def _insert_into(dialect: SqlDialect) -> Callable[[Destination], Insert]:
+def _insert_into(database: SQLAlchemyDatabase) -> Callable[[Destination], Insert]:
     def build(destination: Destination) -> Insert:
         types = zip(destination.columns, destination.types, strict=True)
-        columns = (sa.column(name, tables.sql_type(type_, dialect)) for name, type_ in types)
+        columns = (sa.column(name, database.dialect.sql_type(type_)) for name, type_ in types)
         table = sa.table(destination.table.name, *columns, schema=destination.table.schema)
         return Insert(sa.insert(table), destination.columns)
 

@@ -7,19 +7,16 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-import sqlalchemy as sa
-
 from tui_importer.backends.postgresql.activity import look_up
 from tui_importer.backends.postgresql.catalog import PostgreSQLCatalog
 from tui_importer.backends.postgresql.connections import StatementLink, WatchedConnection, cancel
 from tui_importer.backends.postgresql.connector import Connector
 from tui_importer.backends.postgresql.copy_text import encoded_for_copy
+from tui_importer.backends.postgresql.database import PostgreSQLDatabase
 from tui_importer.backends.postgresql.loaders import register_loaders
 from tui_importer.backends.postgresql.locks import AdvisoryLocks
 from tui_importer.backends.postgresql.privileges import check_ledger
 from tui_importer.backends.postgresql.session import codec, open_async_session, open_session
-from tui_importer.backends.postgresql.statements import compiled_ledger
-from tui_importer.backends.sql.dialects import dialect_of
 from tui_importer.backends.sql.ledger import SqlLedger
 from tui_importer.backends.sql.ledger_tables import UTF_8
 from tui_importer.core.model.batch import Batch
@@ -41,12 +38,8 @@ class PostgreSQL(BaseBackend):
         self._connections: set[WatchedConnection] = set()
         self._idle: list[WatchedConnection] = []
         self._codec = UTF_8
-        # SQLAlchemy's pool keeps the connections for reflection and DDL open until the end.
-        self._engine = sa.create_engine(
-            "postgresql+psycopg://", creator=self._tracked_connection, use_native_hstore=False
-        )
-        self._dialect = dialect_of(self._engine)
-        self.catalog = PostgreSQLCatalog(self._engine, self._dialect)
+        self._database = PostgreSQLDatabase(self._tracked_connection)
+        self.catalog = PostgreSQLCatalog(self._database)
 
     @property
     def round_trip(self) -> float | None:  # type: ignore[override]
@@ -60,14 +53,12 @@ class PostgreSQL(BaseBackend):
         self._idle.append(connection)  # for the first session
 
     def ledger(self, schema: str | None) -> SqlLedger:
-        compiled_ledger(schema)  # built now, while the file is still being parsed
         return SqlLedger(
-            self._engine,
-            self._dialect,
+            self._database,
             schema,
             locks=AdvisoryLocks(),
             codec=self._codec,
-            check_rights=partial(check_ledger, self._engine, schema),
+            check_rights=partial(check_ledger, self._database, schema),
         )
 
     def encode(self, batch: Batch) -> EncodedBatch | None:
@@ -90,7 +81,7 @@ class PostgreSQL(BaseBackend):
             cancel(connection)
 
     def close(self) -> None:
-        self._engine.dispose()
+        self._database.close()
         for connection in self._idle:
             connection.close()
 

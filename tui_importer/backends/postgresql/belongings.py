@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import sqlalchemy as sa
-
-from tui_importer.backends.sql import tables
+from tui_importer.backends.sql.database import SqlDatabase
 from tui_importer.core.model.table import Table
 
 #: Indexes of constraints are left out: the constraints are named themselves.
-_BELONGINGS = sa.text(
-    """
+_BELONGINGS = """
     WITH target AS (
         SELECT c.oid, c.relacl, c.relowner FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-        WHERE c.relname = :table AND CASE WHEN CAST(:schema AS text) IS NULL THEN pg_table_is_visible(c.oid)
-            ELSE n.nspname = :schema END
+        WHERE c.relname = %(table)s AND CASE WHEN CAST(%(schema)s AS text) IS NULL THEN pg_table_is_visible(c.oid)
+            ELSE n.nspname = %(schema)s END
     )
     SELECT DISTINCT kind, name FROM (
         SELECT 'view' AS kind, v.relname::text AS name
@@ -39,18 +36,17 @@ _BELONGINGS = sa.text(
         UNION ALL
         SELECT 'comment on', COALESCE((
             SELECT a.attname::text FROM pg_attribute a WHERE a.attrelid = target.oid AND a.attnum = d.objsubid
-        ), :table)
+        ), %(table)s)
         FROM target JOIN pg_description d ON d.classoid = 'pg_class'::regclass AND d.objoid = target.oid
         UNION ALL
         SELECT 'child table', i.inhrelid::regclass::text FROM target JOIN pg_inherits i ON i.inhparent = target.oid
     ) AS found
     ORDER BY kind, name
-    """
-)
+"""
 
 
-def belongings(engine: sa.Engine, table: Table) -> Sequence[str]:
+def belongings(database: SqlDatabase, table: Table) -> Sequence[str]:
     """What would be lost if the table was dropped, besides constraints and foreign keys of other tables."""
-    with tables.one_line_errors("look at what belongs to the table"), engine.connect() as connection:
-        found = connection.execute(_BELONGINGS, {"table": table.name, "schema": table.schema}).all()
+    with database.reading("look at what belongs to the table") as connection:
+        found = connection.rows(_BELONGINGS, {"table": table.name, "schema": table.schema})
     return [f"{kind} {name!r}" for kind, name in found]

@@ -45,17 +45,17 @@ class PostgreSQLCatalog(SqlCatalog):
                 pass
 
     def belongings(self, table: Table) -> Sequence[str]:
-        return (*belongings(self._engine, table), *self._lost_constraints(table))
+        return (*belongings(self._database, table), *self._lost_constraints(table))
 
     def supports(self, mode: WriteMode) -> bool:
         """Sessions know every mode."""
         return True
 
     def check_access(self, access: Access) -> None:
-        privileges.check_target(self._engine, access)
+        privileges.check_target(self._database, access)
 
     def advance_sequences(self, table: Table, columns: Sequence[str]) -> Sequence[str]:
-        return advance_sequences(self._engine, table, columns)
+        return advance_sequences(self._database, table, columns)
 
     def _check_reading(self, table: Table) -> None:
-        privileges.check_target(self._engine, Access(table, (), reads=True))
+        privileges.check_target(self._database, Access(table, (), reads=True))

@@ -21,7 +21,7 @@ from tui_importer.backends.postgresql.connections import (
     connected_async,
 )
 from tui_importer.backends.postgresql.errors import connection_errors
-from tui_importer.backends.sql import tables
+from tui_importer.backends.sql.faults import first_line
 from tui_importer.core.writing.backend import ConnectionSettings
 from tui_importer.errors import UsageError
 
@@ -135,6 +135,6 @@ class Connector:
         try:
             yield lost
         except psycopg.Error as error:
-            _log.warning("the server keeps a lost connection until it notices: %s", tables.first_line(error))
+            _log.warning("the server keeps a lost connection until it notices: %s", first_line(error))
             with self._lost_lock:
                 self._lost += lost

@@ -9,8 +9,7 @@ from contextlib import contextmanager
 import psycopg
 
 from tui_importer.backends.postgresql.isolation import data_fault
-from tui_importer.backends.sql import tables
-from tui_importer.backends.sql.faults import ErrorTranslation, is_about_data, is_transient
+from tui_importer.backends.sql.faults import ErrorTranslation, first_line, is_about_data, is_transient
 from tui_importer.errors import DatabaseError, DataFault, TransientFault, UnreachableError
 
 #: The context of a COPY error: ``COPY businesses, line 3, column phone: ...``; the word for line is in the server's
@@ -43,7 +42,7 @@ STATEMENT_ERRORS = ErrorTranslation(_translated_any)
 def translated(error: psycopg.Error) -> DatabaseError:
     """psycopg's error as one of ours."""
     diagnosis, sqlstate = error.diag, error.sqlstate
-    message = diagnosis.message_primary or tables.first_line(error)
+    message = diagnosis.message_primary or first_line(error)
     if sqlstate is None:
         # Raised on the client: a value that psycopg cannot adapt, or a connection that is gone.
         if isinstance(error, psycopg.DataError):

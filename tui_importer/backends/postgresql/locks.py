@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import time
 
-import sqlalchemy as sa
-
+from tui_importer.backends.sql.database import SqlConnection
 from tui_importer.core.writing.backend import application_name
 
 #: How long to wait for a lock that a process killed a moment ago may still seem to hold, and how often to retry, in
@@ -42,12 +41,12 @@ _UNCLAIMED_SECONDS = 10.0
 class AdvisoryLocks:
     """Implements :class:`tui_importer.backends.sql.ledger.ImportLocks` by advisory locks."""
 
-    def take(self, connection: sa.Connection, import_id: str) -> bool:
+    def take(self, connection: SqlConnection, import_id: str) -> bool:
         """Take the lock in a transaction, for which a pooler keeps its server session. The server releases it when the
         connection ends for any reason (manual, 13.3.5). It learns at once that a process is gone, but only when it
         reads from the socket."""
         names, values = list(_HOLDER_SETTINGS), list(_HOLDER_SETTINGS.values())
-        connection.exec_driver_sql(
+        connection.rows(
             "SELECT set_config(name, given.value, true) FROM unnest(%(names)s::text[], %(values)s::text[]) "
             "AS given (name, value) JOIN pg_settings USING (name)",
             {"names": names, "values": values},
@@ -57,19 +56,18 @@ class AdvisoryLocks:
         # all the versions of the ledger's entries (manual, 54.2.3).
         lock = f"SELECT pg_try_advisory_xact_lock({_lock_key(import_id)})"
         until = time.monotonic() + _LOCK_TIMEOUT
-        while not connection.exec_driver_sql(lock).scalar_one():
+        while not connection.value(lock):
             if time.monotonic() > until:
                 return False
             time.sleep(_LOCK_PERIOD)
         return True
 
-    def end_run(self, connection: sa.Connection, run_id: str) -> None:
-        connection.exec_driver_sql(_END_NAMED, {"prefix": f"{application_name(run_id)}/"})
+    def end_run(self, connection: SqlConnection, run_id: str) -> None:
+        connection.rows(_END_NAMED, {"prefix": f"{application_name(run_id)}/"})
 
-    def end_unclaimed(self, connection: sa.Connection, import_id: str) -> None:
-        prefixes = connection.exec_driver_sql(_HOLDERS, {"key": _lock_key(import_id), "age": _UNCLAIMED_SECONDS})
-        for prefix in prefixes.scalars().all():
-            connection.exec_driver_sql(_END_NAMED, {"prefix": prefix})
+    def end_unclaimed(self, connection: SqlConnection, import_id: str) -> None:
+        for (prefix,) in connection.rows(_HOLDERS, {"key": _lock_key(import_id), "age": _UNCLAIMED_SECONDS}):
+            connection.rows(_END_NAMED, {"prefix": prefix})
 
 
 def _lock_key(import_id: str) -> int:

@@ -5,10 +5,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import sqlalchemy as sa
 from psycopg import sql
 
-from tui_importer.backends.sql import tables
+from tui_importer.backends.sql.database import SqlConnection, SqlDatabase
 from tui_importer.backends.sql.ledger_tables import BATCH_TABLE, REJECT_TABLE, RUN_TABLE
 from tui_importer.core.writing.access import Access
 from tui_importer.errors import DatabaseError
@@ -24,40 +23,37 @@ _LEDGER_RIGHTS = {
     REJECT_TABLE: ("SELECT", "INSERT"),
 }
 
-_CURRENT_USER = sa.text(
+_CURRENT_USER = (
     "SELECT quote_ident(current_user), has_database_privilege(current_database(), 'CREATE'), current_schema()"
 )
-_SCHEMA = sa.text(
+_SCHEMA = (
     "SELECT quote_ident(nspname), has_schema_privilege(oid, 'USAGE'), has_schema_privilege(oid, 'CREATE') "
-    "FROM pg_namespace WHERE nspname = :schema"
+    "FROM pg_namespace WHERE nspname = %(schema)s"
 )
 #: A schema without USAGE hides its tables from the search path, but not from the catalogs.
-_TABLES = sa.text(
-    """
+_TABLES = """
     SELECT c.relname, quote_ident(n.nspname) || '.' || quote_ident(c.relname),
-        ARRAY(SELECT p FROM unnest(CAST(:rights AS text[])) AS p WHERE has_table_privilege(c.oid, p)) AS rights
+        ARRAY(SELECT p FROM unnest(CAST(%(rights)s AS text[])) AS p WHERE has_table_privilege(c.oid, p)) AS rights
     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-    WHERE n.nspname = :schema AND c.relname = ANY(:names) AND c.relkind IN ('r', 'p')
-    """
+    WHERE n.nspname = %(schema)s AND c.relname = ANY(%(names)s) AND c.relkind IN ('r', 'p')
+"""
+_VISIBLE_LEDGER = (
+    "SELECT n.nspname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = to_regclass(%(name)s)"
 )
-_VISIBLE_LEDGER = sa.text(
-    "SELECT n.nspname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = to_regclass(:name)"
-)
-_TARGET = sa.text(
-    """
+_TARGET = """
     SELECT quote_ident(n.nspname), has_schema_privilege(n.oid, 'USAGE'),
         quote_ident(n.nspname) || '.' || quote_ident(c.relname),
         has_table_privilege(c.oid, 'SELECT'),
         has_table_privilege(c.oid, 'UPDATE'),
         has_table_privilege(c.oid, 'TRUNCATE'),
         has_table_privilege(c.oid, 'INSERT') OR NOT EXISTS (
-            SELECT FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attname = ANY(:columns)
+            SELECT FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attname = ANY(%(columns)s)
             AND NOT has_column_privilege(c.oid, a.attnum, 'INSERT')
         ),
         ARRAY(
             SELECT quote_ident(m.nspname) || '.' || quote_ident(s.relname)
             FROM pg_attrdef e
-            JOIN pg_attribute a ON a.attrelid = e.adrelid AND a.attnum = e.adnum AND a.attname <> ALL(:columns)
+            JOIN pg_attribute a ON a.attrelid = e.adrelid AND a.attnum = e.adnum AND a.attname <> ALL(%(columns)s)
             JOIN pg_depend d ON d.classid = 'pg_attrdef'::regclass AND d.objid = e.oid
                 AND d.refclassid = 'pg_class'::regclass
             JOIN pg_class s ON s.oid = d.refobjid
@@ -67,29 +63,25 @@ _TARGET = sa.text(
                 NOT has_sequence_privilege(s.oid, 'USAGE') AND NOT has_sequence_privilege(s.oid, 'UPDATE') END
         )
     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-    WHERE c.relname = :table AND CASE WHEN CAST(:schema AS text) IS NULL THEN pg_table_is_visible(c.oid)
-        ELSE n.nspname = :schema END
-    """
-)
+    WHERE c.relname = %(table)s AND CASE WHEN CAST(%(schema)s AS text) IS NULL THEN pg_table_is_visible(c.oid)
+        ELSE n.nspname = %(schema)s END
+"""
 
 
-def check_target(engine: sa.Engine, access: Access) -> None:
+def check_target(database: SqlDatabase, access: Access) -> None:
     """Raise :class:`DatabaseError` with the statements that grant the permissions an import needs for its
     table."""
     table = access.table
-    with (
-        tables.one_line_errors(f"look at the rights to table {table.qualified_name!r}"),
-        engine.connect() as connection,
-    ):
+    with database.reading(f"look at the rights to table {table.qualified_name!r}") as connection:
         statements = _target_grants(connection, access)
     if statements:
         raise _lacking(f"table {table.qualified_name!r}", statements, "")
 
 
-def check_ledger(engine: sa.Engine, schema: str | None) -> None:
+def check_ledger(database: SqlDatabase, schema: str | None) -> None:
     """Raise :class:`DatabaseError` with the statements that grant the permissions a run needs to keep its ledger in a
     schema, whether or not its tables exist."""
-    with tables.one_line_errors("look at the rights to the ledger"), engine.connect() as connection:
+    with database.reading("look at the rights to the ledger") as connection:
         statements = _ledger_grants(connection, schema)
     if statements:
         raise _lacking("the ledger", statements, ", or name another schema for the ledger with --ledger-schema")
@@ -99,20 +91,20 @@ def _lacking(what: str, statements: Sequence[str], otherwise: str) -> DatabaseEr
     return DatabaseError(f"permission denied: {what} needs {'; '.join(statements)}{otherwise}", sqlstate=NOT_ALLOWED)
 
 
-def _ledger_grants(connection: sa.Connection, schema: str | None) -> list[str]:
-    user, may_create_schemas, current = connection.execute(_CURRENT_USER).one()
+def _ledger_grants(connection: SqlConnection, schema: str | None) -> list[str]:
+    user, may_create_schemas, current = connection.rows(_CURRENT_USER)[0]
     if schema is None:
-        schema = connection.execute(_VISIBLE_LEDGER, {"name": RUN_TABLE}).scalar_one_or_none() or current
+        schema = connection.value(_VISIBLE_LEDGER, {"name": RUN_TABLE}) or current
     if schema is None:
         return _schema_grants("public", user, use=True, create=True)
-    found = connection.execute(_SCHEMA, {"schema": schema}).one_or_none()
+    found = connection.row(_SCHEMA, {"schema": schema})
     if found is None:
         statement = f"CREATE SCHEMA {sql.Identifier(schema).as_string()} AUTHORIZATION {user}"
         return [] if may_create_schemas else [statement]
     name, may_use, may_create = found
     every = sorted({right for rights in _LEDGER_RIGHTS.values() for right in rights})
     parameters = {"schema": schema, "names": list(_LEDGER_RIGHTS), "rights": every}
-    there = {row[0]: (row[1], set(row[2])) for row in connection.execute(_TABLES, parameters)}
+    there = {row[0]: (row[1], set(row[2])) for row in connection.rows(_TABLES, parameters)}
     statements = _schema_grants(name, user, use=not may_use, create=not there and not may_create)
     by_rights: dict[tuple[str, ...], list[str]] = {}
     for table, (quoted, rights) in there.items():
@@ -124,11 +116,11 @@ def _ledger_grants(connection: sa.Connection, schema: str | None) -> list[str]:
     return statements
 
 
-def _target_grants(connection: sa.Connection, access: Access) -> list[str]:
-    user, may_create_schemas, current = connection.execute(_CURRENT_USER).one()
+def _target_grants(connection: SqlConnection, access: Access) -> list[str]:
+    user, may_create_schemas, current = connection.rows(_CURRENT_USER)[0]
     table, statements = access.table, list[str]()
     if access.creates_table or access.stages:
-        found = connection.execute(_SCHEMA, {"schema": table.schema or current}).one_or_none()
+        found = connection.row(_SCHEMA, {"schema": table.schema or current})
         if found is not None:
             name, may_use, may_create = found
             statements += _schema_grants(name, user, use=not may_use, create=not may_create)
@@ -141,7 +133,7 @@ def _target_grants(connection: sa.Connection, access: Access) -> list[str]:
     if access.creates_table:
         return statements
     parameters = {"table": table.name, "schema": table.schema, "columns": list(access.columns)}
-    found = connection.execute(_TARGET, parameters).one_or_none()
+    found = connection.row(_TARGET, parameters)
     if found is None:
         return statements
     schema, may_use, name, may_read, may_update, may_empty, may_insert, sequences = found

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cache
 
-import sqlalchemy as sa
 from psycopg import sql
-from sqlalchemy.dialects.postgresql import psycopg as psycopg_dialect
 
 from tui_importer.backends.postgresql.conflicts import ROWS, ConflictClause, ConflictLoad
 from tui_importer.backends.postgresql.copy_text import TEXT_COPY_FORMAT, binary_types, has_literals
@@ -18,7 +16,6 @@ from tui_importer.backends.sql.ledger_tables import (
     REJECT_TABLE,
     LedgerStatements,
     WorkerStatements,
-    text_for,
     worker_statements,
 )
 from tui_importer.core.model.batch import Batch
@@ -85,6 +82,4 @@ def ledger_statements(claim: Claim, codec: str) -> LedgerStatements[bytes]:
 @cache
 def compiled_ledger(schema: str | None) -> WorkerStatements[bytes]:
     """The statements of the ledger in this schema."""
-    dialect: sa.Dialect = psycopg_dialect.dialect()  # type: ignore[no-untyped-call]
-    text = text_for(dialect)
-    return worker_statements(schema, PostgreSQLDialect(), lambda statement: text(statement).encode())
+    return worker_statements(schema, PostgreSQLDialect(), str.encode)

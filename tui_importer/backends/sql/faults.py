@@ -38,6 +38,12 @@ def is_transient(error: BaseException) -> bool:
     return code is not None and code & 0xFF in SQLITE_TRANSIENT_CODES
 
 
+def first_line(error: BaseException) -> str:
+    """The first non-empty line of an error's text, or the name of its class."""
+    lines = (line.strip() for line in str(error).splitlines())
+    return next((line for line in lines if line), type(error).__name__)
+
+
 class ErrorTranslation:
     """A context manager that raises a driver's errors as ours; it has no state, so it can be used again.
 

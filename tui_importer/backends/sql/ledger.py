@@ -1,21 +1,21 @@
-"""The ledger through SQLAlchemy, shared by every backend: the operations needed once or twice a run."""
+"""The ledger in an SQL database, shared by every backend: the operations needed once or twice a run."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
 import msgspec
-import sqlalchemy as sa
-from sqlalchemy.exc import IntegrityError
 
-from tui_importer.backends.sql import mended, processes, tables
-from tui_importer.backends.sql.dialects import SqlDialect
-from tui_importer.backends.sql.ledger_tables import COUNTS, RUN_TABLE, UTF_8, LedgerTables, storable
+from tui_importer.backends.sql import mended, processes
+from tui_importer.backends.sql.database import SqlConnection, SqlDatabase, is_of_constraint
+from tui_importer.backends.sql.dialects import Part, Sql
+from tui_importer.backends.sql.ledger_tables import COUNTS, UTF_8, LedgerTables, insertion, storable
 from tui_importer.backends.sql.run_rows import new_row, past_run, utc
 from tui_importer.backends.sql.scripts import execute_once
+from tui_importer.backends.sql.staged_rows import move_rows
 from tui_importer.core.model.completed_rows import Interval
 from tui_importer.core.model.scripts import NO_SCRIPTS, ScriptMoment, Scripts
 from tui_importer.core.model.table import Table
@@ -34,6 +34,12 @@ from tui_importer.core.writing.ledger import (
 from tui_importer.errors import BusyError, DatabaseError, SupersededError, TransientFault, UsageError
 from tui_importer.events import Reject
 
+#: The columns of a run, in the order in which they are read.
+_RUN_COLUMNS = tuple(column.name for column in LedgerTables.of(None).run.columns)
+
+#: Of which import, and which start of it from scratch.
+_OF_GENERATION = "import_id = :import_id AND round = :round"
+
 #: Rejects read back at a time.
 _PAGE = 500
 
@@ -44,19 +50,19 @@ STALE_SECONDS = 600
 class ImportLocks(Protocol):
     """How a database distinguishes a live run from a dead one. Methods use an open transaction of the connection."""
 
-    def take(self, connection: sa.Connection, import_id: str) -> bool:
+    def take(self, connection: SqlConnection, import_id: str) -> bool:
         """Take an import's lock, which is held until the transaction ends; False if another run holds it."""
 
-    def end_run(self, connection: sa.Connection, run_id: str) -> None:
+    def end_run(self, connection: SqlConnection, run_id: str) -> None:
         """End the server sessions of a run whose process is known to be dead: after a network failure the server may
         not have noticed."""
 
-    def end_unclaimed(self, connection: sa.Connection, import_id: str) -> None:
+    def end_unclaimed(self, connection: SqlConnection, import_id: str) -> None:
         """End the server sessions of a run that has held the import's lock for long without claiming the import."""
 
 
 class SqlLedger:
-    """Implements :class:`tui_importer.core.writing.ledger.Ledger` on an SQLAlchemy engine.
+    """Implements :class:`tui_importer.core.writing.ledger.Ledger` in an SQL database.
 
     ``locks`` are those of a database that detects by itself when a process is gone. Without them, the operating system
     is asked about processes of this machine, and a run on another machine counts as dead :data:`STALE_SECONDS` after
@@ -65,32 +71,29 @@ class SqlLedger:
 
     def __init__(
         self,
-        engine: sa.Engine,
-        dialect: SqlDialect,
+        database: SqlDatabase,
         schema: str | None = None,
         locks: ImportLocks | None = None,
-        begin: str | None = None,
         codec: str = UTF_8,
         check_rights: Callable[[], object] | None = None,
     ) -> None:
-        """``begin`` is the statement that opens a write transaction, for databases whose default is another kind;
-        ``codec`` says which text the database can store (:func:`~tui_importer.backends.sql.ledger_tables.storable`);
-        ``check_rights`` raises :class:`~tui_importer.errors.DatabaseError` with the GRANT statements for the
-        permissions that a run lacks to keep its ledger, whether or not its tables exist."""
-        self._engine = engine
+        """``codec`` says which text the database can store
+        (:func:`~tui_importer.backends.sql.ledger_tables.storable`); ``check_rights`` raises
+        :class:`~tui_importer.errors.DatabaseError` with the GRANT statements for the permissions that a run lacks to
+        keep its ledger, whether or not its tables exist."""
+        self._database = database
+        self._dialect = database.dialect
         self._schema = schema
         self._locks = locks
-        self._begin = begin
         self._codec = codec
         self._check_rights = check_rights
-        self._dialect = dialect
-        self._tables = LedgerTables.of(schema, dialect)
-        self._holder: sa.Connection | None = None
+        self._tables = LedgerTables.of(schema)
+        self._holder: SqlConnection | None = None
         self._run_id: str | None = None
 
     def history(self, table: str) -> Sequence[PastRun]:
         try:
-            return self._past_runs(self._tables.run.c.target_table == table, None)
+            return self._past_runs("target_table = :table", {"table": table}, None)
         except TransientFault:
             raise
         except DatabaseError:
@@ -99,7 +102,7 @@ class SqlLedger:
             raise
 
     def runs(self, limit: int) -> Sequence[PastRun]:
-        return self._past_runs(sa.true(), limit)
+        return self._past_runs("1 = 1", {}, limit)
 
     def is_alive(self, run: PastRun) -> bool | None:
         return processes.is_alive(run.process, run.run_id) if processes.ran_here(run.host, run.process) else None
@@ -110,162 +113,132 @@ class SqlLedger:
             self._check_rights()
         self._make_tables()
         if run.mends is not None:
-            with self._transaction("make the ledger's tables") as connection:
-                self._tables.mended.create(connection, checkfirst=True)
+            with self._database.transaction("make the ledger's tables") as connection:
+                self._create_missing(connection, self._tables.mended)
         if self._locks is not None:
             self._hold_lock(run, self._locks)
-        run_table, claimed = self._tables.run, False
         try:
-            with self._transaction("claim the import in the ledger") as connection:
-                before = connection.execute(
-                    sa.select(run_table).where(run_table.c.claim == run.import_id).with_for_update()
-                ).one_or_none()
-                if before is not None and before.run_id == run.run_id:
-                    before = None  # already claimed: only the answer to COMMIT was lost
-                    claimed = True
-                elif before is not None:
-                    if self._locks is None and self._is_alive(connection, before._mapping):
-                        raise _busy(run, before.run_id)
-                    counted = self._sum_counts(connection, before.import_id, before.round)
-                    connection.execute(
-                        sa.update(run_table)
-                        .where(run_table.c.run_id == before.run_id)
-                        .values(
-                            claim=None,
-                            state=RunState.SUPERSEDED.value,
-                            finished_at=sa.func.now(),
-                            # The dead run could not record how far it came.
-                            **dict(zip(COUNTS, counted, strict=True)),
-                        )
-                    )
-                if not claimed:
-                    connection.execute(sa.insert(run_table).values(new_row(run, self._codec)))
+            before = self._claim(run)
         except DatabaseError as error:
-            if isinstance(error.__cause__, IntegrityError):
+            if is_of_constraint(error.__cause__):
                 raise _busy(run, None) from error
             raise
         processes.run_began(run.run_id)
         self._run_id = run.run_id
         claim = Claim(run.import_id, run.generation, run.run_id, self._schema, run.mends)
-        return self._resume_point(claim, None if before is None else before.run_id)
+        return self._resume_point(claim, before)
 
     def counts(self, import_id: str, generation: int) -> Counts:
-        with self._reading("read the ledger") as connection:
+        with self._database.reading("read the ledger") as connection:
             return Counts(*self._sum_counts(connection, import_id, generation))
 
     def entry(self, claim: Claim, first_row: int) -> Entry | None:
-        batch, reject = self._tables.batch, self._tables.reject
-        with self._reading("read the ledger") as connection:
-            query = sa.select(batch).where(_of_generation(batch, claim), batch.c.first_row == first_row)
-            found = connection.execute(query).one_or_none()
-            if found is None:
+        found = "SELECT last_row, {counts} FROM {batch} WHERE {of_generation} AND first_row = :first_row"
+        bodies = (
+            "SELECT body FROM {reject} WHERE {of_generation} AND sheet_row BETWEEN :first_row AND :last_row "
+            "ORDER BY sheet_row"
+        )
+        key = {**_generation(claim), "first_row": first_row}
+        with self._database.reading("read the ledger") as connection:
+            entry = connection.row(self._sql(found, counts=COUNTS), key)
+            if entry is None:
                 return None
-            rows = reject.c.sheet_row.between(found.first_row, found.last_row)
-            bodies = connection.execute(
-                sa.select(reject.c.body).where(_of_generation(reject, claim), rows).order_by(reject.c.sheet_row)
-            )
-            return Entry(
-                first_row=found.first_row,
-                last_row=found.last_row,
-                inserted=found.inserted,
-                updated=found.updated,
-                skipped=found.skipped,
-                rejects=[_reject(body) for body in bodies.scalars()],
-            )
+            last_row, inserted, updated, skipped, _ = entry
+            rejects = connection.rows(self._sql(bodies), {**key, "last_row": last_row})
+        return Entry(
+            first_row=first_row,
+            last_row=last_row,
+            inserted=inserted,
+            updated=updated,
+            skipped=skipped,
+            rejects=[_reject(body) for (body,) in rejects],
+        )
 
     def rejects(self, claim: Claim) -> Iterator[Reject]:
-        reject, last = self._tables.reject, 0
+        query = self._sql(
+            "SELECT sheet_row, body FROM {reject} WHERE {of_generation} AND sheet_row > :last ORDER BY sheet_row"
+        )
+        last = 0
         while True:
-            with self._reading("read the rejects in the ledger") as connection:
-                chunk = connection.execute(
-                    sa.select(reject.c.sheet_row, reject.c.body)
-                    .where(_of_generation(reject, claim), reject.c.sheet_row > last)
-                    .order_by(reject.c.sheet_row)
-                    .limit(_PAGE)
-                ).all()
+            with self._database.reading("read the rejects in the ledger") as connection:
+                chunk = connection.rows(self._dialect.limited(query, _PAGE), {**_generation(claim), "last": last})
             for _, body in chunk:
                 yield _reject(body)
             if len(chunk) < _PAGE:
                 return
-            last = chunk[-1].sheet_row
+            last = chunk[-1][0]
 
     def rejected_rows(self, generation: Generation) -> Mapping[int, bool]:
-        with self._reading("read the rejects in the ledger") as connection:
-            return mended.rejected_rows(connection, self._tables, generation)
+        with self._database.reading("read the rejects in the ledger") as connection:
+            return mended.rejected_rows(connection, self._dialect, self._tables, generation)
 
     def skip(self, claim: Claim, intervals: Sequence[Interval]) -> ResumePoint:
-        with self._transaction("write the ledger") as connection:
-            mended.record_skipped(connection, self._tables, self._dialect, claim, intervals)
+        with self._writing() as connection:
+            mended.record_skipped(connection, self._dialect, self._tables, claim, intervals)
         return self._resume_point(claim, None)
 
     def note_before(self, claim: Claim, before: str) -> None:
-        run = self._tables.run
-        with self._transaction("write the ledger") as connection:
-            connection.execute(sa.update(run).where(run.c.run_id == claim.run_id).values(before_checksums=before))
+        noted = self._sql("UPDATE {run} SET before_checksums = :before WHERE run_id = :run_id")
+        with self._writing() as connection:
+            connection.execute(noted, {"before": before, "run_id": claim.run_id})
 
     def finish(self, claim: Claim, state: RunState, counts: Counts, blank_rows: int, error: str | None) -> None:
-        run = self._tables.run
-        with self._transaction("write the ledger") as connection:
+        ended = self._sql(
+            "UPDATE {run} SET claim = NULL, state = :state, finished_at = CURRENT_TIMESTAMP, {counts}, "
+            "blank_rows = :blank_rows, error = :error WHERE run_id = :run_id AND claim IS NOT NULL",
+            counts=self._set(COUNTS),
+        )
+        values = {
+            **dict(zip(COUNTS, (counts.inserted, counts.updated, counts.skipped, counts.rejected), strict=True)),
+            "state": state.value,
+            "blank_rows": blank_rows,
+            "error": None if error is None else storable(error, self._codec),
+            "run_id": claim.run_id,
+        }
+        with self._writing() as connection:
             # First: it waits for our transactions that are still in flight, and blocks new ones.
-            ended = connection.execute(
-                sa.update(run)
-                .where(run.c.run_id == claim.run_id, run.c.claim.is_not(None))
-                .values(
-                    claim=None,
-                    state=state.value,
-                    finished_at=sa.func.now(),
-                    inserted=counts.inserted,
-                    updated=counts.updated,
-                    skipped=counts.skipped,
-                    rejected=counts.rejected,
-                    blank_rows=blank_rows,
-                    error=None if error is None else storable(error, self._codec),
-                )
-            )
-            if ended.rowcount == 1:
+            if connection.execute(ended, values) == 1:
                 self._merge(connection, claim)
 
     def generation_of(self, run_id: str) -> Sequence[PastRun]:
-        run = self._tables.run
-        asked = sa.select(run.c.import_id, run.c.round).where(run.c.run_id == run_id).subquery()
-        generation = sa.and_(run.c.import_id == asked.c.import_id, run.c.round == asked.c.round)
-        return self._past_runs(generation, None)
+        of_run = "(SELECT {} FROM {{run}} WHERE run_id = :run_id)"
+        condition = f"import_id = {of_run.format('import_id')} AND round = {of_run.format('round')}"
+        return self._past_runs(condition, {"run_id": run_id}, None)
 
     def undo(self, runs: Sequence[PastRun], table: Table, column: str, *, commit: bool) -> int:
-        run, ids = self._tables.run, [each.run_id for each in runs]
-        written_by = sa.column(column, sa.String)
-        target = sa.table(table.name, written_by, schema=table.schema)
-        with self._transaction(f"take rows out of table {table.qualified_name!r}") as connection:
+        ids, values = self._dialect.listed("run", [run.run_id for run in runs])
+        parts: dict[str, Part] = {"table": table, "written_by": column, "ids": ids}
+        with self._database.transaction(f"take rows out of table {table.qualified_name!r}") as connection:
             # From now on, none of the runs can commit rows.
-            ours = run.c.run_id.in_(ids)
-            for past in connection.execute(sa.select(run).where(ours).with_for_update()).mappings().all():
+            for past in self._select_runs(connection, "run_id IN ({ids}){for_update}", values, ids=ids):
                 if past["claim"] is not None and self._is_alive(connection, past):
                     raise BusyError(f"run {past['run_id']} is not over: wait for it, or stop it")
             if not commit:
-                query = sa.select(sa.func.count()).select_from(target).where(written_by.in_(ids))
-                return int(connection.execute(query).scalar_one())
-            connection.execute(sa.update(run).where(ours).values(claim=None, state=RunState.EMPTIED.value))
-            mended.reopen(connection, self._tables, ids)
-            return connection.execute(sa.delete(target).where(written_by.in_(ids))).rowcount
+                query = self._sql("SELECT count(*) FROM {table} WHERE {written_by} IN ({ids})", **parts)
+                return int(connection.value(query, values))
+            emptied = self._sql("UPDATE {run} SET claim = NULL, state = :state WHERE run_id IN ({ids})", ids=ids)
+            connection.execute(emptied, {**values, "state": RunState.EMPTIED.value})
+            mended.reopen(connection, self._dialect, self._tables.mended, [run.run_id for run in runs])
+            return connection.execute(self._sql("DELETE FROM {table} WHERE {written_by} IN ({ids})", **parts), values)
 
     def forget(self, table: str) -> None:
-        run = self._tables.run
-        with self._transaction("write the ledger") as connection:
-            if not self._tables_exist(connection):
+        tables, values = self._tables, {"table": table}
+        with self._writing() as connection:
+            there = [each for each in (tables.batch, tables.reject, tables.mended) if self._exists(connection, each)]
+            if not self._exists(connection, tables.run):
                 return
-            imports = sa.select(run.c.import_id).where(run.c.target_table == table)
-            closed = [self._tables.mended] if mended.exists(connection, self._tables) else []
-            for written in (self._tables.batch, self._tables.reject, *closed):
-                connection.execute(sa.delete(written).where(written.c.import_id.in_(imports)))
-            connection.execute(sa.delete(run).where(run.c.target_table == table))
-            if connection.execute(sa.select(run.c.run_id).limit(1)).first() is None:
-                run.metadata.drop_all(connection)
-                for written in closed:
-                    written.drop(connection)
+            imports = self._sql("SELECT import_id FROM {run} WHERE target_table = :table")
+            for written in there:
+                deletion = self._dialect.compose("DELETE FROM {written} WHERE import_id IN ", written=written)
+                connection.execute(f"{deletion}({imports})", values)
+            connection.execute(self._sql("DELETE FROM {run} WHERE target_table = :table"), values)
+            if connection.value(self._sql("SELECT count(*) FROM {run}")) == 0:
+                for empty in (*there, tables.run):
+                    connection.execute(self._dialect.compose("DROP TABLE {empty}", empty=empty))
 
     def run_script(self, claim: Claim, moment: ScriptMoment, script: str) -> bool:
-        with self._transaction(f"execute the script of {moment.option}") as connection:
-            return execute_once(connection, self._tables, self._dialect, claim, moment, script)
+        with self._database.transaction(f"execute the script of {moment.option}") as connection:
+            return execute_once(connection, self._dialect, self._tables, claim, moment, script)
 
     def publish(
         self,
@@ -276,63 +249,86 @@ class SqlLedger:
         change: TargetAction,
         scripts: Scripts = NO_SCRIPTS,
     ) -> None:
-        run = self._tables.run
-        names: list[sa.ColumnClause[Any]] = [sa.column(name) for name in columns]
-        staged: list[sa.ColumnClause[Any]] = [sa.column(name) for name in columns]
-        source = sa.table(stage.name, *staged, schema=stage.schema)
-        target = sa.table(table.name, *names, schema=table.schema)
-        with self._transaction(f"put the staged rows into table {table.qualified_name!r}") as connection:
-            ours = sa.and_(run.c.run_id == claim.run_id, run.c.claim.is_not(None))
-            first = sa.update(run).where(ours, sa.not_(run.c.published)).values(published=True)
-            if connection.execute(first).rowcount != 1:
-                if connection.execute(sa.select(run.c.run_id).where(ours)).first() is not None:
+        ours = {"run_id": claim.run_id, "yes": True, "no": False}
+        first = self._sql(
+            "UPDATE {run} SET published = :yes WHERE run_id = :run_id AND claim IS NOT NULL AND published = :no"
+        )
+        claimed = self._sql("SELECT run_id FROM {run} WHERE run_id = :run_id AND claim IS NOT NULL")
+        with self._database.transaction(f"put the staged rows into table {table.qualified_name!r}") as connection:
+            if connection.execute(first, ours) != 1:
+                if connection.row(claimed, {"run_id": claim.run_id}) is not None:
                     return  # already done: only the answer to its COMMIT was lost
                 raise SupersededError("another run has taken this import over: this one may write no more")
             self._run_scripts(connection, claim, scripts, ScriptMoment.BEFORE)
             if change is TargetAction.REPLACE:
-                tables.drop(connection, table)
+                self._drop(connection, table)
             elif change is TargetAction.EMPTY:
-                self._dialect.empty(connection, target)
+                connection.execute(self._dialect.emptying(table))
             if change in (TargetAction.REPLACE, TargetAction.EMPTY):
                 # Afterwards, since from now on no other run can commit rows that would be lost.
                 self._end_other_imports(connection, claim)
             if change in (TargetAction.REPLACE, TargetAction.CREATE):
-                for statement in tables.creation(connection.dialect, self._dialect, table):
+                for statement in self._dialect.creation(table):
                     connection.execute(statement)
             defaults = [name for name in columns if table.takes_default(name)]
-            self._count_suppressed(connection, claim, tables.move_rows(connection, source, target, columns, defaults))
-            tables.drop(connection, stage)
+            moved = move_rows(connection, self._dialect, stage, table, columns, defaults)
+            self._count_suppressed(connection, claim, moved)
+            self._drop(connection, stage)
             self._run_scripts(connection, claim, scripts, ScriptMoment.AFTER)
-
-    def _run_scripts(self, connection: sa.Connection, claim: Claim, scripts: Scripts, moment: ScriptMoment) -> None:
-        if (script := scripts.at(moment)) is not None:
-            with tables.one_line_errors(f"execute the script of {moment.option}"):
-                execute_once(connection, self._tables, self._dialect, claim, moment, script)
-
-    def _end_other_imports(self, connection: sa.Connection, claim: Claim) -> None:
-        """Record that the rows of all other imports into the claim's table are gone."""
-        run = self._tables.run
-        ours = connection.execute(sa.select(run.c.target_table).where(run.c.run_id == claim.run_id)).scalar_one()
-        others = sa.and_(run.c.target_table == ours, run.c.import_id != claim.import_id)
-        for past in connection.execute(sa.select(run).where(others, run.c.claim.is_not(None))).mappings().all():
-            if self._is_alive(connection, past):
-                raise BusyError(
-                    f"run {past['run_id']} is importing into table {ours!r} right now: wait for it, or stop it"
-                )
-        connection.execute(sa.update(run).where(others).values(claim=None, state=RunState.EMPTIED.value))
 
     def close(self) -> None:
         if self._run_id is not None:
             processes.run_ended(self._run_id)
-        if self._holder is not None:
-            # Not back into the pool: the connection owns the lock.
-            self._holder.invalidate()
-            self._holder.close()
-            self._holder = None
+        self._release()
+
+    def _claim(self, run: NewRun) -> str | None:
+        """Claim the import; returns the id of the run that it is taken over from, if there is one."""
+        superseded = self._sql(
+            "UPDATE {run} SET claim = NULL, state = :state, finished_at = CURRENT_TIMESTAMP, {counts} "
+            "WHERE run_id = :run_id",
+            counts=self._set(COUNTS),
+        )
+        with self._database.transaction("claim the import in the ledger") as connection:
+            condition, claimed = "claim = :import_id{for_update}", {"import_id": run.import_id}
+            before = next(iter(self._select_runs(connection, condition, claimed)), None)
+            if before is not None and before["run_id"] == run.run_id:
+                return None  # already claimed: only the answer to COMMIT was lost
+            if before is not None:
+                if self._locks is None and self._is_alive(connection, before):
+                    raise _busy(run, before["run_id"])
+                # The dead run could not record how far it came.
+                counted = self._sum_counts(connection, before["import_id"], before["round"])
+                values = {"state": RunState.SUPERSEDED.value, "run_id": before["run_id"]}
+                connection.execute(superseded, {**values, **dict(zip(COUNTS, counted, strict=True))})
+            row = new_row(run, self._codec)
+            connection.execute(insertion(self._dialect, self._tables.run, list(row)), row)
+        return None if before is None else before["run_id"]
+
+    def _run_scripts(self, connection: SqlConnection, claim: Claim, scripts: Scripts, moment: ScriptMoment) -> None:
+        if (script := scripts.at(moment)) is not None:
+            with self._database.errors(f"execute the script of {moment.option}"):
+                execute_once(connection, self._dialect, self._tables, claim, moment, script)
+
+    def _end_other_imports(self, connection: SqlConnection, claim: Claim) -> None:
+        """Record that the rows of all other imports into the claim's table are gone."""
+        ours = connection.value(
+            self._sql("SELECT target_table FROM {run} WHERE run_id = :run_id"), {"run_id": claim.run_id}
+        )
+        others, values = (
+            "target_table = :table AND import_id <> :import_id",
+            {"table": ours, "import_id": claim.import_id},
+        )
+        for past in self._select_runs(connection, f"{others} AND claim IS NOT NULL", values):
+            if self._is_alive(connection, past):
+                raise BusyError(
+                    f"run {past['run_id']} is importing into table {ours!r} right now: wait for it, or stop it"
+                )
+        emptied = self._sql(f"UPDATE {{run}} SET claim = NULL, state = :state WHERE {others}")
+        connection.execute(emptied, {**values, "state": RunState.EMPTIED.value})
 
     def _hold_lock(self, run: NewRun, locks: ImportLocks) -> None:
         """Hold the import's lock, in a transaction on a connection of its own, as long as the run lives."""
-        with self._transaction("read the ledger") as connection:
+        with self._database.transaction("read the ledger") as connection:
             past = self._claimant(connection, run.import_id)
             if (
                 past is not None
@@ -341,69 +337,68 @@ class SqlLedger:
                 and not self._is_alive(connection, past)
             ):
                 locks.end_run(connection, past["run_id"])
-        with tables.one_line_errors("lock the import"):
-            if self._holder is None or self._holder.closed or self._holder.invalidated:
-                self._holder = self._engine.connect()
+        with self._database.errors("lock the import"):
+            if self._holder is not None and self._holder.closed:
+                self._release()
+            if self._holder is None:
+                self._holder = self._database.connect()
             if locks.take(self._holder, run.import_id):
                 return
         self.close()
-        with self._transaction("read the ledger") as connection:
+        with self._database.transaction("read the ledger") as connection:
             past = self._claimant(connection, run.import_id)
             if past is None:
                 locks.end_unclaimed(connection, run.import_id)
         raise _busy(run, None if past is None else past["run_id"])
 
-    def _sum_counts(self, connection: sa.Connection, import_id: str, generation: int) -> list[int]:
+    def _release(self) -> None:
+        if self._holder is not None:
+            self._holder.close()
+            self._holder = None
+
+    def _sum_counts(self, connection: SqlConnection, import_id: str, generation: int) -> list[int]:
         """The sums over the entries of a generation, in the order of :data:`COUNTS`."""
-        batch = self._tables.batch
-        sums = [sa.func.coalesce(sa.func.sum(batch.c[name]), 0) for name in COUNTS]
-        query = sa.select(*sums).where(batch.c.import_id == import_id, batch.c.round == generation)
-        return list(map(int, connection.execute(query).one()))
+        sums = Sql(", ".join(f"COALESCE(SUM({name}), 0)" for name in COUNTS))
+        query = self._sql("SELECT {sums} FROM {batch} WHERE {of_generation}", sums=sums)
+        found = connection.row(query, {"import_id": import_id, "round": generation})
+        return [int(value) for value in found or ()]
 
-    def _claimant(self, connection: sa.Connection, import_id: str) -> sa.RowMapping | None:
-        run = self._tables.run
-        return connection.execute(sa.select(run).where(run.c.claim == import_id)).mappings().one_or_none()
+    def _claimant(self, connection: SqlConnection, import_id: str) -> Mapping[str, Any] | None:
+        return next(iter(self._select_runs(connection, "claim = :import_id", {"import_id": import_id})), None)
 
-    def _is_alive(self, connection: sa.Connection, run: sa.RowMapping) -> bool:
+    def _is_alive(self, connection: SqlConnection, run: Mapping[str, Any]) -> bool:
         """Whether the run's process is alive: the operating system is asked if it ran on this machine."""
         if not processes.ran_here(run["host"], run["process"]):
-            batch = self._tables.batch
-            last = connection.execute(
-                sa.select(sa.func.max(batch.c.committed_at)).where(batch.c.run_id == run["run_id"])
-            ).scalar_one_or_none()
-            now = connection.execute(sa.select(sa.func.now())).scalar_one()
-            return bool((utc(now) - utc(last or run["started_at"])).total_seconds() < STALE_SECONDS)
+            query = self._sql("SELECT MAX(committed_at), CURRENT_TIMESTAMP FROM {batch} WHERE run_id = :run_id")
+            last, now = connection.row(query, {"run_id": run["run_id"]}) or (None, None)
+            return now is not None and (utc(now) - utc(last or run["started_at"])).total_seconds() < STALE_SECONDS
         return processes.is_alive(str(run["process"]), str(run["run_id"]))
 
     def _resume_point(self, claim: Claim, taken_over: str | None) -> ResumePoint:
-        batch, reject = self._tables.batch, self._tables.reject
-        counted = [batch.c[name] for name in COUNTS]
-        with self._reading("read the ledger") as connection:
-            # Rows below 1 are no rows: they are scripts.
-            of_rows = sa.and_(_of_generation(batch, claim), batch.c.first_row > 0)
-            query = sa.select(batch.c.first_row, batch.c.last_row, *counted).where(of_rows)
-            entries = connection.execute(query).all()
-            rejected: Sequence[int] = ()
+        # Rows below 1 are no rows: they are scripts.
+        query = "SELECT first_row, last_row, {counts} FROM {batch} WHERE {of_generation} AND first_row > 0"
+        with self._database.reading("read the ledger") as connection:
+            entries = connection.rows(self._sql(query, counts=COUNTS), _generation(claim))
+            rejected: Sequence[Sequence[Any]] = ()
             if entries:
-                rows = sa.select(reject.c.sheet_row).where(_of_generation(reject, claim))
-                rejected = connection.execute(rows).scalars().all()
+                rows = self._sql("SELECT sheet_row FROM {reject} WHERE {of_generation}")
+                rejected = connection.rows(rows, _generation(claim))
         return ResumePoint(
             claim=claim,
-            intervals=[Interval(entry.first_row, entry.last_row) for entry in entries],
-            rejected_rows=rejected,
+            intervals=[Interval(entry[0], entry[1]) for entry in entries],
+            rejected_rows=[row for (row,) in rejected],
             counts=Counts(*(sum(entry[place] for entry in entries) for place in range(2, 2 + len(COUNTS)))),
             taken_over=taken_over,
         )
 
-    def _merge(self, connection: sa.Connection, claim: Claim) -> None:
+    def _merge(self, connection: SqlConnection, claim: Claim) -> None:
         """Merge adjacent entries of the generation."""
-        batch = self._tables.batch
-        entries = connection.execute(
-            sa.select(batch).where(_of_generation(batch, claim)).order_by(batch.c.first_row)
-        ).all()
+        names = [column.name for column in self._tables.batch.columns]
+        query = self._sql("SELECT {names} FROM {batch} WHERE {of_generation} ORDER BY first_row", names=names)
+        entries = connection.rows(query, _generation(claim))
         whole: list[dict[str, Any]] = []
         for entry in entries:
-            values = dict(entry._mapping)
+            values = dict(zip(names, entry, strict=True))
             if whole and values["first_row"] <= whole[-1]["last_row"] + 1:
                 whole[-1]["last_row"] = max(whole[-1]["last_row"], values["last_row"])
                 whole[-1]["run_id"] = claim.run_id
@@ -412,79 +407,102 @@ class SqlLedger:
             else:
                 whole.append(values)
         if len(whole) < len(entries):
-            connection.execute(sa.delete(batch).where(_of_generation(batch, claim)))
-            connection.execute(sa.insert(batch), whole)
+            connection.execute(self._sql("DELETE FROM {batch} WHERE {of_generation}"), _generation(claim))
+            connection.execute_many(insertion(self._dialect, self._tables.batch, names), whole)
 
-    def _count_suppressed(self, connection: sa.Connection, claim: Claim, moved: int) -> None:
+    def _count_suppressed(self, connection: SqlConnection, claim: Claim, moved: int) -> None:
         """Record in the entries of the generation that ``moved`` of their rows were inserted and the others skipped."""
-        batch = self._tables.batch
-        query = sa.select(batch.c.first_row, batch.c.inserted).where(_of_generation(batch, claim))
-        entries = connection.execute(query).all()
+        entries = connection.rows(
+            self._sql("SELECT first_row, inserted FROM {batch} WHERE {of_generation}"), _generation(claim)
+        )
+        counted = self._sql(
+            "UPDATE {batch} SET inserted = inserted - :skipped, skipped = skipped + :skipped "
+            "WHERE {of_generation} AND first_row = :first_row"
+        )
         # PEP 249: -1 if the driver cannot tell. No error was raised, so the rows were inserted.
-        missing = max(0, sum(entry.inserted for entry in entries) - moved) if moved >= 0 else 0
+        missing = max(0, sum(inserted for _, inserted in entries) - moved) if moved >= 0 else 0
         for first_row, inserted in entries:
             if not missing:
                 return
             skipped = min(missing, inserted)
             missing -= skipped
-            connection.execute(
-                sa.update(batch)
-                .where(_of_generation(batch, claim), batch.c.first_row == first_row)
-                .values(inserted=batch.c.inserted - skipped, skipped=batch.c.skipped + skipped)
-            )
+            connection.execute(counted, {**_generation(claim), "first_row": first_row, "skipped": skipped})
 
-    def _past_runs(self, condition: sa.ColumnElement[bool], limit: int | None) -> Sequence[PastRun]:
-        run = self._tables.run
-        with self._reading("read the ledger") as connection:
-            if not self._tables_exist(connection):
+    def _past_runs(self, condition: str, values: Mapping[str, Any], limit: int | None) -> Sequence[PastRun]:
+        with self._database.reading("read the ledger") as connection:
+            if not self._exists(connection, self._tables.run):
                 return ()
-            newest = connection.execute(sa.select(sa.func.max(run.c.ledger_version))).scalar_one_or_none() or 0
+            newest = connection.value(self._sql("SELECT MAX(ledger_version) FROM {run}")) or 0
             if newest > LEDGER_VERSION:
                 raise UsageError(
                     f"the ledger in this database is of version {newest}, this program knows {LEDGER_VERSION}: "
                     "use a newer tui-importer, or another ledger (--ledger-schema)"
                 )
-            query = sa.select(run).where(condition).order_by(run.c.started_at.desc(), run.c.run_id.desc()).limit(limit)
-            return [past_run(row._mapping) for row in connection.execute(query)]
+            ordered = f"{condition} ORDER BY started_at DESC, run_id DESC"
+            return [past_run(row) for row in self._select_runs(connection, ordered, values, limit)]
 
-    def _tables_exist(self, connection: sa.Connection) -> bool:
-        return self._dialect.has_table(connection, RUN_TABLE, self._schema)
+    def _select_runs(
+        self,
+        connection: SqlConnection,
+        condition: str,
+        values: Mapping[str, Any],
+        limit: int | None = None,
+        **parts: Part,
+    ) -> list[Mapping[str, Any]]:
+        """The runs for which a condition holds, each with the columns of its row."""
+        query: str = self._sql(f"SELECT {{columns}} FROM {{run}} WHERE {condition}", columns=_RUN_COLUMNS, **parts)
+        if limit is not None:
+            query = self._dialect.limited(query, limit)
+        return [dict(zip(_RUN_COLUMNS, row, strict=True)) for row in connection.rows(query, values)]
 
     def _make_tables(self) -> None:
         """Create the ledger's missing tables; two runs may do so at once."""
-        with self._reading("read the ledger") as connection:
-            if self._tables_exist(connection):
+        with self._database.reading("read the ledger") as connection:
+            if self._exists(connection, self._tables.run):
                 return
         try:
-            with self._transaction("make the ledger's tables") as connection:
-                if self._schema is not None and self._schema not in sa.inspect(connection).get_schema_names():
-                    connection.execute(sa.schema.CreateSchema(self._schema, if_not_exists=True))
-                self._tables.run.metadata.create_all(connection)
+            with self._database.transaction("make the ledger's tables") as connection:
+                if self._schema is not None and not self._dialect.has_schema(connection, self._schema):
+                    connection.execute(self._dialect.schema_creation(self._schema))
+                for table in (self._tables.run, self._tables.batch, self._tables.reject):
+                    self._create_missing(connection, table)
         except DatabaseError:
-            with self._reading("read the ledger") as connection:
-                if self._tables_exist(connection):
+            with self._database.reading("read the ledger") as connection:
+                if self._exists(connection, self._tables.run):
                     return
             raise
 
-    @contextmanager
-    def _reading(self, doing: str) -> Iterator[sa.Connection]:
-        with tables.one_line_errors(doing), self._engine.connect() as connection:
-            yield connection
+    def _create_missing(self, connection: SqlConnection, table: Table) -> None:
+        if not self._exists(connection, table):
+            for statement in self._dialect.creation(table):
+                connection.execute(statement)
 
-    @contextmanager
-    def _transaction(self, doing: str) -> Iterator[sa.Connection]:
-        with tables.one_line_errors(doing), self._engine.connect() as connection, connection.begin():
-            if self._begin is not None:
-                connection.exec_driver_sql(self._begin)
-            yield connection
+    def _exists(self, connection: SqlConnection, table: Table) -> bool:
+        return self._dialect.has_table(connection, table.name, table.schema)
+
+    def _drop(self, connection: SqlConnection, table: Table) -> None:
+        connection.execute(self._dialect.compose("DROP TABLE {table}", table=table))
+
+    def _writing(self) -> AbstractContextManager[SqlConnection]:
+        return self._database.transaction("write the ledger")
+
+    def _set(self, names: Sequence[str]) -> Sql:
+        """Assigns each column the parameter of its name."""
+        return Sql(", ".join(f"{name} = {self._dialect.parameter(name)}" for name in names))
+
+    def _sql(self, template: str, **parts: Part) -> Sql:
+        """A statement on the ledger's tables."""
+        tables = {"run": self._tables.run, "batch": self._tables.batch, "reject": self._tables.reject}
+        of_generation = template.replace("{of_generation}", _OF_GENERATION)
+        return self._dialect.compose(of_generation, **tables, **parts)
 
 
 def _reject(body: str) -> Reject:
     return msgspec.convert(json.loads(body), Reject)
 
 
-def _of_generation(table: sa.Table, claim: Claim) -> sa.ColumnElement[bool]:
-    return sa.and_(table.c.import_id == claim.import_id, table.c.round == claim.generation)
+def _generation(claim: Claim) -> dict[str, Any]:
+    return {"import_id": claim.import_id, "round": claim.generation}
 
 
 def _busy(run: NewRun, other: str | None) -> BusyError:

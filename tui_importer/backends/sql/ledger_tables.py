@@ -1,19 +1,21 @@
 """The ledger's tables, and the statements that workers' transactions execute on them.
 
-Statements are built once with SQLAlchemy, the same for every backend; a session executes them with its own driver.
+Statements are composed once, the same for every backend; a session executes them with its own driver.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Generic, TypeVar
 
 import msgspec
-import sqlalchemy as sa
 
-from tui_importer.backends.sql.dialects import SqlDialect
+from tui_importer.backends.sql.database import SqlConnection
+from tui_importer.backends.sql.dialects import Sql, SqlDialect
+from tui_importer.core.model.table import Constraint, ConstraintKind, Table, TableColumn
+from tui_importer.core.model.types import BOOLEAN, INTEGER, TEXT, TIMESTAMPTZ, ColumnType, Kind
 from tui_importer.core.writing.ledger import Claim, Entry
 from tui_importer.errors import SupersededError
 from tui_importer.events import Reject
@@ -47,98 +49,108 @@ UTF_8 = "utf-8"
 
 S = TypeVar("S")
 
+_KEY = ColumnType(Kind.TEXT, length=64)
+_STATE = ColumnType(Kind.TEXT, length=16)
+_SQLSTATE = ColumnType(Kind.TEXT, length=5)
+_SMALL = ColumnType(Kind.INTEGER, bits=32)
+
+#: ``claim`` is the import's id while the run may write, else NULL: at most one run of an import may.
+_OF_RUN = {
+    "run_id": _KEY,
+    "ledger_version": _SMALL,
+    "import_id": _KEY,
+    "round": _SMALL,
+    "claim": _KEY,
+    "state": _STATE,
+    "file": TEXT,
+    "sha256": _KEY,
+    "sheet": TEXT,
+    "extent": TEXT,
+    "request": _KEY,
+    "mapping": _KEY,
+    "columns": TEXT,
+    "target_table": TEXT,
+    "row_limit": INTEGER,
+    "atomic": BOOLEAN,
+    "created_table": BOOLEAN,
+    "strategy": TEXT,
+    "host": TEXT,
+    "process": TEXT,
+    "command": TEXT,
+    "started_at": TIMESTAMPTZ,
+    "finished_at": TIMESTAMPTZ,
+    **dict.fromkeys(COUNTS, INTEGER),
+    "blank_rows": INTEGER,
+    "error": TEXT,
+    "before_checksums": TEXT,
+    "published": BOOLEAN,
+}
+_OF_BATCH = {
+    "import_id": _KEY,
+    "round": _SMALL,
+    "first_row": INTEGER,
+    "last_row": INTEGER,
+    "run_id": _KEY,
+    **dict.fromkeys(COUNTS, INTEGER),
+    "committed_at": TIMESTAMPTZ,
+}
+#: ``body`` has all faults and cells as JSON in ASCII: it carries every text, including NUL.
+_OF_REJECT = {
+    "import_id": _KEY,
+    "round": _SMALL,
+    "sheet_row": INTEGER,
+    "run_id": _KEY,
+    "cell": TEXT,
+    "column_name": TEXT,
+    "value": TEXT,
+    "reason": TEXT,
+    "sqlstate": _SQLSTATE,
+    "body": TEXT,
+}
+_OF_MENDED = {"import_id": _KEY, "round": _SMALL, "sheet_row": INTEGER, "run_id": _KEY, "mended_at": TIMESTAMPTZ}
+
+#: The columns that may be NULL, those that are 0 by default, and those that are the current time.
+_NULLABLE = frozenset(
+    ("claim", "row_limit", "command", "finished_at", "error", "before_checksums", "column_name", "value", "sqlstate")
+)
+_COUNTED = frozenset((*COUNTS, "blank_rows"))
+_TIMESTAMPS = ("started_at", "committed_at", "mended_at")
+
 
 class LedgerTables(msgspec.Struct, frozen=True):
-    """The tables as SQLAlchemy objects. ``mended`` is not there before the first reject comes back mended."""
+    """The tables. ``mended`` is not there before the first reject comes back mended."""
 
-    run: sa.Table
-    batch: sa.Table
-    reject: sa.Table
-    mended: sa.Table
+    run: Table
+    batch: Table
+    reject: Table
+    mended: Table
 
     @classmethod
     @lru_cache
-    def of(cls, schema: str | None, dialect: SqlDialect) -> LedgerTables:
+    def of(cls, schema: str | None) -> LedgerTables:
         """The tables in a schema, or in the database's default schema."""
-        meta = sa.MetaData(schema=schema)
-        key = sa.String(64)
-        moment = sa.DateTime(timezone=True)
-        run = sa.Table(
-            RUN_TABLE,
-            meta,
-            sa.Column("run_id", key, primary_key=True),
-            sa.Column("ledger_version", sa.Integer, nullable=False),
-            sa.Column("import_id", key, nullable=False),
-            sa.Column("round", sa.Integer, nullable=False),
-            # The import's id while the run may write, else NULL: at most one run of an import may.
-            sa.Column("claim", key, unique=True),
-            sa.Column("state", sa.String(16), nullable=False),
-            sa.Column("file", sa.Text, nullable=False),
-            sa.Column("sha256", key, nullable=False),
-            sa.Column("sheet", sa.Text, nullable=False),
-            sa.Column("extent", sa.Text, nullable=False),
-            sa.Column("request", key, nullable=False),
-            sa.Column("mapping", key, nullable=False),
-            sa.Column("columns", sa.Text, nullable=False),
-            sa.Column("target_table", sa.Text, nullable=False),
-            sa.Column("row_limit", sa.BigInteger),
-            sa.Column("atomic", sa.Boolean(create_constraint=False), nullable=False),
-            sa.Column("created_table", sa.Boolean(create_constraint=False), nullable=False),
-            sa.Column("strategy", sa.Text, nullable=False),
-            sa.Column("host", sa.Text, nullable=False),
-            sa.Column("process", sa.Text, nullable=False),
-            sa.Column("command", sa.Text),
-            sa.Column("started_at", moment, nullable=False, server_default=sa.func.now()),
-            sa.Column("finished_at", moment),
-            sa.Column("inserted", sa.BigInteger, nullable=False, server_default="0"),
-            sa.Column("updated", sa.BigInteger, nullable=False, server_default="0"),
-            sa.Column("skipped", sa.BigInteger, nullable=False, server_default="0"),
-            sa.Column("rejected", sa.BigInteger, nullable=False, server_default="0"),
-            sa.Column("blank_rows", sa.BigInteger, nullable=False, server_default="0"),
-            sa.Column("error", sa.Text),
-            sa.Column("before_checksums", sa.Text),
-            sa.Column("published", sa.Boolean(create_constraint=False), nullable=False, server_default=sa.false()),
+        claim = Constraint(ConstraintKind.UNIQUE, ("claim",))
+        return cls(
+            run=_table(schema, RUN_TABLE, _OF_RUN, ("run_id",), claim),
+            batch=_table(schema, BATCH_TABLE, _OF_BATCH, ("import_id", "round", "first_row")),
+            reject=_table(schema, REJECT_TABLE, _OF_REJECT, ("import_id", "round", "sheet_row")),
+            mended=_table(schema, MENDED_TABLE, _OF_MENDED, ("import_id", "round", "sheet_row")),
         )
-        number = dialect.key_type()
-        batch = sa.Table(
-            BATCH_TABLE,
-            meta,
-            sa.Column("import_id", key, primary_key=True),
-            sa.Column("round", sa.Integer, primary_key=True, autoincrement=False),
-            sa.Column("first_row", number, primary_key=True, autoincrement=False),
-            sa.Column("last_row", number, nullable=False),
-            sa.Column("run_id", key, nullable=False),
-            sa.Column("inserted", sa.BigInteger, nullable=False),
-            sa.Column("updated", sa.BigInteger, nullable=False, server_default="0"),
-            sa.Column("skipped", sa.BigInteger, nullable=False),
-            sa.Column("rejected", sa.BigInteger, nullable=False),
-            sa.Column("committed_at", moment, nullable=False, server_default=sa.func.now()),
-        )
-        reject = sa.Table(
-            REJECT_TABLE,
-            meta,
-            sa.Column("import_id", key, primary_key=True),
-            sa.Column("round", sa.Integer, primary_key=True, autoincrement=False),
-            sa.Column("sheet_row", number, primary_key=True, autoincrement=False),
-            sa.Column("run_id", key, nullable=False),
-            sa.Column("cell", sa.Text, nullable=False),
-            sa.Column("column_name", sa.Text),
-            sa.Column("value", sa.Text),
-            sa.Column("reason", sa.Text, nullable=False),
-            sa.Column("sqlstate", sa.String(5)),
-            # All faults and cells as JSON in ASCII: it carries every text, including NUL.
-            sa.Column("body", sa.Text, nullable=False),
-        )
-        mended = sa.Table(
-            MENDED_TABLE,
-            sa.MetaData(schema=schema),
-            sa.Column("import_id", key, primary_key=True),
-            sa.Column("round", sa.Integer, primary_key=True, autoincrement=False),
-            sa.Column("sheet_row", number, primary_key=True, autoincrement=False),
-            sa.Column("run_id", key, nullable=False),
-            sa.Column("mended_at", moment, nullable=False, server_default=sa.func.now()),
-        )
-        return cls(run, batch, reject, mended)
+
+
+def _table(
+    schema: str | None, name: str, types: Mapping[str, ColumnType], key: tuple[str, ...], *declared: Constraint
+) -> Table:
+    return Table(
+        name=name,
+        schema=schema,
+        columns=tuple(
+            TableColumn(each, type_, nullable=each in _NULLABLE, default_sql="0" if each in _COUNTED else None)
+            for each, type_ in types.items()
+        ),
+        declared=(Constraint(ConstraintKind.PRIMARY, key), *declared),
+        timestamps=tuple(each for each in _TIMESTAMPS if each in types),
+    )
 
 
 class WorkerStatements(msgspec.Struct, Generic[S], frozen=True):
@@ -151,43 +163,53 @@ class WorkerStatements(msgspec.Struct, Generic[S], frozen=True):
     close: S
 
 
-def worker_statements(
-    schema: str | None, dialect: SqlDialect, written: Callable[[sa.Executable], S]
-) -> WorkerStatements[S]:
-    """Build the statements for the ledger in a schema; ``written`` converts each into the form that a session
+#: True while the run has its claim. Read it under a shared lock: a run that ends the claim then waits.
+_FENCE = "SELECT {values} FROM {run} WHERE run_id = :run_id AND claim IS NOT NULL{for_share}"
+_LENGTHEN = (
+    "UPDATE {batch} SET last_row = :last_row, {counts} WHERE import_id = :import_id AND round = :round "
+    "AND run_id = :run_id AND first_row = :first_row AND last_row = :extends AND EXISTS ({fence})"
+)
+_RECORDED = (
+    "SELECT count(*) FROM {batch} WHERE import_id = :import_id AND round = :round AND run_id = :run_id "
+    "AND first_row = :first_row AND last_row >= :last_row"
+)
+
+
+def worker_statements(schema: str | None, dialect: SqlDialect, written: Callable[[str], S]) -> WorkerStatements[S]:
+    """Compose the statements for the ledger in a schema; ``written`` converts each into the form that a session
     executes."""
-    ledger = LedgerTables.of(schema, dialect)
-    batch, fence = ledger.batch, _fence(ledger.run)
-    names = ["first_row", "last_row", *COUNTS, "import_id", "round", "run_id"]
-    values = [_parameter(name, batch.c[name].type) for name in names]
-    source = sa.select(*values).select_from(ledger.run).where(fence).with_for_update(read=True)
-    of_claim = sa.and_(
-        batch.c.import_id == _parameter("import_id"),
-        batch.c.round == _parameter("round"),
-        batch.c.run_id == _parameter("run_id"),
-        batch.c.first_row == _parameter("first_row"),
+    ledger = LedgerTables.of(schema)
+    given = ("import_id", "round", "first_row", "last_row", *COUNTS)
+    values = Sql(f"run_id, {_parameters(dialect, given)}")  # as a parameter, the run's id would have two types
+    added = dialect.compose(
+        "INSERT INTO {batch} ({names}) {fence}",
+        batch=ledger.batch,
+        names=("run_id", *given),
+        fence=dialect.compose(_FENCE, values=values, run=ledger.run),
     )
-    lengthened = (
-        sa.update(batch)
-        .where(
-            of_claim,
-            batch.c.last_row == _parameter("extends"),
-            sa.exists(
-                sa.select(sa.literal_column("1")).select_from(ledger.run).where(fence).with_for_update(read=True)
-            ),
-        )
-        .values(
-            last_row=_parameter("last_row"),
-            **{name: batch.c[name] + _parameter(name, sa.BigInteger()) for name in COUNTS},
-        )
+    lengthened = dialect.compose(
+        _LENGTHEN,
+        batch=ledger.batch,
+        counts=Sql(", ".join(f"{name} = {name} + {dialect.parameter(name)}" for name in COUNTS)),
+        fence=dialect.compose(_FENCE, values=Sql("1"), run=ledger.run),
     )
     return WorkerStatements(
-        add=written(dialect.insert_ignore(batch).from_select(names, source)),
+        add=written(dialect.insert_ignore(added)),
         lengthen=written(lengthened),
-        recorded=written(sa.select(sa.func.count()).where(of_claim, batch.c.last_row >= _parameter("last_row"))),
-        reject=written(sa.insert(ledger.reject)),
-        close=written(sa.insert(ledger.mended).values({name: _parameter(name) for name in _CLOSING})),
+        recorded=written(dialect.compose(_RECORDED, batch=ledger.batch)),
+        reject=written(insertion(dialect, ledger.reject, REJECT_COLUMNS)),
+        close=written(insertion(dialect, ledger.mended, _CLOSING)),
     )
+
+
+def insertion(dialect: SqlDialect, table: Table, names: Sequence[str]) -> str:
+    """The INSERT of these columns, whose parameters have the names of the columns."""
+    values = _parameters(dialect, names)
+    return dialect.compose("INSERT INTO {table} ({names}) VALUES ({values})", table=table, names=names, values=values)
+
+
+def _parameters(dialect: SqlDialect, names: Sequence[str]) -> Sql:
+    return Sql(", ".join(map(dialect.parameter, names)))
 
 
 class LedgerStatements(Generic[S]):
@@ -213,24 +235,24 @@ class LedgerStatements(Generic[S]):
         made."""
         values = self.key(entry)
         values |= {
-            "given_inserted": entry.inserted,
-            "given_updated": entry.updated,
-            "given_skipped": entry.skipped,
-            "given_rejected": len(entry.rejects),
+            "inserted": entry.inserted,
+            "updated": entry.updated,
+            "skipped": entry.skipped,
+            "rejected": len(entry.rejects),
         }
         if entry.previous_last_row is None:
             return self._statements.add, values
-        return self._statements.lengthen, values | {"given_extends": entry.previous_last_row}
+        return self._statements.lengthen, values | {"extends": entry.previous_last_row}
 
     def key(self, entry: Entry) -> dict[str, Any]:
         """The parameters of :attr:`recorded`."""
         claim = self._claim
         return {
-            "given_import_id": claim.import_id,
-            "given_round": claim.generation,
-            "given_run_id": claim.run_id,
-            "given_first_row": entry.first_row,
-            "given_last_row": entry.last_row,
+            "import_id": claim.import_id,
+            "round": claim.generation,
+            "run_id": claim.run_id,
+            "first_row": entry.first_row,
+            "last_row": entry.last_row,
         }
 
     def rejects(self, entry: Entry) -> list[dict[str, Any]]:
@@ -249,8 +271,7 @@ class LedgerStatements(Generic[S]):
             return []
         values = (*claim.mends, claim.run_id)
         return [
-            {"given_import_id": values[0], "given_round": values[1], "given_sheet_row": row, "given_run_id": values[2]}
-            for row in entry.closes
+            {"import_id": values[0], "round": values[1], "sheet_row": row, "run_id": values[2]} for row in entry.closes
         ]
 
     def reject_records(self, entry: Entry) -> list[list[Any]]:
@@ -258,26 +279,24 @@ class LedgerStatements(Generic[S]):
         return [[values[name] for name in REJECT_COLUMNS] for values in self.rejects(entry)]
 
 
-def _fence(run: sa.Table) -> sa.ColumnElement[bool]:
-    """True while the run has its claim. Read it under a shared lock: a run that ends the claim then waits."""
-    return sa.and_(run.c.run_id == _parameter("run_id"), run.c.claim.is_not(None))
-
-
-def hold_claim(connection: sa.Connection, run: sa.Table, claim: Claim) -> None:
+def hold_claim(connection: SqlConnection, dialect: SqlDialect, run: Table, claim: Claim) -> None:
     """Keep the claim until the open transaction ends. Raises :class:`SupersededError` if it has ended."""
-    held = sa.select(run.c.run_id).where(run.c.run_id == claim.run_id, run.c.claim.is_not(None)).with_for_update()
-    if connection.execute(held).first() is None:
+    held = "SELECT run_id FROM {run} WHERE run_id = :run_id AND claim IS NOT NULL{for_update}"
+    if connection.row(dialect.compose(held, run=run), {"run_id": claim.run_id}) is None:
         raise SupersededError("another run has taken this import over: this one may write no more")
 
 
-def _parameter(name: str, type_: sa.types.TypeEngine[Any] | None = None) -> sa.BindParameter[Any]:
-    """A bound parameter. SQLAlchemy reserves the names of columns for itself."""
-    return sa.bindparam(f"given_{name}", type_=type_)
-
-
-def text_for(dialect: sa.Dialect) -> Callable[[sa.Executable], str]:
-    """Returns a function that compiles statements to the text that a driver of this dialect takes."""
-    return lambda statement: str(statement.compile(dialect=dialect))  # type: ignore[attr-defined]
+def new_entry(claim: Claim, first_row: int, last_row: int, *, skipped: int = 0) -> dict[str, Any]:
+    """The row of an entry in the table of batches, of rows that were not written."""
+    return {
+        "import_id": claim.import_id,
+        "round": claim.generation,
+        "run_id": claim.run_id,
+        "first_row": first_row,
+        "last_row": last_row,
+        **dict.fromkeys(COUNTS, 0),
+        "skipped": skipped,
+    }
 
 
 def _reject_row(claim: Claim, reject: Reject, codec: str) -> dict[str, Any]:

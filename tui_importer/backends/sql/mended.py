@@ -4,57 +4,53 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import sqlalchemy as sa
-
+from tui_importer.backends.sql.database import SqlConnection
 from tui_importer.backends.sql.dialects import SqlDialect
-from tui_importer.backends.sql.ledger_tables import MENDED_TABLE, LedgerTables, hold_claim
+from tui_importer.backends.sql.ledger_tables import LedgerTables, hold_claim, insertion, new_entry
 from tui_importer.core.model.completed_rows import Interval
+from tui_importer.core.model.table import Table
 from tui_importer.core.writing.ledger import Claim, Generation
 
 
-def exists(connection: sa.Connection, tables: LedgerTables) -> bool:
+def exists(connection: SqlConnection, dialect: SqlDialect, mended: Table) -> bool:
     """Whether the table is there: it is created with the first import of mended rejects."""
-    return sa.inspect(connection).has_table(MENDED_TABLE, schema=tables.mended.schema)
+    return dialect.has_table(connection, mended.name, mended.schema)
 
 
-def rejected_rows(connection: sa.Connection, tables: LedgerTables, generation: Generation) -> dict[int, bool]:
+def rejected_rows(
+    connection: SqlConnection, dialect: SqlDialect, tables: LedgerTables, generation: Generation
+) -> dict[int, bool]:
     """The rejected rows of a generation, and whether each is closed."""
     found: dict[int, bool] = {}
+    of_generation = {"import_id": generation.import_id, "round": generation.generation}
     for table, closed in ((tables.reject, False), (tables.mended, True)):
-        if closed and not exists(connection, tables):
+        if closed and not exists(connection, dialect, table):
             break
-        of_generation = sa.and_(table.c.import_id == generation.import_id, table.c.round == generation.generation)
-        rows = connection.execute(sa.select(table.c.sheet_row).where(of_generation)).scalars()
-        found |= dict.fromkeys(rows, closed)
+        query = "SELECT sheet_row FROM {table} WHERE import_id = :import_id AND round = :round"
+        rows = connection.rows(dialect.compose(query, table=table), of_generation)
+        found |= {row: closed for (row,) in rows}
     return found
 
 
 def record_skipped(
-    connection: sa.Connection,
-    tables: LedgerTables,
+    connection: SqlConnection,
     dialect: SqlDialect,
+    tables: LedgerTables,
     claim: Claim,
     intervals: Sequence[Interval],
 ) -> None:
     """Record rows of the claimed import as skipped. Raises :class:`SupersededError` if the claim has ended."""
-    hold_claim(connection, tables.run, claim)
+    hold_claim(connection, dialect, tables.run, claim)
     entries = [
-        {
-            "import_id": claim.import_id,
-            "round": claim.generation,
-            "run_id": claim.run_id,
-            "first_row": interval.first,
-            "last_row": interval.last,
-            "inserted": 0,
-            "skipped": interval.last - interval.first + 1,
-            "rejected": 0,
-        }
+        new_entry(claim, interval.first, interval.last, skipped=interval.last - interval.first + 1)
         for interval in intervals
     ]
-    connection.execute(dialect.insert_ignore(tables.batch), entries)
+    if entries:
+        connection.execute_many(dialect.insert_ignore(insertion(dialect, tables.batch, list(entries[0]))), entries)
 
 
-def reopen(connection: sa.Connection, tables: LedgerTables, run_ids: Sequence[str]) -> None:
+def reopen(connection: SqlConnection, dialect: SqlDialect, mended: Table, run_ids: Sequence[str]) -> None:
     """Open the rejects again that these runs have closed: their rows are taken out."""
-    if exists(connection, tables):
-        connection.execute(sa.delete(tables.mended).where(tables.mended.c.run_id.in_(run_ids)))
+    if exists(connection, dialect, mended):
+        statement = dialect.compose("DELETE FROM {mended} WHERE run_id = :run_id", mended=mended)
+        connection.execute_many(statement, [{"run_id": run_id} for run_id in run_ids])

@@ -5,10 +5,10 @@ from __future__ import annotations
 import datetime as dt
 import os
 import socket
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
-import sqlalchemy as sa
 
 from tui_importer.backends.sql.ledger_tables import COUNTS, ascii_json, storable
 from tui_importer.backends.sql.processes import process_id
@@ -40,10 +40,13 @@ def new_row(run: NewRun, codec: str) -> dict[str, Any]:
         "host": socket.gethostname(),
         "process": process_id(os.getpid()) or str(os.getpid()),
         "command": None if run.command is None else storable(run.command, codec),
+        **dict.fromkeys(COUNTS, 0),
+        "blank_rows": 0,
+        "published": False,
     }
 
 
-def past_run(row: sa.RowMapping) -> PastRun:
+def past_run(row: Mapping[str, Any]) -> PastRun:
     """The run that a row describes."""
     return PastRun(
         run_id=row["run_id"],
@@ -59,8 +62,8 @@ def past_run(row: sa.RowMapping) -> PastRun:
         columns=msgspec.json.decode(row["columns"], type=tuple[ColumnPlan, ...]),
         table=row["target_table"],
         row_limit=row["row_limit"],
-        atomic=row["atomic"],
-        created_table=row["created_table"],
+        atomic=bool(row["atomic"]),
+        created_table=bool(row["created_table"]),
         host=row["host"],
         process=row["process"],
         strategy=row["strategy"],
@@ -71,7 +74,7 @@ def past_run(row: sa.RowMapping) -> PastRun:
         blank_rows=row["blank_rows"],
         error=row["error"],
         before=row["before_checksums"],
-        published=row["published"],
+        published=bool(row["published"]),
     )
 
 
@@ -80,7 +83,8 @@ def _moment(value: Any) -> str | None:
     return None if value is None else utc(value).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
-def utc(value: dt.datetime) -> dt.datetime:
-    """A database timestamp in UTC."""
-    aware = value if value.tzinfo else value.replace(tzinfo=dt.UTC)  # SQLite's CURRENT_TIMESTAMP is UTC
+def utc(value: dt.datetime | str) -> dt.datetime:
+    """A database timestamp in UTC; SQLite has none but text."""
+    moment = dt.datetime.fromisoformat(value) if isinstance(value, str) else value
+    aware = moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)  # SQLite's CURRENT_TIMESTAMP is UTC
     return aware.astimezone(dt.UTC)

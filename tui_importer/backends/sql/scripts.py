@@ -5,18 +5,17 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 
-import sqlalchemy as sa
-
+from tui_importer.backends.sql.database import SqlConnection
 from tui_importer.backends.sql.dialects import SqlDialect
-from tui_importer.backends.sql.ledger_tables import LedgerTables, hold_claim
+from tui_importer.backends.sql.ledger_tables import LedgerTables, hold_claim, insertion, new_entry
 from tui_importer.core.model.scripts import ScriptMoment
 from tui_importer.core.writing.ledger import Claim
 
 
 def execute_once(
-    connection: sa.Connection,
-    tables: LedgerTables,
+    connection: SqlConnection,
     dialect: SqlDialect,
+    tables: LedgerTables,
     claim: Claim,
     moment: ScriptMoment,
     script: str,
@@ -25,29 +24,15 @@ def execute_once(
 
     Raises :class:`SupersededError` if the claim has ended.
     """
-    hold_claim(connection, tables.run, claim)
-    batch = tables.batch
-    of_script = sa.and_(
-        batch.c.import_id == claim.import_id, batch.c.round == claim.generation, batch.c.first_row == moment.value
-    )
-    if connection.execute(sa.select(batch.c.run_id).where(of_script)).first() is not None:
+    hold_claim(connection, dialect, tables.run, claim)
+    executed = "SELECT run_id FROM {batch} WHERE import_id = :import_id AND round = :round AND first_row = :first_row"
+    entry = new_entry(claim, moment.value, moment.value)
+    key = {name: entry[name] for name in ("import_id", "round", "first_row")}
+    if connection.row(dialect.compose(executed, batch=tables.batch), key) is not None:
         return False
-    connection.execute(
-        sa.insert(batch).values(
-            import_id=claim.import_id,
-            round=claim.generation,
-            run_id=claim.run_id,
-            first_row=moment.value,
-            last_row=moment.value,
-            inserted=0,
-            skipped=0,
-            rejected=0,
-        )
-    )
-    # Without parameters, no driver looks for placeholders in the text.
-    unchanged = connection.execution_options(no_parameters=True)
+    connection.execute(insertion(dialect, tables.batch, list(entry)), entry)
     for statement in [script] if dialect.takes_scripts else statements(script):
-        unchanged.exec_driver_sql(statement)
+        connection.execute_script(statement)
     return True
 
 

@@ -11,14 +11,13 @@ from contextlib import closing, suppress
 from pathlib import Path
 
 import aiosqlite
-import sqlalchemy as sa
 
-from tui_importer.backends.sql.dialects import SqlDialect, dialect_of
 from tui_importer.backends.sql.faults import SQLITE_BUSY_CODES
 from tui_importer.backends.sql.ledger import SqlLedger
 from tui_importer.backends.sqlite.catalog import SQLiteCatalog
+from tui_importer.backends.sqlite.database import SQLiteDatabase
 from tui_importer.backends.sqlite.errors import connection_errors
-from tui_importer.backends.sqlite.session import BEGIN, BUSY_TIMEOUT, open_async_session, open_session
+from tui_importer.backends.sqlite.session import BUSY_TIMEOUT, open_async_session, open_session
 from tui_importer.core.model.url import parse_address, sqlite_path
 from tui_importer.core.writing.backend import AsyncSession, ConnectionSettings, Destination, Session
 from tui_importer.core.writing.base import BaseBackend
@@ -46,9 +45,8 @@ class SQLite(BaseBackend):
         self._was_there = False
         self._cancelled = threading.Event()
         self._connections: set[sqlite3.Connection] = set()
-        self._engine = sa.create_engine("sqlite://", creator=self._tracked_connection, poolclass=sa.NullPool)
-        self._dialect = dialect_of(self._engine)
-        self.catalog = SQLiteCatalog(self._path, self._engine, self._dialect)
+        self._database = SQLiteDatabase(self._tracked_connection)
+        self.catalog = SQLiteCatalog(self._path, self._database)
 
     def connect(self) -> None:
         if self._path.exists():
@@ -60,7 +58,7 @@ class SQLite(BaseBackend):
     def ledger(self, schema: str | None) -> SQLiteLedger:
         if schema is not None:
             raise UsageError("SQLite has no schemas: leave --ledger-schema out")
-        return SQLiteLedger(self._path, self._engine, self._dialect)
+        return SQLiteLedger(self._path, self._database)
 
     def open_session(self, destination: Destination) -> Session:
         self._execute_once(_WAL)
@@ -87,6 +85,7 @@ class SQLite(BaseBackend):
                 connection.interrupt()
 
     def close(self) -> None:
+        self._database.close()
         for connection in self._connections:
             connection.close()
 
@@ -116,8 +115,8 @@ class SQLite(BaseBackend):
         )
 
     def _tracked_connection(self) -> sqlite3.Connection:
-        """Open a connection for the engine, which :meth:`cancel` reaches."""
-        connection = sqlite3.connect(self._address, uri=self._was_there, timeout=BUSY_SLICE, check_same_thread=False)
+        """Open a connection that :meth:`cancel` reaches."""
+        connection = self._open()
         self._connections.add(connection)
         return connection
 
@@ -125,8 +124,8 @@ class SQLite(BaseBackend):
 class SQLiteLedger(SqlLedger):
     """The ledger in an SQLite file, which is not created before there is something to write."""
 
-    def __init__(self, path: Path, engine: sa.Engine, dialect: SqlDialect) -> None:
-        super().__init__(engine, dialect, begin=BEGIN)
+    def __init__(self, path: Path, database: SQLiteDatabase) -> None:
+        super().__init__(database)
         self._path = path
 
     def history(self, table: str) -> Sequence[PastRun]:

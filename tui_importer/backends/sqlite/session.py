@@ -12,10 +12,9 @@ from functools import cache
 from typing import Any
 
 import aiosqlite
-from sqlalchemy.dialects.sqlite import pysqlite as sqlite_dialect
 
 from tui_importer.backends.sql.dialects import SQLiteDialect
-from tui_importer.backends.sql.ledger_tables import LedgerStatements, WorkerStatements, text_for, worker_statements
+from tui_importer.backends.sql.ledger_tables import LedgerStatements, WorkerStatements, worker_statements
 from tui_importer.backends.sql.session import (
     RELEASE,
     ROLLBACK_TO,
@@ -38,9 +37,6 @@ from tui_importer.errors import DataFault, TransientFault
 
 #: Seconds that a batch waits for another process's write lock before it fails and is retried.
 BUSY_TIMEOUT = 5.0
-
-#: Opens a write transaction.
-BEGIN = "BEGIN IMMEDIATE"
 
 #: How values of types that SQLite lacks are bound (SQLite documentation, "Datatypes In SQLite"): dates and times as ISO
 #: 8601 text, exact numbers as text that a NUMERIC column converts if nothing is lost.
@@ -81,7 +77,7 @@ class Statements:
     """
 
     def __init__(self, destination: Destination) -> None:
-        mode, quote = destination.mode, _DIALECT.identifier_preparer.quote_identifier
+        mode, quote = destination.mode, DIALECT.quote
         columns = ", ".join(map(quote, destination.columns))
         places = ", ".join("?" * len(destination.columns))
         table = quote(destination.table.name)
@@ -131,7 +127,7 @@ class SQLiteOperations(SessionOperations[Statements]):
         deadline = time.monotonic() + BUSY_TIMEOUT
         while True:
             try:
-                yield from self._execute(BEGIN)
+                yield from self._execute(DIALECT.begin)
             except TransientFault:
                 if self._cancelled or time.monotonic() > deadline:
                     raise
@@ -247,10 +243,10 @@ class SQLiteOperations(SessionOperations[Statements]):
             yield self._connection.executemany(statement, parameters)
 
 
-_DIALECT = sqlite_dialect.dialect(paramstyle="named")
+DIALECT = SQLiteDialect()
 
 
 @cache
 def compiled_ledger() -> WorkerStatements[str]:
     """The statements of the ledger in an SQLite file."""
-    return worker_statements(None, SQLiteDialect(), text_for(_DIALECT))
+    return worker_statements(None, DIALECT, str)

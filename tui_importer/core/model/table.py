@@ -14,7 +14,8 @@ class TableColumn(msgspec.Struct, frozen=True):
     """A column of a target table.
 
     ``default``: the database fills it if an import does not (a default, an identity or a generated column);
-    ``default_sql`` is the expression, if there is one. ``writable`` is false if it accepts no value (generated always).
+    ``default_sql`` is the expression, if there is one, also of a table to be created. ``writable`` is false if it
+    accepts no value (generated always).
     """
 
     name: str
@@ -108,5 +109,5 @@ class Table(msgspec.Struct, frozen=True):
 
     @property
     def qualified_name(self) -> str:
-        """``schema.name`` for people; SQLAlchemy or the driver quote identifiers for the database."""
+        """``schema.name`` for people; the backend quotes identifiers for the database."""
         return joined_table_name(self.schema, self.name)
