@@ -18,15 +18,20 @@ class Candidate:
     """A candidate form; ``miss`` is the first text that does not have it, with its row."""
 
     def __init__(
-        self, pattern: str | Callable[[], re.Pattern[str]], read: Callable[[Sequence[str]], int] | None = None
+        self,
+        pattern: str | Callable[[], re.Pattern[str]],
+        read: Callable[[Sequence[str]], int] | None = None,
+        possible: Callable[[str], bool] | None = None,
     ) -> None:
         """``pattern`` may be a function that compiles it when it is needed first: most forms are ruled out before.
 
-        ``read`` returns how many texts, from the first on, can be read.
+        ``read`` returns how many texts, from the first on, can be read. ``possible`` is false for a text that cannot
+        match, and takes less time than compiling the pattern.
         """
         self.miss: tuple[int, str] | None = None
         self._pattern = pattern
         self._read = read
+        self._possible = possible
 
     @cached_property
     def _matches(self) -> Callable[[str], re.Match[str] | None]:
@@ -35,6 +40,9 @@ class Candidate:
     def match(self, texts: Sequence[str], rows: Sequence[int]) -> bool:
         """Take texts into account; False if one of them, or one in an earlier row, does not have the form."""
         if self.miss is not None and self.miss[0] < rows[0]:
+            return False
+        if self._possible is not None and not self._possible(texts[0]):
+            self.rule_out(texts[0], rows[0])
             return False
         offset = next(compress(count(), map(not_, map(self._matches, texts))), len(texts))
         if self._read is not None:

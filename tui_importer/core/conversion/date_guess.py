@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from tui_importer.core.conversion.candidate import Candidate, readable
 from tui_importer.core.conversion.dates import DateForm, date_pattern
 from tui_importer.core.conversion.guess_result import GuessResult
+from tui_importer.core.model.date_format import ORDERS
 from tui_importer.core.model.formats import ColumnFormat
 from tui_importer.core.model.types import DATE, TIMESTAMP, TIMESTAMPTZ, ColumnType
 
@@ -29,6 +30,7 @@ _STANDARD_LENGTH = len(_STANDARD)
 _DATE_LIKE = (
     r"[0-9]{1,4}[./-][0-9]{1,2}[./-][0-9]{1,4}(?:[ ,T].*)?|(?:[0-9]{1,4}[ ./-]+)?[A-Za-z]{3,9}[ ./-]+[0-9]{1,4}\b.*"
 )
+_MARKS = "./-,"
 #: Two digits each: 13.1.10 is a version.
 _TWO_DIGITS = r"(?=[0-9]{2}[./-][0-9]{2}[./-][0-9]{2}(?![0-9]))"
 
@@ -100,4 +102,9 @@ def _candidate(date_format: str) -> Candidate:
     def read(texts: Sequence[str]) -> int:
         return readable(dt.datetime.fromisoformat, DateForm(date_format).rewrite(texts))
 
-    return Candidate(pattern, read)
+    marks, named_first = set(date_format) & {*_MARKS}, date_format.startswith("MON")
+
+    def possible(text: str) -> bool:
+        return text[:1].isdigit() is not named_first and all(mark in text for mark in marks)
+
+    return Candidate(pattern, read, None if date_format in ORDERS else possible)

@@ -22,12 +22,25 @@ _LONG = re.compile(r"(?:[0-9][^0-9\n]?){16}")
 _NOT_SEPARATORS = str.maketrans(dict.fromkeys("0123456789+-\u2212()eE"))
 
 
+#: What surrounds the amount in an amount of money, apart from its currency.
+_NO_CURRENCY = f"0123456789.,{APOSTROPHES}{BLANKS}-+()\u2212"
+
+
+def _has_percent(text: str) -> bool:
+    return "%" in text
+
+
+def _has_sign(text: str) -> bool:
+    return bool(text.strip(_NO_CURRENCY))
+
+
 class _Sort:
     """Plain numbers, percentages or amounts of money, with either decimal mark, and facts about their texts."""
 
     def __init__(self, marks: Sequence[str], *, percent: bool = False, currency: bool = False) -> None:
         self.percent = percent
-        self.candidates = {mark: Candidate(partial(self._pattern, mark)) for mark in marks}
+        possible = _has_percent if percent else _has_sign if currency else None
+        self.candidates = {mark: Candidate(partial(self._pattern, mark), possible=possible) for mark in marks}
         self.currency = currency
         self.currencies: set[str] = set()
         self.characters: set[str] = set()
