@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import sqlite3
 import threading
 import time
@@ -10,14 +9,12 @@ from collections.abc import Sequence
 from contextlib import closing, suppress
 from pathlib import Path
 
-import aiosqlite
-
 from tui_importer.backends.sql.faults import SQLITE_BUSY_CODES
 from tui_importer.backends.sql.ledger import SqlLedger
 from tui_importer.backends.sqlite.catalog import SQLiteCatalog
 from tui_importer.backends.sqlite.database import SQLiteDatabase
 from tui_importer.backends.sqlite.errors import connection_errors
-from tui_importer.backends.sqlite.session import BUSY_TIMEOUT, open_async_session, open_session
+from tui_importer.backends.sqlite.session import BUSY_TIMEOUT, open_session
 from tui_importer.core.model.url import parse_address, sqlite_path
 from tui_importer.core.writing.backend import AsyncSession, ConnectionSettings, Destination, Session
 from tui_importer.core.writing.base import BaseBackend
@@ -69,11 +66,13 @@ class SQLite(BaseBackend):
         return open_session(connection, destination)
 
     async def open_async_session(self, destination: Destination) -> AsyncSession:
-        await asyncio.to_thread(self._execute_once, _WAL)
+        from asyncio import to_thread  # few runs need it
+
+        from tui_importer.backends.sqlite.async_session import connect, open_async_session
+
+        await to_thread(self._execute_once, _WAL)
         with connection_errors(self._path):
-            connection = await aiosqlite.connect(
-                self._address, uri=self._was_there, isolation_level=None, timeout=BUSY_SLICE
-            )
+            connection = await connect(self._address, uri=self._was_there, timeout=BUSY_SLICE)
             for pragma in _PRAGMAS:
                 await connection.execute(pragma)
         return open_async_session(connection, destination)

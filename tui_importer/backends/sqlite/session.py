@@ -1,17 +1,13 @@
-"""The sessions of SQLite: autocommit mode, so that we open and end the transactions. aiosqlite has the methods of
-sqlite3 and runs them in a thread of its own, so it is not faster, only asynchronous."""
+"""The sessions of SQLite: autocommit mode, so that we open and end the transactions."""
 
 from __future__ import annotations
 
-import asyncio
 import sqlite3
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from functools import cache
-from typing import Any
-
-import aiosqlite
+from typing import TYPE_CHECKING, Any
 
 from tui_importer.backends.sql.dialects import SQLiteDialect
 from tui_importer.backends.sql.ledger_tables import LedgerStatements, WorkerStatements, worker_statements
@@ -19,7 +15,6 @@ from tui_importer.backends.sql.session import (
     RELEASE,
     ROLLBACK_TO,
     SAVEPOINT,
-    AsyncSqlSession,
     SessionOperations,
     SqlSession,
 )
@@ -34,6 +29,9 @@ from tui_importer.core.writing.defaults import PartStatements
 from tui_importer.core.writing.loaded import NOTHING_LOADED, Loaded
 from tui_importer.core.writing.operation import Operation
 from tui_importer.errors import DataFault, TransientFault
+
+if TYPE_CHECKING:
+    import aiosqlite
 
 #: Seconds that a batch waits for another process's write lock before it fails and is retried.
 BUSY_TIMEOUT = 5.0
@@ -57,16 +55,6 @@ def open_session(connection: sqlite3.Connection, destination: Destination) -> Sq
             connection.interrupt()
 
     return SqlSession(SQLiteOperations(connection, destination, interrupt))
-
-
-def open_async_session(connection: aiosqlite.Connection, destination: Destination) -> AsyncSqlSession:
-    """The session of a connection for asyncio, in the running loop."""
-    loop = asyncio.get_running_loop()
-
-    def interrupt() -> None:
-        asyncio.run_coroutine_threadsafe(connection.interrupt(), loop)
-
-    return AsyncSqlSession(SQLiteOperations(connection, destination, interrupt))
 
 
 class Statements:
