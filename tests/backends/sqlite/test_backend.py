@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from tui_importer.backends.sqlite.backend import SQLite
-from tui_importer.core.model.table import Table
-from tui_importer.core.writing.backend import ConnectionSettings
+from tui_importer.core.model.table import Table, TableColumn
+from tui_importer.core.model.types import INTEGER
+from tui_importer.core.writing.backend import ConnectionSettings, Destination
 from tui_importer.errors import ImporterError
 
 
@@ -28,3 +29,21 @@ def test_database_that_was_removed_is_not_created_anew(tmp_path: Path) -> None:
         backend.catalog.count(Table(name="items", columns=()))
     backend.close()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_file_of_this_run_has_a_rollback_journal_and_any_other_a_log(tmp_path: Path) -> None:
+    path = tmp_path / "new.db"
+    modes: list[str] = []
+    for _ in range(2):
+        backend = SQLite(ConnectionSettings(f"sqlite:///{path}", "tui_importer/test", 10))
+        try:
+            backend.connect()
+            table = Table("t", (TableColumn("n", INTEGER),))
+            if not modes:
+                backend.catalog.create_table(table)
+            backend.open_session(Destination(table, ("n",), (INTEGER,), None)).close()
+        finally:
+            backend.close()
+        with closing(sqlite3.connect(path)) as connection:
+            modes += connection.execute("PRAGMA journal_mode").fetchone()
+    assert modes == ["delete", "wal"]

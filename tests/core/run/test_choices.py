@@ -30,6 +30,11 @@ class Rows:
 
     row_hint: int | None = None
     row_characters: float = 100.0
+    guess: int | None = None
+
+    @property
+    def likely_rows(self) -> int | None:
+        return self.guess if self.row_hint is None else self.row_hint
 
 
 class WithWorkerLimit:
@@ -42,6 +47,13 @@ class WithWorkerLimit:
 
     def run(self, job: Any) -> None:
         raise NotImplementedError
+
+
+def test_unknown_number_of_rows_is_guessed_from_the_size_of_the_file() -> None:
+    assert choose_batch_size(Options(), 2, Rows()) == (MIN_BATCH_SIZE, "the number of rows is unknown")
+    rows, why = choose_batch_size(Options(), 2, Rows(guess=1_234_567))
+    assert (rows, why) == (NEAR_BATCH_SIZE, "there are about 1,234,567 rows, by the size of the file")
+    assert choose_batch_size(Options(), 2, Rows(row_hint=9, guess=1_234_567))[0] == MIN_BATCH_SIZE
 
 
 @pytest.mark.parametrize(

@@ -74,8 +74,10 @@ def test_minimal_reader_implements_the_protocol(tmp_path: Path) -> None:
     reader: Reader = LinesReader()
     with open_source(path, reader, Source(file=str(path))) as source:
         assert (source.name, source.row_hint, source.layout.header_row) == ("lines", None, 1)
+        assert source.likely_rows == 11  # 9 bytes, 4 characters in 5 rows
         [inferred] = source.infer()
         assert (str(inferred.type), inferred.cells, inferred.blanks) == ("integer", 4, 1)
+        assert (source.row_hint, source.likely_rows) == (4, 4)  # all rows were read
 
 
 def test_malformed_record_is_rejected(tmp_path: Path) -> None:

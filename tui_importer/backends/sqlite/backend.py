@@ -58,7 +58,7 @@ class SQLite(BaseBackend):
         return SQLiteLedger(self._path, self._database)
 
     def open_session(self, destination: Destination) -> Session:
-        self._execute_once(_WAL)
+        self._prepare_to_write()
         with connection_errors(self._path):
             connection = self._open()
             for pragma in _PRAGMAS:
@@ -70,7 +70,7 @@ class SQLite(BaseBackend):
 
         from tui_importer.backends.sqlite.async_session import connect, open_async_session
 
-        await to_thread(self._execute_once, _WAL)
+        await to_thread(self._prepare_to_write)
         with connection_errors(self._path):
             connection = await connect(self._address, uri=self._was_there, timeout=BUSY_SLICE)
             for pragma in _PRAGMAS:
@@ -93,6 +93,10 @@ class SQLite(BaseBackend):
         """The file; a file that was there is never created anew once somebody has removed it (SQLite documentation,
         "Uniform Resource Identifiers", 3.3)."""
         return f"{self._path.absolute().as_uri()}?mode=rw" if self._was_there else str(self._path)
+
+    def _prepare_to_write(self) -> None:
+        if self._was_there:  # else nobody reads it yet, and a rollback journal takes less time
+            self._execute_once(_WAL)
 
     def _execute_once(self, statement: str) -> None:
         """Execute one statement on a connection of its own, once no other connection holds a conflicting lock."""

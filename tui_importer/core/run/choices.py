@@ -23,8 +23,8 @@ from tui_importer.events import SettingChosen
 #: Measured (``benchmarks/automatic.py``): near, 2,000 to 20,000 rows differ by less than 10 %.
 MIN_BATCH_SIZE = 2_000
 NEAR_BATCH_SIZE, FAR_BATCH_SIZE = 10_000, 20_000
-#: If the number of rows is known, batches grow beyond the minimum only if each worker still gets this many, so that
-#: reading, encoding and writing overlap; far away, fewer and larger ones take less time.
+#: If the number of rows is known or likely, batches grow beyond the minimum only if each worker still gets this many,
+#: so that reading, encoding and writing overlap; far away, fewer and larger ones take less time.
 _NEAR_BATCHES_EACH, _FAR_BATCHES_EACH = 5, 2
 #: About the most characters of a batch: a few batches are in memory at a time.
 BATCH_CHARACTERS = 8_000_000
@@ -39,11 +39,14 @@ _ORDER_NOTE = "one worker writes: rows of the same key are written in the order 
 
 
 class Extent(Protocol):
-    """How much there is to load. ``row_hint`` is the expected number of rows, if it is known, and ``row_characters``
-    about how many characters a row has."""
+    """How much there is to load. ``row_hint`` is the expected number of rows, if it is known, ``likely_rows`` a guess
+    even then, and ``row_characters`` about how many characters a row has."""
 
     @property
     def row_hint(self) -> int | None: ...
+
+    @property
+    def likely_rows(self) -> int | None: ...
 
     @property
     def row_characters(self) -> float: ...
@@ -127,12 +130,14 @@ def choose_batch_size(
 def _automatic_batch_size(workers: int, extent: Extent, round_trip: float | None) -> tuple[int, str]:
     far = round_trip is not None and round_trip >= FAR_ROUND_TRIP
     most, each = (FAR_BATCH_SIZE, _FAR_BATCHES_EACH) if far else (NEAR_BATCH_SIZE, _NEAR_BATCHES_EACH)
-    if extent.row_hint is None:
+    likely = extent.likely_rows
+    if likely is None:
         rows, why = most if far else MIN_BATCH_SIZE, "the number of rows is unknown"
     else:
-        rows = min(max(extent.row_hint // (workers * each), MIN_BATCH_SIZE), most)
+        rows = min(max(likely // (workers * each), MIN_BATCH_SIZE), most)
         answers = ", and each batch waits for several answers" if far else ""
-        why = f"there are about {extent.row_hint:,} rows{answers}"
+        size = ", by the size of the file" if extent.row_hint is None else ""
+        why = f"there are about {likely:,} rows{size}{answers}"
     if rows * extent.row_characters > BATCH_CHARACTERS:
         rows = max(1, int(BATCH_CHARACTERS / extent.row_characters))
         why = f"the rows are long (about {extent.row_characters:,.0f} characters)"

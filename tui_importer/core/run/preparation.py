@@ -57,6 +57,7 @@ def make_ready(context: RunContext, source: OpenSource, sha256: str, database: T
         context.notice(note)
     context.reader.source_rows = source.row_hint
     resolved, past = _resolve(context, opened, database)
+    context.reader.source_rows = source.row_hint  # all rows may have been read meanwhile
     choices = choose(context.plan, components.strategy, database.backend, source)
     if past is not None:
         ready: Ready = context.reach(after(resolved, AlreadyDone, choices=choices, past=past))

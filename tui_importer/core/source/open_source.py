@@ -75,6 +75,7 @@ class OpenSource:
     key_column: int | None = None
     row_characters: float = 0.0
     last_row: int | None = field(default=None, init=False)
+    _counted: int | None = field(default=None, init=False)
     _told: set[str] = field(default_factory=set, init=False)
 
     @property
@@ -84,11 +85,22 @@ class OpenSource:
 
     @property
     def row_hint(self) -> int | None:
-        """The expected number of data rows, including blank ones; None if the reader does not know it.
+        """The expected number of data rows, including blank ones; None if it is not known.
 
-        A reader may know it better once all rows were read.
+        It may be known, or known better, once all rows were read.
         """
-        return _expected_rows(self.sheet, self.layout, self.limit)
+        expected = _expected_rows(self.sheet, self.layout, self.limit)
+        return self._counted if expected is None else expected
+
+    @property
+    def likely_rows(self) -> int | None:
+        """As :attr:`row_hint`; if it is not known, what the size of the file suggests."""
+        if self.row_hint is not None or not self.row_characters:
+            return self.row_hint
+        try:
+            return int(self.path.stat().st_size / self.row_characters)
+        except OSError:
+            return None
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -132,13 +144,16 @@ class OpenSource:
         """What the types of the columns follow from; as for :meth:`infer`."""
         columns: dict[int, ColumnInference] = {}
         filled: set[int] = set()
+        rows = 0
         for block in self._without_totals(INFERENCE_ROWS):
+            rows += len(block)
             for position, column in enumerate(block.columns, start=block.first_column):
                 if position not in columns:
                     columns[position] = ColumnInference(typed=self.typed, given=given(position))
                 columns[position].add(column, block.first_row)
                 if column.blanks < len(column):
                     filled.add(position)
+        self._counted = rows if self.limit is None else min(rows, self.limit)
         self.layout = self.layout.stretched(filled)
         first = self.layout.first_column
         return [columns.get(position, ColumnInference()) for position in range(first, first + len(self.layout.headers))]
