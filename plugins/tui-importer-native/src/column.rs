@@ -465,13 +465,13 @@ impl Column {
         sum
     }
 
+    /// The characters of the longest text. A text of fewer bytes than that need not be counted.
     fn longest_text(&self) -> usize {
-        let length = |item| match item {
-            Item::Text(text) => text.chars().count(),
-            Item::WholeText(number) => number.to_string().len(),
-            _ => 0,
-        };
-        self.items().map(length).max().unwrap_or(0)
+        self.items().fold(0, |longest, item| match item {
+            Item::Text(text) if text.len() > longest => longest.max(text.chars().count()),
+            Item::WholeText(number) => longest.max(number.to_string().len()),
+            _ => longest,
+        })
     }
 }
 
