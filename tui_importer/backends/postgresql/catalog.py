@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from tui_importer.backends.postgresql import privileges
 from tui_importer.backends.postgresql.belongings import belongings
+from tui_importer.backends.postgresql.reflection import reflect
 from tui_importer.backends.postgresql.sequences import advance_sequences
 from tui_importer.backends.sql.catalog import SqlCatalog
 from tui_importer.core.conversion.literals import LITERAL_KINDS
@@ -56,6 +57,11 @@ class PostgreSQLCatalog(SqlCatalog):
 
     def advance_sequences(self, table: Table, columns: Sequence[str]) -> Sequence[str]:
         return advance_sequences(self._database, table, columns)
+
+    def _read_definition(self, doing: str, table: str, schema: str | None) -> Table | None:
+        """SQLAlchemy would ask more often, and takes longer to import than a small sheet."""
+        with self._database.reading(doing) as connection:
+            return reflect(connection, table, schema)
 
     def _check_reading(self, table: Table) -> None:
         privileges.check_target(self._database, Access(table, (), reads=True))

@@ -24,14 +24,7 @@ class SqlCatalog(BaseCatalog):
         schema, table = split_table_name(name)
         if not self._dialect.schemas and schema is not None:
             schema, table = None, name  # a dot needs no quotes
-        doing = f"read the definition of table {name!r}"
-        with self._database.reading(doing) as connection:
-            if not self._dialect.has_table(connection, table, schema):
-                return None
-        from tui_importer.backends.sql import reflection  # it imports SQLAlchemy
-
-        with self._database.inspecting(doing) as inspected:
-            return reflection.reflect(inspected, self._dialect, table, schema)
+        return self._read_definition(f"read the definition of table {name!r}", table, schema)
 
     def create_table(self, table: Table) -> None:
         with self._database.transaction(f"create table {table.qualified_name!r}") as connection:
@@ -105,6 +98,16 @@ class SqlCatalog(BaseCatalog):
 
         with self._database.inspecting("read the foreign keys") as inspected:
             return reflection.referring_tables(inspected, table)
+
+    def _read_definition(self, doing: str, table: str, schema: str | None) -> Table | None:
+        """The definition of a table; errors say that it was not possible to do this."""
+        with self._database.reading(doing) as connection:
+            if not self._dialect.has_table(connection, table, schema):
+                return None
+        from tui_importer.backends.sql import reflection  # it imports SQLAlchemy
+
+        with self._database.inspecting(doing) as inspected:
+            return reflection.reflect(inspected, self._dialect, table, schema)
 
     def _lost_constraints(self, table: Table) -> list[str]:
         """The constraints of a table that exists, beyond the primary key: the new table would not have them."""
