@@ -58,7 +58,7 @@ class SQLite(BaseBackend):
         return SQLiteLedger(self._path, self._database)
 
     def open_session(self, destination: Destination) -> Session:
-        self._prepare_to_write()
+        self._prepare_to_write(destination)
         with connection_errors(self._path):
             connection = self._open()
             for pragma in _PRAGMAS:
@@ -70,7 +70,7 @@ class SQLite(BaseBackend):
 
         from tui_importer.backends.sqlite.async_session import connect, open_async_session
 
-        await to_thread(self._prepare_to_write)
+        await to_thread(self._prepare_to_write, destination)
         with connection_errors(self._path):
             connection = await connect(self._address, uri=self._was_there, timeout=BUSY_SLICE)
             for pragma in _PRAGMAS:
@@ -94,8 +94,10 @@ class SQLite(BaseBackend):
         "Uniform Resource Identifiers", 3.3)."""
         return f"{self._path.absolute().as_uri()}?mode=rw" if self._was_there else str(self._path)
 
-    def _prepare_to_write(self) -> None:
-        if self._was_there:  # else nobody reads it yet, and a rollback journal takes less time
+    def _prepare_to_write(self, destination: Destination) -> None:
+        """Write ahead in a file that was there. In one that this run creates, which nobody reads yet, a rollback
+        journal takes less time; and what a dry run tries leaves no trace."""
+        if self._was_there and destination.claim is not None:
             self._execute_once(_WAL)
 
     def _execute_once(self, statement: str) -> None:
