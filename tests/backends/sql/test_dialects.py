@@ -221,7 +221,7 @@ def test_parts_are_composed_and_parameters_written_for_the_driver() -> None:
 
 
 def test_only_dialect_hooks_depend_on_the_database_name() -> None:
-    asks = re.compile(r"dialect\.name|drivername|with_variant|backend_name")
+    asks = re.compile(r"dialect\.name\b|drivername|with_variant|backend_name")
     asking = [
         f"{path.relative_to(BACKENDS)}: {line.strip()}"
         for path in sorted(BACKENDS.rglob("*.py"))

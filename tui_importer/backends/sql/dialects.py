@@ -247,9 +247,7 @@ class PostgreSQLDialect(OnConflictDialect):
     def creation(self, table: Table, quote: Quote | None = None) -> list[str]:
         statements = super().creation(table, quote)
         if table.comment is not None:
-            comment = _literal(table.comment)
-            written = comment if quote else self.escape(comment)
-            statements.append(f"COMMENT ON TABLE {self.name_of(table, quote)} IS {written}")
+            statements.append(table_comment(self, table, table.comment, quote))
         return statements
 
     def emptying(self, table: Table) -> str:
@@ -297,13 +295,12 @@ class SQLiteDialect(OnConflictDialect):
         return list(primary_key) == [column] and type_.kind is Kind.INTEGER
 
 
-def _literal(text: str) -> str:
-    """A text in PostgreSQL's statements, whatever standard_conforming_strings is (manual, 4.1.2.2)."""
-    doubled = text.replace("'", "''")
-    if "\\" not in doubled:
-        return f"'{doubled}'"
+def table_comment(dialect: SqlDialect, table: Table, comment: str, quote: Quote | None) -> str:
+    """PostgreSQL's statement that sets a table's comment, whatever standard_conforming_strings is (manual, 4.1.2.2)."""
+    doubled = comment.replace("'", "''")
     escaped = doubled.replace("\\", "\\\\")
-    return f"E'{escaped}'"
+    literal = f"'{doubled}'" if "\\" not in doubled else f"E'{escaped}'"
+    return f"COMMENT ON TABLE {dialect.name_of(table, quote)} IS {literal if quote else dialect.escape(literal)}"
 
 
 def common_type_name(type_: ColumnType) -> str:

@@ -7,11 +7,12 @@ from contextlib import contextmanager
 from typing import Any
 
 import sqlalchemy as sa
+from msgspec.structs import replace
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.schema import CreateColumn, CreateIndex, CreateSchema, CreateTable, SetTableComment
 
 from tui_importer.backends.sql.database import NO_PARAMETERS, Parameters, SqlConnection, SqlDatabase
-from tui_importer.backends.sql.dialects import Quote, SqlDialect
+from tui_importer.backends.sql.dialects import Quote, SqlDialect, table_comment
 from tui_importer.core.conversion.parsing import as_text
 from tui_importer.core.model.table import ConstraintKind, Index, Table, TableColumn
 from tui_importer.core.model.types import ColumnType, Kind
@@ -223,6 +224,13 @@ class _PostgreSQL(SQLAlchemyDialect):
 
     takes_scripts = True
     checks_named_per_table = True
+
+    def creation(self, table: Table, quote: Quote | None = None) -> list[str]:
+        """SQLAlchemy escapes backslashes in a comment if it has not asked the server whether to."""
+        statements = super().creation(replace(table, comment=None), quote)
+        if table.comment is not None:
+            statements.append(table_comment(self, table, table.comment, quote))
+        return statements
 
     def insert_ignore(self, statement: str) -> str:
         return f"{statement} ON CONFLICT DO NOTHING"
