@@ -239,7 +239,7 @@ def test_import_is_not_complete_before_the_run_has_taken_its_rejects(tmp_path: P
     process.close()
     assert sqlite.fetch("SELECT state FROM tui_importer_run") == [("stopped",)]
     heard: list[AnyEvent] = []
-    report = Run(alone, listener=heard.append).execute()
+    report = Run(alone, listener=heard.append, rejects_file=tmp_path / "rejects.xlsx").execute()
     assert [event.reject.row for event in heard if isinstance(event, RowRejected)] == [9]
     assert (report.exit_code, report.stats.skipped, ids(sqlite)) == (3, 9, [*range(7), 8, 9])
 
