@@ -14,10 +14,13 @@ from msgspec.structs import replace
 
 import tui_importer
 from tests.backends.test_ledger import opened
+from tui_importer.backends.generic.backend import Generic
+from tui_importer.backends.postgresql.backend import PostgreSQL
 from tui_importer.backends.sql.database import SqlDatabase
-from tui_importer.backends.sql.dialects import PostgreSQLDialect, Sql, SQLiteDialect
+from tui_importer.backends.sql.dialects import Part, PostgreSQLDialect, Sql, SQLiteDialect
 from tui_importer.backends.sql.ledger_tables import LedgerTables, insertion
 from tui_importer.backends.sql.sqlalchemy_database import SQLAlchemyDatabase, SQLAlchemyDialect
+from tui_importer.backends.sqlite.backend import SQLite
 from tui_importer.core.model.table import Constraint, ConstraintKind, Index, Table, TableColumn
 from tui_importer.core.model.types import (
     BOOLEAN,
@@ -77,7 +80,8 @@ def databases(database: Database) -> Iterator[list[SqlDatabase]]:
         url = f"sqlite:///{database.url.removeprefix('sqlite+pysqlite:///')}"
     engine = sa.create_engine(url, poolclass=sa.NullPool)
     with opened(database) as (backend, _):
-        yield [backend._database, SQLAlchemyDatabase(engine)]  # type: ignore[attr-defined]
+        assert isinstance(backend, PostgreSQL | SQLite | Generic)
+        yield [backend._database, SQLAlchemyDatabase(engine)]
     engine.dispose()
 
 
@@ -171,7 +175,7 @@ def test_insert_ignoring_conflicts_leaves_existing_key(database: Database) -> No
 
 
 def test_unknown_database_has_no_assumed_capabilities() -> None:
-    dialect = SQLAlchemyDialect(sa.create_engine("sqlite://"))
+    dialect = SQLAlchemyDialect(sa.create_engine("sqlite://").dialect)
     assert dialect.insert_ignore("INSERT INTO t (id) VALUES (:id)") == "INSERT INTO t (id) VALUES (:id)"
     assert dialect.integer_bits is None
     assert not dialect.numbers("id", INTEGER, ["id"])
@@ -191,7 +195,7 @@ def test_unknown_database_has_no_assumed_capabilities() -> None:
 def test_statements_are_those_of_any_dialect_of_sqlalchemy(scheme: str, share: str, limit: str) -> None:
     made: list[sa.Engine] = []
     engine = sa.create_mock_engine(f"{scheme}://", made.append)
-    dialect = SQLAlchemyDialect(engine)  # type: ignore[arg-type]
+    dialect = SQLAlchemyDialect(engine.dialect)
     assert dialect.for_share == share
     assert dialect.limited("SELECT 1", 3) == f"SELECT 1{limit}"
     ledger = LedgerTables.of("ledger")
@@ -212,11 +216,11 @@ def test_names_are_quoted_for_people_only_where_they_must_be() -> None:
 
 def test_parts_are_composed_and_parameters_written_for_the_driver() -> None:
     template = "SELECT {names}, x::text FROM {table} WHERE a = :a{for_update}"
-    parts = {"names": ("a%", "b"), "table": Table("t", (), schema="s")}
-    postgresql = PostgreSQLDialect().compose(template, **parts)  # type: ignore[arg-type]
+    parts: dict[str, Part] = {"names": ("a%", "b"), "table": Table("t", (), schema="s")}
+    postgresql = PostgreSQLDialect().compose(template, **parts)
     assert postgresql == 'SELECT "a%%", "b", x::text FROM "s"."t" WHERE a = %(a)s FOR UPDATE'
     assert isinstance(postgresql, Sql)
-    sqlite = SQLiteDialect().compose(template, **parts)  # type: ignore[arg-type]
+    sqlite = SQLiteDialect().compose(template, **parts)
     assert sqlite == 'SELECT "a%", "b", x::text FROM "s"."t" WHERE a = :a'
 
 
@@ -229,4 +233,4 @@ def test_only_dialect_hooks_depend_on_the_database_name() -> None:
         if asks.search(line)
     ]
     assert len(asking) == 1
-    assert asking[0].startswith("sql/sqlalchemy_database.py: self.dialect")
+    assert asking[0].startswith("sql/sqlalchemy_database.py: known = _DIALECTS.get(")

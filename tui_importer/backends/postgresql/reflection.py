@@ -6,15 +6,10 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from tui_importer.backends.sql.database import SqlConnection
+from tui_importer.backends.sql.dialects import PostgreSQLDialect
 from tui_importer.core.model.table import Constraint, ConstraintKind, Table, TableColumn
 from tui_importer.core.model.types import ColumnType, Kind
 
-_OID = """
-    SELECT c.oid FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-    WHERE c.relname = %(name)s AND c.relkind IN ('r', 'p', 'f', 'v', 'm') AND CASE
-        WHEN CAST(%(schema)s AS text) IS NULL THEN pg_catalog.pg_table_is_visible(c.oid)
-        ELSE n.nspname = %(schema)s END
-"""
 #: A domain has a type of its own, and may have a default and refuse NULL.
 _COLUMNS = """
     SELECT a.attname, t.typname, t.typtype, t.typnamespace = 'pg_catalog'::regnamespace,
@@ -76,7 +71,7 @@ _KINDS = {
 
 def reflect(connection: SqlConnection, name: str, schema: str | None) -> Table | None:
     """The table or view of this name; None if there is none."""
-    oid = connection.value(_OID, {"name": name, "schema": schema})
+    oid = PostgreSQLDialect().relation(connection, name, schema)
     if oid is None:
         return None
     columns = tuple(_column(*row) for row in connection.rows(_COLUMNS, {"oid": oid}))

@@ -70,7 +70,7 @@ class SqlCatalog(BaseCatalog):
 
     def drop_table(self, table: Table) -> None:
         with self._database.transaction(f"drop table {table.qualified_name!r}") as connection:
-            connection.execute(self._dialect.compose("DROP TABLE {table}", table=table))
+            connection.execute(self._dialect.dropping(table))
 
     def create_indexes(self, table: Table, indexes: Sequence[Index], on_made: Callable[[Index], None]) -> None:
         for index in indexes:

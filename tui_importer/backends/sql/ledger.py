@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
-import msgspec
-
-from tui_importer.backends.sql import mended, processes
+from tui_importer.backends.sql import entries, mended, processes
 from tui_importer.backends.sql.database import SqlConnection, SqlDatabase, is_of_constraint
 from tui_importer.backends.sql.dialects import Part, Sql
-from tui_importer.backends.sql.ledger_tables import COUNTS, UTF_8, LedgerTables, insertion, storable
-from tui_importer.backends.sql.run_rows import new_row, past_run, utc
+from tui_importer.backends.sql.ledger_tables import (
+    COUNTS,
+    UTF_8,
+    LedgerSql,
+    LedgerTables,
+    hold_claim,
+    insertion,
+    storable,
+)
+from tui_importer.backends.sql.run_rows import is_live, new_row, past_run, select_runs
 from tui_importer.backends.sql.scripts import execute_once
 from tui_importer.backends.sql.staged_rows import move_rows
 from tui_importer.core.model.completed_rows import Interval
@@ -31,20 +36,11 @@ from tui_importer.core.writing.ledger import (
     RunState,
     TargetAction,
 )
-from tui_importer.errors import BusyError, DatabaseError, SupersededError, TransientFault, UsageError
+from tui_importer.errors import BusyError, DatabaseError, TransientFault, UsageError
 from tui_importer.events import Reject
-
-#: The columns of a run, in the order in which they are read.
-_RUN_COLUMNS = tuple(column.name for column in LedgerTables.of(None).run.columns)
-
-#: Of which import, and which start of it from scratch.
-_OF_GENERATION = "import_id = :import_id AND round = :round"
 
 #: Rejects read back at a time.
 _PAGE = 500
-
-#: Seconds after its last sign of life at which a run on another machine counts as dead: its process cannot be checked.
-STALE_SECONDS = 600
 
 
 class ImportLocks(Protocol):
@@ -65,8 +61,8 @@ class SqlLedger:
     """Implements :class:`tui_importer.core.writing.ledger.Ledger` in an SQL database.
 
     ``locks`` are those of a database that detects by itself when a process is gone. Without them, the operating system
-    is asked about processes of this machine, and a run on another machine counts as dead :data:`STALE_SECONDS` after
-    its last commit.
+    is asked about processes of this machine, and a run on another machine counts as dead some time after its last
+    commit (:data:`~tui_importer.backends.sql.run_rows.STALE_SECONDS`).
     """
 
     def __init__(
@@ -87,7 +83,7 @@ class SqlLedger:
         self._locks = locks
         self._codec = codec
         self._check_rights = check_rights
-        self._tables = LedgerTables.of(schema)
+        self._sql = LedgerSql(database.dialect, LedgerTables.of(schema))
         self._holder: SqlConnection | None = None
         self._run_id: str | None = None
 
@@ -114,7 +110,7 @@ class SqlLedger:
         self._make_tables()
         if run.mends is not None:
             with self._database.transaction("make the ledger's tables") as connection:
-                self._create_missing(connection, self._tables.mended)
+                self._create_missing(connection, self._sql.tables.mended)
         if self._locks is not None:
             self._hold_lock(run, self._locks)
         try:
@@ -130,66 +126,45 @@ class SqlLedger:
 
     def counts(self, import_id: str, generation: int) -> Counts:
         with self._database.reading("read the ledger") as connection:
-            return Counts(*self._sum_counts(connection, import_id, generation))
+            return entries.counts(connection, self._sql, Generation(import_id, generation))
 
     def entry(self, claim: Claim, first_row: int) -> Entry | None:
-        found = "SELECT last_row, {counts} FROM {batch} WHERE {of_generation} AND first_row = :first_row"
-        bodies = (
-            "SELECT body FROM {reject} WHERE {of_generation} AND sheet_row BETWEEN :first_row AND :last_row "
-            "ORDER BY sheet_row"
-        )
-        key = {**_generation(claim), "first_row": first_row}
         with self._database.reading("read the ledger") as connection:
-            entry = connection.row(self._sql(found, counts=COUNTS), key)
-            if entry is None:
-                return None
-            last_row, inserted, updated, skipped, _ = entry
-            rejects = connection.rows(self._sql(bodies), {**key, "last_row": last_row})
-        return Entry(
-            first_row=first_row,
-            last_row=last_row,
-            inserted=inserted,
-            updated=updated,
-            skipped=skipped,
-            rejects=[_reject(body) for (body,) in rejects],
-        )
+            return entries.find(connection, self._sql, claim, first_row)
 
     def rejects(self, claim: Claim) -> Iterator[Reject]:
-        query = self._sql(
-            "SELECT sheet_row, body FROM {reject} WHERE {of_generation} AND sheet_row > :last ORDER BY sheet_row"
-        )
-        last = 0
+        query, last = entries.rejects_after(self._sql, _PAGE), 0
         while True:
             with self._database.reading("read the rejects in the ledger") as connection:
-                chunk = connection.rows(self._dialect.limited(query, _PAGE), {**_generation(claim), "last": last})
+                chunk = connection.rows(query, {**entries.key_of(claim), "last": last})
             for _, body in chunk:
-                yield _reject(body)
+                yield entries.reject(body)
             if len(chunk) < _PAGE:
                 return
             last = chunk[-1][0]
 
     def rejected_rows(self, generation: Generation) -> Mapping[int, bool]:
         with self._database.reading("read the rejects in the ledger") as connection:
-            return mended.rejected_rows(connection, self._dialect, self._tables, generation)
+            return mended.rejected_rows(connection, self._sql, generation)
 
     def skip(self, claim: Claim, intervals: Sequence[Interval]) -> ResumePoint:
         with self._writing() as connection:
-            mended.record_skipped(connection, self._dialect, self._tables, claim, intervals)
+            mended.record_skipped(connection, self._sql, claim, intervals)
         return self._resume_point(claim, None)
 
     def note_before(self, claim: Claim, before: str) -> None:
-        noted = self._sql("UPDATE {run} SET before_checksums = :before WHERE run_id = :run_id")
+        noted = self._sql.compose("UPDATE {run} SET before_checksums = :before WHERE run_id = :run_id")
         with self._writing() as connection:
             connection.execute(noted, {"before": before, "run_id": claim.run_id})
 
     def finish(self, claim: Claim, state: RunState, counts: Counts, blank_rows: int, error: str | None) -> None:
-        ended = self._sql(
+        ended = self._sql.compose(
             "UPDATE {run} SET claim = NULL, state = :state, finished_at = CURRENT_TIMESTAMP, {counts}, "
             "blank_rows = :blank_rows, error = :error WHERE run_id = :run_id AND claim IS NOT NULL",
             counts=self._set(COUNTS),
         )
         values = {
-            **dict(zip(COUNTS, (counts.inserted, counts.updated, counts.skipped, counts.rejected), strict=True)),
+            **_values(counts),
             "state": state.value,
             "blank_rows": blank_rows,
             "error": None if error is None else storable(error, self._codec),
@@ -198,7 +173,7 @@ class SqlLedger:
         with self._writing() as connection:
             # First: it waits for our transactions that are still in flight, and blocks new ones.
             if connection.execute(ended, values) == 1:
-                self._merge(connection, claim)
+                entries.merge(connection, self._sql, claim)
 
     def generation_of(self, run_id: str) -> Sequence[PastRun]:
         of_run = "(SELECT {} FROM {{run}} WHERE run_id = :run_id)"
@@ -210,35 +185,40 @@ class SqlLedger:
         parts: dict[str, Part] = {"table": table, "written_by": column, "ids": ids}
         with self._database.transaction(f"take rows out of table {table.qualified_name!r}") as connection:
             # From now on, none of the runs can commit rows.
-            for past in self._select_runs(connection, "run_id IN ({ids}){for_update}", values, ids=ids):
-                if past["claim"] is not None and self._is_alive(connection, past):
+            for past in select_runs(connection, self._sql, "run_id IN ({ids}){for_update}", values, ids=ids):
+                if past["claim"] is not None and is_live(connection, self._sql, past):
                     raise BusyError(f"run {past['run_id']} is not over: wait for it, or stop it")
             if not commit:
-                query = self._sql("SELECT count(*) FROM {table} WHERE {written_by} IN ({ids})", **parts)
+                query = self._sql.compose("SELECT count(*) FROM {table} WHERE {written_by} IN ({ids})", **parts)
                 return int(connection.value(query, values))
-            emptied = self._sql("UPDATE {run} SET claim = NULL, state = :state WHERE run_id IN ({ids})", ids=ids)
+            emptied = self._sql.compose(
+                "UPDATE {run} SET claim = NULL, state = :state WHERE run_id IN ({ids})", ids=ids
+            )
             connection.execute(emptied, {**values, "state": RunState.EMPTIED.value})
-            mended.reopen(connection, self._dialect, self._tables.mended, [run.run_id for run in runs])
-            return connection.execute(self._sql("DELETE FROM {table} WHERE {written_by} IN ({ids})", **parts), values)
+            mended.reopen(connection, self._sql, [run.run_id for run in runs])
+            return connection.execute(
+                self._sql.compose("DELETE FROM {table} WHERE {written_by} IN ({ids})", **parts), values
+            )
 
     def forget(self, table: str) -> None:
-        tables, values = self._tables, {"table": table}
+        tables, values = self._sql.tables, {"table": table}
         with self._writing() as connection:
-            there = [each for each in (tables.batch, tables.reject, tables.mended) if self._exists(connection, each)]
             if not self._exists(connection, tables.run):
                 return
-            imports = self._sql("SELECT import_id FROM {run} WHERE target_table = :table")
+            there = [each for each in (tables.batch, tables.reject, tables.mended) if self._exists(connection, each)]
+            of_table = (
+                "DELETE FROM {written} WHERE import_id IN (SELECT import_id FROM {run} WHERE target_table = :table)"
+            )
             for written in there:
-                deletion = self._dialect.compose("DELETE FROM {written} WHERE import_id IN ", written=written)
-                connection.execute(f"{deletion}({imports})", values)
-            connection.execute(self._sql("DELETE FROM {run} WHERE target_table = :table"), values)
-            if connection.value(self._sql("SELECT count(*) FROM {run}")) == 0:
+                connection.execute(self._sql.compose(of_table, written=written), values)
+            connection.execute(self._sql.compose("DELETE FROM {run} WHERE target_table = :table"), values)
+            if connection.value(self._sql.compose("SELECT count(*) FROM {run}")) == 0:
                 for empty in (*there, tables.run):
-                    connection.execute(self._dialect.compose("DROP TABLE {empty}", empty=empty))
+                    connection.execute(self._dialect.dropping(empty))
 
     def run_script(self, claim: Claim, moment: ScriptMoment, script: str) -> bool:
         with self._database.transaction(f"execute the script of {moment.option}") as connection:
-            return execute_once(connection, self._dialect, self._tables, claim, moment, script)
+            return execute_once(connection, self._sql, claim, moment, script)
 
     def publish(
         self,
@@ -250,18 +230,16 @@ class SqlLedger:
         scripts: Scripts = NO_SCRIPTS,
     ) -> None:
         ours = {"run_id": claim.run_id, "yes": True, "no": False}
-        first = self._sql(
+        first = self._sql.compose(
             "UPDATE {run} SET published = :yes WHERE run_id = :run_id AND claim IS NOT NULL AND published = :no"
         )
-        claimed = self._sql("SELECT run_id FROM {run} WHERE run_id = :run_id AND claim IS NOT NULL")
         with self._database.transaction(f"put the staged rows into table {table.qualified_name!r}") as connection:
             if connection.execute(first, ours) != 1:
-                if connection.row(claimed, {"run_id": claim.run_id}) is not None:
-                    return  # already done: only the answer to its COMMIT was lost
-                raise SupersededError("another run has taken this import over: this one may write no more")
+                hold_claim(connection, self._sql, claim)
+                return  # already done: only the answer to its COMMIT was lost
             self._run_scripts(connection, claim, scripts, ScriptMoment.BEFORE)
             if change is TargetAction.REPLACE:
-                self._drop(connection, table)
+                connection.execute(self._dialect.dropping(table))
             elif change is TargetAction.EMPTY:
                 connection.execute(self._dialect.emptying(table))
             if change in (TargetAction.REPLACE, TargetAction.EMPTY):
@@ -272,8 +250,8 @@ class SqlLedger:
                     connection.execute(statement)
             defaults = [name for name in columns if table.takes_default(name)]
             moved = move_rows(connection, self._dialect, stage, table, columns, defaults)
-            self._count_suppressed(connection, claim, moved)
-            self._drop(connection, stage)
+            entries.count_suppressed(connection, self._sql, claim, moved)
+            connection.execute(self._dialect.dropping(stage))
             self._run_scripts(connection, claim, scripts, ScriptMoment.AFTER)
 
     def close(self) -> None:
@@ -283,47 +261,46 @@ class SqlLedger:
 
     def _claim(self, run: NewRun) -> str | None:
         """Claim the import; returns the id of the run that it is taken over from, if there is one."""
-        superseded = self._sql(
+        superseded = self._sql.compose(
             "UPDATE {run} SET claim = NULL, state = :state, finished_at = CURRENT_TIMESTAMP, {counts} "
             "WHERE run_id = :run_id",
             counts=self._set(COUNTS),
         )
         with self._database.transaction("claim the import in the ledger") as connection:
             condition, claimed = "claim = :import_id{for_update}", {"import_id": run.import_id}
-            before = next(iter(self._select_runs(connection, condition, claimed)), None)
+            before = next(iter(select_runs(connection, self._sql, condition, claimed)), None)
             if before is not None and before["run_id"] == run.run_id:
                 return None  # already claimed: only the answer to COMMIT was lost
             if before is not None:
-                if self._locks is None and self._is_alive(connection, before):
+                if self._locks is None and is_live(connection, self._sql, before):
                     raise _busy(run, before["run_id"])
                 # The dead run could not record how far it came.
-                counted = self._sum_counts(connection, before["import_id"], before["round"])
+                ended = Generation(before["import_id"], before["round"])
+                counts = entries.counts(connection, self._sql, ended)
                 values = {"state": RunState.SUPERSEDED.value, "run_id": before["run_id"]}
-                connection.execute(superseded, {**values, **dict(zip(COUNTS, counted, strict=True))})
+                connection.execute(superseded, {**values, **_values(counts)})
             row = new_row(run, self._codec)
-            connection.execute(insertion(self._dialect, self._tables.run, list(row)), row)
+            connection.execute(insertion(self._dialect, self._sql.tables.run, list(row)), row)
         return None if before is None else before["run_id"]
 
     def _run_scripts(self, connection: SqlConnection, claim: Claim, scripts: Scripts, moment: ScriptMoment) -> None:
         if (script := scripts.at(moment)) is not None:
             with self._database.errors(f"execute the script of {moment.option}"):
-                execute_once(connection, self._dialect, self._tables, claim, moment, script)
+                execute_once(connection, self._sql, claim, moment, script)
 
     def _end_other_imports(self, connection: SqlConnection, claim: Claim) -> None:
         """Record that the rows of all other imports into the claim's table are gone."""
         ours = connection.value(
-            self._sql("SELECT target_table FROM {run} WHERE run_id = :run_id"), {"run_id": claim.run_id}
+            self._sql.compose("SELECT target_table FROM {run} WHERE run_id = :run_id"), {"run_id": claim.run_id}
         )
-        others, values = (
-            "target_table = :table AND import_id <> :import_id",
-            {"table": ours, "import_id": claim.import_id},
-        )
-        for past in self._select_runs(connection, f"{others} AND claim IS NOT NULL", values):
-            if self._is_alive(connection, past):
+        others = "target_table = :table AND import_id <> :import_id"
+        values = {"table": ours, "import_id": claim.import_id}
+        for past in select_runs(connection, self._sql, f"{others} AND claim IS NOT NULL", values):
+            if is_live(connection, self._sql, past):
                 raise BusyError(
                     f"run {past['run_id']} is importing into table {ours!r} right now: wait for it, or stop it"
                 )
-        emptied = self._sql(f"UPDATE {{run}} SET claim = NULL, state = :state WHERE {others}")
+        emptied = self._sql.compose(f"UPDATE {{run}} SET claim = NULL, state = :state WHERE {others}")
         connection.execute(emptied, {**values, "state": RunState.EMPTIED.value})
 
     def _hold_lock(self, run: NewRun, locks: ImportLocks) -> None:
@@ -334,7 +311,7 @@ class SqlLedger:
                 past is not None
                 and past["run_id"] != run.run_id  # its own claim, if only the answer to COMMIT was lost
                 and processes.ran_here(past["host"], past["process"])
-                and not self._is_alive(connection, past)
+                and not is_live(connection, self._sql, past)
             ):
                 locks.end_run(connection, past["run_id"])
         with self._database.errors("lock the import"):
@@ -356,119 +333,41 @@ class SqlLedger:
             self._holder.close()
             self._holder = None
 
-    def _sum_counts(self, connection: SqlConnection, import_id: str, generation: int) -> list[int]:
-        """The sums over the entries of a generation, in the order of :data:`COUNTS`."""
-        sums = Sql(", ".join(f"COALESCE(SUM({name}), 0)" for name in COUNTS))
-        query = self._sql("SELECT {sums} FROM {batch} WHERE {of_generation}", sums=sums)
-        found = connection.row(query, {"import_id": import_id, "round": generation})
-        return [int(value) for value in found or ()]
-
     def _claimant(self, connection: SqlConnection, import_id: str) -> Mapping[str, Any] | None:
-        return next(iter(self._select_runs(connection, "claim = :import_id", {"import_id": import_id})), None)
-
-    def _is_alive(self, connection: SqlConnection, run: Mapping[str, Any]) -> bool:
-        """Whether the run's process is alive: the operating system is asked if it ran on this machine."""
-        if not processes.ran_here(run["host"], run["process"]):
-            query = self._sql("SELECT MAX(committed_at), CURRENT_TIMESTAMP FROM {batch} WHERE run_id = :run_id")
-            last, now = connection.row(query, {"run_id": run["run_id"]}) or (None, None)
-            return now is not None and (utc(now) - utc(last or run["started_at"])).total_seconds() < STALE_SECONDS
-        return processes.is_alive(str(run["process"]), str(run["run_id"]))
+        found = select_runs(connection, self._sql, "claim = :import_id", {"import_id": import_id})
+        return found[0] if found else None
 
     def _resume_point(self, claim: Claim, taken_over: str | None) -> ResumePoint:
-        # Rows below 1 are no rows: they are scripts.
-        query = "SELECT first_row, last_row, {counts} FROM {batch} WHERE {of_generation} AND first_row > 0"
         with self._database.reading("read the ledger") as connection:
-            entries = connection.rows(self._sql(query, counts=COUNTS), _generation(claim))
-            rejected: Sequence[Sequence[Any]] = ()
-            if entries:
-                rows = self._sql("SELECT sheet_row FROM {reject} WHERE {of_generation}")
-                rejected = connection.rows(rows, _generation(claim))
-        return ResumePoint(
-            claim=claim,
-            intervals=[Interval(entry[0], entry[1]) for entry in entries],
-            rejected_rows=[row for (row,) in rejected],
-            counts=Counts(*(sum(entry[place] for entry in entries) for place in range(2, 2 + len(COUNTS)))),
-            taken_over=taken_over,
-        )
-
-    def _merge(self, connection: SqlConnection, claim: Claim) -> None:
-        """Merge adjacent entries of the generation."""
-        names = [column.name for column in self._tables.batch.columns]
-        query = self._sql("SELECT {names} FROM {batch} WHERE {of_generation} ORDER BY first_row", names=names)
-        entries = connection.rows(query, _generation(claim))
-        whole: list[dict[str, Any]] = []
-        for entry in entries:
-            values = dict(zip(names, entry, strict=True))
-            if whole and values["first_row"] <= whole[-1]["last_row"] + 1:
-                whole[-1]["last_row"] = max(whole[-1]["last_row"], values["last_row"])
-                whole[-1]["run_id"] = claim.run_id
-                for name in COUNTS:
-                    whole[-1][name] += values[name]
-            else:
-                whole.append(values)
-        if len(whole) < len(entries):
-            connection.execute(self._sql("DELETE FROM {batch} WHERE {of_generation}"), _generation(claim))
-            connection.execute_many(insertion(self._dialect, self._tables.batch, names), whole)
-
-    def _count_suppressed(self, connection: SqlConnection, claim: Claim, moved: int) -> None:
-        """Record in the entries of the generation that ``moved`` of their rows were inserted and the others skipped."""
-        entries = connection.rows(
-            self._sql("SELECT first_row, inserted FROM {batch} WHERE {of_generation}"), _generation(claim)
-        )
-        counted = self._sql(
-            "UPDATE {batch} SET inserted = inserted - :skipped, skipped = skipped + :skipped "
-            "WHERE {of_generation} AND first_row = :first_row"
-        )
-        # PEP 249: -1 if the driver cannot tell. No error was raised, so the rows were inserted.
-        missing = max(0, sum(inserted for _, inserted in entries) - moved) if moved >= 0 else 0
-        for first_row, inserted in entries:
-            if not missing:
-                return
-            skipped = min(missing, inserted)
-            missing -= skipped
-            connection.execute(counted, {**_generation(claim), "first_row": first_row, "skipped": skipped})
+            return entries.resume_point(connection, self._sql, claim, taken_over)
 
     def _past_runs(self, condition: str, values: Mapping[str, Any], limit: int | None) -> Sequence[PastRun]:
         with self._database.reading("read the ledger") as connection:
-            if not self._exists(connection, self._tables.run):
+            if not self._exists(connection, self._sql.tables.run):
                 return ()
-            newest = connection.value(self._sql("SELECT MAX(ledger_version) FROM {run}")) or 0
+            newest = connection.value(self._sql.compose("SELECT MAX(ledger_version) FROM {run}")) or 0
             if newest > LEDGER_VERSION:
                 raise UsageError(
                     f"the ledger in this database is of version {newest}, this program knows {LEDGER_VERSION}: "
                     "use a newer tui-importer, or another ledger (--ledger-schema)"
                 )
             ordered = f"{condition} ORDER BY started_at DESC, run_id DESC"
-            return [past_run(row) for row in self._select_runs(connection, ordered, values, limit)]
-
-    def _select_runs(
-        self,
-        connection: SqlConnection,
-        condition: str,
-        values: Mapping[str, Any],
-        limit: int | None = None,
-        **parts: Part,
-    ) -> list[Mapping[str, Any]]:
-        """The runs for which a condition holds, each with the columns of its row."""
-        query: str = self._sql(f"SELECT {{columns}} FROM {{run}} WHERE {condition}", columns=_RUN_COLUMNS, **parts)
-        if limit is not None:
-            query = self._dialect.limited(query, limit)
-        return [dict(zip(_RUN_COLUMNS, row, strict=True)) for row in connection.rows(query, values)]
+            return [past_run(row) for row in select_runs(connection, self._sql, ordered, values, limit)]
 
     def _make_tables(self) -> None:
         """Create the ledger's missing tables; two runs may do so at once."""
         with self._database.reading("read the ledger") as connection:
-            if self._exists(connection, self._tables.run):
+            if self._exists(connection, self._sql.tables.run):
                 return
         try:
             with self._database.transaction("make the ledger's tables") as connection:
                 if self._schema is not None and not self._dialect.has_schema(connection, self._schema):
                     connection.execute(self._dialect.schema_creation(self._schema))
-                for table in (self._tables.run, self._tables.batch, self._tables.reject):
+                for table in (self._sql.tables.run, self._sql.tables.batch, self._sql.tables.reject):
                     self._create_missing(connection, table)
         except DatabaseError:
             with self._database.reading("read the ledger") as connection:
-                if self._exists(connection, self._tables.run):
+                if self._exists(connection, self._sql.tables.run):
                     return
             raise
 
@@ -480,9 +379,6 @@ class SqlLedger:
     def _exists(self, connection: SqlConnection, table: Table) -> bool:
         return self._dialect.has_table(connection, table.name, table.schema)
 
-    def _drop(self, connection: SqlConnection, table: Table) -> None:
-        connection.execute(self._dialect.compose("DROP TABLE {table}", table=table))
-
     def _writing(self) -> AbstractContextManager[SqlConnection]:
         return self._database.transaction("write the ledger")
 
@@ -490,19 +386,10 @@ class SqlLedger:
         """Assigns each column the parameter of its name."""
         return Sql(", ".join(f"{name} = {self._dialect.parameter(name)}" for name in names))
 
-    def _sql(self, template: str, **parts: Part) -> Sql:
-        """A statement on the ledger's tables."""
-        tables = {"run": self._tables.run, "batch": self._tables.batch, "reject": self._tables.reject}
-        of_generation = template.replace("{of_generation}", _OF_GENERATION)
-        return self._dialect.compose(of_generation, **tables, **parts)
 
-
-def _reject(body: str) -> Reject:
-    return msgspec.convert(json.loads(body), Reject)
-
-
-def _generation(claim: Claim) -> dict[str, Any]:
-    return {"import_id": claim.import_id, "round": claim.generation}
+def _values(counts: Counts) -> dict[str, int]:
+    """The counts by the names of their columns."""
+    return {name: getattr(counts, name) for name in COUNTS}
 
 
 def _busy(run: NewRun, other: str | None) -> BusyError:

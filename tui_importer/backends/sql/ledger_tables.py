@@ -13,7 +13,7 @@ from typing import Any, Generic, TypeVar
 import msgspec
 
 from tui_importer.backends.sql.database import SqlConnection
-from tui_importer.backends.sql.dialects import Sql, SqlDialect
+from tui_importer.backends.sql.dialects import Part, Sql, SqlDialect
 from tui_importer.core.model.table import Constraint, ConstraintKind, Table, TableColumn
 from tui_importer.core.model.types import BOOLEAN, INTEGER, TEXT, TIMESTAMPTZ, ColumnType, Kind
 from tui_importer.core.writing.ledger import Claim, Entry
@@ -153,6 +153,21 @@ def _table(
     )
 
 
+class LedgerSql(msgspec.Struct, frozen=True):
+    """Composes statements on the tables of one ledger."""
+
+    dialect: SqlDialect
+    tables: LedgerTables
+
+    def compose(self, template: str, **parts: Part) -> Sql:
+        """A statement on the tables ``{run}``, ``{batch}``, ``{reject}`` and ``{mended}``. ``{of_generation}`` is a
+        condition: of which import, and which start of it from scratch."""
+        template = template.replace("{of_generation}", "import_id = :import_id AND round = :round")
+        tables = self.tables
+        named = {"run": tables.run, "batch": tables.batch, "reject": tables.reject, "mended": tables.mended}
+        return self.dialect.compose(template, **named, **parts)
+
+
 class WorkerStatements(msgspec.Struct, Generic[S], frozen=True):
     """The statements that a worker's transactions execute on the ledger, with named parameters."""
 
@@ -166,11 +181,11 @@ class WorkerStatements(msgspec.Struct, Generic[S], frozen=True):
 #: True while the run has its claim. Read it under a shared lock: a run that ends the claim then waits.
 _FENCE = "SELECT {values} FROM {run} WHERE run_id = :run_id AND claim IS NOT NULL{for_share}"
 _LENGTHEN = (
-    "UPDATE {batch} SET last_row = :last_row, {counts} WHERE import_id = :import_id AND round = :round "
+    "UPDATE {batch} SET last_row = :last_row, {counts} WHERE {of_generation} "
     "AND run_id = :run_id AND first_row = :first_row AND last_row = :extends AND EXISTS ({fence})"
 )
 _RECORDED = (
-    "SELECT count(*) FROM {batch} WHERE import_id = :import_id AND round = :round AND run_id = :run_id "
+    "SELECT count(*) FROM {batch} WHERE {of_generation} AND run_id = :run_id "
     "AND first_row = :first_row AND last_row >= :last_row"
 )
 
@@ -178,27 +193,25 @@ _RECORDED = (
 def worker_statements(schema: str | None, dialect: SqlDialect, written: Callable[[str], S]) -> WorkerStatements[S]:
     """Compose the statements for the ledger in a schema; ``written`` converts each into the form that a session
     executes."""
-    ledger = LedgerTables.of(schema)
+    ledger = LedgerSql(dialect, LedgerTables.of(schema))
     given = ("import_id", "round", "first_row", "last_row", *COUNTS)
     values = Sql(f"run_id, {_parameters(dialect, given)}")  # as a parameter, the run's id would have two types
-    added = dialect.compose(
+    added = ledger.compose(
         "INSERT INTO {batch} ({names}) {fence}",
-        batch=ledger.batch,
         names=("run_id", *given),
-        fence=dialect.compose(_FENCE, values=values, run=ledger.run),
+        fence=ledger.compose(_FENCE, values=values),
     )
-    lengthened = dialect.compose(
+    lengthened = ledger.compose(
         _LENGTHEN,
-        batch=ledger.batch,
         counts=Sql(", ".join(f"{name} = {name} + {dialect.parameter(name)}" for name in COUNTS)),
-        fence=dialect.compose(_FENCE, values=Sql("1"), run=ledger.run),
+        fence=ledger.compose(_FENCE, values=Sql("1")),
     )
     return WorkerStatements(
         add=written(dialect.insert_ignore(added)),
         lengthen=written(lengthened),
-        recorded=written(dialect.compose(_RECORDED, batch=ledger.batch)),
-        reject=written(insertion(dialect, ledger.reject, REJECT_COLUMNS)),
-        close=written(insertion(dialect, ledger.mended, _CLOSING)),
+        recorded=written(ledger.compose(_RECORDED)),
+        reject=written(insertion(dialect, ledger.tables.reject, REJECT_COLUMNS)),
+        close=written(insertion(dialect, ledger.tables.mended, _CLOSING)),
     )
 
 
@@ -279,10 +292,10 @@ class LedgerStatements(Generic[S]):
         return [[values[name] for name in REJECT_COLUMNS] for values in self.rejects(entry)]
 
 
-def hold_claim(connection: SqlConnection, dialect: SqlDialect, run: Table, claim: Claim) -> None:
+def hold_claim(connection: SqlConnection, ledger: LedgerSql, claim: Claim) -> None:
     """Keep the claim until the open transaction ends. Raises :class:`SupersededError` if it has ended."""
-    held = "SELECT run_id FROM {run} WHERE run_id = :run_id AND claim IS NOT NULL{for_update}"
-    if connection.row(dialect.compose(held, run=run), {"run_id": claim.run_id}) is None:
+    held = ledger.compose("SELECT run_id FROM {run} WHERE run_id = :run_id AND claim IS NOT NULL{for_update}")
+    if connection.row(held, {"run_id": claim.run_id}) is None:
         raise SupersededError("another run has taken this import over: this one may write no more")
 
 

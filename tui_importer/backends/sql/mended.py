@@ -5,52 +5,42 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tui_importer.backends.sql.database import SqlConnection
-from tui_importer.backends.sql.dialects import SqlDialect
-from tui_importer.backends.sql.ledger_tables import LedgerTables, hold_claim, insertion, new_entry
+from tui_importer.backends.sql.entries import key_of
+from tui_importer.backends.sql.ledger_tables import LedgerSql, hold_claim, insertion, new_entry
 from tui_importer.core.model.completed_rows import Interval
-from tui_importer.core.model.table import Table
 from tui_importer.core.writing.ledger import Claim, Generation
 
 
-def exists(connection: SqlConnection, dialect: SqlDialect, mended: Table) -> bool:
+def exists(connection: SqlConnection, ledger: LedgerSql) -> bool:
     """Whether the table is there: it is created with the first import of mended rejects."""
-    return dialect.has_table(connection, mended.name, mended.schema)
+    return ledger.dialect.has_table(connection, ledger.tables.mended.name, ledger.tables.mended.schema)
 
 
-def rejected_rows(
-    connection: SqlConnection, dialect: SqlDialect, tables: LedgerTables, generation: Generation
-) -> dict[int, bool]:
+def rejected_rows(connection: SqlConnection, ledger: LedgerSql, generation: Generation) -> dict[int, bool]:
     """The rejected rows of a generation, and whether each is closed."""
     found: dict[int, bool] = {}
-    of_generation = {"import_id": generation.import_id, "round": generation.generation}
-    for table, closed in ((tables.reject, False), (tables.mended, True)):
-        if closed and not exists(connection, dialect, table):
+    for table, closed in ((ledger.tables.reject, False), (ledger.tables.mended, True)):
+        if closed and not exists(connection, ledger):
             break
-        query = "SELECT sheet_row FROM {table} WHERE import_id = :import_id AND round = :round"
-        rows = connection.rows(dialect.compose(query, table=table), of_generation)
-        found |= {row: closed for (row,) in rows}
+        query = ledger.compose("SELECT sheet_row FROM {table} WHERE {of_generation}", table=table)
+        found |= {row: closed for (row,) in connection.rows(query, key_of(generation))}
     return found
 
 
-def record_skipped(
-    connection: SqlConnection,
-    dialect: SqlDialect,
-    tables: LedgerTables,
-    claim: Claim,
-    intervals: Sequence[Interval],
-) -> None:
+def record_skipped(connection: SqlConnection, ledger: LedgerSql, claim: Claim, intervals: Sequence[Interval]) -> None:
     """Record rows of the claimed import as skipped. Raises :class:`SupersededError` if the claim has ended."""
-    hold_claim(connection, dialect, tables.run, claim)
+    hold_claim(connection, ledger, claim)
     entries = [
         new_entry(claim, interval.first, interval.last, skipped=interval.last - interval.first + 1)
         for interval in intervals
     ]
     if entries:
-        connection.execute_many(dialect.insert_ignore(insertion(dialect, tables.batch, list(entries[0]))), entries)
+        statement = insertion(ledger.dialect, ledger.tables.batch, list(entries[0]))
+        connection.execute_many(ledger.dialect.insert_ignore(statement), entries)
 
 
-def reopen(connection: SqlConnection, dialect: SqlDialect, mended: Table, run_ids: Sequence[str]) -> None:
+def reopen(connection: SqlConnection, ledger: LedgerSql, run_ids: Sequence[str]) -> None:
     """Open the rejects again that these runs have closed: their rows are taken out."""
-    if exists(connection, dialect, mended):
-        statement = dialect.compose("DELETE FROM {mended} WHERE run_id = :run_id", mended=mended)
+    if exists(connection, ledger):
+        statement = ledger.compose("DELETE FROM {mended} WHERE run_id = :run_id")
         connection.execute_many(statement, [{"run_id": run_id} for run_id in run_ids])

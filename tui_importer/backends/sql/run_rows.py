@@ -10,10 +10,43 @@ from typing import Any
 
 import msgspec
 
-from tui_importer.backends.sql.ledger_tables import COUNTS, ascii_json, storable
-from tui_importer.backends.sql.processes import process_id
+from tui_importer.backends.sql.database import SqlConnection
+from tui_importer.backends.sql.dialects import Part
+from tui_importer.backends.sql.ledger_tables import COUNTS, LedgerSql, LedgerTables, ascii_json, storable
+from tui_importer.backends.sql.processes import is_alive, process_id, ran_here
 from tui_importer.core.model.plan import ColumnPlan
 from tui_importer.core.writing.ledger import LEDGER_VERSION, Counts, NewRun, PastRun, RunState
+
+#: The columns of a run, in the order in which they are read.
+_COLUMNS = tuple(column.name for column in LedgerTables.of(None).run.columns)
+
+#: Seconds after its last sign of life at which a run on another machine counts as dead: its process cannot be checked.
+STALE_SECONDS = 600
+
+
+def select_runs(
+    connection: SqlConnection,
+    ledger: LedgerSql,
+    condition: str,
+    values: Mapping[str, Any],
+    limit: int | None = None,
+    **parts: Part,
+) -> list[Mapping[str, Any]]:
+    """The runs for which a condition holds, each as the columns of its row."""
+    template = f"SELECT {{columns}} FROM {{run}} WHERE {condition}"
+    query: str = ledger.compose(template, columns=_COLUMNS, **parts)
+    if limit is not None:
+        query = ledger.dialect.limited(query, limit)
+    return [dict(zip(_COLUMNS, row, strict=True)) for row in connection.rows(query, values)]
+
+
+def is_live(connection: SqlConnection, ledger: LedgerSql, run: Mapping[str, Any]) -> bool:
+    """Whether the run's process is alive: the operating system is asked if it ran on this machine."""
+    if ran_here(run["host"], run["process"]):
+        return is_alive(str(run["process"]), str(run["run_id"]))
+    template = "SELECT MAX(committed_at), CURRENT_TIMESTAMP FROM {batch} WHERE run_id = :run_id"
+    [(last, now)] = connection.rows(ledger.compose(template), {"run_id": run["run_id"]})
+    return bool((utc(now) - utc(last or run["started_at"])).total_seconds() < STALE_SECONDS)
 
 
 def new_row(run: NewRun, codec: str) -> dict[str, Any]:

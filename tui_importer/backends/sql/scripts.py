@@ -6,32 +6,24 @@ import sqlite3
 from collections.abc import Iterator
 
 from tui_importer.backends.sql.database import SqlConnection
-from tui_importer.backends.sql.dialects import SqlDialect
-from tui_importer.backends.sql.ledger_tables import LedgerTables, hold_claim, insertion, new_entry
+from tui_importer.backends.sql.entries import key_of
+from tui_importer.backends.sql.ledger_tables import LedgerSql, hold_claim, insertion, new_entry
 from tui_importer.core.model.scripts import ScriptMoment
 from tui_importer.core.writing.ledger import Claim
 
 
-def execute_once(
-    connection: SqlConnection,
-    dialect: SqlDialect,
-    tables: LedgerTables,
-    claim: Claim,
-    moment: ScriptMoment,
-    script: str,
-) -> bool:
+def execute_once(connection: SqlConnection, ledger: LedgerSql, claim: Claim, moment: ScriptMoment, script: str) -> bool:
     """Execute a script of the claimed import in the open transaction, unless an earlier run has: then return False.
 
     Raises :class:`SupersededError` if the claim has ended.
     """
-    hold_claim(connection, dialect, tables.run, claim)
-    executed = "SELECT run_id FROM {batch} WHERE import_id = :import_id AND round = :round AND first_row = :first_row"
+    hold_claim(connection, ledger, claim)
+    executed = ledger.compose("SELECT run_id FROM {batch} WHERE {of_generation} AND first_row = :first_row")
     entry = new_entry(claim, moment.value, moment.value)
-    key = {name: entry[name] for name in ("import_id", "round", "first_row")}
-    if connection.row(dialect.compose(executed, batch=tables.batch), key) is not None:
+    if connection.row(executed, {**key_of(claim), "first_row": moment.value}) is not None:
         return False
-    connection.execute(insertion(dialect, tables.batch, list(entry)), entry)
-    for statement in [script] if dialect.takes_scripts else statements(script):
+    connection.execute(insertion(ledger.dialect, ledger.tables.batch, list(entry)), entry)
+    for statement in [script] if ledger.dialect.takes_scripts else statements(script):
         connection.execute_script(statement)
     return True
 

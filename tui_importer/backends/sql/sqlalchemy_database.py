@@ -7,12 +7,11 @@ from contextlib import contextmanager
 from typing import Any
 
 import sqlalchemy as sa
-from msgspec.structs import replace
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.schema import CreateColumn, CreateIndex, CreateSchema, CreateTable, SetTableComment
 
 from tui_importer.backends.sql.database import NO_PARAMETERS, Parameters, SqlConnection, SqlDatabase
-from tui_importer.backends.sql.dialects import Quote, SqlDialect, table_comment
+from tui_importer.backends.sql.dialects import PostgreSQLRules, Quote, SqlDialect, SQLiteRules
 from tui_importer.core.conversion.parsing import as_text
 from tui_importer.core.model.table import ConstraintKind, Index, Table, TableColumn
 from tui_importer.core.model.types import ColumnType, Kind
@@ -64,7 +63,9 @@ class SQLAlchemyDatabase(SqlDatabase):
     def __init__(self, engine: sa.Engine, dialect: SQLAlchemyDialect | None = None) -> None:
         """``dialect`` has the hooks of a database that differs from what SQLAlchemy tells."""
         self.engine = engine
-        self.dialect: SQLAlchemyDialect = dialect or _DIALECTS.get(engine.dialect.name, SQLAlchemyDialect)(engine)
+        known = _DIALECTS.get(engine.dialect.name, SQLAlchemyDialect)
+        self.dialect: SQLAlchemyDialect = dialect or known(engine.dialect)
+        self.dialect.prepare(engine)
         super().__init__(self.dialect)
 
     def connect(self) -> SQLAlchemyConnection:
@@ -94,13 +95,16 @@ def sqlalchemy_cause(error: Exception) -> tuple[BaseException, bool] | None:
 class SQLAlchemyDialect(SqlDialect):
     """A database of which nothing is known but SQLAlchemy's dialect."""
 
-    def __init__(self, engine: sa.Engine) -> None:
+    def __init__(self, dialect: sa.Dialect) -> None:
         # Text has no placeholders of the driver, for which it would want each % twice.
-        make_dialect: type[Any] = type(engine.dialect)
+        make_dialect: type[Any] = type(dialect)
         self._shown: sa.Dialect = make_dialect(paramstyle="named")
         self.key_type = str(self.integer_key().compile(dialect=self._shown))
         self.for_update = self._ending(lambda query: query.with_for_update())
         self.for_share = self._ending(lambda query: query.with_for_update(read=True))
+
+    def prepare(self, engine: sa.Engine) -> None:
+        """Prepare an engine that was made from a URL alone."""
 
     def quote(self, name: str) -> str:
         return self.display(name)
@@ -219,36 +223,17 @@ class SQLAlchemyDialect(SqlDialect):
         return "".join(f" {word}" for word in ending)
 
 
-class _PostgreSQL(SQLAlchemyDialect):
-    """PostgreSQL through any driver."""
-
-    takes_scripts = True
-    checks_named_per_table = True
-
-    def creation(self, table: Table, quote: Quote | None = None) -> list[str]:
-        """SQLAlchemy escapes backslashes in a comment if it has not asked the server whether to."""
-        statements = super().creation(replace(table, comment=None), quote)
-        if table.comment is not None:
-            statements.append(table_comment(self, table, table.comment, quote))
-        return statements
-
-    def insert_ignore(self, statement: str) -> str:
-        return f"{statement} ON CONFLICT DO NOTHING"
-
-    def emptying(self, table: Table) -> str:
-        return self.compose("TRUNCATE TABLE {table}", table=table)
+class _PostgreSQL(PostgreSQLRules, SQLAlchemyDialect):
+    """PostgreSQL through any driver. SQLAlchemy would escape backslashes in a comment, unless it has asked the server
+    whether to."""
 
 
-class _SQLite(SQLAlchemyDialect):
+class _SQLite(SQLiteRules, SQLAlchemyDialect):
     """SQLite through any driver."""
 
-    integer_bits = 64  # SQLite documentation, "Datatypes In SQLite"
-    checks_named_per_table = True
-
-    def __init__(self, engine: sa.Engine) -> None:
+    def prepare(self, engine: sa.Engine) -> None:
         """Make the driver open transactions where we say so: by default it opens none before a SAVEPOINT (SQLAlchemy's
         documentation of the SQLite dialect, "Serializable isolation / Savepoints / Transactional DDL")."""
-        super().__init__(engine)
 
         @sa.event.listens_for(engine, "connect")
         def _on_connect(connection: Any, record: object) -> None:
@@ -263,12 +248,6 @@ class _SQLite(SQLAlchemyDialect):
 
     def sql_type(self, type_: ColumnType) -> sa.types.TypeEngine[Any]:
         return IntervalText() if type_.kind is Kind.INTERVAL else super().sql_type(type_)
-
-    def insert_ignore(self, statement: str) -> str:
-        return f"{statement} ON CONFLICT DO NOTHING"
-
-    def numbers(self, column: str, type_: ColumnType, primary_key: Sequence[str]) -> bool:
-        return list(primary_key) == [column] and type_.kind is Kind.INTEGER
 
 
 class IntervalText(sa.types.TypeDecorator[Any]):
