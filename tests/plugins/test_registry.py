@@ -216,6 +216,34 @@ def test_third_party_backend_is_used(install: Install, tmp_path: Path) -> None:
     assert report.stats.inserted == 2
 
 
+@pytest.mark.parametrize(
+    ("backend", "fails", "called"), [("sqlite", 0, 1), ("postgresql", 0, 0), ("postgresql", 1, 0), ("sqlite", 1, 1)]
+)
+def test_reader_sets_up_the_backend_that_imports_its_rows(
+    install: Install, tmp_path: Path, backend: str, fails: int, called: int
+) -> None:
+    setup = f"""
+CALLS = __import__("pathlib").Path({str(tmp_path / "calls")!r})
+
+def set_up():
+    CALLS.write_text(CALLS.read_text() + "x" if CALLS.exists() else "x")
+    if {fails}: raise OSError("no licence")
+"""
+    offered = READER.replace("priority=PRIORITY", f"backend_setup={{{backend!r}: set_up}}")
+    registry = load_registry(found=[install("lines", setup + offered)])
+    path = tmp_path / "words.lines"
+    path.write_text("word\na\nb\n")
+    plan = Plan(source=Source(file=str(path), reader="lines"), target=Target(database=str(tmp_path / "w.db")))
+    run = Run(plan, registry=registry)
+    if called and fails:
+        report = run.execute()
+        assert report.error is not None
+        assert "reader 'lines' of lines 1.2 cannot be used: OSError: no licence" in report.error
+    else:
+        assert run.execute().outcome == "complete"
+    assert (tmp_path / "calls").exists() == bool(called)
+
+
 READER_THAT_BREAKS = READER.replace("PRIORITY", "0").replace(
     "yield Block", "if start: raise KeyError('a defect of the reader')\n            yield Block"
 )

@@ -19,6 +19,7 @@ from tui_importer.plugins.specs import BackendSpec, ReaderSpec, StrategySpec
 
 if TYPE_CHECKING:
     from tui_importer.core.run.context import Components
+    from tui_importer.core.writing.backend import Backend, ConnectionSettings
 
 
 class Chosen(NamedTuple):
@@ -102,13 +103,18 @@ def components_of(plan: Plan, registry: Registry) -> Components:
 
     chosen, values = choose(plan, registry), plan.options.plugin_options
     reader, strategy, backend = chosen
+
+    def open_backend(settings: ConnectionSettings) -> Backend:
+        registry.set_up_backend(backend.name, reader.name)
+        return registry.make_backend(backend.name, settings, values)
+
     return Components(
         reader_name=reader.name,
         reader=make_reader(plan, reader.name, registry),
         strategy_name=strategy.name,
         strategy=registry.make_strategy(strategy.name, values),
         backend_name=backend.name,
-        open_backend=lambda settings: registry.make_backend(backend.name, settings, values),
+        open_backend=open_backend,
         address=target_address(plan),
         notes=unused_options(plan, chosen, registry),
     )

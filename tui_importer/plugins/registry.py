@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from enum import StrEnum
 from functools import lru_cache, partial
 from importlib.metadata import EntryPoint, PackageNotFoundError, entry_points, version
@@ -179,6 +180,12 @@ class Registry:
         spec = self._find("backend", name, BackendSpec)
         return self._make("backend", spec, values, settings)  # type: ignore[no-any-return]
 
+    def set_up_backend(self, name: str, reader: str) -> None:
+        """Let a reader do what the backend with that name needs to take its encoded columns; before it is created."""
+        spec = self.reader(reader)
+        with self._third_party("reader", spec):
+            spec.set_up(name)
+
     def make_executor(self, name: str, values: PluginValues = _NO_VALUES) -> Executor:
         """Create the executor with that name; its options are among the ``values`` of a plan."""
         return self._make("executor", self.executor(name), values)  # type: ignore[no-any-return]
@@ -228,18 +235,25 @@ class Registry:
         raise PlanError(f"unknown {kind} {name!r}: {hint}known are {', '.join(sorted(spec.name for spec in specs))}")
 
     def _make(self, kind: str, spec: AnySpec, values: PluginValues, *args: object) -> Any:
-        owner = self._specs[kind][spec.name][1]
         options = self.options.of(kind, spec.name)
         given = {} if options is None else {"options": options.make(options.own(values))}
-        try:
+        with self._third_party(kind, spec):
             made: Any = spec.make(*args, **given)
-        except ImporterError:
-            raise
-        except Exception as error:  # third-party code may raise anything
-            raise UsageError(f"{kind} {spec.name!r} of {owner} cannot be used: {_error_text(error)}") from error
         if lacking := missing(kind, made):
+            owner = self._specs[kind][spec.name][1]
             raise UsageError(f"{kind} {spec.name!r} of {owner} cannot be used: it has no {', '.join(lacking)}")
         return made
+
+    @contextmanager
+    def _third_party(self, kind: str, spec: AnySpec) -> Iterator[None]:
+        """Raise whatever a plugin raises as a :class:`UsageError` that names it."""
+        try:
+            yield
+        except ImporterError:
+            raise
+        except Exception as error:
+            owner = self._specs[kind][spec.name][1]
+            raise UsageError(f"{kind} {spec.name!r} of {owner} cannot be used: {_error_text(error)}") from error
 
 
 def load_registry(found: Iterable[EntryPoint] | None = None, environment: Mapping[str, str] = os.environ) -> Registry:

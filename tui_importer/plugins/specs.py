@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pkgutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -32,8 +32,7 @@ class _Spec:
 
     def make(self, *args: Any, **options: Any) -> Any:
         """Call the factory. Third-party code may raise anything."""
-        factory = pkgutil.resolve_name(self.factory) if isinstance(self.factory, str) else self.factory
-        return factory(*args, **options)
+        return _resolved(self.factory)(*args, **options)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +48,20 @@ class ReaderSpec(_Spec):
     """A reader; ``factory()`` returns a :class:`~tui_importer.core.source.reader.Reader`.
 
     ``extensions`` are the suffixes (``.xlsx``) of the files it opens. Of several readers for a suffix, the one with the
-    highest ``priority`` is used; one below 0 is used only if requested by name.
+    highest ``priority`` is used; one below 0 is used only if requested by name. ``backend_setup`` has, by the name of a
+    backend, what is called before that backend is created to import a file that this reader reads: a callable or
+    ``"package.module:attribute"``, for what the backend needs to take the reader's encoded columns.
     """
 
     factory: Callable[..., Reader] | str
     extensions: tuple[str, ...] = ()
     priority: int = 0
+    backend_setup: Mapping[str, Callable[[], object] | str] = field(default_factory=dict)
+
+    def set_up(self, backend: str) -> None:
+        """Call what belongs before the backend with that name is created. Third-party code may raise anything."""
+        if backend in self.backend_setup:
+            _resolved(self.backend_setup[backend])()
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +81,7 @@ class BackendSpec(_Spec):
     def check_url(self, url: str) -> None:
         """Call ``check``, if there is one; raises :class:`tui_importer.errors.UsageError`."""
         if self.check is not None:
-            (pkgutil.resolve_name(self.check) if isinstance(self.check, str) else self.check)(url)
+            _resolved(self.check)(url)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +89,11 @@ class ExecutorSpec(_Spec):
     """An executor; ``factory()`` returns an :class:`~tui_importer.core.scheduling.executor.Executor`."""
 
     factory: Callable[..., Executor] | str
+
+
+def _resolved(function: Callable[..., Any] | str) -> Callable[..., Any]:
+    """A function, imported if it is given by its address."""
+    return pkgutil.resolve_name(function) if isinstance(function, str) else function
 
 
 AnySpec = StrategySpec | ReaderSpec | BackendSpec | ExecutorSpec

@@ -8,9 +8,9 @@ use pyo3::types::{PyBytes, PyTuple};
 use crate::binary::{self, Target};
 use crate::calendar;
 use crate::column::{Column, Cursor, Item};
-
 use crate::numbers::{push_decimal, push_float, push_integer, push_padded, push_single};
 use crate::records::Records;
+use crate::sqlite;
 
 /// The name of the encoding.
 const FORMAT: &str = "postgresql-copy-text";
@@ -19,6 +19,59 @@ const BINARY: &str = "postgresql-copy-binary:";
 const DELIMITER: u8 = 0x1f;
 /// Bytes that are encoded at once: it frees the GIL, and takes no more memory.
 const PIECE: usize = 256 << 10;
+
+/// How rows are encoded.
+enum Format {
+    /// PostgreSQL's text COPY.
+    Text,
+    /// PostgreSQL's binary COPY, for columns of these types.
+    Binary(Vec<Target>),
+    /// The virtual table of SQLite.
+    Rows,
+}
+
+impl Format {
+    fn named(name: &str) -> Option<Self> {
+        match name.strip_prefix(BINARY) {
+            Some(names) => names.split(',').map(Target::named).collect::<Option<Vec<_>>>().map(Format::Binary),
+            None if name == FORMAT => Some(Format::Text),
+            None if name == sqlite::FORMAT => Some(Format::Rows),
+            None => None,
+        }
+    }
+
+    /// Whether every cell of the columns can be encoded.
+    fn takes(&self, columns: &[PyRef<'_, Column>]) -> bool {
+        let fit = match self {
+            Format::Text => true,
+            Format::Binary(targets) => {
+                columns.len() == targets.len() && columns.iter().zip(targets).all(|(column, target)| target.takes(column))
+            }
+            Format::Rows => columns.len() < sqlite::MAX_COLUMNS,
+        };
+        fit && columns.iter().all(|column| column.can_be_copied())
+    }
+
+    /// Encode rows until there are enough bytes; returns them, and the row that follows.
+    fn encode(&self, columns: &[Column], start: usize, stop: usize) -> (Vec<u8>, usize) {
+        let mut out = Vec::with_capacity(PIECE + PIECE / 16);
+        let mut scratch = Vec::new();
+        let mut cursors: Vec<Cursor<'_>> = columns.iter().map(Cursor::new).collect();
+        if let Format::Rows = self {
+            sqlite::begin(columns.len(), &mut out);
+        }
+        let mut row = start;
+        while row < stop && out.len() < PIECE {
+            match self {
+                Format::Text => push_row(&mut cursors, row, &mut out),
+                Format::Binary(targets) => binary::push_row(&mut cursors, targets, row, &mut scratch, &mut out),
+                Format::Rows => sqlite::push_row(&mut cursors, row, &mut scratch, &mut out),
+            }
+            row += 1;
+        }
+        (out, row)
+    }
+}
 
 /// The store of all columns of this reader: they can be encoded together.
 #[pyclass(frozen, module = "tui_importer_native._native")]
@@ -39,22 +92,12 @@ impl Store {
     }
 
     fn encode(&self, columns: Vec<PyRef<'_, Column>>, format_: &str) -> Option<EncodedRows> {
-        let targets = match format_.strip_prefix(BINARY) {
-            Some(names) => Some(names.split(',').map(Target::named).collect::<Option<Vec<_>>>()?),
-            None if format_ == FORMAT => None,
-            None => return None,
-        };
-        if columns.is_empty() || !columns.iter().all(|column| column.can_be_copied()) {
+        let format = Format::named(format_)?;
+        if columns.is_empty() || !format.takes(&columns) {
             return None;
         }
-        if let Some(targets) = &targets {
-            let fit = columns.iter().zip(targets).all(|(column, target)| target.takes(column));
-            if columns.len() != targets.len() || !fit {
-                return None;
-            }
-        }
         let columns = columns.iter().map(|column| column.copied()).collect();
-        Some(EncodedRows { columns, targets, format: format_.to_owned() })
+        Some(EncodedRows { columns, format, name: format_.to_owned() })
     }
 
     fn __reduce__(&self) -> &'static str {
@@ -66,16 +109,15 @@ impl Store {
 #[pyclass(frozen, module = "tui_importer_native._native")]
 pub struct EncodedRows {
     columns: Vec<Column>,
-    /// The types of the columns in the table, for the binary format.
-    targets: Option<Vec<Target>>,
-    format: String,
+    format: Format,
+    name: String,
 }
 
 #[pymethods]
 impl EncodedRows {
     #[getter]
     fn format(&self) -> &str {
-        &self.format
+        &self.name
     }
 
     fn __len__(&self) -> usize {
@@ -90,7 +132,7 @@ impl EncodedRows {
     fn __reduce__<'py>(&self, py: Python<'py>) -> PyResult<(Bound<'py, PyAny>, Bound<'py, PyTuple>)> {
         let columns = self.columns.iter().map(|column| Py::new(py, column.copied())).collect::<PyResult<Vec<_>>>()?;
         let encode = Store::shared(py)?.bind(py).getattr("encode")?;
-        Ok((encode, (columns, &self.format).into_pyobject(py)?))
+        Ok((encode, (columns, &self.name).into_pyobject(py)?))
     }
 }
 
@@ -113,44 +155,21 @@ impl Chunks {
             return None;
         }
         let (rows, start, stop) = (self.rows.get(), self.next, self.stop);
-        let (piece, next) = py.detach(|| match &rows.targets {
-            None => encode(&rows.columns, start, stop),
-            Some(targets) => encode_binary(&rows.columns, targets, start, stop),
-        });
+        let (piece, next) = py.detach(|| rows.format.encode(&rows.columns, start, stop));
         self.next = next;
         Some(PyBytes::new(py, &piece))
     }
 }
 
-/// Encode rows until there are enough bytes; returns them, and the row that follows.
-fn encode(columns: &[Column], start: usize, stop: usize) -> (Vec<u8>, usize) {
-    let mut out = Vec::with_capacity(PIECE + PIECE / 16);
-    let mut cursors: Vec<Cursor<'_>> = columns.iter().map(Cursor::new).collect();
-    let mut row = start;
-    while row < stop && out.len() < PIECE {
-        for (number, cursor) in cursors.iter_mut().enumerate() {
-            if number > 0 {
-                out.push(DELIMITER);
-            }
-            push_item(cursor.item(row), &mut out);
+/// Append a row in the text format.
+fn push_row(columns: &mut [Cursor<'_>], row: usize, out: &mut Vec<u8>) {
+    for (number, column) in columns.iter_mut().enumerate() {
+        if number > 0 {
+            out.push(DELIMITER);
         }
-        out.push(b'\n');
-        row += 1;
+        push_item(column.item(row), out);
     }
-    (out, row)
-}
-
-/// The same in the binary format.
-fn encode_binary(columns: &[Column], targets: &[Target], start: usize, stop: usize) -> (Vec<u8>, usize) {
-    let mut out = Vec::with_capacity(PIECE + PIECE / 16);
-    let mut scratch = Vec::new();
-    let mut cursors: Vec<Cursor<'_>> = columns.iter().map(Cursor::new).collect();
-    let mut row = start;
-    while row < stop && out.len() < PIECE {
-        binary::push_row(&mut cursors, targets, row, &mut scratch, &mut out);
-        row += 1;
-    }
-    (out, row)
+    out.push(b'\n');
 }
 
 /// Append a cell. Dates, times and numbers are read alike whatever the server's settings.
@@ -167,11 +186,7 @@ fn push_item(item: Item<'_>, out: &mut Vec<u8>) {
         Item::Decimal(number, scale) => {
             push_decimal(number, scale, out);
         }
-        Item::Datetime(moment) => {
-            push_date(moment.div_euclid(86_400_000_000), out);
-            out.push(b' ');
-            push_time(moment.rem_euclid(86_400_000_000), out);
-        }
+        Item::Datetime(moment) => push_timestamp(moment, out),
         Item::Date(day) => push_date(day, out),
         Item::Time(time) => push_time(time, out),
         Item::Span(span) => {
@@ -205,7 +220,7 @@ fn push_text(text: &[u8], out: &mut Vec<u8>) {
     }
 }
 
-fn push_date(day: i64, out: &mut Vec<u8>) {
+pub fn push_date(day: i64, out: &mut Vec<u8>) {
     let (year, month, day) = calendar::date(day);
     push_padded(year.into(), 4, out);
     out.push(b'-');
@@ -214,7 +229,13 @@ fn push_date(day: i64, out: &mut Vec<u8>) {
     push_padded(day.into(), 2, out);
 }
 
-fn push_time(time: i64, out: &mut Vec<u8>) {
+pub fn push_timestamp(moment: i64, out: &mut Vec<u8>) {
+    push_date(moment.div_euclid(86_400_000_000), out);
+    out.push(b' ');
+    push_time(moment.rem_euclid(86_400_000_000), out);
+}
+
+pub fn push_time(time: i64, out: &mut Vec<u8>) {
     let (hour, minute, second, microsecond) = calendar::time(time);
     push_padded(hour.into(), 2, out);
     out.push(b':');

@@ -16,6 +16,7 @@ mod package;
 mod records;
 mod shared;
 mod sheet;
+mod sqlite;
 mod stream;
 mod strings;
 mod unusual;
@@ -234,6 +235,13 @@ fn digest(first_row: u32, first_column: u32, columns: Vec<PyRef<'_, Column>>) ->
     (0..).zip(&columns).map(each).fold(0, u64::wrapping_add)
 }
 
+/// Have each connection to SQLite that is opened from now on know the virtual table that reads encoded rows. `library` is
+/// the path of Python's own module for SQLite. Returns whether that was possible.
+#[pyfunction]
+fn register_sqlite_rows(library: PathBuf) -> bool {
+    sqlite::register(library.as_os_str())
+}
+
 #[pymodule]
 fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     let py = module.py();
@@ -246,6 +254,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<TextBlocks>()?;
     module.add_function(wrap_pyfunction!(digest, module)?)?;
     module.add_function(wrap_pyfunction!(examine, module)?)?;
+    module.add_function(wrap_pyfunction!(register_sqlite_rows, module)?)?;
     module.add_class::<Column>()?;
     module.add_class::<copy::Store>()?;
     module.add_class::<copy::EncodedRows>()?;

@@ -1,5 +1,5 @@
-"""Imports with the reader give the same tables, rejects and reports as without it, and clean rows reach PostgreSQL
-without a Python object of any cell."""
+"""Imports with the reader give the same tables, rejects and reports as without it, and clean rows reach the
+database without a Python object of any cell."""
 
 from __future__ import annotations
 
@@ -204,7 +204,10 @@ class OpaqueStore:
 OPAQUE = OpaqueStore()
 
 
-def test_no_cell_becomes_a_python_object(tmp_path: Path, postgres_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("database", ["postgresql", "sqlite"])
+def test_no_cell_becomes_a_python_object(
+    database: str, tmp_path: Path, postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     write_typed(tmp_path / "things.xlsx", 2500, faults=False)
     blocks = NativeSheet.blocks
 
@@ -216,7 +219,8 @@ def test_no_cell_becomes_a_python_object(tmp_path: Path, postgres_url: str, monk
 
     monkeypatch.setattr(NativeSheet, "blocks", opaque)
     fresh(postgres_url, TYPED)
-    report = imported(tmp_path / "things.xlsx", postgres_url, "native")
+    address = postgres_url if database == "postgresql" else str(tmp_path / "things.db")
+    report = imported(tmp_path / "things.xlsx", address, "native")
     assert (report.error, report.stats.inserted) == (None, 2500)
 
 

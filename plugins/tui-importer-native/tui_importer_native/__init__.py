@@ -15,6 +15,8 @@ if _native.API_VERSION != PLUGIN_API_VERSION:
         f"{PLUGIN_API_VERSION}: install the tui-importer-native that belongs to it"
     )
 
+_BACKEND_SETUP = {"sqlite": "tui_importer_native.sqlite:register_rows_table"}
+
 
 @hookimpl
 def tui_importer_readers() -> list[ReaderSpec]:
@@ -26,6 +28,7 @@ def tui_importer_readers() -> list[ReaderSpec]:
             "tui_importer_native.reader:NativeReader",
             extensions=(".xlsx", ".xlsm"),
             priority=10,
+            backend_setup=_BACKEND_SETUP,
         ),
         ReaderSpec(
             "native-csv",
@@ -33,5 +36,6 @@ def tui_importer_readers() -> list[ReaderSpec]:
             "tui_importer_native.delimited:NativeDelimitedReader",
             extensions=(".csv", ".tsv", ".tab", ".txt"),
             priority=10,
+            backend_setup=_BACKEND_SETUP,
         ),
     ]

@@ -14,7 +14,10 @@ from tui_importer.backends.sql.ledger import SqlLedger
 from tui_importer.backends.sqlite.catalog import SQLiteCatalog
 from tui_importer.backends.sqlite.database import SQLiteDatabase
 from tui_importer.backends.sqlite.errors import connection_errors
+from tui_importer.backends.sqlite.rows_table import encoded_rows
 from tui_importer.backends.sqlite.session import BUSY_TIMEOUT, open_session
+from tui_importer.core.model.batch import Batch
+from tui_importer.core.model.encoded import EncodedBatch
 from tui_importer.core.model.url import parse_address, sqlite_path
 from tui_importer.core.writing.backend import AsyncSession, ConnectionSettings, Destination, Session
 from tui_importer.core.writing.base import BaseBackend
@@ -56,6 +59,9 @@ class SQLite(BaseBackend):
         if schema is not None:
             raise UsageError("SQLite has no schemas: leave --ledger-schema out")
         return SQLiteLedger(self._path, self._database)
+
+    def encode(self, batch: Batch) -> EncodedBatch | None:
+        return encoded_rows(batch)
 
     def open_session(self, destination: Destination) -> Session:
         self._prepare_to_write(destination)

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tui_importer.backends.sql.dialects import SQLiteDialect
 from tui_importer.backends.sql.ledger_tables import LedgerStatements, WorkerStatements, worker_statements
@@ -20,6 +20,7 @@ from tui_importer.backends.sql.session import (
 )
 from tui_importer.backends.sqlite.errors import STATEMENT_ERRORS, errors_of_rows
 from tui_importer.backends.sqlite.isolation import PendingRows, check_only_row_undone
+from tui_importer.backends.sqlite.rows_table import PROBE, pieces, selection
 from tui_importer.core.conversion.parsing import as_text
 from tui_importer.core.model.batch import Batch
 from tui_importer.core.model.types import Kind
@@ -57,6 +58,14 @@ def open_session(connection: sqlite3.Connection, destination: Destination) -> Sq
     return SqlSession(SQLiteOperations(connection, destination, interrupt))
 
 
+class Statement(NamedTuple):
+    """A statement that inserts or updates rows: one whose values are its parameters, or all those of a piece of encoded
+    rows."""
+
+    values: str
+    encoded: str
+
+
 class Statements:
     """The statements that write rows into the columns of a destination.
 
@@ -66,12 +75,18 @@ class Statements:
 
     def __init__(self, destination: Destination) -> None:
         mode, quote = destination.mode, DIALECT.quote
-        columns = ", ".join(map(quote, destination.columns))
-        places = ", ".join("?" * len(destination.columns))
-        table = quote(destination.table.name)
-        row = f"({columns}) VALUES ({places})" if destination.columns else "DEFAULT VALUES"
-        self.insert = f"INSERT INTO {table} {row}"
-        self.update: str | None = None
+        table, names = quote(destination.table.name), [quote(name) for name in destination.columns]
+        places = ", ".join("?" * len(names))
+        sources = Statement(
+            f"({', '.join(names)}) VALUES ({places})" if names else "DEFAULT VALUES",
+            f"({', '.join(names)}) {selection(len(names))}",
+        )
+
+        def statement(on_conflict: str) -> Statement:
+            return Statement(*(f"INSERT INTO {table} {source}{on_conflict}" for source in sources))
+
+        self.insert = statement("")
+        self.update: Statement | None = None
         if mode.order_matters:
             key = f"({', '.join(map(quote, mode.key))})" if mode.key else ""
             changed = [name for name in mode.update or destination.columns if name not in mode.key]
@@ -79,8 +94,8 @@ class Statements:
             if mode.on_conflict is OnConflict.UPDATE and changed:
                 values = ", ".join(f"{name} = excluded.{name}" for name in changed)
                 differs = " OR ".join(f"{table}.{name} IS NOT excluded.{name}" for name in changed)
-                self.update = f"{self.insert} ON CONFLICT {key} DO UPDATE SET {values} WHERE {differs}"
-            self.insert += f" ON CONFLICT {key} DO NOTHING"
+                self.update = statement(f" ON CONFLICT {key} DO UPDATE SET {values} WHERE {differs}")
+            self.insert = statement(f" ON CONFLICT {key} DO NOTHING")
         self._bindings = [_BINDINGS.get(type_.kind) for type_ in destination.types]
 
     def records(self, batch: Batch, start: int, stop: int) -> Iterator[Sequence[Any]]:
@@ -110,6 +125,7 @@ class SQLiteOperations(SessionOperations[Statements]):
         super().__init__(connection, PartStatements(destination, Statements), ledger, STATEMENT_ERRORS, interrupt)
         self._ordered = destination.mode.order_matters
         self._cancelled = False
+        self._rows_table: bool | None = None  # not known yet
 
     def begin(self) -> Operation[None]:
         deadline = time.monotonic() + BUSY_TIMEOUT
@@ -183,7 +199,7 @@ class SQLiteOperations(SessionOperations[Statements]):
 
     def _pending_rows(self, batch: Batch, start: int, stop: int) -> PendingRows:
         rows = self._rows(batch, start, stop)
-        records, statements = [record for _, record in rows], [each.insert for each, _ in rows]
+        records, statements = [record for _, record in rows], [each.insert.values for each, _ in rows]
         return PendingRows(self._connection, records, statements, start)
 
     def _isolate_rows(self, batch: Batch, start: int, stop: int) -> Operation[IsolatedRows]:
@@ -199,11 +215,11 @@ class SQLiteOperations(SessionOperations[Statements]):
         return IsolatedRows(loaded, refused)
 
     def _write_row(self, statements: Statements, record: Sequence[Any]) -> Operation[Loaded]:
-        cursor = yield from self._execute(statements.insert, record)
+        cursor = yield from self._execute(statements.insert.values, record)
         if cursor.rowcount > 0:
             return Loaded(1)
         if statements.update is not None:
-            cursor = yield from self._execute(statements.update, record)
+            cursor = yield from self._execute(statements.update.values, record)
             if cursor.rowcount > 0:
                 return Loaded(0, updated=1)
         return Loaded(0, skipped=1)
@@ -217,14 +233,32 @@ class SQLiteOperations(SessionOperations[Statements]):
         return Loaded(inserted, updated, stop - start - inserted - updated)
 
     def _execute_many(
-        self, statement: str, statements: Statements, batch: Batch, start: int, stop: int
+        self, statement: Statement, statements: Statements, batch: Batch, start: int, stop: int
     ) -> Operation[int]:
         """Execute a statement for each row; returns how many rows it has inserted or updated."""
+        encoded = pieces(batch, start, stop)
+        if encoded is not None and (yield from self._has_rows_table()):
+            changed = 0
+            for piece in encoded:
+                cursor = yield from self._execute(statement.encoded, (piece,))
+                changed += cursor.rowcount
+            return changed
         records = list(statements.records(batch, start, stop))
         untaken = iter(records)
         with errors_of_rows(len(records), untaken):
-            cursor = yield self._connection.executemany(statement, untaken)
+            cursor = yield self._connection.executemany(statement.values, untaken)
         return int(cursor.rowcount)
+
+    def _has_rows_table(self) -> Operation[bool]:
+        """Whether the connection knows the virtual table of encoded rows."""
+        if self._rows_table is None:
+            try:
+                yield self._connection.execute(*PROBE)
+            except sqlite3.OperationalError:
+                self._rows_table = False
+            else:
+                self._rows_table = True
+        return self._rows_table
 
     def _write_ledger(self, statement: str, parameters: Sequence[dict[str, Any]]) -> Operation[None]:
         with self._errors:
