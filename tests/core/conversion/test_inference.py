@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tui_importer.core.conversion.convert import Conversion
-from tui_importer.core.conversion.inference import ColumnInference, Inferred
+from tui_importer.core.conversion.inference import FIRST_TEXTS, ColumnInference, Inferred
 from tui_importer.core.model.cells import Cell, CellError, UncalculatedFormula
 from tui_importer.core.model.list_column import ListColumn
 
@@ -207,7 +207,47 @@ def _calls(cells: list[Cell], *, typed: bool) -> int:
 )
 def test_clean_columns_are_inferred_without_a_call_per_cell(sample: list[Cell], typed: bool) -> None:
     _calls(sample, typed=typed)  # regular expressions are compiled once, whichever test comes first
-    assert _calls(sample * 1_000, typed=typed) == _calls(sample * 10, typed=typed)
+    few, many = 2 * FIRST_TEXTS, 200 * FIRST_TEXTS
+    assert _calls(sample * many, typed=typed) == _calls(sample * few, typed=typed)
+
+
+class Watched(ListColumn):
+    """A column that notes how many of its cells are requested."""
+
+    def __init__(self, cells: Sequence[Cell], requested: list[int]) -> None:
+        super().__init__(cells)
+        self.requested = requested
+
+    def values(self) -> Sequence[Cell]:
+        found = super().values()
+        self.requested.append(len(found))
+        return found
+
+    def slice(self, start: int, stop: int) -> Watched:
+        return Watched(super().values()[start:stop], self.requested)
+
+
+@pytest.mark.parametrize("cells", [["some text", "2"], [None, "some text"]])
+@pytest.mark.parametrize("typed", [True, False])
+def test_texts_after_the_first_ones_are_not_looked_at_where_these_rule_out_every_type(
+    cells: list[Cell], typed: bool
+) -> None:
+    requested: list[int] = []
+    inference = ColumnInference(typed=typed)
+    inference.add(Watched(cells * 5_000, requested), 2)
+    inference.add(Watched(cells * 5_000, requested), 10_002)
+    assert requested
+    assert sum(requested) < 1_000
+    assert str(inference.result().type) == "text"
+
+
+@pytest.mark.parametrize("zone", [None, dt.UTC])
+@pytest.mark.parametrize("kept", [0, 1, 2])
+def test_the_only_time_of_day_is_found_wherever_it_is(zone: dt.tzinfo | None, kept: int) -> None:
+    days = [dt.datetime(2024, 5, day, tzinfo=zone) for day in (3, 1, 2)]
+    assert str(infer([*days, None]).type) == ("date" if zone is None else "timestamptz")
+    days[kept] += dt.timedelta(hours=7)
+    assert str(infer([*days, None]).type) == ("timestamp" if zone is None else "timestamptz")
 
 
 NUMBERS = st.integers() | st.floats() | st.decimals(allow_nan=False, allow_infinity=False)

@@ -20,7 +20,7 @@ from tui_importer.core.conversion.guess_result import GuessResult
 from tui_importer.core.conversion.nulls import NullWords
 from tui_importer.core.conversion.parsing import as_text
 from tui_importer.core.conversion.text_guess import TextGuess, null_words_offer
-from tui_importer.core.conversion.traits import PREDICATES, SCANNERS, CellStats, ColumnFinding, Trait, of_kind
+from tui_importer.core.conversion.traits import PREDICATES, SCANNERS, CellStats, ColumnFinding, Trait, first_of, of_kind
 from tui_importer.core.conversion.written import NUMBERS
 from tui_importer.core.model.cells import CellError, EmptyText, MalformedRecord, UncalculatedFormula
 from tui_importer.core.model.column import Column
@@ -38,6 +38,9 @@ from tui_importer.core.model.types import (
     ColumnType,
     Kind,
 )
+
+#: The number of texts of a block that are looked at before the others.
+FIRST_TEXTS = 100
 
 #: The number of different error codes that are named: Excel has a dozen, a hostile file any number.
 MAX_CODES = 12
@@ -117,10 +120,7 @@ class ColumnInference:
             self._longest = max(self._longest, column.longest)
             if column.has_nul:
                 traits.add(Trait.NUL)
-            if not self._guess.is_ruled_out(places[0]):
-                filled = column.values()
-                texts = of_kind(column, str)
-                self._guess.add(texts, list(compress(places, map(is_, map(type, filled), repeat(str)))))
+            self._guess_texts(column, places)
         if CellError in column.kinds:
             self._codes = sorted({*self._codes, *map(str, of_kind(column, CellError))})[:MAX_CODES]
         for trait in traits & PREDICATES.keys():
@@ -208,6 +208,17 @@ class ColumnInference:
             or bool(found.true_words or found.false_words)
         )
 
+    def _guess_texts(self, column: Column, places: Sequence[int]) -> None:
+        """Take the texts of a block into account, its first ones before the others: they rule out most columns, and no
+        further text is looked at then."""
+        for start, stop in ((0, FIRST_TEXTS), (FIRST_TEXTS, len(column))):
+            part = column.slice(start, stop)
+            if not len(part) or self._guess.is_ruled_out(places[start]):
+                return
+            if str in part.kinds:
+                rows = compress(places[start:stop], map(is_, map(type, part.values()), repeat(str)))
+                self._guess.add(of_kind(part, str), list(rows))
+
     def _count(self, column: Column, places: Sequence[int]) -> None:
         counts: dict[type, int]
         if len(column.kinds) == 1:
@@ -219,7 +230,7 @@ class ColumnInference:
             row = places[0]
             # A block is searched for the first cell of a kind only if it may hold it.
             if (stats.first_row is None or row < stats.first_row) and counts[kind] < len(column):
-                row = places[list(map(type, column.values())).index(kind)]
+                row = places[first_of(column, kind)]
             stats.count(counts[kind], row)
 
     def _decide(self) -> tuple[ColumnType, str, ColumnFinding | None]:

@@ -20,9 +20,13 @@ import msgspec
 from tui_importer.core.conversion.parsing import MAX_EXACT_FLOAT
 from tui_importer.core.model.cells import MIDNIGHT, Cell
 from tui_importer.core.model.column import NUL, Column
+from tui_importer.core.model.types import DATE
 
 #: Up to this, a double holds every whole number exactly (IEEE 754 binary64); larger integers do not mix with fractions.
 MAX_FLOAT_INTEGER = 2**53
+
+#: The number of cells among which the first one of a kind is searched for at once.
+_SEARCHED = 256
 
 #: The widest integer column that databases share has 64 bits.
 MIN_INTEGER, MAX_INTEGER = -(2**63), 2**63 - 1
@@ -108,6 +112,21 @@ def _scan_decimals(column: Column, stats: CellStats) -> set[Trait]:
 
 
 def _scan_moments(column: Column, stats: CellStats) -> set[Trait]:
+    extremes = column.extremes(dt.datetime)
+    if extremes is None:  # some have a zone and others have none
+        return _scan_each_moment(column, stats)
+    zoned = extremes[0].tzinfo is not None
+    traits = {Trait.ZONED if zoned else Trait.ZONELESS}
+    if not zoned:
+        stats.measure(extremes)
+    if any(moment.time() != MIDNIGHT for moment in extremes):
+        return traits | {Trait.TIME_OF_DAY}
+    if column.kinds == {dt.datetime} and column.cast(DATE) is not None:
+        return traits
+    return _scan_each_moment(column, stats)
+
+
+def _scan_each_moment(column: Column, stats: CellStats) -> set[Trait]:
     values = of_kind(column, dt.datetime)
     zones = set(map(is_not, map(attrgetter("tzinfo"), values), repeat(None)))
     traits = {Trait.ZONED if zoned else Trait.ZONELESS for zoned in zones}
@@ -141,6 +160,15 @@ PREDICATES: dict[Trait, Callable[[Cell], bool]] = {
     Trait.HUGE_INTEGER: lambda cell: type(cell) is int and not MIN_INTEGER <= cell <= MAX_INTEGER,
     Trait.NUL: lambda cell: type(cell) is str and NUL in cell,
 }
+
+
+def first_of(column: Column, kind: type) -> int:
+    """The index of the first cell of exactly this type; there must be one."""
+    for start in range(0, len(column), _SEARCHED):
+        kinds = list(map(type, column.slice(start, start + _SEARCHED).values()))
+        if kind in kinds:
+            return start + kinds.index(kind)
+    raise ValueError(f"there is no {kind.__name__}")
 
 
 def of_kind(column: Column, kind: type) -> Sequence[Any]:
