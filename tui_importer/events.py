@@ -8,6 +8,7 @@ to and from JSON, with the event's name under ``"event"``.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from typing import Literal
 
 import msgspec
@@ -351,7 +352,6 @@ AnyEvent = (
 Listener = Callable[[AnyEvent], None]
 
 _encoder = msgspec.json.Encoder()
-_decoder: msgspec.json.Decoder[AnyEvent] = msgspec.json.Decoder(AnyEvent)
 
 
 def encode(event: AnyEvent) -> bytes:
@@ -361,8 +361,14 @@ def encode(event: AnyEvent) -> bytes:
 
 def decode(line: bytes) -> AnyEvent:
     """The inverse of :func:`encode`; raises ``msgspec.ValidationError`` for anything else."""
-    return _decoder.decode(line)
+    return _decoder().decode(line)
 
 
 def ignore(event: AnyEvent) -> None:
     """The default listener: does nothing."""
+
+
+@cache
+def _decoder() -> msgspec.json.Decoder[AnyEvent]:
+    """What decodes any event. Making it takes longer than a small import can spare, and imports decode nothing."""
+    return msgspec.json.Decoder(AnyEvent)

@@ -12,6 +12,7 @@ import msgspec
 
 from tui_importer.core.model.count_or_auto import AUTO
 from tui_importer.core.model.formats import GIVEN_FIELDS, formats_given
+from tui_importer.core.model.patterns import pattern
 from tui_importer.core.model.plan import Options, Plan, Source
 from tui_importer.core.model.plan_file import load_plan
 from tui_importer.core.model.plugin_values import merged
@@ -25,7 +26,7 @@ DATABASE_VARIABLES = ("TUI_IMPORTER_DB", "DATABASE_URL")
 #: The executor of ``--jobs``.
 SIDE_BY_SIDE = "processes"
 
-_SHEET_NUMBER = re.compile(r"[1-9][0-9]{0,8}", re.ASCII)
+_SHEET_NUMBER = pattern(r"[1-9][0-9]{0,8}", re.ASCII)
 
 StructT = TypeVar("StructT", bound=msgspec.Struct)
 

@@ -15,19 +15,19 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
 import msgspec
 from msgspec import inspect
 
+from tui_importer.core.model.patterns import pattern
 from tui_importer.core.model.plugin_values import PluginValue, PluginValues, value_text
 from tui_importer.core.model.suggest import closest
 from tui_importer.errors import ImporterError, PlanError
 
-_INTEGER = re.compile(r"[+-]?[0-9]{1,18}", re.ASCII)
-_NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,3})?", re.ASCII)
+_INTEGER = pattern(r"[+-]?[0-9]{1,18}", re.ASCII)
+_NUMBER = pattern(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,3})?", re.ASCII)
 _BOOLEANS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
 #: The number of characters of a wrong value that its error shows.
 _MAX_SHOWN = 60
@@ -43,8 +43,7 @@ class ValueKind(StrEnum):
     CHOICE = "choice"
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class PluginOption:
+class PluginOption(msgspec.Struct, frozen=True, eq=False):
     """An option of a plugin. ``choices`` are the texts of a choice, empty for all other kinds; ``default`` is None if
     the option has no value by default."""
 
@@ -55,7 +54,7 @@ class PluginOption:
     default: PluginValue | None
     choices: tuple[str, ...]
     schema: Mapping[str, Any]
-    _type: Any = field(repr=False)
+    _type: Any
 
     @property
     def key(self) -> str:
@@ -111,14 +110,13 @@ class PluginOption:
             raise PlanError(f"{self.key} must be {self.expected}, not {shown}{hint}") from error
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class OptionSet:
+class OptionSet(msgspec.Struct, frozen=True, eq=False):
     """The options of one plugin. ``names`` are its name and its aliases."""
 
     kind: str
     names: tuple[str, ...]
     options: tuple[PluginOption, ...]
-    _struct: type[msgspec.Struct] = field(repr=False)
+    _struct: type[msgspec.Struct]
 
     @property
     def plugin(self) -> str:

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import pkgutil
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
-    import msgspec
+import msgspec
 
+if TYPE_CHECKING:
     from tui_importer.core.scheduling.executor import Executor
     from tui_importer.core.scheduling.strategy import Strategy
     from tui_importer.core.source.reader import Reader
     from tui_importer.core.writing.backend import Backend
 
 
-@dataclass(frozen=True, slots=True)
-class _Spec:
+class _Optional(msgspec.Struct, frozen=True, kw_only=True):
+    options: type[msgspec.Struct] | None = None
+
+
+class _Spec(_Optional, frozen=True):
     """``factory`` creates the object: a callable, or ``"package.module:attribute"``, imported when first needed.
 
     ``options`` is a frozen :class:`msgspec.Struct` whose fields are the plugin's options
@@ -28,23 +30,20 @@ class _Spec:
     name: str
     summary: str
     factory: Callable[..., Any] | str
-    options: type[msgspec.Struct] | None = field(default=None, kw_only=True)
 
     def make(self, *args: Any, **options: Any) -> Any:
         """Call the factory. Third-party code may raise anything."""
         return _resolved(self.factory)(*args, **options)
 
 
-@dataclass(frozen=True, slots=True)
-class StrategySpec(_Spec):
+class StrategySpec(_Spec, frozen=True):
     """A strategy; ``factory()`` returns a ``Strategy``. ``aliases`` are further names of it."""
 
     factory: Callable[..., Strategy] | str
     aliases: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class ReaderSpec(_Spec):
+class ReaderSpec(_Spec, frozen=True):
     """A reader; ``factory()`` returns a :class:`~tui_importer.core.source.reader.Reader`.
 
     ``extensions`` are the suffixes (``.xlsx``) of the files it opens. Of several readers for a suffix, the one with the
@@ -56,7 +55,7 @@ class ReaderSpec(_Spec):
     factory: Callable[..., Reader] | str
     extensions: tuple[str, ...] = ()
     priority: int = 0
-    backend_setup: Mapping[str, Callable[[], object] | str] = field(default_factory=dict)
+    backend_setup: Mapping[str, Callable[[], object] | str] = {}
 
     def set_up(self, backend: str) -> None:
         """Call what belongs before the backend with that name is created. Third-party code may raise anything."""
@@ -64,8 +63,7 @@ class ReaderSpec(_Spec):
             _resolved(self.backend_setup[backend])()
 
 
-@dataclass(frozen=True, slots=True)
-class BackendSpec(_Spec):
+class BackendSpec(_Spec, frozen=True):
     """A database backend; ``factory(settings)`` returns a :class:`~tui_importer.core.writing.backend.Backend`.
 
     ``schemes`` are the schemes of its URLs (``postgresql``); ``*`` is any that no other backend has. ``schemas`` says
@@ -84,8 +82,7 @@ class BackendSpec(_Spec):
             _resolved(self.check)(url)
 
 
-@dataclass(frozen=True, slots=True)
-class ExecutorSpec(_Spec):
+class ExecutorSpec(_Spec, frozen=True):
     """An executor; ``factory()`` returns an :class:`~tui_importer.core.scheduling.executor.Executor`."""
 
     factory: Callable[..., Executor] | str

@@ -6,20 +6,20 @@ terabyte; if memory is short, it aborts the process.
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 from tui_importer.core.model.cells import MAX_COLUMNS, MAX_ROWS, column_letters
+from tui_importer.core.model.patterns import pattern
 from tui_importer.errors import SourceError
 from tui_importer.readers.package import damaged
 
 #: Columns of one letter are not searched for.
 _NEAR_COLUMNS = 26
 #: The attribute r of a filled cell in farther columns, as every program writes it ...
-_FAR = re.compile(rb""" r="([A-Za-z]{2,}(?=[0-9]{1,6}")|[A-Za-z]+[0-9]{7,})[0-9]*"[^<>]*(?<!/)>""")
-_ROW = re.compile(rb"""<row [^<>]*?\br="([0-9]{1,20})\"""")
+_FAR = pattern(rb""" r="([A-Za-z]{2,}(?=[0-9]{1,6}")|[A-Za-z]+[0-9]{7,})[0-9]*"[^<>]*(?<!/)>""")
+_ROW = pattern(rb"""<row [^<>]*?\br="([0-9]{1,20})\"""")
 #: ... and other ways to write it. Programs are consistent, so the first bytes of a window are enough.
-_ODD = re.compile(rb"""[\t\r\n]r\s*=| r(?:\s|=[^"])""")
+_ODD = pattern(rb"""[\t\r\n]r\s*=| r(?:\s|=[^"])""")
 _ODD_BYTES = 1 << 14
 
 #: A rectangle of this many cells takes a gigabyte.

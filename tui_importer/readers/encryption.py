@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from tui_importer.core.model.patterns import pattern
 from tui_importer.errors import SourceError
 from tui_importer.readers.files import is_zip
 from tui_importer.readers.package import Package
@@ -12,7 +13,7 @@ from tui_importer.readers.package import Package
 #: What the manifest of an encrypted OpenDocument file says of its parts (OpenDocument 1.3 part 2, 4.4).
 _MANIFEST, _ENCRYPTED = "META-INF/manifest.xml", b"encryption-data"
 #: The beginning of an xls workbook: BOF, perhaps WRITEPROT, and FILEPASS ([MS-XLS] 2.1.7.20.1).
-_FILE_PASS = re.compile(rb"\x09\x08(?:\x10\0.{16}|\x08\0.{8})(?:\x86\0\0\0)?\x2f\0", re.DOTALL)
+_FILE_PASS = pattern(rb"\x09\x08(?:\x10\0.{16}|\x08\0.{8})(?:\x86\0\0\0)?\x2f\0", re.DOTALL)
 #: It is searched for, and the compound file is not parsed: that of a damaged one may take any amount of memory.
 _SEARCHED_BYTES = 16 << 20
 

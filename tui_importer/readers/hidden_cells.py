@@ -20,6 +20,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from tui_importer.core.model.cells import Cell, CellError, UncalculatedFormula, column_index
+from tui_importer.core.model.patterns import pattern
 from tui_importer.readers.cell_extent import CellExtent
 from tui_importer.readers.files import is_zip
 from tui_importer.readers.hidden_cell import HiddenCell
@@ -31,8 +32,8 @@ from tui_importer.readers.suspects import plain_cell, plain_text, suspects
 _MAX_ROW = 32 << 20
 
 #: The optional prefix ends with a colon; Microsoft's Open XML SDK writes one.
-_SHEET_DATA = re.compile(rb"<((?:[A-Za-z_][\w.-]*:)?)sheetData(?=[\s/>])")
-_REFERENCE = re.compile(r"([A-Za-z]{1,3})([0-9]{1,7})")
+_SHEET_DATA = pattern(rb"<((?:[A-Za-z_][\w.-]*:)?)sheetData(?=[\s/>])")
+_REFERENCE = pattern(r"([A-Za-z]{1,3})([0-9]{1,7})")
 
 
 class _UnusualError(Exception):

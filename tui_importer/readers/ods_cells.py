@@ -18,6 +18,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from tui_importer.core.model.cells import MAX_COLUMNS, MAX_ROWS, Cell, CellError
+from tui_importer.core.model.patterns import pattern
 from tui_importer.core.model.ranges import CellRange
 from tui_importer.readers.found import Found
 from tui_importer.readers.hidden_cell import HiddenCell
@@ -31,19 +32,19 @@ _MAX_ROW = 32 << 20
 #: Maximum number of hidden cells: rows and cells have repeat counts, so a small file may claim many.
 _MAX_FOUND = 1 << 21
 
-_TABLE = re.compile(rb"<table:table[ >]")
-_CELL = re.compile(rb"<table:(?:covered-)?table-cell[ />]")
-_CELL_TAG = re.compile(_CELL.pattern.replace(rb"[ />]", rb"(?=[ />])[^<>]*>"))
-_COLUMNS_REPEATED = re.compile(rb"""table:number-columns-repeated="([0-9]{1,9})\"""")
-_COLUMNS_SPANNED = re.compile(rb"""table:number-columns-spanned="([0-9]{1,9})\"""")
-_ROW = re.compile(rb"<table:table-row(?=[ />])[^<>]*?(?:/>|>(.*?)</table:table-row>)", re.DOTALL)
+_TABLE = pattern(rb"<table:table[ >]")
+_CELL = pattern(rb"<table:(?:covered-)?table-cell[ />]")
+_CELL_TAG = pattern(_CELL.pattern.replace(rb"[ />]", rb"(?=[ />])[^<>]*>"))
+_COLUMNS_REPEATED = pattern(rb"""table:number-columns-repeated="([0-9]{1,9})\"""")
+_COLUMNS_SPANNED = pattern(rb"""table:number-columns-spanned="([0-9]{1,9})\"""")
+_ROW = pattern(rb"<table:table-row(?=[ />])[^<>]*?(?:/>|>(.*?)</table:table-row>)", re.DOTALL)
 #: An error cell as LibreOffice writes it.
-_PLAIN_ERROR = re.compile(
+_PLAIN_ERROR = pattern(
     rb'<table:table-cell(?: table:[^<>]*)? office:value-type="string" office:string-value="" '
     rb'calcext:value-type="error">'
     rb"<text:p>([!-%'-;=?-~]+)</text:p></table:table-cell>"
 )
-_ROWS_REPEATED = re.compile(rb"""<table:table-row [^<>]*?table:number-rows-repeated="([0-9]{1,9})\"""")
+_ROWS_REPEATED = pattern(rb"""<table:table-row [^<>]*?table:number-rows-repeated="([0-9]{1,9})\"""")
 #: What no program writes between rows, each with its rarest byte, which is searched for first, at memory speed.
 _ODD = ((b"'", b"='"), (b"!", b"<!-"), (b"?", b"<?"))
 #: What hidden cells contain, each with a rare byte and a longer hint to search for before the expression.

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
-import re
 
 from tui_importer.core.model.cells import Cell, CellError, UncalculatedFormula
+from tui_importer.core.model.patterns import pattern
 from tui_importer.readers.package import local
 
 #: Error texts that programs show (OpenFormula 1.3, 5.12; Err:502 and the like are LibreOffice's own).
-_ERROR = re.compile(r"#(?:DIV/0!|N/A|NAME\?|NULL!|NUM!|REF!|VALUE!)|Err:[0-9]{3}")
-_DURATION = re.compile(
+_ERROR = pattern(r"#(?:DIV/0!|N/A|NAME\?|NULL!|NUM!|REF!|VALUE!)|Err:[0-9]{3}")
+_DURATION = pattern(
     r"(-)?P(?:([0-9]{1,9})D)?(?:T(?:([0-9]{1,9})H)?(?:([0-9]{1,9})M)?(?:([0-9]{1,9})(?:[.,]([0-9]*))?S)?)?"
 )
 _MICROSECONDS = 6

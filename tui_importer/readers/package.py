@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import posixpath
-import re
 import struct
 import zipfile
 import zlib
@@ -18,6 +17,7 @@ from pathlib import Path
 from urllib.parse import unquote
 from xml.parsers import expat
 
+from tui_importer.core.model.patterns import pattern
 from tui_importer.core.source.reader import SheetInfo
 from tui_importer.errors import SourceError
 
@@ -33,7 +33,7 @@ _BOMB_RATIO = 100
 
 #: The bytes at the beginning of the shared strings that hold their count, and the XML of the shortest one, ``<si/>``.
 _STRINGS_HEAD = 1 << 12
-_UNIQUE_COUNT = re.compile(rb"""uniqueCount\s*=\s*["']([0-9]{1,20})""")
+_UNIQUE_COUNT = pattern(rb"""uniqueCount\s*=\s*["']([0-9]{1,20})""")
 _SHORTEST_STRING = 5
 
 #: The local file header up to the lengths of name and extra field (PKWARE APPNOTE 4.3.7).

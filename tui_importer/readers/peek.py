@@ -12,6 +12,7 @@ from pathlib import Path
 from xml.parsers import expat
 
 from tui_importer.core.model.cells import MAX_ROWS, column_index
+from tui_importer.core.model.patterns import pattern
 from tui_importer.core.model.plan import Source
 from tui_importer.core.model.preview import PREVIEW_COLUMNS, PREVIEW_ROWS, PREVIEW_TEXT, Preview
 from tui_importer.core.model.standard_input import source_path
@@ -25,9 +26,9 @@ _PIECE, _MAX_BYTES = 64 << 10, 32 << 20
 #: Characters kept per cell: each may be written as ``_x0000_``.
 _MAX_KEPT = 7 * PREVIEW_TEXT
 
-_LETTERS = re.compile(r"[A-Za-z]{1,3}")
+_LETTERS = pattern(r"[A-Za-z]{1,3}")
 #: An escaped character, which XML cannot hold or might lose (22.9.2.19, ``ST_Xstring``); surrogates stay escaped.
-_ESCAPED = re.compile(r"_x((?!D[89A-F])[0-9A-F]{4})_", re.IGNORECASE)
+_ESCAPED = pattern(r"_x((?!D[89A-F])[0-9A-F]{4})_", re.IGNORECASE)
 _BOOLEANS = {"0": "FALSE", "1": "TRUE"}
 
 

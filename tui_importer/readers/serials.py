@@ -21,6 +21,7 @@ import msgspec
 
 from tui_importer.core.conversion.parsing import as_text
 from tui_importer.core.model.cells import MIDNIGHT, Cell, cell_name, column_index, column_letters
+from tui_importer.core.model.patterns import pattern
 from tui_importer.core.source.layout import Layout
 from tui_importer.readers.hidden_cell import HiddenCell
 from tui_importer.readers.package import Package, local
@@ -39,7 +40,7 @@ MANY_DAYS = rb"(?:[\x90-\xff]\x40|.[\x41-\x7f])"
 
 
 #: The parts of a format that are not placeholders: literals, colours, conditions and languages.
-_LITERAL = re.compile(r'[\\_*].|"[^"]*"?|\[[^\]]*\]?', re.DOTALL)
+_LITERAL = pattern(r'[\\_*].|"[^"]*"?|\[[^\]]*\]?', re.DOTALL)
 
 
 class Shown(Enum):
@@ -224,14 +225,14 @@ class SerialSearch:
         if b"<v " in window or _ODD.search(window, 0, _ODD_BYTES):
             return None
         found: list[HiddenCell] = []
-        for pattern, hints in (
+        for values, hints in (
             (self._negative, (b"<v>-",)),
             (self._zero, (b"<v>0", b"E-", b"e-")),
             (self._span, (b"<v>",)),
         ):
-            if pattern is None or not any(hint in window for hint in hints):
+            if values is None or not any(hint in window for hint in hints):
                 continue
-            for match in pattern.finditer(window):
+            for match in values.finditer(window):
                 begin = window.rfind(b"<c ", 0, match.start() + 1)
                 cell = self._cell(window[begin : match.start("value")], match["value"].decode("ascii", "replace"))
                 if cell is None:
@@ -258,11 +259,11 @@ class SerialSearch:
 
 
 #: Unusual forms of a cell's attributes. Programs are consistent, so the first bytes of a window are enough.
-_ODD = re.compile(rb"""<c[\t\r\n]|<c [^<>]*?(?:[\t\r\n]s\s*=| s\s+=| s=[^"])""")
+_ODD = pattern(rb"""<c[\t\r\n]|<c [^<>]*?(?:[\t\r\n]s\s*=| s\s+=| s=[^"])""")
 _ODD_BYTES = 1 << 14
-_REFERENCE = re.compile(rb""" r="([A-Za-z]{1,3})([0-9]{1,7})\"""")
-_STYLE = re.compile(rb""" s="([0-9]{1,9})\"""")
-_TYPE = re.compile(rb""" t="([^"]*)\"""")
+_REFERENCE = pattern(rb""" r="([A-Za-z]{1,3})([0-9]{1,7})\"""")
+_STYLE = pattern(rb""" s="([0-9]{1,9})\"""")
+_TYPE = pattern(rb""" t="([^"]*)\"""")
 
 
 def _cells_of(styles: Sequence[int], value: bytes) -> re.Pattern[bytes] | None:

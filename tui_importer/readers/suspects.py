@@ -10,23 +10,23 @@ import re
 from functools import lru_cache
 from typing import NamedTuple
 
+from tui_importer.core.model.patterns import pattern
+
 #: The attribute t with value e in any quotes, or a value that may be e as a character reference.
-_ERROR = re.compile(rb"""t\s*=\s*(?:"e"|'e'|["']&)""")
+_ERROR = pattern(rb"""t\s*=\s*(?:"e"|'e'|["']&)""")
 #: A formula that is not directly followed by a value.
-_FORMULA = re.compile(
-    rb"""<f(?=[\s/>])(?![^<>]*(?:/>|>[^<]*</f\s*>)\s*<v(?:\ xml:space="preserve")?>[^<])""", re.VERBOSE
-)
+_FORMULA = pattern(rb"""<f(?=[\s/>])(?![^<>]*(?:/>|>[^<]*</f\s*>)\s*<v(?:\ xml:space="preserve")?>[^<])""", re.VERBOSE)
 #: A cell with its reference first, plain attributes, and then at most a formula and a value.
-_CELL = re.compile(
+_CELL = pattern(
     rb"""<c\ r="([A-Za-z]{1,3})([0-9]{1,7})"((?:\ [\w:]+="[^"<>&=]*")*)\ ?>
     (<f(?:\ [\w:]+="[^"<>&]*")*(?:\ ?/>|>([^<]*)</f>))?\s*
     (<v(?:\ xml:space="preserve")?(?:\ ?/>|>([^<]*)</v>))?\s*</c>""",
     re.VERBOSE,
 )
-_TYPE = re.compile(rb' t="([^"]*)"')
+_TYPE = pattern(rb' t="([^"]*)"')
 _RICH = b' vm="'
 #: What only a parser can decode: character references, line ends, and what XML forbids.
-_ODD_TEXT = re.compile(rb"&(?!(?:amp|lt|gt|quot|apos);)|[\0-\x08\x0b-\x1f]|\]\]>|\xef\xbf[\xbe\xbf]")
+_ODD_TEXT = pattern(rb"&(?!(?:amp|lt|gt|quot|apos);)|[\0-\x08\x0b-\x1f]|\]\]>|\xef\xbf[\xbe\xbf]")
 _ENTITIES = (("&lt;", "<"), ("&gt;", ">"), ("&quot;", '"'), ("&apos;", "'"), ("&amp;", "&"))
 
 

@@ -10,19 +10,19 @@ space).
 
 from __future__ import annotations
 
-import re
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO
 
+from tui_importer.core.model.patterns import pattern
 from tui_importer.readers.package import XML_ERRORS, Package, damaged, local, xml_parser
 from tui_importer.readers.utf_16 import is_utf_16, is_xml
 
 _CONTENT = "content.xml"
 #: The kinds of sheets that python-calamine knows, by the end of their relationship's type.
 _KNOWN_SHEETS = ("/worksheet", "/chartsheet", "/dialogsheet")
-_DIMENSION = re.compile(r"[A-Z]{1,3}[0-9]{1,7}(?::[A-Z]{1,3}[0-9]{1,7})?")
+_DIMENSION = pattern(r"[A-Z]{1,3}[0-9]{1,7}(?::[A-Z]{1,3}[0-9]{1,7})?")
 #: Within these elements of an ods file, white space is text.
 _TEXT_ELEMENTS = frozenset({"text:p", "text:h"})
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from tui_importer.core.model.files import cannot_be_written, check_new_file, claim_free_name
+from tui_importer.core.model.patterns import pattern
 from tui_importer.errors import ImporterError, UsageError
 
 #: The only suffix that is written. A CSV could keep a spreadsheet program from running a cell that begins with "=" only
@@ -24,7 +24,18 @@ MARK = b"tui-importer: rejects"
 #: A comment ends an archive; its length and the rest of the end record precede it (APPNOTE 4.3.16).
 _END = b"PK\x05\x06"
 
-_REJECTS_ENDING = re.compile(r"\.rejects(-\d+)?$")
+_REJECTS_ENDING = pattern(r"\.rejects(-\d+)?$")
+
+
+def private_folder(inside: Path | None = None) -> tempfile.TemporaryDirectory[str]:
+    """A temporary folder for rejected rows, by default in the system's place for such.
+
+    Raises :class:`ImporterError` if there is none.
+    """
+    try:
+        return tempfile.TemporaryDirectory(prefix="tui_importer-rejects-", dir=inside)
+    except OSError as error:
+        raise ImporterError(f"no place to keep rejected rows: {error.strerror}; set TMPDIR") from error
 
 
 def check_reject_path(path: Path, source: Path | None = None) -> None:

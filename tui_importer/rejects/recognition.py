@@ -5,22 +5,20 @@ Every file that is imported is looked at, before anything else is done with it: 
 
 from __future__ import annotations
 
-import re
 import zipfile
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
 from tui_importer.core.model.mending import KEY_HEADER
+from tui_importer.core.model.patterns import pattern
 
 #: Bytes of a part of a workbook in which its first rows are looked for: styles may come before them.
 _HEAD_BYTES = 256 << 10
 #: The parts of xlsx and ods files that hold the texts of the first sheet's first row.
 _PARTS = ("xl/sharedStrings.xml", "xl/worksheets/sheet1.xml", "content.xml")
 #: A key as it is written first: not part of a longer word.
-_FIRST_KEY = re.compile(
-    rb"(?<![0-9A-Za-z.-])(?P<run>[0-9]{8}-[0-9]{6}-[0-9a-f]{7}(?:\.[0-9]+)?):[1-9][0-9]{0,6}(?![0-9])"
-)
+_FIRST_KEY = pattern(rb"(?<![0-9A-Za-z.-])(?P<run>[0-9]{8}-[0-9]{6}-[0-9a-f]{7}(?:\.[0-9]+)?):[1-9][0-9]{0,6}(?![0-9])")
 
 
 def mended_run(path: Path) -> str | None:

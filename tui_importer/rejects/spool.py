@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
-import tempfile
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -20,6 +19,7 @@ from tui_importer.core.model.reject_groups import RejectGroups
 from tui_importer.core.model.report import ReasonGroup
 from tui_importer.errors import ImporterError
 from tui_importer.events import Reject
+from tui_importer.rejects.paths import private_folder
 
 #: Number of rejects in memory while they are read back or added from an iterable.
 CHUNK_ROWS = 500
@@ -45,11 +45,8 @@ class RejectSpool:
         self._lock = threading.Lock()
         self._count = 0
         self._groups = RejectGroups()
-        try:
-            # Rejected rows are the user's data: the folder has mode 0700 and the file 0600, whatever the umask.
-            self._folder = tempfile.TemporaryDirectory(prefix="tui_importer-rejects-", dir=folder)
-        except OSError as error:
-            raise ImporterError(f"no place to keep rejected rows: {error.strerror}; set TMPDIR") from error
+        # Rejected rows are the user's data: the folder has mode 0700 and the file 0600, whatever the umask.
+        self._folder = private_folder(folder)
         self._path = Path(self._folder.name) / "rejects.sqlite"
         try:
             os.close(os.open(self._path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))

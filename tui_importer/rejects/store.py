@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -12,8 +13,10 @@ from tui_importer.core.model.report import ReasonGroup, Report
 from tui_importer.core.model.undecodable_names import escaped
 from tui_importer.errors import ExitCode, ImporterError
 from tui_importer.events import Reject
-from tui_importer.rejects.paths import claimed_reject_path
-from tui_importer.rejects.spool import RejectSpool
+from tui_importer.rejects.paths import claimed_reject_path, private_folder
+
+if TYPE_CHECKING:
+    from tui_importer.rejects.spool import RejectSpool
 
 
 class RejectStore:
@@ -29,15 +32,19 @@ class RejectStore:
         self._mends = mends
         self._workbook = workbook
         self._dry_run = dry_run
-        self._spool: RejectSpool | None = None  # while the store is not open
+        self._spool: RejectSpool | None = None  # before there is a reject
 
     def open(self) -> None:
-        """Begin to take rejects, unless already begun; raises :class:`ImporterError` without a place for them."""
-        if self._spool is None:
-            self._spool = RejectSpool()
+        """Check that there is a place for rejects; raises :class:`ImporterError` otherwise."""
+        private_folder().cleanup()
 
-    def add_many(self, rejects: Iterable[Reject]) -> None:
-        self._opened.add_many(rejects)
+    def add_many(self, rejects: Sequence[Reject]) -> None:
+        if rejects:
+            if self._spool is None:
+                from tui_importer.rejects.spool import RejectSpool  # runs without rejects need no SQLite
+
+                self._spool = RejectSpool()
+            self._spool.add_many(rejects)
 
     def first(self, number: int) -> list[Reject]:
         return [] if self._spool is None else self._spool.first(number)
@@ -47,8 +54,8 @@ class RejectStore:
 
     def save(self, report: Report, headers: tuple[str, ...]) -> Report:
         """Write the workbook, if there are rejects; the report of an import whose rejects cannot be saved is failed."""
-        spool = self._opened
-        if not spool.count or self._dry_run:
+        spool = self._spool
+        if spool is None or not spool.count or self._dry_run:
             return report
         # Imported here: it takes a tenth of a second, and runs without rejects do not need it.
         from tui_importer.rejects.workbook import write_reject_workbook
@@ -72,8 +79,3 @@ class RejectStore:
         if self._spool is not None:
             self._spool.close()
             self._spool = None
-
-    @property
-    def _opened(self) -> RejectSpool:
-        assert self._spool is not None
-        return self._spool

@@ -3,7 +3,7 @@ formula."""
 
 from __future__ import annotations
 
-import re
+from tui_importer.core.model.patterns import pattern
 
 #: Maximum length of a cell's text, in UTF-16 code units (Excel's published specifications).
 MAX_CELL_TEXT = 32_767
@@ -12,8 +12,8 @@ CUT_MARK = "… [cut]"
 
 # Characters that XML 1.0 cannot hold (2.2), and CR, which an XML parser reads as LF (2.11). ECMA-376 part 1, 22.9.2.19
 # (ST_Xstring) writes them as _xHHHH_, so the underscore of a text that already looks like that is escaped, too.
-_NEEDS_ESCAPE = re.compile("[\x00-\x08\x0b\x0c\x0d\x0e-\x1f\ud800-\udfff\ufffe\uffff]|_(?=x[0-9A-Fa-f]{4}_)")
-_ESCAPED = re.compile("_x([0-9A-Fa-f]{4})_")
+_NEEDS_ESCAPE = pattern("[\x00-\x08\x0b\x0c\x0d\x0e-\x1f\ud800-\udfff\ufffe\uffff]|_(?=x[0-9A-Fa-f]{4}_)")
+_ESCAPED = pattern("_x([0-9A-Fa-f]{4})_")
 
 # A cell being edited becomes a formula after one of the first four, here also in the full-width forms of East Asian
 # input. A leading apostrophe is dropped, and some programs skip leading white space.

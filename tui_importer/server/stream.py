@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from tui_importer.core.model.json_text import encode_json
+from tui_importer.core.model.patterns import pattern
 from tui_importer.recording.recordings import Recording, recordings_folder
 from tui_importer.server.scheduler import Scheduler
 from tui_importer.server.uploads import Upload
@@ -27,7 +28,7 @@ _CHUNK = 256 << 10
 _KIND_WITHIN = 200
 _REJECTED = b'"event": "row_rejected"'
 
-_ID = re.compile(r"([1-9][0-9]{0,5})-(0|[1-9][0-9]{0,14})", re.ASCII)
+_ID = pattern(r"([1-9][0-9]{0,5})-(0|[1-9][0-9]{0,14})", re.ASCII)
 
 
 def position_of(last_event_id: str | None) -> tuple[int, int]:

@@ -8,6 +8,7 @@ import shutil
 
 from starlette.requests import Request
 
+from tui_importer.core.model.patterns import pattern
 from tui_importer.plugins.registry import Registry
 from tui_importer.server.http_error import HttpError
 from tui_importer.server.intake import Received, no_room, receive
@@ -19,7 +20,7 @@ from tui_importer.server.upload_registry import UploadRegistry
 from tui_importer.server.uploads import Upload, new_id, now
 
 #: The client's key for a request that it may repeat (draft-ietf-httpapi-idempotency-key-header), quoted or not.
-_KEY = re.compile(r'"?([!#-~]{1,255}?)"?', re.ASCII)
+_KEY = pattern(r'"?([!#-~]{1,255}?)"?', re.ASCII)
 
 
 class UploadHandler:

@@ -14,6 +14,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from tui_importer.core.model.count_or_auto import AUTO, parse_count
 from tui_importer.core.model.formats import GIVEN_FIELDS, formats_given, parse_value_of_column
+from tui_importer.core.model.patterns import pattern
 from tui_importer.core.model.plan import Plan, Totals, UnknownCells, checked
 from tui_importer.core.model.plugin_values import PluginValue, merged
 from tui_importer.core.planning.expansion import names_several
@@ -83,8 +84,8 @@ _REPEATED = (*GIVEN_FIELDS, "round_column")
 
 _SOURCE = ("sheet", "range", "header_row", "limit", "encoding", "delimiter", "quote", "totals")
 
-_INTEGER = re.compile(r"-?[0-9]{1,18}", re.ASCII)
-_NUMBER = re.compile(r"-?[0-9]{1,18}(\.[0-9]{1,18})?([eE][+-]?[0-9]{1,3})?", re.ASCII)
+_INTEGER = pattern(r"-?[0-9]{1,18}", re.ASCII)
+_NUMBER = pattern(r"-?[0-9]{1,18}(\.[0-9]{1,18})?([eE][+-]?[0-9]{1,3})?", re.ASCII)
 _BOOLEANS = {"true": True, "false": False}
 
 

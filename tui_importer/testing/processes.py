@@ -24,7 +24,12 @@ KILLED = -signal.SIGKILL
 #: Timeout for an import of a check, in seconds.
 _TIMEOUT = 60.0
 
-_KINDS = {"strategy": StrategySpec, "reader": ReaderSpec, "backend": BackendSpec, "executor": ExecutorSpec}
+_KINDS: dict[str, type[AnySpec]] = {
+    "strategy": StrategySpec,
+    "reader": ReaderSpec,
+    "backend": BackendSpec,
+    "executor": ExecutorSpec,
+}
 
 
 @cache

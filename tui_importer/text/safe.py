@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import re
 import unicodedata
+
+from tui_importer.core.model.patterns import pattern
 
 #: Maximum characters of a text in one line; a cell can hold 32,767.
 MAX_SHOWN = 200
@@ -14,7 +15,7 @@ _HARMLESS = frozenset("\u200c\u200d")
 # Controls, formats (bidirectional overrides among them), surrogates, and line and paragraph separators.
 _OBEYED = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 _SHORT = {"\n": r"\n", "\r": r"\r", "\t": r"\t"}
-_ORDINARY = re.compile(r"[ -~]*")
+_ORDINARY = pattern(r"[ -~]*")
 
 
 def visible(text: str) -> str:

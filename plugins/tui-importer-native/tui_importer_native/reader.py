@@ -8,19 +8,19 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
+from typing import NamedTuple
 
 from tui_importer import (
     Block,
-    CalamineReader,
     CellRange,
     Layout,
     ListColumn,
     MergedSheet,
     NotedSheet,
     OpenSheet,
+    Reader,
     SheetInfo,
     SourceError,
     Workbook,
@@ -34,8 +34,7 @@ _log = logging.getLogger("tui_importer.libraries.native")
 _SUMS = 1 << 64
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(NamedTuple):
     """What is read at once and kept in memory, in bytes; None: what is sensible.
 
     A sheet with at most ``small`` bytes of XML is read to its end before its rows are used. Beyond ``cells`` the sheet
@@ -62,10 +61,10 @@ class NativeReader:
             return NativeWorkbook(path, workbook, self._limits)
         except _native.UnusualError as error:
             _log_unusual(path, error)
-            return CalamineReader().open(path)
+            return _built_in().open(path)
 
     def limits(self, path: Path) -> tuple[str, ...]:
-        return CalamineReader().limits(path)
+        return ()
 
 
 class NativeWorkbook:
@@ -121,7 +120,7 @@ class NativeWorkbook:
 
     def _left_workbook(self) -> Workbook:
         if self._left is None:
-            self._left = CalamineReader().open(self._path)
+            self._left = _built_in().open(self._path)
         return self._left
 
 
@@ -226,6 +225,13 @@ def _cut(block: Block, start: int) -> Block:
         return block
     columns = tuple(column.slice(start, len(block)) for column in block.columns)
     return Block(first_row=block.first_row + start, columns=columns, first_column=block.first_column)
+
+
+def _built_in() -> Reader:
+    """The reader that unusual files are left to."""
+    from tui_importer import CalamineReader  # importing it takes as long as reading a small file
+
+    return CalamineReader()
 
 
 def _log_unusual(path: Path, error: _native.UnusualError) -> None:

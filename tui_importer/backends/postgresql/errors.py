@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -10,11 +9,12 @@ import psycopg
 
 from tui_importer.backends.postgresql.isolation import data_fault
 from tui_importer.backends.sql.faults import ErrorTranslation, first_line, is_about_data, is_transient
+from tui_importer.core.model.patterns import pattern
 from tui_importer.errors import DatabaseError, DataFault, TransientFault, UnreachableError
 
 #: The context of a COPY error: ``COPY businesses, line 3, column phone: ...``; the word for line is in the server's
 #: language.
-_COPY_CONTEXT = re.compile(r"COPY .+?, \S+ (?P<line>[0-9]+)(?:, \S+ (?P<column>[^:\n]+))?")
+_COPY_CONTEXT = pattern(r"COPY .+?, \S+ (?P<line>[0-9]+)(?:, \S+ (?P<column>[^:\n]+))?")
 
 
 @contextmanager

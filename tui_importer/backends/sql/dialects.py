@@ -6,13 +6,13 @@ Statements are composed from templates: ``:name`` is a parameter, which the driv
 
 from __future__ import annotations
 
-import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
+from tui_importer.core.model.patterns import pattern
 from tui_importer.core.model.table import ConstraintKind, Index, Table, TableColumn
 from tui_importer.core.model.types import ColumnType, Kind
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 Quote = Callable[[str], str]
 
 #: A parameter of a template; ``::`` is PostgreSQL's cast.
-_PARAMETER = re.compile(r"(?<![:\w]):([a-z]\w*)")
+_PARAMETER = pattern(r"(?<![:\w]):([a-z]\w*)")
 
 _KEYS = {ConstraintKind.PRIMARY: "PRIMARY KEY", ConstraintKind.UNIQUE: "UNIQUE"}
 

@@ -7,9 +7,10 @@ from collections.abc import Iterable, Sequence
 
 from tui_importer.core.conversion.traits import ColumnFinding
 from tui_importer.core.model.lists import listed
+from tui_importer.core.model.patterns import pattern
 
 #: What differs between remarks of a kind: codes and numbers of cells.
-_DETAILS = re.compile(r" \([^)]*\)|:.*", re.DOTALL)
+_DETAILS = pattern(r" \([^)]*\)|:.*", re.DOTALL)
 
 
 def finding_notes(findings: Iterable[tuple[str, Sequence[ColumnFinding]]]) -> tuple[str, ...]:

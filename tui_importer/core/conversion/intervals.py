@@ -9,23 +9,25 @@ import datetime as dt
 import re
 from decimal import Decimal
 
+from tui_importer.core.model.patterns import pattern
+
 _CLOCK = r"(?P<sign>[+-]?)(?P<hours>[0-9]+):(?P<minutes>[0-5][0-9])(?::(?P<seconds>[0-5][0-9](?:\.[0-9]{1,6})?))?"
 #: As PostgreSQL prints durations (``intervalstyle = postgres``), and the plain ``H:MM:SS``.
-POSTGRESQL = re.compile(rf"(?=[^ ])(?:(?P<days>[+-]?[0-9]{{1,9}}) days?)?(?:(?:^| ){_CLOCK})?", re.ASCII)
+POSTGRESQL = pattern(rf"(?=[^ ])(?:(?P<days>[+-]?[0-9]{{1,9}}) days?)?(?:(?:^| ){_CLOCK})?", re.ASCII)
 _ISO_NUMBER = r"-?[0-9]{1,9}(?:\.[0-9]{1,6})?"
 #: Durations of ISO 8601 (``intervalstyle = iso_8601``); signs before single numbers are PostgreSQL's.
-ISO = re.compile(
+ISO = pattern(
     rf"(?P<sign>[+-]?)P(?=[0-9T-])(?:(?P<weeks>{_ISO_NUMBER})W)?(?:(?P<days>{_ISO_NUMBER})D)?"
     rf"(?:T(?=[0-9-])(?:(?P<hours>{_ISO_NUMBER})H)?(?:(?P<minutes>{_ISO_NUMBER})M)?(?:(?P<seconds>{_ISO_NUMBER})S)?)?",
     re.ASCII,
 )
 #: The same with years and months.
-_POSTGRESQL_CALENDAR = re.compile(
+_POSTGRESQL_CALENDAR = pattern(
     r"(?=[^ ])(?:(?P<years>[+-]?[0-9]{1,9}) years?)?(?:(?:^| )(?P<months>[+-]?[0-9]{1,9}) mons?)?"
     rf"(?:(?:^| )(?P<days>[+-]?[0-9]{{1,9}}) days?)?(?:(?:^| ){_CLOCK})?",
     re.ASCII,
 )
-_ISO_CALENDAR = re.compile(
+_ISO_CALENDAR = pattern(
     r"P(?:(?P<years>-?[0-9]{1,9})Y)?(?:(?P<months>-?[0-9]{1,9})M)?(?:(?P<days>-?[0-9]{1,9})D)?"
     rf"(?:T(?=[0-9-])(?:(?P<hours>{_ISO_NUMBER})H)?(?:(?P<minutes>{_ISO_NUMBER})M)?(?:(?P<seconds>{_ISO_NUMBER})S)?)?",
     re.ASCII,

@@ -9,14 +9,15 @@ from __future__ import annotations
 import re
 
 from tui_importer.core.conversion.intervals import calendar_interval
+from tui_importer.core.model.patterns import pattern
 from tui_importer.core.model.types import ColumnType, Kind
 
-_INFINITY = re.compile(r"[+-]?infinity", re.IGNORECASE | re.ASCII)
+_INFINITY = pattern(r"[+-]?infinity", re.IGNORECASE | re.ASCII)
 _DAY = r"[0-9]{4,}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])"
 _TIME = r"(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:\.[0-9]{1,6})?"
 _OFFSET = r"[+-][0-9]{2}(?::[0-5][0-9](?::[0-5][0-9])?)?"
-_DATE_BC = re.compile(rf"{_DAY} BC", re.ASCII)
-_TIMESTAMP_BC = re.compile(rf"{_DAY}(?: {_TIME}(?P<offset>{_OFFSET})?)? BC", re.ASCII)
+_DATE_BC = pattern(rf"{_DAY} BC", re.ASCII)
+_TIMESTAMP_BC = pattern(rf"{_DAY}(?: {_TIME}(?P<offset>{_OFFSET})?)? BC", re.ASCII)
 
 #: The kinds of types that have such values.
 LITERAL_KINDS = frozenset({Kind.DATE, Kind.TIMESTAMP, Kind.INTERVAL})

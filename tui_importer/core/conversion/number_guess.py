@@ -12,13 +12,14 @@ from tui_importer.core.conversion.candidate import Candidate
 from tui_importer.core.conversion.guess_result import GuessResult
 from tui_importer.core.conversion.numbers import APOSTROPHES, BLANKS, CURRENCY, number_pattern
 from tui_importer.core.model.formats import ColumnFormat
+from tui_importer.core.model.patterns import pattern
 from tui_importer.core.model.types import FLOAT, INTEGER, TEXT, ColumnType, Kind
 
 _NUMERIC = ColumnType(Kind.NUMERIC)
 _MARKS = {".": "point", ",": "comma"}
 #: What every text of these forms has: digits with marks and blanks, and a few other characters around them.
 _NUMBER_LIKE = rf"[^0-9\n]{{0,9}}[0-9][0-9.,{APOSTROPHES}{BLANKS}]*(?:[eE][+-]?[0-9]{{1,3}})?[^0-9\n]{{0,9}}"
-_LONG = re.compile(r"(?:[0-9][^0-9\n]?){16}")
+_LONG = pattern(r"(?:[0-9][^0-9\n]?){16}")
 _NOT_SEPARATORS = str.maketrans(dict.fromkeys("0123456789+-\u2212()eE"))
 
 

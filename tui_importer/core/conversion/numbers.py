@@ -10,6 +10,8 @@ import re
 from collections.abc import Sequence
 from functools import cache
 
+from tui_importer.core.model.patterns import pattern
+
 #: Blanks between digits: ordinary, no-break, figure, thin and narrow no-break.
 BLANKS = " \u00a0\u2007\u2009\u202f"
 APOSTROPHES = "'\u2019"
@@ -55,8 +57,8 @@ class NumberForm:
         return joined.split("\n")
 
 
-_PARENTHESES = re.compile(r"\(([^()\n]*)\)")
-_TRAILING_MINUS = re.compile(r"^([^\n]+)-$", re.MULTILINE)
+_PARENTHESES = pattern(r"\(([^()\n]*)\)")
+_TRAILING_MINUS = pattern(r"^([^\n]+)-$", re.MULTILINE)
 
 
 @cache

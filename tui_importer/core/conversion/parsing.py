@@ -17,6 +17,7 @@ from tui_importer.core.conversion.intervals import parse_interval
 from tui_importer.core.conversion.literals import LITERAL_KINDS, literal
 from tui_importer.core.model.cells import MIDNIGHT, Cell, CellError, MalformedRecord, UncalculatedFormula
 from tui_importer.core.model.column import NUL
+from tui_importer.core.model.patterns import pattern
 from tui_importer.core.model.types import ColumnType, Kind
 
 #: Below it, every whole number is exact as a double and has at most the 15 digits that Excel keeps (IEEE 754 binary64;
@@ -36,15 +37,15 @@ REQUIRED_BUT_BLANK = "value required but blank"
 #: How the reason of an error cell begins.
 ERROR_CELL = "error cell"
 
-_INTEGER = re.compile(r"[+-]?[0-9]+", re.ASCII)
-_DECIMAL = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?", re.ASCII)
-_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
-_TIMESTAMP = re.compile(
+_INTEGER = pattern(r"[+-]?[0-9]+", re.ASCII)
+_DECIMAL = pattern(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?", re.ASCII)
+_DATE = pattern(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
+_TIMESTAMP = pattern(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[T ][0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]{1,6})?)?"
     r"(?:Z|[+-][0-9]{2}(?::?[0-9]{2}(?::[0-9]{2})?)?)?)?",
     re.ASCII,
 )
-_TIME = re.compile(r"[0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]{1,6})?)?", re.ASCII)
+_TIME = pattern(r"[0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]{1,6})?)?", re.ASCII)
 
 #: The boolean literals of PostgreSQL (manual, 8.6), with the abbreviations that stand for one word only.
 _BOOLEANS = {
@@ -53,9 +54,9 @@ _BOOLEANS = {
 }
 
 #: Texts that may be dates in another order than the standard one, for the reasons of refusals.
-_OTHER_DATE = re.compile(r"[0-9]{1,4}[./ -][0-9]{1,2}[./ -][0-9]{1,4}(?:[ T,].*)?", re.ASCII)
-_FAR_YEAR = re.compile(r"[0-9]{5,7}-[0-9]{2}-[0-9]{2}", re.ASCII)
-_OTHER_NUMBER = re.compile(r"[-(]?[0-9][0-9.,' \u00a0\u202f]*[)%-]?", re.ASCII)
+_OTHER_DATE = pattern(r"[0-9]{1,4}[./ -][0-9]{1,2}[./ -][0-9]{1,4}(?:[ T,].*)?", re.ASCII)
+_FAR_YEAR = pattern(r"[0-9]{5,7}-[0-9]{2}-[0-9]{2}", re.ASCII)
+_OTHER_NUMBER = pattern(r"[-(]?[0-9][0-9.,' \u00a0\u202f]*[)%-]?", re.ASCII)
 
 
 class ConversionError(Exception):

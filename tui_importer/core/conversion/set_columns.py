@@ -10,13 +10,14 @@ import msgspec
 from tui_importer.core.conversion.convert import Conversion
 from tui_importer.core.model.column import Column
 from tui_importer.core.model.list_column import ListColumn
+from tui_importer.core.model.patterns import pattern
 from tui_importer.errors import PlanError
 
 #: The place of a row's number in a value; other places are filled before.
 _ROW = "{row}"
 #: What a value may name.
 PLACES = ("file", "sheet", "row", "run")
-_PLACE = re.compile(r"\{([^{}]*)\}")
+_PLACE = pattern(r"\{([^{}]*)\}")
 
 
 class SetColumn(msgspec.Struct, frozen=True):

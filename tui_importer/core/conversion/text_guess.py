@@ -28,6 +28,7 @@ from tui_importer.core.conversion.intervals import parse_interval
 from tui_importer.core.conversion.nulls import OFFERED_WORDS
 from tui_importer.core.conversion.number_guess import NumberGuess
 from tui_importer.core.model.formats import PLAIN, ColumnFormat
+from tui_importer.core.model.patterns import pattern
 from tui_importer.core.model.types import (
     BOOLEAN,
     DATE,
@@ -61,21 +62,18 @@ _CLOCK = r"[0-9]{1,9}:[0-5][0-9]:[0-5][0-9](?:\.[0-9]{1,6})?"
 _INTERVAL = (
     rf"-?{_CLOCK}|(?:-?[0-9]{{1,7}} days? [+-]?)?{_CLOCK}|-?[0-9]{{1,7}} days?|-?P(?:[0-9]{{1,6}}D)?(?:T[0-9HMS.-]+)?"
 )
-_SURE_INTERVAL = re.compile(r"(?m)^(?:-|(?:2[4-9]|[3-9][0-9]|[0-9]{3,}):|[0-9]+ days? .*:|P.*T)")
+_SURE_INTERVAL = pattern(r"(?m)^(?:-|(?:2[4-9]|[3-9][0-9]|[0-9]{3,}):|[0-9]+ days? .*:|P.*T)")
 
 #: Why a text that looks like a number is not one.
-_REASONS = tuple(
-    (re.compile(pattern), reason)
-    for pattern, reason in (
-        (r"[+-]?0[0-9]+(?:\.[0-9]*)?", "leading zeros"),
-        (r"\+[0-9]+(?:\.[0-9]*)?", "a plus sign"),
-        (r"-?(?:[0-9]\.?){16,}", "more than 15 digits"),
-    )
+_REASONS = (
+    (pattern(r"[+-]?0[0-9]+(?:\.[0-9]*)?"), "leading zeros"),
+    (pattern(r"\+[0-9]+(?:\.[0-9]*)?"), "a plus sign"),
+    (pattern(r"-?(?:[0-9]\.?){16,}"), "more than 15 digits"),
 )
 
-_DECIMALS = re.compile(r"\.([0-9]+)")
-_TRAILING_ZERO = re.compile(r"\.[0-9]+0(?![0-9])")
-_NOT_UTC = re.compile(r"[+-](?!00(?::?00)*$)[0-9:]+$", re.MULTILINE)
+_DECIMALS = pattern(r"\.([0-9]+)")
+_TRAILING_ZERO = pattern(r"\.[0-9]+0(?![0-9])")
+_NOT_UTC = pattern(r"[+-](?!00(?::?00)*$)[0-9:]+$", re.MULTILINE)
 
 
 T = TypeVar("T")
@@ -195,8 +193,8 @@ class TextGuess:
                 return found
         longest = max(self._candidates, key=lambda candidate: candidate.miss or (0, ""))
         row, text = miss = longest.miss or (0, "")
-        for pattern, reason in _REASONS:
-            if pattern.fullmatch(text):
+        for form, reason in _REASONS:
+            if form.fullmatch(text):
                 return GuessResult(reason=f"{reason}, first in row {shown(miss)}")
         if row > first_row:
             return GuessResult(reason=f"not {longest.word} in row {shown(miss)}")

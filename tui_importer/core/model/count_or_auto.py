@@ -9,6 +9,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
+from tui_importer.core.model.patterns import pattern
 from tui_importer.errors import PlanError
 
 #: The word for a count that the program chooses.
@@ -19,7 +20,7 @@ METAVAR = f"N|{AUTO}"
 #: A count that may be given as ``auto``; None is ``auto``.
 CountOrAuto = Annotated[int, Meta(ge=1, le=sys.maxsize, description=f"a whole number from 1 or {AUTO}")] | None
 
-_DIGITS = re.compile(r"[0-9]{1,19}", re.ASCII)
+_DIGITS = pattern(r"[0-9]{1,19}", re.ASCII)
 
 
 def parse_count(text: str) -> int | None:

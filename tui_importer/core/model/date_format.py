@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 
+from tui_importer.core.model.patterns import pattern
 from tui_importer.errors import PlanError
 
 #: Formats that only say the order: the separator is a point, a slash, a hyphen or a blank.
@@ -25,10 +26,10 @@ FIELDS = {
 }
 
 #: The parts of a format: a field of the date, or the text between two of them.
-PARTS = re.compile(r"YYYY|YY|MONTH|MON|MM?|DD?|[^A-Z%]+")
+PARTS = pattern(r"YYYY|YY|MONTH|MON|MM?|DD?|[^A-Z%]+")
 
 _STRFTIME = {"%Y": "YYYY", "%y": "YY", "%B": "MONTH", "%b": "MON", "%m": "MM", "%d": "DD", "%e": "DD"}
-_TIME = re.compile(r"(?:[ ,]+|(?<=[YD])T)(?:HH?(?:24|12)?|%H|%I)(?:[:.](?:MM|MI|%M)(?:[:.](?:SS|%S).*)?)?.*")
+_TIME = pattern(r"(?:[ ,]+|(?<=[YD])T)(?:HH?(?:24|12)?|%H|%I)(?:[:.](?:MM|MI|%M)(?:[:.](?:SS|%S).*)?)?.*")
 
 
 def parse_date_format(text: str) -> str:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import NamedTuple
+
+from tui_importer.core.model.patterns import pattern
 
 #: The headers of the columns to the right of the user's own, which say what was wrong.
 REASON_HEADERS = ("Rejected row", "Cell", "Column", "Reason", "SQLSTATE")
 #: The header of the hidden column after them, which has each row's key.
 KEY_HEADER = "tui_importer row"
 
-_KEY = re.compile(r"(?P<run>[0-9A-Za-z][0-9A-Za-z.-]*):(?P<row>[1-9][0-9]{0,6})")
+_KEY = pattern(r"(?P<run>[0-9A-Za-z][0-9A-Za-z.-]*):(?P<row>[1-9][0-9]{0,6})")
 
 
 class RejectKey(NamedTuple):

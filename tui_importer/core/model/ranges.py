@@ -7,12 +7,13 @@ import re
 import msgspec
 
 from tui_importer.core.model.cells import MAX_ROWS, column_index, column_letters
+from tui_importer.core.model.patterns import pattern
 from tui_importer.errors import PlanError
 
 #: The number of characters of an invalid range that its error shows.
 MAX_SHOWN = 40
 
-_RANGE = re.compile(r"\$?([A-Za-z]*)\$?([0-9]*)(?:(:)\$?([A-Za-z]*)\$?([0-9]*))?", re.ASCII)
+_RANGE = pattern(r"\$?([A-Za-z]*)\$?([0-9]*)(?:(:)\$?([A-Za-z]*)\$?([0-9]*))?", re.ASCII)
 
 
 class CellRange(msgspec.Struct, frozen=True):

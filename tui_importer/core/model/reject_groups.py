@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from bisect import insort
 from collections.abc import Iterator
 from typing import NamedTuple
 
 import msgspec
 
+from tui_importer.core.model.patterns import pattern
 from tui_importer.core.model.report import CELLS_PER_REASON, ReasonGroup
 from tui_importer.events import Fault, Reject
 
@@ -21,9 +21,9 @@ OTHERS = "other reasons"
 
 #: Stands for the part in which the reasons of a group differ.
 _ELLIPSIS = "…"
-_NUMBER = re.compile(r"\d+")
+_NUMBER = pattern(r"\d+")
 #: The partial word at the end of a common beginning, and that at the start of a common end.
-_BROKEN_END, _BROKEN_BEGINNING = re.compile(r"\w+\Z"), re.compile(r"\A\w+")
+_BROKEN_END, _BROKEN_BEGINNING = pattern(r"\w+\Z"), pattern(r"\A\w+")
 
 
 class GroupKey(NamedTuple):

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import msgspec
 
+from tui_importer.core.model.patterns import pattern
 from tui_importer.errors import PlanError
 
 #: A script is executed in a transaction, which it must not end itself.
-_TRANSACTION_CONTROL = re.compile(
+_TRANSACTION_CONTROL = pattern(
     r"^\s*(BEGIN|COMMIT|ROLLBACK|START\s+TRANSACTION)(\s+(TRANSACTION|WORK))?\s*;", re.IGNORECASE | re.MULTILINE
 )
 

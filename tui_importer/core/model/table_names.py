@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import re
 
+from tui_importer.core.model.patterns import pattern
+
 _QUOTED = r'"(?:[^"]|"")+"'
-_NAME = re.compile(rf'(?:(?P<schema>{_QUOTED}|[^"]+)\.)?(?P<table>{_QUOTED}|[^".]+)', re.DOTALL)
+_NAME = pattern(rf'(?:(?P<schema>{_QUOTED}|[^"]+)\.)?(?P<table>{_QUOTED}|[^".]+)', re.DOTALL)
 
 
 def split_table_name(text: str) -> tuple[str | None, str]:

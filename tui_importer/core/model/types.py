@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from tui_importer.core.model.patterns import pattern
 from tui_importer.errors import PlanError
 
 
@@ -103,8 +103,8 @@ TIMESTAMP = ColumnType(Kind.TIMESTAMP)
 TIMESTAMPTZ = ColumnType(Kind.TIMESTAMP, timezone=True)
 INTERVAL = ColumnType(Kind.INTERVAL)
 
-_TYPE = re.compile(r"(?P<word>[a-z]+[0-9]*(?: [a-z ]+)?)\s*(?:\(\s*(?P<first>\d+)\s*(?:,\s*(?P<second>\d+)\s*)?\))?")
-_NATIVE = re.compile(r"other\((.+)\)")
+_TYPE = pattern(r"(?P<word>[a-z]+[0-9]*(?: [a-z ]+)?)\s*(?:\(\s*(?P<first>\d+)\s*(?:,\s*(?P<second>\d+)\s*)?\))?")
+_NATIVE = pattern(r"other\((.+)\)")
 
 #: The accepted words with their meaning: (kind, bits, with time zone).
 _WORDS: dict[str, tuple[Kind, int, bool]] = {

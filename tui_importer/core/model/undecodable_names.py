@@ -14,8 +14,10 @@ import shutil
 from functools import cache
 from pathlib import Path
 
-_ESCAPE = re.compile(r"\\x([89a-f][0-9a-f])")
-_SURROGATE = re.compile("[\ud800-\udfff]")
+from tui_importer.core.model.patterns import pattern
+
+_ESCAPE = pattern(r"\\x([89a-f][0-9a-f])")
+_SURROGATE = pattern("[\ud800-\udfff]")
 #: Python reads a byte of a name that is not text as this character and the byte (PEP 383).
 _BYTES = 0xDC00
 

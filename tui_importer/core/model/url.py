@@ -3,29 +3,31 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote, unquote
 
+import msgspec
+
+from tui_importer.core.model.patterns import pattern
 from tui_importer.errors import UsageError
 
 #: The keywords with which a libpq connection string may begin (PostgreSQL manual, 34.1.2).
 _LIBPQ_KEYWORDS = ("host", "hostaddr", "port", "dbname", "user", "password", "service", "passfile", "sslmode")
 
-_URL = re.compile(r"(?P<scheme>[a-zA-Z][a-zA-Z0-9+.-]*)://(?P<rest>.*)", re.DOTALL)
-_KEYWORDS = re.compile(rf"\s*(?:{'|'.join(_LIBPQ_KEYWORDS)})\s*=")
+_URL = pattern(r"(?P<scheme>[a-zA-Z][a-zA-Z0-9+.-]*)://(?P<rest>.*)", re.DOTALL)
+_KEYWORDS = pattern(rf"\s*(?:{'|'.join(_LIBPQ_KEYWORDS)})\s*=")
 #: Also in an ODBC connection string within a URL, where = is written %3D and ; is written %3B.
-_SECRET_KEYWORD = re.compile(
+_SECRET_KEYWORD = pattern(
     r"((?:\b|%3B)(?:password|sslpassword|passwd|pwd|passphrase|token)\s*(?:=|%3D)\s*)(?:'(?:\\.|[^'\\])*'|[^\s&#]*)",
     re.IGNORECASE,
 )
 #: ``user:password@``, which is more likely part of a mistyped URL than of a file's name.
-_LOOKS_LIKE_A_LOGIN = re.compile(r":[^@]*@")
+_LOOKS_LIKE_A_LOGIN = pattern(r":[^@]*@")
 #: What follows a host's name; there may be several hosts separated by commas, and an IPv6 address has brackets.
-_PORT = re.compile(r"(?<![\[:]):([^:,\]]+)(?=,|$)")
+_PORT = pattern(r"(?<![\[:]):([^:,\]]+)(?=,|$)")
 #: How names of files that are not UTF-8 are held in texts (PEP 383).
 _NOT_UTF_8 = "surrogateescape"
-_BAD_PERCENT = re.compile(r"%(?![0-9a-fA-F]{2})")
+_BAD_PERCENT = pattern(r"%(?![0-9a-fA-F]{2})")
 
 _MALFORMED = (
     "malformed database URL: in the user name and the password, write @ as %40, : as %3A, / as %2F, "
@@ -33,8 +35,7 @@ _MALFORMED = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class DatabaseAddress:
+class DatabaseAddress(msgspec.Struct, frozen=True):
     """A database address. ``scheme`` determines the backend; ``text`` is the original text, including secrets.
 
     ``display`` is safe to show and to store.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shlex
 from collections.abc import Iterable, Sequence
 
@@ -11,10 +10,11 @@ from tui_importer.core.conversion.written import MOMENTS, NUMBERS
 from tui_importer.core.model.formats import NO_FORMATS, PLAIN, ColumnFormat, Formats
 from tui_importer.core.model.lists import listed
 from tui_importer.core.model.names import normalized, target_names
+from tui_importer.core.model.patterns import pattern
 from tui_importer.core.model.types import ColumnType, Kind
 from tui_importer.core.source.layout import Layout
 
-_OPTION_VALUE = re.compile(r"\{column=([^}]*)\}")
+_OPTION_VALUE = pattern(r"\{column=([^}]*)\}")
 
 
 def given_format(formats: Formats, *names: str) -> ColumnFormat:

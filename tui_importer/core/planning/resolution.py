@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import Protocol
@@ -20,6 +19,7 @@ from tui_importer.core.conversion.set_columns import filled_in
 from tui_importer.core.model.cells import column_index, column_letters
 from tui_importer.core.model.formats import ColumnFormat, Formats
 from tui_importer.core.model.names import normalized, table_name
+from tui_importer.core.model.patterns import pattern
 from tui_importer.core.model.plan import ColumnPlan, Plan
 from tui_importer.core.model.schemas import SCHEMAS, Schema, check_schema
 from tui_importer.core.model.table import Index, Table, TableColumn
@@ -57,7 +57,7 @@ from tui_importer.core.source.open_source import GivenFormat
 from tui_importer.errors import PlanError
 
 #: Default names of sheets in spreadsheet programs; the file's name is used as the table's name instead.
-_DEFAULT_SHEET = re.compile(r"(?:sheet|tabelle|feuil|hoja|foglio|planilha|blad|arkusz|лист|sayfa)\s*\d*", re.IGNORECASE)
+_DEFAULT_SHEET = pattern(r"(?:sheet|tabelle|feuil|hoja|foglio|planilha|blad|arkusz|лист|sayfa)\s*\d*", re.IGNORECASE)
 
 
 #: Nothing is known of other imports.
@@ -105,8 +105,7 @@ class NamedSource(Protocol):
     def prove(self, given: Mapping[int, ColumnFormat]) -> Mapping[int, Inferred]: ...
 
 
-@dataclass
-class KnownSource:
+class KnownSource(msgspec.Struct):
     """A source whose layout is known from an earlier inspection; it cannot infer types any more."""
 
     path: Path

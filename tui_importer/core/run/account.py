@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Protocol
 
 import msgspec
@@ -22,7 +22,7 @@ MIN_ROWS_FOR_PERCENT = 1_000
 class RejectSink(Protocol):
     """Stores rejects. Called by one thread at a time; raises an error rather than lose one."""
 
-    def add_many(self, rejects: Iterable[Reject]) -> None: ...
+    def add_many(self, rejects: Sequence[Reject]) -> None: ...
 
 
 class RejectLimit(Protocol):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
 import msgspec
@@ -55,8 +54,7 @@ class Components(msgspec.Struct, frozen=True):
     notes: tuple[str, ...] = ()
 
 
-@dataclass(kw_only=True)
-class RunContext:
+class RunContext(msgspec.Struct, kw_only=True):
     """One import of a run, as its steps see it.
 
     ``run_id`` is the id under which the ledger records it, and ``source`` the number of its source in the run.
@@ -76,15 +74,15 @@ class RunContext:
     emit: Callable[[AnyEvent], None]
     queue: BatchQueue
     source: int = 1
-    reader: ReaderCounters = field(default_factory=ReaderCounters)
-    clock: StageClock = field(default_factory=StageClock)
-    stage: Stage = field(default_factory=Stage)
+    reader: ReaderCounters = msgspec.field(default_factory=ReaderCounters)
+    clock: StageClock = msgspec.field(default_factory=StageClock)
+    stage: Stage = msgspec.field(default_factory=Stage)
     phase: Phase | None = None
-    notes: list[str] = field(default_factory=list)
+    notes: list[str] = msgspec.field(default_factory=list)
     retries: int = 0
     approve: Callable[[TableChange], bool] | None = None
     before_completion: Callable[[], None] | None = None
-    shared_types: Mapping[str, str] = field(default_factory=dict)
+    shared_types: Mapping[str, str] = msgspec.field(default_factory=dict)
 
     def reach(self, stage: StageT) -> StageT:
         """Note that the run has come so far; returns the stage."""

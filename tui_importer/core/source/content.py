@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from enum import Enum
 from pathlib import Path, PurePath
 
+from tui_importer.core.model.patterns import pattern
 from tui_importer.errors import SourceError
 
 #: How many bytes of a file are looked at.
@@ -59,10 +59,10 @@ _SIGNATURES = (
     (b"PAR1", Content.PARQUET),
 )
 _MARKUP = (
-    (re.compile(rb"urn:schemas-microsoft-com:office:spreadsheet|progid=[\"']Excel\.Sheet"), Content.SPREADSHEETML),
-    (re.compile(rb"office:document\b"), Content.FLAT_ODS),
-    (re.compile(rb"(?i)<html|<!doctype html|<table|<body|<meta "), Content.HTML),
-    (re.compile(rb"\A<\?xml"), Content.XML),
+    (pattern(rb"urn:schemas-microsoft-com:office:spreadsheet|progid=[\"']Excel\.Sheet"), Content.SPREADSHEETML),
+    (pattern(rb"office:document\b"), Content.FLAT_ODS),
+    (pattern(rb"(?i)<html|<!doctype html|<table|<body|<meta "), Content.HTML),
+    (pattern(rb"\A<\?xml"), Content.XML),
 )
 
 

@@ -6,7 +6,6 @@ are opened: an empty sheet, a cover or a summary is not the table if another she
 
 from __future__ import annotations
 
-import re
 import unicodedata
 from collections import Counter
 from collections.abc import Sequence
@@ -15,6 +14,7 @@ from functools import cache, partial
 
 from tui_importer.core.model.batch import Block
 from tui_importer.core.model.cells import Cell
+from tui_importer.core.model.patterns import pattern
 from tui_importer.core.source.header import LAYOUT_ROWS, find_layout
 from tui_importer.core.source.layout import Layout
 from tui_importer.core.source.reader import OpenSheet, SheetInfo, Workbook, merged_ranges
@@ -36,7 +36,7 @@ souhrn, úvod, tartalom, összefoglaló, kapak, özet, içindekiler, облож�
 инструкция, примечания, зміст, 表紙, 目次, 概要, 説明, はじめに, 封面, 目录, 目錄, 说明, 說明, 摘要, 표지, 목차,
 요약, 설명
 """
-_WORD = re.compile(r"[^\W\d_]+")
+_WORD = pattern(r"[^\W\d_]+")
 #: What may stand beside such a word: quarters, half and fiscal years, versions, and words for a sheet.
 _BESIDE = frozenset({"q", "h", "fy", "v", "rev", "page", "sheet", "tab", "blatt", "seite", "feuille", "hoja", "foglio"})
 #: A list of facts has no more rows than this.

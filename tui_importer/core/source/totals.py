@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from decimal import Decimal
 
 from tui_importer.core.model.cells import Cell
+from tui_importer.core.model.patterns import pattern
 
 #: The first cell of a totals row, in the languages of most spreadsheets; compared ignoring case.
 TOTAL_WORDS = frozenset(
@@ -46,7 +46,7 @@ TOTAL_WORDS = frozenset(
 )
 
 #: A number as text, with any separators, in a sheet that has only texts.
-_NUMBER = re.compile(r"[-+]?[0-9][0-9.,' \u00a0\u202f]*(?:[eE][-+]?[0-9]+)?")
+_NUMBER = pattern(r"[-+]?[0-9][0-9.,' \u00a0\u202f]*(?:[eE][-+]?[0-9]+)?")
 
 
 def is_totals_row(cells: Sequence[Cell], *, typed: bool = True) -> bool:

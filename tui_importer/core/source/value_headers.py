@@ -14,6 +14,7 @@ from enum import Enum, auto
 from itertools import pairwise
 
 from tui_importer.core.model.cells import Cell
+from tui_importer.core.model.patterns import pattern
 
 #: The cells of a row that are filled, by sheet column.
 Cells = Mapping[int, Cell]
@@ -32,14 +33,14 @@ _CURRENCY = (
 )
 _DIGITS = r"[0-9][0-9.,'\u00a0\u202f ]*(?:[eE][-+]?[0-9]+)?"
 #: A text that is a number: with any separators, a sign or parentheses, a currency or a percent sign.
-_NUMBER = re.compile(rf"[-+(]?\s*{_CURRENCY}?\s*[-+]?{_DIGITS}\s*(?:%|‰|{_CURRENCY})?\s*\)?|[-+]?\.[0-9]+")
+_NUMBER = pattern(rf"[-+(]?\s*{_CURRENCY}?\s*[-+]?{_DIGITS}\s*(?:%|‰|{_CURRENCY})?\s*\)?|[-+]?\.[0-9]+")
 #: A text that is a date or a time: numbers between points, slashes, hyphens or colons, a time of day perhaps after it.
-_MOMENT = re.compile(
+_MOMENT = pattern(
     r"[0-9]{1,4}([-/.])[0-9]{1,2}\1[0-9]{1,4}\.?(?:[T ]+[0-9]{1,2}:.*)?"
     r"|[0-9]{1,2}:[0-9]{2}(?::[0-9]{2}(?:[.,][0-9]+)?)?(?:\s*[AaPp]\.?[Mm]\.?)?"
 )
-_YEAR = re.compile(r"[0-9]{4}")
-_MONTH = re.compile(r"([0-9]{4})[-/. ](0?[1-9]|1[0-2])|(0?[1-9]|1[0-2])[-/. ]([0-9]{4})")
+_YEAR = pattern(r"[0-9]{4}")
+_MONTH = pattern(r"([0-9]{4})[-/. ](0?[1-9]|1[0-2])|(0?[1-9]|1[0-2])[-/. ]([0-9]{4})")
 
 
 class _Progression(Enum):

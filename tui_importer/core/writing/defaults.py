@@ -8,7 +8,6 @@ default, row by row.
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -19,6 +18,7 @@ import msgspec
 from msgspec.structs import replace
 
 from tui_importer.core.model.batch import Batch
+from tui_importer.core.model.patterns import pattern
 from tui_importer.core.model.table import Table, TableColumn
 from tui_importer.core.writing.backend import Destination
 from tui_importer.errors import DataFault
@@ -26,7 +26,7 @@ from tui_importer.errors import DataFault
 S = TypeVar("S")
 
 #: A literal followed by the cast that PostgreSQL appends.
-_CAST_LITERAL = re.compile(r"('(?:[^']|'')*')::[^']+")
+_CAST_LITERAL = pattern(r"('(?:[^']|'')*')::[^']+")
 
 
 class Part(msgspec.Struct, frozen=True):

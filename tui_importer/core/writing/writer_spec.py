@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from tui_importer.core.conversion.mapping import ColumnMapping
 from tui_importer.core.writing.backend import ConnectionSettings, Destination
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WriterSpec:
+class WriterSpec(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that a writer of an import has to know, as a value that can be pickled.
 
     ``backend`` is the name of a backend plugin. ``destination`` has the table and the claim under which the writer
@@ -29,4 +28,4 @@ class WriterSpec:
     dry_run: bool = False
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "settings", self.settings.portable())
+        msgspec.structs.force_setattr(self, "settings", self.settings.portable())

@@ -17,6 +17,7 @@ from functools import cached_property
 from msgspec.structs import replace
 
 from tui_importer.core.model.cells import MalformedRecord
+from tui_importer.core.model.patterns import pattern
 from tui_importer.core.model.text_format import NO_QUOTE, TextFormat
 from tui_importer.readers.delimited.records import Dialect, Records
 
@@ -28,13 +29,13 @@ WEAK_DELIMITERS = (":", " ")
 #: Characters that are in no text, to cut nothing at.
 _ABSENT = "\x1f\x1e\x1d\x1c\x01\x02\x03"
 #: ``sep=;`` in the first line, as Excel takes it.
-_SEPARATOR_LINE = re.compile(r'"?sep=(.)"?\s*', re.IGNORECASE | re.DOTALL)
+_SEPARATOR_LINE = pattern(r'"?sep=(.)"?\s*', re.IGNORECASE | re.DOTALL)
 #: A number, a date or a time, with any separators.
-_VALUE = re.compile(r"[-+]?[0-9][0-9.,:/%' \u00a0-]*")
+_VALUE = pattern(r"[-+]?[0-9][0-9.,:/%' \u00a0-]*")
 #: A number with decimal commas or thousands marks.
-_NUMBER = re.compile(r"[-+]?[0-9][0-9.]*,[0-9]+|[-+]?[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]+)?")
+_NUMBER = pattern(r"[-+]?[0-9][0-9.]*,[0-9]+|[-+]?[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]+)?")
 #: A backslash in front of anything but a quote or a backslash.
-_OTHER_ESCAPE = re.compile(r'(?<!\\)(?:\\\\)*+\\(?!["\\])')
+_OTHER_ESCAPE = pattern(r'(?<!\\)(?:\\\\)*+\\(?!["\\])')
 
 
 @dataclass(frozen=True)
