@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from itertools import islice
-from operator import itemgetter
+from operator import itemgetter, not_
 from typing import Any
 
 from tui_importer.core.model.casting import cast
@@ -85,6 +85,10 @@ class Rows:
         if (start, stop) not in self._parts:
             self._parts[start, stop] = Rows(self._rows[start:stop], self.width, has_nul=self.has_nul)
         return self._parts[start, stop]
+
+    def cell(self, row: int, index: int) -> Cell:
+        """One cell."""
+        return self._rows[row][index] or None
 
     def texts(self, index: int) -> Iterator[str]:
         """The cells of one column, with empty texts for blanks."""
@@ -164,11 +168,11 @@ class RowColumn:
 
     @cached_property
     def blanks(self) -> int:
-        return 0 if all(self.rows.texts(self.index)) else self._list.blanks
+        return 0 if all(self._texts) else self._texts.count("")
 
-    @property
+    @cached_property
     def longest(self) -> int:
-        return self._list.longest
+        return max(map(len, self._texts), default=0)
 
     @property
     def has_nul(self) -> bool:
@@ -181,9 +185,9 @@ class RowColumn:
     def extremes(self, kind: type) -> tuple[Any, Any] | None:
         return self._list.extremes(kind)
 
-    @property
+    @cached_property
     def blank_mask(self) -> bytes:
-        return self._list.blank_mask
+        return bytes(map(not_, self._texts)) if self.blanks else bytes(len(self.rows))
 
     @property
     def store(self) -> Rows:
@@ -193,7 +197,7 @@ class RowColumn:
         return self._list.values()
 
     def take(self, rows: Sequence[int]) -> Sequence[Cell]:
-        return self._list.take(rows)
+        return [self.rows.cell(row, self.index) for row in rows]
 
     def cast(self, type_: ColumnType) -> Column | None:
         values = cast(self, type_)
@@ -206,8 +210,13 @@ class RowColumn:
         return self._list.keep(selected)
 
     @cached_property
+    def _texts(self) -> list[str]:
+        """The cells, with empty texts for blanks."""
+        return list(self.rows.texts(self.index))
+
+    @cached_property
     def _list(self) -> ListColumn:
-        return ListColumn([text or None for text in self.rows.texts(self.index)])
+        return ListColumn([text or None for text in self._texts] if self.blanks else self._texts, blanks=self.blanks)
 
 
 def _indices(columns: Sequence[Column]) -> list[int]:

@@ -33,6 +33,8 @@ def selected_rows(block: Block, rows: Sequence[int], selected: Sequence[bool]) -
 
 def last_filled_row(block: Block) -> int | None:
     """The last row of the block that is not blank, counted from 0; None if all are."""
+    if len(block) and any(last_cell(column) is not None for column in block.columns):
+        return len(block) - 1
     return max((column.blank_mask.rindex(0) for column in block.columns if column.blanks < len(column)), default=None)
 
 
