@@ -3,7 +3,6 @@ errors as ours."""
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable
 from types import TracebackType
 
@@ -18,10 +17,11 @@ DATA_STATES = frozenset({"54000"})
 TRANSIENT_CLASSES = frozenset({"08", "40", "53"})
 TRANSIENT_STATES = frozenset({"25P03", "25P04", "55P03", "57014", "57P01", "57P02", "57P03", "57P05"})
 
-#: Primary result codes (SQLite documentation, "Result and Error Codes"); the low byte of an extended one.
-SQLITE_BUSY_CODES = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
-SQLITE_TRANSIENT_CODES = SQLITE_BUSY_CODES | {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_INTERRUPT}
-SQLITE_DATA_CODES = frozenset({sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_MISMATCH, sqlite3.SQLITE_TOOBIG})
+#: Primary result codes (SQLite documentation, "Result and Error Codes"), the low byte of an extended one: BUSY, LOCKED;
+#: INTERRUPT, IOERR, FULL; TOOBIG, CONSTRAINT, MISMATCH. As numbers, so that only its own backend imports SQLite.
+SQLITE_BUSY_CODES = frozenset({5, 6})
+SQLITE_TRANSIENT_CODES = SQLITE_BUSY_CODES | {9, 10, 13}
+SQLITE_DATA_CODES = frozenset({18, 19, 20})
 
 
 def is_about_data(sqlstate: str) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterator
 
 from tui_importer.backends.sql.database import SqlConnection
@@ -30,6 +29,8 @@ def execute_once(connection: SqlConnection, ledger: LedgerSql, claim: Claim, mom
 
 def statements(script: str) -> Iterator[str]:
     """The statements of a script, by the rules of SQLite for texts, comments and the bodies of triggers."""
+    import sqlite3  # few runs have scripts
+
     start = 0
     for place, character in enumerate(script):
         if character == ";" and sqlite3.complete_statement(script[start : place + 1]):
