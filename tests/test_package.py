@@ -16,6 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import tui_importer
+from tests.conftest import Database
 from tests.support.examples import examples
 from tui_importer import events
 
@@ -74,6 +75,26 @@ def test_core_imports_no_driver_no_reader_and_no_user_interface() -> None:
         "textual",
     }
     assert loaded.isdisjoint({*forbidden, "rich"})
+
+
+@pytest.mark.once
+@pytest.mark.parametrize(
+    ("kind", "unneeded"),
+    [("sqlite", {"psycopg", "asyncio"}), ("postgres", {"sqlite3", "tui_importer.rejects.spool"})],
+)
+def test_an_import_loads_only_what_it_needs(
+    kind: str, unneeded: set[str], tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    database: Database = request.getfixturevalue(kind)
+    (tmp_path / "words.csv").write_text("word\na\nb\n", encoding="utf-8")
+    loaded = modules_after(
+        "from tui_importer import Plan, Run, Source, Target\n"
+        f"plan = Plan(source=Source(file={str(tmp_path / 'words.csv')!r}), "
+        f"target=Target(database={database.url!r}, table='words'))\n"
+        "assert Run(plan).execute().outcome == 'complete'"
+    )
+    others = {"sqlalchemy", "openpyxl", "python_calamine", "textual", "rich"}
+    assert loaded.isdisjoint(unneeded | others)
 
 
 @pytest.mark.parametrize("name", ["tui_importer.errors", "tui_importer.events"])

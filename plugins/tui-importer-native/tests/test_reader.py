@@ -228,3 +228,17 @@ def test_the_program_says_why_a_file_is_left(tmp_path: Path) -> None:
         ended = subprocess.run([*command, *option], cwd=tmp_path, capture_output=True, text=True, check=True)
         said = [line for line in ended.stderr.splitlines() if "left to the built-in reader: there is a comment" in line]
         assert len(said) == lines
+
+
+def test_the_built_in_reader_is_loaded_only_for_what_is_left_to_it(tmp_path: Path) -> None:
+    with xlsxwriter.Workbook(tmp_path / "usual.xlsx") as book:
+        book.add_worksheet("Sheet1").write_column(0, 0, ["word", "a", "b"])
+    script = (
+        "import sys\n"
+        "from tui_importer import Plan, Run, Source, Target\n"
+        "plan = Plan(source=Source(file='usual.xlsx'), target=Target(database='usual.db', table='words'))\n"
+        "assert Run(plan).execute().source.reader == 'native'\n"
+        "print([name for name in ('python_calamine', 'tui_importer.readers.calamine') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
