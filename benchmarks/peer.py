@@ -163,7 +163,6 @@ def main() -> None:
     if impossible := [name for name in (*names, *peers) if name not in (*possible, *scripts)]:
         parser.error(f"not possible with this database and table: {', '.join(impossible)}")
     comparisons = list[Comparison]()
-    comparisons = list[Comparison]()
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tui_importer-benchmark-")))
         os.environ["XDG_STATE_HOME"] = str(folder / "state")
