@@ -274,7 +274,11 @@ impl RowsCursor {
 unsafe impl VTabCursor for RowsCursor {
     fn filter(&mut self, _number: c_int, _text: Option<&str>, arguments: &Filters<'_>) -> Result<()> {
         self.bytes = arguments.get(0)?;
-        self.cells = vec![0; u16::from_le_bytes(self.array(0)?).into()];
+        let columns = u16::from_le_bytes(self.array(0)?).into();
+        if columns == 0 && self.bytes.len() > 2 {
+            return Err(Error::InvalidQuery); // rows without columns would never end
+        }
+        self.cells = vec![0; columns];
         self.next = Some(2);
         self.row = -1;
         self.next()

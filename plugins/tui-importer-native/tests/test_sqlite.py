@@ -89,7 +89,7 @@ def test_malformed_bytes_are_an_error(connection: sqlite3.Connection) -> None:
                 connection.execute(selection(columns), (bytes(bad),)).fetchall()
             except sqlite3.Error:
                 continue
-    for unusable in (b"", b"\1", None, "text", 5):
+    for unusable in (b"", b"\1", b"\0\0\0", None, "text", 5):
         with pytest.raises(sqlite3.Error):
             connection.execute(selection(1), (unusable,)).fetchall()
     with pytest.raises(sqlite3.Error):

@@ -17,6 +17,7 @@ from tui_importer.core.run import choices
 from tui_importer.core.run.loading import destination, load, writer_spec
 from tui_importer.core.run.preparation import claim, prepare_table
 from tui_importer.core.run.stages import Claimed, Loading
+from tui_importer.core.source import kept_blocks
 from tui_importer.errors import DatabaseError, ImporterError
 from tui_importer.events import BatchCommitted, LoadingStarted, SettingChosen
 
@@ -89,7 +90,10 @@ def test_failing_strategy_is_named(tmp_path: Path, sqlite: Database) -> None:
     assert steps.context.stage.job.ended
 
 
-def test_reader_failure_names_the_reader_and_the_row(tmp_path: Path, sqlite: Database) -> None:
+def test_reader_failure_names_the_reader_and_the_row(
+    tmp_path: Path, sqlite: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kept_blocks, "_MOST_BYTES", -1)  # the sheet is read again after its types are inferred
     steps = Steps(tmp_path)
     with steps.ready() as (ready, database):
         sheet: Any = ready.source.sheet

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tui_importer import Block, Options, Plan, ReaderSpec, Report, Run, Source, Target
+from tui_importer.core.source import kept_blocks
 from tui_importer.core.source.open_source import BLOCKS_AHEAD
 from tui_importer.events import AnyEvent, SourceOpened, TableCreated
 from tui_importer.plugins.registry import Owner, Registry, load_registry
@@ -48,6 +49,12 @@ class CountingReader(DelimitedReader):
 
     def open(self, path: Path) -> DelimitedFile:
         return self._kind(path, "utf-8", Dialect(","))
+
+
+@pytest.fixture(autouse=True)
+def read_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The rows are read again after the types are inferred, as in a sheet that is too large to be kept."""
+    monkeypatch.setattr(kept_blocks, "_MOST_BYTES", -1)
 
 
 @pytest.fixture

@@ -212,9 +212,9 @@ class ColumnInference:
         """Take the texts of a block into account, its first ones before the others: they rule out most columns, and no
         further text is looked at then."""
         for start, stop in ((0, FIRST_TEXTS), (FIRST_TEXTS, len(column))):
-            part = column.slice(start, stop)
-            if not len(part) or self._guess.is_ruled_out(places[start]):
+            if start >= len(column) or self._guess.is_ruled_out(places[start]):
                 return
+            part = column.slice(start, stop)
             if str in part.kinds:
                 rows = compress(places[start:stop], map(is_, map(type, part.values()), repeat(str)))
                 self._guess.add(of_kind(part, str), list(rows))

@@ -29,6 +29,7 @@ from tui_importer.core.model.types import Kind
 from tui_importer.core.scheduling.batch_queue import QUEUE_BATCHES
 from tui_importer.core.source.block_rows import last_cell, last_filled_row, row_slice, rows_between, selected_rows
 from tui_importer.core.source.header import LAYOUT_ROWS, Layout, find_layout
+from tui_importer.core.source.kept_blocks import KeptBlocks
 from tui_importer.core.source.mended_rows import mended_rows, without_reasons
 from tui_importer.core.source.reader import NotedSheet, OpenSheet, Reader, Workbook, merged_ranges
 from tui_importer.core.source.row_length import cut, row_characters
@@ -77,6 +78,10 @@ class OpenSource:
     last_row: int | None = field(default=None, init=False)
     _counted: int | None = field(default=None, init=False)
     _told: set[str] = field(default_factory=set, init=False)
+    _blocks: KeptBlocks = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._blocks = KeptBlocks(self.sheet)
 
     @property
     def name(self) -> str:
@@ -145,7 +150,7 @@ class OpenSource:
         columns: dict[int, ColumnInference] = {}
         filled: set[int] = set()
         rows = 0
-        for block in self._without_totals(INFERENCE_ROWS):
+        for block in self._without_totals(self._blocks.read_and_keep(INFERENCE_ROWS)):
             rows += len(block)
             for position, column in enumerate(block.columns, start=block.first_column):
                 if position not in columns:
@@ -158,10 +163,10 @@ class OpenSource:
         first = self.layout.first_column
         return [columns.get(position, ColumnInference()) for position in range(first, first + len(self.layout.headers))]
 
-    def _without_totals(self, rows: int) -> Iterator[Block]:
+    def _without_totals(self, blocks: Iterable[Block]) -> Iterator[Block]:
         """The table's rows, blank ones included, but for a totals row: its label says nothing about a column."""
         held: Block | None = None
-        for whole in self.sheet.blocks(rows):
+        for whole in blocks:
             block = rows_between(whole, self.layout.first_row, self.layout.last_row)
             last = last_filled_row(block)
             if last is None:
@@ -189,7 +194,7 @@ class OpenSource:
         A column that begins with many texts in standard forms is taken to continue so, and is left out.
         """
         columns = {position: ColumnInference(typed=self.typed, given=format_) for position, format_ in given.items()}
-        for block in self._without_totals(PROOF_ROWS):
+        for block in self._without_totals(self.sheet.blocks(PROOF_ROWS)):
             for position, column in enumerate(block.columns, start=block.first_column):
                 if position in columns:
                     columns[position].add(column, block.first_row)
@@ -260,7 +265,7 @@ class OpenSource:
         left = self.limit
         held: NumberedBlock | None = None
         beyond = False
-        for whole in self.sheet.blocks(size):
+        for whole in self._blocks.read(size):
             block = rows_between(whole, self.layout.first_row, self.layout.last_row)
             if not len(block):
                 if self.layout.last_row is not None and whole.first_row > self.layout.last_row:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import msgspec
+from dataclasses import dataclass
 
 from tui_importer.core.conversion.mapping import ColumnMapping
 from tui_importer.core.writing.backend import ConnectionSettings, Destination
 
 
-class WriterSpec(msgspec.Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WriterSpec:
     """Everything that a writer of an import has to know, as a value that can be pickled.
 
     ``backend`` is the name of a backend plugin. ``destination`` has the table and the claim under which the writer
@@ -28,4 +29,4 @@ class WriterSpec(msgspec.Struct, frozen=True, kw_only=True):
     dry_run: bool = False
 
     def __post_init__(self) -> None:
-        msgspec.structs.force_setattr(self, "settings", self.settings.portable())
+        object.__setattr__(self, "settings", self.settings.portable())
