@@ -274,6 +274,7 @@ def test_version_option_imports_few_modules(program: Program) -> None:
         "tui_importer.console.terminals",
         "tui_importer.core",
         "tui_importer.core.model",
+        "tui_importer.core.model.patterns",
         "tui_importer.core.model.url",
         "tui_importer.errors",
         "tui_importer.process",

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote, unquote
-
-import msgspec
 
 from tui_importer.core.model.patterns import pattern
 from tui_importer.errors import UsageError
@@ -35,7 +34,8 @@ _MALFORMED = (
 )
 
 
-class DatabaseAddress(msgspec.Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class DatabaseAddress:
     """A database address. ``scheme`` determines the backend; ``text`` is the original text, including secrets.
 
     ``display`` is safe to show and to store.
