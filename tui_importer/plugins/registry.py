@@ -240,8 +240,7 @@ class Registry:
         with self._third_party(kind, spec):
             made: Any = spec.make(*args, **given)
         if lacking := missing(kind, made):
-            owner = self._specs[kind][spec.name][1]
-            raise UsageError(f"{kind} {spec.name!r} of {owner} cannot be used: it has no {', '.join(lacking)}")
+            raise self._unusable(kind, spec, f"it has no {', '.join(lacking)}")
         return made
 
     @contextmanager
@@ -252,8 +251,11 @@ class Registry:
         except ImporterError:
             raise
         except Exception as error:
-            owner = self._specs[kind][spec.name][1]
-            raise UsageError(f"{kind} {spec.name!r} of {owner} cannot be used: {_error_text(error)}") from error
+            raise self._unusable(kind, spec, _error_text(error)) from error
+
+    def _unusable(self, kind: str, spec: AnySpec, why: str) -> UsageError:
+        owner = self._specs[kind][spec.name][1]
+        return UsageError(f"{kind} {spec.name!r} of {owner} cannot be used: {why}")
 
 
 def load_registry(found: Iterable[EntryPoint] | None = None, environment: Mapping[str, str] = os.environ) -> Registry:

@@ -10,7 +10,7 @@ from decimal import Decimal
 
 import pytest
 
-from tui_importer import Cell, Column, ColumnStore, ColumnType, EncodedBatch, ListColumn
+from tui_importer import Cell, Column, ColumnType, EncodedBatch, ListColumn
 from tui_importer.backends.sqlite.rows_table import FORMAT, encoded_rows, pieces
 from tui_importer.backends.sqlite.session import open_session
 from tui_importer.core.model.batch import Batch
@@ -49,9 +49,7 @@ STORE = Store()
 class StoredColumn(ListColumn):
     """A column of that store."""
 
-    @property
-    def store(self) -> ColumnStore:  # type: ignore[override]
-        return STORE
+    store = STORE
 
 
 def batch(*columns: tuple[str, Sequence[Cell]]) -> Batch:

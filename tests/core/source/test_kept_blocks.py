@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tui_importer.core.model.batch import Block
 from tui_importer.core.model.list_column import ListColumn
 from tui_importer.core.source import kept_blocks
-from tui_importer.core.source.kept_blocks import KeptBlocks
+from tui_importer.core.source.kept_blocks import KeptBlocks, memory
 
 
 class Sheet:
@@ -77,4 +77,12 @@ def test_a_sheet_that_was_not_read_to_its_end_is_read_again() -> None:
     kept = KeptBlocks(sheet)
     next(kept.read_and_keep(10))
     assert rows_of(kept.read(10), 10)[-1] == (25, "row 25")
+    assert sheet.reads == 2
+
+
+def test_of_a_sheet_that_is_expected_to_be_large_nothing_is_kept() -> None:
+    sheet = Sheet(25)
+    kept = KeptBlocks(sheet)
+    list(kept.read_and_keep(10, memory(10_000_000, 10.0, 1)))
+    list(kept.read(10))
     assert sheet.reads == 2

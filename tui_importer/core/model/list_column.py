@@ -15,7 +15,7 @@ from typing import Any, Self
 
 from tui_importer.core.model.casting import cast
 from tui_importer.core.model.cells import Cell
-from tui_importer.core.model.column import NUL, Column
+from tui_importer.core.model.column import NUL, Column, ColumnStore
 from tui_importer.core.model.types import ColumnType
 
 _FINITE = {float: math.isfinite, Decimal: Decimal.is_finite}
@@ -24,7 +24,7 @@ _FINITE = {float: math.isfinite, Decimal: Decimal.is_finite}
 class ListColumn:
     """A column backed by a Python list or tuple."""
 
-    store = None
+    store: ColumnStore | None = None
 
     def __init__(self, values: Sequence[Cell], *, blanks: int | None = None) -> None:
         self._values = values

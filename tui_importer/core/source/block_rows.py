@@ -1,11 +1,11 @@
-"""Some of the rows of a block."""
+"""Some of the rows of a block, and what is beside them."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from tui_importer.core.model.batch import Block
-from tui_importer.core.model.cells import Cell
+from tui_importer.core.model.cells import Cell, column_letters
 from tui_importer.core.model.column import Column
 
 
@@ -41,3 +41,16 @@ def last_filled_row(block: Block) -> int | None:
 def last_cell(column: Column) -> Cell:
     """The cell of a column in the last row."""
     return column.take((len(column) - 1,))[0]
+
+
+def cells_outside(block: Block, first_column: int, width: int) -> str | None:
+    """A message about a column with cells outside the table's extent; None if there is none."""
+    positions = range(block.first_column, block.first_column + len(block.columns))
+    for position, column in zip(positions, block.columns, strict=True):
+        if not first_column <= position < first_column + width and column.blanks < len(column):
+            row = block.first_row + column.blank_mask.index(0)
+            return (
+                f"column {column_letters(position)} lies beyond the header and holds cells, the first in row {row:,}: "
+                "left out (--range or --header-row would take it in)"
+            )
+    return None

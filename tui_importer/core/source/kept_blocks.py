@@ -17,6 +17,11 @@ _MOST_BYTES = 96 << 20
 _CELL_BYTES = 50
 
 
+def memory(rows: int, characters: float, columns: int) -> float:
+    """About how many bytes rows take, with so many characters and columns each."""
+    return rows * (characters + _CELL_BYTES * columns)
+
+
 class KeptBlocks:
     """The blocks of a sheet, which may be read more than once."""
 
@@ -24,14 +29,17 @@ class KeptBlocks:
         self._sheet = sheet
         self._kept: deque[Block] | None = None
 
-    def read_and_keep(self, rows: int) -> Iterator[Block]:
-        """Read the sheet in blocks of at most so many rows, and keep them if they do not take too much memory."""
-        kept: deque[Block] | None = deque()
+    def read_and_keep(self, rows: int, expected: float = 0.0) -> Iterator[Block]:
+        """Read the sheet in blocks of at most so many rows, and keep them if they do not take too much memory.
+
+        ``expected`` is about how much all of them take (:func:`memory`): of a large sheet, not even the first are kept.
+        """
+        kept: deque[Block] | None = deque() if expected <= _MOST_BYTES else None
         size = 0.0
         self._kept = None
         for block in self._sheet.blocks(rows):
             if kept is not None:
-                size += (row_characters(block) + _CELL_BYTES * len(block.columns)) * len(block)
+                size += memory(len(block), row_characters(block), len(block.columns))
                 if size <= _MOST_BYTES:
                     kept.append(block)
                 else:

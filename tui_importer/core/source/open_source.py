@@ -16,7 +16,7 @@ from typing import Self
 from tui_importer.core.conversion.inference import ColumnInference, Inferred
 from tui_importer.core.conversion.mapping import ColumnMapping, fitted, trimmed, without_blank_rows
 from tui_importer.core.model.batch import Batch, Block
-from tui_importer.core.model.cells import MAX_ROWS, column_letters
+from tui_importer.core.model.cells import MAX_ROWS
 from tui_importer.core.model.completed_rows import CompletedRows
 from tui_importer.core.model.counters import ReaderCounters
 from tui_importer.core.model.formats import PLAIN, ColumnFormat
@@ -27,9 +27,16 @@ from tui_importer.core.model.ranges import parse_range
 from tui_importer.core.model.schemas import SCHEMAS
 from tui_importer.core.model.types import Kind
 from tui_importer.core.scheduling.batch_queue import QUEUE_BATCHES
-from tui_importer.core.source.block_rows import last_cell, last_filled_row, row_slice, rows_between, selected_rows
+from tui_importer.core.source.block_rows import (
+    cells_outside,
+    last_cell,
+    last_filled_row,
+    row_slice,
+    rows_between,
+    selected_rows,
+)
 from tui_importer.core.source.header import LAYOUT_ROWS, Layout, find_layout
-from tui_importer.core.source.kept_blocks import KeptBlocks
+from tui_importer.core.source.kept_blocks import KeptBlocks, memory
 from tui_importer.core.source.mended_rows import mended_rows, without_reasons
 from tui_importer.core.source.reader import NotedSheet, OpenSheet, Reader, Workbook, merged_ranges
 from tui_importer.core.source.row_length import cut, row_characters
@@ -150,7 +157,8 @@ class OpenSource:
         columns: dict[int, ColumnInference] = {}
         filled: set[int] = set()
         rows = 0
-        for block in self._without_totals(self._blocks.read_and_keep(INFERENCE_ROWS)):
+        expected = memory(self.likely_rows or 0, self.row_characters, len(self.layout.headers))
+        for block in self._without_totals(self._blocks.read_and_keep(INFERENCE_ROWS, expected)):
             rows += len(block)
             for position, column in enumerate(block.columns, start=block.first_column):
                 if position not in columns:
@@ -271,7 +279,11 @@ class OpenSource:
                 if self.layout.last_row is not None and whole.first_row > self.layout.last_row:
                     break
                 continue
-            if not beyond and self.key_column is None and (outside := _outside(block, self.layout.first_column, width)):
+            if (
+                not beyond
+                and self.key_column is None
+                and (outside := cells_outside(block, self.layout.first_column, width))
+            ):
                 beyond = True
                 notice(outside)
             between = len(block)
@@ -389,16 +401,3 @@ def _head(sheet: OpenSheet, path: Path, row: int) -> Block:
             if size < MAX_ROWS:
                 break
     raise EmptySheetError(f"{path}: sheet {sheet.name!r} is empty")
-
-
-def _outside(block: Block, first_column: int, width: int) -> str | None:
-    """A message about a column with cells outside the table's extent; None if there is none."""
-    positions = range(block.first_column, block.first_column + len(block.columns))
-    for position, column in zip(positions, block.columns, strict=True):
-        if not first_column <= position < first_column + width and column.blanks < len(column):
-            row = block.first_row + column.blank_mask.index(0)
-            return (
-                f"column {column_letters(position)} lies beyond the header and holds cells, the first in row {row:,}: "
-                "left out (--range or --header-row would take it in)"
-            )
-    return None
